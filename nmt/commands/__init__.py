@@ -1,0 +1,1 @@
+"""The assembly layer: one file a command, and the only place where rooms meet."""

@@ -1,0 +1,231 @@
+"""Settings: type, default, bounds, unit and meaning, each declared once.
+
+Reads them from recipes, TOML files and `section.key=value` words, and reports every problem at once. Nothing here
+knows what a setting does.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from nmt.errors import SettingsError, did_you_mean
+
+AttentionName = Literal["bahdanau", "luong-dot", "luong-general", "luong-concat", "none"]
+
+
+class Settings(BaseModel):
+    """A section of settings: values, never changed after they were checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+class PrepareSettings(Settings):
+    """How text becomes tokens. Read by nmt.text and nmt.data only."""
+
+    vocab_size: int = Field(8000, ge=16, description="subword pieces a side (in all when joint)")
+    joint: bool = Field(False, description="one subword model for both languages")
+    subword: Literal["unigram", "bpe"] = Field("unigram", description="kind of SentencePiece model")
+    character_coverage: float = Field(1.0, gt=0.5, le=1, description="share of characters with a piece of their own")
+    byte_fallback: bool = Field(True, description="spell unseen characters in bytes, so that nothing is unknown")
+    symbols: tuple[str, ...] = Field((), strict=False, description="strings that always stay one piece")
+    sample_lines: int = Field(1_000_000, ge=1, description="lines a side that SentencePiece is trained on at most")
+    max_length: int = Field(150, ge=1, description="pieces a side; longer training pairs are dropped")
+    max_ratio: float = Field(5.0, ge=1, description="length ratio in pieces; more lopsided pairs are dropped")
+    keep_duplicates: bool = Field(True, description="keep training pairs that were seen before")
+    seed: int = Field(1, ge=0, description="of the lines that SentencePiece is trained on")
+
+
+class ModelSettings(Settings):
+    """The network. Read by nmt.model only."""
+
+    attention: AttentionName = Field("bahdanau", description="how the decoder looks at the source")
+    input_feeding: bool = Field(True, description="feed what attention found back into the decoder's GRU")
+    embedding_size: int = Field(256, ge=1, description="numbers that stand for a token")
+    encoder_size: int = Field(256, ge=1, description="encoder state, each direction")
+    encoder_layers: int = Field(1, ge=1, description="bidirectional GRU layers")
+    decoder_size: int = Field(512, ge=1, description="decoder state")
+    attention_size: int = Field(512, ge=1, description="space in which additive and concat scores compare")
+    readout_size: int = Field(512, ge=1, description="vector that words are scored against, when target ids are untied")
+    bridge: Literal["final", "mean", "zeros"] = Field("final", description="encoder states that start the decoder")
+    tie: Literal["none", "target", "all"] = Field("target", description="embeddings shared: target in and out, or all")
+    dropout: float = Field(0.2, ge=0, lt=1, description="on embeddings, between layers, on memory and readout")
+    variational: bool = Field(False, description="one dropout mask a sentence instead of one a position")
+    word_dropout: float = Field(0.0, ge=0, lt=1, description="probability that an input token's embedding is dropped")
+    layer_norm: bool = Field(False, description="normalise encoder outputs, the decoder's gates and the readout")
+
+    @property
+    def scored_size(self) -> int:
+        """Size of the vector that words are scored against: the embedding's when that is tied."""
+        return self.readout_size if self.tie == "none" else self.embedding_size
+
+
+class TrainSettings(Settings):
+    """How parameters are fitted. Read by nmt.train only."""
+
+    max_tokens: int = Field(2048, ge=1, description="target tokens per batch, padding not counted")
+    accumulate: int = Field(1, ge=1, description="batches per update")
+    optimizer: Literal["adam", "adamw"] = Field("adam", description="Adam, or Adam with decoupled weight decay")
+    learning_rate: float = Field(1e-3, gt=0, description="at its peak")
+    weight_decay: float = Field(0.0, ge=0, description="of AdamW, as a share of the learning rate")
+    beta2: float = Field(0.999, gt=0, lt=1, description="Adam's memory of squared gradients")
+    schedule: Literal["constant", "inverse-sqrt", "plateau", "cosine"] = Field(
+        "inverse-sqrt", description="learning rate after warm-up; cosine reaches zero at the update or epoch limit"
+    )
+    warmup: int = Field(400, ge=0, description="updates until the learning rate peaks")
+    decay: float = Field(0.5, gt=0, lt=1, description="factor at each plateau")
+    plateau: int = Field(2, ge=1, description="validations without gain that make a plateau")
+    clip: float = Field(1.0, ge=0, description="largest gradient norm, 0 for none")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="probability given away from the reference word")
+    max_epochs: int = Field(20, ge=0, description="passes over the corpus, 0 for no limit")
+    max_updates: int = Field(0, ge=0, description="0 for no limit")
+    max_minutes: float = Field(0.0, ge=0, description="stop cleanly after this time, 0 for no limit")
+    validate_every: int = Field(0, ge=0, description="updates between validations, 0 for once an epoch")
+    metric: Literal["bleu", "perplexity"] = Field("bleu", description="validation figure that chooses the best")
+    patience: int = Field(0, ge=0, description="validations without gain before training stops, 0 for never")
+    keep: int = Field(3, ge=0, description="numbered checkpoints kept, one for each of the last validations")
+    seed: int = Field(1, ge=0, description="of initial weights, order and dropout")
+    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="of matrix products")
+
+    @model_validator(mode="after")
+    def _cosine_has_an_end(self) -> "TrainSettings":
+        if self.schedule == "cosine" and not (self.max_epochs or self.max_updates):
+            raise ValueError("cosine needs an end: set train.max_epochs or train.max_updates")
+        return self
+
+
+class SearchSettings(Settings):
+    """How translations are looked for, in validation and by default when translating. Read by nmt.commands only."""
+
+    beam: int = Field(5, ge=1, description="hypotheses kept, 1 is greedy")
+    normalization: Literal["wu", "average", "none"] = Field("wu", description="how length is made up for")
+    alpha: float = Field(1.0, ge=0, description="strength of Wu's length penalty")
+    max_length_ratio: float = Field(2.0, gt=0, description="longest translation, in pieces per source piece")
+    max_length_extra: int = Field(10, ge=0, description="pieces on top of that")
+
+
+class RunSettings(Settings):
+    """All that a run is made with."""
+
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    train: TrainSettings = Field(default_factory=TrainSettings)
+    search: SearchSettings = Field(default_factory=SearchSettings)
+
+
+def recipe_names() -> list[str]:
+    """The settings files that ship with the program, without `.toml`."""
+    return sorted(file.name[:-5] for file in resources.files("nmt.recipes").iterdir() if file.name.endswith(".toml"))
+
+
+def resolve(recipe: str | None, file: Path | None, overrides: Sequence[str]) -> RunSettings:
+    """Defaults, then the recipe, then the file, then `section.key=value` words: the later wins.
+
+    Raises SettingsError that lists every problem, with the nearest name for one that does not exist.
+    """
+    values: dict[str, dict[str, Any]] = {}
+    origin = []
+    if recipe is not None:
+        if recipe not in recipe_names():
+            known = ", ".join(recipe_names())
+            raise SettingsError(f'no recipe "{recipe}"{did_you_mean(recipe, recipe_names())}\n  There are: {known}')
+        origin.append(f"recipe {recipe}")
+        merge(values, tomllib.loads((resources.files("nmt.recipes") / f"{recipe}.toml").read_text("utf-8")))
+    if file is not None:
+        origin.append(str(file))
+        merge(values, read_toml(file))
+    if overrides:
+        origin.append("--set")
+        for word in overrides:
+            merge(values, parse_override(word))
+    return check(RunSettings, values, " and ".join(origin) or "the defaults")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises SettingsError when it is missing or not TOML."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from error
+
+
+def parse_override(word: str) -> dict[str, Any]:
+    """`train.clip=0.5` -> {"train": {"clip": 0.5}}; a value that is not TOML is taken as a string."""
+    name, equals, value = word.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not (equals and dot and key):
+        raise SettingsError(f'--set "{word}" is not section.key=value\n  For example: --set train.clip=0.5')
+    try:
+        return {section: {key: tomllib.loads(f"value = {value.strip()}")["value"]}}
+    except tomllib.TOMLDecodeError:
+        return {section: {key: value.strip()}}
+
+
+def merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Lay `more` over `values`, one section at a time."""
+    for section, entries in more.items():
+        if isinstance(entries, Mapping) and isinstance(values.get(section, {}), dict):
+            values.setdefault(section, {}).update(entries)
+        else:
+            values[section] = entries
+
+
+def check(kind: type[S], values: Mapping[str, Any], origin: str) -> S:
+    """`values` as `kind`. Raises SettingsError that names every value which does not fit, and what would."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        problems = [describe(kind, problem) for problem in error.errors()]
+    width = max(len(place) for place, _ in problems)
+    lines = "\n".join(f"  {place:{width}}   {reason}" for place, reason in problems)
+    count = "1 setting" if len(problems) == 1 else f"{len(problems)} settings"
+    raise SettingsError(f"{count} in {origin} cannot be used\n{lines}")
+
+
+def describe(kind: type[Settings], problem: Any) -> tuple[str, str]:
+    """(`section.key = value`, what is wrong with it) for one of pydantic's findings."""
+    path = [part for part in problem["loc"] if isinstance(part, str)]
+    place, value, context = ".".join(path), json.dumps(problem["input"], default=str), problem.get("ctx", {})
+    bounds = {
+        "greater_than": "above",
+        "greater_than_equal": "at least",
+        "less_than": "below",
+        "less_than_equal": "at most",
+    }
+    match problem["type"]:
+        case "extra_forbidden":
+            for part in path[:-1]:
+                kind = kind.model_fields[part].annotation  # type: ignore[assignment]
+            return place, f"no such setting{did_you_mean(path[-1], kind.model_fields)}"
+        case "literal_error":
+            choices = [word.strip(" '") for word in context["expected"].replace(" or ", ", ").split(",")]
+            return (
+                f"{place} = {value}",
+                f"not one of {', '.join(choices)}{did_you_mean(str(problem['input']), choices)}",
+            )
+        case "value_error":
+            return place or "settings", str(context["error"])
+        case name if name in bounds:
+            limit = next(context[key] for key in ("gt", "ge", "lt", "le") if key in context)
+            return f"{place} = {value}", f"must be {bounds[name]} {limit:g}"
+        case _:
+            return f"{place} = {value}", problem["msg"].replace("Input should be", "must be")
+
+
+def to_toml(settings: RunSettings) -> str:
+    """Every setting with its meaning, as a file that `--config` reads."""
+    lines = []
+    for section, entries in settings:
+        lines.append(f"[{section}]")
+        for key, value in entries:
+            lines.append(f"{key} = {json.dumps(value)}  # {type(entries).model_fields[key].description}")
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Prepared folders and batches."""

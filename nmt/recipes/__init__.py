@@ -1,0 +1,1 @@
+"""Settings files that carry the score they reached."""

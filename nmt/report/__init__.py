@@ -1,0 +1,1 @@
+"""What people read: translations, metrics, alignments, pictures."""

@@ -1,0 +1,1 @@
+"""Hypotheses from a step model, whatever model that is."""

@@ -1,0 +1,42 @@
+"""The seam between models and search: all that search knows of a model.
+
+`Seq2Seq`, an ensemble, a wrapper and a table of numbers in a test are all step models. Nothing here knows how a model
+is built or how hypotheses are chosen.
+
+Rows come in groups: with B sentences in the batch and K rows for each of them, row n belongs to sentence n // K. What
+belongs to a sentence (encoder states, projected keys) therefore never needs to be copied for its rows.
+"""
+
+# B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
+
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor
+
+
+class StepOut(NamedTuple):
+    """What one target position yields."""
+
+    log_probs_NV: Tensor
+    state: Any
+    attention_NS: Tensor  # rows sum to one and are zero on padding; (N, 0) from a model without attention
+
+
+class StepModel(Protocol):
+    """A model that can be asked for the next word.
+
+    `vocabulary` is V. `start` reads a batch of source ids that end with EOS, padded with PAD, and gives a state with
+    one row for each sentence. `step` reads the previous id of every row (BOS at first). `select` rearranges the rows:
+    `rows_BK[b, k]` is the old row that becomes row k of sentence b. The K entries of a sentence come from one old
+    sentence and sentences keep their order, so an unchanged B means the same sentences, and a smaller one that some
+    have left.
+    """
+
+    @property
+    def vocabulary(self) -> int: ...
+
+    def start(self, source_BS: Tensor, lengths_B: Tensor) -> Any: ...
+
+    def step(self, previous_N: Tensor, state: Any) -> StepOut: ...
+
+    def select(self, state: Any, rows_BK: Tensor) -> Any: ...

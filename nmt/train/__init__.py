@@ -1,0 +1,1 @@
+"""Loss, optimisation and the training loop."""

@@ -1,0 +1,1 @@
+"""What tests share: a way to run commands, scripted models, tiny corpora."""

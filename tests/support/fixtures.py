@@ -1,0 +1,56 @@
+"""The fixtures. Corpora and runs that cost time to make are made once a session."""
+
+import io
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from nmt.cli import main
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Stdin(io.TextIOWrapper):
+    """A standard input that holds given bytes."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(io.BytesIO(content), encoding="utf-8")
+
+
+@pytest.fixture
+def run_nmt(capfd, monkeypatch):
+    """Run `nmt` as a user would: `run_nmt("score", "--reference", path, stdin="a b\\n")` -> Done.
+
+    In this process by default, which is fast; `process=True` starts a real one. `stdin` is text or bytes.
+    """
+
+    def run(*words, stdin: str | bytes = b"", process: bool = False, env: dict[str, str] | None = None) -> Done:
+        arguments = [str(word) for word in words]
+        content = stdin.encode() if isinstance(stdin, str) else stdin
+        if process:
+            command = [sys.executable, "-m", "nmt", *arguments]
+            done = subprocess.run(
+                command, input=content, capture_output=True, env=os.environ | (env or {}), cwd=ROOT, timeout=100
+            )
+            return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "stdin", Stdin(content))
+        code = main(arguments)
+        sys.stdout.flush()
+        out = capfd.readouterr()
+        return Done(code, out.out, out.err)
+
+    return run
