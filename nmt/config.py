@@ -61,6 +61,15 @@ class ModelSettings(Settings):
     word_dropout: float = Field(0.0, ge=0, lt=1, description="probability that an input token's embedding is dropped")
     layer_norm: bool = Field(False, description="normalise encoder outputs, the decoder's gates and the readout")
 
+    @model_validator(mode="after")
+    def _dot_compares_like_with_like(self) -> "ModelSettings":
+        if self.attention == "luong-dot" and self.decoder_size != 2 * self.encoder_size:
+            raise ValueError(
+                f"luong-dot needs decoder_size to be twice encoder_size, not {self.decoder_size} and "
+                f"{self.encoder_size}; luong-general fits any sizes"
+            )
+        return self
+
     @property
     def scored_size(self) -> int:
         """Size of the vector that words are scored against: the embedding's when that is tied."""

@@ -1,0 +1,151 @@
+"""One decoder step: the GRU's equations, and the two ways to wire attention around it.
+
+A cell serves K rows of a sentence at a time: in training K is one position of the target, in search the beam.
+"""
+
+# B sentences   K rows of a sentence   E embedding   M memory   D decoder state   G = 3 * D gates   R readout
+# F what is fed back   I what the embedding contributes before the loop   S source positions
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from nmt.config import ModelSettings
+from nmt.model.attention import (
+    AdditiveAttention,
+    Attention,
+    ConcatAttention,
+    DotAttention,
+    GeneralAttention,
+    Memory,
+    NoAttention,
+)
+
+
+class Carry(NamedTuple):
+    """What a decoder row remembers from one target position to the next."""
+
+    hidden_BKD: Tensor
+    fed_BKF: Tensor  # Luong's attentional vector; zeros before the first position, no columns where nothing is fed
+
+
+class CellOut(NamedTuple):
+    """What one step yields."""
+
+    readout_BKR: Tensor
+    carry: Carry
+    attention_BKS: Tensor
+
+
+class Cell(nn.Module):
+    """A GRU with attention. What the two wirings share: parameters, gates and the first carry.
+
+    r = sigm(W_r x + b_r + U_r h + c_r);  z = sigm(W_z x + b_z + U_z h + c_z)
+    n = tanh(W_n x + b_n + r * (U_n h + c_n));  h' = (1 - z) * n + z * h
+
+    Cho et al. 2014, arXiv:1406.1078, in the form of torch.nn.GRUCell: the reset gate acts after the product with U.
+    With layer normalisation both sums are normalised before they meet (Ba et al. 2016, arXiv:1607.06450, supplement).
+    """
+
+    def __init__(self, settings: ModelSettings, attention: Attention, fed_size: int, in_loop_size: int) -> None:
+        super().__init__()
+        gates = 3 * settings.decoder_size
+        self.attention = attention
+        self.fed_size = fed_size
+        self.from_embedding = nn.Linear(settings.embedding_size, gates)
+        self.from_loop = nn.Linear(in_loop_size, gates, bias=False) if in_loop_size else None
+        self.from_hidden = nn.Linear(settings.decoder_size, gates)
+        self.norm_input = nn.LayerNorm(gates) if settings.layer_norm else nn.Identity()
+        self.norm_hidden = nn.LayerNorm(gates) if settings.layer_norm else nn.Identity()
+        self.norm_readout = nn.LayerNorm(settings.scored_size) if settings.layer_norm else nn.Identity()
+
+    def begin(self, hidden_BD: Tensor) -> Carry:
+        """The carry before the first position: one row a sentence."""
+        hidden_B1D = hidden_BD[:, None]
+        return Carry(hidden_B1D, hidden_B1D.new_zeros(len(hidden_BD), 1, self.fed_size))
+
+    def project(self, embedded_BKE: Tensor) -> Tensor:
+        """The embedding's share of a step, which needs no loop. -> inputs_BKI"""
+        inputs_BKG: Tensor = self.from_embedding(embedded_BKE)
+        return inputs_BKG
+
+    def update(self, inputs_BKG: Tensor, in_loop_BKF: Tensor, hidden_BKD: Tensor) -> Tensor:
+        """One GRU update. -> hidden_BKD"""
+        if self.from_loop is not None:
+            inputs_BKG = inputs_BKG + self.from_loop(in_loop_BKF)
+        reset_BKD, keep_BKD, new_BKD = self.norm_input(inputs_BKG).chunk(3, -1)
+        reset_h_BKD, keep_h_BKD, new_h_BKD = self.norm_hidden(self.from_hidden(hidden_BKD)).chunk(3, -1)
+        keep_BKD = torch.sigmoid(keep_BKD + keep_h_BKD)
+        new_BKD = torch.tanh(new_BKD + torch.sigmoid(reset_BKD + reset_h_BKD) * new_h_BKD)
+        return new_BKD + keep_BKD * (hidden_BKD - new_BKD)
+
+    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
+        """One target position for K rows of each sentence."""
+        raise NotImplementedError
+
+
+class AttendThenUpdate(Cell):
+    """Attend with the last state, then update    Bahdanau et al. 2015, arXiv:1409.0473, A.1.2 and A.2.2
+
+    c = attention(s(t-1));  s(t) = GRU([e(t); c], s(t-1));  readout = tanh(W_s s(t) + W_c c + W_e e(t) + b)
+
+    Unlike the paper, the readout reads the new state, and tanh takes the place of maxout. Without input feeding the
+    context enters the readout only.
+    """
+
+    def __init__(self, settings: ModelSettings, attention: Attention) -> None:
+        memory = attention.memory_size
+        super().__init__(settings, attention, fed_size=0, in_loop_size=memory if settings.input_feeding else 0)
+        self.readout_embedding = nn.Linear(settings.embedding_size, settings.scored_size)
+        self.readout = nn.Linear(settings.decoder_size + memory, settings.scored_size, bias=False)
+
+    def project(self, embedded_BKE: Tensor) -> Tensor:
+        return torch.cat((self.from_embedding(embedded_BKE), self.readout_embedding(embedded_BKE)), dim=-1)
+
+    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
+        gates = self.from_embedding.out_features
+        context_BKM, attention_BKS = self.attention(carry.hidden_BKD, memory)
+        hidden_BKD = self.update(inputs_BKI[..., :gates], context_BKM, carry.hidden_BKD)
+        readout_BKR = inputs_BKI[..., gates:] + self.readout(torch.cat((hidden_BKD, context_BKM), dim=-1))
+        readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
+        return CellOut(readout_BKR, Carry(hidden_BKD, carry.fed_BKF), attention_BKS)
+
+
+class UpdateThenAttend(Cell):
+    """Update, then attend with the new state     Luong et al. 2015, arXiv:1508.04025, 3 and 3.3
+
+    s(t) = GRU([e(t); a(t-1)], s(t-1));  c = attention(s(t));  a(t) = tanh(W [c; s(t)] + b)
+
+    a(t) is the readout, and is fed to the next step when input feeding is on. Unlike the paper, W has a bias.
+    """
+
+    def __init__(self, settings: ModelSettings, attention: Attention) -> None:
+        fed = settings.scored_size if settings.input_feeding and attention.memory_size else 0
+        super().__init__(settings, attention, fed_size=fed, in_loop_size=fed)
+        self.readout = nn.Linear(attention.memory_size + settings.decoder_size, settings.scored_size)
+
+    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
+        hidden_BKD = self.update(inputs_BKI, carry.fed_BKF, carry.hidden_BKD)
+        context_BKM, attention_BKS = self.attention(hidden_BKD, memory)
+        readout_BKR = self.readout(torch.cat((context_BKM, hidden_BKD), dim=-1))
+        readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
+        fed_BKF = readout_BKR if self.fed_size else carry.fed_BKF
+        return CellOut(readout_BKR, Carry(hidden_BKD, fed_BKF), attention_BKS)
+
+
+DECODERS: dict[str, tuple[type[Attention], Callable[[ModelSettings, Attention], Cell]]] = {
+    "bahdanau": (AdditiveAttention, AttendThenUpdate),
+    "luong-dot": (DotAttention, UpdateThenAttend),
+    "luong-general": (GeneralAttention, UpdateThenAttend),
+    "luong-concat": (ConcatAttention, UpdateThenAttend),
+    "none": (NoAttention, UpdateThenAttend),
+}
+
+
+def build_cell(settings: ModelSettings) -> Cell:
+    """The decoder step that `settings.attention` names."""
+    attention, wiring = DECODERS[settings.attention]
+    scores = attention(settings.decoder_size, 2 * settings.encoder_size, settings.attention_size)
+    return wiring(settings, scores)

@@ -1,0 +1,127 @@
+"""The whole network: embeddings, encoder, bridge, decoder and output layer; a step model for search.
+
+It knows token ids and tensors, and neither text nor training.
+"""
+
+# B sentences   K rows of a sentence   N = B * K rows   S source positions   T target positions
+# E embedding   M memory   D decoder state   R readout   V target words
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nmt.config import ModelSettings
+from nmt.ids import BOS, PAD
+from nmt.model.attention import Memory
+from nmt.model.cells import Carry, build_cell
+from nmt.model.dropout import Dropout, WordDropout
+from nmt.model.encoder import Encoder
+from nmt.model.unroll import Unrolled, unroll
+from nmt.step import StepOut
+
+
+class State(NamedTuple):
+    """A batch in the middle of decoding: what belongs to sentences, and what belongs to rows."""
+
+    memory: Memory
+    carry: Carry
+
+
+class Seq2Seq(nn.Module):
+    """GRU encoder-decoder with attention. `tie="all"` needs one vocabulary for both sides."""
+
+    def __init__(self, settings: ModelSettings, source_vocabulary: int, target_vocabulary: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.vocabulary = target_vocabulary
+        memory_size = 2 * settings.encoder_size
+        self.target_embedding = nn.Embedding(target_vocabulary, settings.embedding_size, padding_idx=PAD)
+        if settings.tie == "all":
+            assert source_vocabulary == target_vocabulary
+            self.source_embedding = self.target_embedding
+        else:
+            self.source_embedding = nn.Embedding(source_vocabulary, settings.embedding_size, padding_idx=PAD)
+        self.dropout = Dropout(settings.dropout, settings.variational)
+        self.word_dropout = WordDropout(settings.word_dropout)
+        self.encoder = Encoder(
+            settings.embedding_size, settings.encoder_size, settings.encoder_layers, self.dropout, settings.layer_norm
+        )
+        self.bridge = nn.Linear(memory_size, settings.decoder_size) if settings.bridge != "zeros" else None
+        self.cell = build_cell(settings)
+        if settings.tie == "none":
+            self.output_weight = nn.Parameter(torch.empty(target_vocabulary, settings.scored_size))
+        self.output_bias = nn.Parameter(torch.empty(target_vocabulary))
+        self.initialise()
+
+    def initialise(self) -> None:
+        """Draw every parameter: orthogonal recurrences, Xavier projections, embeddings of standard deviation 0.1.
+
+        Xavier scale on an embedding would depend on the vocabulary's size, and slows the first epochs by a factor.
+        """
+        for name, parameter in self.named_parameters():
+            if "norm" in name:
+                continue
+            if parameter.dim() == 1:
+                nn.init.zeros_(parameter)
+            elif "embedding.weight" in name and not name.startswith("cell"):
+                nn.init.normal_(parameter, std=0.1)
+                with torch.no_grad():
+                    parameter[PAD].zero_()
+            elif "weight_hh" in name or "from_hidden" in name:
+                for gate in parameter.chunk(3):
+                    nn.init.orthogonal_(gate)
+            else:
+                nn.init.xavier_uniform_(parameter)
+
+    def encode(self, source_BS: Tensor, lengths_B: Tensor) -> tuple[Memory, Carry]:
+        """Memory to attend to, and the decoder's carry before its first position."""
+        embedded_BSE = self.dropout(self.word_dropout(self.source_embedding(source_BS)))
+        values_BSM, final_BM = self.encoder(embedded_BSE, lengths_B)
+        if self.bridge is None:
+            hidden_BD = values_BSM.new_zeros(len(source_BS), self.settings.decoder_size)
+        else:
+            mean = self.settings.bridge == "mean"
+            hidden_BD = torch.tanh(self.bridge(values_BSM.sum(1) / lengths_B[:, None] if mean else final_BM))
+        memory = self.cell.attention.remember(self.dropout(values_BSM), source_BS != PAD)
+        return memory, self.cell.begin(hidden_BD)
+
+    def forward(self, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor) -> Unrolled:
+        """Teacher forcing: what the decoder yields at every position of a target that ends with EOS."""
+        memory, carry = self.encode(source_BS, lengths_B)
+        previous_BT = F.pad(target_BT[:, :-1], (1, 0), value=BOS)
+        embedded_BTE = self.dropout(self.word_dropout(self.target_embedding(previous_BT)))
+        readout_BTR, attention_BTS = unroll(self.cell, embedded_BTE, carry, memory)
+        return Unrolled(self.dropout(readout_BTR), attention_BTS)
+
+    @property
+    def output_vectors(self) -> Tensor:
+        """What a readout is scored against: the target embeddings when they are tied. -> vectors_VR"""
+        return self.output_weight if self.settings.tie == "none" else self.target_embedding.weight
+
+    def score_words(self, readout_NR: Tensor) -> Tensor:
+        """-> logits_NV"""
+        return F.linear(readout_NR, self.output_vectors, self.output_bias)
+
+    def start(self, source_BS: Tensor, lengths_B: Tensor) -> State:
+        """See nmt.step.StepModel."""
+        return State(*self.encode(source_BS, lengths_B))
+
+    def step(self, previous_N: Tensor, state: State) -> StepOut:
+        """See nmt.step.StepModel."""
+        memory, carry = state
+        embedded_BKE = self.target_embedding(previous_N.view(carry.hidden_BKD.shape[:2]))
+        readout_BKR, carry, attention_BKS = self.cell(self.cell.project(embedded_BKE), carry, memory)
+        logits_NV = self.score_words(readout_BKR.flatten(0, 1))
+        log_probs_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32)).log_softmax(-1)
+        return StepOut(log_probs_NV, State(memory, carry), attention_BKS.flatten(0, 1))
+
+    def select(self, state: State, rows_BK: Tensor) -> State:
+        """See nmt.step.StepModel. Memory is touched only when sentences left."""
+        memory, carry = state
+        sentences, width = carry.hidden_BKD.shape[:2]
+        if len(rows_BK) != sentences:
+            kept_B = rows_BK[:, 0] // width
+            memory = Memory(*(part[kept_B] for part in memory))
+        return State(memory, Carry(*(part.flatten(0, 1)[rows_BK] for part in carry)))
