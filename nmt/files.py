@@ -37,10 +37,10 @@ def write_atomically(path: Path, mode: str = "w") -> Iterator[IO]:  # type: igno
 def replace_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place when the block ends well.
 
-    A folder cannot be renamed over a full one, so the old one steps aside as `NAME.old` first. A kill between the two
-    renames leaves only `NAME.old`: `settle_folder` puts it back, and whoever opens such a folder calls that first.
+    A folder cannot be renamed over a full one, so the old one steps aside as `.NAME.old` first. A kill between the two
+    renames leaves only `.NAME.old`: `settle_folder` puts it back, and whoever opens such a folder calls that first.
     """
-    temporary, old = path.with_name(f".{path.name}.{os.getpid()}.tmp"), path.with_name(f"{path.name}.old")
+    temporary, old = path.with_name(f".{path.name}.{os.getpid()}.tmp"), path.with_name(f".{path.name}.old")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -63,7 +63,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 def settle_folder(path: Path) -> None:
     """Undo or finish a replacement that was cut between its two renames."""
-    old = path.with_name(f"{path.name}.old")
+    old = path.with_name(f".{path.name}.old")
     if old.exists():
         if path.exists():
             shutil.rmtree(old)

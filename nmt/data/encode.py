@@ -1,0 +1,142 @@
+"""From pairs of text to the arrays of a prepared folder: cleaning, encoding in parallel, writing as a stream.
+
+Memory holds one chunk of pairs at a time, however many there are.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmt.data.prepared import SIDES, ArrayWriter, Counts, SplitName
+from nmt.files import write_atomically
+from nmt.text.corpus import Pair
+from nmt.text.subword import Subword
+
+CHUNK_PAIRS = 10_000
+CHUNK_CHARACTERS = 4_000_000
+REASONS = ("empty source", "empty target", "too long", "length ratio", "duplicate")
+
+Ids = list[NDArray[np.int32]]
+
+
+class Cleaner:
+    """Which training pairs are fit to learn from; counts those that are not, by the first reason that holds.
+
+    Lengths are in pieces. Duplicates are told by a 64-bit hash of the pair, eight bytes of memory for each distinct
+    one, and only when they are to be dropped.
+    """
+
+    def __init__(self, max_length: int, max_ratio: float, keep_duplicates: bool) -> None:
+        self.max_length = max_length
+        self.max_ratio = max_ratio
+        self.seen = None if keep_duplicates else HashSet()
+        self.dropped: Counter[str] = Counter()
+
+    def keep(
+        self, pairs: list[Pair], source_lengths: NDArray[np.int64], target_lengths: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """True for the pairs that stay."""
+        shorter, longer = np.minimum(source_lengths, target_lengths), np.maximum(source_lengths, target_lengths)
+        kept = np.ones(len(pairs), bool)
+        for reason, holds in (
+            ("empty source", source_lengths == 0),
+            ("empty target", target_lengths == 0),
+            ("too long", longer > self.max_length),
+            ("length ratio", longer > self.max_ratio * shorter),
+        ):
+            self._drop(reason, kept, holds)
+        if self.seen is not None:
+            rows = np.flatnonzero(kept)
+            repeated = np.zeros(len(pairs), bool)
+            repeated[rows] = ~self.seen.add(np.array([pair_hash(pairs[row]) for row in rows], np.uint64))
+            self._drop("duplicate", kept, repeated)
+        return kept
+
+    def _drop(self, reason: str, kept: NDArray[np.bool_], holds: NDArray[np.bool_]) -> None:
+        self.dropped[reason] += int((kept & holds).sum())
+        kept &= ~holds
+
+
+class HashSet:
+    """A set of 64-bit numbers: sorted runs, each more than twice as long as the next."""
+
+    def __init__(self) -> None:
+        self.runs: list[NDArray[np.uint64]] = []
+
+    def add(self, values: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Add numbers; True for those that were not there, nor earlier in `values`."""
+        unique, first = np.unique(values, return_index=True)
+        known = np.zeros(len(unique), bool)
+        for run in self.runs:
+            known |= run[np.minimum(np.searchsorted(run, unique), len(run) - 1)] == unique
+        is_new = np.zeros(len(values), bool)
+        is_new[first[~known]] = True
+        if not known.all():
+            self.runs.append(unique[~known])
+        while len(self.runs) > 1 and len(self.runs[-2]) <= 2 * len(self.runs[-1]):
+            self.runs.append(np.sort(np.concatenate([self.runs.pop(), self.runs.pop()])))
+        return is_new
+
+
+def pair_hash(pair: Pair) -> int:
+    """64 bits that tell a pair from others. No line holds the line end that joins the two."""
+    return int.from_bytes(blake2b(f"{pair.source}\n{pair.target}".encode(), digest_size=8).digest())
+
+
+def chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
+    """Pairs in groups that are worth encoding in parallel and small enough to hold."""
+    chunk: list[Pair] = []
+    characters = 0
+    for pair in pairs:
+        chunk.append(pair)
+        characters += len(pair.source) + len(pair.target)
+        if len(chunk) == CHUNK_PAIRS or characters >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def write_split(
+    folder: Path,
+    name: SplitName,
+    pairs: Iterable[Pair],
+    source_subword: Subword,
+    target_subword: Subword,
+    cleaner: Cleaner | None = None,
+    threads: int | None = None,
+) -> Counts:
+    """Encode pairs into the arrays of one split. What is not cleaned keeps its raw text as well."""
+    subwords = (source_subword, target_subword)
+    with ExitStack() as stack:
+        writers = []
+        for side, subword in zip(SIDES, subwords, strict=True):
+            dtype = np.uint16 if subword.size <= 2**16 else np.int32
+            ids = stack.enter_context(ArrayWriter(folder / f"{name}.{side}.ids.npy", dtype))
+            offsets = stack.enter_context(ArrayWriter(folder / f"{name}.{side}.offsets.npy", np.int64))
+            offsets.append(np.zeros(1, np.int64))
+            writers.append((ids, offsets))
+        texts = (
+            () if cleaner else [stack.enter_context(write_atomically(folder / f"{name}.{side}.txt")) for side in SIDES]
+        )
+        for chunk in chunks(pairs):
+            encoded = [
+                subword.encode_lines(list(lines), threads)
+                for subword, lines in zip(subwords, zip(*chunk, strict=True), strict=True)
+            ]
+            lengths = [np.fromiter(map(len, arrays), np.int64, len(arrays)) for arrays in encoded]
+            kept = np.ones(len(chunk), bool) if cleaner is None else cleaner.keep(chunk, *lengths)
+            for (ids, offsets), arrays, length in zip(writers, encoded, lengths, strict=True):
+                if kept.any():
+                    begin = ids.size
+                    ids.append(np.concatenate([arrays[row] for row in np.flatnonzero(kept)]))
+                    offsets.append(begin + np.cumsum(length[kept]))
+            for text, lines in zip(texts, zip(*chunk, strict=True), strict=False):
+                text.writelines(f"{line}\n" for line in lines)
+        (source_ids, offsets), (target_ids, _) = writers
+        return Counts(pairs=offsets.size - 1, source_tokens=source_ids.size, target_tokens=target_ids.size)

@@ -1,0 +1,226 @@
+"""The prepared folder on disk: token ids, raw validation text, subword models and a manifest that vouches for them.
+
+Arrays are memory-mapped, so a corpus larger than memory trains. nmt.data.encode decides what goes into the folder.
+"""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nmt.errors import DamageError, FolderError, FormatError
+from nmt.files import settle_folder, sha256, write_atomically
+from nmt.text.subword import Subword
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+SMALL = 64 * 2**20  # bytes; files below this size are held against their checksum whenever the folder is opened
+
+SplitName = Literal["train", "valid", "test"]
+Side = Literal["source", "target"]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+SIDES: tuple[Side, ...] = get_args(Side)
+
+
+class Counts(BaseModel):
+    """How much one split holds. Tokens are pieces without EOS."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pairs: int
+    source_tokens: int
+    target_tokens: int
+
+
+class FileRecord(BaseModel):
+    """What a file was when it was written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What a prepared folder holds. `dropped` counts, by reason, the training pairs that cleaning left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["nmt prepared corpus"] = "nmt prepared corpus"
+    format_version: int = FORMAT_VERSION
+    source_lang: str
+    target_lang: str
+    joint: bool
+    splits: dict[SplitName, Counts]
+    dropped: dict[str, int]
+    settings: dict[str, Any]
+    files: dict[str, FileRecord]
+
+
+class ArrayWriter:
+    """A one-dimensional .npy file that grows as arrays are appended; the header learns its length at the end."""
+
+    def __init__(self, path: Path, dtype: type[np.generic]) -> None:
+        self.size = 0
+        self._dtype = np.dtype(dtype)
+        self._file = open(path, "wb")  # noqa: SIM115
+        self._write_header()
+
+    def _write_header(self) -> None:
+        self._file.seek(0)
+        npy.write_array_header_1_0(
+            self._file, {"descr": npy.dtype_to_descr(self._dtype), "fortran_order": False, "shape": (self.size,)}
+        )
+
+    def append(self, values: NDArray[np.integer[Any]]) -> None:
+        self._file.write(values.astype(self._dtype).tobytes())
+        self.size += len(values)
+
+    def __enter__(self) -> "ArrayWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        begin = self._file.seek(0, 2) - self.size * self._dtype.itemsize
+        self._write_header()
+        assert self._file.tell() == begin  # numpy leaves room for the length to grow
+        self._file.close()
+
+
+def write_manifest(folder: Path, **entries: Any) -> None:
+    """Record every file of a finished folder. `entries` are the other fields of `Manifest`."""
+    files = {file.name: FileRecord(size=file.stat().st_size, sha256=sha256(file)) for file in sorted(folder.iterdir())}
+    with write_atomically(folder / MANIFEST) as out:
+        out.write(Manifest(files=files, **entries).model_dump_json(indent=2) + "\n")
+
+
+def is_prepared(folder: Path) -> bool:
+    """Whether a folder is a prepared one, of any format version, damaged or not."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("kind") == Manifest.model_fields["kind"].default
+
+
+class Split:
+    """The token ids of one split. Memory-mapped: a pair is read when it is asked for."""
+
+    def __init__(self, folder: Path, name: SplitName) -> None:
+        self.source_ids, self.target_ids = (np.load(folder / f"{name}.{side}.ids.npy", mmap_mode="r") for side in SIDES)
+        self.source_offsets, self.target_offsets = (
+            np.load(folder / f"{name}.{side}.offsets.npy", mmap_mode="r") for side in SIDES
+        )
+
+    def __len__(self) -> int:
+        return len(self.source_offsets) - 1
+
+    @cached_property
+    def source_lengths(self) -> NDArray[np.int64]:
+        """Pieces of every source sentence, EOS not counted."""
+        lengths: NDArray[np.int64] = np.diff(self.source_offsets)
+        return lengths
+
+    @cached_property
+    def target_lengths(self) -> NDArray[np.int64]:
+        """Pieces of every target sentence, EOS not counted."""
+        lengths: NDArray[np.int64] = np.diff(self.target_offsets)
+        return lengths
+
+    def source(self, row: int) -> NDArray[np.integer[Any]]:
+        """The ids of one source sentence, without EOS."""
+        return np.asarray(self.source_ids[self.source_offsets[row] : self.source_offsets[row + 1]])
+
+    def target(self, row: int) -> NDArray[np.integer[Any]]:
+        """The ids of one target sentence, without EOS."""
+        return np.asarray(self.target_ids[self.target_offsets[row] : self.target_offsets[row + 1]])
+
+
+class Prepared:
+    """An open prepared folder."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+        if manifest.joint:
+            self.source_subword = self.target_subword = Subword.read(path / "joint.model")
+        else:
+            self.source_subword = Subword.read(path / "source.model")
+            self.target_subword = Subword.read(path / "target.model")
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Prepared":
+        """Open a prepared folder, after a look at its files.
+
+        Raises FolderError when it is no such folder, FormatError when it was written in another format version,
+        DamageError when a file is missing, has another size or, if small, another checksum.
+        """
+        path = Path(path)
+        settle_folder(path)
+        manifest = read_manifest(path)
+        damaged = find_damage(path, manifest, up_to=SMALL)
+        if damaged:
+            listed = "".join(f"\n  {problem}" for problem in damaged)
+            raise DamageError(f"{path} is damaged{listed}\n  Prepare the corpus again, with --overwrite")
+        return cls(path, manifest)
+
+    def split(self, name: SplitName) -> Split:
+        """One split's ids. Raises FolderError when the folder was prepared without it."""
+        self._require(name)
+        return Split(self.path, name)
+
+    def lines(self, name: SplitName, side: Side) -> list[str]:
+        """The raw text of valid or test, as it was given."""
+        self._require(name)
+        assert name != "train"
+        return (self.path / f"{name}.{side}.txt").read_bytes().decode().split("\n")[:-1]
+
+    def _require(self, name: SplitName) -> None:
+        if name not in self.manifest.splits:
+            raise FolderError(f"{self.path} was prepared without --{name}\n  It has {', '.join(self.manifest.splits)}")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises FolderError, FormatError or DamageError when there is none that can be read."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        what = "is not a prepared folder: it has no manifest.json" if folder.exists() else "does not exist"
+        raise FolderError(f"{folder} {what}\n  `nmt prepare` makes one")
+    try:
+        entries = json.loads(path.read_bytes())
+        version = entries["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamageError(
+            f"{path} cannot be read: it is cut short or was edited\n  Prepare the corpus again"
+        ) from error
+    if version != FORMAT_VERSION:
+        raise FormatError(
+            f"{folder} was prepared in format version {version}; this nmt reads version {FORMAT_VERSION}\n"
+            "  Prepare the corpus again, with --overwrite or another --out"
+        )
+    try:
+        return Manifest.model_validate(entries)
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
+        raise DamageError(f"{path} was edited: {places} cannot be used\n  Prepare the corpus again") from error
+
+
+def find_damage(folder: Path, manifest: Manifest, up_to: float = float("inf")) -> list[str]:
+    """What is wrong with each file that is not as it was written. Larger files than `up_to` bytes: only their size."""
+    problems = []
+    for name, record in manifest.files.items():
+        path = folder / name
+        if not path.is_file():
+            problems.append(f"{name} is missing")
+        elif (size := path.stat().st_size) != record.size:
+            problems.append(f"{name} has {size:,} bytes; {record.size:,} were written")
+        elif size <= up_to and sha256(path) != record.sha256:
+            problems.append(f"{name} has other bytes than were written (SHA-256)")
+    return problems

@@ -1,0 +1,179 @@
+"""Lines and pairs of raw text, from plain and compressed files.
+
+Everything streams, so that a corpus larger than memory can be read. Nothing here knows of tokens.
+"""
+
+import gzip
+import lzma
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from nmt.errors import DataError
+
+SUFFIXES = ("", ".gz", ".xz", ".zst")
+
+
+class Pair(NamedTuple):
+    """A sentence and its translation."""
+
+    source: str
+    target: str
+
+
+def read_lines(path: Path | str) -> Iterator[str]:
+    """The lines of a UTF-8 file, without their ends; .gz, .xz and .zst are unpacked, `-` is standard input.
+
+    Lines are split at "\\n" only and one "\\r" before it is dropped: U+2028, form feeds and control characters stay
+    inside a line. A byte order mark at the start is dropped.
+
+    Raises DataError for a file that cannot be opened, unpacked or decoded; the last names line and byte.
+    """
+    if str(path) == "-":
+        yield from decode_lines(sys.stdin.buffer, "standard input")
+        return
+    with open_unpacked(Path(path)) as stream:
+        yield from decode_lines(stream, str(path))
+
+
+def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
+    """`read_lines` over an open binary stream, which messages call `name`."""
+    offset = 0
+    number = 0
+    lines = iter(stream)
+    while True:
+        try:
+            line = next(lines, None)
+        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+            raise DataError(
+                f"{name} cannot be read beyond line {number:,}: {error}\n"
+                "  The file is cut short or damaged: fetch it again"
+            ) from error
+        if line is None:
+            return
+        number += 1
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(not_utf8(name, number, offset + error.start, error)) from error
+        offset += len(line)
+        yield text.removesuffix("\n").removesuffix("\r")
+
+
+def not_utf8(name: str, number: int, offset: int, error: UnicodeDecodeError) -> str:
+    """What to say of bytes that are not UTF-8, with a guess at what they are."""
+    guess = "UTF-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") and number == 1 else "ISO-8859-1"
+    return (
+        f"{name} is not UTF-8: line {number:,}, byte {offset:,} of the file is 0x{error.object[error.start]:02X}\n"
+        f"  If it is {guess}, convert it first: iconv -f {guess} -t UTF-8"
+    )
+
+
+@contextmanager
+def open_unpacked(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, unpacked by its suffix."""
+    with ExitStack() as stack:
+        try:
+            file: Any = stack.enter_context(open(path, "rb"))
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        match path.suffix:
+            case ".gz":
+                file = stack.enter_context(gzip.open(file))
+            case ".xz":
+                file = stack.enter_context(lzma.open(file))
+            case ".zst":
+                file = stack.enter_context(open_zst(file, path))
+        yield file
+
+
+def open_zst(file: BinaryIO, path: Path) -> Any:
+    """A stream over Zstandard frames. Raises DataError when the extra that reads them is not installed."""
+    try:
+        import zstandard
+    except ImportError as error:
+        raise DataError(
+            f'{path} needs the extra that reads .zst: pip install "nmt[zstd]", or unpack it first'
+        ) from error
+    return zstandard.open(file, "rb")
+
+
+def find_side(prefix: Path, lang: str) -> Path:
+    """The file of one side of a corpus: PREFIX.LANG, plain or compressed.
+
+    Raises DataError that lists what was looked for when there is none, or that names all when there are several.
+    """
+    wanted = [prefix.with_name(f"{prefix.name}.{lang}{suffix}") for suffix in SUFFIXES]
+    found = [path for path in wanted if path.exists()]
+    if not found:
+        names = ", ".join(path.name for path in wanted)
+        raise DataError(f"{prefix}.{lang} does not exist\n  Looked in {prefix.parent} for {names}")
+    if len(found) > 1:
+        raise DataError(f"{prefix}.{lang} is there more than once: {', '.join(map(str, found))}\n  Keep one of them")
+    return found[0]
+
+
+class Side:
+    """One half of a corpus while it is read: how many lines, and which are empty."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines = 0
+        self.empty = 0
+        self.first_empty = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in read_lines(self.path):
+            self.lines += 1
+            if not line.strip():
+                self.empty += 1
+                self.first_empty = self.first_empty or self.lines
+            yield line
+
+    def describe_empty(self) -> str:
+        """`train.en has 12, the first at line 40,112`"""
+        if not self.empty:
+            return f"{self.path.name} has none"
+        return f"{self.path.name} has {self.empty:,}, the first at line {self.first_empty:,}"
+
+
+def read_pairs(source_path: Path | str, target_path: Path | str) -> Iterator[Pair]:
+    """Line n of one file with line n of the other.
+
+    Raises DataError after the last common line when the files differ in length.
+    """
+    source_side, target_side = Side(Path(source_path)), Side(Path(target_path))
+    lines = zip_longest(source_side, target_side)
+    for source, target in lines:
+        if source is None or target is None:
+            break
+        yield Pair(source, target)
+    else:
+        return
+    for _ in lines:
+        pass
+    raise DataError(
+        f"{source_path} has {source_side.lines:,} lines and {target_path} has {target_side.lines:,}\n"
+        f"  Line n of one must translate line n of the other. Look first at empty lines:\n"
+        f"  {source_side.describe_empty()}; {target_side.describe_empty()}.\n"
+        f'  Lines are split at "\\n" only; U+2028 and form feeds stay inside a line.'
+    )
+
+
+def read_tsv(path: Path | str) -> Iterator[Pair]:
+    """Source and target from the two columns of a file, with a tab between them.
+
+    Raises DataError for a line with another number of columns.
+    """
+    for number, line in enumerate(read_lines(path), 1):
+        columns = line.split("\t")
+        if len(columns) != 2:
+            raise DataError(
+                f"{path}, line {number:,} has {len(columns):,} columns, not 2: {line[:60]!r}\n"
+                "  A TSV line is the source, one tab, the target"
+            )
+        yield Pair(*columns)
