@@ -1,0 +1,203 @@
+"""Word links from attention weights, and how good they are.
+
+Input is attention of finished translations or forced pairs; nothing here runs a model or reads a checkpoint. A link is
+a pair (source word, target word), both counted from 0, as in the Pharaoh format `i-j`.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nmt.errors import DataError
+
+# S source positions, I source words   T target positions, J target words
+
+Link = tuple[int, int]
+Links = Iterable[Link]
+Matrix = NDArray[np.float64]
+Symmetrisation = Literal["intersection", "union", "grow-diag", "grow-diag-final-and"]
+SYMMETRISATIONS: tuple[Symmetrisation, ...] = ("intersection", "union", "grow-diag", "grow-diag-final-and")
+
+
+class Gold(NamedTuple):
+    """Links that people drew: sure ones, and all that are possible, the sure ones among them."""
+
+    sure: frozenset[Link]
+    possible: frozenset[Link]
+
+
+class AlignmentScore(NamedTuple):
+    """Alignment error rate (lower is better), precision, recall and F1, all between 0 and 1."""
+
+    aer: float
+    precision: float
+    recall: float
+    f1: float
+
+
+def rows_of_pieces(attention_TS: ArrayLike, pieces: int) -> Matrix:
+    """The rows that belong to a target's pieces: THE place that says which row is whose.
+
+    Row t is the attention with which piece t was predicted, so the first `pieces` rows are the words' and a last one is
+    that of EOS. Reading the row that follows instead, where the piece is the decoder's input, would be a change here.
+    """
+    return np.asarray(attention_TS, dtype=np.float64)[:pieces]
+
+
+def merge_attention(
+    attention_TS: ArrayLike,
+    source_word_of_piece: Sequence[int],
+    target_word_of_piece: Sequence[int],
+    source_words: int | None = None,
+    target_words: int | None = None,
+) -> Matrix:
+    """Attention between pieces, EOS included, as attention between words. -> target words x source words
+
+        w(j, i) = sum over source pieces s of word i of (mean over target pieces t of word j of a(t, s))
+
+    Attention mass on a source word is that on its pieces together, hence the sum; a target word looked where its pieces
+    looked on average, hence the mean. The row and column of EOS are left out and each row is divided by its sum, so
+    that rows sum to one. Sum and mean as in Koehn & Knowles 2017, arXiv:1706.03872, on word alignment.
+
+    A word without pieces (the subword model may normalise it away) has a row or column of zeros; so has every word when
+    the model has no attention (S = 0), or all attention is on EOS. `source_words` and `target_words` count the words
+    where the last ones may be without pieces.
+    """
+    from_pieces_SI = membership(source_word_of_piece, source_words)
+    from_pieces_TJ = membership(target_word_of_piece, target_words)
+    attention_TS = rows_of_pieces(attention_TS, len(target_word_of_piece))[:, : len(source_word_of_piece)]
+    if attention_TS.size == 0:
+        return np.zeros((from_pieces_TJ.shape[1], from_pieces_SI.shape[1]))
+    weights_JI = from_pieces_TJ.T @ attention_TS @ from_pieces_SI  # dividing by the sum makes the mean of this sum
+    total_J1 = weights_JI.sum(axis=1, keepdims=True)
+    shares_JI: Matrix = np.divide(weights_JI, total_J1, out=np.zeros_like(weights_JI), where=total_J1 > 0)
+    return shares_JI
+
+
+def membership(word_of_piece: Sequence[int], words: int | None) -> Matrix:
+    """One where piece (row) belongs to word (column), else zero. A piece of word -1 belongs to none."""
+    words = max(word_of_piece, default=-1) + 1 if words is None else words
+    belongs: Matrix = (np.asarray(word_of_piece, dtype=int).reshape(-1, 1) == np.arange(words)).astype(np.float64)
+    return belongs
+
+
+def links(word_attention_JI: ArrayLike) -> list[Link]:
+    """For each target word the source word with most attention, the first of equals; none where there is no attention.
+
+    Every target word has at most one link, while a source word may have several: the direction matters, and two
+    opposite ones are worth combining with `symmetrise`.
+    """
+    weights_JI = np.asarray(word_attention_JI)
+    if weights_JI.size == 0:
+        return []
+    best_J = weights_JI.argmax(axis=1)
+    return sorted((int(best), row) for row, best in enumerate(best_J) if weights_JI[row, best] > 0)
+
+
+def turn(directed: Links) -> list[Link]:
+    """Links of the opposite translation direction as (source word, target word) of this one."""
+    return sorted((source, target) for target, source in directed)
+
+
+NEIGHBOURS = ((-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
+
+
+def symmetrise(forward: Links, backward: Links, how: Symmetrisation) -> list[Link]:
+    """One set of links from those of two directions, both given as (source word, target word); see `turn`.
+
+    intersection, union: as for sets; the first is precise, the second complete.
+    grow-diag: start from the intersection; add links of the union beside (or diagonally beside) an accepted one while
+        they reach a source or target word that has no link yet. Och & Ney 2003, "A systematic comparison of various
+        statistical alignment models", section 5 ("refined"), in the form of Koehn, Och & Marcu 2003 and Koehn et al.
+        2005 ("Edinburgh system description"), whose visiting order (target words, then source words) is kept.
+    grow-diag-final-and: then add links of `forward`, then of `backward`, whose two words both have no link yet.
+    """
+    forward, backward = frozenset(forward), frozenset(backward)
+    if how == "union":
+        return sorted(forward | backward)
+    grown = set(forward & backward)
+    if how == "intersection":
+        return sorted(grown)
+    linked_sources, linked_targets = {source for source, _ in grown}, {target for _, target in grown}
+
+    def accept(link: Link) -> None:
+        grown.add(link)
+        linked_sources.add(link[0])
+        linked_targets.add(link[1])
+
+    def by_target(some: frozenset[Link]) -> list[Link]:
+        return sorted(some, key=lambda link: (link[1], link[0]))
+
+    union = forward | backward
+    before = -1
+    while before != len(grown):
+        before = len(grown)
+        for source, target in by_target(union):
+            if (source, target) in grown:
+                for right, down in NEIGHBOURS:
+                    near = (source + right, target + down)
+                    if near in union and (near[0] not in linked_sources or near[1] not in linked_targets):
+                        accept(near)
+    if how == "grow-diag-final-and":
+        for direction in (forward, backward):
+            for link in by_target(direction):
+                if link[0] not in linked_sources and link[1] not in linked_targets:
+                    accept(link)
+    return sorted(grown)
+
+
+def format_pharaoh(sentence: Links) -> str:
+    """`0-0 1-2`: source word, dash, target word; an empty line where nothing is linked."""
+    return " ".join(f"{source}-{target}" for source, target in sorted(sentence))
+
+
+def parse_gold(line: str, place: str = "this line") -> Gold:
+    """Read `1-2` as a sure link and `1p2` as a possible one.
+
+    Raises:
+        DataError: anything else, with `place` in the message.
+    """
+    sure, possible = set(), set()
+    for word in line.split():
+        match = re.fullmatch(r"([0-9]+)([-p])([0-9]+)", word)
+        if match is None:
+            raise DataError(
+                f'{place}: "{word}" is not a link\n'
+                "  Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; count from 0"
+            )
+        link = (int(match[1]), int(match[3]))
+        possible.add(link)
+        if match[2] == "-":
+            sure.add(link)
+    return Gold(frozenset(sure), frozenset(possible))
+
+
+def alignment_error_rate(predicted: Sequence[Links], golds: Sequence[Gold]) -> AlignmentScore:
+    """How far links A are from sure links S and possible links P, counted over all sentences.
+
+        AER = 1 - (|A & S| + |A & P|) / (|A| + |S|)     precision = |A & P| / |A|     recall = |A & S| / |S|
+
+    Och & Ney 2003, section 6; F1 is the harmonic mean of the last two. A ratio of nothing to nothing counts as 1:
+    no claim is wrong, no sure link is missed.
+    """
+    claimed = sure = claimed_sure = claimed_possible = 0
+    for sentence, gold in zip(predicted, golds, strict=True):
+        found = set(sentence)
+        claimed += len(found)
+        sure += len(gold.sure)
+        claimed_sure += len(found & gold.sure)
+        claimed_possible += len(found & gold.possible)
+
+    def ratio(part: int, whole: int) -> float:
+        return part / whole if whole else 1.0
+
+    precision, recall = ratio(claimed_possible, claimed), ratio(claimed_sure, sure)
+    return AlignmentScore(
+        aer=1 - ratio(claimed_sure + claimed_possible, claimed + sure),
+        precision=precision,
+        recall=recall,
+        f1=2 * precision * recall / (precision + recall) if precision + recall else 0.0,
+    )

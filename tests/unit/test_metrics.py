@@ -1,0 +1,93 @@
+import subprocess
+import sys
+
+import pytest
+import sacrebleu
+
+from nmt.errors import DataError, NmtError, UsageError
+from nmt.report.metrics import METRICS, compare_systems, score_corpus
+
+HYPOTHESES = ["The cat sat on the mat.", "", "A dog  barks loudly at two men .", "It's 5,000 km – far!", "Yes\u2028no"]
+REFERENCES = ["The cat is on the mat.", "Nothing", "Two men hear a dog bark loudly.", "It is 5,000 km: far!", "yes no "]
+OTHERS = ["A cat sat on a mat.", "", "A dog barks at two men.", "That's 5.000 km!", "Yes; no"]
+
+
+def sacrebleu_prints(tmp_path, references, *arguments):
+    """What sacreBLEU's own command says of the hypotheses."""
+    paths = []
+    for number, lines in enumerate((HYPOTHESES, *references)):
+        paths.append(tmp_path / f"{number}.txt")
+        paths[-1].write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    command = [sys.executable, "-m", "sacrebleu", *paths[1:], "-i", paths[0], "-f", "text", *arguments]
+    return subprocess.run(command, capture_output=True, check=True, encoding="utf-8").stdout.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("metric", "options", "flags", "references"),
+    [
+        ("bleu", {}, [], [REFERENCES]),
+        ("bleu", {"tokenize": "intl", "lowercase": True}, ["-tok", "intl", "-lc"], [REFERENCES, OTHERS]),
+        ("chrf", {}, [], [REFERENCES, OTHERS]),
+        ("chrf++", {}, ["--chrf-word-order", "2"], [REFERENCES]),
+        ("ter", {}, [], [REFERENCES, OTHERS]),
+    ],
+)
+def test_scores_equal_sacrebleus_own_command(tmp_path, metric, options, flags, references):
+    expected = sacrebleu_prints(tmp_path, references, "-m", metric.rstrip("+"), *flags)
+    [score] = score_corpus(HYPOTHESES, references, [metric], **options)
+    assert str(score) == expected
+    assert f"nrefs:{len(references)}|" in score.signature
+    assert score.signature.endswith(f"version:{sacrebleu.__version__}")
+
+
+def test_a_perfect_translation_scores_best():
+    scores = score_corpus(REFERENCES, [REFERENCES], METRICS)
+    assert [score.name for score in scores] == ["BLEU", "chrF2", "chrF2++", "TER"]
+    assert [score.score for score in scores] == pytest.approx([100, 100, 100, 0])
+
+
+def test_the_paired_bootstrap_is_seeded_and_keeps_the_scores():
+    baseline, other = compare_systems([OTHERS, HYPOTHESES], [REFERENCES], ["bleu", "chrf"], samples=50)
+    for system, lines in ((baseline, OTHERS), (other, HYPOTHESES)):
+        assert [row.score for row in system] == [
+            row.score for row in score_corpus(lines, [REFERENCES], ["bleu", "chrf"])
+        ]
+    assert all(row.p_value is None for row in baseline)
+    assert all(0 < row.p_value <= 1 and row.confidence > 0 for row in other)
+    assert "|bs:50|seed:12345|" in other[0].signature
+    assert compare_systems([OTHERS, HYPOTHESES], [REFERENCES], ["bleu", "chrf"], samples=50) == [baseline, other]
+
+
+def test_a_system_does_not_differ_from_its_copy():
+    _, same = compare_systems([HYPOTHESES, list(HYPOTHESES)], [REFERENCES], ["bleu"], samples=20)
+    assert same[0].p_value == 1
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "references", "options", "error", "message"),
+    [
+        ([], [[]], {}, DataError, "there are no lines to score"),
+        (["a"], [], {}, DataError, "there is no reference to score against"),
+        (["a"] * 1200, [["a"] * 1200, ["a"]], {}, DataError, "1,200 translations cannot be scored against 1 lines\n"),
+        (
+            ["a"],
+            [["a"]],
+            {"metrics": ["chfr"]},
+            UsageError,
+            'no metric "chfr"; did you mean "chrf"?\n  There are bleu, ',
+        ),
+        (["a"], [["a"]], {"tokenize": "13"}, UsageError, 'no tokenizer "13"; did you mean "13a"?\n  There are none, '),
+    ],
+)
+def test_what_cannot_be_scored_is_said(hypotheses, references, options, error, message):
+    with pytest.raises(error) as caught:
+        score_corpus(hypotheses, references, **options)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_tokenizer_that_is_not_installed_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("sacrebleu.tokenizers.tokenizer_ja_mecab.MeCab", None)
+    with pytest.raises(
+        NmtError, match=r'the tokenizer "ja-mecab" cannot be used here\n  .* pip install sacrebleu\[ja\]'
+    ):
+        score_corpus(["a"], [["a"]], tokenize="ja-mecab")
