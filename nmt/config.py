@@ -98,6 +98,7 @@ class TrainSettings(Settings):
     max_minutes: float = Field(0.0, ge=0, description="stop cleanly after this time, 0 for no limit")
     validate_every: int = Field(0, ge=0, description="updates between validations, 0 for once an epoch")
     metric: Literal["bleu", "perplexity"] = Field("bleu", description="validation figure that chooses the best")
+    validation_beam: int = Field(1, ge=1, description="hypotheses kept when the validation set is translated")
     patience: int = Field(0, ge=0, description="validations without gain before training stops, 0 for never")
     keep: int = Field(3, ge=0, description="numbered checkpoints kept, one for each of the last validations")
     seed: int = Field(1, ge=0, description="of initial weights, order and dropout")
@@ -164,6 +165,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}") from error
+
+
+def read_settings(path: Path) -> RunSettings:
+    """The settings file of a run."""
+    return check(RunSettings, read_toml(path), str(path))
 
 
 def parse_override(word: str) -> dict[str, Any]:

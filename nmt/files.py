@@ -40,6 +40,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
     A folder cannot be renamed over a full one, so the old one steps aside as `.NAME.old` first. A kill between the two
     renames leaves only `.NAME.old`: `settle_folder` puts it back, and whoever opens such a folder calls that first.
     """
+    path = Path(os.path.abspath(path))  # "." has no name
     temporary, old = path.with_name(f".{path.name}.{os.getpid()}.tmp"), path.with_name(f".{path.name}.old")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -63,6 +64,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 def settle_folder(path: Path) -> None:
     """Undo or finish a replacement that was cut between its two renames."""
+    path = Path(os.path.abspath(path))
     old = path.with_name(f".{path.name}.old")
     if old.exists():
         if path.exists():
@@ -85,3 +87,10 @@ def sha256(path: Path) -> str:
     """Hexadecimal digest of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder so that a kill midway leaves none that looks whole."""
+    doomed = path.with_name(f".{path.name}.doomed")
+    os.rename(path, doomed)
+    shutil.rmtree(doomed)

@@ -1,0 +1,242 @@
+"""A run folder on disk: settings, subword models, weights and where training stands.
+
+No code runs when one is loaded: weights and optimizer are safetensors, the rest JSON and TOML. Every file is known by
+its checksum, and a kill at any instant leaves the previous checkpoint whole.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ValidationError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from nmt.config import RunSettings, read_settings, to_toml
+from nmt.errors import DamageError, FolderError, FormatError, did_you_mean
+from nmt.files import replace_folder, settle_folder, sha256
+from nmt.model.seq2seq import Seq2Seq
+from nmt.text.subword import Subword
+
+FORMAT_VERSION = 1
+
+
+class RunInfo(BaseModel):
+    """What a run folder says of itself in `run.json`."""
+
+    format_version: int
+    source_lang: str
+    target_lang: str
+    joint: bool
+    source_fingerprint: str
+    target_fingerprint: str
+    data_fingerprint: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, read: everything that translating needs."""
+
+    path: Path
+    info: RunInfo
+    settings: RunSettings
+    source_subword: Subword
+    target_subword: Subword
+
+    def build_model(self) -> Seq2Seq:
+        """A model of this run's shape, with weights freshly drawn."""
+        return Seq2Seq(self.settings.model, self.source_subword.size, self.target_subword.size)
+
+
+@dataclass(frozen=True)
+class LoadedRun(Run):
+    """A run with the weights of one of its checkpoints, in evaluation mode."""
+
+    model: Seq2Seq
+    checkpoint: str
+
+
+def create_run(
+    path: Path, settings: RunSettings, info: RunInfo, source_subword: Subword, target_subword: Subword
+) -> Run:
+    """Lay out a new run folder. Raises FolderError when something is there already."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        what = "a run" if (path / "run.json").exists() else "something else"
+        raise FolderError(f"{path} already holds {what}\n  Name another --out, or go on with that run by --resume")
+    with replace_folder(path) as folder:
+        (folder / "settings.toml").write_text(to_toml(settings), encoding="utf-8")
+        (folder / "source.model").write_bytes(source_subword.model_bytes)
+        if not info.joint:
+            (folder / "target.model").write_bytes(target_subword.model_bytes)
+        (folder / "run.json").write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return Run(path, info, settings, source_subword, target_subword)
+
+
+def read_run(path: Path) -> Run:
+    """A run folder without its weights.
+
+    Raises FolderError when it is none, FormatError for another version, DamageError when a subword model is not the
+    run's.
+    """
+    if not (path / "run.json").exists():
+        what = "is not a run folder" if path.exists() else "does not exist"
+        raise FolderError(f"{path} {what}\n  A run is what `nmt train --out` writes; it holds a run.json")
+    facts = read_json(path / "run.json")
+    if facts.get("format_version") != FORMAT_VERSION:
+        raise FormatError(
+            f"{path} has format version {facts.get('format_version')}, and this program reads {FORMAT_VERSION}\n"
+            "  Use the program that wrote it, or train again"
+        )
+    try:
+        info = RunInfo.model_validate(facts)
+    except ValidationError as error:
+        raise damaged(path / "run.json", "it lacks what a run says of itself") from error
+    source_subword = Subword.read(path / "source.model")
+    target_subword = source_subword if info.joint else Subword.read(path / "target.model")
+    for name, subword, fingerprint in (
+        ("source.model", source_subword, info.source_fingerprint),
+        ("target.model", target_subword, info.target_fingerprint),
+    ):
+        if subword.fingerprint != fingerprint:
+            raise DamageError(
+                f"{path / name} is not the subword model this run was trained with\n"
+                f"  Its SHA-256 begins {subword.fingerprint[:12]}, the run's {fingerprint[:12]}: restore the file"
+            )
+    return Run(path, info, read_settings(path / "settings.toml"), source_subword, target_subword)
+
+
+def open_run(path: Path | str, which: str = "best") -> LoadedRun:
+    """A run with the weights of checkpoint `which`: best, last or a numbered one.
+
+    Before the first validation there is no best yet; the last is taken then.
+    """
+    run = read_run(Path(path))
+    names = checkpoint_names(run.path)
+    if which == "best" and "best" not in names and "last" in names:
+        which = "last"
+    if which not in names:
+        there = ", ".join(names) or "none yet: train first"
+        raise FolderError(f'{path} has no checkpoint "{which}"{did_you_mean(which, names)}\n  There are: {there}')
+    model = run.build_model()
+    load_weights(model, run.path / which)
+    return LoadedRun(run.path, run.info, run.settings, run.source_subword, run.target_subword, model.eval(), which)
+
+
+def checkpoint_names(path: Path) -> list[str]:
+    """The checkpoints of a run: best, last, then the numbered ones, oldest first."""
+    for name in ("best", "last"):
+        settle_folder(path / name)
+    named = [name for name in ("best", "last") if (path / name / "checkpoint.json").exists()]
+    return named + [folder.name for folder in numbered(path)]
+
+
+def numbered(path: Path) -> list[Path]:
+    """The numbered checkpoint folders of a run, oldest first."""
+    folders = (folder for folder in path.glob("update-*") if (folder / "checkpoint.json").exists())
+    return sorted(folders, key=lambda folder: int(folder.name.removeprefix("update-")))
+
+
+def save_checkpoint(
+    folder: Path, weights: Mapping[str, Tensor], facts: Mapping[str, Any], training: Mapping[str, Tensor] | None = None
+) -> None:
+    """Write weights, and what training needs to go on, as one folder that appears whole or not at all."""
+    with replace_folder(folder) as temporary:
+        host = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+        save_file(host, temporary / "weights.safetensors")
+        if training is not None:
+            save_file(dict(training), temporary / "training.safetensors")
+        sums = {file.name: sha256(file) for file in sorted(temporary.iterdir())}
+        text = json.dumps({"sha256": sums, **facts}, indent=2)
+        (temporary / "checkpoint.json").write_text(text + "\n", encoding="utf-8")
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What `checkpoint.json` of a checkpoint says."""
+    return read_json(folder / "checkpoint.json")
+
+
+def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
+    """The tensors of one file of a checkpoint. Raises DamageError when its bytes are not the ones written."""
+    path = folder / name
+    expected = read_facts(folder).get("sha256", {}).get(name)
+    if not path.exists() or sha256(path) != expected:
+        raise damaged(path, "its checksum is not the one in checkpoint.json")
+    return load_tensors(path.read_bytes())
+
+
+def load_weights(model: nn.Module, folder: Path) -> None:
+    """Put the weights of a checkpoint into a model of the same shape."""
+    weights = read_tensors(folder, "weights.safetensors")
+    parameters = dict(model.named_parameters())
+    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if shapes != {name: tuple(parameter.shape) for name, parameter in parameters.items()}:
+        raise damaged(folder / "weights.safetensors", "its tensors are not those of the model in settings.toml")
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(weights[name])
+
+
+def average_run(path: Path, last: int, out: Path) -> list[str]:
+    """Write to `out` a copy of a run whose weights are the mean of its `last` numbered checkpoints; their names."""
+    run = read_run(path)
+    folders = numbered(path)[-last:]
+    if len(folders) < last:
+        raise FolderError(
+            f"{path} has {len(folders)} numbered checkpoints, fewer than --last {last}\n"
+            "  `train.keep` says how many a run keeps, one for each validation"
+        )
+    mean: dict[str, Tensor] = {}
+    for folder in folders:
+        for name, tensor in read_tensors(folder, "weights.safetensors").items():
+            mean[name] = mean.get(name, 0) + tensor.double() / last
+    create_run(out, run.settings, run.info, run.source_subword, run.target_subword)
+    names = [folder.name for folder in folders]
+    weights = {name: tensor.float() for name, tensor in mean.items()}
+    save_checkpoint(out / "best", weights, {"update": read_facts(folders[-1])["update"], "average_of": names})
+    return names
+
+
+def describe_run(path: Path) -> str:
+    """What `nmt inspect` says of a run: languages, size, checkpoints with their scores, settings."""
+    run = read_run(path)
+    model = run.build_model()
+    count = sum(parameter.numel() for parameter in model.parameters())
+    vocabulary = f"{run.source_subword.size:,} pieces" + (
+        " for both sides" if run.info.joint else f" and {run.target_subword.size:,} pieces"
+    )
+    lines = [
+        f"{path}: a run, {run.info.source_lang} to {run.info.target_lang}",
+        f"  attention   {run.settings.model.attention}",
+        f"  parameters  {count:,}",
+        f"  vocabulary  {vocabulary}",
+    ]
+    for name in checkpoint_names(path):
+        facts = read_facts(path / name)
+        figures = [f"update {facts['update']:,}"]
+        figures += [f"{key} {facts[key]:.2f}" for key in ("bleu", "perplexity") if facts.get(key) is not None]
+        if "average_of" in facts:
+            figures.append("mean of " + ", ".join(facts["average_of"]))
+        lines.append(f"  {name:13} {', '.join(figures)}")
+    return "\n".join([*lines, "", to_toml(run.settings).rstrip()])
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises DamageError when it is none."""
+    try:
+        facts = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise damaged(path, "it is not JSON") from error
+    if not isinstance(facts, dict):
+        raise damaged(path, "it is not a JSON object")
+    return facts
+
+
+def damaged(path: Path, why: str) -> DamageError:
+    """The error for a file that is not what was written."""
+    return DamageError(f"{path} is damaged: {why}\n  Restore it from a copy, or use another checkpoint of the run")

@@ -1,0 +1,18 @@
+"""nmt average: the mean of a run's last checkpoints as a run of its own."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Average the last checkpoints of a run into a new run.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--last", default=3, show_default=True, type=click.IntRange(min=1), help="How many numbered checkpoints.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder to write.")
+def command(run: Path, last: int, out: Path) -> None:
+    """Average the weights of the last numbered checkpoints of RUN into a new run."""
+    from nmt.checkpoint import average_run
+
+    names = average_run(run, last, out)
+    print(f"{out} holds the mean of {', '.join(names)}", file=sys.stderr)

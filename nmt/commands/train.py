@@ -1,0 +1,236 @@
+"""nmt train: a prepared folder in, a run folder out."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nmt.config import RunSettings, resolve
+from nmt.errors import FolderError, UsageError
+
+if TYPE_CHECKING:
+    from nmt.data.prepared import Prepared
+    from nmt.model.seq2seq import Seq2Seq
+    from nmt.train.trainer import Outcome, Place, Trainer
+
+
+@click.command(short_help="Train a translator on a prepared corpus.")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder that `nmt prepare` wrote.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder to write.")
+@click.option("--recipe", help="Settings that ship with the program.")
+@click.option("--config", type=click.Path(path_type=Path), help="A TOML file of settings.")
+@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint of --out, with its settings.")
+@click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop after this time, cleanly. 0: no limit.")
+@click.option("--max-epochs", type=click.IntRange(min=0), help="Stop after this many passes. 0: no limit.")
+@click.option("--max-updates", type=click.IntRange(min=0), help="Stop after this many updates. 0: no limit.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of initial weights, order and dropout.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 …")
+@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), help="Of matrix products.")
+def command(
+    data: Path,
+    out: Path,
+    recipe: str | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    resume: bool,
+    device: str,
+    **limits: Any,
+) -> None:
+    """Train a translator on a prepared corpus.
+
+    Settings are the defaults, then --recipe, then --config, then --set and the options below; the later wins. The run
+    folder holds all that translating needs. Ctrl-C saves first; --resume goes on as if nothing had happened.
+    """
+    given = {key: value for key, value in limits.items() if value is not None}
+    if resume:
+        if recipe or config or overrides or "seed" in given:
+            raise UsageError(
+                "--resume goes on with the settings of the run: no --recipe, --config, --set or --seed beside it\n"
+                "  --max-minutes, --max-epochs, --max-updates and --precision may be given anew"
+            )
+        resume_training(data, out, device=device, **given)
+    else:
+        words = [*overrides, *(f"train.{key}={toml(value)}" for key, value in given.items())]
+        train(data, out, resolve(recipe, config, words), device=device)
+
+
+def toml(value: Any) -> str:
+    """A value as TOML writes it."""
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def train(data: Path | str, out: Path | str, settings: RunSettings | None = None, *, device: str = "auto") -> "Outcome":
+    """Train on the prepared folder `data` and leave a run folder at `out`.
+
+    Raises FolderError when `out` holds something already, TrainingError when the loss is not a number.
+    """
+    import torch
+
+    from nmt.checkpoint import RunInfo, create_run
+    from nmt.data.prepared import Prepared
+    from nmt.files import sha256
+
+    settings = settings or RunSettings()
+    prepared = Prepared.open(Path(data))
+    manifest = prepared.manifest
+    if settings.model.tie == "all" and not manifest.joint:
+        raise UsageError(
+            'model.tie = "all" needs one vocabulary for both languages, and this corpus has two\n'
+            '  Prepare it with --joint, or set model.tie="target"'
+        )
+    info = RunInfo(
+        format_version=1,
+        source_lang=manifest.source_lang,
+        target_lang=manifest.target_lang,
+        joint=manifest.joint,
+        source_fingerprint=prepared.source_subword.fingerprint,
+        target_fingerprint=prepared.target_subword.fingerprint,
+        data_fingerprint=sha256(Path(data) / "manifest.json"),
+    )
+    run = create_run(Path(out), settings, info, prepared.source_subword, prepared.target_subword)
+    torch.manual_seed(settings.train.seed)
+    trainer = build_trainer(run.path, run.build_model(), prepared, settings, device)
+    return watch(trainer, None)
+
+
+def resume_training(data: Path | str, out: Path | str, *, device: str = "auto", **limits: Any) -> "Outcome":
+    """Go on with the run `out` from its last checkpoint. `limits` are train settings to change: max_epochs and so on.
+
+    Raises FolderError when there is nothing to resume, or when `data` is not what the run was trained on.
+    """
+    from nmt.checkpoint import checkpoint_names, read_run
+    from nmt.data.prepared import Prepared
+    from nmt.files import sha256
+
+    run = read_run(Path(out))
+    if "last" not in checkpoint_names(run.path):
+        raise FolderError(f"{out} has no checkpoint to resume from\n  Remove it and train without --resume")
+    prepared = Prepared.open(Path(data))
+    if sha256(Path(data) / "manifest.json") != run.info.data_fingerprint:
+        raise FolderError(
+            f"{data} is not the corpus that {out} was trained on\n  Give the --data of its first training"
+        )
+    changed = run.settings.train.model_copy(update=limits)
+    settings = run.settings.model_copy(update={"train": changed})
+    trainer = build_trainer(run.path, run.build_model(), prepared, settings, device)
+    return watch(trainer, trainer.resume())
+
+
+def build_trainer(
+    folder: Path, model: "Seq2Seq", prepared: "Prepared", settings: RunSettings, device_name: str
+) -> "Trainer":
+    """Everything a training needs, put together."""
+    from nmt.commands.devices import choose_device, choose_precision, describe
+    from nmt.data.batches import padding_share, plan_epoch
+    from nmt.train.trainer import Trainer
+
+    device = choose_device(device_name)
+    precision = choose_precision(settings.train.precision, device)
+    train_split = prepared.split("train")
+    valid_split = prepared.split("valid") if "valid" in prepared.manifest.splits else None
+    lengths = train_split.source_lengths, train_split.target_lengths
+    plan = plan_epoch(*lengths, settings.train.max_tokens, settings.train.seed, epoch=0)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    say(f"{len(train_split):,} pairs, {len(plan):,} batches an epoch, {padding_share(train_split, plan):.1%} padding")
+    say(f"{settings.model.attention}, {parameters:,} parameters, {describe(device, precision)}")
+    return Trainer(
+        folder,
+        model,
+        train_split,
+        valid_split,
+        settings.train,
+        device=device,
+        precision=precision,
+        decode_bleu=bleu_of_validation(prepared, settings) if valid_split is not None else None,
+    )
+
+
+def bleu_of_validation(prepared: "Prepared", settings: RunSettings) -> Callable[["Seq2Seq"], float]:
+    """A function that translates the validation text with a model and scores it against the text as it was given."""
+    from nmt.report.metrics import score_corpus
+    from nmt.report.translate import translate_lines
+
+    sources, references = prepared.lines("valid", "source"), prepared.lines("valid", "target")
+    search = settings.search.model_dump() | {"beam": settings.train.validation_beam}
+
+    def decode_bleu(model: "Seq2Seq") -> float:
+        found = translate_lines(model, prepared.source_subword, prepared.target_subword, sources, **search)
+        (bleu,) = score_corpus([translations[0].text for translations in found], [references], ["bleu"])
+        return bleu.score
+
+    return decode_bleu
+
+
+def watch(trainer: "Trainer", place: "Place | None") -> "Outcome":
+    """Train, with a bar on a terminal and a line for every validation; draw the learning curve and TensorBoard events."""
+    from tqdm import tqdm
+
+    bar = tqdm(
+        total=trainer.updates_in_all or None,
+        initial=place.update if place else 0,
+        unit="update",
+        disable=None,
+        dynamic_ncols=True,
+    )
+    with bar, tensorboard(trainer.folder / "events") as add_events:
+
+        def report(record: dict[str, Any]) -> None:
+            add_events(record)
+            if record["kind"] == "train":
+                bar.set_postfix_str(
+                    f"loss {record['loss']:.2f}, perplexity {record['perplexity']:.1f}, "
+                    f"{record['tokens_per_second']:,.0f} tokens/s",
+                    refresh=False,
+                )
+                bar.update(record["update"] - bar.n)
+            else:
+                figures = [f"{name} {record[name]:.2f}" for name in ("perplexity", "bleu") if record[name] is not None]
+                figures += ["best so far"] if record["is_best"] else []
+                tqdm.write(
+                    f"epoch {record['epoch']}, update {record['update']:,}, {record['seconds'] / 60:.1f} min: "
+                    + ", ".join(figures),
+                    file=sys.stderr,
+                )
+                draw_curve(trainer.folder)
+
+        trainer.report = report
+        outcome = trainer.fit(place)
+    say(f"stopped: {outcome.reason}; {trainer.folder} is ready to translate")
+    return outcome
+
+
+@contextmanager
+def tensorboard(folder: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A function that turns log records into TensorBoard events, where the extra `tensorboard` is installed."""
+    try:
+        from torch.utils.tensorboard.writer import SummaryWriter
+    except ImportError:
+        yield lambda record: None
+        return
+    with SummaryWriter(str(folder)) as writer:  # type: ignore[no-untyped-call]
+
+        def add_events(record: dict[str, Any]) -> None:
+            for name, value in record.items():
+                if isinstance(value, float):
+                    writer.add_scalar(f"{record['kind']}/{name}", value, record["update"])  # type: ignore[no-untyped-call]
+
+        yield add_events
+
+
+def draw_curve(folder: Path) -> None:
+    """The learning curve so far as `curve.png`, where the extra `plot` is installed."""
+    from nmt.report.plots import is_plotting_possible, save_curve
+
+    if is_plotting_possible():
+        with open(folder / "log.jsonl", encoding="utf-8") as file:
+            save_curve(folder / "curve.png", [json.loads(line) for line in file])
+
+
+def say(message: str) -> None:
+    """A message for the person at the terminal."""
+    print(message, file=sys.stderr)

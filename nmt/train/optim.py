@@ -1,0 +1,39 @@
+"""The optimizer, and the learning rate as a function of how far training is."""
+
+import math
+
+import torch
+from torch import nn
+
+from nmt.config import TrainSettings
+
+
+def build_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+    """Adam, or AdamW whose weight decay spares biases and norms. One fused pass over all parameters."""
+    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
+    vectors = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
+    decay = settings.weight_decay if settings.optimizer == "adamw" else 0.0
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, settings.beta2), fused=True)
+
+
+def learning_rate(settings: TrainSettings, update: int, updates_in_all: int, plateaus: int) -> float:
+    """The rate of update number `update`, counted from one: a pure function, so that resuming cannot lose it.
+
+    Linear warm-up, then: constant; peak * sqrt(warmup / update) (Vaswani et al. 2017, arXiv:1706.03762, 5.3); half a
+    cosine that reaches zero at `updates_in_all` (Loshchilov and Hutter 2017, arXiv:1608.03983); or a cut by `decay`
+    at each of `plateaus`.
+    """
+    peak, warmup = settings.learning_rate, settings.warmup
+    if update < warmup:
+        return peak * update / warmup
+    match settings.schedule:
+        case "constant":
+            return peak
+        case "inverse-sqrt":
+            return peak * math.sqrt(max(warmup, 1) / update)
+        case "plateau":
+            return peak * settings.decay**plateaus
+        case "cosine":
+            share = (update - warmup) / max(updates_in_all - warmup, 1)
+            return peak * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))

@@ -1,0 +1,364 @@
+"""The training loop: updates, validation, checkpoints, and stopping when told to.
+
+It knows batches and the model. How validation text is decoded and scored is a function handed in, and what a person
+sees of progress goes through another.
+"""
+
+import json
+import math
+import signal
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nmt.checkpoint import load_weights, numbered, read_facts, read_tensors, save_checkpoint
+from nmt.config import TrainSettings
+from nmt.data.batches import Batch, Cursor, plan_epoch, split_batch, train_batches, valid_batches
+from nmt.data.prepared import Split
+from nmt.errors import TrainingError
+from nmt.files import remove_folder, write_atomically
+from nmt.ids import PAD
+from nmt.model.seq2seq import Seq2Seq
+from nmt.train.loss import plain_loss
+from nmt.train.optim import build_optimizer, learning_rate
+
+LOG_EVERY = 20  # updates between training records; losses are looked at, and the device waited for, no more often
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where training stands: with weights, optimizer and random generators, all that resuming needs."""
+
+    update: int = 0
+    epoch: int = 0
+    batch: int = 0
+    best: float | None = None  # the best validation figure, larger is better
+    stale: int = 0  # validations since then
+    plateaus: int = 0
+    seconds: float = 0.0  # spent training so far, validation included
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How training ended: where, and why, in words."""
+
+    place: Place
+    reason: str
+
+
+class Trainer:
+    """Fits a model to a corpus and leaves checkpoints and a log in a run folder.
+
+    `decode_bleu` translates the validation set with a model and scores it; without it there is no BLEU. `report` gets
+    every record of the log as it is written: `kind` is "train" (means since the record before) or "valid".
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        model: Seq2Seq,
+        train_split: Split,
+        valid_split: Split | None,
+        settings: TrainSettings,
+        *,
+        device: torch.device,
+        precision: torch.dtype,
+        decode_bleu: Callable[[Seq2Seq], float] | None = None,
+        report: Callable[[dict[str, Any]], None] = lambda record: None,
+    ) -> None:
+        self.folder = folder
+        self.model = model.to(device)
+        self.train_split = train_split
+        self.valid_split = valid_split
+        self.settings = settings
+        self.device = device
+        self.precision = precision
+        self.decode_bleu = decode_bleu
+        self.report = report
+        self.optimizer = build_optimizer(model, settings)
+
+    def fit(self, place: Place | None = None) -> Outcome:
+        """Train from `place` (see `resume`) until a limit, and leave `last` and `best` behind.
+
+        Raises TrainingError when the loss is not a number, and KeyboardInterrupt after saving when SIGINT or SIGTERM
+        asked to stop.
+        """
+        place = place or Place()
+        started, seconds_before = time.monotonic(), place.seconds
+        minutes_left = self.settings.max_minutes or math.inf
+        with interruptions() as interrupted, closing(self._batches(place)) as batches:
+            pending: list[tuple[Tensor, Tensor, int]] = []
+            since = started
+            validated = False
+            while not (reason := self._why_stop(place)):
+                cursor, group = next(batches)
+                rate = learning_rate(self.settings, place.update + 1, self.updates_in_all, place.plateaus)
+                pending.append(self._update(group, rate))
+                place = replace(
+                    place,
+                    update=place.update + 1,
+                    epoch=cursor.epoch,
+                    batch=cursor.batch,
+                    seconds=seconds_before + time.monotonic() - started,
+                )
+                out_of_time = time.monotonic() - started > 60 * minutes_left
+                validated = self._is_validation_due(place)
+                stop = bool(interrupted) or out_of_time
+                if len(pending) == LOG_EVERY or validated or stop:
+                    self._log_training(place, pending, rate, time.monotonic() - since)
+                    pending, since = [], time.monotonic()
+                if interrupted:
+                    self._save_last(place)
+                    raise KeyboardInterrupt
+                if validated:
+                    place = self._validate(place)
+                    place = replace(place, seconds=seconds_before + time.monotonic() - started)
+                    self._save_last(place)
+                    since = time.monotonic()
+                if out_of_time:
+                    reason = f"{self.settings.max_minutes:g} minutes are over"
+                    break
+            if pending:
+                self._log_training(place, pending, rate, time.monotonic() - since)
+            if not validated and place.update > 0:
+                place = self._validate(place)
+                self._save_last(place)
+        return Outcome(place, reason)
+
+    def resume(self) -> Place:
+        """Put weights, optimizer and random generators back as `last` has them. -> where to go on from"""
+        last = self.folder / "last"
+        load_weights(self.model, last)
+        tensors = read_tensors(last, "training.safetensors")
+        for name, parameter in self.model.named_parameters():
+            prefix = f"optimizer.{name}."
+            state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            if state:
+                self.optimizer.state[parameter] = {
+                    key: value if key == "step" and self.device.type == "cpu" else value.to(self.device)
+                    for key, value in state.items()
+                }
+        torch.set_rng_state(tensors["random.cpu"])
+        if self.device.type == "cuda" and "random.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
+        place = Place(**read_facts(last)["place"])
+        self._forget_log_after(place.update)
+        return place
+
+    @cached_property
+    def updates_in_all(self) -> int:
+        """How many updates the limits allow, counted by the first epoch; 0 for no limit."""
+        limits = [self.settings.max_updates] if self.settings.max_updates else []
+        if self.settings.max_epochs:
+            limits.append(self.settings.max_epochs * self.updates_per_epoch)
+        return min(limits, default=0)
+
+    @cached_property
+    def updates_per_epoch(self) -> int:
+        """Updates in the first epoch; others may differ by a few."""
+        lengths = self.train_split.source_lengths, self.train_split.target_lengths
+        batches = len(plan_epoch(*lengths, self.settings.max_tokens, self.settings.seed, epoch=0))
+        return -(-batches // self.settings.accumulate)
+
+    def _batches(self, place: Place) -> Generator[tuple[Cursor, list[Batch]], None, None]:
+        """Groups of batches that make one update each, and the cursor after them. An epoch's end ends a group."""
+        cursor = Cursor(place.epoch, place.batch)
+        batches = train_batches(self.train_split, self.settings.max_tokens, self.settings.seed, cursor, self.device)
+        with closing(batches):  # type: ignore[type-var]
+            group: list[Batch] = []
+            for after, batch in batches:
+                group.append(batch)
+                if len(group) == self.settings.accumulate or after.batch == 0:
+                    yield after, group
+                    group = []
+
+    def _why_stop(self, place: Place) -> str:
+        """The limit that training has reached, in words, or nothing."""
+        settings = self.settings
+        if settings.max_updates and place.update >= settings.max_updates:
+            return f"{settings.max_updates:,} updates are done"
+        if settings.max_epochs and place.epoch >= settings.max_epochs:
+            return f"{settings.max_epochs:,} epochs are done"
+        if settings.patience and place.stale >= settings.patience:
+            return f"{settings.metric} has not improved for {place.stale} validations"
+        return ""
+
+    def _is_validation_due(self, place: Place) -> bool:
+        every = self.settings.validate_every
+        return place.update % every == 0 if every else place.batch == 0
+
+    def _update(self, group: Sequence[Batch], rate: float) -> tuple[Tensor, Tensor, int]:
+        """One step of the optimizer. -> summed loss, summed negative log-likelihood, target tokens
+
+        A batch that does not fit in memory is done again in halves; one pair that does not fit raises TrainingError.
+        """
+        self.model.train()
+        tokens = sum(batch.target_tokens for batch in group)
+        while True:
+            self.optimizer.zero_grad(set_to_none=True)
+            try:
+                figures = [self._accumulate(batch, tokens) for batch in group]
+                break
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                shortest = min(len(batch.source_BS) for batch in group)
+            self.optimizer.zero_grad(set_to_none=True)
+            if shortest == 1:
+                raise TrainingError(
+                    "one sentence pair alone does not fit in memory\n"
+                    "  Prepare with a smaller --max-length, or train a smaller model"
+                )
+            group = [half for batch in group for half in split_batch(batch)]
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+        if self.settings.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = rate
+        self.optimizer.step()
+        losses, nlls = zip(*figures, strict=True)
+        return torch.stack(losses).sum(), torch.stack(nlls).sum(), tokens
+
+    def _accumulate(self, batch: Batch, tokens: int) -> tuple[Tensor, Tensor]:
+        """Add a batch's share of the gradient. -> summed loss, summed negative log-likelihood"""
+        loss, nll = self._loss(batch)
+        (loss / tokens).backward()  # type: ignore[no-untyped-call]
+        return loss.detach(), nll
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+            readout_BTR, _ = self.model(batch.source_BS, batch.source_lengths_B, batch.target_BT)
+            real_N = (batch.target_BT != PAD).flatten().nonzero_static(size=batch.target_tokens).squeeze(1)
+            return plain_loss(
+                readout_BTR.flatten(0, 1)[real_N],
+                self.model.output_vectors,
+                self.model.output_bias,
+                batch.target_BT.flatten()[real_N],
+                self.settings.label_smoothing,
+            )
+
+    def _validate(self, place: Place) -> Place:
+        """Score the validation set, log it, and keep a numbered checkpoint and `best`."""
+        figures: dict[str, float | None] = {"perplexity": None, "bleu": None}
+        self.model.eval()
+        if self.valid_split is not None and len(self.valid_split):
+            with torch.inference_mode():
+                sums = [
+                    (float(self._loss(batch.to(self.device))[1]), batch.target_tokens)
+                    for batch in valid_batches(self.valid_split, self.settings.max_tokens)
+                ]
+            nll, tokens = map(sum, zip(*sums, strict=True))
+            figures["perplexity"] = math.exp(min(nll / tokens, 700))
+            if self.decode_bleu is not None:
+                figures["bleu"] = self.decode_bleu(self.model)
+        by_bleu = self.settings.metric == "bleu" and figures["bleu"] is not None
+        score = figures["bleu"] if by_bleu else -(figures["perplexity"] or 0.0)
+        assert score is not None
+        is_best = place.best is None or score > place.best
+        # Without a validation set the newest is the best there is.
+        is_best = is_best or figures["perplexity"] is None
+        stale = 0 if is_best else place.stale + 1
+        at_plateau = stale > 0 and stale % self.settings.plateau == 0
+        place = replace(
+            place,
+            best=score if is_best else place.best,
+            stale=stale,
+            plateaus=place.plateaus + (at_plateau and self.settings.schedule == "plateau"),
+        )
+        record = {"kind": "valid", "update": place.update, "epoch": place.epoch, **figures, "is_best": is_best}
+        self._log({**record, "seconds": place.seconds})
+        weights = dict(self.model.named_parameters())
+        facts = {"update": place.update, **figures}
+        if is_best:
+            save_checkpoint(self.folder / "best", weights, facts)
+        if self.settings.keep:
+            save_checkpoint(self.folder / f"update-{place.update:06d}", weights, facts)
+            for old in numbered(self.folder)[: -self.settings.keep]:
+                remove_folder(old)
+        return place
+
+    def _save_last(self, place: Place) -> None:
+        """Write `last`, with all that `resume` needs."""
+        tensors = {"random.cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        for name, parameter in self.model.named_parameters():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
+        facts = {"update": place.update, "place": asdict(place)}
+        save_checkpoint(self.folder / "last", dict(self.model.named_parameters()), facts, tensors)
+
+    def _log_training(
+        self, place: Place, pending: Sequence[tuple[Tensor, Tensor, int]], rate: float, seconds: float
+    ) -> None:
+        """Log the means since the last record. Raises TrainingError when a loss is not a number."""
+        losses, nlls, counts = zip(*pending, strict=True)
+        losses_on_host = torch.stack(losses).cpu()
+        finite = losses_on_host.isfinite()
+        if not bool(finite.all()):
+            update = place.update - len(pending) + 1 + int((~finite).nonzero()[0])
+            raise TrainingError(
+                f"the loss of update {update:,} is not a number\n"
+                f"  {self.folder} keeps its last good checkpoint. Try a lower train.learning_rate (now "
+                f"{self.settings.learning_rate:g}), a longer train.warmup or --precision float32"
+            )
+        tokens = sum(counts)
+        record = {
+            "kind": "train",
+            "update": place.update,
+            "epoch": place.epoch,
+            "loss": float(losses_on_host.sum()) / tokens,
+            "perplexity": math.exp(min(float(torch.stack(nlls).sum()) / tokens, 700)),
+            "tokens_per_second": tokens / max(seconds, 1e-9),
+            "learning_rate": rate,
+            "seconds": place.seconds,
+        }
+        self._log(record)
+
+    def _log(self, record: dict[str, Any]) -> None:
+        with open(self.folder / "log.jsonl", "a", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(record) + "\n")
+        self.report(record)
+
+    def _forget_log_after(self, update: int) -> None:
+        """Drop what was logged after the checkpoint that training resumes from."""
+        path = self.folder / "log.jsonl"
+        if path.exists():
+            lines = path.read_text("utf-8").splitlines()
+            with write_atomically(path) as file:
+                file.writelines(line + "\n" for line in lines if json.loads(line)["update"] <= update)
+
+
+@contextmanager
+def interruptions() -> Iterator[list[int]]:
+    """A list that fills with the signals that ask to stop, instead of their stopping the program at once."""
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt  # asked twice: at once
+        received.append(number)
+
+    try:
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: whoever owns it decides
+        before = {}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on the host or on a device."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

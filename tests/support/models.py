@@ -1,0 +1,52 @@
+"""Small models and inputs for them, the same for every test that compares two ways of computing one thing."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from nmt.config import ModelSettings
+from nmt.ids import EOS, PAD
+from nmt.model.seq2seq import Seq2Seq
+
+ATTENTIONS = ("bahdanau", "luong-dot", "luong-general", "luong-concat", "none")
+VOCABULARY = 23
+
+
+class Sentences(NamedTuple):
+    """A padded batch: ids end with EOS."""
+
+    source_BS: Tensor
+    lengths_B: Tensor
+    target_BT: Tensor
+
+
+def small_settings(**changes) -> ModelSettings:
+    """Sizes small enough for float64 and gradcheck, all different so that a mix-up shows."""
+    sizes = {"embedding_size": 6, "encoder_size": 4, "decoder_size": 8, "attention_size": 7, "readout_size": 5}
+    return ModelSettings(**(sizes | {"dropout": 0.0} | changes))
+
+
+def small_model(seed: int = 0, **changes) -> Seq2Seq:
+    """A model in float64 with weights large enough that nothing is nearly linear."""
+    torch.manual_seed(seed)
+    model = Seq2Seq(small_settings(**changes), VOCABULARY, VOCABULARY).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+    return model.eval()
+
+
+def sentences(lengths: list[tuple[int, int]], seed: int = 0) -> Sentences:
+    """Random ids for (source, target) lengths that count EOS."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def side(counts: list[int]) -> Tensor:
+        ids_BT = torch.full((len(counts), max(counts)), PAD)
+        for row, count in enumerate(counts):
+            ids_BT[row, : count - 1] = torch.randint(4, VOCABULARY, (count - 1,), generator=generator)
+            ids_BT[row, count - 1] = EOS
+        return ids_BT
+
+    sources, targets = zip(*lengths, strict=True)
+    return Sentences(side(list(sources)), torch.tensor(sources), side(list(targets)))

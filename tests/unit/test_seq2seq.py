@@ -1,0 +1,97 @@
+"""Laws of the network: padding, batching and the step seam change nothing; what is tied is tied."""
+
+import math
+
+import pytest
+import torch
+from support.models import ATTENTIONS, VOCABULARY, sentences, small_model, small_settings
+from torch.nn import functional as F
+
+from nmt.ids import BOS
+from nmt.model.dropout import Dropout, WordDropout
+from nmt.model.seq2seq import Seq2Seq
+
+CASES = [{"attention": name, "input_feeding": feeding} for name in ATTENTIONS for feeding in (True, False)]
+
+
+@pytest.mark.parametrize("case", [*CASES, {"layer_norm": True}, {"bridge": "mean"}, {"bridge": "zeros"}], ids=str)
+def test_a_sentence_reads_the_same_alone_and_in_a_batch(case):
+    model = small_model(**case)
+    batch = sentences([(4, 3), (2, 5), (6, 1)])
+    readout_BTR, attention_BTS = model(*batch)
+    for row, (source, target) in enumerate([(4, 3), (2, 5), (6, 1)]):
+        alone = model(
+            batch.source_BS[row : row + 1, :source],
+            batch.lengths_B[row : row + 1],
+            batch.target_BT[row : row + 1, :target],
+        )
+        torch.testing.assert_close(readout_BTR[row, :target], alone.readout_BTR[0], rtol=1e-10, atol=1e-12)
+        if case.get("attention") != "none":
+            torch.testing.assert_close(
+                attention_BTS[row, :target, :source], alone.attention_BTS[0], rtol=1e-10, atol=1e-12
+            )
+            assert (attention_BTS[row, :, source:] == 0).all()
+            torch.testing.assert_close(attention_BTS[row].sum(-1), torch.ones(5).double())
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_steps_give_what_teacher_forcing_gives(case):
+    model = small_model(**case)
+    source_BS, lengths_B, target_BT = sentences([(4, 3), (2, 3)])
+    readout_BTR, attention_BTS = model(source_BS, lengths_B, target_BT)
+    expected_BTV = model.score_words(readout_BTR).log_softmax(-1)
+    state = model.start(source_BS, lengths_B)
+    previous_N = torch.full((2,), BOS)
+    for t in range(3):
+        out = model.step(previous_N, state)
+        torch.testing.assert_close(out.log_probs_NV, expected_BTV[:, t], rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(out.attention_NS, attention_BTS[:, t], rtol=1e-10, atol=1e-12)
+        previous_N, state = target_BT[:, t], out.state
+
+
+def test_select_repeats_reorders_and_drops_rows():
+    model = small_model()
+    source_BS, lengths_B, _ = sentences([(4, 2), (2, 2), (3, 2)])
+    start = model.step(torch.full((3,), BOS), model.start(source_BS, lengths_B)).state
+    wide = model.select(start, torch.tensor([[0, 0], [1, 1], [2, 2]]))
+    assert wide.memory is start.memory
+    words_N = torch.tensor([5, 6, 7, 8, 9, 10])
+    stepped = model.step(words_N, wide).state
+    left = model.select(stepped, torch.tensor([[1, 0], [5, 5]]))  # the middle sentence has left
+    assert left.memory.values_BSM.shape[0] == 2
+    again = model.step(torch.tensor([4, 4, 4, 4]), left)
+    for row, (sentence, word) in enumerate([(0, 6), (0, 5), (2, 10), (2, 10)]):
+        state = model.start(source_BS[sentence : sentence + 1], lengths_B[sentence : sentence + 1])
+        for previous in (BOS, word, 4):
+            out = model.step(torch.tensor([previous]), state)
+            state = out.state
+        torch.testing.assert_close(again.log_probs_NV[row], out.log_probs_NV[0], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("tie", ["none", "target", "all"])
+def test_an_untrained_model_knows_nothing(tie):
+    torch.manual_seed(0)
+    model = Seq2Seq(small_settings(tie=tie, embedding_size=32, decoder_size=32, encoder_size=16), 500, 500).eval()
+    source_BS, lengths_B, target_BT = sentences([(5, 9)] * 8)
+    logits = model.score_words(model(source_BS, lengths_B, target_BT).readout_BTR)
+    loss = F.cross_entropy(logits.flatten(0, 1), target_BT.flatten())
+    assert loss.item() == pytest.approx(math.log(500), rel=0.02)
+
+
+@pytest.mark.parametrize(("tie", "tables"), [("none", 3), ("target", 2), ("all", 1)])
+def test_tied_tables_are_one_table(tie, tables):
+    model = small_model(tie=tie)
+    assert sum(parameter.shape[0] == VOCABULARY and parameter.dim() == 2 for parameter in model.parameters()) == tables
+
+
+def test_dropout_draws_one_mask_a_position_or_a_sentence():
+    torch.manual_seed(0)
+    ones_BTF = torch.ones(2, 50, 8)
+    by_position, by_sentence = Dropout(0.5, False)(ones_BTF), Dropout(0.5, True)(ones_BTF)
+    assert set(by_position.unique().tolist()) == set(by_sentence.unique().tolist()) == {0.0, 2.0}
+    assert (by_sentence == by_sentence[:, :1]).all()
+    assert not (by_position == by_position[:, :1]).all()
+    words_BTF = WordDropout(0.5)(ones_BTF)
+    assert (words_BTF == words_BTF[..., :1]).all()
+    assert 0.3 < words_BTF.mean() < 0.7
+    assert (WordDropout(0.5).eval()(ones_BTF) == 1).all()
