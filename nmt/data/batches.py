@@ -45,7 +45,13 @@ class Batch(NamedTuple):
         return self._map(Tensor.pin_memory)
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
-        return Batch(*map(change, self[:4]), *self[4:])
+        source_BS, source_lengths_B, target_BT, target_lengths_B = map(change, self[:4])
+        return self._replace(
+            source_BS=source_BS,
+            source_lengths_B=source_lengths_B,
+            target_BT=target_BT,
+            target_lengths_B=target_lengths_B,
+        )
 
 
 class Cursor(NamedTuple):

@@ -4,7 +4,7 @@ Memory holds one chunk of pairs at a time, however many there are.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
@@ -106,13 +106,11 @@ def write_split(
     folder: Path,
     name: SplitName,
     pairs: Iterable[Pair],
-    source_subword: Subword,
-    target_subword: Subword,
+    subwords: Sequence[Subword],
     cleaner: Cleaner | None = None,
     threads: int | None = None,
 ) -> Counts:
-    """Encode pairs into the arrays of one split. What is not cleaned keeps its raw text as well."""
-    subwords = (source_subword, target_subword)
+    """Encode pairs into the arrays of one split, each side with its own of `subwords`. What is not cleaned keeps its raw text as well."""
     with ExitStack() as stack:
         writers = []
         for side, subword in zip(SIDES, subwords, strict=True):

@@ -94,6 +94,11 @@ class ArrayWriter:
         self._file.close()
 
 
+def model_name(side: Side, is_joint: bool) -> str:
+    """The file of a side's subword model."""
+    return "joint.model" if is_joint else f"{side}.model"
+
+
 def write_manifest(folder: Path, **entries: Any) -> None:
     """Record every file of a finished folder. `entries` are the other fields of `Manifest`."""
     files = {file.name: FileRecord(size=file.stat().st_size, sha256=sha256(file)) for file in sorted(folder.iterdir())}
@@ -101,13 +106,14 @@ def write_manifest(folder: Path, **entries: Any) -> None:
         out.write(Manifest(files=files, **entries).model_dump_json(indent=2) + "\n")
 
 
-def is_prepared(folder: Path) -> bool:
-    """Whether a folder is a prepared one, of any format version, damaged or not."""
+def foreign_entries(folder: Path) -> list[str]:
+    """What lies in a folder that preparing a corpus, in any format version, did not put there."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("kind") == Manifest.model_fields["kind"].default
+        own = {MANIFEST, *manifest["files"]} if manifest["kind"] == Manifest.model_fields["kind"].default else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        own = set()
+    return sorted(entry.name for entry in folder.iterdir() if entry.name not in own)
 
 
 class Split:
@@ -149,11 +155,10 @@ class Prepared:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
         self.manifest = manifest
-        if manifest.joint:
-            self.source_subword = self.target_subword = Subword.read(path / "joint.model")
-        else:
-            self.source_subword = Subword.read(path / "source.model")
-            self.target_subword = Subword.read(path / "target.model")
+        self.source_subword = Subword.read(path / model_name("source", manifest.joint))
+        self.target_subword = (
+            self.source_subword if manifest.joint else Subword.read(path / model_name("target", False))
+        )
 
     @classmethod
     def open(cls, path: Path | str) -> "Prepared":

@@ -9,8 +9,11 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from glob import escape
 from itertools import zip_longest
 from pathlib import Path
+from random import Random
 from typing import Any, BinaryIO, NamedTuple
 
 from nmt.errors import DataError
@@ -105,13 +108,15 @@ def open_zst(file: BinaryIO, path: Path) -> Any:
 def find_side(prefix: Path, lang: str) -> Path:
     """The file of one side of a corpus: PREFIX.LANG, plain or compressed.
 
-    Raises DataError that lists what was looked for when there is none, or that names all when there are several.
+    Raises DataError that lists what was looked for, and what lies there, when there is none; or when there are several.
     """
     wanted = [prefix.with_name(f"{prefix.name}.{lang}{suffix}") for suffix in SUFFIXES]
     found = [path for path in wanted if path.exists()]
     if not found:
         names = ", ".join(path.name for path in wanted)
-        raise DataError(f"{prefix}.{lang} does not exist\n  Looked in {prefix.parent} for {names}")
+        near = sorted(path.name for path in prefix.parent.glob(f"{escape(prefix.name)}*"))
+        there = f"; there are {', '.join(near[:8])}" if near else ""
+        raise DataError(f"{prefix}.{lang} does not exist\n  Looked in {prefix.parent} for {names}{there}")
     if len(found) > 1:
         raise DataError(f"{prefix}.{lang} is there more than once: {', '.join(map(str, found))}\n  Keep one of them")
     return found[0]
@@ -177,3 +182,72 @@ def read_tsv(path: Path | str) -> Iterator[Pair]:
                 "  A TSV line is the source, one tab, the target"
             )
         yield Pair(*columns)
+
+
+@dataclass(frozen=True)
+class ParallelFiles:
+    """PREFIX.SOURCE and PREFIX.TARGET, line by line."""
+
+    prefix: Path
+    source_lang: str
+    target_lang: str
+
+    def __str__(self) -> str:
+        return str(self.prefix)
+
+    def find(self) -> tuple[Path, Path]:
+        """The two files. Raises DataError that tells of both when neither is there."""
+        if self.source_lang == self.target_lang:
+            raise DataError(f"{self.prefix}.{self.source_lang} cannot be source and target at once")
+        problems, paths = [], []
+        for lang in (self.source_lang, self.target_lang):
+            try:
+                paths.append(find_side(self.prefix, lang))
+            except DataError as error:
+                problems.append(str(error))
+        if problems:
+            raise DataError("\n".join(problems))
+        source_path, target_path = paths
+        return source_path, target_path
+
+    def read(self) -> Iterator[Pair]:
+        """Every pair. Can be called again."""
+        return read_pairs(*self.find())
+
+
+@dataclass(frozen=True)
+class TsvFile:
+    """A file of two columns, source and target."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def find(self) -> tuple[Path]:
+        """The file. Raises DataError when it is not there."""
+        if not self.path.exists():
+            raise DataError(f"{self.path} does not exist")
+        return (self.path,)
+
+    def read(self) -> Iterator[Pair]:
+        """Every pair. Can be called again."""
+        return read_tsv(*self.find())
+
+
+Corpus = ParallelFiles | TsvFile
+
+
+def sample_pairs(pairs: Iterable[Pair], size: int, seed: int) -> list[Pair]:
+    """As many pairs as `size` at most, each as likely as any other, in one pass and with memory for `size` only.
+
+    Reservoir sampling: Vitter 1985, algorithm R. A corpus that fits is kept whole and in order.
+    """
+    random = Random(seed)
+    sample: list[Pair] = []
+    for number, pair in enumerate(pairs):
+        if number < size:
+            sample.append(pair)
+        elif (place := random.randrange(number + 1)) < size:
+            sample[place] = pair
+    return sample

@@ -25,6 +25,7 @@ TRAINER_THREADS = 16  # a fixed number, because the models of different numbers 
 
 def train_subword(
     lines: Iterable[str],
+    name: str = "the text",
     *,
     vocab_size: int,
     subword: str = "unigram",
@@ -34,7 +35,7 @@ def train_subword(
 ) -> bytes:
     """A SentencePiece model, as bytes, of exactly `vocab_size` pieces. The same lines give the same bytes.
 
-    SentencePiece leaves out lines longer than 4192 bytes.
+    Messages call the lines `name`. SentencePiece leaves out lines longer than 4192 bytes.
 
     Raises DataError when the text cannot support that many pieces, or needs more; it names the number that works.
     """
@@ -56,26 +57,26 @@ def train_subword(
             minloglevel=2,
         )
     except RuntimeError as error:
-        raise DataError(explain(str(error), vocab_size)) from error
+        raise DataError(explain(str(error), name, vocab_size)) from error
     return model.getvalue()
 
 
-def explain(complaint: str, vocab_size: int) -> str:
+def explain(complaint: str, name: str, vocab_size: int) -> str:
     """SentencePiece's complaint in our words."""
     if most := re.search(r"value <= (\d+)", complaint):
         return (
-            f"a vocabulary of {vocab_size:,} pieces is larger than the text supports\n"
+            f"{name}: a vocabulary of {vocab_size:,} pieces is larger than the text supports\n"
             f"  The largest that works is {int(most[1]):,}: --vocab-size {most[1]}"
         )
     if least := re.search(r"required_chars\. \d+ vs (\d+)", complaint):
         return (
-            f"a vocabulary of {vocab_size:,} pieces has no room for the {int(least[1]):,} characters, bytes and "
-            f"symbols that need one\n  The smallest that works is {int(least[1]):,}: --vocab-size {least[1]}, "
+            f"{name}: a vocabulary of {vocab_size:,} pieces has no room for the {int(least[1]):,} characters, bytes "
+            f"and symbols that need one\n  The smallest that works is {int(least[1]):,}: --vocab-size {least[1]}, "
             "or lower --character-coverage"
         )
     if "sentences_.empty()" in complaint:
-        return "no line is left to train subwords on\n  SentencePiece leaves out lines longer than 4192 bytes"
-    return f"SentencePiece cannot train on this text: {complaint}"
+        return f"{name}: no line is left to train subwords on\n  SentencePiece leaves out lines longer than 4192 bytes"
+    return f"{name}: SentencePiece cannot train on this text: {complaint}"
 
 
 class Segmented(NamedTuple):

@@ -1,0 +1,58 @@
+"""`nmt inspect`: what a run or a prepared folder holds."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nmt.errors import DamageError, FolderError
+
+if TYPE_CHECKING:
+    from nmt.data.prepared import Prepared
+
+
+@click.command(short_help="Say what a run or a prepared folder holds.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--verify", is_flag=True, help="hold every file of a prepared folder against its checksum")
+def command(folder: Path, verify: bool) -> None:
+    """Say what a run or a prepared folder holds."""
+    from nmt.data.prepared import MANIFEST, Prepared, find_damage
+    from nmt.files import settle_folder
+
+    settle_folder(folder)
+    if (folder / "run.json").is_file():
+        from nmt.checkpoint import describe_run
+
+        click.echo(describe_run(folder))
+    elif (folder / MANIFEST).is_file():
+        prepared = Prepared.open(folder)
+        click.echo(describe_prepared(prepared))
+        if verify:
+            damaged = find_damage(folder, prepared.manifest)
+            if damaged:
+                raise DamageError("\n  ".join([f"{folder} is damaged", *damaged]))
+            click.echo(f"every one of {len(prepared.manifest.files)} files is as it was written")
+    else:
+        what = "is neither a run nor a prepared folder" if folder.exists() else "does not exist"
+        raise FolderError(f"{folder} {what}\n  A run has run.json, a prepared folder has {MANIFEST}")
+
+
+def describe_prepared(prepared: "Prepared") -> str:
+    """The manifest as people read it."""
+    manifest = prepared.manifest
+    size = sum(record.size for record in manifest.files.values())
+    pieces = f"{prepared.source_subword.size:,} {manifest.source_lang}, {prepared.target_subword.size:,} {manifest.target_lang}"
+    lines = [
+        f"{prepared.path}: prepared corpus, {manifest.source_lang} to {manifest.target_lang}",
+        f"  format version {manifest.format_version}, {len(manifest.files)} files, {size / 2**20:,.1f} MiB",
+        f"  subwords: {manifest.settings['subword']}, "
+        + (f"{prepared.source_subword.size:,} joint" if manifest.joint else pieces),
+        "",
+        f"  {'':6}{'pairs':>12}{'source tokens':>16}{'target tokens':>16}",
+    ]
+    for name, counts in manifest.splits.items():
+        lines.append(f"  {name:6}{counts.pairs:>12,}{counts.source_tokens:>16,}{counts.target_tokens:>16,}")
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in manifest.dropped.items()) or "nothing"
+    lines += ["", f"  left out of train: {left_out}", "  settings:"]
+    lines += [f"    {name} = {value}" for name, value in manifest.settings.items()]
+    return "\n".join(lines)
