@@ -41,12 +41,13 @@ def describe_prepared(prepared: "Prepared") -> str:
     """The manifest as people read it."""
     manifest = prepared.manifest
     size = sum(record.size for record in manifest.files.values())
-    pieces = f"{prepared.source_subword.size:,} {manifest.source_lang}, {prepared.target_subword.size:,} {manifest.target_lang}"
+    pieces = [f"{prepared.source_subword.size:,} {'joint' if manifest.joint else manifest.source_lang}"]
+    if not manifest.joint:
+        pieces.append(f"{prepared.target_subword.size:,} {manifest.target_lang}")
     lines = [
         f"{prepared.path}: prepared corpus, {manifest.source_lang} to {manifest.target_lang}",
         f"  format version {manifest.format_version}, {len(manifest.files)} files, {size / 2**20:,.1f} MiB",
-        f"  subwords: {manifest.settings['subword']}, "
-        + (f"{prepared.source_subword.size:,} joint" if manifest.joint else pieces),
+        f"  subwords: {manifest.settings['subword']}, {', '.join(pieces)}",
         "",
         f"  {'':6}{'pairs':>12}{'source tokens':>16}{'target tokens':>16}",
     ]

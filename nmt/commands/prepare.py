@@ -3,7 +3,6 @@
 Reads the text twice: to choose the lines that subwords are trained on, and to encode it. Memory does not grow with it.
 """
 
-import os
 import shutil
 import sys
 import time
@@ -108,7 +107,7 @@ def prepare(
 
     began = time.monotonic()
     checked = check(PrepareSettings, settings, "prepare")
-    out = Path(os.path.abspath(out))
+    out = Path(out)
     refuse_occupied(out, overwrite)
     inputs = find_inputs({"train": train, "valid": valid, "test": test}, source_lang, target_lang)
     with replace_folder(out) as folder:

@@ -110,7 +110,10 @@ def write_split(
     cleaner: Cleaner | None = None,
     threads: int | None = None,
 ) -> Counts:
-    """Encode pairs into the arrays of one split, each side with its own of `subwords`. What is not cleaned keeps its raw text as well."""
+    """Encode pairs into the arrays of one split, each side with its own of `subwords`.
+
+    What is not cleaned keeps its raw text as well.
+    """
     with ExitStack() as stack:
         writers = []
         for side, subword in zip(SIDES, subwords, strict=True):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nmt.cli import main
+from support.corpora import tiny_corpus, tiny_prepared  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 

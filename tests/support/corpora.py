@@ -1,0 +1,37 @@
+"""A toy language pair that a small model can learn: the other language says the words in reverse order."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+WORDS = ("ba", "de", "fi", "go", "ku", "la", "me", "ni", "po", "ru", "sa", "te", "vi", "wo", "zu")
+SIZES = {"train": 400, "valid": 30, "test": 30}
+
+
+def write_corpus(folder: Path) -> None:
+    """train, valid and test in the languages a and b; lines of one to six words, and the same ones whenever called."""
+    random = Random(1)
+    for split, size in SIZES.items():
+        lines = [random.choices(WORDS, k=random.randint(1, 6)) for _ in range(size)]
+        (folder / f"{split}.a").write_text("".join(" ".join(line) + "\n" for line in lines))
+        (folder / f"{split}.b").write_text("".join(" ".join(reversed(line)) + "\n" for line in lines))
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tmp_path_factory) -> Path:
+    """A folder with train.a, train.b, valid.a and so on."""
+    folder = tmp_path_factory.mktemp("corpus")
+    write_corpus(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_prepared(tiny_corpus) -> Path:
+    """That corpus, prepared: a folder."""
+    from nmt import prepare
+
+    out = tiny_corpus.with_name("prepared")
+    splits = {split: tiny_corpus / split for split in SIZES}
+    prepare(**splits, out=out, source_lang="a", target_lang="b", vocab_size=300)
+    return out
