@@ -1,0 +1,44 @@
+"""Several models that translate together.
+
+An ensemble is a step model itself; its members only have to share their vocabularies.
+"""
+
+# B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nmt.errors import NmtError
+from nmt.step import StepModel, StepOut
+
+
+class Ensemble:
+    """Several step models that vote with the mean of their probabilities. Itself a step model.
+
+    Attention is the mean over the members that have any.
+    """
+
+    def __init__(self, models: Sequence[StepModel]) -> None:
+        sizes = [model.vocabulary for model in models]
+        if len(set(sizes)) != 1:
+            raise NmtError(
+                f"models of different vocabularies cannot vote together: {' and '.join(map(str, sizes))} words"
+            )
+        self.models = models
+        self.vocabulary = sizes[0]
+
+    def start(self, source_BS: Tensor, lengths_B: Tensor) -> Any:
+        return tuple(model.start(source_BS, lengths_B) for model in self.models)
+
+    def step(self, previous_N: Tensor, state: Any) -> StepOut:
+        outs = [model.step(previous_N, own) for model, own in zip(self.models, state, strict=True)]
+        log_probs_NV = torch.stack([out.log_probs_NV for out in outs]).logsumexp(0) - math.log(len(outs))
+        seen = [out.attention_NS for out in outs if out.attention_NS.shape[1]] or [outs[0].attention_NS]
+        return StepOut(log_probs_NV, tuple(out.state for out in outs), torch.stack(seen).mean(0))
+
+    def select(self, state: Any, rows_BK: Tensor) -> Any:
+        return tuple(model.select(own, rows_BK) for model, own in zip(self.models, state, strict=True))

@@ -1,0 +1,48 @@
+"""What a model makes of a translation that is already known: its log-probabilities and its attention.
+
+Runs through the same steps as search, so that the two agree on every hypothesis.
+"""
+
+# B sentences   S source positions   T target positions
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nmt.ids import BOS
+from nmt.search.hypothesis import refuse_nan
+from nmt.step import StepModel
+
+
+@dataclass(frozen=True, eq=False)
+class Forced:
+    """A given translation in the model's eyes; the fields are those of Hypothesis."""
+
+    log_prob: float
+    token_log_probs: tuple[float, ...]
+    attention_TS: Tensor
+
+
+@torch.inference_mode()
+def force(
+    model: StepModel, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor, target_lengths_B: Tensor
+) -> list[Forced]:
+    """Say each target word by word. Targets end with EOS, then PAD. Raises NmtError when the model yields NaN."""
+    state = model.start(source_BS, lengths_B)
+    previous_B = torch.full_like(lengths_B, BOS)
+    log_probs, attention = [], []
+    for target_B in target_BT.unbind(1):
+        out = model.step(previous_B, state)
+        log_probs.append(out.log_probs_NV.gather(1, target_B[:, None])[:, 0])
+        attention.append(out.attention_NS)
+        state, previous_B = out.state, target_B
+    log_probs_BT, attention_BTS = torch.stack(log_probs, 1).cpu(), torch.stack(attention, 1).float().cpu()
+    lengths = target_lengths_B.tolist()
+    for position, log_probs_B in enumerate(log_probs_BT.unbind(1)):
+        refuse_nan(log_probs_B[[row for row, length in enumerate(lengths) if position < length]], position + 1)
+    results = []
+    for row, (length, source_length) in enumerate(zip(lengths, lengths_B.tolist(), strict=True)):
+        token_log_probs = tuple(log_probs_BT[row, :length].tolist())
+        results.append(Forced(sum(token_log_probs), token_log_probs, attention_BTS[row, :length, :source_length]))
+    return results

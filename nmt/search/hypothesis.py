@@ -1,0 +1,61 @@
+"""What a search yields: one candidate translation as ids, with its scores and its attention.
+
+Born here and only read by reports; nothing in it needs the model that made it.
+"""
+
+# T target positions   S source positions
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from nmt.errors import NmtError
+
+Normalization = Literal["wu", "average", "none"]
+
+
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """A translation as ids without BOS; the last is EOS when `is_finished`, else the length limit cut it.
+
+    `log_prob` is the sum of `token_log_probs`, `score` what it becomes after length normalisation. `attention_TS` lies
+    on the CPU and has a row for each token, with EOS, and a column for each source position, with the source's EOS.
+    """
+
+    tokens: tuple[int, ...]
+    log_prob: float
+    score: float
+    token_log_probs: tuple[float, ...]
+    attention_TS: Tensor
+    is_finished: bool
+
+
+def length_penalty(length: Tensor, normalization: Normalization, alpha: float) -> Tensor:
+    """What a log-probability is divided by so that long outputs are not punished.
+
+    wu        ((5 + n) / 6) ** alpha                Wu et al. 2016, arXiv:1609.08144, section 7
+    average   n
+    none      1
+
+    n counts target tokens with EOS and without BOS; alpha 0 compares raw sums. Other toolkits mean n ** alpha by
+    the same name; their alphas do not carry over. Never falls as n grows, as long as alpha is not negative.
+    """
+    assert alpha >= 0
+    match normalization:
+        case "wu":
+            return ((5 + length) / 6) ** alpha
+        case "average":
+            return length
+        case "none":
+            return torch.ones_like(length)
+
+
+def refuse_nan(log_probs: Tensor, position: int) -> None:
+    """Raise NmtError when a model has yielded NaN."""
+    if log_probs.isnan().any():
+        raise NmtError(
+            f"the model's log-probabilities are not numbers (NaN) at target position {position}\n"
+            "  Its weights are damaged, or precision ran out: try another checkpoint, or --precision float32"
+        )

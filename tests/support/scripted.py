@@ -1,0 +1,121 @@
+"""A step model that is a table of numbers, and the truth about it by exhaustive search."""
+
+# B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from nmt.ids import BOS, EOS
+from nmt.search.hypothesis import length_penalty
+from nmt.step import StepOut
+
+WORDS = 4  # the first id that is a word
+
+Row = tuple[tuple[int, ...], tuple[int, ...]]  # the ids of the source with EOS, and of the target so far
+
+
+class ScriptedState(NamedTuple):
+    """What rows have said so far, BOS first; `K` of them for each sentence."""
+
+    rows: list[Row]
+    K: int
+    columns: int
+
+
+class ScriptedModel:
+    """Says what `log_probs(source, prefix)` holds: V numbers for the ids of a source and of a target's beginning.
+
+    Attends to source position `attend(source, prefix)` alone, or has no attention when that is None.
+    """
+
+    def __init__(
+        self,
+        vocabulary: int,
+        log_probs: Callable[[tuple[int, ...], tuple[int, ...]], list[float]],
+        attend: Callable[[tuple[int, ...], tuple[int, ...]], int] | None = None,
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.log_probs = log_probs
+        self.attend = attend
+
+    @classmethod
+    def random(cls, vocab: int, seed: int, sharpness: float = 2.0) -> "ScriptedModel":
+        """Log-probabilities that depend on the seed, the source and the whole prefix, over `vocab` words and EOS.
+
+        Attention, too, tells every source and prefix from others.
+        """
+
+        def log_probs(source: tuple[int, ...], prefix: tuple[int, ...]) -> list[float]:
+            generator = torch.Generator().manual_seed(digest(seed, source, prefix))
+            logits = torch.randn(WORDS + vocab, generator=generator) * sharpness
+            return logits.log_softmax(0).tolist()
+
+        return cls(WORDS + vocab, log_probs, lambda source, prefix: digest(source, prefix) % len(source))
+
+    def start(self, source_BS: Tensor, lengths_B: Tensor) -> ScriptedState:
+        lengths = lengths_B.tolist()
+        assert source_BS.shape == (len(lengths), max(lengths))
+        sources = [tuple(ids[:length]) for ids, length in zip(source_BS.tolist(), lengths, strict=True)]
+        assert all(source[-1] == EOS for source in sources)
+        return ScriptedState([(source, ()) for source in sources], 1, source_BS.shape[1])
+
+    def step(self, previous_N: Tensor, state: ScriptedState) -> StepOut:
+        rows = [(s, (*prefix, word)) for (s, prefix), word in zip(state.rows, previous_N.tolist(), strict=True)]
+        assert all(prefix[0] == BOS for _, prefix in rows)
+        said = [(source, prefix[1:]) for source, prefix in rows]
+        attention = torch.zeros(len(rows), state.columns if self.attend else 0)
+        if self.attend:
+            for row, (source, prefix) in enumerate(said):
+                attention[row, self.attend(source, prefix)] = 1
+        log_probs = torch.tensor([self.log_probs(source, prefix) for source, prefix in said])
+        return StepOut(log_probs, state._replace(rows=rows), attention)
+
+    def select(self, state: ScriptedState, rows_BK: Tensor) -> ScriptedState:
+        chosen = rows_BK.tolist()
+        came_from = [{row // state.K for row in rows} for rows in chosen]
+        assert all(len(sentences) == 1 for sentences in came_from), "rows of two sentences were mixed"
+        order = [min(sentences) for sentences in came_from]
+        assert order == sorted(set(order)), "sentences changed their order"
+        return ScriptedState([state.rows[row] for rows in chosen for row in rows], rows_BK.shape[1], state.columns)
+
+
+def digest(*values: object) -> int:
+    """A number that differs when anything in `values` does."""
+    return int.from_bytes(hashlib.sha256(repr(values).encode()).digest()[:7], "big")
+
+
+class Enumerated(NamedTuple):
+    """A translation that exhaustive search found."""
+
+    tokens: tuple[int, ...]
+    log_prob: float
+    score: float
+
+
+def enumerate_best(
+    model: ScriptedModel, source: tuple[int, ...], limit: int, normalization: str, alpha: float
+) -> list[Enumerated]:
+    """Every translation of at most `limit` tokens that ends with EOS, best first."""
+    penalties = length_penalty(torch.arange(limit + 1, dtype=torch.float64), normalization, alpha).tolist()
+
+    def endings(prefix: tuple[int, ...], log_prob: float) -> Iterator[Enumerated]:
+        numbers = torch.tensor(model.log_probs(source, prefix)).tolist()  # rounded as the model's are
+        for word in range(EOS, model.vocabulary):
+            tokens, total = (*prefix, word), log_prob + numbers[word]
+            if word == EOS:
+                yield Enumerated(tokens, total, total / penalties[len(tokens)])
+            elif len(tokens) < limit:
+                yield from endings(tokens, total)
+
+    return sorted(endings((), 0.0), key=lambda found: -found.score)
+
+
+def batch(*sources: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """source_BS and lengths_B of sources given without EOS."""
+    lengths = [len(source) + 1 for source in sources]
+    padded = [[*source, EOS] + [0] * (max(lengths) - len(source) - 1) for source in sources]
+    return torch.tensor(padded), torch.tensor(lengths)
