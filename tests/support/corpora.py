@@ -33,5 +33,5 @@ def tiny_prepared(tiny_corpus) -> Path:
 
     out = tiny_corpus.with_name("prepared")
     splits = {split: tiny_corpus / split for split in SIZES}
-    prepare(**splits, out=out, source_lang="a", target_lang="b", vocab_size=300)
+    prepare(**splits, out=out, source_lang="a", target_lang="b", vocab_size=296)
     return out
