@@ -1,0 +1,121 @@
+import math
+import sys
+
+import numpy as np
+import pytest
+
+from nmt.errors import NmtError, UsageError
+from nmt.report.plots import LABEL_COLUMNS, columns_of, fit, save_curve, save_heat_map, terminal_heat_map
+
+WEIGHTS = [[0.9, 0.1, 0.0], [0.05, 0.6, 0.35]]
+LOG = [
+    {"kind": "train", "update": 10, "epoch": 1, "loss": 5.0, "tokens_per_second": 900.0, "seconds": 1.0},
+    {"kind": "valid", "update": 10, "epoch": 1, "perplexity": 90.0, "bleu": 3.25, "seconds": 1.5},
+    {"kind": "train", "update": 20, "epoch": 1, "loss": 4.0, "tokens_per_second": 900.0, "seconds": 2.5},
+    {"kind": "valid", "update": 20, "epoch": 1, "perplexity": 1080.0, "bleu": 12.5, "seconds": 3.0},
+]
+
+
+def test_the_terminal_heat_map_stands_under_stairs_of_source_words():
+    assert terminal_heat_map(WEIGHTS, ["ein", "Hund", "bellt"], ["a", "barks"], 30).split("\n") == [
+        "      ╷ ein",
+        "      │ ╷ Hund",
+        "      │ │ ╷ bellt",
+        "a     ██░░·",
+        "barks · ▓▓▒▒",
+    ]
+
+
+def test_what_is_too_wide_is_drawn_narrower_and_then_in_parts():
+    weights = np.eye(6)[:1]
+    assert terminal_heat_map(weights, list("abcdef"), ["x"], 12).split("\n")[-1] == "x █·····"
+    parts = terminal_heat_map(np.eye(20)[:1], list("abcdefghijklmnopqrst"), ["x"], 12).split("\n\n")
+    assert [part.split("\n")[-1] for part in parts] == ["x █·······", "x ········", "x ····"]
+    assert [part.count("╷") for part in parts] == [8, 8, 4]
+
+
+@pytest.mark.parametrize("width", [12, 20, 33, 80, 200])
+@pytest.mark.parametrize("seed", range(5))
+def test_no_line_is_wider_than_the_terminal(width, seed):
+    random = np.random.default_rng(seed)
+    alphabet = "abc我喜ﾊﾝ한e\u0301ß\x1b"
+    source, target = (
+        ["".join(random.choice(list(alphabet), size=random.integers(1, 30))) for _ in range(random.integers(1, 40))]
+        for _ in range(2)
+    )
+    drawn = terminal_heat_map(random.dirichlet(np.ones(len(source)), size=len(target)), source, target, width)
+    assert max(map(columns_of, drawn.split("\n"))) <= width
+    assert "\x1b" not in drawn  # a word cannot command the terminal
+
+
+@pytest.mark.parametrize(("source", "target"), [([], []), (["a"], []), ([], ["b"])])
+def test_nothing_is_drawn_of_nothing(tmp_path, source, target):
+    assert "█" not in terminal_heat_map(np.zeros((len(target), len(source))), source, target)
+    save_heat_map(tmp_path / "empty.png", np.zeros((len(target), len(source))), source, target)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "fitted"),
+    [
+        ("abc", 3, "abc"),
+        ("abcd", 3, "ab…"),
+        ("我喜欢", 6, "我喜欢"),
+        ("我喜欢", 5, "我喜…"),
+        ("我喜欢", 4, "我…"),  # half of a character cannot be shown
+        ("e\u0301e\u0301", 2, "e\u0301e\u0301"),  # combining accents take no room
+        ("a\tb\x1b", 4, "a\ufffdb\ufffd"),
+        ("abc", 0, ""),
+    ],
+)
+def test_words_are_cut_by_the_columns_they_take(text, columns, fitted):
+    assert fit(text, columns) == fitted
+    assert columns_of(fitted) <= columns
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_the_same_picture_has_the_same_bytes(tmp_path, suffix):
+    drawn = []
+    for name in ("one", "two"):
+        heat, curve = tmp_path / f"{name}{suffix}", tmp_path / f"{name}-curve{suffix}"
+        save_heat_map(heat, WEIGHTS, ["$a", "b$", "我"], ["x_1", "y" * 50], title="$ <1>")
+        save_curve(curve, LOG)
+        drawn.append((heat.read_bytes(), curve.read_bytes()))
+    assert drawn[0] == drawn[1]
+    magic = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix]
+    assert all(picture.startswith(magic) for picture in drawn[0])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        f"{name}{suffix}" for name in ("one", "two", "one-curve", "two-curve")
+    )
+
+
+def test_a_picture_holds_the_words_as_text(tmp_path):
+    save_heat_map(tmp_path / "map.svg", WEIGHTS, ["$a", "b$", "我"], ["x_1", "y" * 50], title="pair 7")
+    drawn = (tmp_path / "map.svg").read_text(encoding="utf-8")
+    for text in ("$a", "b$", "我", "x_1", "y" * (LABEL_COLUMNS - 1) + "…", "pair 7"):
+        assert f">{text}</text>" in drawn
+
+
+def test_the_curve_names_the_best_of_each_kind(tmp_path):
+    save_curve(tmp_path / "curve.svg", LOG)
+    drawn = (tmp_path / "curve.svg").read_text(encoding="utf-8")
+    assert ">best: perplexity 90.00 at update 10</text>" in drawn
+    assert ">best: 12.5 BLEU at update 20</text>" in drawn
+
+
+@pytest.mark.parametrize(
+    "records", [[], LOG[:1], LOG[:2], [record | {"bleu": None} for record in LOG], [LOG[1] | {"perplexity": math.inf}]]
+)
+def test_a_curve_can_be_drawn_at_any_time(tmp_path, records):
+    save_curve(tmp_path / "curve.png", records)
+    assert (tmp_path / "curve.png").stat().st_size > 1000
+
+
+def test_an_unknown_kind_of_picture_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r'map\.gif: no picture can be written as "\.gif"\n  There are \.png, \.svg'):
+        save_heat_map(tmp_path / "map.gif", WEIGHTS, ["a", "b", "c"], ["x", "y"])
+
+
+def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(NmtError, match=r'needs the extra that draws pictures: pip install "nmt\[plot\]"'):
+        save_heat_map(tmp_path / "map.png", WEIGHTS, ["a", "b", "c"], ["x", "y"])
