@@ -1,0 +1,140 @@
+import gzip
+import json
+
+import pytest
+
+REFERENCE = "A dog runs.\nTwo men sit on a bench.\n\nIt is 5,000 km far!\n"
+WORSE = "A dog ran.\nTwo men sat at a bench.\n\nIt is 5.000 km!\n"
+BETTER = "A dog runs.\nTwo men sit on a bank.\n\nIt is 5,000 km far!\n"
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("reference", REFERENCE), ("worse", WORSE), ("better", BETTER)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "reference.gz").write_bytes(gzip.compress(REFERENCE.encode()))
+    return tmp_path
+
+
+def test_a_translation_on_stdin_is_scored_with_every_metric(run_nmt, files):
+    done = run_nmt("score", "--reference", "reference", stdin=REFERENCE)
+    assert (done.code, done.stderr) == (0, "")
+    bleu, chrf, ter = done.stdout.splitlines()
+    assert bleu.startswith("BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.")
+    assert " = 100.0 100.0/100.0/100.0/100.0 (BP = 1.000 ratio = 1.000 hyp_len = 17 ref_len = 17)" in bleu
+    assert chrf.startswith("chrF2|nrefs:1|")
+    assert chrf.endswith(" = 100.0")
+    assert ter.startswith("TER|nrefs:1|")
+    assert ter.endswith(" = 0.0")
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        ["--metrics", "ter", "bleu", "worse"],
+        ["--metrics", "ter,bleu", "worse"],
+        ["--metrics", "ter", "--metrics", "bleu", "worse"],
+        ["worse", "--metrics", "ter", "bleu"],
+    ],
+)
+def test_metrics_are_chosen_in_every_usual_way(run_nmt, files, chosen):
+    done = run_nmt("score", "--reference", "reference.gz", *chosen)
+    assert done.code == 0, done.stderr
+    assert [line.split("|")[0] for line in done.stdout.splitlines()] == ["TER", "BLEU"]
+
+
+def test_several_references_and_tokenisation_are_in_the_signature(run_nmt, files):
+    done = run_nmt(
+        *("score", "--reference", "reference", "--reference", "better", "--metrics", "bleu"),
+        *("--tokenize", "intl", "--lowercase", "worse"),
+    )
+    assert done.stdout.startswith("BLEU|nrefs:2|case:lc|eff:no|tok:intl|")
+
+
+def test_several_files_make_a_table(run_nmt, files):
+    done = run_nmt("score", "--reference", "reference", "worse", "better", "reference", "--metrics", "bleu,ter")
+    assert done.code == 0
+    heading, worse, better, same, empty, *signatures = done.stdout.splitlines()
+    assert heading.split() == ["BLEU", "TER"]
+    assert [line.split()[0] for line in (worse, better, same)] == ["worse", "better", "reference"]
+    assert same.split()[1:] == ["100.0", "0.0"]
+    assert float(worse.split()[1]) < float(better.split()[1]) < 100
+    assert empty == ""
+    assert [line.split("|")[0] for line in signatures] == ["BLEU", "TER"]
+
+
+def test_significance_compares_with_the_first(run_nmt, files):
+    words = ("score", "--reference", "reference", "worse", "worse", "better", "--metrics", "bleu", "--significance")
+    done = run_nmt(*words, "--samples", 40)
+    assert done.code == 0
+    heading, first, same, better, _, signature, legend = done.stdout.splitlines()
+    assert heading.split() == ["BLEU", "p"]
+    assert len(first.split()) == 4  # name, score, ±, half interval: a baseline has no p
+    assert same.split()[4] == "1.000"
+    assert float(better.split()[4]) < 1
+    assert "|bs:40|seed:12345|" in signature
+    assert legend.endswith("p: of no difference from worse")
+    assert run_nmt(*words, "--samples", 40).stdout == done.stdout
+
+
+def test_json_holds_the_same_numbers(run_nmt, files):
+    done = run_nmt("score", "--reference", "reference", "better", "--metrics", "bleu", "--format", "json")
+    document = json.loads(done.stdout)
+    assert (document["references"], document["lines"]) == (["reference"], 4)
+    [system] = document["systems"]
+    [score] = system["scores"]
+    line = run_nmt("score", "--reference", "reference", "better", "--metrics", "bleu").stdout.strip()
+    assert system["name"] == "better"
+    assert f"BLEU|{score['signature']} = {score['score']:.1f} {score['details']}" == line
+    compared = run_nmt(
+        *("score", "--reference", "reference", "worse", "better", "--metrics", "bleu"),
+        *("--format", "json", "--significance", "--samples", 40),
+    )
+    worse, better = (system["scores"][0] for system in json.loads(compared.stdout)["systems"])
+    assert "p_value" not in worse
+    assert 0 < better["p_value"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "message"),
+    [
+        (
+            ["reference"],
+            "a\nb\n",
+            "reference has 4 lines and standard input has 2\n  Line n of one must belong to line n",
+        ),
+        (["reference", "absent"], "", "absent cannot be read: No such file or directory"),
+        (["absent", "worse"], "", "absent cannot be read: No such file or directory"),
+        (["empty", "empty"], "", "empty is empty: there are no lines to score"),
+        (["reference", "latin"], "", "latin is not UTF-8: line 2, byte 4 of the file is 0xFC\n"),
+        (
+            ["reference", "worse", "--metrics", "blue"],
+            "",
+            'no metric "blue"; did you mean "bleu"?\n  There are bleu, chrf',
+        ),
+        (
+            ["reference", "worse", "--tokenize", "int"],
+            "",
+            'no tokenizer "int"; did you mean "intl"?\n  There are none, zh',
+        ),
+        (["reference", "worse", "--significance"], "", "--significance compares with the first of several systems"),
+        (["-", "-"], "a\n", 'standard input can be read only once, and "-" is named more often'),
+        (["reference", "worse", "--samples", "0"], "", "Invalid value for '--samples': 0 is not in the range x>=1"),
+    ],
+)
+def test_what_cannot_be_scored(run_nmt, files, words, stdin, message):
+    (files / "empty").touch()
+    (files / "latin").write_bytes(b"ab\nf\xfcr\nc\nd\n")
+    before = {path: path.read_bytes() for path in files.iterdir()}
+    done = run_nmt("score", "--reference", *words, stdin=stdin)
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"nmt: error: {message}")
+    assert {path: path.read_bytes() for path in files.iterdir()} == before
+
+
+def test_a_reference_must_be_named(run_nmt):
+    done = run_nmt("score", stdin="a\n")
+    assert done.code == 2
+    assert "Missing option '--reference'" in done.stderr
+    assert "`nmt score --help` lists what it takes" in done.stderr
