@@ -3,6 +3,7 @@
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -119,3 +120,14 @@ def batch(*sources: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     lengths = [len(source) + 1 for source in sources]
     padded = [[*source, EOS] + [0] * (max(lengths) - len(source) - 1) for source in sources]
     return torch.tensor(padded), torch.tensor(lengths)
+
+
+def copying(vocabulary: int) -> ScriptedModel:
+    """Says its source again, each word with probability one half, looking at the position it says."""
+
+    def log_probs(source: tuple[int, ...], prefix: tuple[int, ...]) -> list[float]:
+        row = [math.log(0.5 / (vocabulary - 1))] * vocabulary
+        row[source[len(prefix)] if len(prefix) < len(source) else EOS] = math.log(0.5)
+        return row
+
+    return ScriptedModel(vocabulary, log_probs, lambda source, prefix: min(len(prefix), len(source) - 1))

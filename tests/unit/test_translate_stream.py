@@ -1,0 +1,122 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+from support.corpora import WORDS as TOY_WORDS
+from support.scripted import ScriptedModel, copying
+
+from nmt.report import translate
+from nmt.report.translate import plan_batches, translate_lines
+from nmt.text.subword import Subword, train_subword
+
+OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
+
+
+@pytest.fixture(scope="module")
+def subword():
+    lines = [" ".join(words) for words in itertools.permutations(TOY_WORDS, 2)]
+    return Subword(train_subword(lines, vocab_size=290))
+
+
+@pytest.fixture(scope="module")
+def copier(subword):
+    return copying(subword.size)
+
+
+def best(model, subword, lines, **options):
+    return [found[0] for found in translate_lines(model, subword, subword, lines, **OPTIONS | options)]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sentences", "batches"),
+    [
+        ([3, 1, 2], 2, [[1, 2], [0]]),  # shortest first
+        ([3, 0, 3], 2, [[0, 2]]),  # nothing to translate in row 1
+        ([60, 60, 50], 2, [[2, 0], [1]]),  # 128 pieces a batch: all three are too many sentences
+        ([90, 30, 90], 3, [[1, 0], [2]]),  # 192 pieces: three rows padded to 90 are too many
+        ([900, 5], 2, [[1], [0]]),  # one too long travels alone
+        ([], 2, []),
+    ],
+)
+def test_batches_hold_so_many_sentences_and_pieces(lengths, sentences, batches):
+    assert plan_batches(lengths, sentences) == batches
+
+
+@pytest.mark.parametrize("batch_sentences", [1, 2, 64])
+def test_lines_come_back_in_order_and_number_whatever_the_batch(subword, copier, batch_sentences):
+    lines = ["ba de fi go ku", "", "la", "  \t ", "me ni po", "\u3000", "ru sa", "ba " * 30 + "ba", "te"] * 5
+    found = best(copier, subword, lines, batch_sentences=batch_sentences)
+    assert [one.text for one in found] == [" ".join(line.split()) for line in lines]
+    assert [one.source for one in found] == lines
+
+
+def test_a_stream_without_end_is_read_one_window_at_a_time(subword, copier):
+    read = 0
+
+    def endless():
+        nonlocal read
+        while True:
+            read += 1
+            yield "ba de"
+
+    stream = translate_lines(copier, subword, subword, endless(), batch_sentences=2, **OPTIONS)
+    for _ in range(3 * translate.WINDOW_BATCHES):
+        assert next(stream)[0].text == "ba de"
+    assert read == 4 * translate.WINDOW_BATCHES
+
+
+def test_batches_of_one_do_not_wait_for_the_next_line(subword, copier):
+    def conversation():
+        yield "ba"
+        assert answers == ["ba"]
+        yield "de fi"
+
+    answers = []
+    for found in translate_lines(copier, subword, subword, conversation(), batch_sentences=1, **OPTIONS):
+        answers.append(found[0].text)
+    assert answers == ["ba", "de fi"]
+
+
+def test_an_empty_line_never_reaches_the_model(subword):
+    model = ScriptedModel(subword.size, lambda source, prefix: pytest.fail("the model was asked"))
+    for one in best(model, subword, ["", " ", "\u200b"]):
+        assert (one.text, one.tokens, one.score, one.alignment) == ("", [], 0.0, [])
+        assert one.word_attention.shape == (0, len(one.source_words))
+
+
+def test_a_translation_says_all_that_is_known_of_it(subword, copier):
+    (one,) = best(copier, subword, ["zu ba-ba zu"])
+    pieces = len(one.source_pieces)
+    assert pieces > 4  # so that a word of several pieces is among them
+    assert one.source_words == one.target_words == ["zu", "ba-ba", "zu"]
+    assert one.tokens == one.source_pieces
+    assert one.tokens[-1] == "</s>"
+    assert one.alignment == [(0, 0), (1, 1), (2, 2)]
+    assert np.array_equal(one.attention_TS, np.eye(pieces))
+    assert one.token_log_probs == pytest.approx([math.log(0.5)] * pieces)
+    assert one.log_prob == pytest.approx(pieces * math.log(0.5))
+    assert one.score == pytest.approx(one.log_prob / ((5 + pieces) / 6))
+    assert one.is_finished
+    assert one.is_whole
+
+
+def test_n_best_lists_come_best_first(subword):
+    model = ScriptedModel.random(vocab=subword.size - 4, seed=1)
+    (found, nothing) = translate_lines(model, subword, subword, ["ba de", ""], **OPTIONS | {"beam": 4}, n_best=3)
+    assert len(found) == 3
+    assert [one.score for one in found if one.is_finished] == sorted(
+        (one.score for one in found if one.is_finished), reverse=True
+    )
+    assert [one.text for one in nothing] == [""]
+
+
+def test_a_line_too_long_is_cut_and_says_so(subword, copier, monkeypatch):
+    monkeypatch.setattr(translate, "LONGEST", 5)
+    line = " ".join(TOY_WORDS)
+    (one, other) = best(copier, subword, [line, "ba"])
+    assert line.startswith(one.text)
+    assert len(one.source_pieces) == 6
+    assert one.source_words == list(TOY_WORDS)
+    assert (one.is_whole, other.is_whole) == (False, True)
+    assert one.word_attention.shape == (len(one.target_words), len(TOY_WORDS))
