@@ -20,6 +20,7 @@ from nmt.data.prepared import Split
 from nmt.ids import EOS, PAD
 
 POOL = 1_000_000  # pairs that are sorted together
+MULTIPLE = 8  # sentences; matrix kernels are built anew for every size they meet, so few sizes are met
 AHEAD = 2  # batches made before they are asked for
 
 Lengths = NDArray[np.integer[Any]]
@@ -76,7 +77,10 @@ def cut(lengths: Lengths, budget: int) -> Iterator[tuple[int, int]]:
     begin = 0
     while begin < len(lengths):
         spent = ends[begin - 1] if begin else 0
-        end = max(begin + 1, int(np.searchsorted(ends, spent + budget, side="right")))
+        fitting = int(np.searchsorted(ends, spent + budget, side="right")) - begin
+        if begin + fitting < len(lengths) and fitting > MULTIPLE:
+            fitting -= fitting % MULTIPLE
+        end = begin + max(1, fitting)
         yield begin, end
         begin = end
 

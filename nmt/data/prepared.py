@@ -203,7 +203,7 @@ def read_manifest(folder: Path) -> Manifest:
         version = entries["format_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise DamageError(
-            f"{path} cannot be read: it is cut short or was edited\n  Prepare the corpus again"
+            f"{path} cannot be read: it is cut short or was edited\n  Remove {folder}, then prepare the corpus again"
         ) from error
     if version != FORMAT_VERSION:
         raise FormatError(
@@ -214,7 +214,9 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate(entries)
     except ValidationError as error:
         places = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
-        raise DamageError(f"{path} was edited: {places} cannot be used\n  Prepare the corpus again") from error
+        raise DamageError(
+            f"{path} was edited: {places} cannot be used\n  Prepare the corpus again, with --overwrite"
+        ) from error
 
 
 def find_damage(folder: Path, manifest: Manifest, up_to: float = float("inf")) -> list[str]:

@@ -18,7 +18,17 @@ from typing import Any, BinaryIO, NamedTuple
 
 from nmt.errors import DataError
 
+try:
+    from compression import zstd  # type: ignore[import-not-found, unused-ignore]
+except ImportError:  # before Python 3.14
+    try:
+        from backports import zstd
+    except ImportError:  # it is an extra
+        zstd = None
+
 SUFFIXES = ("", ".gz", ".xz", ".zst")
+BYTE_ORDER_MARK = "\ufeff"
+BROKEN = (OSError, EOFError, lzma.LZMAError, zlib.error) + ((zstd.ZstdError,) if zstd else ())
 
 
 class Pair(NamedTuple):
@@ -51,7 +61,7 @@ def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
     while True:
         try:
             line = next(lines, None)
-        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        except BROKEN as error:
             raise DataError(
                 f"{name} cannot be read beyond line {number:,}: {error}\n"
                 "  The file is cut short or damaged: fetch it again"
@@ -60,10 +70,12 @@ def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
             return
         number += 1
         try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            text = line.decode()
         except UnicodeDecodeError as error:
             raise DataError(not_utf8(name, number, offset + error.start, error)) from error
         offset += len(line)
+        if number == 1:
+            text = text.removeprefix(BYTE_ORDER_MARK)
         yield text.removesuffix("\n").removesuffix("\r")
 
 
@@ -71,7 +83,7 @@ def not_utf8(name: str, number: int, offset: int, error: UnicodeDecodeError) -> 
     """What to say of bytes that are not UTF-8, with a guess at what they are."""
     guess = "UTF-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") and number == 1 else "ISO-8859-1"
     return (
-        f"{name} is not UTF-8: line {number:,}, byte {offset:,} of the file is 0x{error.object[error.start]:02X}\n"
+        f"{name} is not UTF-8: line {number:,}, byte {offset:,} of the text is 0x{error.object[error.start]:02X}\n"
         f"  If it is {guess}, convert it first: iconv -f {guess} -t UTF-8"
     )
 
@@ -90,19 +102,12 @@ def open_unpacked(path: Path) -> Iterator[BinaryIO]:
             case ".xz":
                 file = stack.enter_context(lzma.open(file))
             case ".zst":
-                file = stack.enter_context(open_zst(file, path))
+                if zstd is None:
+                    raise DataError(
+                        f'{path} needs the extra that reads .zst: pip install "nmt[zstd]"; or unpack it first'
+                    )
+                file = stack.enter_context(zstd.open(file))
         yield file
-
-
-def open_zst(file: BinaryIO, path: Path) -> Any:
-    """A stream over Zstandard frames. Raises DataError when the extra that reads them is not installed."""
-    try:
-        import zstandard
-    except ImportError as error:
-        raise DataError(
-            f'{path} needs the extra that reads .zst: pip install "nmt[zstd]", or unpack it first'
-        ) from error
-    return zstandard.open(file, "rb")
 
 
 def find_side(prefix: Path, lang: str) -> Path:
@@ -117,6 +122,8 @@ def find_side(prefix: Path, lang: str) -> Path:
         near = sorted(path.name for path in prefix.parent.glob(f"{escape(prefix.name)}*"))
         there = f"; there are {', '.join(near[:8])}" if near else ""
         raise DataError(f"{prefix}.{lang} does not exist\n  Looked in {prefix.parent} for {names}{there}")
+    if not found[0].is_file():
+        raise DataError(f"{found[0]} is not a file\n  Text is read twice, so a folder or a pipe cannot stand in for it")
     if len(found) > 1:
         raise DataError(f"{prefix}.{lang} is there more than once: {', '.join(map(str, found))}\n  Keep one of them")
     return found[0]
@@ -226,8 +233,9 @@ class TsvFile:
 
     def find(self) -> tuple[Path]:
         """The file. Raises DataError when it is not there."""
-        if not self.path.exists():
-            raise DataError(f"{self.path} does not exist")
+        if not self.path.is_file():
+            what = "is not a file" if self.path.exists() else "does not exist"
+            raise DataError(f"{self.path} {what}")
         return (self.path,)
 
     def read(self) -> Iterator[Pair]:

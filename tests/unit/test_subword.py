@@ -1,0 +1,146 @@
+import pytest
+
+from nmt.errors import DataError, FolderError
+from nmt.ids import BOS, EOS, PAD, UNK
+from nmt.text.subword import Subword, train_subword
+
+SYLLABLES = ("ca", "do", "fi", "hen", "lu", "mo", "nit", "rab")
+LINES = [f"the {first}{second} sees a {second}{first} and sleeps" for first in SYLLABLES for second in SYLLABLES]
+SIZE = 300
+
+
+@pytest.fixture(scope="module")
+def subword():
+    return Subword(train_subword(LINES, vocab_size=SIZE, symbols=["<sep>"]))
+
+
+def test_the_first_ids_are_ours(subword):
+    assert subword.size == SIZE
+    assert subword.pieces([PAD, UNK, BOS, EOS]) == ["<pad>", "<unk>", "<s>", "</s>"]
+
+
+@pytest.mark.parametrize(
+    "line", ["the cat sees a dog", "", "zebra", "Ünïcode 漢字 😀", "the cat<sep>a dog", "the </s> end"]
+)
+def test_what_is_encoded_decodes_to_itself(subword, line):
+    ids = subword.encode(line)
+    assert subword.decode(ids) == line
+    assert UNK not in ids  # bytes spell what has no piece
+    assert EOS not in ids  # even when the text looks like it
+
+
+@pytest.mark.parametrize(
+    ("line", "normal"), [("  the \t cat\u2028sees  ", "the cat sees"), ("ﬁne ½", "fine 1⁄2"), ("a\u200bb", "a b")]
+)
+def test_decoding_gives_the_normalised_line(subword, line, normal):
+    assert subword.decode(subword.encode(line)) == normal
+
+
+def test_ids_that_say_nothing_are_not_decoded(subword):
+    ids = subword.encode("the cat")
+    assert subword.decode([BOS, *ids, EOS, PAD, PAD]) == "the cat"
+
+
+def test_a_decoded_text_is_one_line(subword):
+    newline = subword.pieces(range(SIZE)).index("<0x0A>")
+    ids = [*subword.encode("the cat"), newline, *subword.encode("a dog")]
+    assert "\n" not in subword.decode(ids)
+    assert "\n" not in subword.split_target(ids).text
+
+
+def test_a_symbol_stays_one_piece(subword):
+    assert "<sep>" in subword.pieces(subword.encode("cat<sep>dog"))
+
+
+def test_many_lines_encode_as_each_does(subword):
+    lines = [*LINES, "", "漢字"]
+    for threads in (1, 2):
+        assert [ids.tolist() for ids in subword.encode_lines(lines, threads)] == [
+            subword.encode(line) for line in lines
+        ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "the cat sees",
+        "  the   cat\tsees\u2028dogs ",
+        "a ½ b",  # one character that becomes three
+        "x 漢字 y 😀 z",  # characters spelled in bytes
+        "Ünïcode\u00a0words",
+        "a\u200bb c",  # a blank for the subword model, none for split()
+    ],
+)
+def test_each_piece_belongs_to_its_word(subword, line):
+    found = subword.split_source(line)
+    assert (found.text, found.ids, found.words) == (line, subword.encode(line), line.split())
+    assert found.word_of_piece == sorted(found.word_of_piece)
+    for number, word in enumerate(found.words):
+        ids = [index for index, owner in zip(found.ids, found.word_of_piece, strict=True) if owner == number]
+        assert subword.decode(ids) == subword.decode(subword.encode(word))
+
+
+def test_words_of_a_translation(subword):
+    ids = subword.encode("the 漢字 sees")
+    found = subword.split_target([*ids, EOS, PAD])
+    assert (found.text, found.ids, found.words) == ("the 漢字 sees", ids, ["the", "漢字", "sees"])
+    assert len(found.word_of_piece) == len(ids)
+    assert sorted(set(found.word_of_piece)) == [0, 1, 2]
+
+
+def test_a_lone_blank_belongs_to_the_word_after_it(subword):
+    found = subword.split_source("the 漢")
+    pieces = subword.pieces(found.ids)
+    blank = pieces.index("<0xE6>") - 1
+    assert (pieces[blank], found.word_of_piece[blank]) == ("▁", 1)
+
+
+def test_a_last_blank_belongs_to_the_word_before_it_and_to_none_when_there_is_none(subword):
+    blank = subword.pieces(range(SIZE)).index("▁")
+    the = subword.encode("the")
+    assert set(subword.split_target([*the, blank]).word_of_piece) == {0}
+    assert set(subword.split_target([blank, blank]).word_of_piece) <= {-1}
+    assert subword.split_target([]).words == []
+
+
+def test_the_same_lines_give_the_same_model():
+    models = {train_subword(iter(LINES), vocab_size=SIZE) for _ in range(2)}
+    assert len(models) == 1
+    assert Subword(models.pop()).fingerprint != Subword(train_subword(LINES, vocab_size=SIZE - 1)).fingerprint
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_the_largest_vocabulary_that_is_offered_works(kind):
+    with pytest.raises(DataError, match="en: a vocabulary of 5,000 pieces is larger than the text supports") as caught:
+        train_subword(LINES, "en", vocab_size=5000, subword=kind)
+    largest = int(str(caught.value).rpartition("--vocab-size ")[2])
+    assert Subword(train_subword(LINES, vocab_size=largest, subword=kind)).size == largest
+
+
+def test_the_smallest_vocabulary_that_is_offered_works():
+    with pytest.raises(DataError, match="en: a vocabulary of 100 pieces has no room") as caught:
+        train_subword(LINES, "en", vocab_size=100)
+    smallest = int(str(caught.value).partition("--vocab-size ")[2].partition(",")[0])
+    assert Subword(train_subword(LINES, vocab_size=smallest)).size == smallest
+
+
+@pytest.mark.parametrize("lines", [[], ["x" * 5000]])
+def test_no_line_to_learn_from(lines):
+    with pytest.raises(DataError, match="en: no line is left to train subwords on"):
+        train_subword(lines, "en", vocab_size=SIZE)
+
+
+def test_without_byte_fallback_what_was_not_seen_is_unknown():
+    subword = Subword(train_subword(LINES, vocab_size=40, byte_fallback=False))
+    assert UNK in subword.encode("漢")
+
+
+def test_reading_a_model(subword, tmp_path):
+    path = tmp_path / "it.model"
+    with pytest.raises(FolderError, match=r"it\.model cannot be read: No such file"):
+        Subword.read(path)
+    path.write_bytes(subword.model_bytes[:1000])
+    with pytest.raises(FolderError, match=r"it\.model is not a SentencePiece model"):
+        Subword.read(path)
+    path.write_bytes(subword.model_bytes)
+    assert Subword.read(path).fingerprint == subword.fingerprint
