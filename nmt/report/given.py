@@ -1,0 +1,84 @@
+"""Given pairs in a model's eyes: how probable each target is, and which source word each of its words came from.
+
+Runs any step model; it reads no folder and writes no file.
+"""
+
+# T target positions   S source positions
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nmt.ids import EOS
+from nmt.report.alignment import Link, Matrix, links, merge_attention
+from nmt.report.translate import LONGEST, WINDOW_BATCHES, pad, plan_batches
+from nmt.search.forced import force
+from nmt.step import StepModel
+from nmt.text.corpus import Pair
+from nmt.text.subword import Segmented, Subword
+
+
+@dataclass(frozen=True, eq=False)
+class GivenPair:
+    """A source and a target that were both given, with EOS as the last of the target's tokens.
+
+    `token_log_probs` are natural logarithms and sum up to `log_prob`. Sources are read up to 1,000 pieces, as when they
+    are translated; targets wholly.
+    """
+
+    source: Segmented
+    target: Segmented
+    log_prob: float
+    token_log_probs: tuple[float, ...]
+    attention_TS: NDArray[np.float32]
+
+    @cached_property
+    def word_attention(self) -> Matrix:
+        """Target words x source words; see nmt.report.alignment.merge_attention."""
+        return merge_attention(
+            self.attention_TS,
+            self.source.word_of_piece[:LONGEST],
+            self.target.word_of_piece,
+            len(self.source.words),
+            len(self.target.words),
+        )
+
+    @property
+    def alignment(self) -> list[Link]:
+        """Pairs (source word, target word), counted from 0: where each target word looked most."""
+        return links(self.word_attention)
+
+
+def force_pairs(
+    model: StepModel,
+    source_subword: Subword,
+    target_subword: Subword,
+    pairs: Iterable[Pair],
+    *,
+    batch_sentences: int = 64,
+    device: torch.device | str = "cpu",
+) -> Iterator[GivenPair]:
+    """Every pair as the model sees it, in order. Reads a window of pairs ahead, to batch those of like length.
+
+    An empty side is EOS alone: an empty target has a probability too, that of saying nothing.
+    """
+    stream = iter(pairs)
+    while read := list(islice(stream, WINDOW_BATCHES * batch_sentences)):
+        sources = [source_subword.split_source(pair.source) for pair in read]
+        targets = [target_subword.split_source(pair.target) for pair in read]
+        lengths = [max(len(s.ids), len(t.ids)) + 1 for s, t in zip(sources, targets, strict=True)]
+        found: dict[int, GivenPair] = {}
+        for rows in plan_batches(lengths, batch_sentences):
+            source_BS, source_lengths_B = pad([[*sources[row].ids[:LONGEST], EOS] for row in rows])
+            target_BT, target_lengths_B = pad([[*targets[row].ids, EOS] for row in rows])
+            batch = (source_BS, source_lengths_B, target_BT, target_lengths_B)
+            forced = force(model, *(tensor.to(device) for tensor in batch))
+            for row, one in zip(rows, forced, strict=True):
+                attention_TS = one.attention_TS.numpy()
+                found[row] = GivenPair(sources[row], targets[row], one.log_prob, one.token_log_probs, attention_TS)
+        yield from (found[row] for row in range(len(read)))

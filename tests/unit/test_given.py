@@ -1,0 +1,67 @@
+import math
+
+import pytest
+import torch
+from support.models import small_settings
+
+from nmt.data.prepared import Prepared
+from nmt.ids import EOS
+from nmt.model.seq2seq import Seq2Seq
+from nmt.report.given import force_pairs
+from nmt.search.forced import force
+from nmt.text.corpus import Pair
+
+PAIRS = [
+    Pair("ba de fi", "fi de ba"),
+    Pair("go", "ku la"),
+    Pair("", "me"),
+    Pair("ni po ru sa te vi wo zu", "zu"),
+    Pair("ba ba", ""),
+    Pair(" ", ""),
+    Pair("xylophon\u2028q", "ba   xylophon"),
+]
+
+
+@pytest.fixture(scope="module")
+def subword(tiny_prepared):
+    return Prepared.open(tiny_prepared).source_subword
+
+
+def make_model(subword, attention="bahdanau"):
+    torch.manual_seed(3)
+    return Seq2Seq(small_settings(attention=attention), subword.size, subword.size).double().eval()
+
+
+@pytest.mark.parametrize("batch_sentences", [1, 2, 64])
+def test_a_pair_is_seen_alike_alone_and_in_any_batch(subword, batch_sentences):
+    model = make_model(subword)
+    given = list(force_pairs(model, subword, subword, PAIRS, batch_sentences=batch_sentences))
+    assert [(one.source.text, one.target.text) for one in given] == PAIRS
+    for pair, one in zip(PAIRS, given, strict=True):
+        source, target = ([*subword.encode(side), EOS] for side in pair)
+        [alone] = force(
+            model,
+            torch.tensor([source]),
+            torch.tensor([len(source)]),
+            torch.tensor([target]),
+            torch.tensor([len(target)]),
+        )
+        assert one.token_log_probs == pytest.approx(alone.token_log_probs, abs=1e-9)
+        assert one.log_prob == pytest.approx(sum(alone.token_log_probs), abs=1e-9)
+        assert one.attention_TS.shape == (len(target), len(source))
+
+
+def test_attention_between_words_has_a_row_for_each_word(subword):
+    for pair, one in zip(PAIRS, force_pairs(make_model(subword), subword, subword, PAIRS), strict=True):
+        words = len(pair.target.split()), len(pair.source.split())
+        assert one.word_attention.shape == words
+        assert one.word_attention.sum(axis=1) == pytest.approx([1.0 if words[1] else 0.0] * words[0])
+        assert [target for _, target in sorted(one.alignment, key=lambda link: link[1])] == (
+            list(range(words[0])) if words[1] else []
+        )
+
+
+def test_a_model_without_attention_links_nothing(subword):
+    given = list(force_pairs(make_model(subword, "none"), subword, subword, PAIRS))
+    assert all(one.alignment == [] for one in given)
+    assert all(math.isfinite(one.log_prob) for one in given)
