@@ -1,0 +1,228 @@
+"""`nmt translate`, `nmt.load` and `nmt.Translator`: runs that are put to work.
+
+Opens run folders and joins them to search and to text; what a translation is stands in nmt.report.translate.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from nmt.commands.options import given, settings_options
+from nmt.config import SearchSettings, check
+from nmt.errors import FolderError, NmtError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from nmt.checkpoint import LoadedRun
+    from nmt.report.translate import Translation
+
+INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
+OUTPUT = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(short_help="Translate files, or stdin to stdout.")
+@click.option("--model", "runs", multiple=True, required=True, metavar="RUN", help="run folder; repeat for an ensemble")
+@click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
+@click.option("--output", type=OUTPUT, metavar="FILE", help="where translations go  [default: standard output]")
+@click.option(
+    "--n-best", type=click.IntRange(1), default=1, metavar="N", help="translations of each line  [default: 1]"
+)
+@click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", help="[default: text]")
+@click.option("--alignments", type=OUTPUT, metavar="FILE", help="word links of each translation, in Pharaoh format")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=64,
+    metavar="N",
+    help="sentences translated together; 1 answers each line at once  [default: 64]",
+)
+@settings_options(SearchSettings)
+@click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-500 …  [default: best]")
+@click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
+@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", help="auto is float32")
+def command(
+    runs: tuple[str, ...],
+    files: tuple[str, ...],
+    output: Path | None,
+    n_best: int,
+    form: str,
+    alignments: Path | None,
+    batch_size: int,
+    checkpoint: str,
+    device: str,
+    precision: str,
+    **options: Any,
+) -> None:
+    """Translate files, or standard input, line by line.
+
+    Every line in is one line out; an empty line stays empty. How to search is what the run's settings say, where no
+    option says otherwise. With --n-best above 1, text lines are `index ||| translation ||| score`; the index counts
+    input lines from 0. --format jsonl writes an object for each translation, with scores, tokens and word links.
+    Packed files (.gz, .xz, .zst) are unpacked, `-` is standard input. Lines are read ahead to be sorted by length,
+    except from a terminal or with --batch-size 1.
+    """
+    from tqdm import tqdm
+
+    from nmt.files import write_atomically
+    from nmt.report.alignment import format_pharaoh
+    from nmt.report.translate import LONGEST
+    from nmt.text.corpus import read_lines
+
+    for path in (output, alignments):
+        refuse_unwritable(path)
+    if output is not None and output == alignments:
+        raise UsageError(f"--output and --alignments cannot both be {output}")
+    translator = Translator.load(runs, checkpoint, device, precision)
+    batch_size = 1 if files in ((), ("-",)) and sys.stdin.isatty() else batch_size
+    lines = chain.from_iterable(read_lines(file) for file in files or ("-",))
+    results = translator.stream(lines, n_best=n_best, batch_size=batch_size, **given(SearchSettings, options))
+    is_seen = output is None and sys.stdout.isatty()  # a bar between the translations would only disturb
+    with ExitStack() as stack:
+        out: IO[bytes] = stack.enter_context(write_atomically(output, "wb")) if output else sys.stdout.buffer
+        links: IO[bytes] | None = stack.enter_context(write_atomically(alignments, "wb")) if alignments else None
+        for index, found in enumerate(tqdm(results, unit=" lines", disable=is_seen or None, dynamic_ncols=True)):
+            if not found[0].is_whole:
+                tqdm.write(
+                    f"nmt: line {index + 1:,} is too long: only its first {LONGEST:,} pieces are translated\n"
+                    "  Split it into sentences to have it whole",
+                    file=sys.stderr,
+                )
+            for rank, one in enumerate(found):
+                out.write(write_line(one, index, rank, form, n_best).encode())
+                if links:
+                    links.write(f"{format_pharaoh(one.alignment)}\n".encode())
+            if output is None:
+                out.flush()
+
+
+def write_line(one: "Translation", index: int, rank: int, form: str, n_best: int) -> str:
+    """A translation as a line of output."""
+    if form == "jsonl":
+        facts = {
+            "index": index,
+            "rank": rank,
+            "source": one.source,
+            "text": one.text,
+            "score": one.score,
+            "log_prob": one.log_prob,
+            "is_finished": one.is_finished,
+            "source_pieces": one.source_pieces,
+            "tokens": one.tokens,
+            "token_log_probs": one.token_log_probs,
+            "source_words": one.source_words,
+            "target_words": one.target_words,
+            "alignment": one.alignment,
+        }
+        return json.dumps(facts, ensure_ascii=False) + "\n"
+    return f"{index} ||| {one.text} ||| {one.score:.4f}\n" if n_best > 1 else f"{one.text}\n"
+
+
+def refuse_unwritable(path: Path | None) -> None:
+    """Raise FolderError before any work is done when there is no folder to write a file in."""
+    if path is not None and not path.parent.is_dir():
+        raise FolderError(f"{path} cannot be written: there is no folder {path.parent}\n  Make it first")
+
+
+class Translator:
+    """One run, or several that vote, ready to translate.
+
+    >>> translator = Translator.load("checkpoints/my-run")
+    >>> [translation.text for translation in translator.translate(["a line", "another"], beam=5)]
+
+    Search options are those of `nmt translate`: beam, normalization, alpha, max_length_ratio, max_length_extra. What is
+    not given is as the settings of the first run say.
+    """
+
+    def __init__(self, runs: "Sequence[LoadedRun]", device: "torch.device", dtype: "torch.dtype") -> None:
+        from nmt.search.ensemble import Ensemble
+
+        models = [run.model.to(device, dtype) for run in runs]
+        self.model = models[0] if len(models) == 1 else Ensemble(models)
+        self.runs = runs
+        self.device = device
+
+    @classmethod
+    def load(
+        cls,
+        runs: Path | str | Sequence[Path | str],
+        checkpoint: str = "best",
+        device: str = "auto",
+        precision: str = "float32",
+    ) -> "Translator":
+        """Open a run folder, or several as an ensemble.
+
+        Raises FolderError for a folder that is no run or lacks the checkpoint, NmtError for runs whose subword models
+        differ, UsageError for a device that is not there.
+        """
+        import torch
+
+        from nmt.checkpoint import open_run
+        from nmt.commands.devices import choose_device
+
+        place = choose_device(device)
+        opened = [open_run(path, checkpoint) for path in ([runs] if isinstance(runs, Path | str) else runs)]
+        for run in opened[1:]:
+            refuse_other_subwords(run, opened[0])
+        return cls(opened, place, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+
+    def translate(self, lines: Iterable[str], **options: Any) -> "list[Translation]":
+        """The best translation of each line; `options` are those of `stream`."""
+        return [found[0] for found in self.stream(lines, **options)]
+
+    def n_best(self, lines: Iterable[str], n: int, **options: Any) -> "list[list[Translation]]":
+        """The n best translations of each line, best first; `options` are those of `stream`."""
+        return list(self.stream(lines, n_best=n, **options))
+
+    def stream(
+        self, lines: Iterable[str], *, n_best: int = 1, batch_size: int = 64, **search: Any
+    ) -> "Iterator[list[Translation]]":
+        """The n_best translations of each line, best first, while lines are read; see translate_lines.
+
+        Raises SettingsError for search options that do not exist or are out of bounds, UsageError for an n_best larger
+        than the beam.
+        """
+        from nmt.report.translate import translate_lines
+
+        if isinstance(lines, str):
+            raise TypeError("lines are several strings: put a single one in a list")
+        first = self.runs[0]
+        settings = check(SearchSettings, first.settings.search.model_dump() | search, "the search options")
+        if n_best > settings.beam:
+            raise UsageError(
+                f"a beam of {settings.beam} cannot find the {n_best} best translations\n"
+                f"  Ask for at most {settings.beam}, or for a beam of {n_best} or more"
+            )
+        return translate_lines(
+            self.model,
+            first.source_subword,
+            first.target_subword,
+            lines,
+            batch_sentences=batch_size,
+            device=self.device,
+            n_best=n_best,
+            **settings.model_dump(),
+        )
+
+
+load = Translator.load
+
+
+def refuse_other_subwords(run: "LoadedRun", first: "LoadedRun") -> None:
+    """Raise NmtError when two runs do not mean the same by an id."""
+    for side, own, wanted in (
+        ("source", run.source_subword.fingerprint, first.source_subword.fingerprint),
+        ("target", run.target_subword.fingerprint, first.target_subword.fingerprint),
+    ):
+        if own != wanted:
+            raise NmtError(
+                f"{run.path} and {first.path} cannot translate together: their {side} subword models differ\n"
+                f"  The SHA-256 of one begins {own[:12]}, of the other {wanted[:12]}; "
+                "an ensemble is made of runs trained on one prepared folder"
+            )
