@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,7 +160,9 @@ def bleu_of_validation(prepared: "Prepared", settings: RunSettings) -> Callable[
     search = settings.search.model_dump() | {"beam": settings.train.validation_beam}
 
     def decode_bleu(model: "Seq2Seq") -> float:
-        found = translate_lines(model, prepared.source_subword, prepared.target_subword, sources, **search)
+        device = next(model.parameters()).device
+        subwords = prepared.source_subword, prepared.target_subword
+        found = translate_lines(model, *subwords, sources, device=device, **search)
         (bleu,) = score_corpus([translations[0].text for translations in found], [references], ["bleu"])
         return bleu.score
 
@@ -224,9 +227,9 @@ def tensorboard(folder: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
 
 def draw_curve(folder: Path) -> None:
     """The learning curve so far as `curve.png`, where the extra `plot` is installed."""
-    from nmt.report.plots import is_plotting_possible, save_curve
+    from nmt.report.plots import save_curve
 
-    if is_plotting_possible():
+    if find_spec("matplotlib"):
         with open(folder / "log.jsonl", encoding="utf-8") as file:
             save_curve(folder / "curve.png", [json.loads(line) for line in file])
 
