@@ -1,0 +1,203 @@
+"""`nmt align`: which source word each target word of given pairs came from, and how well that matches gold.
+
+Joins forced decoding to links, error rates and pictures; how each is made stands in nmt.report.
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from nmt.commands.score import tabulate
+from nmt.commands.translate import INPUT, OUTPUT, Translator, refuse_unwritable
+from nmt.errors import DataError, FolderError, NmtError, UsageError
+
+if TYPE_CHECKING:
+    from nmt.report.alignment import AlignmentScore, Gold, Link
+    from nmt.report.given import GivenPair
+    from nmt.text.corpus import Pair
+
+COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-and"])
+
+
+@click.command(short_help="Link the words of given pairs by attention.")
+@click.option("--model", "run", required=True, metavar="RUN", help="run folder")
+@click.option("--source", required=True, type=INPUT, metavar="FILE", help="sentences, one a line")
+@click.option("--target", required=True, type=INPUT, metavar="FILE", help="their translations")
+@click.option("--gold", type=INPUT, metavar="FILE", help="links to compare with: 1-2 is sure, 1p2 possible")
+@click.option("--reverse", metavar="RUN", help="run of the opposite direction; its links are combined with the first's")
+@click.option("--symmetrise", type=COMBINE, help="how to combine them  [default: grow-diag]")
+@click.option("--matrix", type=OUTPUT, metavar="FILE", help="words, links and attention of each pair, as JSON Lines")
+@click.option("--plot", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="folder for heat maps")
+@click.option("--plot-format", type=click.Choice(["png", "svg", "pdf"]), default="png", help="[default: png]")
+@click.option("--limit", type=click.IntRange(1), default=20, metavar="N", help="pairs that --plot draws  [default: 20]")
+@click.option("--show", type=click.IntRange(0), default=0, metavar="N", help="pairs to draw in the terminal")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
+@click.option("--batch-size", type=click.IntRange(1), default=64, metavar="N", help="pairs at a time  [default: 64]")
+@click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-500 …  [default: best]")
+@click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
+def command(
+    run: str,
+    source: str,
+    target: str,
+    gold: str | None,
+    reverse: str | None,
+    symmetrise: Any,
+    matrix: Path | None,
+    plot: Path | None,
+    plot_format: str,
+    limit: int,
+    show: int,
+    form: str,
+    batch_size: int,
+    checkpoint: str,
+    device: str,
+) -> None:
+    """Link the words of given pairs: each target word to the source word it attended to most.
+
+    Writes the links i-j of each pair on a line (Pharaoh format): source word i, target word j, counted from 0. How well
+    they match --gold, and what --show draws, goes to stderr; --format json writes links and scores as one object.
+    """
+    from nmt.files import write_atomically
+    from nmt.report import alignment
+    from nmt.report.plots import LEGEND, save_heat_map, terminal_heat_map
+    from nmt.text.corpus import read_pairs
+
+    if symmetrise and not reverse:
+        raise UsageError("--symmetrise combines two directions: name a run of the opposite one with --reverse")
+    refuse_unwritable(matrix)
+    pairs = list(read_pairs(source, target))
+    if not pairs:
+        raise DataError(f"{source} and {target} are empty: there is nothing to align")
+    golds = read_gold(gold, pairs) if gold else []
+    translator = Translator.load(run, checkpoint, device)
+    opposite = Translator.load(reverse, checkpoint, device) if reverse else None
+    if opposite:
+        refuse_same_direction(translator, opposite)
+    if plot:
+        plot.mkdir(parents=True, exist_ok=True)
+    backs: Iterable[GivenPair | None] = [None] * len(pairs)
+    if opposite:
+        backs = force(opposite, [type(pair)(pair.target, pair.source) for pair in pairs], batch_size)
+    forward: list[list[Link]] = []
+    backward: list[list[Link]] = []
+    chosen: list[list[Link]] = []
+    with ExitStack() as stack:
+        rows: IO[str] | None = stack.enter_context(write_atomically(matrix)) if matrix else None
+        for number, (one, back) in enumerate(zip(force(translator, pairs, batch_size, "pairs"), backs, strict=True)):
+            forward.append(one.alignment)
+            if back:
+                backward.append(alignment.turn(back.alignment))
+            links = alignment.symmetrise(forward[-1], backward[-1], symmetrise or "grow-diag") if back else forward[-1]
+            chosen.append(links)
+            if form == "text":
+                click.echo(alignment.format_pharaoh(links))
+            words = one.source.words, one.target.words
+            if rows:
+                facts = {"source_words": words[0], "target_words": words[1], "links": links}
+                weights = {"attention": one.word_attention.round(6).tolist()}
+                rows.write(json.dumps(facts | weights, ensure_ascii=False) + "\n")
+            if plot and number < limit:
+                name = f"pair-{number + 1:0{len(str(limit))}d}.{plot_format}"
+                save_heat_map(plot / name, one.word_attention, *words, title=f"pair {number + 1}")
+            if number < show:
+                width = shutil.get_terminal_size().columns
+                say(f"\n{terminal_heat_map(one.word_attention, *words, width)}\n{LEGEND}\n")
+    scores = score_links(forward, backward, golds) if gold else {}
+    if form == "json":
+        facts = {"links": chosen} | (
+            {"scores": {name: score._asdict() for name, score in scores.items()}} if gold else {}
+        )
+        click.echo(json.dumps(facts))
+    elif scores:
+        percent = [[name, *(f"{100 * value:.1f}" for value in score)] for name, score in scores.items()]
+        say(tabulate([["percent", "AER", "precision", "recall", "F1"], *percent]))
+
+
+def score_links(
+    forward: "list[list[Link]]", backward: "list[list[Link]]", golds: "list[Gold]"
+) -> "dict[str, AlignmentScore]":
+    """How well the links of one direction match gold, or those of both and of every way to combine them."""
+    from nmt.report.alignment import SYMMETRISATIONS, alignment_error_rate, symmetrise
+
+    kinds = {"forward": forward}
+    if backward:
+        kinds["reverse"] = backward
+        for how in SYMMETRISATIONS:
+            kinds[how] = [symmetrise(*both, how) for both in zip(forward, backward, strict=True)]
+    return {name: alignment_error_rate(links, golds) for name, links in kinds.items()}
+
+
+def force(
+    translator: Translator, pairs: "Sequence[Pair]", batch_size: int, what: str | None = None
+) -> "Iterator[GivenPair]":
+    """Every pair in a run's eyes, with a bar that counts `what`. Raises NmtError when the run has no attention."""
+    from tqdm import tqdm
+
+    from nmt.report.given import force_pairs
+
+    first = translator.runs[0]
+    given = force_pairs(
+        translator.model,
+        first.source_subword,
+        first.target_subword,
+        pairs,
+        batch_sentences=batch_size,
+        device=translator.device,
+    )
+    is_hidden = True if what is None else None
+    for one in tqdm(given, total=len(pairs), unit=f" {what}", disable=is_hidden, dynamic_ncols=True, leave=False):
+        if not one.attention_TS.shape[1]:
+            raise NmtError(
+                f"{first.path} has no attention, so it cannot say which word came from where\n"
+                '  Train a run with another model.attention than "none"'
+            )
+        yield one
+
+
+def read_gold(path: str, pairs: "Sequence[Pair]") -> "list[Gold]":
+    """Gold links, one line a pair.
+
+    Raises DataError for another number of lines, for what is no link, and for words that a sentence does not have.
+    """
+    from nmt.report.alignment import parse_gold
+    from nmt.text.corpus import read_lines
+
+    lines = list(read_lines(path))
+    if len(lines) != len(pairs):
+        raise DataError(
+            f"{path} has {len(lines):,} lines for {len(pairs):,} pairs\n"
+            "  Line n holds the links of pair n; a pair without links has an empty line"
+        )
+    golds = []
+    for number, (line, pair) in enumerate(zip(lines, pairs, strict=True), 1):
+        gold = parse_gold(line, f"{path}, line {number:,}")
+        words = len(pair.source.split()), len(pair.target.split())
+        for link in sorted(gold.possible):
+            if link[0] >= words[0] or link[1] >= words[1]:
+                raise DataError(
+                    f"{path}, line {number:,}: link {link[0]}-{link[1]} points past {words[0]} and {words[1]} words\n"
+                    "  Words are what blanks separate, and are counted from 0"
+                )
+        golds.append(gold)
+    return golds
+
+
+def refuse_same_direction(translator: Translator, opposite: Translator) -> None:
+    """Raise FolderError when a run does not translate back what the other translates."""
+    one, other = translator.runs[0], opposite.runs[0]
+    if (one.info.source_lang, one.info.target_lang) != (other.info.target_lang, other.info.source_lang):
+        raise FolderError(
+            f"{other.path} is not the opposite of {one.path}: they translate {other.info.source_lang} to "
+            f"{other.info.target_lang} and {one.info.source_lang} to {one.info.target_lang}\n"
+            "  --reverse takes a run that translates the target language back"
+        )
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
