@@ -5,7 +5,6 @@ A command's module is imported when it runs, so that `nmt --help` answers withou
 
 import errno
 import importlib
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -76,9 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return fail("interrupted", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the exit flush stays silent
-        return 0
+    except SystemExit:
+        return 0  # click leaves so when the reader of stdout has left, and silences the flush at exit
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             return crash()

@@ -3,6 +3,7 @@ from collections import Counter
 
 import pytest
 import torch
+from support.models import ATTENTIONS, sentences, small_model
 from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 
 from nmt.errors import NmtError
@@ -188,3 +189,23 @@ def test_nan_is_refused_with_its_position(beam):
 
     with pytest.raises(NmtError, match=r"not numbers \(NaN\) at target position 3\n"):
         search(ScriptedModel(WORDS + 2, log_probs), (A,), (B, A), beam=beam)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("beam", [1, 4])
+def test_the_laws_hold_for_networks(attention, beam):
+    """Alone or in a batch, and searched or forced: the same words, log-probabilities and attention."""
+    model = small_model(attention=attention)
+    source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)])
+    how = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.5, "max_length_extra": 2}
+    batched = beam_search(model, source_BS, lengths_B, beam=beam, n_best=beam, **how)
+    for row, length in enumerate(lengths_B.tolist()):
+        source = source_BS[row : row + 1, :length], lengths_B[row : row + 1]
+        (alone,) = beam_search(model, *source, beam=beam, n_best=beam, **how)
+        assert [h.tokens for h in alone] == [h.tokens for h in batched[row]]
+        for found, twin in zip(batched[row], alone, strict=True):
+            (forced,) = force(model, *source, torch.tensor([found.tokens]), torch.tensor([len(found.tokens)]))
+            for other in (twin, forced):
+                assert found.token_log_probs == pytest.approx(other.token_log_probs, abs=1e-10)
+                assert found.log_prob == pytest.approx(other.log_prob, abs=1e-10)
+                torch.testing.assert_close(found.attention_TS, other.attention_TS, rtol=0, atol=1e-6)

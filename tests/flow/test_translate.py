@@ -1,0 +1,234 @@
+import gzip
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+import torch
+from support.corpora import WORDS
+
+import nmt
+from nmt.checkpoint import RunInfo, create_run, open_run, save_checkpoint
+from nmt.config import ModelSettings, RunSettings
+from nmt.errors import SettingsError, UsageError
+from nmt.text.subword import Subword, train_subword
+
+LINES = ["ba de fi", "", "ku la", "me", "ni po ru sa", " \t", "te vi"]
+TEXT = "".join(f"{line}\n" for line in LINES)
+TURNED = [" ".join(reversed(line.split())) for line in LINES]
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory):
+    """A run that has learnt nothing, with a subword model of its own; its weights are not numbers."""
+    subword = Subword(train_subword([" ".join(WORDS)] * 9, vocab_size=282))
+    info = RunInfo(
+        format_version=1,
+        source_lang="a",
+        target_lang="b",
+        joint=True,
+        source_fingerprint=subword.fingerprint,
+        target_fingerprint=subword.fingerprint,
+        data_fingerprint="",
+    )
+    settings = RunSettings(model=ModelSettings(embedding_size=4, encoder_size=4, decoder_size=4))
+    run = create_run(tmp_path_factory.mktemp("runs") / "stranger", settings, info, subword, subword)
+    weights = {name: torch.full_like(weight, torch.nan) for name, weight in run.build_model().named_parameters()}
+    save_checkpoint(run.path / "best", weights, {"update": 1})
+    return run.path
+
+
+def test_lines_of_stdin_become_lines_of_stdout_and_empty_ones_stay_empty(run_nmt, reverser):
+    done = run_nmt("translate", "--model", reverser, stdin=TEXT)
+    assert (done.code, done.stdout.split("\n"), done.stderr) == (0, [*TURNED, ""], "")
+
+
+def test_files_are_translated_one_after_the_other_packed_or_not(run_nmt, reverser, tmp_path):
+    (tmp_path / "plain").write_text("ba de\nku")
+    (tmp_path / "packed.gz").write_bytes(gzip.compress(b"la me\n"))
+    done = run_nmt("translate", "--model", reverser, tmp_path / "plain", "-", tmp_path / "packed.gz", stdin="ni po\n")
+    assert (done.code, done.stdout) == (0, "de ba\nku\npo ni\nme la\n")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"ba de\r\nku la\r\n", b"\xef\xbb\xbfba de\nku la", "ba\u2028de\nku\x0cla\n".encode(), b"ba de\nku la\n"],
+)
+def test_only_newlines_end_a_line(run_nmt, reverser, content):
+    done = run_nmt("translate", "--model", reverser, stdin=content)
+    assert (done.code, done.stdout.count("\n")) == (0, 2)
+
+
+def test_no_line_in_is_no_line_out(run_nmt, reverser):
+    done = run_nmt("translate", "--model", reverser, stdin="")
+    assert (done.code, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("beam", [1, 5])
+def test_the_batch_size_changes_no_line(run_nmt, reverser, tiny_corpus, beam):
+    outputs = [
+        run_nmt("translate", "--model", reverser, "--batch-size", size, "--beam", beam, tiny_corpus / "test.a").stdout
+        for size in (1, 7, 64)
+    ]
+    assert outputs[0] == outputs[1] == outputs[2]
+    assert outputs[0].count("\n") == 30
+
+
+def test_output_and_alignments_go_to_files(run_nmt, reverser, tmp_path):
+    out, links = tmp_path / "out.txt", tmp_path / "links.txt"
+    done = run_nmt("translate", "--model", reverser, "--output", out, "--alignments", links, stdin=TEXT)
+    assert (done.code, done.stdout, out.read_text().split("\n")) == (0, "", [*TURNED, ""])
+    found = links.read_text().split("\n")
+    assert len(found) == len(LINES) + 1
+    assert found[0] == "0-2 1-1 2-0"
+    assert found[1] == found[5] == ""
+
+
+def test_n_best_lines_carry_index_and_score(run_nmt, reverser, tmp_path):
+    links = tmp_path / "links.txt"
+    done = run_nmt("translate", "--model", reverser, "--n-best", 3, "--alignments", links, stdin="ba de\n\nku\n")
+    lines = [line.split(" ||| ") for line in done.stdout.splitlines()]
+    assert [index for index, _, _ in lines] == ["0", "0", "0", "1", "2", "2", "2"]
+    assert [text for _, text, _ in (lines[0], lines[3], lines[4])] == ["de ba", "", "ku"]
+    scores = [float(score) for _, _, score in lines[:3]]
+    assert scores == sorted(scores, reverse=True)
+    assert links.read_text().count("\n") == len(lines)
+
+
+def test_json_lines_say_all_that_is_known(run_nmt, reverser):
+    done = run_nmt("translate", "--model", reverser, "--format", "jsonl", stdin="ba de fi\n\ngrößer\n")
+    first, empty, other = (json.loads(line) for line in done.stdout.splitlines())
+    assert (first["index"], first["rank"], first["source"], first["text"]) == (0, 0, "ba de fi", "fi de ba")
+    assert first["alignment"] == [[0, 2], [1, 1], [2, 0]]
+    assert first["source_words"] == ["ba", "de", "fi"]
+    assert first["target_words"] == ["fi", "de", "ba"]
+    assert first["source_pieces"][-1] == first["tokens"][-1] == "</s>"
+    assert len(first["tokens"]) == len(first["token_log_probs"])
+    assert first["log_prob"] == pytest.approx(sum(first["token_log_probs"]), abs=1e-4)
+    assert first["score"] == pytest.approx(first["log_prob"] / ((5 + len(first["tokens"])) / 6), abs=1e-4)
+    assert (empty["index"], empty["text"], empty["tokens"], empty["alignment"]) == (1, "", [], [])
+    assert other["source"] == "größer"
+    assert "größer" in done.stdout
+
+
+def test_a_run_votes_with_itself_as_it_does_alone(run_nmt, reverser):
+    done = run_nmt("translate", "--model", reverser, "--model", reverser, stdin=TEXT)
+    assert (done.code, done.stdout.split("\n")) == (0, [*TURNED, ""])
+
+
+def test_runs_of_other_subwords_cannot_vote_together(run_nmt, reverser, stranger):
+    done = run_nmt("translate", "--model", reverser, "--model", stranger, stdin=TEXT)
+    assert (done.code, done.stdout) == (2, "")
+    assert f"{stranger} and {reverser} cannot translate together: their source subword models differ" in done.stderr
+    assert open_run(stranger).source_subword.fingerprint[:12] in done.stderr
+
+
+def test_weights_that_are_not_numbers_are_refused(run_nmt, stranger, tmp_path):
+    out = tmp_path / "out.txt"
+    out.write_text("what was there before\n")
+    done = run_nmt("translate", "--model", stranger, "--output", out, stdin="\nba de\n")
+    assert done.code == 2
+    assert "the model's log-probabilities are not numbers (NaN) at target position 1\n" in done.stderr
+    assert "try another checkpoint, or --precision float32" in done.stderr
+    assert out.read_text() == "what was there before\n"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_bytes_that_are_not_utf8_leave_the_output_as_it_was(run_nmt, reverser, tmp_path):
+    out = tmp_path / "out.txt"
+    out.write_text("what was there before\n")
+    done = run_nmt("translate", "--model", reverser, "--output", out, stdin=b"ba de\nku \xff\n")
+    assert done.code == 2
+    assert "standard input is not UTF-8: line 2" in done.stderr
+    assert out.read_text() == "what was there before\n"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--n-best", "9"], "a beam of 5 cannot find the 9 best translations\n  Ask for at most 5, or for a beam of 9"),
+        (["--beam", "0"], "1 setting in the search options cannot be used\n  beam = 0   must be at least 1\n"),
+        (["--alpha", "-1"], "alpha = -1.0   must be at least 0\n"),
+        (["--output", "gone/out.txt"], "gone/out.txt cannot be written: there is no folder gone\n"),
+        (["--alignments", "gone/links"], "gone/links cannot be written: there is no folder gone\n"),
+        (["--output", "same", "--alignments", "same"], "--output and --alignments cannot both be same\n"),
+        (["missing.txt"], "'missing.txt' does not exist"),
+        (["--checkpoint", "bets"], 'has no checkpoint "bets"; did you mean "best"?'),
+        (["--device", "abacus"], '--device "abacus" cannot be used here\n'),
+    ],
+)
+def test_what_does_not_fit_is_said(run_nmt, reverser, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    done = run_nmt("translate", "--model", reverser, *words, stdin=TEXT)
+    assert (done.code, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_model_is_asked_for_and_must_be_a_run(run_nmt, tmp_path):
+    assert "Missing option '--model'" in run_nmt("translate").stderr
+    done = run_nmt("translate", "--model", tmp_path / "nowhere")
+    assert (done.code, f"{tmp_path / 'nowhere'} does not exist" in done.stderr) == (2, True)
+
+
+def test_a_line_too_long_is_announced(run_nmt, reverser, monkeypatch):
+    monkeypatch.setattr("nmt.report.translate.LONGEST", 2)
+    done = run_nmt("translate", "--model", reverser, stdin="ba\n" + "ku la me " * 5 + "\n")
+    assert (done.code, done.stdout.count("\n")) == (0, 2)
+    assert "nmt: line 2 is too long: only its first 2 pieces are translated\n" in done.stderr
+
+
+def test_bfloat16_translates(run_nmt, reverser):
+    done = run_nmt("translate", "--model", reverser, "--precision", "bfloat16", stdin="ba de\nku\n")
+    assert (done.code, done.stdout) == (0, "de ba\nku\n")
+
+
+def test_a_terminal_is_answered_line_by_line(reverser):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "nmt", "translate", "--model", reverser]
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            for said, answer in [(b"ba de\n", b"de ba\n"), (b"\n", b"\n"), (b"ku la\n", b"la ku\n")]:
+                os.write(ours, said)
+                assert process.stdout.readline() == answer
+            os.write(ours, b"\x04")  # Ctrl-D
+            assert process.wait(20) == 0
+            assert process.stderr.read() == b""
+        finally:
+            process.kill()
+            os.close(ours)
+            os.close(theirs)
+
+
+def test_a_reader_that_leaves_ends_the_stream_quietly(reverser):
+    command = [sys.executable, "-m", "nmt", "translate", "--model", reverser, "--batch-size", "1"]
+    environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*command, "--format", "jsonl"], env=environment, **streams) as process:
+        process.stdin.write("größer\n".encode())
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["source"] == "größer"  # whatever the locale
+        process.stdout.close()
+        process.stdin.write(b"ba\n" * 10)
+        process.stdin.close()
+        assert (process.wait(20), process.stderr.read()) == (0, b"")
+
+
+def test_python_translates_in_three_lines(reverser):
+    translator = nmt.Translator.load(reverser)
+    assert [one.text for one in translator.translate(LINES)] == TURNED
+    assert [one.text for one in nmt.load([reverser, str(reverser)]).translate(LINES, beam=1)] == TURNED
+    (found,) = translator.n_best(["ba de"], 4)
+    assert [one.text for one in found[:1]] == ["de ba"]
+    assert len(found) == 4
+    stream = translator.stream(iter(LINES), batch_size=1)
+    assert next(stream)[0].alignment == [(0, 2), (1, 1), (2, 0)]
+    with pytest.raises(SettingsError, match='beem   no such setting; did you mean "beam"'):
+        translator.translate(LINES, beem=3)
+    with pytest.raises(UsageError, match=r"a beam of 2 cannot find the 3 best"):
+        translator.n_best(LINES, 3, beam=2)
+    with pytest.raises(TypeError, match="put a single one in a list"):
+        translator.translate("ba de")
