@@ -77,7 +77,7 @@ class ModelSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """How parameters are fitted. Read by nmt.train only."""
+    """How parameters are fitted. Read by nmt.training only."""
 
     max_tokens: int = Field(2048, ge=1, description="target tokens per batch, padding not counted")
     accumulate: int = Field(1, ge=1, description="batches per update")

@@ -14,9 +14,11 @@ from nmt.config import RunSettings, resolve
 from nmt.errors import FolderError, UsageError
 
 if TYPE_CHECKING:
+    import torch
+
     from nmt.data.prepared import Prepared
     from nmt.model.seq2seq import Seq2Seq
-    from nmt.train.trainer import Outcome, Place, Trainer
+    from nmt.training.trainer import Outcome, Place, Trainer
 
 
 @click.command(short_help="Train a translator on a prepared corpus.")
@@ -72,11 +74,13 @@ def train(data: Path | str, out: Path | str, settings: RunSettings | None = None
     """
     import torch
 
-    from nmt.checkpoint import RunInfo, create_run
+    from nmt.checkpoint import FORMAT_VERSION, RunInfo, create_run
+    from nmt.commands.devices import choose_device
     from nmt.data.prepared import Prepared
     from nmt.files import sha256
 
     settings = settings or RunSettings()
+    where = choose_device(device)
     prepared = Prepared.open(Path(data))
     manifest = prepared.manifest
     if settings.model.tie == "all" and not manifest.joint:
@@ -85,7 +89,7 @@ def train(data: Path | str, out: Path | str, settings: RunSettings | None = None
             '  Prepare it with --joint, or set model.tie="target"'
         )
     info = RunInfo(
-        format_version=1,
+        format_version=FORMAT_VERSION,
         source_lang=manifest.source_lang,
         target_lang=manifest.target_lang,
         joint=manifest.joint,
@@ -95,7 +99,7 @@ def train(data: Path | str, out: Path | str, settings: RunSettings | None = None
     )
     run = create_run(Path(out), settings, info, prepared.source_subword, prepared.target_subword)
     torch.manual_seed(settings.train.seed)
-    trainer = build_trainer(run.path, run.build_model(), prepared, settings, device)
+    trainer = build_trainer(run.path, run.build_model(), prepared, settings, where)
     return watch(trainer, None)
 
 
@@ -105,6 +109,7 @@ def resume_training(data: Path | str, out: Path | str, *, device: str = "auto", 
     Raises FolderError when there is nothing to resume, or when `data` is not what the run was trained on.
     """
     from nmt.checkpoint import checkpoint_names, read_run
+    from nmt.commands.devices import choose_device
     from nmt.data.prepared import Prepared
     from nmt.files import sha256
 
@@ -118,19 +123,18 @@ def resume_training(data: Path | str, out: Path | str, *, device: str = "auto", 
         )
     changed = run.settings.train.model_copy(update=limits)
     settings = run.settings.model_copy(update={"train": changed})
-    trainer = build_trainer(run.path, run.build_model(), prepared, settings, device)
+    trainer = build_trainer(run.path, run.build_model(), prepared, settings, choose_device(device))
     return watch(trainer, trainer.resume())
 
 
 def build_trainer(
-    folder: Path, model: "Seq2Seq", prepared: "Prepared", settings: RunSettings, device_name: str
+    folder: Path, model: "Seq2Seq", prepared: "Prepared", settings: RunSettings, device: "torch.device"
 ) -> "Trainer":
     """Everything a training needs, put together."""
-    from nmt.commands.devices import choose_device, choose_precision, describe
+    from nmt.commands.devices import choose_precision, describe
     from nmt.data.batches import padding_share, plan_epoch
-    from nmt.train.trainer import Trainer
+    from nmt.training.trainer import Trainer
 
-    device = choose_device(device_name)
     precision = choose_precision(settings.train.precision, device)
     train_split = prepared.split("train")
     valid_split = prepared.split("valid") if "valid" in prepared.manifest.splits else None
@@ -170,7 +174,7 @@ def bleu_of_validation(prepared: "Prepared", settings: RunSettings) -> Callable[
 
 
 def watch(trainer: "Trainer", place: "Place | None") -> "Outcome":
-    """Train, with a bar on a terminal and a line for every validation; draw the learning curve and TensorBoard events."""
+    """Train, with a bar on a terminal and a line for every validation, a learning curve and TensorBoard events."""
     from tqdm import tqdm
 
     bar = tqdm(
@@ -215,12 +219,12 @@ def tensorboard(folder: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
     except ImportError:
         yield lambda record: None
         return
-    with SummaryWriter(str(folder)) as writer:  # type: ignore[no-untyped-call]
+    with SummaryWriter(str(folder)) as writer:
 
         def add_events(record: dict[str, Any]) -> None:
             for name, value in record.items():
                 if isinstance(value, float):
-                    writer.add_scalar(f"{record['kind']}/{name}", value, record["update"])  # type: ignore[no-untyped-call]
+                    writer.add_scalar(f"{record['kind']}/{name}", value, record["update"])
 
         yield add_events
 

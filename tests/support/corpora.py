@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 WORDS = ("ba", "de", "fi", "go", "ku", "la", "me", "ni", "po", "ru", "sa", "te", "vi", "wo", "zu")
-SIZES = {"train": 400, "valid": 30, "test": 30}
+SIZES = {"train": 1000, "valid": 30, "test": 30}
 
 
 def write_corpus(folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from nmt.cli import main
 from support.corpora import tiny_corpus, tiny_prepared  # noqa: F401
+from support.runs import reverser  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "model": {"errors", "ids", "step", "config"},
     "search": {"errors", "ids", "step"},
     "checkpoint": {"errors", "files", "config", "text", "model"},
-    "train": BASE | {"config", "data", "model", "checkpoint"},
+    "training": BASE | {"config", "data", "model", "checkpoint"},
     "report": {"errors", "ids", "step", "text", "search", "files"},
     "recipes": set(),
     "cli": {"errors", "commands", ""},  # commands inside functions only, which --help's speed holds

@@ -27,8 +27,8 @@ from nmt.errors import TrainingError
 from nmt.files import remove_folder, write_atomically
 from nmt.ids import PAD
 from nmt.model.seq2seq import Seq2Seq
-from nmt.train.loss import plain_loss
-from nmt.train.optim import build_optimizer, learning_rate
+from nmt.training.loss import plain_loss
+from nmt.training.optim import build_optimizer, learning_rate
 
 LOG_EVERY = 20  # updates between training records; losses are looked at, and the device waited for, no more often
 

@@ -1,0 +1,331 @@
+"""nmt train as a user meets it: what a run folder holds, limits, resuming, and what goes wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from nmt.checkpoint import open_run, save_checkpoint
+from nmt.training.trainer import Trainer
+
+SMALL = [
+    *("--set", "model.embedding_size=16", "--set", "model.encoder_size=16", "--set", "model.decoder_size=32"),
+    *("--set", "model.attention_size=16", "--set", "model.readout_size=16", "--set", "train.max_tokens=100"),
+]
+
+
+@pytest.fixture
+def train(run_nmt, tiny_prepared):
+    """`train(out, words…)`: nmt train with a small model on the toy corpus."""
+    return lambda out, *words: run_nmt("train", "--data", tiny_prepared, "--out", out, "--device", "cpu", *words)
+
+
+def records(run, kind):
+    lines = (run / "log.jsonl").read_text().splitlines()
+    return [record for record in map(json.loads, lines) if record["kind"] == kind]
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_run_holds_all_that_translating_needs(train, run_nmt, tmp_path):
+    run = tmp_path / "run"
+    done = train(run, *SMALL, "--max-epochs", "2", "--precision", "float32")
+    assert (done.code, done.stdout) == (0, "")
+    assert "1,000 pairs" in done.stderr
+    assert "padding" in done.stderr
+    assert "bahdanau" in done.stderr
+    assert "float32" in done.stderr
+    assert "perplexity" in done.stderr
+    assert "bleu" in done.stderr
+    assert "stopped: 2 epochs are done" in done.stderr
+    names = {path.name for path in run.iterdir()}
+    assert names >= {"settings.toml", "run.json", "source.model", "target.model", "best", "last", "log.jsonl"}
+    assert names >= {"curve.png", "events"}
+    valid = records(run, "valid")
+    assert [record["epoch"] for record in valid] == [1, 2]
+    assert valid[1]["perplexity"] < valid[0]["perplexity"] < 300
+    assert sum(name.startswith("update-") for name in names) == 2
+    assert open_run(run, "last").settings.train.max_epochs == 2
+    shown = run_nmt("inspect", run)
+    assert shown.code == 0
+    for words in ("a to b", "bahdanau", "parameters", "best", "perplexity"):
+        assert words in shown.stdout
+
+
+def test_ten_updates_equal_five_a_restart_and_five(train, tmp_path):
+    words = [*SMALL, "--set", "train.validate_every=5", "--set", "train.warmup=4"]
+    assert train(tmp_path / "ten", *words, "--max-updates", "10").code == 0
+    assert train(tmp_path / "five", *words, "--max-updates", "5").code == 0
+    assert train(tmp_path / "five", "--resume", "--max-updates", "10").code == 0
+    for name in ("weights.safetensors", "training.safetensors"):
+        ten, five = (load_file(tmp_path / run / "last" / name) for run in ("ten", "five"))
+        assert ten.keys() == five.keys()
+        for key, tensor in ten.items():
+            assert torch.equal(tensor, five[key]), key
+    assert [r["loss"] for r in records(tmp_path / "ten", "train")] == [
+        r["loss"] for r in records(tmp_path / "five", "train")
+    ]
+
+
+def test_settings_come_from_recipe_file_and_words(train, tmp_path):
+    (tmp_path / "my.toml").write_text("[train]\nclip = 0.5\nwarmup = 7\n")
+    done = train(
+        tmp_path / "run", *SMALL, "--config", tmp_path / "my.toml", "--set", "train.warmup=9", "--max-updates", "1"
+    )
+    assert done.code == 0
+    settings = open_run(tmp_path / "run").settings.train
+    assert (settings.clip, settings.warmup, settings.max_updates) == (0.5, 9, 1)
+
+
+@pytest.mark.parametrize("attention", ["luong-dot", "luong-general", "luong-concat", "none"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_every_attention_trains(train, tmp_path, attention, precision):
+    done = train(
+        *(tmp_path / "run", *SMALL, "--set", f"model.attention={attention}", "--max-updates", "25"),
+        *("--precision", precision, "--set", "train.warmup=5"),
+    )
+    assert done.code == 0
+    losses = [record["loss"] for record in records(tmp_path / "run", "train")]
+    assert losses[-1] < losses[0]
+    assert f"{attention}, " in done.stderr
+    assert precision in done.stderr
+
+
+def test_patience_time_and_schedules_end_or_bend_training(train, tmp_path):
+    frozen = ["--set", "train.learning_rate=1e-30", "--set", "train.validate_every=1", "--set", "train.patience=3"]
+    done = train(tmp_path / "patient", *SMALL, *frozen, "--set", "train.metric=perplexity")
+    assert "has not improved for 3 validations" in done.stderr
+    assert len(records(tmp_path / "patient", "valid")) == 4
+    kept = [path.name for path in (tmp_path / "patient").glob("update-*")]
+    assert sorted(kept) == ["update-000002", "update-000003", "update-000004"]
+    done = train(tmp_path / "short", *SMALL, "--max-minutes", "0.001")
+    assert "0.001 minutes are over" in done.stderr
+    assert records(tmp_path / "short", "valid")
+    plateau = [*frozen, "--set", "train.schedule=plateau", "--set", "train.warmup=0", "--set", "train.plateau=1"]
+    train(tmp_path / "plateau", *SMALL, *plateau, "--set", "train.metric=perplexity", "--set", "train.decay=0.5")
+    rates = [record["learning_rate"] for record in records(tmp_path / "plateau", "train")]
+    assert rates == [1e-30, 1e-30, 5e-31, 2.5e-31]
+
+
+def test_accumulated_batches_make_the_update_of_one_large_batch(tiny_prepared, tmp_path):
+    from nmt.config import ModelSettings, TrainSettings
+    from nmt.data.batches import Batch, make_batch, split_batch
+    from nmt.data.prepared import Prepared
+    from nmt.model.seq2seq import Seq2Seq
+
+    prepared = Prepared.open(tiny_prepared)
+    batch = make_batch(prepared.split("train"), torch.arange(6).numpy())
+    states = []
+    for group in ([batch], split_batch(batch)):
+        torch.manual_seed(0)
+        model = Seq2Seq(ModelSettings(embedding_size=8, dropout=0.0), 296, 296).double()
+        settings = TrainSettings(label_smoothing=0.1)
+        trainer = Trainer(
+            tmp_path,
+            model,
+            prepared.split("train"),
+            None,
+            settings,
+            device=torch.device("cpu"),
+            precision=torch.float32,
+        )
+        loss, nll, tokens = trainer._update([Batch(*part) for part in group], 0.001)
+        states.append((loss, nll, tokens, dict(model.named_parameters())))
+    assert states[0][2] == states[1][2]
+    torch.testing.assert_close(states[0][0], states[1][0])
+    torch.testing.assert_close(states[0][1], states[1][1])
+    for name, parameter in states[0][3].items():
+        torch.testing.assert_close(parameter, states[1][3][name], rtol=1e-6, atol=1e-9)
+
+
+def test_a_batch_that_does_not_fit_is_done_in_halves(train, tmp_path, monkeypatch):
+    accumulate, sizes = Trainer._accumulate, []
+
+    def tight(self, batch, tokens):
+        sizes.append(len(batch.source_BS))
+        if len(batch.source_BS) > 6:
+            raise torch.OutOfMemoryError("pretend")
+        return accumulate(self, batch, tokens)
+
+    monkeypatch.setattr(Trainer, "_accumulate", tight)
+    assert train(tmp_path / "run", *SMALL, "--max-updates", "2").code == 0
+    assert max(sizes) > 6
+    monkeypatch.setattr(Trainer, "_accumulate", lambda self, batch, tokens: exec("raise MemoryError"))
+    done = train(tmp_path / "small", *SMALL, "--max-updates", "2")
+    assert done.code == 2
+    assert "one sentence pair alone does not fit in memory" in done.stderr
+
+
+def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(train, tmp_path):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "--set", "train.validate_every=4", "--max-updates", "4").code == 0
+    weights = load_file(run / "last" / "weights.safetensors")
+    weights["output_bias"][5] = float("nan")
+    save_file(weights, run / "last" / "weights.safetensors")
+    facts = json.loads((run / "last" / "checkpoint.json").read_text())
+    from nmt.files import sha256
+
+    facts["sha256"]["weights.safetensors"] = sha256(run / "last" / "weights.safetensors")
+    (run / "last" / "checkpoint.json").write_text(json.dumps(facts))
+    before = contents(run / "best"), contents(run / "last")
+    done = train(run, "--resume", "--max-updates", "8")
+    assert done.code == 2
+    assert "the loss of update 5 is not a number" in done.stderr
+    assert "learning_rate" in done.stderr
+    assert (contents(run / "best"), contents(run / "last")) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_training_saves_first_and_resumes(tiny_prepared, train, tmp_path, number):
+    run = tmp_path / "run"
+    words = ["--data", tiny_prepared, "--out", run, *SMALL, "--device", "cpu", "--max-epochs", "1000"]
+    command = [sys.executable, "-m", "nmt", "train", *map(str, words)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 60
+    while not (run / "last").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.decode().endswith("nmt: error: interrupted\n")
+    update = json.loads((run / "last" / "checkpoint.json").read_text())["update"]
+    assert all(json.loads(line)["update"] <= update for line in (run / "log.jsonl").read_text().splitlines())
+    assert train(run, "--resume", "--max-updates", str(update + 1), "--max-epochs", "0").code == 0
+    assert json.loads((run / "last" / "checkpoint.json").read_text())["update"] == update + 1
+
+
+@pytest.mark.parametrize("renames", [0, 1])
+def test_a_kill_while_saving_leaves_a_checkpoint(train, tmp_path, monkeypatch, renames):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "--max-updates", "2").code == 0
+    rename, done = os.rename, []
+
+    def die_in_the_middle(before, after):
+        if len(done) == renames:
+            os._exit(9)
+        done.append(before)
+        rename(before, after)
+
+    process = os.fork()
+    if process == 0:
+        monkeypatch.setattr(os, "rename", die_in_the_middle)
+        replace_last(run)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+    assert train(run, "--resume", "--max-updates", "3").code == 0
+    assert open_run(run, "last").checkpoint == "last"
+
+
+def replace_last(run):
+    """Write `last` once more, as training does."""
+    save_checkpoint(run / "last", {"weight": torch.ones(3)}, {"update": 3})
+
+
+def test_what_is_already_there_is_not_touched(train, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("years of work")
+    done = train(tmp_path / "full", *SMALL, "--max-updates", "1")
+    assert done.code == 2
+    assert f"{tmp_path / 'full'} already holds something else" in done.stderr
+    assert contents(tmp_path / "full") == {
+        (tmp_path / "full/thesis.txt").relative_to(tmp_path / "full"): b"years of work"
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--recipe", "multi31k"], 'no recipe "multi31k"; did you mean "multi30k"?'),
+        (["--config", "missing.toml"], "missing.toml cannot be read: No such file or directory"),
+        (["--set", "warmup=3"], '--set "warmup=3" is not section.key=value'),
+        (["--set", "train.max_toknes=3"], 'train.max_toknes   no such setting; did you mean "max_tokens"?'),
+        (["--set", "train.clip=-1", "--set", "model.dropout=1"], "2 settings in --set cannot be used"),
+        (["--set", "model.dropout=1"], "model.dropout = 1   must be below 1"),
+        (["--set", "model.attention=loung-dot"], 'did you mean "luong-dot"?'),
+        (["--set", "model.attention=luong-dot", "--set", "model.decoder_size=8"], "luong-dot needs decoder_size"),
+        (["--set", "train.schedule=cosine", "--max-epochs", "0"], "cosine needs an end"),
+        (["--set", "model.tie=all"], 'model.tie = "all" needs one vocabulary for both languages'),
+        (["--device", "cuda:77"], '--device "cuda:77" cannot be used here'),
+        (["--device", "tpu"], '--device "tpu" cannot be used here'),
+        (["--resume", "--seed", "3"], "--resume goes on with the settings of the run"),
+        (["--resume"], "is not a run folder|does not exist"),
+    ],
+)
+def test_words_that_cannot_be_used_are_named(train, tmp_path, words, message):
+    import re
+
+    done = train(tmp_path / "run", *words)
+    assert done.code == 2
+    assert done.stderr.startswith("nmt: error: ")
+    assert re.search(message if "|" in message else re.escape(message), done.stderr)
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_resumed_with_its_own_corpus_only(train, run_nmt, tiny_corpus, tmp_path):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "--max-updates", "1").code == 0
+    splits = ["--train", tiny_corpus / "valid", "--valid", tiny_corpus / "test", "--vocab-size", "290"]
+    languages = ["--source-lang", "a", "--target-lang", "b"]
+    assert run_nmt("prepare", *languages, *splits, "--out", tmp_path / "other").code == 0
+    done = run_nmt("train", "--data", tmp_path / "other", "--out", run, "--resume")
+    assert done.code == 2
+    assert "is not the corpus that" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda run: (run / "best/weights.safetensors").write_bytes(b"short"), "weights.safetensors is damaged"),
+        (lambda run: (run / "best/checkpoint.json").write_text("{"), "checkpoint.json is damaged: it is not JSON"),
+        (lambda run: (run / "best/checkpoint.json").write_text("[]"), "checkpoint.json is damaged: it is not a JSON"),
+        (lambda run: (run / "run.json").write_text("{"), "run.json is damaged"),
+        (lambda run: (run / "run.json").write_text('{"format_version": 1}'), "it lacks what a run says of itself"),
+        (lambda run: (run / "run.json").write_text('{"format_version": 99}'), "has format version 99"),
+        (
+            lambda run: (run / "source.model").write_bytes((run / "target.model").read_bytes()),
+            "is not the subword model",
+        ),
+        (lambda run: (run / "source.model").write_bytes(b"x"), "source.model is not a SentencePiece model"),
+        (lambda run: (run / "settings.toml").write_text("[model]\nlayers = 9"), "no such setting"),
+        (lambda run: (run / "settings.toml").write_text("[model]\nencoder_size = 9"), "its tensors are not those"),
+    ],
+)
+def test_a_damaged_run_is_named(run_nmt, reverser, tmp_path, harm, message):
+    import shutil
+
+    run = shutil.copytree(reverser, tmp_path / "run")
+    harm(run)
+    done = run_nmt("translate", "--model", run, stdin="ba de\n")
+    assert (done.code, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+def test_a_checkpoint_that_is_not_there_is_named(run_nmt, reverser):
+    done = run_nmt("translate", "--model", reverser, "--checkpoint", "update-000001", stdin="ba\n")
+    assert done.code == 2
+    assert 'has no checkpoint "update-000001"' in done.stderr
+    assert "There are: best, last" in done.stderr
+
+
+def test_averaged_checkpoints_are_their_mean_and_translate(run_nmt, reverser, tmp_path):
+    mean = tmp_path / "mean"
+    assert run_nmt("average", reverser, "--last", "2", "--out", mean).code == 0
+    names = sorted(path.name for path in reverser.glob("update-*"))[-2:]
+    first, second = (load_file(reverser / name / "weights.safetensors") for name in names)
+    for name, tensor in load_file(mean / "best" / "weights.safetensors").items():
+        torch.testing.assert_close(tensor, (first[name] + second[name]) / 2, rtol=1e-6, atol=1e-7)
+    assert run_nmt("translate", "--model", mean, stdin="ba de\n").code == 0
+    done = run_nmt("average", reverser, "--last", "9", "--out", tmp_path / "more")
+    assert done.code == 2
+    assert "fewer than --last 9" in done.stderr
+    done = run_nmt("average", reverser, "--last", "1", "--out", mean)
+    assert done.code == 2
+    assert "already holds a run" in done.stderr

@@ -1,0 +1,32 @@
+"""Runs that tests translate and align with."""
+
+from pathlib import Path
+
+import pytest
+
+from nmt.config import ModelSettings, RunSettings, TrainSettings
+
+TINY = ModelSettings(embedding_size=32, encoder_size=32, decoder_size=64, attention_size=32, dropout=0.0)
+REVERSER = RunSettings(
+    model=TINY,
+    train=TrainSettings(
+        max_tokens=100,
+        learning_rate=0.005,
+        warmup=30,
+        max_epochs=20,
+        validate_every=500,
+        schedule="cosine",
+        label_smoothing=0.0,
+        precision="float32",
+    ),
+)
+
+
+@pytest.fixture(scope="session")
+def reverser(tiny_prepared, tmp_path_factory) -> Path:
+    """A run that has learnt to say the words of the toy language in reverse order."""
+    from nmt import train
+
+    out = tmp_path_factory.mktemp("runs") / "reverser"
+    train(tiny_prepared, out, REVERSER, device="cpu")
+    return out
