@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nmt.errors import DamageError, FolderError
+from nmt.errors import FolderError
 
 if TYPE_CHECKING:
     from nmt.data.prepared import Prepared
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.option("--verify", is_flag=True, help="hold every file of a prepared folder against its checksum")
 def command(folder: Path, verify: bool) -> None:
     """Say what a run or a prepared folder holds."""
-    from nmt.data.prepared import MANIFEST, Prepared, find_damage
+    from nmt.data.prepared import MANIFEST, Prepared, require_whole
     from nmt.files import settle_folder
 
     settle_folder(folder)
@@ -28,9 +28,7 @@ def command(folder: Path, verify: bool) -> None:
         prepared = Prepared.open(folder)
         click.echo(describe_prepared(prepared))
         if verify:
-            damaged = find_damage(folder, prepared.manifest)
-            if damaged:
-                raise DamageError("\n  ".join([f"{folder} is damaged", *damaged]))
+            require_whole(folder, prepared.manifest)
             click.echo(f"every one of {len(prepared.manifest.files)} files is as it was written")
     else:
         what = "is neither a run nor a prepared folder" if folder.exists() else "does not exist"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nmt.text.subword import Subword
 
 TSV_SUFFIXES = (".tsv", ".tsv.gz", ".tsv.xz", ".tsv.zst")
-TABLE_OPTIONS = {"train": "--tsv", "valid": "--valid-tsv"}
+NEEDED = {"train": ("training", "--tsv"), "valid": ("validation", "--valid-tsv")}
 SUBWORD_SETTINGS = {"vocab_size", "subword", "character_coverage", "byte_fallback", "symbols"}
 
 
@@ -219,11 +219,10 @@ def find_inputs(given_text: dict["SplitName", Any], source_lang: str, target_lan
                     with attempt():
                         text.find()
                 inputs[name].append(text)
-            if name != "test" and not inputs[name]:
+            if name in NEEDED and not inputs[name]:
+                what, table = NEEDED[name]
                 with attempt():
-                    raise DataError(
-                        f"no --{name} pairs were named\n  --{name} PREFIX or {TABLE_OPTIONS[name]} FILE names them"
-                    )
+                    raise DataError(f"no {what} pairs were named\n  --{name} PREFIX or {table} FILE names them")
     return inputs
 
 

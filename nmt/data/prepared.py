@@ -4,6 +4,7 @@ Arrays are memory-mapped, so a corpus larger than memory trains. nmt.data.encode
 """
 
 import json
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -116,14 +117,20 @@ def foreign_entries(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.name not in own)
 
 
+@dataclass(frozen=True, eq=False)
 class Split:
-    """The token ids of one split. Memory-mapped: a pair is read when it is asked for."""
+    """The token ids of one split: sentence n is `ids[offsets[n] : offsets[n + 1]]`. Memory-mapped when opened."""
 
-    def __init__(self, folder: Path, name: SplitName) -> None:
-        self.source_ids, self.target_ids = (np.load(folder / f"{name}.{side}.ids.npy", mmap_mode="r") for side in SIDES)
-        self.source_offsets, self.target_offsets = (
-            np.load(folder / f"{name}.{side}.offsets.npy", mmap_mode="r") for side in SIDES
-        )
+    source_ids: NDArray[np.integer[Any]]
+    source_offsets: NDArray[np.int64]
+    target_ids: NDArray[np.integer[Any]]
+    target_offsets: NDArray[np.int64]
+
+    @classmethod
+    def open(cls, folder: Path, name: SplitName) -> "Split":
+        """The arrays of one split of a prepared folder."""
+        parts = [(side, part) for side in SIDES for part in ("ids", "offsets")]
+        return cls(*(np.load(folder / f"{name}.{side}.{part}.npy", mmap_mode="r") for side, part in parts))
 
     def __len__(self) -> int:
         return len(self.source_offsets) - 1
@@ -170,16 +177,13 @@ class Prepared:
         path = Path(path)
         settle_folder(path)
         manifest = read_manifest(path)
-        damaged = find_damage(path, manifest, up_to=SMALL)
-        if damaged:
-            listed = "".join(f"\n  {problem}" for problem in damaged)
-            raise DamageError(f"{path} is damaged{listed}\n  Prepare the corpus again, with --overwrite")
+        require_whole(path, manifest, up_to=SMALL)
         return cls(path, manifest)
 
     def split(self, name: SplitName) -> Split:
         """One split's ids. Raises FolderError when the folder was prepared without it."""
         self._require(name)
-        return Split(self.path, name)
+        return Split.open(self.path, name)
 
     def lines(self, name: SplitName, side: Side) -> list[str]:
         """The raw text of valid or test, as it was given."""
@@ -219,8 +223,11 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
 
 
-def find_damage(folder: Path, manifest: Manifest, up_to: float = float("inf")) -> list[str]:
-    """What is wrong with each file that is not as it was written. Larger files than `up_to` bytes: only their size."""
+def require_whole(folder: Path, manifest: Manifest, up_to: float = float("inf")) -> None:
+    """Raises DamageError that names each file which is not as it was written.
+
+    Of files larger than `up_to` bytes only the size is looked at.
+    """
     problems = []
     for name, record in manifest.files.items():
         path = folder / name
@@ -230,4 +237,6 @@ def find_damage(folder: Path, manifest: Manifest, up_to: float = float("inf")) -
             problems.append(f"{name} has {size:,} bytes; {record.size:,} were written")
         elif size <= up_to and sha256(path) != record.sha256:
             problems.append(f"{name} has other bytes than were written (SHA-256)")
-    return problems
+    if problems:
+        listed = "".join(f"\n  {problem}" for problem in problems)
+        raise DamageError(f"{folder} is damaged{listed}\n  Prepare the corpus again, with --overwrite")

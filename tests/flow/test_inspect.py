@@ -1,0 +1,88 @@
+"""`nmt inspect` on prepared folders."""
+
+import json
+import shutil
+
+import pytest
+from support.corpora import SIZES
+
+from nmt.data import prepared
+
+
+@pytest.fixture
+def folder(tiny_prepared, tmp_path):
+    """A prepared folder that a test may spoil."""
+    return shutil.copytree(tiny_prepared, tmp_path / "prepared")
+
+
+def test_it_tells_what_a_prepared_folder_holds(run_nmt, tiny_prepared):
+    done = run_nmt("inspect", tiny_prepared)
+    assert (done.code, done.stderr) == (0, "")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert done.stdout.startswith(f"{tiny_prepared}: prepared corpus, a to b\n")
+    assert ["subwords:", "unigram,", "296", "a,", "296", "b"] in lines
+    manifest = json.loads((tiny_prepared / "manifest.json").read_text())
+    for name in SIZES:
+        counts = manifest["splits"][name]
+        assert [name, *(f"{counts[key]:,}" for key in ("pairs", "source_tokens", "target_tokens"))] in lines
+    assert ["left", "out", "of", "train:", "nothing"] in lines
+    assert ["vocab_size", "=", "296"] in lines
+
+
+def test_a_joint_model_is_told_once(run_nmt, tiny_corpus, tmp_path):
+    words = ("--source-lang", "a", "--target-lang", "b", "--vocab-size", "290", "--joint", "--drop-duplicates")
+    splits = ("--train", tiny_corpus / "train", "--valid", tiny_corpus / "valid")
+    assert run_nmt("prepare", *words, *splits, "--out", tmp_path / "out").code == 0
+    done = run_nmt("inspect", tmp_path / "out")
+    assert "subwords: unigram, 290 joint\n" in done.stdout
+    dropped = json.loads((tmp_path / "out" / "manifest.json").read_text())["dropped"]
+    assert f"left out of train: {dropped['duplicate']:,} duplicate\n" in done.stdout
+
+
+def test_verifying_reads_every_byte(run_nmt, folder, monkeypatch):
+    done = run_nmt("inspect", folder, "--verify")
+    assert done.code == 0
+    assert done.stdout.endswith("every one of 18 files is as it was written\n")
+
+    monkeypatch.setattr(prepared, "SMALL", 10)
+    path = folder / "train.target.ids.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    assert run_nmt("inspect", folder).code == 0  # a large file's size alone does not tell
+    done = run_nmt("inspect", folder, "--verify")
+    assert done.code == 2
+    assert done.stderr == (
+        f"nmt: error: {folder} is damaged\n"
+        "  train.target.ids.npy has other bytes than were written (SHA-256)\n"
+        "  Prepare the corpus again, with --overwrite\n"
+    )
+
+
+def test_a_damaged_folder_is_refused(run_nmt, folder):
+    (folder / "source.model").write_bytes(b"")
+    done = run_nmt("inspect", folder)
+    assert (done.code, done.stdout) == (2, "")
+    assert "  source.model has 0 bytes; " in done.stderr
+    assert done.stderr.endswith("  Prepare the corpus again, with --overwrite\n")
+
+
+def test_another_format_version_is_refused(run_nmt, folder):
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 2}))
+    done = run_nmt("inspect", folder)
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"nmt: error: {folder} was prepared in format version 2; this nmt reads version 1\n"
+        "  Prepare the corpus again, with --overwrite or another --out\n"
+    )
+
+
+def test_a_place_that_is_neither(run_nmt, tmp_path):
+    done = run_nmt("inspect", tmp_path / "gone")
+    assert done.code == 2
+    assert done.stderr.startswith(f"nmt: error: {tmp_path / 'gone'} does not exist\n")
+    done = run_nmt("inspect", tmp_path)
+    assert done.code == 2
+    assert done.stderr == (
+        f"nmt: error: {tmp_path} is neither a run nor a prepared folder\n"
+        "  A run has run.json, a prepared folder has manifest.json\n"
+    )

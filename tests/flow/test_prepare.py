@@ -1,0 +1,344 @@
+"""`nmt prepare` as a user meets it: what it makes, what it says, and what it refuses without touching anything."""
+
+import gzip
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+from support.corpora import SIZES
+from support.fixtures import ROOT
+
+import nmt
+from nmt.data.prepared import Prepared
+
+PAIRS = f"{SIZES['train']:,}"
+LANGS = ("--source-lang", "a", "--target-lang", "b")
+
+
+@pytest.fixture
+def corpus(tiny_corpus, tmp_path):
+    """The toy corpus, for a test to spoil."""
+    return shutil.copytree(tiny_corpus, tmp_path / "corpus")
+
+
+@pytest.fixture
+def prepare(run_nmt, corpus):
+    """Prepare that corpus: `prepare("--joint")` -> Done, into `corpus/out`."""
+
+    def run(*words, train=("--train", corpus / "train"), valid=("--valid", corpus / "valid"), size=296, **how):
+        return run_nmt("prepare", *LANGS, *train, *valid, "--out", corpus / "out", "--vocab-size", size, *words, **how)
+
+    return run
+
+
+def contents(folder):
+    """Every file below a folder, and the digest of its bytes."""
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+def test_it_makes_a_folder_and_says_what_became_of_every_pair(prepare, corpus):
+    done = prepare("--test", corpus / "test")
+    assert (done.code, done.stdout) == (0, "")
+    *lines, last = done.stderr.splitlines()
+    assert lines == [f"train: {PAIRS} pairs, {PAIRS} kept", "valid: 30 pairs", "test: 30 pairs"]
+    assert last.startswith(f"{corpus / 'out'}: prepared in ")
+    opened = Prepared.open(corpus / "out")
+    assert {name: counts.pairs for name, counts in opened.manifest.splits.items()} == SIZES
+    assert opened.source_subword.fingerprint != opened.target_subword.fingerprint
+
+
+def test_what_cleaning_leaves_out_is_named_and_counted(prepare, corpus):
+    source, target = (corpus / "train.a").open("a"), (corpus / "train.b").open("a")
+    with source, target:
+        source.write("\nba\n" + "ba de fi go " * 40 + "\nba\nku ku ku\nku ku ku\n")
+        target.write("ba\n\nba\n" + "ba de fi " * 4 + "\nku la ku\nku la ku\n")
+    done = prepare("--drop-duplicates", "--max-length", "100")
+    assert done.code == 0
+    before, after = done.stderr.splitlines()[0].split("; left out: ")
+    dropped = Prepared.open(corpus / "out").manifest.dropped
+    assert after == ", ".join(f"{count} {reason}" for reason, count in dropped.items())
+    assert before == f"train: {SIZES['train'] + 6:,} pairs, {SIZES['train'] + 6 - sum(dropped.values()):,} kept"
+    duplicates = dropped.pop("duplicate")
+    pairs = list(zip(*((corpus / f"train.{lang}").read_text().split("\n")[:-1] for lang in "ab"), strict=True))
+    assert duplicates == len(pairs) - len(set(pairs))
+    assert dropped == {"empty source": 1, "empty target": 1, "too long": 1, "length ratio": 1}
+
+
+def test_validation_and_test_keep_every_line(prepare, corpus):
+    text = "ba\n\n" + "ba " * 300 + "\nx\x00y\tz\u2028\x0cw\n"
+    for name in ("valid", "test"):
+        for lang in "ab":
+            (corpus / f"{name}.{lang}").write_text(text)
+    assert prepare("--test", corpus / "test").code == 0
+    opened = Prepared.open(corpus / "out")
+    for name in ("valid", "test"):
+        assert opened.lines(name, "source") == opened.lines(name, "target") == text.split("\n")[:-1]
+        split = opened.split(name)
+        assert len(split) == 4
+        assert split.source_lengths[1] == 0
+        assert split.source_lengths[2] >= 300
+
+
+def test_several_corpora_of_several_kinds_come_one_after_the_other(prepare, corpus, tiny_corpus):
+    lines = {lang: (corpus / f"train.{lang}").read_text().splitlines() for lang in "ab"}
+    for lang in "ab":
+        (corpus / f"train.{lang}").unlink()
+        (corpus / f"one.{lang}.gz").write_bytes(gzip.compress("".join(f"{n}\n" for n in lines[lang][:100]).encode()))
+        (corpus / f"two.{lang}").write_text("".join(f"{n}\n" for n in lines[lang][100:300]))
+    (corpus / "three").write_text(
+        "".join(f"{s}\t{t}\n" for s, t in zip(lines["a"][300:], lines["b"][300:], strict=True))
+    )
+    done = prepare(train=("--train", corpus / "one", "--train", corpus / "two", "--tsv", corpus / "three"))
+    assert done.code == 0
+    direct = nmt.prepare(
+        tiny_corpus / "train",
+        tiny_corpus / "valid",
+        corpus / "direct",
+        source_lang="a",
+        target_lang="b",
+        vocab_size=296,
+    )
+    assert contents(corpus / "out") == contents(direct.path)
+
+
+def test_the_same_text_gives_the_same_bytes(prepare, corpus, run_nmt):
+    assert prepare("--workers", "1").code == 0
+    first = contents(corpus / "out")
+    again = ("prepare", *LANGS, "--train", corpus / "train", "--valid", corpus / "valid", "--vocab-size", "296")
+    assert (
+        run_nmt(*again, "--out", corpus / "other", "--workers", "3", process=True, env={"PYTHONHASHSEED": "7"}).code
+        == 0
+    )
+    assert contents(corpus / "other") == first
+
+
+def test_the_seed_chooses_the_lines_that_subwords_learn_from(prepare, corpus):
+    fingerprints = []
+    for seed in (1, 1, 2):
+        assert prepare("--sample-lines", "200", "--seed", seed, "--overwrite", size=285).code == 0
+        fingerprints.append(Prepared.open(corpus / "out").source_subword.fingerprint)
+    assert fingerprints[0] == fingerprints[1] != fingerprints[2]
+
+
+def test_a_joint_vocabulary_is_one_model(prepare, corpus):
+    assert prepare("--joint", "--subword", "bpe", "--symbol", "<x>", "--symbol", "<y>", size=300).code == 0
+    opened = Prepared.open(corpus / "out")
+    assert opened.source_subword is opened.target_subword
+    assert opened.source_subword.size == 300
+    assert {"<x>", "<y>"} <= set(opened.source_subword.pieces(range(300)))
+    assert opened.manifest.settings["symbols"] == ["<x>", "<y>"]
+
+
+def test_overwrite_replaces_a_prepared_folder(prepare, corpus):
+    assert prepare().code == 0
+    before = contents(corpus / "out")
+    (corpus / "out" / "train.source.ids.npy").write_bytes(b"damaged")
+    assert prepare("--overwrite").code == 0
+    assert contents(corpus / "out") == before
+    assert not list(corpus.glob(".*"))  # nothing temporary is left
+
+
+# What it refuses
+
+
+@pytest.fixture
+def refused(prepare, corpus):
+    """Prepare, expect a refusal that changes nothing on disk, and give its message."""
+
+    def run(*words, **how) -> str:
+        before = contents(corpus)
+        done = prepare(*words, **how)
+        assert (done.code, done.stdout) == (2, "")
+        assert contents(corpus) == before
+        assert "Traceback" not in done.stderr
+        assert done.stderr.startswith("nmt: error: ")
+        return done.stderr.removeprefix("nmt: error: ")
+
+    return run
+
+
+def test_missing_files_are_named_at_once(refused, corpus):
+    (corpus / "valid.b").unlink()
+    (corpus / "train.a").unlink()
+    message = refused("--test", corpus / "gone", "--tsv", corpus / "gone.tsv")
+    assert message.startswith("4 problems with the text\n")
+    assert f"  {corpus}/train.a does not exist\n    Looked in {corpus} for train.a, train.a.gz," in message
+    assert f"{corpus}/valid.b does not exist" in message
+    assert f"{corpus}/gone.a does not exist" in message
+    assert f"{corpus}/gone.b does not exist" in message
+    assert f"{corpus}/gone.tsv does not exist" in message
+
+
+def test_a_prefix_that_was_given_with_its_language_shows_what_is_there(refused, corpus):
+    message = refused(train=("--train", corpus / "train.a"))
+    assert f"{corpus}/train.a.a does not exist" in message
+    assert "there are train.a" in message
+
+
+def test_a_file_that_cannot_be_read(refused, corpus):
+    (corpus / "train.a").unlink()
+    (corpus / "train.a").mkdir()
+    assert refused().startswith(f"{corpus}/train.a is not a file\n")
+
+
+def test_a_packed_file_that_is_cut_short(refused, corpus):
+    packed = gzip.compress((corpus / "train.a").read_bytes())
+    (corpus / "train.a").unlink()
+    (corpus / "train.a.gz").write_bytes(packed[:-20])
+    assert f"{corpus}/train.a.gz cannot be read beyond line " in refused()
+
+
+def test_no_text_was_named(refused):
+    assert refused(train=(), valid=()) == (
+        "2 problems with the text\n"
+        "  no training pairs were named\n"
+        "    --train PREFIX or --tsv FILE names them\n"
+        "  no validation pairs were named\n"
+        "    --valid PREFIX or --valid-tsv FILE names them\n"
+    )
+
+
+def test_unequal_line_counts_of_all_corpora(refused, corpus):
+    (corpus / "train.a").write_text("ba\n\nde\n")
+    (corpus / "valid.b").write_text("ba\n" * 1031)
+    assert refused() == (
+        "2 problems with the text\n"
+        f"  {corpus}/train.a has 3 lines and {corpus}/train.b has {PAIRS}\n"
+        "    Line n of one must translate line n of the other. Look first at empty lines:\n"
+        "    train.a has 1, the first at line 2; train.b has none.\n"
+        '    Lines are split at "\\n" only; U+2028 and form feeds stay inside a line.\n'
+        f"  {corpus}/valid.a has 30 lines and {corpus}/valid.b has 1,031\n"
+        "    Line n of one must translate line n of the other. Look first at empty lines:\n"
+        "    valid.a has none; valid.b has none.\n"
+        '    Lines are split at "\\n" only; U+2028 and form feeds stay inside a line.\n'
+    )
+
+
+def test_bytes_that_are_not_utf8(refused, corpus):
+    content = (corpus / "train.b").read_bytes()
+    third = content.index(b"\n", content.index(b"\n") + 1) + 1
+    (corpus / "train.b").write_bytes(content[:third] + b"\xe4" + content[third:])
+    assert refused() == (
+        f"{corpus}/train.b is not UTF-8: line 3, byte {third} of the text is 0xE4\n"
+        "  If it is ISO-8859-1, convert it first: iconv -f ISO-8859-1 -t UTF-8\n"
+    )
+
+
+def test_an_empty_corpus(refused, corpus):
+    for lang in "ab":
+        (corpus / f"train.{lang}").write_text("")
+    assert refused() == f"{corpus}/train is empty: it has no line\n"
+
+
+def test_a_corpus_of_which_nothing_is_left(refused, corpus):
+    assert refused("--max-length", "0").startswith(
+        "1 setting in prepare cannot be used\n  max_length = 0   must be at least 1"
+    )
+    for lang in "ab":
+        (corpus / f"train.{lang}").write_text("ba de fi go ku la me ni po ru sa te vi wo zu\n" * 400)
+    message = refused("--max-length", "1", size=281)
+    assert message == "no training pair is left of 400: 400 too long\n  Loosen --max-length or --max-ratio\n"
+
+
+def test_a_vocabulary_larger_than_the_text_supports(refused, prepare):
+    message = refused(size=5000)
+    assert message == (
+        "2 problems with the text\n"
+        "  a: a vocabulary of 5,000 pieces is larger than the text supports\n"
+        "    The largest that works is 296: --vocab-size 296\n"
+        "  b: a vocabulary of 5,000 pieces is larger than the text supports\n"
+        "    The largest that works is 296: --vocab-size 296\n"
+    )
+    assert prepare(size=296).code == 0
+
+
+def test_a_vocabulary_without_room_for_the_characters(refused):
+    assert "joint: a vocabulary of 50 pieces has no room for the" in refused("--joint", size=50)
+
+
+def test_settings_out_of_bounds_are_told_at_once(refused):
+    message = refused("--character-coverage", "0.1", "--max-ratio", "0", size=3)
+    assert message.splitlines() == [
+        "3 settings in prepare cannot be used",
+        "  vocab_size = 3             must be at least 16",
+        "  character_coverage = 0.1   must be above 0.5",
+        "  max_ratio = 0.0            must be at least 1",
+    ]
+
+
+def test_a_folder_that_holds_something_else_stays(refused, corpus):
+    (corpus / "out").mkdir()
+    for name in ("one.txt", "two.txt", "three.txt", "manifest.json"):
+        (corpus / "out" / name).write_text("{}")
+    for words in ((), ("--overwrite",)):
+        assert refused(*words) == (
+            f"{corpus}/out already holds manifest.json, one.txt, three.txt and 1 more\n"
+            "  Name another --out; --overwrite replaces nothing but a prepared folder\n"
+        )
+
+
+def test_a_prepared_folder_stays_unless_told(refused, prepare, corpus):
+    assert prepare().code == 0
+    assert refused() == (
+        f"{corpus}/out already holds a prepared corpus\n  Name another --out, or add --overwrite to replace it\n"
+    )
+    (corpus / "out" / "notes.txt").write_text("mine")
+    assert "out already holds notes.txt\n" in refused("--overwrite")
+
+
+def test_a_file_in_the_place_of_the_folder_stays(refused, corpus):
+    (corpus / "out").write_text("mine")
+    assert refused("--overwrite") == f"{corpus}/out is a file\n  Name another --out\n"
+
+
+def test_a_failed_replacement_leaves_the_old_folder(refused, prepare, corpus):
+    assert prepare().code == 0
+    (corpus / "train.b").write_text("ba\n")
+    refused("--overwrite")
+    assert len(Prepared.open(corpus / "out").split("train")) == SIZES["train"]
+
+
+def test_another_format_version_can_be_overwritten(prepare, corpus):
+    assert prepare().code == 0
+    path = corpus / "out" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 0, "new": 1}))
+    assert prepare("--overwrite").code == 0
+    assert Prepared.open(corpus / "out").manifest.format_version == 1
+
+
+KILLED = """
+import os, signal, sys
+import nmt
+
+def pairs():
+    for number in range(100_000):
+        if number == 50_000:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield "ba de", "de ba"
+
+nmt.prepare(pairs(), [("ba", "ba")], sys.argv[1], source_lang="a", target_lang="b")
+"""
+
+
+def test_a_kill_leaves_no_half_folder(prepare, corpus):
+    killed = subprocess.run([sys.executable, "-c", KILLED, corpus / "out"], cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (corpus / "out").exists()
+    assert prepare().code == 0
+
+
+def test_help_tells_defaults_and_bounds(run_nmt):
+    done = run_nmt("prepare", "--help")
+    assert done.code == 0
+    text = " ".join(done.stdout.split())
+    assert "--vocab-size INTEGER subword pieces a side (in all when joint) [default: 8000; at least 16]" in text
+    assert "[default: 1.0; above 0.5; at most 1]" in text
+    assert "--keep-duplicates / --drop-duplicates keep training pairs that were seen before [default: yes]" in text

@@ -1,0 +1,199 @@
+import threading
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from nmt.data import batches
+from nmt.data.batches import (
+    Cursor,
+    make_batch,
+    padding_share,
+    plan_batches,
+    plan_epoch,
+    split_batch,
+    train_batches,
+    valid_batches,
+)
+from nmt.data.prepared import Split
+from nmt.ids import EOS, PAD
+
+CPU = torch.device("cpu")
+
+
+def split_of(*pairs: tuple[list[int], list[int]]) -> Split:
+    """A split in memory that holds these ids."""
+    arrays = []
+    for sentences in zip(*pairs, strict=True):
+        arrays.append(np.array([index for sentence in sentences for index in sentence], np.uint16))
+        arrays.append(np.cumsum([0, *map(len, sentences)], dtype=np.int64))
+    return Split(*arrays)
+
+
+def random_split(size: int, seed: int = 0) -> Split:
+    """Lengths that go together as those of translations do; the first source id is the number of the pair."""
+    random = np.random.default_rng(seed)
+    lengths = random.geometric(0.08, size)
+    others = np.maximum(1, lengths + random.integers(-3, 4, size))
+    return split_of(
+        *(([row + 4, *[4] * (n - 1)], [5] * m) for row, (n, m) in enumerate(zip(lengths, others, strict=True)))
+    )
+
+
+def pair_numbers(batch) -> list[int]:
+    return (batch.source_BS[:, 0] - 4).tolist()
+
+
+@pytest.mark.parametrize(
+    ("lengths", "budget", "expected"),
+    [
+        ([3, 3, 3, 3], 6, [[0, 1], [2, 3]]),  # two sentences of three fit six tokens
+        ([3, 3, 9], 6, [[0, 1], [2]]),  # one too long travels alone rather than vanish
+        ([9, 9, 1, 1], 6, [[0], [1], [2, 3]]),
+        ([1, 2, 3, 1], 6, [[0, 1, 2], [3]]),
+        ([], 6, []),  # nothing in, nothing out
+    ],
+)
+def test_batches_respect_the_token_budget(lengths, budget, expected):
+    assert plan_batches(lengths, budget) == expected
+
+
+def plan_of(split: Split, budget: int = 100, seed: int = 1, epoch: int = 0):
+    return plan_epoch(split.source_lengths, split.target_lengths, budget, seed, epoch)
+
+
+@pytest.mark.parametrize("pool", [batches.POOL, 70])
+@pytest.mark.parametrize("budget", [1, 30, 500, 10**9])
+def test_an_epoch_holds_every_pair_once_within_the_budget(budget, pool, monkeypatch):
+    monkeypatch.setattr(batches, "POOL", pool)
+    split = random_split(300)
+    plan = plan_of(split, budget)
+    assert sorted(np.concatenate(plan).tolist()) == list(range(300))
+    for rows in plan:
+        assert len(rows) == 1 or (split.target_lengths[rows] + 1).sum() <= budget
+
+
+def test_the_order_is_a_function_of_seed_and_epoch():
+    split = random_split(300)
+
+    def order(seed, epoch):
+        return [rows.tolist() for rows in plan_of(split, seed=seed, epoch=epoch)]
+
+    assert order(1, 0) == order(1, 0)
+    assert len({str(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1)}) == 4
+
+
+def test_buckets_leave_little_padding():
+    split = random_split(4000)
+    bucketed = padding_share(split, plan_of(split, 1000))
+    unsorted = padding_share(split, np.array_split(np.arange(4000), 50))
+    assert bucketed < 0.1 < 0.5 < unsorted
+
+
+def test_padding_share_by_hand():
+    split = split_of(([7], [7, 7, 7]), ([7, 7, 7], [7]))
+    assert padding_share(split, [np.array([0]), np.array([1])]) == 0
+    assert padding_share(split, [np.array([0, 1])]) == 4 / 16  # two short sides of 2, padded to 4; EOS counts
+    assert padding_share(split, []) == 0
+
+
+def test_a_batch_by_hand():
+    split = split_of(([7, 8], [9]), ([], [5, 6, 7]), ([4], [4]))
+    batch = make_batch(split, np.array([1, 0]))
+    assert batch.source_BS.tolist() == [[EOS, PAD, PAD], [7, 8, EOS]]
+    assert batch.source_lengths_B.tolist() == [1, 3]
+    assert batch.target_BT.tolist() == [[5, 6, 7, EOS], [9, EOS, PAD, PAD]]
+    assert batch.target_lengths_B.tolist() == [4, 2]
+    assert (batch.source_tokens, batch.target_tokens) == (4, 6)
+    assert {tensor.dtype for tensor in batch[:4]} == {torch.int64}
+
+
+def assert_same_batch(one, other):
+    for name, left, right in zip(one._fields, one, other, strict=True):
+        assert torch.equal(left, right) if isinstance(left, torch.Tensor) else left == right, name
+
+
+@pytest.mark.parametrize("size", [2, 3, 8])
+def test_halves_of_a_batch_are_what_their_rows_alone_would_make(size):
+    split = random_split(size)
+    rows = np.arange(size)
+    halves = split_batch(make_batch(split, rows))
+    for half, expected in zip(halves, (rows[: size // 2], rows[size // 2 :]), strict=True):
+        assert_same_batch(half, make_batch(split, expected))
+
+
+def take(split, count, cursor=Cursor(0, 0)):  # noqa: B008
+    stream = train_batches(split, 100, 1, cursor, CPU)
+    try:
+        return list(islice(stream, count))
+    finally:
+        stream.close()
+
+
+def test_epochs_follow_each_other_in_planned_order():
+    split = random_split(60)
+    plans = [plan_of(split, epoch=0), plan_of(split, epoch=1)]
+    got = take(split, len(plans[0]) + len(plans[1]))
+    assert [pair_numbers(batch) for _, batch in got] == [rows.tolist() for plan in plans for rows in plan]
+    assert got[len(plans[0]) - 1][0] == Cursor(1, 0)
+    assert got[-1][0] == Cursor(2, 0)
+
+
+def test_every_cursor_resumes_exactly_the_rest():
+    split = random_split(60)
+    whole = take(split, 30)
+    for number in range(29):
+        place, _ = whole[number]
+        (next_place, batch), expected = take(split, 1, place)[0], whole[number + 1]
+        assert next_place == expected[0]
+        assert_same_batch(batch, expected[1])
+
+
+def running_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("batches")]
+
+
+def test_the_thread_ends_with_the_iterator():
+    stream = train_batches(random_split(60), 100, 1, Cursor(0, 0), CPU)
+    next(stream)
+    assert running_threads()
+    stream.close()
+    assert not running_threads()
+
+
+def test_what_the_thread_raises_reaches_the_consumer(monkeypatch):
+    made = []
+
+    def failing(split, rows):
+        made.append(rows)
+        if len(made) == 3:
+            raise OSError("the disk is gone")
+        return make_batch(split, rows)
+
+    monkeypatch.setattr(batches, "make_batch", failing)
+    stream = train_batches(random_split(60), 100, 1, Cursor(0, 0), CPU)
+    next(stream), next(stream)
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(stream)
+    assert not running_threads()
+
+
+def test_validation_sees_every_pair_once_and_always_in_the_same_order():
+    split = random_split(60)
+    orders = [[pair_numbers(batch) for batch in valid_batches(split, 100)] for _ in range(2)]
+    assert orders[0] == orders[1]
+    assert sorted(number for batch in orders[0] for number in batch) == list(range(60))
+    lengths = [int(batch.target_lengths_B.max()) for batch in valid_batches(split, 100)]
+    assert lengths == sorted(lengths)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_batches_reach_the_gpu_unchanged():
+    split = random_split(60)
+    stream = train_batches(split, 100, 1, Cursor(0, 0), "cuda")
+    for (place, batch), (expected_place, expected) in zip(islice(stream, 20), take(split, 20), strict=True):
+        assert batch.source_BS.device.type == "cuda"
+        assert place == expected_place
+        assert_same_batch(batch.to("cpu"), expected)
+    stream.close()
