@@ -13,14 +13,13 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from nmt.commands.score import tabulate
+from nmt.commands.score import read_parallel, tabulate
 from nmt.commands.translate import INPUT, OUTPUT, Translator, refuse_unwritable
-from nmt.errors import DataError, FolderError, NmtError, UsageError
+from nmt.errors import DataError, FolderError, UsageError
 
 if TYPE_CHECKING:
     from nmt.report.alignment import AlignmentScore, Gold, Link
     from nmt.report.given import GivenPair
-    from nmt.text.corpus import Pair
 
 COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-and"])
 
@@ -66,30 +65,27 @@ def command(
     from nmt.files import write_atomically
     from nmt.report import alignment
     from nmt.report.plots import LEGEND, save_heat_map, terminal_heat_map
-    from nmt.text.corpus import read_pairs
 
     if symmetrise and not reverse:
         raise UsageError("--symmetrise combines two directions: name a run of the opposite one with --reverse")
     refuse_unwritable(matrix)
-    pairs = list(read_pairs(source, target))
-    if not pairs:
-        raise DataError(f"{source} and {target} are empty: there is nothing to align")
-    golds = read_gold(gold, pairs) if gold else []
-    translator = Translator.load(run, checkpoint, device)
-    opposite = Translator.load(reverse, checkpoint, device) if reverse else None
-    if opposite:
+    sources, targets = read_parallel([source, target])
+    golds = read_gold(gold, sources, targets) if gold else []
+    translator = load(run, checkpoint, device)
+    fronts = force(translator, sources, targets, batch_size)
+    backs: Iterable[GivenPair | None] = [None] * len(sources)
+    if reverse:
+        opposite = load(reverse, checkpoint, device)
         refuse_same_direction(translator, opposite)
+        backs = force(opposite, targets, sources, batch_size)
     if plot:
         plot.mkdir(parents=True, exist_ok=True)
-    backs: Iterable[GivenPair | None] = [None] * len(pairs)
-    if opposite:
-        backs = force(opposite, [type(pair)(pair.target, pair.source) for pair in pairs], batch_size)
     forward: list[list[Link]] = []
     backward: list[list[Link]] = []
     chosen: list[list[Link]] = []
     with ExitStack() as stack:
         rows: IO[str] | None = stack.enter_context(write_atomically(matrix)) if matrix else None
-        for number, (one, back) in enumerate(zip(force(translator, pairs, batch_size, "pairs"), backs, strict=True)):
+        for number, (one, back) in enumerate(zip(fronts, backs, strict=True)):
             forward.append(one.alignment)
             if back:
                 backward.append(alignment.turn(back.alignment))
@@ -133,34 +129,39 @@ def score_links(
     return {name: alignment_error_rate(links, golds) for name, links in kinds.items()}
 
 
+def load(run: str, checkpoint: str, device: str) -> Translator:
+    """A run that can align. Raises UsageError when it has no attention."""
+    translator = Translator.load(run, checkpoint, device)
+    if translator.runs[0].settings.model.attention == "none":
+        raise UsageError(
+            f"{run} has no attention, so it cannot say which word came from where\n"
+            '  Train a run with another model.attention than "none"'
+        )
+    return translator
+
+
 def force(
-    translator: Translator, pairs: "Sequence[Pair]", batch_size: int, what: str | None = None
+    translator: Translator, sources: Sequence[str], targets: Sequence[str], batch_size: int
 ) -> "Iterator[GivenPair]":
-    """Every pair in a run's eyes, with a bar that counts `what`. Raises NmtError when the run has no attention."""
+    """Every pair in a run's eyes, with a bar."""
     from tqdm import tqdm
 
     from nmt.report.given import force_pairs
+    from nmt.text.corpus import Pair
 
     first = translator.runs[0]
     given = force_pairs(
         translator.model,
         first.source_subword,
         first.target_subword,
-        pairs,
+        map(Pair, sources, targets),
         batch_sentences=batch_size,
         device=translator.device,
     )
-    is_hidden = True if what is None else None
-    for one in tqdm(given, total=len(pairs), unit=f" {what}", disable=is_hidden, dynamic_ncols=True, leave=False):
-        if not one.attention_TS.shape[1]:
-            raise NmtError(
-                f"{first.path} has no attention, so it cannot say which word came from where\n"
-                '  Train a run with another model.attention than "none"'
-            )
-        yield one
+    return iter(tqdm(given, f"{first.path}, given", len(sources), unit=" pairs", disable=None, leave=False))
 
 
-def read_gold(path: str, pairs: "Sequence[Pair]") -> "list[Gold]":
+def read_gold(path: str, sources: Sequence[str], targets: Sequence[str]) -> "list[Gold]":
     """Gold links, one line a pair.
 
     Raises DataError for another number of lines, for what is no link, and for words that a sentence does not have.
@@ -169,15 +170,15 @@ def read_gold(path: str, pairs: "Sequence[Pair]") -> "list[Gold]":
     from nmt.text.corpus import read_lines
 
     lines = list(read_lines(path))
-    if len(lines) != len(pairs):
+    if len(lines) != len(sources):
         raise DataError(
-            f"{path} has {len(lines):,} lines for {len(pairs):,} pairs\n"
+            f"{path} has {len(lines):,} lines for {len(sources):,} pairs\n"
             "  Line n holds the links of pair n; a pair without links has an empty line"
         )
     golds = []
-    for number, (line, pair) in enumerate(zip(lines, pairs, strict=True), 1):
+    for number, (line, source, target) in enumerate(zip(lines, sources, targets, strict=True), 1):
         gold = parse_gold(line, f"{path}, line {number:,}")
-        words = len(pair.source.split()), len(pair.target.split())
+        words = len(source.split()), len(target.split())
         for link in sorted(gold.possible):
             if link[0] >= words[0] or link[1] >= words[1]:
                 raise DataError(

@@ -95,6 +95,7 @@ def command(
     give it detokenised text. Several files give a table.
     """
     hypotheses = hypotheses or ("-",)
+    check_scoring(metrics, tokenize, lowercase, significance, len(hypotheses))
     lines = read_parallel([*references, *hypotheses])
     reference_lines, system_lines = lines[: len(references)], lines[len(references) :]
     scores = score_systems(system_lines, reference_lines, metrics, tokenize, lowercase, samples if significance else 0)
@@ -109,6 +110,15 @@ def command(
         rows = [[name, *cells(row)] for name, row in zip(hypotheses, scores, strict=True)]
         click.echo(tabulate([["", *headings(scores[0])], *rows]))
         click.echo(explain(scores[0], hypotheses[0]))
+
+
+def check_scoring(metrics: Sequence[str], tokenize: str, lowercase: bool, significance: bool, systems: int) -> None:
+    """Raise before any work is done what scoring would raise after it."""
+    from nmt.report.metrics import make_metrics
+
+    make_metrics(metrics, tokenize, lowercase)
+    if significance and systems == 1:
+        raise UsageError("--significance compares with the first of several systems, and there is only one")
 
 
 def read_parallel(paths: Sequence[str]) -> list[list[str]]:
@@ -131,7 +141,7 @@ def read_parallel(paths: Sequence[str]) -> list[list[str]]:
                 f"  {sides[0].describe_empty()}; {side.describe_empty()}"
             )
     if not sides[0].lines:
-        raise DataError(f"{names[0]} is empty: there are no lines to score")
+        raise DataError(f"{names[0]} is empty: there are no lines in it")
     return lines
 
 
@@ -148,8 +158,6 @@ def score_systems(
 
     if not samples:
         return [score_corpus(system, references, metrics, tokenize, lowercase) for system in systems]
-    if len(systems) == 1:
-        raise UsageError("--significance compares with the first of several systems, and there is only one")
     return compare_systems(systems, references, metrics, tokenize, lowercase, samples)
 
 
