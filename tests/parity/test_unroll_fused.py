@@ -1,0 +1,88 @@
+"""The fast loop against its readable twin: every output and every gradient, by name."""
+
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from nmt.config import ModelSettings
+from nmt.model.cells import DECODERS, Carry, Cell, build_cell
+from nmt.model.unroll import unroll
+from nmt.model.unroll_fused import unroll_fused
+
+
+class Case(NamedTuple):
+    """A decoder and what it reads; `values_BSM` is projected to keys by the cell's attention, as in training."""
+
+    cell: Cell
+    embedded_BTE: Tensor
+    hidden_BD: Tensor
+    fed_BF: Tensor
+    values_BSM: Tensor
+    real_BS: Tensor
+    d_readout_BTR: Tensor
+    d_attention_BTS: Tensor
+
+
+def decoder_case(
+    name: str, B: int, S: int, T: int, *, feeding: bool = True, norm: bool = False, dtype: torch.dtype = torch.float64,
+    size: int = 6,
+) -> Case:  # fmt: skip
+    torch.manual_seed(B * 100 + S * 10 + T)
+    settings = ModelSettings(
+        attention=name, input_feeding=feeding, layer_norm=norm, tie="none", decoder_size=size, encoder_size=size // 2,
+        embedding_size=5, attention_size=size - 2, readout_size=size + 1,
+    )  # fmt: skip
+    cell = build_cell(settings).to(dtype)
+    for parameter in cell.parameters():
+        torch.nn.init.normal_(parameter, std=2 * size**-0.5)
+    lengths_B = torch.randint(1, S + 1, (B,)).index_fill_(0, torch.tensor(0), S)
+    draw = torch.randn
+    return Case(
+        cell,
+        draw(B, T, settings.embedding_size, dtype=dtype),
+        draw(B, size, dtype=dtype).tanh(),
+        draw(B, cell.fed_size, dtype=dtype).tanh(),
+        draw(B, S, size, dtype=dtype),
+        torch.arange(S) < lengths_B[:, None],
+        draw(B, T, settings.readout_size, dtype=dtype),
+        draw(B, T, S if cell.attention.memory_size else 0, dtype=dtype),
+    )
+
+
+def outputs_and_gradients(loop, case: Case, operand: torch.dtype | None = None) -> dict[str, Tensor]:
+    """Everything that comes out of a loop and, through a random linear loss, back."""
+    inputs = {key: getattr(case, key).clone().requires_grad_() for key in case._fields[1:5]}
+    case.cell.zero_grad()
+    with torch.autocast("cpu", operand, enabled=operand is not None):
+        memory = case.cell.attention.remember(inputs["values_BSM"], case.real_BS)
+        for part in (memory.values_BSM, memory.keys_BSA):
+            part.retain_grad()
+        carry = Carry(inputs["hidden_BD"][:, None], inputs["fed_BF"][:, None])
+        readout_BTR, attention_BTS = loop(case.cell, inputs["embedded_BTE"], carry, memory)
+    loss = (readout_BTR * case.d_readout_BTR).sum() + (attention_BTS * case.d_attention_BTS).sum()
+    loss.backward()
+    found = {"readout": readout_BTR.detach(), "attention": attention_BTS.detach()}
+    found |= {f"gradient of {key}": value.grad for key, value in inputs.items() if value.grad is not None}
+    found |= {f"gradient of memory.{key}": getattr(memory, key).grad for key in ("values_BSM", "keys_BSA")}
+    return found | {f"gradient of {key}": value.grad for key, value in case.cell.named_parameters()}
+
+
+@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
+@pytest.mark.parametrize("norm", [True, False], ids=["norm", "no norm"])
+@pytest.mark.parametrize(("B", "S", "T"), [(1, 1, 1), (3, 5, 4), (2, 7, 1)])
+def test_fused_unroll_equals_reference(name, feeding, norm, B, S, T):
+    case = decoder_case(name, B, S, T, feeding=feeding, norm=norm)
+    want, got = outputs_and_gradients(unroll, case), outputs_and_gradients(unroll_fused, case)
+    assert want.keys() == got.keys()
+    for quantity, expected in want.items():
+        found = got[quantity]
+        if expected is None:
+            assert found is None, quantity
+            continue
+        assert found is not None, quantity
+        torch.testing.assert_close(
+            found, expected, rtol=1e-9, atol=1e-11, msg=lambda text, quantity=quantity: f"{quantity}: {text}"
+        )
