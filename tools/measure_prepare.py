@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("valid", help="PREFIX of validation text")
     parser.add_argument("--langs", nargs=2, default=["en", "de"])
     parser.add_argument("--times", nargs="+", type=int, default=[1, 10, 100])
-    parser.add_argument("--vocab-size", default="8000")
+    parser.add_argument("--vocab-size", default="4000", help="few enough for any sample")
     parser.add_argument("--sample-lines", default="29000")
     parser.add_argument("--drop-duplicates", action="store_true")
     parser.add_argument("--scratch", type=Path, help="where to write the copies; a temporary folder if not given")

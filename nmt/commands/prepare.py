@@ -103,7 +103,6 @@ def prepare(
     from nmt.data.encode import Cleaner, write_split
     from nmt.data.prepared import SIDES, Prepared, model_name, write_manifest
     from nmt.files import replace_folder
-    from nmt.text.torchtext import store_pairs
 
     began = time.monotonic()
     checked = check(PrepareSettings, settings, "prepare")
@@ -113,14 +112,9 @@ def prepare(
     with replace_folder(out) as folder:
         scratch = folder / "scratch"
         scratch.mkdir()
-        corpora: dict[SplitName, list[Corpus]] = {}
-        with all_at_once() as attempt:
-            for name, texts in inputs.items():
-                for text in texts:
-                    with attempt():
-                        corpus = text if is_corpus(text) else store_pairs(text, scratch, name)
-                        corpora.setdefault(name, []).append(corpus)
+        corpora = store_iterables(inputs, scratch)
         counts, sample = survey(corpora, checked)
+        say(f"subwords: learning from {len(sample):,} training pairs")
         subwords = train_subwords(sample, source_lang, target_lang, checked)
         del sample
         for side, subword in zip(SIDES, subwords, strict=True):
@@ -131,18 +125,14 @@ def prepare(
             pairs = bar(chain.from_iterable(corpus.read() for corpus in found), f"encoding {name}", counts[name])
             splits[name] = write_split(folder, name, pairs, subwords, cleaner if name == "train" else None, workers)
         dropped = {reason: count for reason, count in cleaner.dropped.items() if count}
-        left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
+        left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()) or "nothing"
         if not splits["train"].pairs:
             raise DataError(
                 f"no training pair is left of {counts['train']:,}: {left_out}\n  Loosen --max-length or --max-ratio"
             )
-        say(
-            f"train: {counts['train']:,} pairs, {splits['train'].pairs:,} kept"
-            + (f"; left out: {left_out}" if dropped else "")
-        )
-        for name in splits:
-            if name != "train":
-                say(f"{name}: {counts[name]:,} pairs")
+        for name, count in counts.items():
+            cleaned = f", {splits[name].pairs:,} kept; left out: {left_out}" if name == "train" else ""
+            say(f"{name}: {count:,} pairs{cleaned}")
         shutil.rmtree(scratch)
         write_manifest(
             folder,
@@ -239,6 +229,20 @@ def is_corpus(text: Any) -> bool:
     return isinstance(text, (ParallelFiles, TsvFile))
 
 
+def store_iterables(inputs: dict["SplitName", list[Any]], scratch: Path) -> dict["SplitName", list["Corpus"]]:
+    """The splits that have text, as corpora; what is not in a file is written to one, so that it can be read twice."""
+    from nmt.text.torchtext import store_pairs
+
+    corpora: dict[SplitName, list[Corpus]] = {}
+    with all_at_once() as attempt:
+        for name, texts in inputs.items():
+            for text in texts:
+                with attempt():
+                    corpus = text if is_corpus(text) else store_pairs(text, scratch, name)
+                    corpora.setdefault(name, []).append(corpus)
+    return corpora
+
+
 def survey(
     corpora: dict["SplitName", list["Corpus"]], settings: PrepareSettings
 ) -> tuple[dict["SplitName", int], list["Pair"]]:
@@ -279,10 +283,12 @@ def train_subwords(
     from nmt.text.subword import Subword, train_subword
 
     sides = [[pair.source for pair in sample], [pair.target for pair in sample]]
-    texts = {"joint": chain(*sides)} if settings.joint else dict(zip((source_lang, target_lang), sides, strict=True))
+    names: tuple[str, ...] = (source_lang, target_lang)
+    if settings.joint:
+        sides, names = [[line for side in sides for line in side]], ("joint",)
     models = []
     with all_at_once() as attempt:
-        for name, lines in texts.items():
+        for name, lines in zip(names, sides, strict=True):
             with attempt():
                 models.append(Subword(train_subword(lines, name, **settings.model_dump(include=SUBWORD_SETTINGS))))
     return models * 2 if settings.joint else models

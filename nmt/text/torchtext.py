@@ -46,10 +46,15 @@ def one_line(side: Any, place: str) -> str:
 
 
 def store_pairs(items: Iterable[Any], folder: Path, name: str) -> ParallelFiles:
-    """Pairs written to files in `folder`, so that they can be read again even if `items` cannot."""
+    """Pairs written to files in `folder`, so that they can be read again even if `items` cannot.
+
+    Raises DataError when there is none.
+    """
     with ExitStack() as stack:
         files = [stack.enter_context(write_atomically(folder / f"{name}.{side}")) for side in ("source", "target")]
         for pair in iterate_pairs(items, name):
             for file, line in zip(files, pair, strict=True):
                 file.write(f"{line}\n")
+        if not files[0].tell():
+            raise DataError(f"{name} is empty: there is no pair")
     return ParallelFiles(folder / name, "source", "target")

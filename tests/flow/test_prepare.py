@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -48,7 +49,12 @@ def test_it_makes_a_folder_and_says_what_became_of_every_pair(prepare, corpus):
     done = prepare("--test", corpus / "test")
     assert (done.code, done.stdout) == (0, "")
     *lines, last = done.stderr.splitlines()
-    assert lines == [f"train: {PAIRS} pairs, {PAIRS} kept", "valid: 30 pairs", "test: 30 pairs"]
+    assert lines == [
+        f"subwords: learning from {PAIRS} training pairs",
+        f"train: {PAIRS} pairs, {PAIRS} kept; left out: nothing",
+        "valid: 30 pairs",
+        "test: 30 pairs",
+    ]
     assert last.startswith(f"{corpus / 'out'}: prepared in ")
     opened = Prepared.open(corpus / "out")
     assert {name: counts.pairs for name, counts in opened.manifest.splits.items()} == SIZES
@@ -62,7 +68,7 @@ def test_what_cleaning_leaves_out_is_named_and_counted(prepare, corpus):
         target.write("ba\n\nba\n" + "ba de fi " * 4 + "\nku la ku\nku la ku\n")
     done = prepare("--drop-duplicates", "--max-length", "100")
     assert done.code == 0
-    before, after = done.stderr.splitlines()[0].split("; left out: ")
+    before, after = done.stderr.splitlines()[1].split("; left out: ")
     dropped = Prepared.open(corpus / "out").manifest.dropped
     assert after == ", ".join(f"{count} {reason}" for reason, count in dropped.items())
     assert before == f"train: {SIZES['train'] + 6:,} pairs, {SIZES['train'] + 6 - sum(dropped.values()):,} kept"
@@ -159,8 +165,10 @@ def refused(prepare, corpus):
         assert (done.code, done.stdout) == (2, "")
         assert contents(corpus) == before
         assert "Traceback" not in done.stderr
-        assert done.stderr.startswith("nmt: error: ")
-        return done.stderr.removeprefix("nmt: error: ")
+        said, error, message = done.stderr.rpartition("nmt: error: ")
+        assert error
+        assert re.fullmatch(r"(subwords: learning from [\d,]+ training pairs\n)?", said)
+        return message
 
     return run
 

@@ -47,6 +47,17 @@ def test_stored_pairs_can_be_read_again(tmp_path):
     assert list(corpus.read()) == list(corpus.read()) == pairs
 
 
+def test_no_pair_is_no_corpus(tmp_path):
+    with pytest.raises(DataError, match="train is empty: there is no pair"):
+        store_pairs([], tmp_path, "train")
+
+
+def test_both_languages_may_have_one_name(tmp_path):
+    pairs = [("ba de fi", "BA DE FI")] * 5
+    prepared = nmt.prepare(pairs, pairs, tmp_path / "out", source_lang="x", target_lang="x", vocab_size=268)
+    assert prepared.source_subword.fingerprint != prepared.target_subword.fingerprint
+
+
 def same_files(one, other):
     return {file.name: file.read_bytes() for file in one.iterdir()} == {
         file.name: file.read_bytes() for file in other.iterdir()
