@@ -72,12 +72,13 @@ def command(
     sources, targets = read_parallel([source, target])
     golds = read_gold(gold, sources, targets) if gold else []
     translator = load(run, checkpoint, device)
-    fronts = force(translator, sources, targets, batch_size)
+    is_seen = form == "text" and sys.stdout.isatty()  # a bar between the links would only disturb
+    fronts = force(translator, sources, targets, batch_size, has_bar=not is_seen)
     backs: Iterable[GivenPair | None] = [None] * len(sources)
     if reverse:
         opposite = load(reverse, checkpoint, device)
         refuse_same_direction(translator, opposite)
-        backs = force(opposite, targets, sources, batch_size)
+        backs = force(opposite, targets, sources, batch_size, has_bar=False)
     if plot:
         plot.mkdir(parents=True, exist_ok=True)
     forward: list[list[Link]] = []
@@ -106,10 +107,10 @@ def command(
                 say(f"\n{terminal_heat_map(one.word_attention, *words, width)}\n{LEGEND}\n")
     scores = score_links(forward, backward, golds) if gold else {}
     if form == "json":
-        facts = {"links": chosen} | (
-            {"scores": {name: score._asdict() for name, score in scores.items()}} if gold else {}
-        )
-        click.echo(json.dumps(facts))
+        document: dict[str, Any] = {"links": chosen}
+        if gold:
+            document["scores"] = {name: score._asdict() for name, score in scores.items()}
+        click.echo(json.dumps(document))
     elif scores:
         percent = [[name, *(f"{100 * value:.1f}" for value in score)] for name, score in scores.items()]
         say(tabulate([["percent", "AER", "precision", "recall", "F1"], *percent]))
@@ -141,12 +142,13 @@ def load(run: str, checkpoint: str, device: str) -> Translator:
 
 
 def force(
-    translator: Translator, sources: Sequence[str], targets: Sequence[str], batch_size: int
+    translator: Translator, sources: Sequence[str], targets: Sequence[str], batch_size: int, *, has_bar: bool = True
 ) -> "Iterator[GivenPair]":
-    """Every pair in a run's eyes, with a bar."""
+    """Every pair in a run's eyes, with a bar on a terminal, and a word about sources that are not read to their end."""
     from tqdm import tqdm
 
     from nmt.report.given import force_pairs
+    from nmt.report.translate import LONGEST
     from nmt.text.corpus import Pair
 
     first = translator.runs[0]
@@ -158,7 +160,12 @@ def force(
         batch_sentences=batch_size,
         device=translator.device,
     )
-    return iter(tqdm(given, f"{first.path}, given", len(sources), unit=" pairs", disable=None, leave=False))
+    is_hidden = None if has_bar else True
+    bar = tqdm(given, f"{first.path}, given", len(sources), unit=" pairs", disable=is_hidden, leave=False)
+    for number, one in enumerate(bar, 1):
+        if len(one.source.ids) > LONGEST:
+            say(f"nmt: pair {number:,}: only the first {LONGEST:,} pieces of its source are read")
+        yield one
 
 
 def read_gold(path: str, sources: Sequence[str], targets: Sequence[str]) -> "list[Gold]":
@@ -201,4 +208,7 @@ def refuse_same_direction(translator: Translator, opposite: Translator) -> None:
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """Write to stderr, above a bar that may be there."""
+    from tqdm import tqdm
+
+    tqdm.write(text, sys.stderr)

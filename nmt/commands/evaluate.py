@@ -89,13 +89,15 @@ def command(
     translations: list[list[str]] = []
     for name, members in zip(names, [runs] if ensemble else [(run,) for run in runs], strict=True):
         translator = Translator.load(members, checkpoint, device, precision)
-        forced = [force(translator, source_lines, lines, batch_size) for lines in reference_lines]
+        forced = [  # log-probability and tokens of each sentence
+            [(one.log_prob, len(one.token_log_probs)) for one in force(translator, source_lines, lines, batch_size)]
+            for lines in reference_lines
+        ]
         if log_probs:
             with write_atomically(log_probs) as file:
-                file.writelines(f"{one.log_prob:.6f}\t{len(one.token_log_probs)}\n" for one in forced[0])
-        pairs = [one for given in forced for one in given]
-        tokens = sum(len(one.token_log_probs) for one in pairs)
-        perplexity = math.exp(-sum(one.log_prob for one in pairs) / tokens)
+                file.writelines(f"{log_prob:.6f}\t{tokens}\n" for log_prob, tokens in forced[0])
+        log_prob, tokens = (sum(column) for column in zip(*(pair for lines in forced for pair in lines), strict=True))
+        perplexity = math.exp(-log_prob / tokens)
         for beam in beams or (translator.runs[0].settings.search.beam,):
             begin = time.perf_counter()
             found = translator.stream(source_lines, batch_size=batch_size, beam=beam)

@@ -1,0 +1,202 @@
+import json
+import shutil
+from collections import Counter
+
+import pytest
+
+from nmt.checkpoint import create_run, open_run, save_checkpoint
+from nmt.config import ModelSettings, RunSettings
+
+SOURCE = ["ba de fi", "", "ku la", "me", "ni po ru sa", "te vi wo zu"]
+TARGET = [" ".join(reversed(line.split())) for line in SOURCE]
+GOLD = ["0-2 1-1 2-0", "", "0-1 1-0", "0-0", "0-3 1-2 2-1 3-0", "0-3 1-2 2-1 3-0"]
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, lines in (("source", SOURCE), ("target", TARGET), ("gold", GOLD)):
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def mirror(reverser, tmp_path_factory):
+    """The opposite of the reverser: what it has learnt holds for both directions."""
+    run = tmp_path_factory.mktemp("mirror") / "run"
+    shutil.copytree(reverser, run)
+    facts = json.loads((run / "run.json").read_text())
+    for key in ("lang", "fingerprint"):
+        facts[f"source_{key}"], facts[f"target_{key}"] = facts[f"target_{key}"], facts[f"source_{key}"]
+    (run / "run.json").write_text(json.dumps(facts))
+    (run / "source.model").rename(run / "other.model")
+    (run / "target.model").rename(run / "source.model")
+    (run / "other.model").rename(run / "target.model")
+    return run
+
+
+@pytest.fixture(scope="module")
+def blind(reverser, tmp_path_factory):
+    """A run without attention."""
+    taught = open_run(reverser)
+    settings = RunSettings(model=ModelSettings(attention="none", embedding_size=4, encoder_size=4, decoder_size=4))
+    path = tmp_path_factory.mktemp("blind") / "run"
+    run = create_run(path, settings, taught.info, taught.source_subword, taught.target_subword)
+    save_checkpoint(path / "best", dict(run.build_model().named_parameters()), {"update": 1})
+    return path
+
+
+def links_of(text):
+    return [[tuple(map(int, link.split("-"))) for link in line.split()] for line in text.splitlines()]
+
+
+def test_each_target_word_is_linked_to_the_word_it_came_from(run_nmt, files, reverser):
+    done = run_nmt("align", "--model", reverser, "--source", "source", "--target", "target")
+    assert (done.code, done.stderr) == (0, "")
+    found = links_of(done.stdout)
+    assert len(found) == len(SOURCE)
+    assert [Counter(target for _, target in links) for links in found] == [
+        Counter(range(len(line.split()))) for line in TARGET
+    ]
+    right = sum(set(links) == set(gold) for links, gold in zip(found, links_of("\n".join(GOLD)), strict=True))
+    assert right >= 4
+    assert found[1] == []
+
+
+def test_links_are_the_same_in_any_batch(run_nmt, files, reverser):
+    outputs = {
+        run_nmt(
+            *("align", "--model", reverser, "--source", "source", "--target", "target", "--batch-size", size)
+        ).stdout
+        for size in (1, 2, 64)
+    }
+    assert len(outputs) == 1
+
+
+def test_gold_links_give_an_error_rate(run_nmt, files, reverser):
+    words = ("align", "--model", reverser, "--source", "source", "--target", "target", "--gold", "gold")
+    done = run_nmt(*words)
+    heading, forward = done.stderr.splitlines()
+    assert heading.split() == ["percent", "AER", "precision", "recall", "F1"]
+    document = json.loads(run_nmt(*words, "--format", "json").stdout)
+    score = document["scores"]["forward"]
+    assert forward.split() == ["forward", *(f"{100 * score[key]:.1f}" for key in ("aer", "precision", "recall", "f1"))]
+    assert score["aer"] < 0.2
+    assert [[tuple(link) for link in links] for links in document["links"]] == links_of(done.stdout)
+
+
+def test_a_perfect_alignment_has_no_error(run_nmt, files, reverser):
+    words = ("align", "--model", reverser, "--source", "source", "--target", "target")
+    (files / "own").write_text(run_nmt(*words).stdout)
+    assert run_nmt(*words, "--gold", "own").stderr.splitlines()[1].split() == ["forward", "0.0", *["100.0"] * 3]
+
+
+def test_two_directions_are_combined(run_nmt, files, reverser, mirror):
+    def align(*more):
+        done = run_nmt("align", "--source", "source", "--target", "target", "--model", reverser, *more)
+        assert done.code == 0, done.stderr
+        return done
+
+    forward = links_of(align().stdout)
+    turned = run_nmt("align", "--source", "target", "--target", "source", "--model", mirror)
+    backward = [{(source, target) for target, source in links} for links in links_of(turned.stdout)]
+    intersection, union, grown, default = (
+        links_of(align("--reverse", mirror, *more).stdout)
+        for more in (["--symmetrise", "intersection"], ["--symmetrise", "union"], ["--symmetrise", "grow-diag"], [])
+    )
+    assert grown == default
+    for one, other, both, either, some in zip(forward, backward, intersection, union, grown, strict=True):
+        assert set(both) == set(one) & other
+        assert set(either) == set(one) | other
+        assert set(both) <= set(some) <= set(either)
+    table = align("--reverse", mirror, "--gold", "gold").stderr.splitlines()
+    assert [line.split()[0] for line in table] == [
+        *("percent", "forward", "reverse", "intersection", "union", "grow-diag", "grow-diag-final-and")
+    ]
+
+
+def test_matrices_hold_words_links_and_attention(run_nmt, files, reverser):
+    done = run_nmt("align", "--model", reverser, "--source", "source", "--target", "target", "--matrix", "matrix.jsonl")
+    rows = [json.loads(line) for line in (files / "matrix.jsonl").read_text().splitlines()]
+    assert [" ".join(row["source_words"]) for row in rows] == SOURCE
+    assert [" ".join(row["target_words"]) for row in rows] == TARGET
+    assert [[tuple(link) for link in row["links"]] for row in rows] == links_of(done.stdout)
+    for row in rows:
+        assert len(row["attention"]) == len(row["target_words"])
+        for weights in row["attention"]:
+            assert len(weights) == len(row["source_words"])
+            assert sum(weights) == pytest.approx(1, abs=1e-5)
+
+
+def test_heat_maps_are_drawn_in_the_terminal_and_in_files(run_nmt, files, reverser):
+    plain = run_nmt("align", "--model", reverser, "--source", "source", "--target", "target")
+    done = run_nmt(
+        *("align", "--model", reverser, "--source", "source", "--target", "target"),
+        *("--show", 1, "--plot", "pictures/of", "--limit", 3, "--plot-format", "svg"),
+    )
+    assert (done.code, done.stdout) == (0, plain.stdout)
+    assert done.stderr.startswith("\n   ╷ ba\n   │ ╷ de\n   │ │ ╷ fi\nfi ")
+    assert done.stderr.endswith("\nattention: ░ from 10%  ▒ from 25%  ▓ from 50%  █ from 75%\n\n")
+    assert done.stderr.count("╷") == 3
+    folder = files / "pictures" / "of"
+    assert sorted(path.name for path in folder.iterdir()) == ["pair-1.svg", "pair-2.svg", "pair-3.svg"]
+    assert ">de</text>" in (folder / "pair-1.svg").read_text()
+
+
+def test_a_source_that_is_too_long_is_named(run_nmt, files, reverser):
+    (files / "long").write_text("ba\n" + "ba " * 1100 + "\n")
+    (files / "short").write_text("ba\nba\n")
+    done = run_nmt("align", "--model", reverser, "--source", "long", "--target", "short")
+    assert done.code == 0
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr == "nmt: pair 2: only the first 1,000 pieces of its source are read\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"--source": "short"},
+            "short has 2 lines and target has 6\n  Line n of one must belong to line n of the other.",
+        ),
+        ({"--source": "empty", "--target": "empty"}, "empty is empty: there are no lines in it"),
+        ({"--target": "absent"}, "Invalid value for '--target': File 'absent' does not exist."),
+        ({"--target": "latin"}, "latin is not UTF-8: line 1, byte 1 of the "),
+        ({"--gold": "short"}, "short has 2 lines for 6 pairs\n  Line n holds the links of pair n"),
+        ({"--gold": "target"}, 'target, line 1: "fi" is not a link\n  Write 1-2 for a sure link'),
+        ({"--gold": "far"}, "far, line 3: link 2-1 points past 2 and 2 words\n  Words are what blanks separate"),
+        (
+            {"--symmetrise": "union"},
+            "--symmetrise combines two directions: name a run of the opposite one with --reverse",
+        ),
+        ({"--symmetrise": "unoin"}, "Invalid value for '--symmetrise': 'unoin' is not one of 'intersection', 'union'"),
+        ({"--matrix": "no/where.jsonl"}, "no/where.jsonl cannot be written: there is no folder no\n"),
+        ({"--model": "short"}, "short is not a run folder\n"),
+        ({"--checkpoint": "bset"}, '{run} has no checkpoint "bset"; did you mean "best"?'),
+        ({"--reverse": "{run}"}, "{run} is not the opposite of {run}: they translate a to b and a to b\n"),
+        ({"--plot": "short"}, "Invalid value for '--plot': Directory 'short' is a file."),
+    ],
+)
+def test_what_cannot_be_aligned(run_nmt, files, reverser, changes, message):
+    (files / "short").write_text("0-0\n0-0\n")
+    (files / "empty").touch()
+    (files / "latin").write_bytes(b"f\xfcr\n" * 6)
+    (files / "far").write_text("0-0\n\n0p1 2p1\n\n\n\n")
+    before = {path: path.read_bytes() for path in files.iterdir()}
+    options = {"--model": "{run}", "--source": "source", "--target": "target"} | changes
+    done = run_nmt("align", *(word.format(run=reverser) for option in options.items() for word in option))
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"nmt: error: {message.format(run=reverser)}")
+    assert {path: path.read_bytes() for path in files.iterdir()} == before
+
+
+@pytest.mark.parametrize("role", ["--model", "--reverse"])
+def test_a_run_without_attention_cannot_align(run_nmt, files, reverser, blind, role):
+    options = {"--model": reverser} | {role: blind}
+    words = (word for option in options.items() for word in option)
+    done = run_nmt("align", *words, "--source", "source", "--target", "target")
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"nmt: error: {blind} has no attention, so it cannot say which word came from where\n"
+        '  Train a run with another model.attention than "none"\n'
+    )
