@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-CHUNK = 512  # positions
+HELD = 1 << 24  # scores, in the precision of the products: 2,097 positions of 8,000 words
+CACHED = 1 << 20  # scores in full precision that fit the cores' caches on their way from score to gradient
 
 
 def fused_loss(
@@ -33,8 +34,9 @@ class FusedLoss(torch.autograd.Function):
     loss = (1 - e) * -log p(y) + e * mean over v of -log p(v)
     d_l(v) = p(v) - (1 - e) [v = y] - e / V;    d_o = d_l W;    d_W = sum d_l o;    d_b = sum d_l
 
-    The e / V is one number for all words and positions, so what it adds to d_o, d_W and d_b is a sum of rows made once
-    and in full precision, never an operation on (C, V) numbers. So is the sum of l over words that the loss needs.
+    With -log p(v) = -log p(y) + l(y) - l(v), a position's loss is -log p(y) + e * (l(y) - mean over v of l(v)), and
+    the sum of all l is (sum o) . (sum W) + N * sum b. A reference word less likely than the smallest normal number
+    counts as that likely (e^-87 in float32). Products read `operand`; softmax and sums over positions are in `work`.
     """
 
     @staticmethod
@@ -50,36 +52,39 @@ class FusedLoss(torch.autograd.Function):
         work = torch.promote_types(operand, torch.float32)
         wants_gradient = any(ctx.needs_input_grad)
         words = len(vectors_VR)
+        parts = max(1, -(-len(readout_NR) * words // HELD))
+        cached = min(max(1, CACHED // words), len(readout_NR)) if readout_NR.device.type == "cpu" else len(readout_NR)
         with torch.autocast(readout_NR.device.type, enabled=False):
             out_NR, into_VR, into_V = readout_NR.to(operand), vectors_VR.to(operand), bias_V.to(operand)
-            readouts_R, vectors_R = readout_NR.sum(0, dtype=work), vectors_VR.sum(0, dtype=work)
-            scores = readouts_R @ vectors_R + len(readout_NR) * bias_V.sum()  # of all words at all positions
+            all_scores = readout_NR.sum(0, dtype=work) @ vectors_VR.sum(0, dtype=work) + len(out_NR) * bias_V.sum()
+            log_p, scores = all_scores.new_zeros(2)  # of the reference words, summed over positions
+            cached_CV = torch.empty(cached, words, dtype=work, device=out_NR.device)
+            d_readouts: list[Tensor] = []
+            d_vectors_VR, d_bias_V = (torch.zeros((), dtype=work, device=out_NR.device) for _ in range(2))
+            for out_CR, word_C in zip(out_NR.tensor_split(parts), target_N.tensor_split(parts), strict=True):
+                scores_CV = F.linear(out_CR, into_VR, into_V)
+                for some_CV, some_C in zip(scores_CV.split(cached), word_C.split(cached), strict=True):
+                    right_CV = torch.arange(len(some_C), device=some_C.device), some_C
+                    scores = scores + some_CV[right_CV].sum(dtype=work)
+                    p_CV = cached_CV[: len(some_C)].copy_(some_CV)
+                    torch.softmax(p_CV, 1, out=p_CV)
+                    p_C = p_CV[right_CV]
+                    log_p = log_p + p_C.clamp_min(torch.finfo(work).tiny).log().sum()
+                    p_CV[right_CV] = p_C - (1 - smoothing)
+                    some_CV.copy_(p_CV.sub_(smoothing / words))
+                if wants_gradient:  # `scores_CV` holds d_scores_CV now
+                    d_readouts.append((scores_CV @ into_VR).to(readout_NR.dtype))
+                    d_vectors_VR = (scores_CV.t() @ out_CR).to(work).add_(d_vectors_VR)
+                    d_bias_V = scores_CV.sum(0).to(work).add_(d_bias_V)
             if wants_gradient:
-                d_readout_NR = readout_NR.new_empty(readout_NR.shape)
-                d_vectors_VR = (readouts_R * (-smoothing / words)).repeat(words, 1)
-                d_bias_V = torch.full_like(bias_V, -smoothing / words * len(readout_NR))
-            nll = log_totals = readouts_R.new_zeros(())
-            for start in range(0, len(readout_NR), CHUNK):
-                rows = slice(start, start + CHUNK)
-                word_C1 = target_N[rows, None]
-                scores_CV = F.linear(out_NR[rows], into_VR, into_V)
-                right_C1, best_C1 = scores_CV.gather(1, word_C1).to(work), scores_CV.amax(1, keepdim=True).to(work)
-                p_CV = torch.softmax(scores_CV, 1, out=scores_CV)
-                log_total_C1 = best_C1 - p_CV.amax(1, keepdim=True).to(work).log()
-                log_totals, nll = log_totals + log_total_C1.sum(), nll + (log_total_C1 - right_C1).sum()
-                if wants_gradient:
-                    d_right_C1 = (right_C1 - log_total_C1).exp() - (1 - smoothing)
-                    d_scores_CV = p_CV.scatter_(1, word_C1, d_right_C1.to(operand))
-                    d_readout_NR[rows] = d_scores_CV @ into_VR
-                    d_vectors_VR += d_scores_CV.t() @ out_NR[rows]
-                    d_bias_V += d_scores_CV.sum(0, dtype=work)
-            if wants_gradient:
-                d_readout_NR -= vectors_R * (smoothing / words)
-                ctx.save_for_backward(d_readout_NR, d_vectors_VR, d_bias_V)
+                ctx.gradients = torch.cat(d_readouts), d_vectors_VR, d_bias_V
+            loss = smoothing * (scores - all_scores / words) - log_p
+        nll = -log_p
         ctx.mark_non_differentiable(nll)
-        return (1 - smoothing) * nll + smoothing * (log_totals - scores / words), nll
+        return loss, nll
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_loss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        return *(gradient.mul_(d_loss) for gradient in ctx.saved_tensors), None, None, None
+        gradients, ctx.gradients = ctx.gradients, None  # held here no longer, so that nobody has to copy them
+        return *(gradient.mul_(d_loss) for gradient in gradients), None, None, None

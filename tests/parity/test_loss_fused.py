@@ -26,7 +26,8 @@ def figures_and_gradients(loss_of, N: int, smoothing: float, *, V: int = 11, ope
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("N", [1, 3, 4, 9])
 def test_fused_loss_equals_the_plain_one(N, smoothing, monkeypatch):
-    monkeypatch.setattr(loss_fused, "CHUNK", 4)  # below, at and above a chunk
+    monkeypatch.setattr(loss_fused, "HELD", 4 * 11)  # four positions: below, at and above
+    monkeypatch.setattr(loss_fused, "CACHED", 3 * 11)
     want, got = figures_and_gradients(plain_loss, N, smoothing), figures_and_gradients(fused_loss, N, smoothing)
     assert want.keys() == got.keys()
     for quantity, expected in want.items():
