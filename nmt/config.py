@@ -102,6 +102,7 @@ class TrainSettings(Settings):
     patience: int = Field(0, ge=0, description="validations without gain before training stops, 0 for never")
     keep: int = Field(3, ge=0, description="numbered checkpoints kept, one for each of the last validations")
     seed: int = Field(1, ge=0, description="of initial weights, order and dropout")
+    loop: Literal["auto", "fused", "reference"] = Field("auto", description="decoder loop; they differ in speed only")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="of matrix products")
 
     @model_validator(mode="after")

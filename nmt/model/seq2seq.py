@@ -18,7 +18,7 @@ from nmt.model.attention import Memory
 from nmt.model.cells import Carry, build_cell
 from nmt.model.dropout import Dropout, WordDropout
 from nmt.model.encoder import Encoder
-from nmt.model.unroll import Unrolled, unroll
+from nmt.model.unroll import Unroll, Unrolled, unroll
 from nmt.step import StepOut
 
 
@@ -87,12 +87,15 @@ class Seq2Seq(nn.Module):
         memory = self.cell.attention.remember(self.dropout(values_BSM), source_BS != PAD)
         return memory, self.cell.begin(hidden_BD)
 
-    def forward(self, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor) -> Unrolled:
-        """Teacher forcing: what the decoder yields at every position of a target that ends with EOS."""
+    def forward(self, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor, decode: Unroll = unroll) -> Unrolled:
+        """Teacher forcing: what the decoder yields at every position of a target that ends with EOS.
+
+        `decode` is `unroll` or its equal in other clothes, `unroll_fused`.
+        """
         memory, carry = self.encode(source_BS, lengths_B)
         previous_BT = F.pad(target_BT[:, :-1], (1, 0), value=BOS)
         embedded_BTE = self.dropout(self.word_dropout(self.target_embedding(previous_BT)))
-        readout_BTR, attention_BTS = unroll(self.cell, embedded_BTE, carry, memory)
+        readout_BTR, attention_BTS = decode(self.cell, embedded_BTE, carry, memory)
         return Unrolled(self.dropout(readout_BTR), attention_BTS)
 
     @property

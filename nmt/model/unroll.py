@@ -2,6 +2,7 @@
 
 # B sentences   T target positions   E embedding   R readout   S source positions
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,9 @@ class Unrolled(NamedTuple):
 
     readout_BTR: Tensor
     attention_BTS: Tensor
+
+
+Unroll = Callable[[Cell, Tensor, Carry, Memory], Unrolled]
 
 
 def unroll(cell: Cell, embedded_BTE: Tensor, carry: Carry, memory: Memory) -> Unrolled:

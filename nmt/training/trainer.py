@@ -27,9 +27,13 @@ from nmt.errors import TrainingError
 from nmt.files import remove_folder, write_atomically
 from nmt.ids import PAD
 from nmt.model.seq2seq import Seq2Seq
+from nmt.model.unroll import unroll
+from nmt.model.unroll_fused import unroll_fused
 from nmt.training.loss import plain_loss
+from nmt.training.loss_fused import fused_loss
 from nmt.training.optim import build_optimizer, learning_rate
 
+LOOPS = {"reference": (unroll, plain_loss), "fused": (unroll_fused, fused_loss), "auto": (unroll_fused, fused_loss)}
 LOG_EVERY = 20  # updates between training records; losses are looked at, and the device waited for, no more often
 
 
@@ -236,9 +240,10 @@ class Trainer:
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            readout_BTR, _ = self.model(batch.source_BS, batch.source_lengths_B, batch.target_BT)
+            decode, word_loss = LOOPS[self.settings.loop]
+            readout_BTR, _ = self.model(batch.source_BS, batch.source_lengths_B, batch.target_BT, decode)
             real_N = (batch.target_BT != PAD).flatten().nonzero_static(size=batch.target_tokens).squeeze(1)
-            return plain_loss(
+            return word_loss(
                 readout_BTR.flatten(0, 1)[real_N],
                 self.model.output_vectors,
                 self.model.output_bias,

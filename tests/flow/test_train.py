@@ -194,7 +194,7 @@ def test_an_interrupted_training_saves_first_and_resumes(tiny_prepared, train, t
         time.sleep(0.05)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors.decode()
     assert errors.decode().endswith("nmt: error: interrupted\n")
     update = json.loads((run / "last" / "checkpoint.json").read_text())["update"]
     assert all(json.loads(line)["update"] <= update for line in (run / "log.jsonl").read_text().splitlines())

@@ -1,0 +1,35 @@
+"""nmt demo, cut short: every job runs, and everything it names is there."""
+
+import pytest
+
+from nmt.commands.demo import SAMPLE
+
+
+def test_the_demo_does_all_five_jobs(run_nmt, tmp_path):
+    done = run_nmt("demo", "--out", tmp_path / "demo", "--max-epochs", "1")
+    assert done.code == 0
+    for job in ("prepare", "train", "translate", "score", "align"):
+        assert f"$ nmt {job} " in done.stdout
+    assert done.stdout.count("  translation  ") == 5
+    assert "BLEU|nrefs:1|case:mixed" in done.stdout
+    assert "AER" in done.stderr
+    for name in ("prepared", "run", "test.hypotheses.de", "test.links", "pictures"):
+        assert f"{tmp_path / 'demo' / name}  " in done.stdout
+        assert (tmp_path / "demo" / name).exists()
+    assert len((tmp_path / "demo/test.links").read_text().splitlines()) == 500
+    assert len(list((tmp_path / "demo/pictures").glob("*.png"))) == 5
+
+
+def test_the_demo_harms_nothing_and_says_what_it_misses(run_nmt, tmp_path):
+    (tmp_path / "letter.txt").write_text("mine")
+    done = run_nmt("demo", "--out", tmp_path)
+    assert (done.code, done.stdout) == (2, "")
+    assert f"{tmp_path} already holds something" in done.stderr
+    done = run_nmt("demo", "--corpus", tmp_path, "--out", tmp_path / "demo")
+    assert done.code == 2
+    assert "does not hold the sample corpus" in done.stderr
+
+
+@pytest.mark.parametrize("side", ["en", "de"])
+def test_the_sample_corpus_comes_with_the_repository(side):
+    assert (SAMPLE / f"test.{side}").exists()
