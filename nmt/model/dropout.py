@@ -2,8 +2,8 @@
 
 # B sentences   T positions   F features
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class Dropout(nn.Module):
@@ -20,11 +20,22 @@ class Dropout(nn.Module):
 
     def forward(self, values_BTF: Tensor) -> Tensor:
         """-> dropped_BTF"""
-        if not self.variational:
-            return F.dropout(values_BTF, self.p, self.training)
-        return values_BTF * F.dropout(
-            values_BTF.new_ones(values_BTF.shape[0], 1, values_BTF.shape[2]), self.p, self.training
-        )
+        if not self.training or self.p == 0:
+            return values_BTF
+        one_a_sentence = values_BTF[:, :1] if self.variational else values_BTF
+        return values_BTF * draw_factors(one_a_sentence, self.p)
+
+
+def draw_factors(like: Tensor, p: float) -> Tensor:
+    """Zero with probability `p`, 1 / (1 - p) otherwise, in the shape and type of `like`.
+
+    One draw of 64 bits serves four numbers, a tenth of the time of torch's dropout on a CPU, whose generator runs on
+    one core. So `p` is a multiple of 2 ** -16; the factor is that of the rounded one.
+    """
+    zeros = min(round(p * 2**16), 2**16 - 1)
+    draws = torch.empty(-(-like.numel() // 4), dtype=torch.int64, device=like.device).random_(-(2**63), None)
+    keep = draws.view(torch.int16)[: like.numel()].view(like.shape) >= zeros - 2**15
+    return keep.to(like.dtype).mul_(2**16 / (2**16 - zeros))
 
 
 class WordDropout(nn.Module):
