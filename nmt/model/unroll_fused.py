@@ -43,6 +43,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from nmt.model.attention import AdditiveAttention, Memory
 from nmt.model.cells import AttendThenUpdate, Carry, Cell, UpdateThenAttend
@@ -189,12 +190,12 @@ class Loop:
         source = 0 if given.values_BSM is None else given.values_BSM.shape[1]
         self.feeds_readout = given.readout_weight_RX is not None
         self.size, self.asks = size, asks
-        turned = given.hidden_weight_GD.roll(size, 0)
-        turned_bias = given.hidden_bias_G.roll(size)
+        turned_GD = given.hidden_weight_GD.to(operand).roll(size, 0)
+        turned_G = given.hidden_bias_G.to(operand).roll(size)
+        self.reads_bias_Q = F.pad(turned_G, (asks, 0))
+        self.reads_weight_QD = turned_GD
         if given.query_weight_AD is not None:
-            turned = torch.cat((given.query_weight_AD, turned))
-            turned_bias = torch.cat((turned_bias.new_zeros(asks), turned_bias))
-        self.reads_weight_QD, self.reads_bias_Q = turned.to(operand), turned_bias.to(operand)
+            self.reads_weight_QD = torch.cat((given.query_weight_AD.to(operand), turned_GD))
         self.loop_weight_GF = None if given.loop_weight_GF is None else given.loop_weight_GF.to(operand)
         self.norm_input = Norm(given.norm_input_weight_G, given.norm_input_bias_G)
         self.norm_hidden = Norm(given.norm_hidden_weight_G, given.norm_hidden_bias_G, turn=size)
@@ -549,4 +550,4 @@ def product(d_out_TBO: Tensor, in_TBI: Tensor) -> Tensor:
 
 def total(d_out_TBO: Tensor) -> Tensor:
     """The gradient of a bias. -> d_bias_O"""
-    return d_out_TBO.sum((0, 1), dtype=torch.promote_types(d_out_TBO.dtype, torch.float32))
+    return d_out_TBO.sum((0, 1))
