@@ -4,4 +4,4 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from support.fixtures import *  # noqa: E402, F403
+from support.fixtures import *  # noqa: F403

@@ -27,7 +27,7 @@ class Encoder(nn.Module):
         self.dropout = dropout
 
     def forward(self, embedded_BSE: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
-        """-> values_BSM (zero on padding), final_BM (the last state of each direction of the top layer).
+        """-> values_BSM, final_BM: memory, zero on padding; the last state of each direction of the top layer.
 
         `lengths_B` counts real positions, each at least one.
         """

@@ -53,7 +53,7 @@ def room_of(path: Path) -> str:
 def test_imports_keep_their_direction(path):
     room = room_of(path)
     assert room in ROOMS, "a room without a row in the table"
-    ours = {(name.split(".") + [""])[1] for name in imported(path) if name.split(".")[0] == "nmt"}
+    ours = {[*name.split("."), ""][1] for name in imported(path) if name.split(".")[0] == "nmt"}
     allowed = set(ROOMS) if room == "commands" else MAY_IMPORT[room] | {room}
     assert ours <= allowed
 

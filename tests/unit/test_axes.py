@@ -1,0 +1,53 @@
+"""Training, search and forced scoring with every public function of `model` and `search` held to its axis letters."""
+
+import pytest
+import torch
+from support.axes import AxisError, checked, hold_axes
+from support.models import ATTENTIONS, sentences, small_model
+
+from nmt.search import beam, forced
+
+
+@pytest.mark.parametrize("name", ATTENTIONS)
+@pytest.mark.parametrize("feeding", [True, False])
+def test_tensors_are_shaped_as_they_are_named(monkeypatch, name, feeding):
+    from nmt.model import unroll_fused
+
+    assert hold_axes(monkeypatch, "nmt.model", "nmt.search") > 40
+    model = small_model(attention=name, input_feeding=feeding, layer_norm=True, encoder_layers=2)
+    source_BS, lengths_B, target_BT = sentences([(4, 3), (2, 5), (6, 2)])
+    model(source_BS, lengths_B, target_BT, unroll_fused.unroll_fused).readout_BTR.sum().backward()
+    model(source_BS, lengths_B, target_BT).readout_BTR.sum().backward()
+    found = beam.beam_search(
+        model,
+        source_BS,
+        lengths_B,
+        beam=3,
+        n_best=2,
+        normalization="wu",
+        alpha=1.0,
+        max_length_ratio=2.0,
+        max_length_extra=2,
+    )
+    assert len(found) == 3
+    assert len(forced.force(model, source_BS, lengths_B, target_BT, torch.tensor([3, 5, 2]))) == 3
+
+
+def test_a_wrong_shape_is_noticed():
+    @checked
+    def mix(weights_NS, memory_NSM):
+        """-> context_NM"""
+        return torch.einsum("ns,nsm->nm", weights_NS, memory_NSM)
+
+    @checked
+    def forget(values_BSM):
+        """-> values_BS"""
+        return values_BSM
+
+    mix(torch.ones(2, 3), torch.ones(2, 3, 4))
+    with pytest.raises(AxisError, match="memory_NSM has the shape"):
+        mix(torch.ones(2, 3), torch.ones(3, 2, 4))
+    with pytest.raises(AxisError, match="memory_NSM has the shape"):
+        mix(torch.ones(2, 3), torch.ones(2, 3))
+    with pytest.raises(AxisError, match="values_BS has the shape"):
+        forget(torch.ones(2, 3, 4))

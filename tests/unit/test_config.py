@@ -1,0 +1,90 @@
+"""Settings from every place they may come from, and what is said of those that cannot be used."""
+
+import tomllib
+
+import pytest
+
+from nmt.config import RunSettings, TrainSettings, check, parse_override, recipe_names, resolve, to_toml
+from nmt.errors import SettingsError, did_you_mean
+
+
+def test_the_later_wins(tmp_path):
+    file = tmp_path / "my.toml"
+    file.write_text("[train]\nwarmup = 5\nclip = 2.0\n")
+    settings = resolve("sample", file, ["train.clip=3", "model.attention=luong-dot"])
+    assert (settings.train.warmup, settings.train.clip, settings.model.attention) == (5, 3.0, "luong-dot")
+    assert settings.model.embedding_size == 128  # of the recipe
+    assert settings.search.beam == 5  # the default
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_can_be_used(name):
+    assert resolve(name, None, []) != RunSettings()
+
+
+def test_written_settings_read_back_the_same_and_say_what_they_mean():
+    settings = resolve(None, None, ["train.learning_rate=1e-5", "model.dropout=0.25"])
+    text = to_toml(settings)
+    assert check(RunSettings, tomllib.loads(text), "text") == settings
+    assert "beam = 5  # hypotheses kept, 1 is greedy" in text
+
+
+@pytest.mark.parametrize(
+    ("word", "meaning"),
+    [
+        ("train.clip=0.5", {"train": {"clip": 0.5}}),
+        ("train.metric = bleu", {"train": {"metric": "bleu"}}),
+        ('train.metric="bleu"', {"train": {"metric": "bleu"}}),
+        ("model.layer_norm=true", {"model": {"layer_norm": True}}),
+    ],
+)
+def test_words_are_read_as_toml_or_as_strings(word, meaning):
+    assert parse_override(word) == meaning
+
+
+@pytest.mark.parametrize("word", ["clip=3", "train.clip", "train.=3", "="])
+def test_words_of_another_form_are_refused(word):
+    with pytest.raises(SettingsError, match=r"is not section\.key=value"):
+        parse_override(word)
+
+
+def test_all_problems_are_told_at_once():
+    words = ["model.attention=loung-general", "train.label_smoothing=1.2", "train.max_toknes=3", "train.warmup=1.5"]
+    with pytest.raises(SettingsError) as caught:
+        resolve(None, None, words)
+    head, *lines = str(caught.value).splitlines()
+    assert head == "4 settings in --set cannot be used"
+    told = {" ".join(line.split()) for line in lines}
+    assert told == {
+        'model.attention = "loung-general" not one of bahdanau, luong-dot, luong-general, luong-concat, none; '
+        'did you mean "luong-general"?',
+        "train.label_smoothing = 1.2 must be below 1",
+        'train.max_toknes no such setting; did you mean "max_tokens"?',
+        "train.warmup = 1.5 must be a valid integer",
+    }
+
+
+def test_a_section_that_does_not_exist_or_is_no_section():
+    with pytest.raises(SettingsError, match=r'modle   no such setting; did you mean "model"\?'):
+        resolve(None, None, ["modle.dropout=0.1"])
+    with pytest.raises(SettingsError, match="1 setting in"):
+        check(RunSettings, {"model": 3}, "a test")
+
+
+def test_a_file_that_is_not_toml(tmp_path):
+    (tmp_path / "bad.toml").write_text("warmup 5")
+    with pytest.raises(SettingsError, match="is not TOML"):
+        resolve(None, tmp_path / "bad.toml", [])
+    (tmp_path / "latin.toml").write_bytes(b"# f\xfcr\n")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        resolve(None, tmp_path / "latin.toml", [])
+
+
+def test_settings_never_change():
+    with pytest.raises(ValueError, match="frozen"):
+        TrainSettings().warmup = 3
+
+
+@pytest.mark.parametrize(("word", "tail"), [("beem", '; did you mean "beam"?'), ("xyz", "")])
+def test_the_nearest_name_is_offered(word, tail):
+    assert did_you_mean(word, ["beam", "clip"]) == tail

@@ -1,0 +1,80 @@
+"""Files and folders appear whole or not at all."""
+
+import hashlib
+import os
+from contextlib import suppress
+
+import pytest
+
+from nmt.files import remove_folder, replace_folder, settle_folder, sha256, write_atomically
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def fill(path, content):
+    with replace_folder(path) as folder:
+        (folder / "file").write_text(content)
+
+
+def test_a_file_appears_when_it_is_finished(tmp_path):
+    path = tmp_path / "a.txt"
+    with write_atomically(path) as file:
+        file.write("ä\n")
+        assert not path.exists()
+    assert path.read_bytes() == "ä\n".encode()
+    assert sha256(path) == hashlib.sha256("ä\n".encode()).hexdigest()
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_failure_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with suppress(MemoryError), write_atomically(path, "wb") as file:
+        file.write(b"new")
+        raise MemoryError
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["a.bin"]
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path):
+    path = tmp_path / "run"
+    for content in ("one", "two"):
+        fill(path, content)
+        assert (path / "file").read_text() == content
+    with suppress(MemoryError), replace_folder(path) as folder:
+        (folder / "file").write_text("three")
+        raise MemoryError
+    assert (path / "file").read_text() == "two"
+    assert names(tmp_path) == ["run"]
+
+
+def test_a_kill_between_the_renames_is_mended(tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    fill(path, "one")
+    rename, done = os.rename, []
+
+    def die_at_the_second(before, after):
+        done.append(before)
+        if len(done) == 2:
+            raise MemoryError
+        rename(before, after)
+
+    monkeypatch.setattr(os, "rename", die_at_the_second)
+    with pytest.raises(MemoryError):
+        fill(path, "two")
+    monkeypatch.undo()
+    assert not path.exists()
+    settle_folder(path)
+    assert (path / "file").read_text() == "one"
+    (tmp_path / ".run.old").mkdir()  # a kill after both renames
+    settle_folder(path)
+    assert not (tmp_path / ".run.old").exists()
+
+
+def test_a_removed_folder_is_gone(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "file").write_text("x")
+    remove_folder(tmp_path / "a")
+    assert names(tmp_path) == []

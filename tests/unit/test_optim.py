@@ -1,0 +1,43 @@
+"""Learning rates that a reader can check by hand, and which parameters decay."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from nmt.config import TrainSettings
+from nmt.training.optim import build_optimizer, learning_rate
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [  # at updates 5, 10, 40, 100
+        ("constant", [0.5, 1.0, 1.0, 1.0]),
+        ("inverse-sqrt", [0.5, 1.0, 0.5, math.sqrt(0.1)]),
+        ("cosine", [0.5, 1.0, 0.75, 0.0]),
+        ("plateau", [0.5, 0.25, 0.25, 0.25]),
+    ],
+)
+def test_the_rate_is_a_function_of_the_update(schedule, rates):
+    settings = TrainSettings(schedule=schedule, learning_rate=1.0, warmup=10, decay=0.5)
+    found = [learning_rate(settings, update, 100, plateaus=2) for update in (5, 10, 40, 100)]
+    assert found == pytest.approx(rates, abs=1e-12)
+
+
+def test_without_warm_up_the_first_rate_is_the_peak():
+    settings = TrainSettings(schedule="inverse-sqrt", learning_rate=1.0, warmup=0)
+    assert learning_rate(settings, 1, 0, 0) == 1.0
+
+
+@pytest.mark.parametrize(("optimizer", "shrinks"), [("adam", False), ("adamw", True)])
+def test_weight_decay_shrinks_matrices_only(optimizer, shrinks):
+    model = nn.Linear(2, 2)
+    nn.init.ones_(model.weight)
+    nn.init.ones_(model.bias)
+    update = build_optimizer(model, TrainSettings(optimizer=optimizer, weight_decay=0.5, learning_rate=0.1))
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    update.step()
+    assert (model.weight[0, 0].item() < 1) == shrinks
+    assert (model.bias == 1).all()
