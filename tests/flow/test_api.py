@@ -15,7 +15,7 @@ def test_three_lines_translate(reverser):
     translator = Translator.load(reverser)
     first, empty = translator.translate(["ba de fi", ""])
     assert (first.text, empty.text) == ("fi de ba", "")
-    assert [target for _, target in first.alignment] == [0, 1, 2]
+    assert sorted(target for _, target in first.alignment) == [0, 1, 2]
     assert first.word_attention.shape == (3, 3)
     assert first.score < 0
     assert "".join(first.tokens).replace("▁", " ").split("</s>")[0].split() == ["fi", "de", "ba"]
