@@ -59,7 +59,7 @@ tanh_backward = torch.ops.aten.tanh_backward
 def unroll_fused(cell: Cell, embedded_BTE: Tensor, carry: Carry, memory: Memory) -> Unrolled:
     """Run `cell` along the target. What is not in the loop is done for all positions at once, before or after it."""
     embedded_TBE = embedded_BTE.transpose(0, 1).contiguous()
-    sums_TBG = cell.from_embedding(embedded_TBE)
+    sums_TBG: Tensor = cell.from_embedding(embedded_TBE)
     attention = cell.attention
     if isinstance(cell, UpdateThenAttend) and cell.fed_size:
         readout_TBR, weights_TBS = recur(cell, sums_TBG, carry, memory)
@@ -74,7 +74,7 @@ def unroll_fused(cell: Cell, embedded_BTE: Tensor, carry: Carry, memory: Memory)
             first_1BD = carry.hidden_BKD.transpose(0, 1).to(hidden_TBD.dtype)
             asking_TBD = torch.cat((first_1BD, hidden_TBD[:-1]))
         if isinstance(attention, AdditiveAttention):
-            context_TBM, weights_TBS = Attend.apply(
+            context_TBM, weights_TBS = Attend.apply(  # type: ignore[no-untyped-call]
                 attention.query(asking_TBD), memory.values_BSM, memory.keys_BSA, memory.real_BS, attention.v.weight[0]
             )
             weights_BTS = weights_TBS.transpose(0, 1)
@@ -83,7 +83,7 @@ def unroll_fused(cell: Cell, embedded_BTE: Tensor, carry: Carry, memory: Memory)
             context_TBM = context_BTM.transpose(0, 1)
         parts = hidden_TBD, context_TBM.to(hidden_TBD.dtype)
         mixed_TBX = torch.cat(parts if isinstance(cell, AttendThenUpdate) else parts[::-1], dim=-1)
-    readout_TBR = cell.readout(mixed_TBX)
+    readout_TBR = cell.readout(mixed_TBX)  # type: ignore[operator]
     if isinstance(cell, AttendThenUpdate):
         readout_TBR = readout_TBR + cell.readout_embedding(embedded_TBE)
     readout_TBR = torch.tanh(cell.norm_readout(readout_TBR))
@@ -156,8 +156,9 @@ class Recurrence(torch.autograd.Function):
     def forward(ctx: Any, operand: torch.dtype, *tensors: Tensor) -> tuple[Tensor, Tensor]:
         ctx.set_materialize_grads(False)
         with torch.autocast(tensors[0].device.type, enabled=False):
-            ctx.loop = Loop(Given(*tensors), operand)
-            return ctx.loop.forward()
+            loop = Loop(Given(*tensors), operand)
+            ctx.loop = loop
+            return loop.forward()
 
     @staticmethod
     @once_differentiable
@@ -165,11 +166,10 @@ class Recurrence(torch.autograd.Function):
         loop: Loop = ctx.loop
         with torch.autocast(loop.given.sums_TBG.device.type, enabled=False):
             if d_out is None:
-                d_out = torch.zeros_like(loop.readout_TBR if loop.feeds_readout else loop.mixed_TBX)
+                d_out = torch.zeros_like((loop.fed_TBR if loop.feeds_readout else loop.mixed_TBX)[1:])
             gradients = loop.backward(d_out, d_weights_TBS)
-        matched = (
-            None if g is None or x is None else g.to(x.dtype) for g, x in zip(gradients, loop.given, strict=True)
-        )
+        pairs = zip(gradients, loop.given, strict=True)
+        matched = (None if d is None or value is None else d.to(value.dtype) for d, value in pairs)
         return (None, *matched)
 
 
@@ -229,6 +229,7 @@ class Loop:
         self.mixed_TBX[0] = 0
         states_TBD[0] = given.hidden_BD
         if self.feeds_readout:
+            assert given.fed_BR is not None
             self.fed_TBR[0] = given.fed_BR
         self.read(0)
         for t in range(T):
@@ -249,7 +250,8 @@ class Loop:
                 out_BR = torch.mm(self.mixed_TBX[t + 1], self.readout_weight_RX.t()) + given.readout_bias_R
                 torch.tanh(self.norm_readout.forward(out_BR), out=self.readout_TBR[t])
                 self.fed_TBR[t + 1] = self.readout_TBR[t]
-        return (self.fed_TBR if self.feeds_readout else self.mixed_TBX)[1:], self.weights_TBS
+        # Views, because a graph that holds its own outputs would outlive them.
+        return (self.fed_TBR if self.feeds_readout else self.mixed_TBX)[1:], self.weights_TBS[:]
 
     def look(self, positions: int = 0) -> "Look | None":
         """Attention, if there is any in the loop; with room for the gradients of so many positions."""
@@ -326,6 +328,7 @@ class Loop:
             if self.loop_weight_GF is not None:
                 d_fed_BF = torch.mm(d_sums_TBG[t], self.loop_weight_GF)
             if look is not None and not self.feeds_readout:
+                assert d_fed_BF is not None
                 d_context_BM = d_mixed_TBX[t, :, self.contexts] + d_fed_BF
                 d_reads_TBQ[t, :, :asks] = look.backward(t, self.query(t), self.weights_TBS[t], d_context_BM, d_look_BS)
         d_hidden_BD += torch.mm(d_reads_TBQ[0], self.reads_weight_QD)
@@ -411,9 +414,10 @@ class Norm:
         assert self.weight_F is not None
         values, mean, scale = kept
         d_normed = d_normed.to(values.dtype)
-        return torch.ops.aten.native_layer_norm_backward(
+        gradients: tuple[Tensor, ...] = torch.ops.aten.native_layer_norm_backward(
             d_normed, values, self.weight_F.shape, mean, scale, self.weight_F, self.bias_F, wanted
         )
+        return gradients
 
 
 class Look:
@@ -531,13 +535,14 @@ class Attend(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, d_context_TBM: Tensor | None, d_weights_TBS: Tensor | None) -> tuple[Tensor | None, ...]:
         query_TBA, values_BSM, keys_BSA, real_BS, v_A, weights_TBS = ctx.saved_tensors
+        if d_context_TBM is None:
+            d_context_TBM = values_BSM.new_zeros(*query_TBA.shape[:2], values_BSM.shape[-1])
         with torch.autocast(query_TBA.device.type, enabled=False):
             look = build_look(values_BSM, keys_BSA, real_BS, v_A, len(query_TBA))
             d_query_TBA = torch.empty_like(query_TBA)
             for t, (query_BA, weights_BS) in enumerate(zip(query_TBA, weights_TBS, strict=True)):
-                d_context_BM = 0 if d_context_TBM is None else d_context_TBM[t]
                 d_look_BS = None if d_weights_TBS is None else d_weights_TBS[t]
-                d_query_TBA[t] = look.backward(t, query_BA, weights_BS, d_context_BM, d_look_BS)
+                d_query_TBA[t] = look.backward(t, query_BA, weights_BS, d_context_TBM[t], d_look_BS)
             d_keys_BSA, d_v_A = look.keys_gradient()
             d_values_BSM = look.values_gradient(weights_TBS)
         return d_query_TBA, d_values_BSM.to(values_BSM.dtype), d_keys_BSA.to(keys_BSA.dtype), None, d_v_A

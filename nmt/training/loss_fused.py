@@ -63,7 +63,7 @@ class FusedLoss(torch.autograd.Function):
             d_vectors_VR, d_bias_V = (torch.zeros((), dtype=work, device=out_NR.device) for _ in range(2))
             for out_CR, word_C in zip(out_NR.tensor_split(parts), target_N.tensor_split(parts), strict=True):
                 scores_CV = F.linear(out_CR, into_VR, into_V)
-                for some_CV, some_C in zip(scores_CV.split(cached), word_C.split(cached), strict=True):
+                for some_CV, some_C in zip(torch.split(scores_CV, cached), torch.split(word_C, cached), strict=True):
                     right_CV = torch.arange(len(some_C), device=some_C.device), some_C
                     scores = scores + some_CV[right_CV].sum(dtype=work)
                     p_CV = cached_CV[: len(some_C)].copy_(some_CV)
