@@ -1,9 +1,9 @@
 """The decoder over a whole target at the hardware's speed: `unroll` with its backward pass written by hand.
 
-It shares parameters and signature with `unroll` and equals it; how fast it is, and in which precision, is its only
-difference.
+It shares parameters and signature with `unroll` and equals it. Under autocast the operands of products have its type;
+states, gates, softmax and their gradients stay in float32.
 
-The loop. State h(0) is given; w is the operand precision (bfloat16 under autocast), everything else stays in float32.
+The loop, for states h(0) to h(T):
 
     q(t), b(t) = W_q h(t), U h(t) + c                     one product with stacked weights: what h(t) is read for
     a(t)       = x(t) + W f(t)                            x: the embedding's share, one product before the loop
@@ -226,7 +226,6 @@ class Loop:
         look = self.look()
         states_TBD, contexts_TBM = self.mixed_TBX[..., self.states], self.mixed_TBX[..., self.contexts]
         self.hidden_TBD[0] = given.hidden_BD
-        self.mixed_TBX[0] = 0
         states_TBD[0] = given.hidden_BD
         if self.feeds_readout:
             assert given.fed_BR is not None
