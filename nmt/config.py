@@ -33,10 +33,13 @@ class PrepareSettings(Settings):
     vocab_size: int = Field(8000, ge=16, description="subword pieces a side (in all when joint)")
     joint: bool = Field(False, description="one subword model for both languages")
     subword: Literal["unigram", "bpe"] = Field("unigram", description="kind of SentencePiece model")
+    normalize: Literal["nmt_nfkc", "nfkc", "identity"] = Field(
+        "nmt_nfkc", description="SentencePiece's rule for Unicode forms; identity keeps full-width punctuation"
+    )
     character_coverage: float = Field(1.0, gt=0.5, le=1, description="share of characters with a piece of their own")
     byte_fallback: bool = Field(True, description="spell unseen characters in bytes, so that nothing is unknown")
     symbols: tuple[str, ...] = Field((), strict=False, description="strings that always stay one piece")
-    sample_lines: int = Field(1_000_000, ge=1, description="lines a side that SentencePiece is trained on at most")
+    sample_lines: int = Field(500_000, ge=1, description="lines a side that SentencePiece is trained on at most")
     max_length: int = Field(150, ge=1, description="pieces a side; longer training pairs are dropped")
     max_ratio: float = Field(5.0, ge=1, description="length ratio in pieces; more lopsided pairs are dropped")
     keep_duplicates: bool = Field(True, description="keep training pairs that were seen before")

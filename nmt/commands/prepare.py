@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TSV_SUFFIXES = (".tsv", ".tsv.gz", ".tsv.xz", ".tsv.zst")
 NEEDED = {"train": ("training", "--tsv"), "valid": ("validation", "--valid-tsv")}
-SUBWORD_SETTINGS = {"vocab_size", "subword", "character_coverage", "byte_fallback", "symbols"}
+SUBWORD_SETTINGS = {"vocab_size", "subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
 
 
 @click.command(short_help="Turn parallel text into subword models and encoded tensors.")

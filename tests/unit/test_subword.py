@@ -144,3 +144,10 @@ def test_reading_a_model(subword, tmp_path):
         Subword.read(path)
     path.write_bytes(subword.model_bytes)
     assert Subword.read(path).fingerprint == subword.fingerprint
+
+
+@pytest.mark.parametrize(("rule", "decoded"), [("identity", "the ﬁne，cat"), ("nfkc", "the fine,cat")])
+def test_the_rule_of_normalisation_can_be_chosen(rule, decoded):
+    lines = [*LINES, "the ﬁne，cat"]
+    subword = Subword(train_subword(lines, vocab_size=300, normalize=rule))
+    assert subword.decode(subword.encode("the ﬁne，cat")) == decoded
