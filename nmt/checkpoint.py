@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ValidationError
 from safetensors.torch import load as load_tensors
-from safetensors.torch import save_file
+from safetensors.torch import save as dump_tensors
 from torch import Tensor, nn
 
 from nmt.config import RunSettings, read_settings, to_toml
 from nmt.errors import DamageError, FolderError, FormatError, did_you_mean
-from nmt.files import replace_folder, settle_folder, sha256
+from nmt.files import replace_folder, settled, sha256
 from nmt.model.seq2seq import Seq2Seq
 from nmt.text.subword import Subword
 
@@ -128,9 +128,7 @@ def open_run(path: Path | str, which: str = "best") -> LoadedRun:
 
 def checkpoint_names(path: Path) -> list[str]:
     """The checkpoints of a run: best, last, then the numbered ones, oldest first."""
-    for name in ("best", "last"):
-        settle_folder(path / name)
-    named = [name for name in ("best", "last") if (path / name / "checkpoint.json").exists()]
+    named = [name for name in ("best", "last") if (settled(path / name) / "checkpoint.json").exists()]
     return named + [folder.name for folder in numbered(path)]
 
 
@@ -146,9 +144,9 @@ def save_checkpoint(
     """Write weights, and what training needs to go on, as one folder that appears whole or not at all."""
     with replace_folder(folder) as temporary:
         host = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-        save_file(host, temporary / "weights.safetensors")
+        (temporary / "weights.safetensors").write_bytes(dump_tensors(host))  # save_file hides that a disk is full
         if training is not None:
-            save_file(dict(training), temporary / "training.safetensors")
+            (temporary / "training.safetensors").write_bytes(dump_tensors(dict(training)))
         sums = {file.name: sha256(file) for file in sorted(temporary.iterdir())}
         text = json.dumps({"sha256": sums, **facts}, indent=2)
         (temporary / "checkpoint.json").write_text(text + "\n", encoding="utf-8")
@@ -156,12 +154,12 @@ def save_checkpoint(
 
 def read_facts(folder: Path) -> dict[str, Any]:
     """What `checkpoint.json` of a checkpoint says."""
-    return read_json(folder / "checkpoint.json")
+    return read_json(settled(folder) / "checkpoint.json")
 
 
 def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
     """The tensors of one file of a checkpoint. Raises DamageError when its bytes are not the ones written."""
-    path = folder / name
+    path = settled(folder) / name
     expected = read_facts(folder).get("sha256", {}).get(name)
     if not path.exists() or sha256(path) != expected:
         raise damaged(path, "its checksum is not the one in checkpoint.json")
@@ -222,6 +220,25 @@ def describe_run(path: Path) -> str:
             figures.append("mean of " + ", ".join(facts["average_of"]))
         lines.append(f"  {name:13} {', '.join(figures)}")
     return "\n".join([*lines, "", to_toml(run.settings).rstrip()])
+
+
+def verify_run(path: Path) -> int:
+    """Hold every file with a checksum, of every checkpoint, against it. -> how many files
+
+    Raises DamageError that names each one that is not as it was written. Subword models are verified by `read_run`.
+    """
+    problems, count = [], len({"source.model", "target.model"} & {file.name for file in path.iterdir()})
+    for name in checkpoint_names(path):
+        for file, expected in read_facts(path / name).get("sha256", {"weights.safetensors": ""}).items():
+            count += 1
+            place = settled(path / name) / file
+            if not place.is_file() or sha256(place) != expected:
+                problems.append(f"\n  {name}/{file} has other bytes than were written (SHA-256)")
+    if problems:
+        raise DamageError(
+            f"{path} is damaged{''.join(problems)}\n  Restore them from a copy, or remove those checkpoints"
+        )
+    return count
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -38,12 +38,12 @@ def replace_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place when the block ends well.
 
     A folder cannot be renamed over a full one, so the old one steps aside as `.NAME.old` first. A kill between the two
-    renames leaves only `.NAME.old`: `settle_folder` puts it back, and whoever opens such a folder calls that first.
+    renames leaves only `.NAME.old`: `settle_folder` puts it back, and `settled` reads it there.
     """
     path = Path(os.path.abspath(path))  # "." has no name
-    temporary, old = path.with_name(f".{path.name}.{os.getpid()}.tmp"), path.with_name(f".{path.name}.old")
+    temporary, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)  # what a kill left
         temporary.mkdir(parents=True)
         yield temporary
         for file in temporary.rglob("*"):
@@ -73,6 +73,12 @@ def settle_folder(path: Path) -> None:
             os.rename(old, path)
 
 
+def settled(path: Path) -> Path:
+    """Where to read a folder that may just be replaced, or was cut off at it: for readers, who must not rename."""
+    old = path.with_name(f".{path.name}.old")
+    return old if old.exists() and not path.exists() else path
+
+
 def sync_folder(path: Path) -> None:
     """Make renames in `path` durable, where the system lets a folder be synced."""
     if os.name == "posix":
@@ -92,5 +98,6 @@ def sha256(path: Path) -> str:
 def remove_folder(path: Path) -> None:
     """Remove a folder so that a kill midway leaves none that looks whole."""
     doomed = path.with_name(f".{path.name}.doomed")
+    shutil.rmtree(doomed, ignore_errors=True)
     os.rename(path, doomed)
     shutil.rmtree(doomed)

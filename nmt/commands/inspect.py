@@ -1,4 +1,7 @@
-"""`nmt inspect`: what a run or a prepared folder holds."""
+"""`nmt inspect`: what a run or a prepared folder holds.
+
+Reads what the folders say of themselves; the models in them are not run.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Say what a run or a prepared folder holds.")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--verify", is_flag=True, help="hold every file of a prepared folder against its checksum")
+@click.option("--verify", is_flag=True, help="hold every file against its checksum")
 def command(folder: Path, verify: bool) -> None:
     """Say what a run or a prepared folder holds."""
     from nmt.data.prepared import MANIFEST, Prepared, require_whole
@@ -21,9 +24,11 @@ def command(folder: Path, verify: bool) -> None:
 
     settle_folder(folder)
     if (folder / "run.json").is_file():
-        from nmt.checkpoint import describe_run
+        from nmt.checkpoint import describe_run, verify_run
 
         click.echo(describe_run(folder))
+        if verify:
+            click.echo(f"each of {verify_run(folder)} models and checkpoint files is as it was written")
     elif (folder / MANIFEST).is_file():
         prepared = Prepared.open(folder)
         click.echo(describe_prepared(prepared))

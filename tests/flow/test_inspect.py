@@ -1,9 +1,10 @@
-"""`nmt inspect` on prepared folders."""
+"""`nmt inspect` on prepared folders and on runs."""
 
 import json
 import shutil
 
 import pytest
+from safetensors.torch import load_file
 from support.corpora import SIZES
 
 from nmt.data import prepared
@@ -54,6 +55,42 @@ def test_verifying_reads_every_byte(run_nmt, folder, monkeypatch):
         f"nmt: error: {folder} is damaged\n"
         "  train.target.ids.npy has other bytes than were written (SHA-256)\n"
         "  Prepare the corpus again, with --overwrite\n"
+    )
+
+
+def test_it_tells_what_a_run_holds(run_nmt, reverser):
+    done = run_nmt("inspect", reverser)
+    assert (done.code, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{reverser}: a run, a to b\n")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    weights = load_file(reverser / "best" / "weights.safetensors").values()
+    assert ["attention", "bahdanau"] in lines
+    assert ["parameters", f"{sum(tensor.numel() for tensor in weights):,}"] in lines
+    assert ["vocabulary", "296", "pieces", "and", "296", "pieces"] in lines
+    for name in ("best", "last", *(path.name for path in reverser.glob("update-*"))):
+        assert [name, "update"] in [line[:2] for line in lines]
+    facts = json.loads((reverser / "best" / "checkpoint.json").read_text())
+    figures = f"update {facts['update']:,}, bleu {facts['bleu']:.2f}, perplexity {facts['perplexity']:.2f}"
+    assert f"  best          {figures}\n" in done.stdout
+    assert done.stdout.endswith((reverser / "settings.toml").read_text())
+
+
+def test_a_run_is_verified_too(run_nmt, reverser, tmp_path):
+    run = shutil.copytree(reverser, tmp_path / "run")
+    count = 2 + 1 + 2 + len(list(run.glob("update-*")))  # subword models, best, last with its optimizer, numbered ones
+    done = run_nmt("inspect", run, "--verify")
+    assert done.code == 0
+    assert done.stdout.endswith(f"each of {count} models and checkpoint files is as it was written\n")
+    for name in ("best/weights.safetensors", "last/training.safetensors"):
+        content = (run / name).read_bytes()
+        (run / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    done = run_nmt("inspect", run, "--verify")
+    assert done.code == 2
+    assert done.stderr == (
+        f"nmt: error: {run} is damaged\n"
+        "  best/weights.safetensors has other bytes than were written (SHA-256)\n"
+        "  last/training.safetensors has other bytes than were written (SHA-256)\n"
+        "  Restore them from a copy, or remove those checkpoints\n"
     )
 
 

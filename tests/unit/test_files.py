@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from nmt.files import remove_folder, replace_folder, settle_folder, sha256, write_atomically
+from nmt.files import remove_folder, replace_folder, settle_folder, settled, sha256, write_atomically
 
 
 def names(folder):
@@ -66,7 +66,10 @@ def test_a_kill_between_the_renames_is_mended(tmp_path, monkeypatch):
         fill(path, "two")
     monkeypatch.undo()
     assert not path.exists()
+    assert (settled(path) / "file").read_text() == "one"  # whoever only reads moves nothing
+    assert not path.exists()
     settle_folder(path)
+    assert settled(path) == path
     assert (path / "file").read_text() == "one"
     (tmp_path / ".run.old").mkdir()  # a kill after both renames
     settle_folder(path)
@@ -76,5 +79,14 @@ def test_a_kill_between_the_renames_is_mended(tmp_path, monkeypatch):
 def test_a_removed_folder_is_gone(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "file").write_text("x")
+    (tmp_path / ".a.doomed" / "b").mkdir(parents=True)  # a kill while it was removed before
     remove_folder(tmp_path / "a")
     assert names(tmp_path) == []
+
+
+def test_what_a_kill_left_half_written_goes_with_the_next_try(tmp_path):
+    (tmp_path / ".run.new").mkdir()
+    (tmp_path / ".run.new" / "half").write_text("x")
+    fill(tmp_path / "run", "one")
+    assert names(tmp_path) == ["run"]
+    assert names(tmp_path / "run") == ["file"]
