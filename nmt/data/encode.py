@@ -19,7 +19,6 @@ from nmt.text.subword import Subword
 
 CHUNK_PAIRS = 10_000
 CHUNK_CHARACTERS = 4_000_000
-REASONS = ("empty source", "empty target", "too long", "length ratio", "duplicate")
 
 Ids = list[NDArray[np.int32]]
 

@@ -25,7 +25,6 @@ SMALL = 64 * 2**20  # bytes; files below this size are held against their checks
 
 SplitName = Literal["train", "valid", "test"]
 Side = Literal["source", "target"]
-SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 SIDES: tuple[Side, ...] = get_args(Side)
 
 
