@@ -25,6 +25,11 @@ COMMANDS = {
     "average": "Average the last checkpoints of a run into a new run.",
     "demo": "Prepare, train, translate, score and align on the sample corpus.",
 }
+# what is wrong with the place that was named, or with the disk it is on
+OF_THE_PLACE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOTDIR, errno.ENAMETOOLONG),
+}
 
 
 class Commands(click.Group):
@@ -78,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit:
         return 0  # click leaves so when the reader of stdout has left, and silences the flush at exit
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in OF_THE_PLACE:
             return crash()
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
         return fail(f"{what}\n  What was there before is untouched; make room or name another place, then run again")

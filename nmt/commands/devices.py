@@ -1,4 +1,7 @@
-"""Which device and which precision `auto` stands for on this machine."""
+"""Which device and which precision `auto` stands for on this machine.
+
+It looks at the machine and at nothing else: no settings, no model.
+"""
 
 import statistics
 import time
@@ -17,10 +20,12 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        there = ", ".join(["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))])
-        raise UsageError(f'--device "{name}" cannot be used here\n  There are: auto, {there}') from error
-    return device
+        if device.type in ("cpu", "cuda"):
+            return device
+    except (RuntimeError, AssertionError):
+        pass
+    there = ", ".join(["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))])
+    raise UsageError(f'--device "{name}" cannot be used here\n  There are: auto, {there}')
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
@@ -45,6 +50,8 @@ def matmul_seconds(dtype: torch.dtype, device: torch.device) -> float:
 
 
 def describe(device: torch.device, precision: torch.dtype) -> str:
-    """`cpu, 2 threads, bfloat16`"""
-    where = f"cpu, {torch.get_num_threads()} threads" if device.type == "cpu" else torch.cuda.get_device_name(device)
+    """`cpu (2 threads), bfloat16`"""
+    threads = torch.get_num_threads()
+    cpu = f"cpu ({threads} thread{'s' * (threads > 1)})"
+    where = cpu if device.type == "cpu" else torch.cuda.get_device_name(device)
     return f"{where}, {str(precision).removeprefix('torch.')}"

@@ -1,4 +1,7 @@
-"""nmt train: a prepared folder in, a run folder out."""
+"""`nmt train` and `nmt.train`: a prepared folder in, a run folder out.
+
+Joins corpus, model, trainer and metrics, and shows a person how training goes; the loop stands in nmt.training.
+"""
 
 import json
 import sys
@@ -10,30 +13,33 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nmt.config import RunSettings, resolve
+from nmt.config import RunSettings, recipe_names, resolve
 from nmt.errors import FolderError, UsageError
 
 if TYPE_CHECKING:
     import torch
 
+    from nmt.checkpoint import Run
     from nmt.data.prepared import Prepared
     from nmt.model.seq2seq import Seq2Seq
-    from nmt.training.trainer import Outcome, Place, Trainer
+    from nmt.training.trainer import Outcome
+
+FOLDER = click.Path(path_type=Path)
 
 
 @click.command(short_help="Train a translator on a prepared corpus.")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder that `nmt prepare` wrote.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder to write.")
-@click.option("--recipe", help="Settings that ship with the program.")
-@click.option("--config", type=click.Path(path_type=Path), help="A TOML file of settings.")
-@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; may be repeated.")
-@click.option("--resume", is_flag=True, help="Go on from the last checkpoint of --out, with its settings.")
-@click.option("--max-minutes", type=click.FloatRange(min=0), help="Stop after this time, cleanly. 0: no limit.")
-@click.option("--max-epochs", type=click.IntRange(min=0), help="Stop after this many passes. 0: no limit.")
-@click.option("--max-updates", type=click.IntRange(min=0), help="Stop after this many updates. 0: no limit.")
-@click.option("--seed", type=click.IntRange(min=0), help="Of initial weights, order and dropout.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 …")
-@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), help="Of matrix products.")
+@click.option("--data", required=True, type=FOLDER, metavar="DIR", help="folder that `nmt prepare` wrote")
+@click.option("--out", required=True, type=FOLDER, metavar="RUN", help="run folder to make")
+@click.option("--recipe", metavar="NAME", help=f"settings that ship with the program: {', '.join(recipe_names())}")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="settings in a TOML file")
+@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="one setting; repeat for more")
+@click.option("--resume", is_flag=True, help="go on from the last checkpoint of --out, with its settings")
+@click.option("--max-minutes", type=click.FloatRange(min=0), metavar="M", help="stop cleanly after this time; 0 never")
+@click.option("--max-epochs", type=click.IntRange(min=0), metavar="N", help="passes over the corpus; 0 for no limit")
+@click.option("--max-updates", type=click.IntRange(min=0), metavar="N", help="0 for no limit")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="of initial weights, order and dropout")
+@click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
+@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), help="of matrix products")
 def command(
     data: Path,
     out: Path,
@@ -99,8 +105,7 @@ def train(data: Path | str, out: Path | str, settings: RunSettings | None = None
     )
     run = create_run(Path(out), settings, info, prepared.source_subword, prepared.target_subword)
     torch.manual_seed(settings.train.seed)
-    trainer = build_trainer(run.path, run.build_model(), prepared, settings, where)
-    return watch(trainer, None)
+    return fit(run, prepared, settings, where, is_resumed=False)
 
 
 def resume_training(data: Path | str, out: Path | str, *, device: str = "auto", **limits: Any) -> "Outcome":
@@ -123,36 +128,45 @@ def resume_training(data: Path | str, out: Path | str, *, device: str = "auto", 
         )
     changed = run.settings.train.model_copy(update=limits)
     settings = run.settings.model_copy(update={"train": changed})
-    trainer = build_trainer(run.path, run.build_model(), prepared, settings, choose_device(device))
-    return watch(trainer, trainer.resume())
+    return fit(run, prepared, settings, choose_device(device), is_resumed=True)
 
 
-def build_trainer(
-    folder: Path, model: "Seq2Seq", prepared: "Prepared", settings: RunSettings, device: "torch.device"
-) -> "Trainer":
-    """Everything a training needs, put together."""
+def fit(
+    run: "Run", prepared: "Prepared", settings: RunSettings, device: "torch.device", *, is_resumed: bool
+) -> "Outcome":
+    """Put together everything that a training needs, and train; from the run's last checkpoint when it is resumed."""
+    from nmt.checkpoint import read_facts
     from nmt.commands.devices import choose_precision, describe
     from nmt.data.batches import padding_share, plan_epoch
+    from nmt.training.optim import count_updates
     from nmt.training.trainer import Trainer
 
     precision = choose_precision(settings.train.precision, device)
     train_split = prepared.split("train")
-    valid_split = prepared.split("valid") if "valid" in prepared.manifest.splits else None
     lengths = train_split.source_lengths, train_split.target_lengths
     plan = plan_epoch(*lengths, settings.train.max_tokens, settings.train.seed, epoch=0)
+    model = run.build_model()
     parameters = sum(parameter.numel() for parameter in model.parameters())
     say(f"{len(train_split):,} pairs, {len(plan):,} batches an epoch, {padding_share(train_split, plan):.1%} padding")
     say(f"{settings.model.attention}, {parameters:,} parameters, {describe(device, precision)}")
-    return Trainer(
-        folder,
-        model,
-        train_split,
-        valid_split,
-        settings.train,
-        device=device,
-        precision=precision,
-        decode_bleu=bleu_of_validation(prepared, settings) if valid_split is not None else None,
-    )
+    updates_in_all = count_updates(settings.train, len(plan))
+    done = read_facts(run.path / "last")["update"] if is_resumed else 0
+    with watch(run.path, done, updates_in_all, settings.train.max_minutes) as report:
+        trainer = Trainer(
+            run.path,
+            model,
+            train_split,
+            prepared.split("valid"),
+            settings.train,
+            device=device,
+            precision=precision,
+            updates_in_all=updates_in_all,
+            decode_bleu=bleu_of_validation(prepared, settings),
+            report=report,
+        )
+        outcome = trainer.fit(trainer.resume() if is_resumed else None)
+    say(f"stopped: {outcome.reason}; {run.path} is ready to translate")
+    return outcome
 
 
 def bleu_of_validation(prepared: "Prepared", settings: RunSettings) -> Callable[["Seq2Seq"], float]:
@@ -173,53 +187,50 @@ def bleu_of_validation(prepared: "Prepared", settings: RunSettings) -> Callable[
     return decode_bleu
 
 
-def watch(trainer: "Trainer", place: "Place | None") -> "Outcome":
-    """Train, with a bar on a terminal and a line for every validation, a learning curve and TensorBoard events."""
+@contextmanager
+def watch(
+    folder: Path, done: int, updates_in_all: int, max_minutes: float
+) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A function that shows log records: in a bar on a terminal, a line for each validation, curve and TensorBoard."""
     from tqdm import tqdm
 
-    bar = tqdm(
-        total=trainer.updates_in_all or None,
-        initial=place.update if place else 0,
-        unit="update",
-        disable=None,
-        dynamic_ncols=True,
-    )
-    with bar, tensorboard(trainer.folder / "events") as add_events:
+    bar = tqdm(total=updates_in_all or None, initial=done, unit="update", disable=None, dynamic_ncols=True)
+    with bar, tensorboard(folder / "events", done) as add_events:
 
         def report(record: dict[str, Any]) -> None:
             add_events(record)
             if record["kind"] == "train":
-                bar.set_postfix_str(
-                    f"loss {record['loss']:.2f}, perplexity {record['perplexity']:.1f}, "
+                figures = [
+                    f"loss {record['loss']:.2f}",
+                    f"perplexity {record['perplexity']:.1f}",
                     f"{record['tokens_per_second']:,.0f} tokens/s",
-                    refresh=False,
-                )
+                ]
+                if max_minutes:
+                    figures.append(f"{max(0, max_minutes - bar.format_dict['elapsed'] / 60):.1f} minutes left")
+                bar.set_postfix_str(", ".join(figures), refresh=False)
                 bar.update(record["update"] - bar.n)
             else:
-                figures = [f"{name} {record[name]:.2f}" for name in ("perplexity", "bleu") if record[name] is not None]
+                figures = [f"{name} {record[name]:.2f}" for name in ("perplexity", "bleu")]
                 figures += ["best so far"] if record["is_best"] else []
-                tqdm.write(
-                    f"epoch {record['epoch']}, update {record['update']:,}, {record['seconds'] / 60:.1f} min: "
-                    + ", ".join(figures),
-                    file=sys.stderr,
-                )
-                draw_curve(trainer.folder)
+                place = f"epoch {record['epoch']}, update {record['update']:,}, {record['seconds'] / 60:.1f} min"
+                tqdm.write(f"{place}: {', '.join(figures)}", file=sys.stderr)
+                draw_curve(folder)
 
-        trainer.report = report
-        outcome = trainer.fit(place)
-    say(f"stopped: {outcome.reason}; {trainer.folder} is ready to translate")
-    return outcome
+        yield report
 
 
 @contextmanager
-def tensorboard(folder: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """A function that turns log records into TensorBoard events, where the extra `tensorboard` is installed."""
+def tensorboard(folder: Path, done: int) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A function that turns log records into TensorBoard events, where the extra `tensorboard` is installed.
+
+    What was written after update `done`, from which training goes on, is forgotten.
+    """
     try:
         from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:
         yield lambda record: None
         return
-    with SummaryWriter(str(folder)) as writer:
+    with SummaryWriter(str(folder), purge_step=done + 1 if done else None) as writer:
 
         def add_events(record: dict[str, Any]) -> None:
             for name, value in record.items():

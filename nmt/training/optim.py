@@ -1,4 +1,4 @@
-"""The optimizer, and the learning rate as a function of how far training is."""
+"""The optimizer, how many updates there will be, and the learning rate as a function of how far training is."""
 
 import math
 
@@ -15,6 +15,12 @@ def build_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Op
     decay = settings.weight_decay if settings.optimizer == "adamw" else 0.0
     groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, settings.beta2), fused=True)
+
+
+def count_updates(settings: TrainSettings, batches: int) -> int:
+    """How many updates the limits allow with so many batches an epoch; 0 for no end. Epochs may differ by a few."""
+    limits = [settings.max_updates, settings.max_epochs * -(-batches // settings.accumulate)]
+    return min((limit for limit in limits if limit), default=0)
 
 
 def learning_rate(settings: TrainSettings, update: int, updates_in_all: int, plateaus: int) -> float:

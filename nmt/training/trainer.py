@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from nmt.checkpoint import load_weights, numbered, read_facts, read_tensors, save_checkpoint
 from nmt.config import TrainSettings
-from nmt.data.batches import Batch, Cursor, plan_epoch, split_batch, train_batches, valid_batches
+from nmt.data.batches import Batch, Cursor, split_batch, train_batches, valid_batches
 from nmt.data.prepared import Split
 from nmt.errors import TrainingError
 from nmt.files import remove_folder, write_atomically
@@ -46,6 +45,7 @@ class Place:
     batch: int = 0
     best: float | None = None  # the best validation figure, larger is better
     stale: int = 0  # validations since then
+    validated: int = 0  # the update of the last one
     plateaus: int = 0
     seconds: float = 0.0  # spent training so far, validation included
 
@@ -61,8 +61,9 @@ class Outcome:
 class Trainer:
     """Fits a model to a corpus and leaves checkpoints and a log in a run folder.
 
-    `decode_bleu` translates the validation set with a model and scores it; without it there is no BLEU. `report` gets
-    every record of the log as it is written: `kind` is "train" (means since the record before) or "valid".
+    `updates_in_all` is what the limits come to, 0 for no end. `decode_bleu` translates the validation set with a model
+    and scores it. `report` gets every record of the log as it is written: `kind` is "train" (means since the record
+    before) or "valid".
     """
 
     def __init__(
@@ -70,13 +71,14 @@ class Trainer:
         folder: Path,
         model: Seq2Seq,
         train_split: Split,
-        valid_split: Split | None,
+        valid_split: Split,
         settings: TrainSettings,
         *,
         device: torch.device,
         precision: torch.dtype,
-        decode_bleu: Callable[[Seq2Seq], float] | None = None,
-        report: Callable[[dict[str, Any]], None] = lambda record: None,
+        updates_in_all: int,
+        decode_bleu: Callable[[Seq2Seq], float],
+        report: Callable[[dict[str, Any]], None],
     ) -> None:
         self.folder = folder
         self.model = model.to(device)
@@ -85,6 +87,7 @@ class Trainer:
         self.settings = settings
         self.device = device
         self.precision = precision
+        self.updates_in_all = updates_in_all
         self.decode_bleu = decode_bleu
         self.report = report
         self.optimizer = build_optimizer(model, settings)
@@ -97,11 +100,10 @@ class Trainer:
         """
         place = place or Place()
         started, seconds_before = time.monotonic(), place.seconds
-        minutes_left = self.settings.max_minutes or math.inf
+        limit_seconds = 60 * self.settings.max_minutes or math.inf
         with interruptions() as interrupted, closing(self._batches(place)) as batches:
             pending: list[tuple[Tensor, Tensor, int]] = []
             since = started
-            validated = False
             while not (reason := self._why_stop(place)):
                 cursor, group = next(batches)
                 rate = learning_rate(self.settings, place.update + 1, self.updates_in_all, place.plateaus)
@@ -113,16 +115,15 @@ class Trainer:
                     batch=cursor.batch,
                     seconds=seconds_before + time.monotonic() - started,
                 )
-                out_of_time = time.monotonic() - started > 60 * minutes_left
-                validated = self._is_validation_due(place)
-                stop = bool(interrupted) or out_of_time
-                if len(pending) == LOG_EVERY or validated or stop:
+                out_of_time = time.monotonic() - started > limit_seconds
+                is_due = self._is_validation_due(place)
+                if len(pending) == LOG_EVERY or is_due or interrupted or out_of_time:
                     self._log_training(place, pending, rate, time.monotonic() - since)
                     pending, since = [], time.monotonic()
                 if interrupted:
                     self._save_last(place)
                     raise KeyboardInterrupt
-                if validated:
+                if is_due:
                     place = self._validate(place)
                     place = replace(place, seconds=seconds_before + time.monotonic() - started)
                     self._save_last(place)
@@ -132,7 +133,7 @@ class Trainer:
                     break
             if pending:
                 self._log_training(place, pending, rate, time.monotonic() - since)
-            if not validated and place.update > 0:
+            if place.validated < place.update:
                 place = self._validate(place)
                 self._save_last(place)
         return Outcome(place, reason)
@@ -156,21 +157,6 @@ class Trainer:
         place = Place(**read_facts(last)["place"])
         self._forget_log_after(place.update)
         return place
-
-    @cached_property
-    def updates_in_all(self) -> int:
-        """How many updates the limits allow, counted by the first epoch; 0 for no limit."""
-        limits = [self.settings.max_updates] if self.settings.max_updates else []
-        if self.settings.max_epochs:
-            limits.append(self.settings.max_epochs * self.updates_per_epoch)
-        return min(limits, default=0)
-
-    @cached_property
-    def updates_per_epoch(self) -> int:
-        """Updates in the first epoch; others may differ by a few."""
-        lengths = self.train_split.source_lengths, self.train_split.target_lengths
-        batches = len(plan_epoch(*lengths, self.settings.max_tokens, self.settings.seed, epoch=0))
-        return -(-batches // self.settings.accumulate)
 
     def _batches(self, place: Place) -> Generator[tuple[Cursor, list[Batch]], None, None]:
         """Groups of batches that make one update each, and the cursor after them. An epoch's end ends a group."""
@@ -214,14 +200,14 @@ class Trainer:
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-                shortest = min(len(batch.source_BS) for batch in group)
             self.optimizer.zero_grad(set_to_none=True)
-            if shortest == 1:
+            if all(len(batch.source_BS) == 1 for batch in group):
                 raise TrainingError(
                     "one sentence pair alone does not fit in memory\n"
                     "  Prepare with a smaller --max-length, or train a smaller model"
                 )
-            group = [half for batch in group for half in split_batch(batch)]
+            parts = [split_batch(batch) if len(batch.source_BS) > 1 else (batch,) for batch in group]
+            group = [half for halves in parts for half in halves]
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
         if self.settings.clip:
@@ -253,30 +239,25 @@ class Trainer:
 
     def _validate(self, place: Place) -> Place:
         """Score the validation set, log it, and keep a numbered checkpoint and `best`."""
-        figures: dict[str, float | None] = {"perplexity": None, "bleu": None}
         self.model.eval()
-        if self.valid_split is not None and len(self.valid_split):
-            with torch.inference_mode():
-                sums = [
-                    (float(self._loss(batch.to(self.device))[1]), batch.target_tokens)
-                    for batch in valid_batches(self.valid_split, self.settings.max_tokens)
-                ]
-            nll, tokens = map(sum, zip(*sums, strict=True))
-            figures["perplexity"] = math.exp(min(nll / tokens, 700))
-            if self.decode_bleu is not None:
-                figures["bleu"] = self.decode_bleu(self.model)
-        by_bleu = self.settings.metric == "bleu" and figures["bleu"] is not None
-        score = figures["bleu"] if by_bleu else -(figures["perplexity"] or 0.0)
-        assert score is not None
+        with torch.inference_mode():
+            sums = [
+                (float(self._loss(batch.to(self.device))[1]), batch.target_tokens)
+                for batch in valid_batches(self.valid_split, self.settings.max_tokens)
+            ]
+        nll, tokens = map(sum, zip(*sums, strict=True))
+        if not math.isfinite(nll):
+            raise self._not_a_number("the validation loss after", place.update)
+        figures = {"perplexity": math.exp(min(nll / tokens, 700)), "bleu": self.decode_bleu(self.model)}
+        score = figures["bleu"] if self.settings.metric == "bleu" else -figures["perplexity"]
         is_best = place.best is None or score > place.best
-        # Without a validation set the newest is the best there is.
-        is_best = is_best or figures["perplexity"] is None
         stale = 0 if is_best else place.stale + 1
         at_plateau = stale > 0 and stale % self.settings.plateau == 0
         place = replace(
             place,
             best=score if is_best else place.best,
             stale=stale,
+            validated=place.update,
             plateaus=place.plateaus + (at_plateau and self.settings.schedule == "plateau"),
         )
         record = {"kind": "valid", "update": place.update, "epoch": place.epoch, **figures, "is_best": is_best}
@@ -310,12 +291,7 @@ class Trainer:
         losses_on_host = torch.stack(losses).cpu()
         finite = losses_on_host.isfinite()
         if not bool(finite.all()):
-            update = place.update - len(pending) + 1 + int((~finite).nonzero()[0])
-            raise TrainingError(
-                f"the loss of update {update:,} is not a number\n"
-                f"  {self.folder} keeps its last good checkpoint. Try a lower train.learning_rate (now "
-                f"{self.settings.learning_rate:g}), a longer train.warmup or --precision float32"
-            )
+            raise self._not_a_number("the loss of", place.update - len(pending) + 1 + int((~finite).nonzero()[0]))
         tokens = sum(counts)
         record = {
             "kind": "train",
@@ -329,18 +305,25 @@ class Trainer:
         }
         self._log(record)
 
+    def _not_a_number(self, what: str, update: int) -> TrainingError:
+        return TrainingError(
+            f"{what} update {update:,} is not a number\n"
+            f"  {self.folder} keeps its last good checkpoint. Try a lower train.learning_rate (now "
+            f"{self.settings.learning_rate:g}), a longer train.warmup or --precision float32"
+        )
+
     def _log(self, record: dict[str, Any]) -> None:
         with open(self.folder / "log.jsonl", "a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(record) + "\n")
         self.report(record)
 
     def _forget_log_after(self, update: int) -> None:
-        """Drop what was logged after the checkpoint that training resumes from."""
+        """Drop what was logged after the checkpoint that training resumes from, and a line that a kill cut short."""
         path = self.folder / "log.jsonl"
         if path.exists():
-            lines = path.read_text("utf-8").splitlines()
+            lines = path.read_text("utf-8").splitlines(keepends=True)
             with write_atomically(path) as file:
-                file.writelines(line + "\n" for line in lines if json.loads(line)["update"] <= update)
+                file.writelines(line for line in lines if line.endswith("\n") and json.loads(line)["update"] <= update)
 
 
 @contextmanager

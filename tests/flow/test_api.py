@@ -100,3 +100,12 @@ def test_a_full_disk_is_told_and_nothing_is_harmed(run_nmt, reverser, tmp_path, 
     assert done.code == 2
     assert "No space left on device" in done.stderr
     assert out.read_text() == "old\n"
+
+
+def test_a_place_below_a_file_is_told(run_nmt, tiny_prepared, tmp_path):
+    (tmp_path / "letter.txt").write_text("mine")
+    done = run_nmt("train", "--data", tiny_prepared, "--out", tmp_path / "letter.txt" / "run")
+    assert done.code == 2
+    assert f"nmt: error: {tmp_path / 'letter.txt'}" in done.stderr
+    assert "Not a directory" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,7 +1,10 @@
 """nmt train as a user meets it: what a run folder holds, limits, resuming, and what goes wrong."""
 
+import errno
 import json
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -132,10 +135,13 @@ def test_accumulated_batches_make_the_update_of_one_large_batch(tiny_prepared, t
             tmp_path,
             model,
             prepared.split("train"),
-            None,
+            prepared.split("valid"),
             settings,
             device=torch.device("cpu"),
             precision=torch.float32,
+            updates_in_all=1,
+            decode_bleu=lambda model: 0.0,
+            report=lambda record: None,
         )
         loss, nll, tokens = trainer._update([Batch(*part) for part in group], 0.001)
         states.append((loss, nll, tokens, dict(model.named_parameters())))
@@ -146,22 +152,37 @@ def test_accumulated_batches_make_the_update_of_one_large_batch(tiny_prepared, t
         torch.testing.assert_close(parameter, states[1][3][name], rtol=1e-6, atol=1e-9)
 
 
-def test_a_batch_that_does_not_fit_is_done_in_halves(train, tmp_path, monkeypatch):
+@pytest.mark.parametrize("fitting", [1, 6])
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("pretend"), MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")],
+)
+def test_a_batch_that_does_not_fit_is_done_in_parts(train, tmp_path, monkeypatch, fitting, error):
     accumulate, sizes = Trainer._accumulate, []
 
     def tight(self, batch, tokens):
         sizes.append(len(batch.source_BS))
-        if len(batch.source_BS) > 6:
-            raise torch.OutOfMemoryError("pretend")
+        if len(batch.source_BS) > fitting:
+            raise error
         return accumulate(self, batch, tokens)
 
     monkeypatch.setattr(Trainer, "_accumulate", tight)
-    assert train(tmp_path / "run", *SMALL, "--max-updates", "2").code == 0
-    assert max(sizes) > 6
+    assert train(tmp_path / "run", *SMALL, "--set", "train.accumulate=2", "--max-updates", "2").code == 0
+    assert max(sizes) > fitting
+
+
+def test_a_pair_that_does_not_fit_is_told(train, tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "_accumulate", lambda self, batch, tokens: exec("raise MemoryError"))
     done = train(tmp_path / "small", *SMALL, "--max-updates", "2")
     assert done.code == 2
     assert "one sentence pair alone does not fit in memory" in done.stderr
+
+
+def test_another_error_of_the_runtime_is_not_taken_for_lack_of_memory(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(Trainer, "_accumulate", lambda self, batch, tokens: exec("raise RuntimeError('odd')"))
+    done = train(tmp_path / "run", *SMALL, "--max-updates", "2")
+    assert done.code == 1
+    assert "RuntimeError: odd" in done.stderr
 
 
 def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(train, tmp_path):
@@ -181,6 +202,112 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(train, 
     assert "the loss of update 5 is not a number" in done.stderr
     assert "learning_rate" in done.stderr
     assert (contents(run / "best"), contents(run / "last")) == before
+
+
+def test_weights_that_the_last_update_spoilt_are_not_saved(train, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "--max-updates", "4").code == 0
+    before = contents(run / "best"), contents(run / "last")
+    update = Trainer._update
+
+    def spoil(self, group, rate):
+        figures = update(self, group, rate)
+        with torch.no_grad():
+            self.model.output_bias[5] = float("nan")
+        return figures
+
+    monkeypatch.setattr(Trainer, "_update", spoil)
+    done = train(run, "--resume", "--max-updates", "5")
+    assert done.code == 2
+    assert "the validation loss after update 5 is not a number" in done.stderr
+    assert (contents(run / "best"), contents(run / "last")) == before
+
+
+def test_a_disk_that_is_full_leaves_the_checkpoints(train, tmp_path):
+    run = tmp_path / "run"
+    wide = [*SMALL, "--set", "model.decoder_size=160"]
+    assert train(run, *wide, "--max-updates", "2").code == 0
+    before = contents(run / "best"), contents(run / "last")
+    assert (run / "best/weights.safetensors").stat().st_size > 200_000 > (run / "curve.png").stat().st_size
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, most))
+    try:
+        done = train(run, "--resume", "--max-updates", "4")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert done.code == 2
+    assert f"nmt: error: {os.strerror(errno.EFBIG)}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (contents(run / "best"), contents(run / "last")) == before
+    assert train(run, "--resume", "--max-updates", "4").code == 0
+
+
+def test_a_run_that_is_done_stays_as_it_is(train, tmp_path):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "--max-updates", "3").code == 0
+    before = contents(run / "last"), (run / "log.jsonl").read_text()
+    done = train(run, "--resume")
+    assert done.code == 0
+    assert "stopped: 3 updates are done" in done.stderr
+    assert (contents(run / "last"), (run / "log.jsonl").read_text()) == before
+
+
+def test_what_was_logged_after_the_checkpoint_is_forgotten(train, tmp_path):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "--max-updates", "3").code == 0
+    before = (run / "log.jsonl").read_text()
+    (run / "log.jsonl").write_text(before + '{"kind": "train", "update": 4}\n{"kind": "tra')  # cut by a kill
+    assert train(run, "--resume", "--max-updates", "3").code == 0
+    assert (run / "log.jsonl").read_text() == before
+
+
+def test_no_numbered_checkpoint_is_kept_when_none_is_asked_for(train, run_nmt, tmp_path):
+    run = tmp_path / "run"
+    every = ["--set", "train.validate_every=1", "--set", "train.keep=0"]
+    assert train(run, *SMALL, *every, "--max-updates", "3").code == 0
+    assert sorted(path.name for path in run.iterdir() if path.is_dir()) == ["best", "events", "last"]
+    done = run_nmt("average", run, "--last", "1", "--out", tmp_path / "mean")
+    assert done.code == 2
+    assert "has 0 numbered checkpoints, fewer than --last 1" in done.stderr
+    assert not (tmp_path / "mean").exists()
+
+
+def test_events_hold_what_the_log_holds_and_only_once_after_resuming(train, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = tmp_path / "run"
+    words = ["--set", "train.validate_every=2", "--precision", "float32"]
+    assert train(run, *SMALL, *words, "--max-updates", "4").code == 0
+    assert train(run, "--resume", "--max-updates", "6").code == 0
+    events = EventAccumulator(str(run / "events")).Reload()
+    for kind, name in (("train", "loss"), ("train", "learning_rate"), ("valid", "perplexity"), ("valid", "bleu")):
+        written = [(event.step, event.value) for event in events.Scalars(f"{kind}/{name}")]
+        logged = [(record["update"], pytest.approx(record[name])) for record in records(run, kind)]
+        assert [step for step, _ in written] == [2, 4, 6]
+        assert written == logged
+
+
+def test_without_extras_training_goes_on_without_events_and_curve(train, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard.writer", None)
+    monkeypatch.setattr("nmt.commands.train.find_spec", lambda name: None)
+    assert train(tmp_path / "run", *SMALL, "--max-updates", "1").code == 0
+    assert not {"events", "curve.png"} & {path.name for path in (tmp_path / "run").iterdir()}
+
+
+def test_a_terminal_shows_a_bar_with_what_is_left(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    done = train(tmp_path / "run", *SMALL, "--max-updates", "40", "--max-minutes", "9")
+    assert done.code == 0
+    shown = done.stderr.replace("\r", "\n")
+    assert re.search(r"20/40 .*loss \d\.\d\d, perplexity [\d.]+, [\d,]+ tokens/s, [89]\.\d minutes left", shown)
+
+
+@pytest.mark.parametrize("faster", [torch.bfloat16, torch.float32])
+def test_the_precision_that_is_picked_is_said(train, tmp_path, monkeypatch, faster):
+    monkeypatch.setattr("nmt.commands.devices.matmul_seconds", lambda dtype, device: 1.0 if dtype == faster else 2.0)
+    done = train(tmp_path / "run", *SMALL, "--precision", "auto", "--max-updates", "1")
+    assert f"), {str(faster).removeprefix('torch.')}\n" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -254,13 +381,12 @@ def test_what_is_already_there_is_not_touched(train, tmp_path):
         (["--set", "model.tie=all"], 'model.tie = "all" needs one vocabulary for both languages'),
         (["--device", "cuda:77"], '--device "cuda:77" cannot be used here'),
         (["--device", "tpu"], '--device "tpu" cannot be used here'),
+        (["--device", "meta"], '--device "meta" cannot be used here'),
         (["--resume", "--seed", "3"], "--resume goes on with the settings of the run"),
         (["--resume"], "is not a run folder|does not exist"),
     ],
 )
 def test_words_that_cannot_be_used_are_named(train, tmp_path, words, message):
-    import re
-
     done = train(tmp_path / "run", *words)
     assert done.code == 2
     assert done.stderr.startswith("nmt: error: ")

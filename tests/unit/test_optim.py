@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from nmt.config import TrainSettings
-from nmt.training.optim import build_optimizer, learning_rate
+from nmt.training.optim import build_optimizer, count_updates, learning_rate
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,20 @@ def test_the_rate_is_a_function_of_the_update(schedule, rates):
 def test_without_warm_up_the_first_rate_is_the_peak():
     settings = TrainSettings(schedule="inverse-sqrt", learning_rate=1.0, warmup=0)
     assert learning_rate(settings, 1, 0, 0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("limits", "updates"),
+    [
+        ({"max_epochs": 2}, 20),
+        ({"max_epochs": 2, "accumulate": 3}, 8),  # the last group of an epoch holds one batch
+        ({"max_epochs": 2, "max_updates": 7}, 7),
+        ({"max_epochs": 0, "max_updates": 7}, 7),
+        ({"max_epochs": 0}, 0),
+    ],
+)
+def test_limits_come_to_so_many_updates(limits, updates):
+    assert count_updates(TrainSettings(**limits), batches=10) == updates
 
 
 @pytest.mark.parametrize(("optimizer", "shrinks"), [("adam", False), ("adamw", True)])
