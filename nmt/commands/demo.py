@@ -1,4 +1,7 @@
-"""nmt demo: the five jobs on the sample corpus, each by the command line that it shows."""
+"""`nmt demo`: the five jobs on the sample corpus, each by the command line that it shows.
+
+Every job is a command of its own, run as a person would; nothing is done here that they cannot do.
+"""
 
 import shlex
 import time
@@ -16,9 +19,13 @@ SHOWN = 5
 
 
 @click.command(short_help="Prepare, train, translate, score and align on the sample corpus.")
-@click.option("--out", default="demo", show_default=True, type=click.Path(path_type=Path), help="Folder to write.")
-@click.option("--corpus", default=SAMPLE, type=click.Path(path_type=Path), help="Folder of the sample corpus.")
-@click.option("--max-epochs", type=click.IntRange(min=1), help="Train for fewer passes than the recipe does.")
+@click.option(
+    "--out", default="demo", type=click.Path(path_type=Path), metavar="DIR", help="folder to make  [default: demo]"
+)
+@click.option(
+    "--corpus", default=SAMPLE, type=click.Path(path_type=Path), metavar="DIR", help="folder of the sample corpus"
+)
+@click.option("--max-epochs", type=click.IntRange(1), metavar="N", help="train for fewer passes than the recipe does")
 def command(out: Path, corpus: Path, max_epochs: int | None) -> None:
     """Do all five jobs on the sample corpus, and say which command does each.
 
