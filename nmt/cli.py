@@ -20,7 +20,7 @@ COMMANDS = {
     "translate": "Translate files, or stdin to stdout.",
     "score": "Score translations against references: BLEU, chrF, TER.",
     "evaluate": "Translate and score with one or several runs, in one table.",
-    "align": "Which source word each target word came from, and how well that matches gold.",
+    "align": "Link the words of given pairs by attention; score the links.",
     "inspect": "Say what a run or a prepared folder holds.",
     "average": "Average the last checkpoints of a run into a new run.",
     "demo": "Prepare, train, translate, score and align on the sample corpus.",

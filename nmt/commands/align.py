@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-and"])
 
 
-@click.command(short_help="Link the words of given pairs by attention.")
+@click.command()
 @click.option("--model", "run", required=True, metavar="RUN", help="run folder")
 @click.option("--source", required=True, type=INPUT, metavar="FILE", help="sentences, one a line")
 @click.option("--target", required=True, type=INPUT, metavar="FILE", help="their translations")
@@ -38,8 +38,9 @@ COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-a
 @click.option("--show", type=click.IntRange(0), default=0, metavar="N", help="pairs to draw in the terminal")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
 @click.option("--batch-size", type=click.IntRange(1), default=64, metavar="N", help="pairs at a time  [default: 64]")
-@click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-500 …  [default: best]")
+@click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-000500 …  [default: best]")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
+@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", help="auto is float32")
 def command(
     run: str,
     source: str,
@@ -56,6 +57,7 @@ def command(
     batch_size: int,
     checkpoint: str,
     device: str,
+    precision: str,
 ) -> None:
     """Link the words of given pairs: each target word to the source word it attended to most.
 
@@ -71,12 +73,12 @@ def command(
     refuse_unwritable(matrix)
     sources, targets = read_parallel([source, target])
     golds = read_gold(gold, sources, targets) if gold else []
-    translator = load(run, checkpoint, device)
+    translator = load(run, checkpoint, device, precision)
     is_seen = form == "text" and sys.stdout.isatty()  # a bar between the links would only disturb
     fronts = force(translator, sources, targets, batch_size, has_bar=not is_seen)
     backs: Iterable[GivenPair | None] = [None] * len(sources)
     if reverse:
-        opposite = load(reverse, checkpoint, device)
+        opposite = load(reverse, checkpoint, device, precision)
         refuse_same_direction(translator, opposite)
         backs = force(opposite, targets, sources, batch_size, has_bar=False)
     if plot:
@@ -130,9 +132,9 @@ def score_links(
     return {name: alignment_error_rate(links, golds) for name, links in kinds.items()}
 
 
-def load(run: str, checkpoint: str, device: str) -> Translator:
+def load(run: str, checkpoint: str, device: str, precision: str) -> Translator:
     """A run that can align. Raises UsageError when it has no attention."""
-    translator = Translator.load(run, checkpoint, device)
+    translator = Translator.load(run, checkpoint, device, precision)
     if translator.runs[0].settings.model.attention == "none":
         raise UsageError(
             f"{run} has no attention, so it cannot say which word came from where\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="Average the last checkpoints of a run into a new run.")
+@click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--last", default=3, type=click.IntRange(1), metavar="N", help="numbered checkpoints  [default: 3]")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="RUN", help="run folder to make")

@@ -18,7 +18,7 @@ SAMPLE = Path(nmt.__file__).parents[1] / "data" / "sample"
 SHOWN = 5
 
 
-@click.command(short_help="Prepare, train, translate, score and align on the sample corpus.")
+@click.command()
 @click.option(
     "--out", default="demo", type=click.Path(path_type=Path), metavar="DIR", help="folder to make  [default: demo]"
 )

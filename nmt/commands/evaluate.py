@@ -28,7 +28,7 @@ from nmt.commands.translate import OUTPUT, Translator, refuse_unwritable
 from nmt.errors import UsageError
 
 
-@click.command(cls=MetricsCommand, short_help="Translate and score with one or several runs, in one table.")
+@click.command(cls=MetricsCommand)
 @click.option("--model", "runs", multiple=True, required=True, metavar="RUN", help="run folder; repeat to compare")
 @click.option("--source", required=True, metavar="FILE", help="sentences, one a line")
 @click.option("--reference", "references", multiple=True, required=True, metavar="FILE", help="right translations")
@@ -39,7 +39,7 @@ from nmt.errors import UsageError
     multiple=True,
     type=click.IntRange(1),
     metavar="N",
-    help="hypotheses kept; repeat to compare  [default: 5]",
+    help="hypotheses kept; repeat to compare  [default: as the run says]",
 )
 @scoring_options
 @click.option(
@@ -48,7 +48,7 @@ from nmt.errors import UsageError
 @click.option(
     "--batch-size", type=click.IntRange(1), default=64, metavar="N", help="sentences at a time  [default: 64]"
 )
-@click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-500 …  [default: best]")
+@click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-000500 …  [default: best]")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", help="auto is float32")
 def command(

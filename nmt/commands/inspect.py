@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nmt.data.prepared import Prepared
 
 
-@click.command(short_help="Say what a run or a prepared folder holds.")
+@click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--verify", is_flag=True, help="hold every file against its checksum")
 def command(folder: Path, verify: bool) -> None:

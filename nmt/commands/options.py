@@ -40,8 +40,9 @@ def settings_option(name: str, field: FieldInfo, flag: str | None) -> Callable[[
     if get_origin(annotation) is Literal:
         return click.option(flag or f"--{dashed}", name, type=click.Choice(get_args(annotation)), help=text)
     if get_origin(annotation) is tuple:
-        return click.option(flag or f"--{dashed}", name, multiple=True, help=f"{text}; repeat for more")
-    return click.option(flag or f"--{dashed}", name, type=annotation, help=text)
+        return click.option(flag or f"--{dashed}", name, multiple=True, metavar="TEXT", help=f"{text}; repeat for more")
+    metavar = "N" if annotation is int else "X" if annotation is float else None
+    return click.option(flag or f"--{dashed}", name, type=annotation, metavar=metavar, help=text)
 
 
 def describe_values(field: FieldInfo) -> str:

@@ -28,7 +28,7 @@ NEEDED = {"train": ("training", "--tsv"), "valid": ("validation", "--valid-tsv")
 SUBWORD_SETTINGS = {"vocab_size", "subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
 
 
-@click.command(short_help="Turn parallel text into subword models and encoded tensors.")
+@click.command()
 @click.option("--source-lang", required=True, metavar="LANG", help="ending of the source files, such as en")
 @click.option("--target-lang", required=True, metavar="LANG", help="ending of the target files, such as de")
 @click.option("--train", multiple=True, metavar="PREFIX", help="pairs to learn from; repeat for several corpora")

@@ -57,7 +57,11 @@ def scoring_options(function: F) -> F:
             click.option("--lowercase", is_flag=True, help="ignore case in BLEU and chrF; TER always does"),
             click.option("--significance", is_flag=True, help="paired bootstrap of each row against the first"),
             click.option(
-                "--samples", type=click.IntRange(1), default=1000, help="draws of the bootstrap  [default: 1000]"
+                "--samples",
+                type=click.IntRange(1),
+                default=1000,
+                metavar="N",
+                help="draws of the bootstrap  [default: 1000]",
             ),
             click.option(
                 "--format", "style", type=click.Choice(["text", "json"]), default="text", help="[default: text]"

@@ -27,16 +27,18 @@ if TYPE_CHECKING:
 FOLDER = click.Path(path_type=Path)
 
 
-@click.command(short_help="Train a translator on a prepared corpus.")
+@click.command()
 @click.option("--data", required=True, type=FOLDER, metavar="DIR", help="folder that `nmt prepare` wrote")
 @click.option("--out", required=True, type=FOLDER, metavar="RUN", help="run folder to make")
 @click.option("--recipe", metavar="NAME", help=f"settings that ship with the program: {', '.join(recipe_names())}")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="settings in a TOML file")
 @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="one setting; repeat for more")
 @click.option("--resume", is_flag=True, help="go on from the last checkpoint of --out, with its settings")
-@click.option("--max-minutes", type=click.FloatRange(min=0), metavar="M", help="stop cleanly after this time; 0 never")
+@click.option(
+    "--max-minutes", type=click.FloatRange(min=0), metavar="M", help="stop cleanly after this time; 0 for no limit"
+)
 @click.option("--max-epochs", type=click.IntRange(min=0), metavar="N", help="passes over the corpus; 0 for no limit")
-@click.option("--max-updates", type=click.IntRange(min=0), metavar="N", help="0 for no limit")
+@click.option("--max-updates", type=click.IntRange(min=0), metavar="N", help="updates in all; 0 for no limit")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="of initial weights, order and dropout")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), help="of matrix products")

@@ -27,7 +27,7 @@ INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command(short_help="Translate files, or stdin to stdout.")
+@click.command()
 @click.option("--model", "runs", multiple=True, required=True, metavar="RUN", help="run folder; repeat for an ensemble")
 @click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
 @click.option("--output", type=OUTPUT, metavar="FILE", help="where translations go  [default: standard output]")
@@ -44,7 +44,7 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False)
     help="sentences translated together; 1 answers each line at once  [default: 64]",
 )
 @settings_options(SearchSettings)
-@click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-500 …  [default: best]")
+@click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-000500 …  [default: best]")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", help="auto is float32")
 def command(

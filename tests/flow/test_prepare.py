@@ -347,6 +347,6 @@ def test_help_tells_defaults_and_bounds(run_nmt):
     done = run_nmt("prepare", "--help")
     assert done.code == 0
     text = " ".join(done.stdout.split())
-    assert "--vocab-size INTEGER subword pieces a side (in all when joint) [default: 8000; at least 16]" in text
+    assert "--vocab-size N subword pieces a side (in all when joint) [default: 8000; at least 16]" in text
     assert "[default: 1.0; above 0.5; at most 1]" in text
     assert "--keep-duplicates / --drop-duplicates keep training pairs that were seen before [default: yes]" in text

@@ -1,5 +1,54 @@
-def test_help_names_every_command_without_importing_torch(run_nmt):
+"""The options of all commands: one style, and one meaning for one name."""
+
+import importlib
+
+import click
+import pytest
+
+from nmt.cli import COMMANDS
+
+OPTIONS = [
+    (name, parameter)
+    for name in COMMANDS
+    for parameter in importlib.import_module(f"nmt.commands.{name}").command.params
+    if isinstance(parameter, click.Option)
+]
+
+
+def test_help_names_every_command_in_one_line(run_nmt):
     done = run_nmt("--help")
     assert done.code == 0
-    for name in ("prepare", "train", "translate", "score", "evaluate", "align", "inspect", "average", "demo"):
-        assert f"  {name} " in done.stdout
+    assert [line.split(maxsplit=1) for line in done.stdout.splitlines()[-len(COMMANDS) :]] == [
+        [name, meaning] for name, meaning in COMMANDS.items()
+    ]
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS, ids=lambda value: getattr(value, "name", value))
+def test_an_option_is_explained_in_one_style(command, option):
+    assert (
+        option.help[0] == "["
+        or option.help[0].islower()
+        or option.help.split()[0].strip(",").isupper()
+        or (option.help.startswith("SentencePiece"))
+    )
+    assert not option.help.endswith(".")
+    if not option.is_flag and not isinstance(option.type, click.Choice):
+        assert option.metavar
+        assert option.metavar.isupper()
+
+
+@pytest.mark.parametrize("name", ["device", "checkpoint", "batch_size", "runs"])
+def test_one_name_has_one_type_and_one_default(name):
+    found = [option for _, option in OPTIONS if option.name == name]
+    assert found
+    assert len({(str(option.type), option.default, option.metavar) for option in found}) == 1
+
+
+def test_device_precision_and_checkpoint_go_together():
+    by_command = {}
+    for command, option in OPTIONS:
+        by_command.setdefault(command, {})[option.name] = option.help
+    for command in ("translate", "evaluate", "align"):
+        for name in ("device", "precision", "checkpoint"):
+            assert by_command[command][name] == by_command["translate"][name]
+    assert by_command["train"]["device"] == by_command["translate"]["device"]
