@@ -45,3 +45,9 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     """The nearest of `names` as the tail of a message: `; did you mean "beam"?`, or nothing when none is near."""
     nearest = difflib.get_close_matches(word, list(names), n=1)
     return f'; did you mean "{nearest[0]}"?' if nearest else ""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on the host or on a device. Torch's is told by name, not imported."""
+    is_known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return is_known or "can't allocate memory" in str(error)

@@ -5,7 +5,7 @@ Runs any step model; it reads no folder and writes no file.
 
 # T target positions   S source positions
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from nmt.ids import EOS
 from nmt.report.alignment import Link, Matrix, links, merge_attention
-from nmt.report.translate import LONGEST, WINDOW_BATCHES, pad, plan_batches
-from nmt.search.forced import force
+from nmt.report.translate import LONGEST, WINDOW_BATCHES, in_parts, pad, plan_batches
+from nmt.search.forced import Forced, force
 from nmt.step import StepModel
 from nmt.text.corpus import Pair
 from nmt.text.subword import Segmented, Subword
@@ -27,8 +27,8 @@ from nmt.text.subword import Segmented, Subword
 class GivenPair:
     """A source and a target that were both given, with EOS as the last of the target's tokens.
 
-    `token_log_probs` are natural logarithms and sum up to `log_prob`. Sources are read up to 1,000 pieces, as when they
-    are translated; targets wholly.
+    `token_log_probs` are natural logarithms and sum up to `log_prob`. Both sides are read up to 1,000 pieces, as a
+    source is when it is translated.
     """
 
     source: Segmented
@@ -43,7 +43,7 @@ class GivenPair:
         return merge_attention(
             self.attention_TS,
             self.source.word_of_piece[:LONGEST],
-            self.target.word_of_piece,
+            self.target.word_of_piece[:LONGEST],
             len(self.source.words),
             len(self.target.words),
         )
@@ -67,17 +67,20 @@ def force_pairs(
 
     An empty side is EOS alone: an empty target has a probability too, that of saying nothing.
     """
+
+    def force_batch(some: Sequence[tuple[Segmented, Segmented]]) -> list[Forced]:
+        sources = pad([[*source.ids[:LONGEST], EOS] for source, _ in some])
+        targets = pad([[*target.ids[:LONGEST], EOS] for _, target in some])
+        return force(model, *(tensor.to(device) for tensor in (*sources, *targets)))
+
     stream = iter(pairs)
     while read := list(islice(stream, WINDOW_BATCHES * batch_sentences)):
         sources = [source_subword.split_source(pair.source) for pair in read]
         targets = [target_subword.split_source(pair.target) for pair in read]
-        lengths = [max(len(s.ids), len(t.ids)) + 1 for s, t in zip(sources, targets, strict=True)]
+        lengths = [min(max(len(s.ids), len(t.ids)), LONGEST) + 1 for s, t in zip(sources, targets, strict=True)]
         found: dict[int, GivenPair] = {}
         for rows in plan_batches(lengths, batch_sentences):
-            source_BS, source_lengths_B = pad([[*sources[row].ids[:LONGEST], EOS] for row in rows])
-            target_BT, target_lengths_B = pad([[*targets[row].ids, EOS] for row in rows])
-            batch = (source_BS, source_lengths_B, target_BT, target_lengths_B)
-            forced = force(model, *(tensor.to(device) for tensor in batch))
+            forced = in_parts(force_batch, [(sources[row], targets[row]) for row in rows])
             for row, one in zip(rows, forced, strict=True):
                 attention_TS = one.attention_TS.numpy()
                 found[row] = GivenPair(sources[row], targets[row], one.log_prob, one.token_log_probs, attention_TS)

@@ -5,23 +5,27 @@ Runs any step model; it reads no folder and writes no file.
 
 # B sentences   S source positions   T target positions
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nmt.errors import NmtError, is_out_of_memory
 from nmt.ids import EOS, PAD
 from nmt.report.alignment import Link, Matrix, links, merge_attention
 from nmt.search.beam import beam_search
 from nmt.search.hypothesis import Hypothesis
 from nmt.step import StepModel
 from nmt.text.subword import Segmented, Subword
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 WINDOW_BATCHES = 20  # lines read ahead to be sorted by length, in batches
 PIECES = 64  # a batch holds no more pieces than this for each of its sentences, so that long lines travel in few
@@ -82,14 +86,18 @@ def translate_lines(
     takes constant memory. With `batch_sentences` 1 each line is translated as soon as it is read. A line without
     pieces (empty, or blanks only) becomes one empty translation; the model never sees it.
     """
+
+    def search_batch(sources: Sequence[Segmented]) -> list[list[Hypothesis]]:
+        source_BS, lengths_B = pad([[*source.ids[:LONGEST], EOS] for source in sources])
+        return beam_search(model, source_BS.to(device), lengths_B.to(device), **search)
+
     window = WINDOW_BATCHES * batch_sentences if batch_sentences > 1 else 1
     stream = iter(lines)
     while read := list(islice(stream, window)):
         sources = [source_subword.split_source(line) for line in read]
         found = [[nothing(source)] for source in sources]
         for rows in plan_batches([len(source.ids) for source in sources], batch_sentences):
-            source_BS, lengths_B = pad([[*sources[row].ids[:LONGEST], EOS] for row in rows])
-            hypotheses = beam_search(model, source_BS.to(device), lengths_B.to(device), **search)
+            hypotheses = in_parts(search_batch, [sources[row] for row in rows])
             for row, ranked in zip(rows, hypotheses, strict=True):
                 found[row] = [translation(sources[row], best, source_subword, target_subword) for best in ranked]
         yield from found
@@ -109,6 +117,22 @@ def plan_batches(lengths: Sequence[int], batch_sentences: int) -> list[list[int]
         else:
             batches.append([row])
     return batches
+
+
+def in_parts(work: Callable[[Sequence[Item]], list[Found]], items: Sequence[Item]) -> list[Found]:
+    """`work(items)`, or the same in halves when that does not fit in memory.
+
+    Raises NmtError when one item alone does not fit.
+    """
+    try:
+        return work(items)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if len(items) == 1:
+            raise NmtError("one line alone does not fit in memory\n  Split it, or use a smaller --beam") from error
+    middle = len(items) // 2
+    return in_parts(work, items[:middle]) + in_parts(work, items[middle:])
 
 
 def pad(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

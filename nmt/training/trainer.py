@@ -22,7 +22,7 @@ from nmt.checkpoint import load_weights, numbered, read_facts, read_tensors, sav
 from nmt.config import TrainSettings
 from nmt.data.batches import Batch, Cursor, split_batch, train_batches, valid_batches
 from nmt.data.prepared import Split
-from nmt.errors import TrainingError
+from nmt.errors import TrainingError, is_out_of_memory
 from nmt.files import remove_folder, write_atomically
 from nmt.ids import PAD
 from nmt.model.seq2seq import Seq2Seq
@@ -345,8 +345,3 @@ def interruptions() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on the host or on a device."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -3,11 +3,15 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from support.corpora import WORDS as TOY_WORDS
 from support.scripted import ScriptedModel, copying
 
+from nmt.errors import NmtError
 from nmt.report import translate
+from nmt.report.given import force_pairs
 from nmt.report.translate import plan_batches, translate_lines
+from nmt.text.corpus import Pair
 from nmt.text.subword import Subword, train_subword
 
 OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
@@ -120,3 +124,36 @@ def test_a_line_too_long_is_cut_and_says_so(subword, copier, monkeypatch):
     assert one.source_words == list(TOY_WORDS)
     assert (one.is_whole, other.is_whole) == (False, True)
     assert one.word_attention.shape == (len(one.target_words), len(TOY_WORDS))
+
+
+class Tight:
+    """A step model that runs out of memory when it is asked for more than `rows` sentences at once."""
+
+    def __init__(self, model, rows, error):
+        self.model, self.rows, self.error = model, rows, error
+        self.vocabulary = model.vocabulary
+        self.step, self.select = model.step, model.select
+
+    def start(self, source_BS, lengths_B):
+        if len(source_BS) > self.rows:
+            raise self.error
+        return self.model.start(source_BS, lengths_B)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("pretend"), RuntimeError("can't allocate memory")]
+)
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_batch_that_does_not_fit_in_memory_is_done_in_parts(subword, copier, rows, error):
+    lines = ["ba de", "", "la", "me ni po", "ru", "sa te"]
+    assert [one.text for one in best(Tight(copier, rows, error), subword, lines)] == lines
+    pairs = [Pair(line, line) for line in lines]
+    whole, parts = (list(force_pairs(model, subword, subword, pairs)) for model in (copier, Tight(copier, rows, error)))
+    assert [one.token_log_probs for one in parts] == [one.token_log_probs for one in whole]
+
+
+def test_what_does_not_fit_at_all_is_told_and_another_error_is_not_taken_for_it(subword, copier):
+    with pytest.raises(NmtError, match="one line alone does not fit in memory"):
+        best(Tight(copier, 0, MemoryError()), subword, ["ba de", "la"])
+    with pytest.raises(RuntimeError, match="odd"):
+        best(Tight(copier, 0, RuntimeError("odd")), subword, ["ba de", "la"])
