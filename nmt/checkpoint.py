@@ -119,8 +119,8 @@ def open_run(path: Path | str, which: str = "best") -> LoadedRun:
     if which == "best" and "best" not in names and "last" in names:
         which = "last"
     if which not in names:
-        there = ", ".join(names) or "none yet: train first"
-        raise FolderError(f'{path} has no checkpoint "{which}"{did_you_mean(which, names)}\n  There are: {there}')
+        there = f"There are: {', '.join(names)}" if names else "There is none yet: train first"
+        raise FolderError(f'{path} has no checkpoint "{which}"{did_you_mean(which, names)}\n  {there}')
     model = run.build_model()
     load_weights(model, run.path / which)
     return LoadedRun(run.path, run.info, run.settings, run.source_subword, run.target_subword, model.eval(), which)
@@ -134,8 +134,11 @@ def checkpoint_names(path: Path) -> list[str]:
 
 def numbered(path: Path) -> list[Path]:
     """The numbered checkpoint folders of a run, oldest first."""
-    folders = (folder for folder in path.glob("update-*") if (folder / "checkpoint.json").exists())
-    return sorted(folders, key=lambda folder: int(folder.name.removeprefix("update-")))
+    updates = {folder: folder.name.removeprefix("update-") for folder in path.glob("update-*")}
+    there = [
+        folder for folder, update in updates.items() if update.isdecimal() and (folder / "checkpoint.json").exists()
+    ]
+    return sorted(there, key=lambda folder: int(updates[folder]))
 
 
 def save_checkpoint(

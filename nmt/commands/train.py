@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nmt.config import RunSettings, recipe_names, resolve
+from nmt.config import RunSettings, TrainSettings, check, recipe_names, resolve
 from nmt.errors import FolderError, UsageError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def resume_training(data: Path | str, out: Path | str, *, device: str = "auto", 
         raise FolderError(
             f"{data} is not the corpus that {out} was trained on\n  Give the --data of its first training"
         )
-    changed = run.settings.train.model_copy(update=limits)
+    changed = check(TrainSettings, run.settings.train.model_dump() | limits, "the options beside --resume")
     settings = run.settings.model_copy(update={"train": changed})
     return fit(run, prepared, settings, choose_device(device), is_resumed=True)
 

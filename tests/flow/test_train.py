@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -425,8 +426,6 @@ def test_a_run_is_resumed_with_its_own_corpus_only(train, run_nmt, tiny_corpus, 
     ],
 )
 def test_a_damaged_run_is_named(run_nmt, reverser, tmp_path, harm, message):
-    import shutil
-
     run = shutil.copytree(reverser, tmp_path / "run")
     harm(run)
     done = run_nmt("translate", "--model", run, stdin="ba de\n")
@@ -439,6 +438,32 @@ def test_a_checkpoint_that_is_not_there_is_named(run_nmt, reverser):
     assert done.code == 2
     assert 'has no checkpoint "update-000001"' in done.stderr
     assert "There are: best, last" in done.stderr
+
+
+def test_before_the_first_validation_the_last_checkpoint_is_the_best_there_is(run_nmt, reverser, tmp_path):
+    run = shutil.copytree(reverser, tmp_path / "run")
+    shutil.rmtree(run / "best")
+    source = "ba de fi\nku la\n"
+    last = run_nmt("translate", "--model", run, "--checkpoint", "last", stdin=source)
+    assert run_nmt("translate", "--model", run, stdin=source).stdout == last.stdout != ""
+    shutil.rmtree(run / "last")
+    for folder in run.glob("update-*"):
+        folder.rename(folder.with_name(f"{folder.name}-mine"))  # a copy of one's own is none of ours
+    done = run_nmt("translate", "--model", run, stdin=source)
+    assert done.code == 2
+    assert done.stderr == (f'nmt: error: {run} has no checkpoint "best"\n  There is none yet: train first\n')
+    done = run_nmt("train", "--data", tmp_path, "--out", run, "--resume")
+    assert done.code == 2
+    assert (
+        done.stderr == f"nmt: error: {run} has no checkpoint to resume from\n  Remove it and train without --resume\n"
+    )
+
+
+def test_options_beside_resume_are_checked(train, tmp_path):
+    assert train(tmp_path / "run", *SMALL, "--set", "train.schedule=cosine", "--max-epochs", "1").code == 0
+    done = train(tmp_path / "run", "--resume", "--max-epochs", "0")
+    assert done.code == 2
+    assert "cosine needs an end: set train.max_epochs or train.max_updates" in done.stderr
 
 
 def test_averaged_checkpoints_are_their_mean_and_translate(run_nmt, reverser, tmp_path):
