@@ -99,44 +99,36 @@ class Trainer:
         asked to stop.
         """
         place = place or Place()
-        started, seconds_before = time.monotonic(), place.seconds
-        limit_seconds = 60 * self.settings.max_minutes or math.inf
+        started = time.monotonic() - place.seconds  # as if there had been no break
+        end = time.monotonic() + (60 * self.settings.max_minutes or math.inf)
         with interruptions() as interrupted, closing(self._batches(place)) as batches:
             pending: list[tuple[Tensor, Tensor, int]] = []
-            since = started
-            while not (reason := self._why_stop(place)):
-                cursor, group = next(batches)
-                rate = learning_rate(self.settings, place.update + 1, self.updates_in_all, place.plateaus)
-                pending.append(self._update(group, rate))
-                place = replace(
-                    place,
-                    update=place.update + 1,
-                    epoch=cursor.epoch,
-                    batch=cursor.batch,
-                    seconds=seconds_before + time.monotonic() - started,
-                )
-                out_of_time = time.monotonic() - started > limit_seconds
-                is_due = self._is_validation_due(place)
-                if len(pending) == LOG_EVERY or is_due or interrupted or out_of_time:
-                    self._log_training(place, pending, rate, time.monotonic() - since)
+            since = time.monotonic()
+            reason = ""
+            while True:
+                reason = reason or self._why_stop(place)
+                if place.validated < place.update and (reason or self._is_validation_due(place)):
+                    if pending:
+                        self._log_training(place, pending, time.monotonic() - since)
+                    place = replace(self._validate(place), seconds=time.monotonic() - started)
+                    self._save_last(place)
                     pending, since = [], time.monotonic()
-                if interrupted:
+                    reason = reason or self._why_stop(place)
+                if reason:
+                    return Outcome(place, reason)
+                cursor, group = next(batches)
+                pending.append(self._update(group, self._rate(place, place.update + 1)))
+                seconds = time.monotonic() - started
+                place = replace(place, update=place.update + 1, epoch=cursor.epoch, batch=cursor.batch, seconds=seconds)
+                is_asked_to_stop = bool(interrupted)
+                if len(pending) == LOG_EVERY or is_asked_to_stop:
+                    self._log_training(place, pending, time.monotonic() - since)
+                    pending, since = [], time.monotonic()
+                if is_asked_to_stop:
                     self._save_last(place)
                     raise KeyboardInterrupt
-                if is_due:
-                    place = self._validate(place)
-                    place = replace(place, seconds=seconds_before + time.monotonic() - started)
-                    self._save_last(place)
-                    since = time.monotonic()
-                if out_of_time:
+                if time.monotonic() > end:
                     reason = f"{self.settings.max_minutes:g} minutes are over"
-                    break
-            if pending:
-                self._log_training(place, pending, rate, time.monotonic() - since)
-            if place.validated < place.update:
-                place = self._validate(place)
-                self._save_last(place)
-        return Outcome(place, reason)
 
     def resume(self) -> Place:
         """Put weights, optimizer and random generators back as `last` has them. -> where to go on from"""
@@ -180,6 +172,9 @@ class Trainer:
         if settings.patience and place.stale >= settings.patience:
             return f"{settings.metric} has not improved for {place.stale} validations"
         return ""
+
+    def _rate(self, place: Place, update: int) -> float:
+        return learning_rate(self.settings, update, self.updates_in_all, place.plateaus)
 
     def _is_validation_due(self, place: Place) -> bool:
         every = self.settings.validate_every
@@ -283,9 +278,7 @@ class Trainer:
         facts = {"update": place.update, "place": asdict(place)}
         save_checkpoint(self.folder / "last", dict(self.model.named_parameters()), facts, tensors)
 
-    def _log_training(
-        self, place: Place, pending: Sequence[tuple[Tensor, Tensor, int]], rate: float, seconds: float
-    ) -> None:
+    def _log_training(self, place: Place, pending: Sequence[tuple[Tensor, Tensor, int]], seconds: float) -> None:
         """Log the means since the last record. Raises TrainingError when a loss is not a number."""
         losses, nlls, counts = zip(*pending, strict=True)
         losses_on_host = torch.stack(losses).cpu()
@@ -300,7 +293,7 @@ class Trainer:
             "loss": float(losses_on_host.sum()) / tokens,
             "perplexity": math.exp(min(float(torch.stack(nlls).sum()) / tokens, 700)),
             "tokens_per_second": tokens / max(seconds, 1e-9),
-            "learning_rate": rate,
+            "learning_rate": self._rate(place, place.update),
             "seconds": place.seconds,
         }
         self._log(record)

@@ -243,6 +243,32 @@ def test_a_disk_that_is_full_leaves_the_checkpoints(train, tmp_path):
     assert train(run, "--resume", "--max-updates", "4").code == 0
 
 
+def test_a_validation_that_an_interruption_forestalled_is_made_up_for(train, tmp_path, monkeypatch):
+    words = [*SMALL, "--set", "train.validate_every=2", "--max-updates", "4"]
+    assert train(tmp_path / "whole", *words).code == 0
+    update = Trainer._update
+
+    def interrupted(self, group, rate):
+        figures = update(self, group, rate)
+        if len(updates := [*updates_done, 1]) == 2:
+            signal.raise_signal(signal.SIGINT)
+        updates_done[:] = updates
+        return figures
+
+    updates_done = []
+    monkeypatch.setattr(Trainer, "_update", interrupted)
+    assert train(tmp_path / "broken", *words).code == 130
+    monkeypatch.undo()
+    assert not records(tmp_path / "broken", "valid")
+    assert train(tmp_path / "broken", "--resume").code == 0
+    whole, broken = (
+        [(record["update"], record["perplexity"]) for record in records(tmp_path / run, "valid")]
+        for run in ("whole", "broken")
+    )
+    assert broken == whole
+    assert contents(tmp_path / "broken" / "best") == contents(tmp_path / "whole" / "best")
+
+
 def test_a_run_that_is_done_stays_as_it_is(train, tmp_path):
     run = tmp_path / "run"
     assert train(run, *SMALL, "--max-updates", "3").code == 0
