@@ -1,0 +1,21 @@
+"""Names that stand in two rooms, because neither imports the other, are the same names."""
+
+from typing import get_args
+
+from nmt.commands.align import COMBINE
+from nmt.config import AttentionName, SearchSettings, TrainSettings
+from nmt.model.cells import DECODERS
+from nmt.report.alignment import SYMMETRISATIONS
+from nmt.search.hypothesis import Normalization
+from nmt.training.trainer import LOOPS
+
+
+def values(kind, name):
+    return set(get_args(kind.model_fields[name].annotation))
+
+
+def test_every_choice_of_a_setting_has_something_behind_it():
+    assert set(get_args(AttentionName)) == DECODERS.keys()
+    assert values(TrainSettings, "loop") == LOOPS.keys()
+    assert values(SearchSettings, "normalization") == set(get_args(Normalization))
+    assert tuple(COMBINE.choices) == SYMMETRISATIONS
