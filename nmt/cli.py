@@ -5,6 +5,8 @@ A command's module is imported when it runs, so that `nmt --help` answers withou
 
 import errno
 import importlib
+import io
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -57,13 +59,20 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="nmt", message="%(prog)s %(version)s")
-def nmt() -> None:
+@click.pass_context
+def nmt(context: click.Context) -> None:
     """Train, run, score and inspect attention-GRU translation models.
 
     Results go to stdout, progress and messages to stderr. `nmt COMMAND --help` says what a command takes.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -108,5 +117,15 @@ def crash() -> int:
 
 
 def run() -> None:
-    """The console script."""
+    """The console script. Its words are UTF-8 in every locale; a stream that was closed (`<&-`) is as good as empty."""
+    for name, mode, errors in (
+        ("stdin", "r", "strict"),
+        ("stdout", "w", "surrogateescape"),  # file names are written as they were given
+        ("stderr", "w", "backslashreplace"),
+    ):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)
     sys.exit(main())

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -21,7 +21,7 @@ AttentionName = Literal["bahdanau", "luong-dot", "luong-general", "luong-concat"
 class Settings(BaseModel):
     """A section of settings: values, never changed after they were checked."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 S = TypeVar("S", bound=Settings)
@@ -36,9 +36,11 @@ class PrepareSettings(Settings):
     normalize: Literal["nmt_nfkc", "nfkc", "identity"] = Field(
         "nmt_nfkc", description="SentencePiece's rule for Unicode forms; identity keeps full-width punctuation"
     )
-    character_coverage: float = Field(1.0, gt=0.5, le=1, description="share of characters with a piece of their own")
+    character_coverage: float = Field(1.0, ge=0.98, le=1, description="share of characters with a piece of their own")
     byte_fallback: bool = Field(True, description="spell unseen characters in bytes, so that nothing is unknown")
-    symbols: tuple[str, ...] = Field((), strict=False, description="strings that always stay one piece")
+    symbols: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), strict=False, description="strings that always stay one piece"
+    )
     sample_lines: int = Field(500_000, ge=1, description="lines a side that SentencePiece is trained on at most")
     max_length: int = Field(150, ge=1, description="pieces a side; longer training pairs are dropped")
     max_ratio: float = Field(5.0, ge=1, description="length ratio in pieces; more lopsided pairs are dropped")
@@ -101,7 +103,7 @@ class TrainSettings(Settings):
     max_minutes: float = Field(0.0, ge=0, description="stop cleanly after this time, 0 for no limit")
     validate_every: int = Field(0, ge=0, description="updates between validations, 0 for once an epoch")
     metric: Literal["bleu", "perplexity"] = Field("bleu", description="validation figure that chooses the best")
-    validation_beam: int = Field(1, ge=1, description="hypotheses kept when the validation set is translated")
+    validation_beam: int = Field(1, ge=1, le=1000, description="hypotheses kept when the validation set is translated")
     patience: int = Field(0, ge=0, description="validations without gain before training stops, 0 for never")
     keep: int = Field(3, ge=0, description="numbered checkpoints kept, one for each of the last validations")
     seed: int = Field(1, ge=0, description="of initial weights, order and dropout")
@@ -118,7 +120,7 @@ class TrainSettings(Settings):
 class SearchSettings(Settings):
     """How translations are looked for, in validation and by default when translating. Read by nmt.commands only."""
 
-    beam: int = Field(5, ge=1, description="hypotheses kept, 1 is greedy")
+    beam: int = Field(5, ge=1, le=1000, description="hypotheses kept, 1 is greedy")
     normalization: Literal["wu", "average", "none"] = Field("wu", description="how length is made up for")
     alpha: float = Field(1.0, ge=0, description="strength of Wu's length penalty")
     max_length_ratio: float = Field(2.0, gt=0, description="longest translation, in pieces per source piece")
@@ -236,7 +238,7 @@ def describe(kind: type[Settings], problem: Any) -> tuple[str, str]:
             limit = next(context[key] for key in ("gt", "ge", "lt", "le") if key in context)
             return f"{place} = {value}", f"must be {bounds[name]} {limit:g}"
         case _:
-            return f"{place} = {value}", problem["msg"].replace("Input should be", "must be")
+            return f"{place} = {value}", problem["msg"].replace("Input should", "must").replace("String should", "must")
 
 
 def to_toml(settings: RunSettings) -> str:

@@ -1,6 +1,6 @@
 """Writing so that a kill at any instant leaves the previous content whole.
 
-Every room may use it; it imports nothing of ours.
+Every room may use it; of ours it imports the errors only.
 """
 
 import hashlib
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from nmt.errors import FolderError
 
 
 @contextmanager
@@ -39,27 +41,56 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
     A folder cannot be renamed over a full one, so the old one steps aside as `.NAME.old` first. A kill between the two
     renames leaves only `.NAME.old`: `settle_folder` puts it back, and `settled` reads it there.
+
+    Raises FolderError when another program is replacing the same folder.
     """
     path = Path(os.path.abspath(path))  # "." has no name
     temporary, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
+    temporary.mkdir(parents=True, exist_ok=True)
+    with sole_writer(temporary, path):
+        try:
+            for left in temporary.iterdir():  # by a kill
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    with open(file, "rb") as written:
+                        os.fsync(written.fileno())
+            sync_folder(temporary)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        settle_folder(path)
+        if path.exists():
+            os.rename(path, old)
+        os.rename(temporary, path)
+        sync_folder(path.parent)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def sole_writer(temporary: Path, path: Path) -> Iterator[None]:
+    """Hold `temporary`, that is to become `path`, against other programs, where the system has locks for that.
+
+    Raises FolderError when another program holds it. The lock goes with the process, whatever ends it.
+    """
+    if os.name != "posix":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(temporary, os.O_RDONLY)
     try:
-        shutil.rmtree(temporary, ignore_errors=True)  # what a kill left
-        temporary.mkdir(parents=True)
-        yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                with open(file, "rb") as written:
-                    os.fsync(written.fileno())
-        sync_folder(temporary)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    settle_folder(path)
-    if path.exists():
-        os.rename(path, old)
-    os.rename(temporary, path)
-    sync_folder(path.parent)
-    shutil.rmtree(old, ignore_errors=True)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = os.path.samestat(os.fstat(descriptor), os.stat(temporary))
+        except (BlockingIOError, FileNotFoundError):
+            is_ours = False
+        if not is_ours:
+            raise FolderError(f"{path} is being written by another program\n  Wait for it, or name another place")
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def settle_folder(path: Path) -> None:

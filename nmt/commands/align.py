@@ -146,7 +146,7 @@ def load(run: str, checkpoint: str, device: str, precision: str) -> Translator:
 def force(
     translator: Translator, sources: Sequence[str], targets: Sequence[str], batch_size: int, *, has_bar: bool = True
 ) -> "Iterator[GivenPair]":
-    """Every pair in a run's eyes, with a bar on a terminal, and a word about sources that are not read to their end."""
+    """Every pair in a run's eyes, with a bar on a terminal, and a word about sides that are not read to their end."""
     from tqdm import tqdm
 
     from nmt.report.given import force_pairs
@@ -165,8 +165,9 @@ def force(
     is_hidden = None if has_bar else True
     bar = tqdm(given, f"{first.path}, given", len(sources), unit=" pairs", disable=is_hidden, leave=False)
     for number, one in enumerate(bar, 1):
-        if len(one.source.ids) > LONGEST:
-            say(f"nmt: pair {number:,}: only the first {LONGEST:,} pieces of its source are read")
+        for side, segmented in (("source", one.source), ("target", one.target)):
+            if len(segmented.ids) > LONGEST:
+                say(f"nmt: pair {number:,}: only the first {LONGEST:,} pieces of its {side} are read")
         yield one
 
 

@@ -77,7 +77,7 @@ def explain(complaint: str, name: str, vocab_size: int) -> str:
             "or lower --character-coverage"
         )
     if "sentences_.empty()" in complaint:
-        return f"{name}: no line is left to train subwords on\n  SentencePiece leaves out lines longer than 4192 bytes"
+        return f"{name}: no line is left to train subwords on\n  Empty lines and lines above 4192 bytes are left out"
     return f"{name}: SentencePiece cannot train on this text: {complaint}"
 
 
@@ -105,11 +105,11 @@ class Subword:
     def read(cls, path: Path | str) -> "Subword":
         """The model in a file. Raises FolderError when it is not there or is no such model."""
         try:
-            return cls(Path(path).read_bytes())
+            return cls(Path(path).read_bytes() or b"nothing")  # of no bytes SentencePiece makes an empty model
         except OSError as error:
-            raise FolderError(f"{path} cannot be read: {error.strerror}") from error
+            raise FolderError(f"{path} cannot be read: {error.strerror}\n  Restore it from a copy") from error
         except RuntimeError as error:
-            raise FolderError(f"{path} is not a SentencePiece model") from error
+            raise FolderError(f"{path} is not a SentencePiece model\n  Restore it from a copy") from error
 
     @cached_property
     def fingerprint(self) -> str:

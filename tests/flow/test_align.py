@@ -143,13 +143,15 @@ def test_heat_maps_are_drawn_in_the_terminal_and_in_files(run_nmt, files, revers
     assert ">de</text>" in (folder / "pair-1.svg").read_text()
 
 
-def test_a_source_that_is_too_long_is_named(run_nmt, files, reverser):
-    (files / "long").write_text("ba\n" + "ba " * 1100 + "\n")
-    (files / "short").write_text("ba\nba\n")
-    done = run_nmt("align", "--model", reverser, "--source", "long", "--target", "short")
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
+    (files / "source").write_text("ba\nba\n")
+    (files / "target").write_text("ba\nba\n")
+    (files / side).write_text("ba\n" + "ba " * 1100 + "\n")
+    done = run_nmt("align", "--model", reverser, "--source", "source", "--target", "target")
     assert done.code == 0
     assert len(done.stdout.splitlines()) == 2
-    assert done.stderr == "nmt: pair 2: only the first 1,000 pieces of its source are read\n"
+    assert done.stderr == f"nmt: pair 2: only the first 1,000 pieces of its {side} are read\n"
 
 
 @pytest.mark.parametrize(

@@ -277,7 +277,7 @@ def test_settings_out_of_bounds_are_told_at_once(refused):
     assert message.splitlines() == [
         "3 settings in prepare cannot be used",
         "  vocab_size = 3             must be at least 16",
-        "  character_coverage = 0.1   must be above 0.5",
+        "  character_coverage = 0.1   must be at least 0.98",
         "  max_ratio = 0.0            must be at least 1",
     ]
 
@@ -348,5 +348,5 @@ def test_help_tells_defaults_and_bounds(run_nmt):
     assert done.code == 0
     text = " ".join(done.stdout.split())
     assert "--vocab-size N subword pieces a side (in all when joint) [default: 8000; at least 16]" in text
-    assert "[default: 1.0; above 0.5; at most 1]" in text
+    assert "[default: 1.0; at least 0.98; at most 1]" in text
     assert "--keep-duplicates / --drop-duplicates keep training pairs that were seen before [default: yes]" in text

@@ -1,6 +1,8 @@
 """The options of all commands: one style, and one meaning for one name."""
 
 import importlib
+import subprocess
+import sys
 
 import click
 import pytest
@@ -52,3 +54,22 @@ def test_device_precision_and_checkpoint_go_together():
         for name in ("device", "precision", "checkpoint"):
             assert by_command[command][name] == by_command["translate"][name]
     assert by_command["train"]["device"] == by_command["translate"]["device"]
+
+
+def test_no_command_gets_the_help(run_nmt):
+    assert run_nmt() == run_nmt("--help")
+
+
+@pytest.mark.parametrize(("closed", "expected"), [("<&-", "0|"), (">&-", "0|"), ("2>&-", "0|fi de ba")])
+def test_a_closed_stream_is_as_good_as_empty(reverser, closed, expected):
+    words = f"'{sys.executable}' -m nmt translate --model '{reverser}' {closed}"
+    done = subprocess.run(f'out=$({words}); echo "$?|$out"', shell=True, input=b"ba de fi\n", capture_output=True)
+    assert (done.stdout.decode(), done.stderr) == (expected + "\n", b"")
+
+
+def test_words_are_utf8_in_every_locale(run_nmt, tmp_path):
+    file = tmp_path / "größer.txt"
+    file.write_text("one\n")
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    done = run_nmt("score", "--reference", file, file, "--format", "json", process=True, env=locale)
+    assert (done.code, "größer.txt" in done.stdout) == (0, True)

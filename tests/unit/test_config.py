@@ -4,7 +4,16 @@ import tomllib
 
 import pytest
 
-from nmt.config import RunSettings, TrainSettings, check, parse_override, recipe_names, resolve, to_toml
+from nmt.config import (
+    PrepareSettings,
+    RunSettings,
+    TrainSettings,
+    check,
+    parse_override,
+    recipe_names,
+    resolve,
+    to_toml,
+)
 from nmt.errors import SettingsError, did_you_mean
 
 
@@ -88,3 +97,23 @@ def test_settings_never_change():
 @pytest.mark.parametrize(("word", "tail"), [("beem", '; did you mean "beam"?'), ("xyz", "")])
 def test_the_nearest_name_is_offered(word, tail):
     assert did_you_mean(word, ["beam", "clip"]) == tail
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "1e999"])
+@pytest.mark.parametrize("name", ["train.learning_rate", "search.alpha", "search.max_length_ratio"])
+def test_settings_are_finite(name, value):
+    with pytest.raises(SettingsError, match=name):
+        resolve(None, None, [f"{name}={value}"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"character_coverage": 0.9}, "character_coverage = 0.9 must be at least 0.98"),  # SentencePiece's own bound
+        ({"symbols": ["<a>", ""]}, 'symbols = "" must have at least 1 character'),
+    ],
+)
+def test_what_sentencepiece_would_refuse_is_refused_before(settings, problem):
+    with pytest.raises(SettingsError) as caught:
+        check(PrepareSettings, settings, "prepare")
+    assert problem in " ".join(str(caught.value).split())

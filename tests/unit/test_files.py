@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from nmt.errors import FolderError
 from nmt.files import remove_folder, replace_folder, settle_folder, settled, sha256, write_atomically
 
 
@@ -90,3 +91,23 @@ def test_what_a_kill_left_half_written_goes_with_the_next_try(tmp_path):
     fill(tmp_path / "run", "one")
     assert names(tmp_path) == ["run"]
     assert names(tmp_path / "run") == ["file"]
+
+
+def test_only_one_program_replaces_a_folder_at_a_time(tmp_path):
+    with replace_folder(tmp_path / "out") as folder:
+        (folder / "first").write_text("1")
+        with (
+            pytest.raises(FolderError, match=r"out is being written by another program\n  Wait"),
+            replace_folder(tmp_path / "out"),
+        ):
+            pass
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["first"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_a_killed_program_left_does_not_come_back(tmp_path):
+    (tmp_path / ".out.new" / "scratch").mkdir(parents=True)
+    (tmp_path / ".out.new" / "half").write_text("")
+    with replace_folder(tmp_path / "out") as folder:
+        (folder / "whole").write_text("1")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole"]

@@ -65,3 +65,10 @@ def test_a_model_without_attention_links_nothing(subword):
     given = list(force_pairs(make_model(subword, "none"), subword, subword, PAIRS))
     assert all(one.alignment == [] for one in given)
     assert all(math.isfinite(one.log_prob) for one in given)
+
+
+def test_both_sides_are_read_up_to_the_longest(subword, monkeypatch):
+    monkeypatch.setattr("nmt.report.given.LONGEST", 3)
+    [one] = force_pairs(make_model(subword), subword, subword, [Pair("ba de fi go", "ku la me ni")])
+    assert one.attention_TS.shape == (4, 4)  # three pieces and EOS
+    assert one.word_attention.shape == (4, 4)

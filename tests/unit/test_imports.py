@@ -12,7 +12,7 @@ BASE = {"errors", "ids", "files"}
 MAY_IMPORT = {
     "errors": set(),
     "ids": set(),
-    "files": set(),
+    "files": {"errors"},
     "step": set(),
     "config": {"errors"},
     "text": BASE,

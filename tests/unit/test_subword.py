@@ -151,3 +151,11 @@ def test_the_rule_of_normalisation_can_be_chosen(rule, decoded):
     lines = [*LINES, "the ﬁne，cat"]
     subword = Subword(train_subword(lines, vocab_size=300, normalize=rule))
     assert subword.decode(subword.encode("the ﬁne，cat")) == decoded
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x00" * 50])
+def test_what_is_no_model_is_refused_without_a_word_from_sentencepiece(tmp_path, capfd, content):
+    (tmp_path / "source.model").write_bytes(content)
+    with pytest.raises(FolderError, match=r"source\.model is not a SentencePiece model\n  Restore"):
+        Subword.read(tmp_path / "source.model")
+    assert capfd.readouterr() == ("", "")
