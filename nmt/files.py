@@ -19,10 +19,15 @@ def write_atomically(path: Path, mode: str = "w") -> Iterator[IO]:  # type: igno
     """An open file under a temporary name; flushed, synced and renamed over `path` when the block ends well.
 
     `mode` is "w" for UTF-8 text with "\\n" line ends or "wb" for bytes. On any error the temporary file is removed and
-    `path` stays as it was.
+    `path` stays as it was. A link stays a link; what is no file, /dev/null or a pipe, is written to as it is.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    if path.exists() and not path.is_file():
+        with open(path, mode, **text) as file:  # type: ignore[call-overload]
+            yield file
+        return
+    path = Path(os.path.realpath(path))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, mode, **text) as file:  # type: ignore[call-overload]
             yield file

@@ -39,6 +39,22 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     assert names(tmp_path) == ["a.bin"]
 
 
+def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    with write_atomically(tmp_path / "link") as file:
+        file.write("one")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "one"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with write_atomically(tmp_path / "pipe", "wb") as file:
+        file.write(b"two")
+    assert os.read(reader, 9) == b"two"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+    assert names(tmp_path) == ["file", "link", "pipe"]
+
+
 def test_a_folder_takes_the_place_of_another(tmp_path):
     path = tmp_path / "run"
     for content in ("one", "two"):
