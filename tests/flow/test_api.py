@@ -68,7 +68,6 @@ def test_the_shell_completes_commands_and_options(run_nmt):
         (["trian"], 'no command "trian"; did you mean "train"?'),
         (["train"], "Missing option '--data'"),
         (["train", "--dta", "x"], "--dta"),
-        ([], "Usage: nmt"),
     ],
 )
 def test_words_that_make_no_command(run_nmt, words, message):

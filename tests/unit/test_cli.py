@@ -31,7 +31,7 @@ def test_an_option_is_explained_in_one_style(command, option):
         option.help[0] == "["
         or option.help[0].islower()
         or option.help.split()[0].strip(",").isupper()
-        or (option.help.startswith("SentencePiece"))
+        or option.help.startswith("SentencePiece")
     )
     assert not option.help.endswith(".")
     if not option.is_flag and not isinstance(option.type, click.Choice):
