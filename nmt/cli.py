@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in OF_THE_PLACE:
             return crash()
-        what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+        what = f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename else str(error.strerror)
         return fail(f"{what}\n  What was there before is untouched; make room or name another place, then run again")
     except Exception:
         return crash()

@@ -4,6 +4,7 @@ Arrays are memory-mapped, so a corpus larger than memory trains. nmt.data.encode
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +89,10 @@ class ArrayWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:  # what is written so far will be thrown away
+            with suppress(OSError):
+                self._file.close()
+            return
         begin = self._file.seek(0, 2) - self.size * self._dtype.itemsize
         self._write_header()
         assert self._file.tell() == begin  # numpy leaves room for the length to grow
