@@ -229,8 +229,11 @@ def test_a_replacement_that_was_cut_between_its_renames_is_settled(folder):
 
 
 def test_an_array_that_was_cut_short_by_a_full_disk_passes_the_error_on(tmp_path):
-    path = tmp_path / "ids.npy"
-    with pytest.raises(OSError, match="No space left"), ArrayWriter(path, np.int32) as array:
-        array.append(np.zeros(100_000, np.int64))
-        os.truncate(path, 1000)  # what the disk had room for
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def fill(path):
+        with ArrayWriter(path, np.int32) as array:
+            array.append(np.zeros(100_000, np.int64))
+            os.truncate(path, 1000)  # what the disk had room for
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        fill(tmp_path / "ids.npy")
