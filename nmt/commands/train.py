@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nmt.config import RunSettings, TrainSettings, check, recipe_names, resolve
+from nmt.config import RunSettings, TrainSettings, check, recipe_names, resolve, to_toml
 from nmt.errors import FolderError, UsageError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def resume_training(data: Path | str, out: Path | str, *, device: str = "auto", 
     from nmt.checkpoint import checkpoint_names, read_run
     from nmt.commands.devices import choose_device
     from nmt.data.prepared import Prepared
-    from nmt.files import sha256
+    from nmt.files import sha256, write_atomically
 
     run = read_run(Path(out))
     if "last" not in checkpoint_names(run.path):
@@ -130,6 +130,9 @@ def resume_training(data: Path | str, out: Path | str, *, device: str = "auto", 
         )
     changed = check(TrainSettings, run.settings.train.model_dump() | limits, "the options beside --resume")
     settings = run.settings.model_copy(update={"train": changed})
+    if limits:
+        with write_atomically(run.path / "settings.toml") as file:  # what the next --resume goes by
+            file.write(to_toml(settings))
     return fit(run, prepared, settings, choose_device(device), is_resumed=True)
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from nmt.checkpoint import open_run, save_checkpoint
+from nmt.checkpoint import open_run, read_run, save_checkpoint
 from nmt.training.trainer import Trainer
 
 SMALL = [
@@ -69,6 +69,7 @@ def test_ten_updates_equal_five_a_restart_and_five(train, tmp_path):
     assert train(tmp_path / "ten", *words, "--max-updates", "10").code == 0
     assert train(tmp_path / "five", *words, "--max-updates", "5").code == 0
     assert train(tmp_path / "five", "--resume", "--max-updates", "10").code == 0
+    assert read_run(tmp_path / "five").settings == read_run(tmp_path / "ten").settings
     for name in ("weights.safetensors", "training.safetensors"):
         ten, five = (load_file(tmp_path / run / "last" / name) for run in ("ten", "five"))
         assert ten.keys() == five.keys()
