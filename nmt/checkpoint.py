@@ -175,7 +175,10 @@ def load_weights(model: nn.Module, folder: Path) -> None:
     parameters = dict(model.named_parameters())
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if shapes != {name: tuple(parameter.shape) for name, parameter in parameters.items()}:
-        raise damaged(folder / "weights.safetensors", "its tensors are not those of the model in settings.toml")
+        raise damaged(
+            folder / "weights.safetensors",
+            "its tensors are not those of the model in settings.toml, or that file was changed",
+        )
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(weights[name])

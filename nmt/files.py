@@ -74,8 +74,8 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def sole_writer(temporary: Path, path: Path) -> Iterator[None]:
-    """Hold `temporary`, that is to become `path`, against other programs, where the system has locks for that.
+def sole_writer(folder: Path, path: Path) -> Iterator[None]:
+    """Hold `folder`, that is `path` or is to become it, against other programs, where the system has locks for that.
 
     Raises FolderError when another program holds it. The lock goes with the process, whatever ends it.
     """
@@ -84,11 +84,11 @@ def sole_writer(temporary: Path, path: Path) -> Iterator[None]:
         return
     import fcntl
 
-    descriptor = os.open(temporary, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_ours = os.path.samestat(os.fstat(descriptor), os.stat(temporary))
+            is_ours = os.path.samestat(os.fstat(descriptor), os.stat(folder))
         except (BlockingIOError, FileNotFoundError):
             is_ours = False
         if not is_ours:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nmt.report.alignment import AlignmentScore, Gold, Link
     from nmt.report.given import GivenPair
 
+DRAWN = 100  # words a side: nobody reads a larger heat map, and drawing it takes minutes
 COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-and"])
 
 
@@ -101,10 +102,13 @@ def command(
                 facts = {"source_words": words[0], "target_words": words[1], "links": links}
                 weights = {"attention": one.word_attention.round(6).tolist()}
                 rows.write(json.dumps(facts | weights, ensure_ascii=False) + "\n")
-            if plot and number < limit:
+            fits = max(map(len, words)) <= DRAWN
+            if not fits and (number < show or (plot and number < limit)):
+                say(f"pair {number + 1} is not drawn: it has more than {DRAWN} words on a side")
+            if plot and number < limit and fits:
                 name = f"pair-{number + 1:0{len(str(limit))}d}.{plot_format}"
                 save_heat_map(plot / name, one.word_attention, *words, title=f"pair {number + 1}")
-            if number < show:
+            if number < show and fits:
                 width = shutil.get_terminal_size().columns
                 say(f"\n{terminal_heat_map(one.word_attention, *words, width)}\n{LEGEND}\n")
     scores = score_links(forward, backward, golds) if gold else {}

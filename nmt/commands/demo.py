@@ -3,11 +3,14 @@
 Every job is a command of its own, run as a person would; nothing is done here that they cannot do.
 """
 
+import os
 import shlex
+import sys
 import time
 from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
+from shutil import which
 
 import click
 
@@ -56,6 +59,7 @@ def command(out: Path, corpus: Path, max_epochs: int | None) -> None:
     pair = ["--source", source, "--target", reference]
     pictures = ["--show", 2, "--plot", out / "pictures", "--limit", 5]
     nmt_command("align", "--model", run, *pair, "--gold", corpus / "test.align", *pictures, save_as=links)
+    program = "nmt" if which("nmt") else os.path.relpath(sys.argv[0])
     click.echo(
         f"\nAll of it took {time.monotonic() - begin:.0f} seconds and lies in {out}:\n"
         f"  {prepared}  the corpus as subwords\n"
@@ -63,7 +67,7 @@ def command(out: Path, corpus: Path, max_epochs: int | None) -> None:
         f"  {hypotheses}  translations of the test set\n"
         f"  {links}  word links of the test set\n"
         f"  {out / 'pictures'}  attention as heat maps\n"
-        f"Now yours: echo 'The old man reads a book.' | nmt translate --model {run}"
+        f"Now yours: echo 'The old man reads a book.' | {program} translate --model {run}"
     )
 
 

@@ -143,6 +143,7 @@ def fit(
     from nmt.checkpoint import read_facts
     from nmt.commands.devices import choose_precision, describe
     from nmt.data.batches import padding_share, plan_epoch
+    from nmt.files import sole_writer
     from nmt.training.optim import count_updates
     from nmt.training.trainer import Trainer
 
@@ -156,7 +157,8 @@ def fit(
     say(f"{settings.model.attention}, {parameters:,} parameters, {describe(device, precision)}")
     updates_in_all = count_updates(settings.train, len(plan))
     done = read_facts(run.path / "last")["update"] if is_resumed else 0
-    with watch(run.path, done, updates_in_all, settings.train.max_minutes) as report:
+    watched = watch(run.path, done, updates_in_all, settings.train.max_minutes)
+    with sole_writer(run.path, run.path), watched as report:
         trainer = Trainer(
             run.path,
             model,

@@ -121,7 +121,8 @@ def find_side(prefix: Path, lang: str) -> Path:
         names = ", ".join(path.name for path in wanted)
         near = sorted(path.name for path in prefix.parent.glob(f"{escape(prefix.name)}*"))
         there = f"; there are {', '.join(near[:8])}" if near else ""
-        raise DataError(f"{prefix}.{lang} does not exist\n  Looked in {prefix.parent} for {names}{there}")
+        ending = f"\n  A PREFIX is named without its ending: {prefix.with_suffix('')}" if prefix.is_file() else ""
+        raise DataError(f"{prefix}.{lang} does not exist\n  Looked in {prefix.parent} for {names}{there}{ending}")
     if not found[0].is_file():
         raise DataError(f"{found[0]} is not a file\n  Text is read twice, so a folder or a pipe cannot stand in for it")
     if len(found) > 1:

@@ -299,10 +299,12 @@ class Trainer:
         self._log(record)
 
     def _not_a_number(self, what: str, update: int) -> TrainingError:
+        has_one = (self.folder / "last").exists()
+        left = "keeps its last good checkpoint" if has_one else "holds no checkpoint yet and may be removed"
         return TrainingError(
             f"{what} update {update:,} is not a number\n"
-            f"  {self.folder} keeps its last good checkpoint. Try a lower train.learning_rate (now "
-            f"{self.settings.learning_rate:g}), a longer train.warmup or --precision float32"
+            f"  {self.folder} {left}. Try a lower train.learning_rate (now {self.settings.learning_rate:g}), "
+            "a longer train.warmup or --precision float32"
         )
 
     def _log(self, record: dict[str, Any]) -> None:

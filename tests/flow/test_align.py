@@ -143,6 +143,16 @@ def test_heat_maps_are_drawn_in_the_terminal_and_in_files(run_nmt, files, revers
     assert ">de</text>" in (folder / "pair-1.svg").read_text()
 
 
+def test_a_pair_that_nobody_could_read_is_not_drawn(run_nmt, files, reverser):
+    (files / "source").write_text("ba\n" + "ba " * 101 + "\n")
+    (files / "target").write_text("ba\nba\n")
+    words = ["align", "--model", reverser, "--source", "source", "--target", "target"]
+    done = run_nmt(*words, "--plot", "pictures", "--show", 2)
+    assert done.code == 0
+    assert "pair 2 is not drawn: it has more than 100 words on a side" in done.stderr
+    assert [path.name for path in (files / "pictures").iterdir()] == ["pair-01.png"]
+
+
 @pytest.mark.parametrize("side", ["source", "target"])
 def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
     (files / "source").write_text("ba\nba\n")

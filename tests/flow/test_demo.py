@@ -13,6 +13,7 @@ def test_the_demo_does_all_five_jobs(run_nmt, tmp_path):
     assert done.stdout.count("  translation  ") == 5
     assert "BLEU|nrefs:1|case:mixed" in done.stdout
     assert "AER" in done.stderr
+    assert f"translate --model {tmp_path / 'demo' / 'run'}" in done.stdout.splitlines()[-1]
     for name in ("prepared", "run", "test.hypotheses.de", "test.links", "pictures"):
         assert f"{tmp_path / 'demo' / name}  " in done.stdout
         assert (tmp_path / "demo" / name).exists()

@@ -188,6 +188,7 @@ def test_missing_files_are_named_at_once(refused, corpus):
 def test_a_prefix_that_was_given_with_its_language_shows_what_is_there(refused, corpus):
     message = refused(train=("--train", corpus / "train.a"))
     assert f"{corpus}/train.a.a does not exist" in message
+    assert f"A PREFIX is named without its ending: {corpus}/train" in message
     assert "there are train.a" in message
 
 

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from nmt.checkpoint import open_run, read_run, save_checkpoint
+from nmt.files import sha256, sole_writer
 from nmt.training.trainer import Trainer
 
 SMALL = [
@@ -194,8 +195,6 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(train, 
     weights["output_bias"][5] = float("nan")
     save_file(weights, run / "last" / "weights.safetensors")
     facts = json.loads((run / "last" / "checkpoint.json").read_text())
-    from nmt.files import sha256
-
     facts["sha256"]["weights.safetensors"] = sha256(run / "last" / "weights.safetensors")
     (run / "last" / "checkpoint.json").write_text(json.dumps(facts))
     before = contents(run / "best"), contents(run / "last")
@@ -204,6 +203,24 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(train, 
     assert "the loss of update 5 is not a number" in done.stderr
     assert "learning_rate" in done.stderr
     assert (contents(run / "best"), contents(run / "last")) == before
+
+
+def test_a_loss_that_never_was_a_number_leaves_a_run_that_may_go(train, tmp_path):
+    done = train(tmp_path / "run", *SMALL, "--set", "train.learning_rate=1e30", "--set", "train.warmup=0")
+    assert done.code == 2
+    assert "is not a number" in done.stderr
+    assert f"{tmp_path / 'run'} holds no checkpoint yet and may be removed" in done.stderr
+
+
+def test_a_run_is_trained_by_one_program_at_a_time(train, tmp_path):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "--max-updates", "1").code == 0
+    before = contents(run)
+    with sole_writer(run, run):
+        done = train(run, "--resume")
+    assert done.code == 2
+    assert f"{run} is being written by another program" in done.stderr
+    assert contents(run) == before
 
 
 def test_weights_that_the_last_update_spoilt_are_not_saved(train, tmp_path, monkeypatch):
