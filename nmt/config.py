@@ -61,7 +61,7 @@ class ModelSettings(Settings):
     readout_size: int = Field(512, ge=1, description="vector that words are scored against, when target ids are untied")
     bridge: Literal["final", "mean", "zeros"] = Field("final", description="encoder states that start the decoder")
     tie: Literal["none", "target", "all"] = Field("target", description="embeddings shared: target in and out, or all")
-    dropout: float = Field(0.2, ge=0, lt=1, description="on embeddings, between layers, on memory and readout")
+    dropout: float = Field(0.3, ge=0, lt=1, description="on embeddings, between layers, on memory and readout")
     variational: bool = Field(False, description="one dropout mask a sentence instead of one a position")
     word_dropout: float = Field(0.0, ge=0, lt=1, description="probability that an input token's embedding is dropped")
     layer_norm: bool = Field(False, description="normalise encoder outputs, the decoder's gates and the readout")
@@ -84,16 +84,16 @@ class ModelSettings(Settings):
 class TrainSettings(Settings):
     """How parameters are fitted. Read by nmt.training only."""
 
-    max_tokens: int = Field(2048, ge=1, description="target tokens per batch, padding not counted")
+    max_tokens: int = Field(1024, ge=1, description="target tokens per batch, padding not counted")
     accumulate: int = Field(1, ge=1, description="batches per update")
     optimizer: Literal["adam", "adamw"] = Field("adam", description="Adam, or Adam with decoupled weight decay")
-    learning_rate: float = Field(1e-3, gt=0, description="at its peak")
+    learning_rate: float = Field(2e-3, gt=0, description="at its peak")
     weight_decay: float = Field(0.0, ge=0, description="of AdamW, as a share of the learning rate")
     beta2: float = Field(0.999, gt=0, lt=1, description="Adam's memory of squared gradients")
     schedule: Literal["constant", "inverse-sqrt", "plateau", "cosine"] = Field(
         "inverse-sqrt", description="learning rate after warm-up; cosine reaches zero at the update or epoch limit"
     )
-    warmup: int = Field(400, ge=0, description="updates until the learning rate peaks")
+    warmup: int = Field(200, ge=0, description="updates until the learning rate peaks")
     decay: float = Field(0.5, gt=0, lt=1, description="factor at each plateau")
     plateau: int = Field(2, ge=1, description="validations without gain that make a plateau")
     clip: float = Field(1.0, ge=0, description="largest gradient norm, 0 for none")
