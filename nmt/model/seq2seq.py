@@ -58,7 +58,7 @@ class Seq2Seq(nn.Module):
     def initialise(self) -> None:
         """Draw every parameter: orthogonal recurrences, Xavier projections, embeddings of standard deviation 0.1.
 
-        Xavier scale on an embedding would depend on the vocabulary's size, and slows the first epochs by a factor.
+        Xavier scale on an embedding would shrink as the vocabulary grows.
         """
         for name, parameter in self.named_parameters():
             if "norm" in name:

@@ -195,7 +195,6 @@ class Trainer:
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-            self.optimizer.zero_grad(set_to_none=True)
             if all(len(batch.source_BS) == 1 for batch in group):
                 raise TrainingError(
                     "one sentence pair alone does not fit in memory\n"
