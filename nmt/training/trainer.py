@@ -16,23 +16,18 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nmt.checkpoint import load_weights, numbered, read_facts, read_tensors, save_checkpoint
 from nmt.config import TrainSettings
-from nmt.data.batches import Batch, Cursor, split_batch, train_batches, valid_batches
+from nmt.data.batches import Batch, Cursor, train_batches, valid_batches
 from nmt.data.prepared import Split
-from nmt.errors import TrainingError, is_out_of_memory
+from nmt.errors import TrainingError
 from nmt.files import remove_folder, write_atomically
-from nmt.ids import PAD
 from nmt.model.seq2seq import Seq2Seq
-from nmt.model.unroll import unroll
-from nmt.model.unroll_fused import unroll_fused
-from nmt.training.loss import plain_loss
-from nmt.training.loss_fused import fused_loss
-from nmt.training.optim import build_optimizer, learning_rate
+from nmt.training.optim import learning_rate
+from nmt.training.update import Updater
 
-LOOPS = {"reference": (unroll, plain_loss), "fused": (unroll_fused, fused_loss), "auto": (unroll_fused, fused_loss)}
 LOG_EVERY = 20  # updates between training records; losses are looked at, and the device waited for, no more often
 
 
@@ -81,16 +76,15 @@ class Trainer:
         report: Callable[[dict[str, Any]], None],
     ) -> None:
         self.folder = folder
-        self.model = model.to(device)
+        self.updater = Updater(model, settings, device=device, precision=precision)
+        self.model = model
         self.train_split = train_split
         self.valid_split = valid_split
         self.settings = settings
         self.device = device
-        self.precision = precision
         self.updates_in_all = updates_in_all
         self.decode_bleu = decode_bleu
         self.report = report
-        self.optimizer = build_optimizer(model, settings)
 
     def fit(self, place: Place | None = None) -> Outcome:
         """Train from `place` (see `resume`) until a limit, and leave `last` and `best` behind.
@@ -117,7 +111,7 @@ class Trainer:
                 if reason:
                     return Outcome(place, reason)
                 cursor, group = next(batches)
-                pending.append(self._update(group, self._rate(place, place.update + 1)))
+                pending.append(self.updater.update(group, self._rate(place, place.update + 1)))
                 seconds = time.monotonic() - started
                 place = replace(place, update=place.update + 1, epoch=cursor.epoch, batch=cursor.batch, seconds=seconds)
                 is_asked_to_stop = bool(interrupted)
@@ -139,7 +133,7 @@ class Trainer:
             prefix = f"optimizer.{name}."
             state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
             if state:
-                self.optimizer.state[parameter] = {
+                self.updater.optimizer.state[parameter] = {
                     key: value if key == "step" and self.device.type == "cpu" else value.to(self.device)
                     for key, value in state.items()
                 }
@@ -180,63 +174,12 @@ class Trainer:
         every = self.settings.validate_every
         return place.update % every == 0 if every else place.batch == 0
 
-    def _update(self, group: Sequence[Batch], rate: float) -> tuple[Tensor, Tensor, int]:
-        """One step of the optimizer. -> summed loss, summed negative log-likelihood, target tokens
-
-        A batch that does not fit in memory is done again in halves; one pair that does not fit raises TrainingError.
-        """
-        self.model.train()
-        tokens = sum(batch.target_tokens for batch in group)
-        while True:
-            self.optimizer.zero_grad(set_to_none=True)
-            try:
-                figures = [self._accumulate(batch, tokens) for batch in group]
-                break
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            if all(len(batch.source_BS) == 1 for batch in group):
-                raise TrainingError(
-                    "one sentence pair alone does not fit in memory\n"
-                    "  Prepare with a smaller --max-length, or train a smaller model"
-                )
-            parts = [split_batch(batch) if len(batch.source_BS) > 1 else (batch,) for batch in group]
-            group = [half for halves in parts for half in halves]
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-        if self.settings.clip:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
-        for parameters in self.optimizer.param_groups:
-            parameters["lr"] = rate
-        self.optimizer.step()
-        losses, nlls = zip(*figures, strict=True)
-        return torch.stack(losses).sum(), torch.stack(nlls).sum(), tokens
-
-    def _accumulate(self, batch: Batch, tokens: int) -> tuple[Tensor, Tensor]:
-        """Add a batch's share of the gradient. -> summed loss, summed negative log-likelihood"""
-        loss, nll = self._loss(batch)
-        (loss / tokens).backward()  # type: ignore[no-untyped-call]
-        return loss.detach(), nll
-
-    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            decode, word_loss = LOOPS[self.settings.loop]
-            readout_BTR, _ = self.model(batch.source_BS, batch.source_lengths_B, batch.target_BT, decode)
-            real_N = (batch.target_BT != PAD).flatten().nonzero_static(size=batch.target_tokens).squeeze(1)
-            return word_loss(
-                readout_BTR.flatten(0, 1)[real_N],
-                self.model.output_vectors,
-                self.model.output_bias,
-                batch.target_BT.flatten()[real_N],
-                self.settings.label_smoothing,
-            )
-
     def _validate(self, place: Place) -> Place:
         """Score the validation set, log it, and keep a numbered checkpoint and `best`."""
         self.model.eval()
         with torch.inference_mode():
             sums = [
-                (float(self._loss(batch.to(self.device))[1]), batch.target_tokens)
+                (float(self.updater.loss(batch.to(self.device))[1]), batch.target_tokens)
                 for batch in valid_batches(self.valid_split, self.settings.max_tokens)
             ]
         nll, tokens = map(sum, zip(*sums, strict=True))
@@ -272,7 +215,7 @@ class Trainer:
         if self.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
         for name, parameter in self.model.named_parameters():
-            for key, value in self.optimizer.state.get(parameter, {}).items():
+            for key, value in self.updater.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
         facts = {"update": place.update, "place": asdict(place)}
         save_checkpoint(self.folder / "last", dict(self.model.named_parameters()), facts, tensors)

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from nmt.checkpoint import open_run, read_run, save_checkpoint
 from nmt.files import sha256, sole_writer
-from nmt.training.trainer import Trainer
+from nmt.training.update import Updater
 
 SMALL = [
     *("--set", "model.embedding_size=16", "--set", "model.encoder_size=16", "--set", "model.decoder_size=32"),
@@ -121,7 +121,7 @@ def test_patience_time_and_schedules_end_or_bend_training(train, tmp_path):
     assert rates == [1e-30, 1e-30, 5e-31, 2.5e-31]
 
 
-def test_accumulated_batches_make_the_update_of_one_large_batch(tiny_prepared, tmp_path):
+def test_accumulated_batches_make_the_update_of_one_large_batch(tiny_prepared):
     from nmt.config import ModelSettings, TrainSettings
     from nmt.data.batches import Batch, make_batch, split_batch
     from nmt.data.prepared import Prepared
@@ -133,20 +133,8 @@ def test_accumulated_batches_make_the_update_of_one_large_batch(tiny_prepared, t
     for group in ([batch], split_batch(batch)):
         torch.manual_seed(0)
         model = Seq2Seq(ModelSettings(embedding_size=8, dropout=0.0), 296, 296).double()
-        settings = TrainSettings(label_smoothing=0.1)
-        trainer = Trainer(
-            tmp_path,
-            model,
-            prepared.split("train"),
-            prepared.split("valid"),
-            settings,
-            device=torch.device("cpu"),
-            precision=torch.float32,
-            updates_in_all=1,
-            decode_bleu=lambda model: 0.0,
-            report=lambda record: None,
-        )
-        loss, nll, tokens = trainer._update([Batch(*part) for part in group], 0.001)
+        updater = Updater(model, TrainSettings(), device=torch.device("cpu"), precision=torch.float32)
+        loss, nll, tokens = updater.update([Batch(*part) for part in group], 0.001)
         states.append((loss, nll, tokens, dict(model.named_parameters())))
     assert states[0][2] == states[1][2]
     torch.testing.assert_close(states[0][0], states[1][0])
@@ -161,7 +149,7 @@ def test_accumulated_batches_make_the_update_of_one_large_batch(tiny_prepared, t
     [torch.OutOfMemoryError("pretend"), MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")],
 )
 def test_a_batch_that_does_not_fit_is_done_in_parts(train, tmp_path, monkeypatch, fitting, error):
-    accumulate, sizes = Trainer._accumulate, []
+    accumulate, sizes = Updater._accumulate, []
 
     def tight(self, batch, tokens):
         sizes.append(len(batch.source_BS))
@@ -169,20 +157,20 @@ def test_a_batch_that_does_not_fit_is_done_in_parts(train, tmp_path, monkeypatch
             raise error
         return accumulate(self, batch, tokens)
 
-    monkeypatch.setattr(Trainer, "_accumulate", tight)
+    monkeypatch.setattr(Updater, "_accumulate", tight)
     assert train(tmp_path / "run", *SMALL, "--set", "train.accumulate=2", "--max-updates", "2").code == 0
     assert max(sizes) > fitting
 
 
 def test_a_pair_that_does_not_fit_is_told(train, tmp_path, monkeypatch):
-    monkeypatch.setattr(Trainer, "_accumulate", lambda self, batch, tokens: exec("raise MemoryError"))
+    monkeypatch.setattr(Updater, "_accumulate", lambda self, batch, tokens: exec("raise MemoryError"))
     done = train(tmp_path / "small", *SMALL, "--max-updates", "2")
     assert done.code == 2
     assert "one sentence pair alone does not fit in memory" in done.stderr
 
 
 def test_another_error_of_the_runtime_is_not_taken_for_lack_of_memory(train, tmp_path, monkeypatch):
-    monkeypatch.setattr(Trainer, "_accumulate", lambda self, batch, tokens: exec("raise RuntimeError('odd')"))
+    monkeypatch.setattr(Updater, "_accumulate", lambda self, batch, tokens: exec("raise RuntimeError('odd')"))
     done = train(tmp_path / "run", *SMALL, "--max-updates", "2")
     assert done.code == 1
     assert "RuntimeError: odd" in done.stderr
@@ -227,7 +215,7 @@ def test_weights_that_the_last_update_spoilt_are_not_saved(train, tmp_path, monk
     run = tmp_path / "run"
     assert train(run, *SMALL, "--max-updates", "4").code == 0
     before = contents(run / "best"), contents(run / "last")
-    update = Trainer._update
+    update = Updater.update
 
     def spoil(self, group, rate):
         figures = update(self, group, rate)
@@ -235,7 +223,7 @@ def test_weights_that_the_last_update_spoilt_are_not_saved(train, tmp_path, monk
             self.model.output_bias[5] = float("nan")
         return figures
 
-    monkeypatch.setattr(Trainer, "_update", spoil)
+    monkeypatch.setattr(Updater, "update", spoil)
     done = train(run, "--resume", "--max-updates", "5")
     assert done.code == 2
     assert "the validation loss after update 5 is not a number" in done.stderr
@@ -264,7 +252,7 @@ def test_a_disk_that_is_full_leaves_the_checkpoints(train, tmp_path):
 def test_a_validation_that_an_interruption_forestalled_is_made_up_for(train, tmp_path, monkeypatch):
     words = [*SMALL, "--set", "train.validate_every=2", "--max-updates", "4"]
     assert train(tmp_path / "whole", *words).code == 0
-    update = Trainer._update
+    update = Updater.update
 
     def interrupted(self, group, rate):
         figures = update(self, group, rate)
@@ -274,7 +262,7 @@ def test_a_validation_that_an_interruption_forestalled_is_made_up_for(train, tmp
         return figures
 
     updates_done = []
-    monkeypatch.setattr(Trainer, "_update", interrupted)
+    monkeypatch.setattr(Updater, "update", interrupted)
     assert train(tmp_path / "broken", *words).code == 130
     monkeypatch.undo()
     assert not records(tmp_path / "broken", "valid")

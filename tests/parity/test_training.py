@@ -5,7 +5,7 @@ import torch
 from support.models import ATTENTIONS, sentences, small_model
 
 from nmt.ids import PAD
-from nmt.training.trainer import LOOPS
+from nmt.training.update import LOOPS
 
 REGULARISED = {"dropout": 0.4, "word_dropout": 0.3, "layer_norm": True, "encoder_layers": 2}
 

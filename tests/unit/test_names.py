@@ -7,7 +7,7 @@ from nmt.config import AttentionName, SearchSettings, TrainSettings
 from nmt.model.cells import DECODERS
 from nmt.report.alignment import SYMMETRISATIONS
 from nmt.search.hypothesis import Normalization
-from nmt.training.trainer import LOOPS
+from nmt.training.update import LOOPS
 
 
 def values(kind, name):
