@@ -20,6 +20,9 @@ Links = Iterable[Link]
 Matrix = NDArray[np.float64]
 Symmetrisation = Literal["intersection", "union", "grow-diag", "grow-diag-final-and"]
 SYMMETRISATIONS: tuple[Symmetrisation, ...] = ("intersection", "union", "grow-diag", "grow-diag-final-and")
+FAINT = 0.2  # less attention than this in all does not reach a source word; less than this anywhere looks nowhere
+PHARAOH = re.compile(r"([0-9]+)([-sp?])([0-9]+)")
+NAACL = re.compile(r"\s*([0-9]+)\s+([0-9]+)\s+([0-9]+)(?:\s+([SP]))?(?:\s+[0-9.]+)?\s*")
 
 
 class Gold(NamedTuple):
@@ -27,6 +30,21 @@ class Gold(NamedTuple):
 
     sure: frozenset[Link]
     possible: frozenset[Link]
+
+
+class Doubts(NamedTuple):
+    """What attention alone says of a translation: how sure it is, and what it left out or made up.
+
+    `entropy` is in bits, a mean over the target words: at 0 each looks at one word, at 1 it hesitates between two.
+    `coverage_deviation` is 0 where every source word gets the attention of one target word, and grows with what is
+    skipped or said twice. `unattended` are source words that nothing attends to, `unsupported` target words that attend
+    nowhere; both may be the numbers of words without pieces.
+    """
+
+    entropy: float
+    coverage_deviation: float
+    unattended: list[int]
+    unsupported: list[int]
 
 
 class AlignmentScore(NamedTuple):
@@ -38,13 +56,15 @@ class AlignmentScore(NamedTuple):
     f1: float
 
 
-def rows_of_pieces(attention_TS: ArrayLike, pieces: int) -> Matrix:
+def rows_of_pieces(attention_TS: ArrayLike, pieces: int, offset: int = 0) -> Matrix:
     """The rows that belong to a target's pieces: THE place that says which row is whose.
 
     Row t is the attention with which piece t was predicted, so the first `pieces` rows are the words' and a last one is
-    that of EOS. Reading the row that follows instead, where the piece is the decoder's input, would be a change here.
+    that of EOS. With `offset` 1 a piece has the row that follows, where it is the decoder's input; the last piece of a
+    translation that was cut before EOS has none, and zeros then.
     """
-    return np.asarray(attention_TS, dtype=np.float64)[:pieces]
+    rows_TS = np.asarray(attention_TS, dtype=np.float64)[offset : offset + pieces]
+    return np.pad(rows_TS, ((0, pieces - len(rows_TS)), (0, 0)))
 
 
 def merge_attention(
@@ -53,6 +73,7 @@ def merge_attention(
     target_word_of_piece: Sequence[int],
     source_words: int | None = None,
     target_words: int | None = None,
+    offset: int = 0,
 ) -> Matrix:
     """Attention between pieces, EOS included, as attention between words. -> target words x source words
 
@@ -64,11 +85,11 @@ def merge_attention(
 
     A word without pieces (the subword model may normalise it away) has a row or column of zeros; so has every word when
     the model has no attention (S = 0), or all attention is on EOS. `source_words` and `target_words` count the words
-    where the last ones may be without pieces.
+    where the last ones may be without pieces. `offset` is that of `rows_of_pieces`.
     """
     from_pieces_SI = membership(source_word_of_piece, source_words)
     from_pieces_TJ = membership(target_word_of_piece, target_words)
-    attention_TS = rows_of_pieces(attention_TS, len(target_word_of_piece))[:, : len(source_word_of_piece)]
+    attention_TS = rows_of_pieces(attention_TS, len(target_word_of_piece), offset)[:, : len(source_word_of_piece)]
     if attention_TS.size == 0:
         return np.zeros((from_pieces_TJ.shape[1], from_pieces_SI.shape[1]))
     weights_JI = from_pieces_TJ.T @ attention_TS @ from_pieces_SI  # dividing by the sum makes the mean of this sum
@@ -84,17 +105,44 @@ def membership(word_of_piece: Sequence[int], words: int | None) -> Matrix:
     return belongs
 
 
-def links(word_attention_JI: ArrayLike) -> list[Link]:
+def links(word_attention_JI: ArrayLike, threshold: float | None = None) -> list[Link]:
     """For each target word the source word with most attention, the first of equals; none where there is no attention.
 
     Every target word has at most one link, while a source word may have several: the direction matters, and two
-    opposite ones are worth combining with `symmetrise`.
+    opposite ones are worth combining with `symmetrise`. With a `threshold` above 0, every source word that gets at
+    least this share of a target word's attention instead: none, one or several links on both sides.
     """
     weights_JI = np.asarray(word_attention_JI)
     if weights_JI.size == 0:
         return []
+    if threshold is not None:
+        return sorted(
+            (int(source), int(target)) for target, source in zip(*np.nonzero(weights_JI >= threshold), strict=True)
+        )
     best_J = weights_JI.argmax(axis=1)
     return sorted((int(best), row) for row, best in enumerate(best_J) if weights_JI[row, best] > 0)
+
+
+def doubts(attention_JS: ArrayLike) -> Doubts:
+    """What is doubtful in the attention of target words, the share of EOS being the last column.
+
+        entropy             mean over j of -sum over s of a(j, s) log2 a(j, s)
+        coverage deviation  mean over source words i of ln(1 + (1 - sum over j of a(j, i)) ** 2)
+
+    The second is the coverage deviation penalty of Rikters & Fishel 2017, arXiv:1710.03743, without its minus sign, on
+    words instead of subwords. A source word that gets less than 0.2 from all target words together is unattended; a
+    target word that gives no source word 0.2 is unsupported. A mean over no words is 0.
+    """
+    attention_JS = np.asarray(attention_JS, dtype=np.float64)
+    terms_JS = attention_JS * np.log2(attention_JS, out=np.zeros_like(attention_JS), where=attention_JS > 0)
+    words_JI = attention_JS[:, :-1]
+    coverage_I = words_JI.sum(axis=0)
+    return Doubts(
+        entropy=float(-terms_JS.sum() / max(len(terms_JS), 1)),
+        coverage_deviation=float(np.log1p((1 - coverage_I) ** 2).sum() / max(len(coverage_I), 1)),
+        unattended=np.flatnonzero(coverage_I < FAINT).tolist(),
+        unsupported=np.flatnonzero(words_JI.max(axis=1, initial=0) < FAINT).tolist(),
+    )
 
 
 def turn(directed: Links) -> list[Link]:
@@ -149,30 +197,70 @@ def symmetrise(forward: Links, backward: Links, how: Symmetrisation) -> list[Lin
     return sorted(grown)
 
 
-def format_pharaoh(sentence: Links) -> str:
-    """`0-0 1-2`: source word, dash, target word; an empty line where nothing is linked."""
-    return " ".join(f"{source}-{target}" for source, target in sorted(sentence))
+def format_pharaoh(sentence: Links, weights_JI: Matrix | None = None) -> str:
+    """`0-0 1-2`: source word, dash, target word; an empty line where nothing is linked.
+
+    With weights each link carries its share of the target word's attention: `0-0:0.912`.
+    """
+    shares = {} if weights_JI is None else {link: f":{weights_JI[link[1], link[0]]:.3f}" for link in sentence}
+    return " ".join(f"{source}-{target}{shares.get((source, target), '')}" for source, target in sorted(sentence))
 
 
-def parse_gold(line: str, place: str = "this line") -> Gold:
-    """Read `1-2` as a sure link and `1p2` as a possible one.
+def parse_gold(line: str, place: str = "this line", base: int = 0) -> Gold:
+    """Read `1-2` or `1s2` as a sure link, `1p2` or `1?2` as a possible one; the first word has the number `base`.
 
     Raises:
         DataError: anything else, with `place` in the message.
     """
     sure, possible = set(), set()
     for word in line.split():
-        match = re.fullmatch(r"([0-9]+)([-p])([0-9]+)", word)
+        match = PHARAOH.fullmatch(word)
         if match is None:
             raise DataError(
                 f'{place}: "{word}" is not a link\n'
-                "  Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; count from 0"
+                "  Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; "
+                f"count from {base}"
             )
-        link = (int(match[1]), int(match[3]))
+        link = (int(match[1]) - base, int(match[3]) - base)
         possible.add(link)
-        if match[2] == "-":
+        if match[2] in "-s":
             sure.add(link)
     return Gold(frozenset(sure), frozenset(possible))
+
+
+def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", base: int = 1) -> list[Gold]:
+    """Read links of the form `18 3 4 P`, one a line: sentence, source word, target word, P where it is only possible.
+
+    The format of Mihalcea & Pedersen 2003, "An evaluation exercise for word alignment": S for a sure link may be left
+    out, and a confidence at the end is not read. Sentences are counted from 1, words from `base`; word 0 of a count
+    from 1 is the empty word, and its links say nothing here.
+
+    Raises:
+        DataError: a line of another form, or a sentence past the last.
+    """
+    sure: list[set[Link]] = [set() for _ in range(sentences)]
+    possible: list[set[Link]] = [set() for _ in range(sentences)]
+    for number, line in enumerate(lines, 1):
+        match = NAACL.fullmatch(line)
+        if match is None and line.strip():
+            raise DataError(
+                f'{path}, line {number:,}: "{line.strip()}" is not a link\n'
+                "  The lines before it say: sentence, source word, target word, then S or P or nothing"
+            )
+        if match is None:
+            continue
+        sentence, source, target = (int(match[group]) for group in (1, 2, 3))
+        if not 1 <= sentence <= sentences:
+            raise DataError(
+                f"{path}, line {number:,}: there is no sentence {sentence:,} among {sentences:,}\n"
+                "  Sentences are counted from 1, and every line of the source is one"
+            )
+        if min(source, target) < base:
+            continue
+        possible[sentence - 1].add((source - base, target - base))
+        if match[4] != "P":
+            sure[sentence - 1].add((source - base, target - base))
+    return [Gold(frozenset(some), frozenset(most)) for some, most in zip(sure, possible, strict=True)]
 
 
 def alignment_error_rate(predicted: Sequence[Links], golds: Sequence[Gold]) -> AlignmentScore:

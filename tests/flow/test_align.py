@@ -91,6 +91,79 @@ def test_a_perfect_alignment_has_no_error(run_nmt, files, reverser):
     assert run_nmt(*words, "--gold", "own").stderr.splitlines()[1].split() == ["forward", "0.0", *["100.0"] * 3]
 
 
+def test_gold_is_read_in_every_common_form(run_nmt, files, reverser):
+    pairs = [[link.split("-") for link in line.split()] for line in GOLD]
+    more = [[(int(i) + 1, int(j) + 1) for i, j in line] for line in pairs]
+    (files / "one").write_text("".join(" ".join(f"{i}-{j}" for i, j in line) + "\n" for line in more))
+    naacl = [f"{number} {i} {j} S\n" for number, line in enumerate(more, 1) for i, j in line]
+    (files / "naacl").write_text("".join(naacl))
+    words = ("align", "--model", reverser, "--source", "source", "--target", "target", "--gold")
+    expected = run_nmt(*words, "gold")
+    assert expected.code == 0
+    for form in (["one", "--gold-base", 1], ["naacl"], ["naacl", "--gold-base", 1]):
+        assert run_nmt(*words, *form) == expected
+
+
+def test_the_table_has_the_worst_pairs_first(run_nmt, files, reverser):
+    words = ("align", "--model", reverser, "--source", "source", "--target", "target", "--table", "table.tsv")
+    done = run_nmt(*words, "--gold", "gold")
+    heading, *rows = [line.split("\t") for line in (files / "table.tsv").read_text().splitlines()]
+    assert heading == [
+        *("pair", "aer", "precision", "recall", "f1", "log_prob_per_token", "entropy", "coverage_deviation"),
+        *("unattended", "unsupported", "source", "target"),
+    ]
+    keys = [(-float(row[1]), -float(row[6])) for row in rows]
+    assert keys == sorted(keys)
+    assert sorted(int(row[0]) for row in rows) == [1, 2, 3, 4, 5, 6]
+    found = {int(row[0]): row for row in rows}
+    assert [found[number][-2:] for number in range(1, 7)] == [list(pair) for pair in zip(SOURCE, TARGET, strict=True)]
+    own = [[tuple(link) for link in line] for line in links_of(done.stdout)]
+    for number, (links, gold) in enumerate(zip(own, links_of("\n".join(GOLD)), strict=True), 1):
+        error = 1 - 2 * len(set(links) & set(gold)) / (len(links) + len(gold)) if gold else 0
+        assert float(found[number][1]) == pytest.approx(error, abs=1e-4)
+    for row in rows:
+        for column, line in ((8, row[-2]), (9, row[-1])):
+            for named in row[column].split():
+                index, word = named.split(":")
+                assert line.split()[int(index)] == word
+    counted = [sum(len(row[column].split()) for row in rows) for column in (8, 10, 9, 11)]
+    assert done.stderr.splitlines()[0] == (
+        f"{counted[0]} of {counted[1]} source words get almost no attention; "
+        f"{counted[2]} of {counted[3]} target words look nowhere in particular"
+    )
+    run_nmt(*words)
+    assert (files / "table.tsv").read_text().startswith("pair\tlog_prob_per_token\tentropy\t")
+
+
+def test_what_a_translation_left_out_or_made_up_is_counted(run_nmt, files, reverser):
+    (files / "source").write_text("ba de fi ku la\n")
+    (files / "target").write_text("ba\n")
+    run_nmt("align", "--model", reverser, "--source", "source", "--target", "target", "--table", "table.tsv")
+    heading, row = [line.split("\t") for line in (files / "table.tsv").read_text().splitlines()]
+    assert len(row[heading.index("unattended")].split()) >= 3
+
+
+def test_a_threshold_and_shares_make_links_soft(run_nmt, files, reverser):
+    words = ("align", "--model", reverser, "--source", "source", "--target", "target", "--matrix", "matrix.jsonl")
+    hard = run_nmt(*words, "--probabilities").stdout
+    soft = run_nmt(*words, "--threshold", 0.01, "--probabilities").stdout
+    matrices = [json.loads(line)["attention"] for line in (files / "matrix.jsonl").read_text().splitlines()]
+    for matrix, some, most in zip(matrices, hard.splitlines(), soft.splitlines(), strict=True):
+        wanted = {(i, j): share for j, row in enumerate(matrix) for i, share in enumerate(row) if share >= 0.01}
+        found = {tuple(map(int, link.split(":")[0].split("-"))): float(link.split(":")[1]) for link in most.split()}
+        assert found == pytest.approx(wanted, abs=6e-4)
+        assert set(some.split()) <= set(most.split())
+        assert len(some.split()) == len(matrix)
+
+
+def test_attention_is_read_at_either_step(run_nmt, files, reverser):
+    words = ("align", "--model", reverser, "--source", "source", "--target", "target", "--offset")
+    predicted, known = (links_of(run_nmt(*words, offset).stdout) for offset in (0, 1))
+    assert predicted == links_of(run_nmt(*words[:-1]).stdout)
+    assert [len(links) for links in known] == [len(links) for links in predicted]
+    assert known != predicted
+
+
 def test_two_directions_are_combined(run_nmt, files, reverser, mirror):
     def align(*more):
         done = run_nmt("align", "--source", "source", "--target", "target", "--model", reverser, *more)
@@ -181,6 +254,17 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
             {"--symmetrise": "union"},
             "--symmetrise combines two directions: name a run of the opposite one with --reverse",
         ),
+        (
+            {"--gold": "naacl"},
+            "naacl, sentence 3: link 3-1 points past 2 and 2 words\n  Words are what blanks separate, and are counted "
+            "from 1; --gold-base 0 counts from 0",
+        ),
+        ({"--gold": "gold", "--gold-base": "1"}, "gold, line 1: link 0-2 points past 3 and 3 words\n"),
+        ({"--gold": "naacl", "--gold-base": "2"}, "Invalid value for '--gold-base': 2 is not in the range 0<=x<=1."),
+        ({"--offset": "2"}, "Invalid value for '--offset': 2 is not in the range 0<=x<=1."),
+        ({"--threshold": "0"}, "Invalid value for '--threshold': 0.0 is not in the range 0<x<=1."),
+        ({"--reverse": "{run}", "--probabilities": ""}, "--probabilities are those of one direction: leave out"),
+        ({"--table": "no/where.tsv"}, "no/where.tsv cannot be written: there is no folder no\n"),
         ({"--symmetrise": "unoin"}, "Invalid value for '--symmetrise': 'unoin' is not one of 'intersection', 'union'"),
         ({"--matrix": "no/where.jsonl"}, "no/where.jsonl cannot be written: there is no folder no\n"),
         ({"--model": "short"}, "short is not a run folder\n"),
@@ -194,9 +278,10 @@ def test_what_cannot_be_aligned(run_nmt, files, reverser, changes, message):
     (files / "empty").touch()
     (files / "latin").write_bytes(b"f\xfcr\n" * 6)
     (files / "far").write_text("0-0\n\n0p1 2p1\n\n\n\n")
+    (files / "naacl").write_text("1 1 1\n3 3 1 P\n")
     before = {path: path.read_bytes() for path in files.iterdir()}
     options = {"--model": "{run}", "--source": "source", "--target": "target"} | changes
-    done = run_nmt("align", *(word.format(run=reverser) for option in options.items() for word in option))
+    done = run_nmt("align", *(word.format(run=reverser) for option in options.items() for word in option if word))
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"nmt: error: {message.format(run=reverser)}")
     assert {path: path.read_bytes() for path in files.iterdir()} == before

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,12 @@ from nmt.report.alignment import (
     SYMMETRISATIONS,
     Gold,
     alignment_error_rate,
+    doubts,
     format_pharaoh,
     links,
     merge_attention,
     parse_gold,
+    parse_naacl,
     symmetrise,
     turn,
 )
@@ -54,6 +58,24 @@ def test_rows_of_words_sum_to_one(seed):
 
 
 @pytest.mark.parametrize(
+    ("attention", "merged"),
+    [
+        ([[1, 0, 0], [0, 1, 0], [0.5, 0.5, 0]], [[0, 1], [0.5, 0.5]]),  # a piece is read where it is the input
+        ([[1, 0, 0], [0, 1, 0]], [[0, 1], [0, 0]]),  # cut before EOS: the last piece was never an input
+    ],
+)
+def test_attention_can_be_read_one_step_later(attention, merged):
+    np.testing.assert_array_equal(merge_attention(attention, [0, 1], [0, 1], offset=1), merged)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_reading_later_is_reading_shifted_attention(seed):
+    attention = np.random.default_rng(seed).dirichlet(np.ones(5), size=7)
+    words = [0, 0, 1, 2], [0, 1, 1, 2, 3, 3]
+    np.testing.assert_array_equal(merge_attention(attention, *words, offset=1), merge_attention(attention[1:], *words))
+
+
+@pytest.mark.parametrize(
     ("weights", "expected"),
     [
         ([[0.1, 0.9], [0.7, 0.3]], [(0, 1), (1, 0)]),
@@ -65,6 +87,33 @@ def test_rows_of_words_sum_to_one(seed):
 )
 def test_a_target_word_links_to_where_it_looked_most(weights, expected):
     assert links(weights) == expected
+
+
+@pytest.mark.parametrize(
+    ("threshold", "expected"),
+    [(0.3, [(0, 0), (1, 0), (2, 1)]), (0.5, [(0, 0), (2, 1)]), (0.05, [(0, 0), (0, 1), (1, 0), (2, 1)]), (0.95, [])],
+)
+def test_a_threshold_links_all_that_reach_it(threshold, expected):
+    assert links([[0.6, 0.4, 0.0], [0.1, 0.0, 0.9]], threshold) == expected
+
+
+@pytest.mark.parametrize(
+    ("attention", "entropy", "deviation", "unattended", "unsupported"),
+    [
+        ([[1, 0, 0], [0, 1, 0]], 0, 0, [], []),  # one to one; the last column is EOS
+        ([[0.5, 0.5, 0], [0.5, 0.5, 0]], 1, 0, [], []),  # hesitates between two words: one bit
+        ([[1, 0, 0], [1, 0, 0]], 0, math.log(2), [1], []),  # said twice, and one left out
+        ([[0, 0, 1]], 0, math.log(2), [0, 1], [0]),  # looks at the end of the sentence
+        ([[0.5, 0, 0.5]], 1, (math.log(1.25) + math.log(2)) / 2, [1], []),
+        ([[0.125] * 8], 3, math.log(1 + 0.875**2), list(range(7)), [0]),  # looks everywhere
+        (np.zeros((0, 3)), 0, math.log(2), [0, 1], []),  # nothing was said
+        (np.zeros((2, 1)), 0, 0, [], [0, 1]),  # of nothing
+    ],
+)
+def test_doubts_by_hand(attention, entropy, deviation, unattended, unsupported):
+    found = doubts(attention)
+    assert (found.entropy, found.coverage_deviation) == pytest.approx((entropy, deviation))
+    assert (found.unattended, found.unsupported) == (unattended, unsupported)
 
 
 def test_turning_swaps_the_two_sides():
@@ -141,6 +190,7 @@ def test_symmetrisation_laws(seed):
         ("0-0 1-2", [(0, 0), (1, 2)], [(0, 0), (1, 2)]),
         ("0-0 1p2", [(0, 0)], [(0, 0), (1, 2)]),
         ("3p4 3-4", [(3, 4)], [(3, 4)]),  # sure wins
+        ("1s2 3?4", [(1, 2)], [(1, 2), (3, 4)]),  # other marks for the same
     ],
 )
 def test_gold_links_are_sure_or_possible(line, sure, possible):
@@ -151,6 +201,42 @@ def test_gold_links_are_sure_or_possible(line, sure, possible):
 def test_what_is_not_a_link_is_named(word):
     with pytest.raises(DataError, match=f'^gold, line 3: "{word}" is not a link\n  Write 1-2 for a sure link'):
         parse_gold(f"0-0 {word}", "gold, line 3")
+
+
+def test_words_may_be_counted_from_one():
+    assert parse_gold("1-1 2p3", base=1) == parse_gold("0-0 1p2")
+    with pytest.raises(DataError, match=r"count from 1$"):
+        parse_gold("1:1", base=1)
+
+
+NAACL_LINES = ["0001 1 1 S", "1 2 3 P", "", "3 1 2", "3 2 0 P", "3 0 1", "3 2 2 P 0.75"]
+
+
+def test_naacl_links_stand_one_a_line():
+    drawn = [parse_gold(line, base=1) for line in ("1-1 2p3", "", "1-2 2p2")]
+    assert parse_naacl(NAACL_LINES, 3) == drawn  # word 0 is the empty word
+    from_zero = parse_naacl(NAACL_LINES, 3, base=0)
+    assert from_zero[2] == parse_gold("1-2 2p0 0-1 2p2")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1 2", 'gold, line 8: "1 2" is not a link\n  The lines before it say: sentence, source word, target word'),
+        ("1 2 3 X", 'gold, line 8: "1 2 3 X" is not a link'),
+        ("4 1 1", "gold, line 8: there is no sentence 4 among 3\n  Sentences are counted from 1"),
+        ("0 1 1", "gold, line 8: there is no sentence 0 among 3"),
+    ],
+)
+def test_what_is_no_naacl_link_is_named(line, message):
+    with pytest.raises(DataError) as caught:
+        parse_naacl([*NAACL_LINES, line], 3, "gold")
+    assert str(caught.value).startswith(message)
+
+
+def test_links_may_carry_their_share():
+    weights = np.array([[0.25, 0.75], [1.0, 0.0]])
+    assert format_pharaoh([(1, 0), (0, 1)], weights) == "0-1:1.000 1-0:0.750"
 
 
 def test_pharaoh_lines_are_read_back():
@@ -183,3 +269,19 @@ def test_without_possible_links_aer_is_one_minus_f1(seed):
     found, drawn = random_directions(seed)
     score = alignment_error_rate([found], [Gold(frozenset(drawn), frozenset(drawn))])
     assert score.aer == pytest.approx(1 - score.f1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nltk_finds_the_same_error_rate(seed):
+    from nltk.translate import metrics
+
+    random = np.random.default_rng(seed)
+    predicted, golds, all_of = [], [], [set(), set(), set()]
+    for sentence in range(5):
+        found, drawn = (random_directions(int(random.integers(1000)))[0] for _ in range(2))
+        gold = Gold(frozenset(link for link in drawn if random.random() < 0.7), frozenset(drawn | set(list(found)[:2])))
+        predicted.append(found)
+        golds.append(gold)
+        for whole, part in zip(all_of, (gold.sure, found, gold.possible), strict=True):
+            whole |= {(sentence, *link) for link in part}  # nltk counts one sentence, so that five become one
+    assert alignment_error_rate(predicted, golds).aer == pytest.approx(metrics.alignment_error_rate(*all_of), abs=1e-12)
