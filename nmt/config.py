@@ -109,6 +109,7 @@ class TrainSettings(Settings):
     seed: int = Field(1, ge=0, description="of initial weights, order and dropout")
     loop: Literal["auto", "fused", "reference"] = Field("auto", description="decoder loop; they differ in speed only")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="of matrix products")
+    compile: bool = Field(False, description="compile the fused loop's element-wise pieces; needs a C++ compiler")
 
     @model_validator(mode="after")
     def _cosine_has_an_end(self) -> "TrainSettings":

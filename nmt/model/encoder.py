@@ -1,11 +1,23 @@
 """The source side: embedded tokens in, memory and a summary for the decoder's first state out."""
 
 # B sentences   S source positions   E embedding   H encoder state, one direction   M = 2 * H memory
+# N = B * S positions   P directions   F features
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from nmt.model.dropout import Dropout
+
+Layer = Callable[[Sequence[nn.GRU], Tensor], Tensor]
+
+
+def run_layer(grus: Sequence[nn.GRU], inputs_PSBE: Tensor) -> Tensor:
+    """Each GRU over its own inputs, as torch runs it. -> states_PSBH"""
+    return torch.stack([gru(inputs_SBE)[0] for gru, inputs_SBE in zip(grus, inputs_PSBE, strict=True)])
 
 
 class Encoder(nn.Module):
@@ -21,32 +33,71 @@ class Encoder(nn.Module):
     def __init__(self, input_size: int, size: int, layers: int, dropout: Dropout, layer_norm: bool) -> None:
         super().__init__()
         widths = [2 * size if depth else input_size for depth in range(layers)]
-        self.forwards = nn.ModuleList(nn.GRU(width, size, batch_first=True) for width in widths)
-        self.backwards = nn.ModuleList(nn.GRU(width, size, batch_first=True) for width in widths)
+        self.forwards = nn.ModuleList(nn.GRU(width, size) for width in widths)
+        self.backwards = nn.ModuleList(nn.GRU(width, size) for width in widths)
         self.norms = nn.ModuleList(nn.LayerNorm(2 * size) if layer_norm else nn.Identity() for _ in widths)
         self.dropout = dropout
 
-    def forward(self, embedded_BSE: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, embedded_BSE: Tensor, lengths_B: Tensor, layer: Layer = run_layer) -> tuple[Tensor, Tensor]:
         """-> values_BSM, final_BM: memory, zero on padding; the last state of each direction of the top layer.
 
-        `lengths_B` counts real positions, each at least one.
+        `lengths_B` counts real positions, each at least one. `layer` is `run_layer` or its equal, `scan_layer`.
         """
-        positions_S = torch.arange(embedded_BSE.shape[1], device=embedded_BSE.device)
+        B, S, _ = embedded_BSE.shape
+        positions_S = torch.arange(S, device=embedded_BSE.device)
         real_BS1 = (positions_S < lengths_B[:, None])[..., None]
-        turned_BS = (lengths_B[:, None] - 1 - positions_S) % len(positions_S)
+        turned_BS = (lengths_B[:, None] - 1 - positions_S) % S
+        rows_PSB, back_PBS = both_ways(turned_BS)
         values_BSM = embedded_BSE
         for depth, (ahead, back, norm) in enumerate(zip(self.forwards, self.backwards, self.norms, strict=True)):
             if depth:
                 values_BSM = self.dropout(values_BSM)
-            ahead_BSH, _ = ahead(values_BSM)
-            back_BSH, _ = back(turn(values_BSM, turned_BS))
-            values_BSM = torch.cat((ahead_BSH, turn(back_BSH, turned_BS)), dim=-1)
+            inputs_PSBE = pick(values_BSM.flatten(0, 1), rows_PSB, back_PBS).view(2, S, B, -1)
+            states_PSBH = layer((ahead, back), inputs_PSBE)  # type: ignore[arg-type]
+            beside_NP = back_PBS.flatten(1).t()
+            from_PSB = torch.stack((2 * rows_PSB[0], 2 * rows_PSB[1] + 1))
+            values_BSM = pick(states_PSBH.flatten(0, 2), beside_NP, from_PSB).view(B, S, -1)
             values_BSM = norm(values_BSM) * real_BS1
         last_BM = values_BSM.gather(1, (lengths_B - 1)[:, None, None].expand(-1, 1, values_BSM.shape[-1]))[:, 0]
         size = last_BM.shape[-1] // 2
         return values_BSM, torch.cat((last_BM[:, :size], values_BSM[:, 0, size:]), dim=-1)
 
 
-def turn(values_BSF: Tensor, turned_BS: Tensor) -> Tensor:
-    """Positions in the order `turned_BS` gives. Turning twice restores them. -> turned_BSF"""
-    return values_BSF.gather(1, turned_BS[..., None].expand(-1, -1, values_BSF.shape[-1]))
+def both_ways(turned_BS: Tensor) -> tuple[Tensor, Tensor]:
+    """Where each direction finds its inputs among (B, S), and where (B, S) finds its states among (P, S, B).
+
+    -> rows_PSB, back_PBS
+    """
+    B, S = turned_BS.shape
+    sentences_B = torch.arange(B, device=turned_BS.device)
+    order_PBS = torch.stack((torch.arange(S, device=turned_BS.device).expand(B, S), turned_BS))
+    rows_PSB = (sentences_B[:, None] * S + order_PBS).transpose(1, 2)
+    starts_P = torch.arange(2, device=turned_BS.device) * (B * S)
+    return rows_PSB, order_PBS * B + sentences_B[:, None] + starts_P[:, None, None]  # turning twice restores
+
+
+def pick(values_NF: Tensor, rows: Tensor, back: Tensor) -> Tensor:
+    """`values_NF[rows]`, where every row is picked equally often; `back` says where the copies of each went.
+
+    -> picked_NF, in the order of `rows`
+    """
+    picked_NF: Tensor = Pick.apply(values_NF, rows.flatten(), back.flatten())  # type: ignore[no-untyped-call]
+    return picked_NF
+
+
+class Pick(torch.autograd.Function):
+    """Indexing whose gradient is indexing too, where torch would add row by row."""
+
+    @staticmethod
+    def forward(ctx: Any, values_NF: Tensor, rows_N: Tensor, back_N: Tensor) -> Tensor:
+        ctx.save_for_backward(back_N)
+        ctx.rows = len(values_NF)
+        return values_NF.index_select(0, rows_N)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_picked_NF: Tensor) -> tuple[Tensor, None, None]:
+        (back_N,) = ctx.saved_tensors
+        copies = len(back_N) // ctx.rows
+        d_NF = d_picked_NF.index_select(0, back_N)
+        return (d_NF if copies == 1 else d_NF.view(copies, ctx.rows, -1).sum(0)), None, None

@@ -17,7 +17,7 @@ from nmt.ids import BOS, PAD
 from nmt.model.attention import Memory
 from nmt.model.cells import Carry, build_cell
 from nmt.model.dropout import Dropout, WordDropout
-from nmt.model.encoder import Encoder
+from nmt.model.encoder import Encoder, Layer, run_layer
 from nmt.model.unroll import Unroll, Unrolled, unroll
 from nmt.step import StepOut
 
@@ -75,10 +75,10 @@ class Seq2Seq(nn.Module):
             else:
                 nn.init.xavier_uniform_(parameter)
 
-    def encode(self, source_BS: Tensor, lengths_B: Tensor) -> tuple[Memory, Carry]:
+    def encode(self, source_BS: Tensor, lengths_B: Tensor, layer: Layer = run_layer) -> tuple[Memory, Carry]:
         """Memory to attend to, and the decoder's carry before its first position."""
         embedded_BSE = self.dropout(self.word_dropout(self.source_embedding(source_BS)))
-        values_BSM, final_BM = self.encoder(embedded_BSE, lengths_B)
+        values_BSM, final_BM = self.encoder(embedded_BSE, lengths_B, layer)
         if self.bridge is None:
             hidden_BD = values_BSM.new_zeros(len(source_BS), self.settings.decoder_size)
         else:
@@ -87,12 +87,20 @@ class Seq2Seq(nn.Module):
         memory = self.cell.attention.remember(self.dropout(values_BSM), source_BS != PAD)
         return memory, self.cell.begin(hidden_BD)
 
-    def forward(self, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor, decode: Unroll = unroll) -> Unrolled:
+    def forward(
+        self,
+        source_BS: Tensor,
+        lengths_B: Tensor,
+        target_BT: Tensor,
+        layer: Layer = run_layer,
+        decode: Unroll = unroll,
+    ) -> Unrolled:
         """Teacher forcing: what the decoder yields at every position of a target that ends with EOS.
 
-        `decode` is `unroll` or its equal in other clothes, `unroll_fused`.
+        `layer` is the encoder's `run_layer` or its equal in other clothes, `scan_layer`; so are `decode`'s `unroll`
+        and `unroll_fused`.
         """
-        memory, carry = self.encode(source_BS, lengths_B)
+        memory, carry = self.encode(source_BS, lengths_B, layer)
         previous_BT = F.pad(target_BT[:, :-1], (1, 0), value=BOS)
         embedded_BTE = self.dropout(self.word_dropout(self.target_embedding(previous_BT)))
         readout_BTR, attention_BTS = decode(self.cell, embedded_BTE, carry, memory)

@@ -5,7 +5,9 @@ It knows a model and batches, and nothing of epochs, validation or files.
 
 # B sentences   T target positions   R readout   N real target positions
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +16,37 @@ from nmt.config import TrainSettings
 from nmt.data.batches import Batch, split_batch
 from nmt.errors import TrainingError, is_out_of_memory
 from nmt.ids import PAD
+from nmt.model.compiled import compiled, compiled_pieces
+from nmt.model.encoder import Layer, run_layer
+from nmt.model.scan import scan_layer
 from nmt.model.seq2seq import Seq2Seq
-from nmt.model.unroll import unroll
+from nmt.model.unroll import Unroll, unroll
 from nmt.model.unroll_fused import unroll_fused
 from nmt.training.loss import plain_loss
-from nmt.training.loss_fused import fused_loss
+from nmt.training.loss_fused import fused_loss, soften_some
 from nmt.training.optim import build_optimizer
 
-LOOPS = {"reference": (unroll, plain_loss), "fused": (unroll_fused, fused_loss), "auto": (unroll_fused, fused_loss)}
+
+class Loops(NamedTuple):
+    """How a network is driven: its encoder's layers, its decoder and the loss of its words."""
+
+    layer: Layer = run_layer
+    decode: Unroll = unroll
+    word_loss: Callable[..., tuple[Tensor, Tensor]] = plain_loss
+
+
+REFERENCE, FUSED = Loops(), Loops(scan_layer, unroll_fused, fused_loss)
+LOOPS = {"reference": REFERENCE, "fused": FUSED, "auto": FUSED}
+
+
+def compiled_loops() -> Loops:
+    """The fused loops with their element-wise pieces compiled, when they are first called."""
+    pieces = compiled_pieces()
+    return Loops(
+        partial(scan_layer, pieces=pieces),
+        partial(unroll_fused, pieces=pieces),
+        partial(fused_loss, soften=compiled(soften_some)),
+    )
 
 
 class Updater:
@@ -34,7 +59,7 @@ class Updater:
         self.settings = settings
         self.device = device
         self.precision = precision
-        self.decode, self.word_loss = LOOPS[settings.loop]
+        self.loops = compiled_loops() if settings.compile else LOOPS[settings.loop]
         self.optimizer = build_optimizer(model, settings)
 
     def update(self, batches: Sequence[Batch], rate: float) -> tuple[Tensor, Tensor, int]:
@@ -77,10 +102,11 @@ class Updater:
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """-> summed loss, summed negative log-likelihood"""
+        layer, decode, word_loss = self.loops
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            readout_BTR, _ = self.model(batch.source_BS, batch.source_lengths_B, batch.target_BT, self.decode)
+            readout_BTR, _ = self.model(batch.source_BS, batch.source_lengths_B, batch.target_BT, layer, decode)
             real_N = (batch.target_BT != PAD).flatten().nonzero_static(size=batch.target_tokens).squeeze(1)
-            return self.word_loss(
+            return word_loss(
                 readout_BTR.flatten(0, 1)[real_N],
                 self.model.output_vectors,
                 self.model.output_bias,

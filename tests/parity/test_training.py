@@ -12,11 +12,11 @@ REGULARISED = {"dropout": 0.4, "word_dropout": 0.3, "layer_norm": True, "encoder
 
 def figures_and_gradients(loop: str, **changes) -> dict[str, torch.Tensor]:
     """What a training step computes, and the random numbers it leaves to the next."""
-    decode, word_loss = LOOPS[loop]
+    layer, decode, word_loss = LOOPS[loop]
     model = small_model(**(REGULARISED | changes)).train()
     source_BS, lengths_B, target_BT = sentences([(4, 6), (7, 3), (1, 1), (5, 5)])
     torch.manual_seed(1)
-    readout_BTR, attention_BTS = model(source_BS, lengths_B, target_BT, decode)
+    readout_BTR, attention_BTS = model(source_BS, lengths_B, target_BT, layer, decode)
     real_BT = target_BT != PAD
     loss, nll = word_loss(readout_BTR[real_BT], model.output_vectors, model.output_bias, target_BT[real_BT], 0.1)
     loss.backward()
