@@ -7,11 +7,21 @@ Rows come in groups: with B sentences in the batch and K rows for each of them, 
 belongs to a sentence (encoder states, projected keys) therefore never needs to be copied for its rows.
 """
 
-# B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
+# B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words   Q ids a row asks for
 
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
+
+
+class Goal(NamedTuple):
+    """What a row has yet to say, where some words are required. Progress counts required tokens that were said."""
+
+    wanted_NQ: (
+        Tensor  # ids that bring the row on, PAD where there are fewer; of equal ones that which leads furthest counts
+    )
+    progress_NQ: Tensor  # after saying them
+    progress_N: Tensor  # after saying anything else
 
 
 class StepOut(NamedTuple):
@@ -20,6 +30,7 @@ class StepOut(NamedTuple):
     log_probs_NV: Tensor
     state: Any
     attention_NS: Tensor  # rows sum to one and are zero on padding; (N, 0) from a model without attention
+    goal: Goal | None = None  # from a wrapper that requires words
 
 
 class StepModel(Protocol):

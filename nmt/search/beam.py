@@ -1,21 +1,25 @@
-"""Beam search over any step model. Greedy search is a beam of one.
+"""The search loop, over any step model and with any choice of continuations. Greedy search is a beam of one.
 
 It knows of ids and log-probabilities and nothing of text; what it yields are hypotheses with their attention.
 """
 
-# B sentences still searched   K live rows of a sentence   N = B * K rows   C best words of a row   R ranks asked for
-# W continuations of a sentence   A nodes of all levels   S source positions   V target words
+# B sentences still searched   G groups of a sentence   U = B * G   K live rows of a group   N = U * K rows
+# W continuations of a group   R ranks asked for   A nodes of all levels   S source positions
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from nmt.ids import BOS, EOS, PAD, UNK
+from nmt.search.choose import Choice, MostProbable
 from nmt.search.hypothesis import Hypothesis, Normalization, length_penalty, refuse_nan
 from nmt.search.wrap import Forbid
 from nmt.step import StepModel
+
+MOST_PROBABLE = MostProbable()
 
 
 @torch.inference_mode()
@@ -30,124 +34,117 @@ def beam_search(
     max_length_ratio: float,
     max_length_extra: int,
     n_best: int = 1,
+    limits: Sequence[int] | None = None,
+    choice: Choice = MOST_PROBABLE,
 ) -> list[list[Hypothesis]]:
     """The best translations of each sentence, best first: n_best of them, or fewer when the model has no more.
 
-    A sentence has `beam` slots. A hypothesis that reaches EOS keeps its slot for good, so that a beam of one is greedy
-    search. At each step the free slots go to the most probable continuations; of equal ones, to those of the better
-    row and then of the smaller id. PAD, UNK and BOS are never said.
+    A sentence has `beam` slots, in groups of equal size where the choice has several. A hypothesis that reaches EOS
+    keeps its slot for good, so that a beam of one is greedy search. At each step the free slots go to what `choice`
+    chooses: the most probable continuations; of equal ones, those of the better row and then of the smaller id. PAD,
+    UNK and BOS are never said.
 
     A sentence is done when it has no live hypothesis, or when none can come to matter: log-probabilities only fall
     and the length penalty never does, so a live one can score at most its present log_prob over the penalty at the
     length limit, and once n_best finished ones score as much, nothing changes any more. At the length limit,
-    max_length_ratio * (source pieces without EOS) + max_length_extra tokens with EOS, live hypotheses are cut; they
-    rank after the finished ones. A sentence that is done leaves the batch at once.
+    `limits` or max_length_ratio * (source pieces without EOS) + max_length_extra tokens with EOS, live hypotheses are
+    cut; they rank after the finished ones. A sentence that is done leaves the batch at once.
 
     Nothing about a sentence depends on which others are in the batch, beyond rounding inside the model.
 
     Raises NmtError when the model yields NaN.
     """
-    assert 1 <= n_best <= beam
+    G = choice.groups
+    slots = beam // G
+    assert 1 <= n_best <= slots * G
     model = Forbid(model, (PAD, UNK, BOS))
     device = source_BS.device
-    limits = [max(1, math.ceil(max_length_ratio * (length - 1)) + max_length_extra) for length in lengths_B.tolist()]
+    if limits is None:
+        limits = [length_limit(length, max_length_ratio, max_length_extra) for length in lengths_B.tolist()]
     limit_B = torch.tensor(limits, device=device)
     penalties = length_penalty(torch.arange(max(limits) + 1, device=device).double(), normalization, alpha)
     sentence_B = torch.arange(len(limits), device=device)
-    free_B = torch.full_like(sentence_B, beam)
+    free_U = torch.full((len(limits) * G,), slots, device=device)
     finished_BR = torch.full((len(limits), n_best), -torch.inf, dtype=torch.float64, device=device)
-    log_prob_BK = torch.zeros(len(limits), 1, dtype=torch.float64, device=device)
-    previous_N = torch.full_like(sentence_B, BOS)
-    node_N = torch.full_like(sentence_B, -1)
+    log_prob_UK = torch.zeros(len(limits) * G, 1, dtype=torch.float64, device=device)
+    previous_N = torch.full_like(free_U, BOS)
+    node_N = torch.full_like(free_U, -1)
     levels: list[Level] = []
     nodes = 0
     state = model.start(source_BS, lengths_B)
+    if G > 1:
+        state = model.select(state, sentence_B[:, None].expand(-1, G))
     for length in range(1, max(limits) + 1):
         out = model.step(previous_N, state)
-        best = continuations(log_prob_BK, out.log_probs_NV, beam)
-        refuse_nan(best.log_prob_BW, length)
-        slots = torch.arange(best.log_prob_BW.shape[1], device=device)
-        taken_BW = (slots < free_B[:, None]) & best.log_prob_BW.isfinite()
-        ends_BW = taken_BW & (best.token_BW == EOS)
-        lives_BW = taken_BW & (best.token_BW != EOS)
-        score_BW = best.log_prob_BW / penalties[length]
+        best = choice(log_prob_UK, out, free_U, slots, sentence_B, length - 1)
+        refuse_nan(best.log_prob_UW, length)
+        W = best.log_prob_UW.shape[1]
+        taken_UW = (torch.arange(W, device=device) < free_U[:, None]) & best.log_prob_UW.isfinite()
+        ends_UW = taken_UW & (best.token_UW == EOS)
+        lives_UW = taken_UW & (best.token_UW != EOS)
+        score_UW = best.log_prob_UW / penalties[length]
         cut_B = limit_B == length
         level = Level(
-            sentence_BW=sentence_B[:, None].expand_as(best.token_BW),
-            parent_BW=node_N[best.row_BW],
-            token_BW=best.token_BW,
-            token_log_prob_BW=best.token_log_prob_BW,
-            log_prob_BW=best.log_prob_BW,
-            score_BW=score_BW,
-            ends_BW=ends_BW,
-            cut_BW=lives_BW & cut_B[:, None],
-            attention_BWS=out.attention_NS[best.row_BW],
+            sentence_UW=sentence_B.repeat_interleave(G)[:, None].expand(-1, W),
+            parent_UW=node_N[best.row_UW],
+            token_UW=best.token_UW,
+            token_log_prob_UW=best.token_log_prob_UW,
+            log_prob_UW=best.log_prob_UW,
+            score_UW=score_UW,
+            ends_UW=ends_UW,
+            cut_UW=lives_UW & cut_B.repeat_interleave(G)[:, None],
+            attention_UWS=out.attention_NS[best.row_UW],
         )
         levels.append(level)
-        node_BW = torch.arange(nodes, nodes + level.token_BW.numel(), device=device).view_as(level.token_BW)
-        nodes += level.token_BW.numel()
+        node_UW = torch.arange(nodes, nodes + level.token_UW.numel(), device=device).view_as(level.token_UW)
+        nodes += level.token_UW.numel()
 
-        free_B = free_B - ends_BW.sum(1)
-        finished_BR = torch.cat([finished_BR, score_BW.masked_fill(~ends_BW, -torch.inf)], 1).topk(n_best).values
-        log_prob_BW = best.log_prob_BW.masked_fill(~lives_BW, -torch.inf)
-        reachable_B = log_prob_BW.amax(1) / penalties[limit_B]
+        free_U = free_U - ends_UW.sum(1)
+        ended_BX = score_UW.masked_fill(~ends_UW, -torch.inf).view(-1, G * W)
+        finished_BR = torch.cat([finished_BR, ended_BX], 1).topk(n_best).values
+        log_prob_UW = best.log_prob_UW.masked_fill(~lives_UW, -torch.inf)
+        reachable_B = log_prob_UW.view(-1, G * W).amax(1) / penalties[limit_B]
         goes_on_B = (reachable_B > finished_BR[:, -1]) & ~cut_B
-        live = (lives_BW.sum(1) * goes_on_B).tolist()
-        kept_B = torch.tensor([row for row, count in enumerate(live) if count], dtype=torch.long, device=device)
+        live_BG = lives_UW.sum(1).view(-1, G) * goes_on_B[:, None]
+        live = live_BG.tolist()
+        kept_B = torch.tensor([row for row, counts in enumerate(live) if any(counts)], dtype=torch.long, device=device)
         if not len(kept_B):
             break
 
-        alone = log_prob_BK.shape[1] == max(live) == 1
-        order_BK = lives_BW[kept_B].int().argsort(dim=1, descending=True, stable=True)[:, : max(live)]
-        row_BK, token_BK, node_BK, log_prob_BK = (
-            part_BW[kept_B].gather(1, order_BK) for part_BW in (best.row_BW, best.token_BW, node_BW, log_prob_BW)
+        widest = max(max(counts) for counts in live)
+        kept_U = (kept_B[:, None] * G + torch.arange(G, device=device)).flatten()
+        is_same = log_prob_UK.shape[1] == widest == 1 and len(kept_B) == len(live)
+        order_UK = lives_UW[kept_U].int().argsort(dim=1, descending=True, stable=True)[:, :widest]
+        row_UK, token_UK, node_UK, log_prob_UK = (
+            part_UW[kept_U].gather(1, order_UK) for part_UW in (best.row_UW, best.token_UW, node_UW, log_prob_UW)
         )
-        previous_N, node_N = token_BK.flatten(), node_BK.flatten()
-        state = out.state if alone and len(kept_B) == len(live) else model.select(out.state, row_BK)
-        sentence_B, limit_B, free_B, finished_BR = (part[kept_B] for part in (sentence_B, limit_B, free_B, finished_BR))
+        previous_N, node_N = token_UK.flatten(), node_UK.flatten()
+        state = out.state if is_same else model.select(out.state, row_UK.view(len(kept_B), -1))
+        sentence_B, limit_B, finished_BR = (part[kept_B] for part in (sentence_B, limit_B, finished_BR))
+        free_U = free_U[kept_U]
     return [
         sorted(hypotheses, key=lambda found: (not found.is_finished, -found.score))[:n_best]
         for hypotheses in read_tree(levels, lengths_B.tolist())
     ]
 
 
-class Continuations(NamedTuple):
-    """The likeliest next words of the hypotheses of each sentence, best first."""
-
-    row_BW: Tensor  # among all N rows: the hypothesis that is continued
-    token_BW: Tensor
-    token_log_prob_BW: Tensor
-    log_prob_BW: Tensor  # of the whole hypothesis, in float64
-
-
-def continuations(log_prob_BK: Tensor, log_probs_NV: Tensor, beam: int) -> Continuations:
-    """Choose `beam` of the K * V continuations of each sentence."""
-    B, K = log_prob_BK.shape
-    token_NC = log_probs_NV.topk(min(beam, log_probs_NV.shape[1]), sorted=False).indices.sort().values
-    token_log_prob_NC = log_probs_NV.gather(1, token_NC)
-    C = token_NC.shape[1]
-    log_prob_BKC = log_prob_BK[:, :, None] + token_log_prob_NC.view(B, K, C)
-    log_prob_BW, order_BW = (part[:, :beam] for part in log_prob_BKC.flatten(1).sort(descending=True, stable=True))
-    return Continuations(
-        row_BW=order_BW // C + K * torch.arange(B, device=order_BW.device)[:, None],
-        token_BW=token_NC.view(B, K * C).gather(1, order_BW),
-        token_log_prob_BW=token_log_prob_NC.view(B, K * C).gather(1, order_BW),
-        log_prob_BW=log_prob_BW,
-    )
+def length_limit(source_length: int, ratio: float, extra: int) -> int:
+    """The longest translation of a source, in tokens with EOS; `source_length` counts pieces with EOS."""
+    return max(1, math.ceil(ratio * (source_length - 1)) + extra)
 
 
 class Level(NamedTuple):
     """The hypotheses of one length. A node is a place in all levels laid end to end."""
 
-    sentence_BW: Tensor  # in the batch as it was given
-    parent_BW: Tensor  # node of the level before, -1 at the first
-    token_BW: Tensor
-    token_log_prob_BW: Tensor
-    log_prob_BW: Tensor
-    score_BW: Tensor
-    ends_BW: Tensor  # finished here
-    cut_BW: Tensor  # stopped here by the length limit
-    attention_BWS: Tensor
+    sentence_UW: Tensor  # in the batch as it was given
+    parent_UW: Tensor  # node of the level before, -1 at the first
+    token_UW: Tensor
+    token_log_prob_UW: Tensor
+    log_prob_UW: Tensor
+    score_UW: Tensor
+    ends_UW: Tensor  # finished here
+    cut_UW: Tensor  # stopped here by the length limit
+    attention_UWS: Tensor
 
 
 def read_tree(levels: list[Level], source_lengths: list[int]) -> list[list[Hypothesis]]:

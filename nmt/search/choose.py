@@ -1,0 +1,196 @@
+"""Which continuations fill the slots of a sentence: the most probable, diverse groups of them, or drawn ones.
+
+A choice sees the log-probabilities of one step and what hypotheses have so far; the loop in nmt.search.beam calls it.
+"""
+
+# B sentences   G groups of a sentence   U = B * G   K live rows of a group   N = U * K rows   W slots of a group
+# C candidates of a row   X = K * C   Q ids a row asks for   V target words
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nmt.ids import PAD
+from nmt.step import Goal, StepOut
+
+
+class Continuations(NamedTuple):
+    """The next words of the hypotheses of each group, in the order in which they take slots."""
+
+    row_UW: Tensor  # among all N rows: the hypothesis that is continued
+    token_UW: Tensor
+    token_log_prob_UW: Tensor
+    log_prob_UW: Tensor  # of the whole hypothesis, in float64
+
+
+class Choice(Protocol):
+    """How slots are filled. The slots of a sentence belong to `groups` of equal size, which do not exchange hypotheses.
+
+    A call gets the log-probabilities of live hypotheses (minus infinity where a group has fewer than K), what the model
+    says of them, the slots that are free (the first so many continuations are taken), the most there can be, the
+    sentences' places in the batch as it was given, and the target position, counted from 0.
+    """
+
+    groups: int
+
+    def __call__(
+        self, log_prob_UK: Tensor, out: StepOut, free_U: Tensor, slots: int, sentence_B: Tensor, position: int
+    ) -> Continuations: ...
+
+
+class MostProbable:
+    """Beam search: the likeliest continuations of all hypotheses of a sentence."""
+
+    groups = 1
+
+    def __call__(
+        self, log_prob_UK: Tensor, out: StepOut, free_U: Tensor, slots: int, sentence_B: Tensor, position: int
+    ) -> Continuations:
+        return continuations(log_prob_UK, out.log_probs_NV, slots, goal=out.goal)
+
+
+class Diverse:
+    """Beam search in groups, each of which is told off for saying what those before it say at the same position.
+
+    score = log p - strength * (how many continuations of earlier groups took this id)
+
+    Vijayakumar et al. 2018, arXiv:1610.02424, section 3, with Hamming diversity. The penalty decides between
+    continuations and is not kept: log-probabilities stay the model's. Strength 0 makes every group the same.
+    """
+
+    def __init__(self, groups: int, strength: float) -> None:
+        self.groups = groups
+        self.strength = strength
+
+    def __call__(
+        self, log_prob_UK: Tensor, out: StepOut, free_U: Tensor, slots: int, sentence_B: Tensor, position: int
+    ) -> Continuations:
+        U, K = log_prob_UK.shape
+        rows_UK = torch.arange(U * K, device=log_prob_UK.device).view(U, K)
+        penalty_BV = out.log_probs_NV.new_zeros(U // self.groups, out.log_probs_NV.shape[1])
+        chosen = []
+        for group in range(self.groups):
+            rows_BK = rows_UK[group :: self.groups]
+            log_probs_NV = out.log_probs_NV[rows_BK.flatten()]
+            ranked_NV = log_probs_NV - penalty_BV.repeat_interleave(K, 0)
+            goal = out.goal and Goal(*(part[rows_BK.flatten()] for part in out.goal))
+            found = continuations(log_prob_UK[group :: self.groups], log_probs_NV, slots, ranked_NV, goal)
+            taken_BW = torch.arange(found.token_UW.shape[1], device=free_U.device) < free_U[group :: self.groups, None]
+            penalty_BV.scatter_add_(1, found.token_UW, self.strength * taken_BW.to(penalty_BV.dtype))
+            chosen.append(found._replace(row_UW=rows_BK.flatten()[found.row_UW]))
+        return Continuations(*(torch.stack(parts, 1).flatten(0, 1) for parts in zip(*chosen, strict=True)))
+
+
+class Sample:
+    """Every slot is a group of its own and draws from the model's distribution (ancestral sampling).
+
+    p(v) ~ exp(log p / temperature) over the `top_k` likeliest ids (0 for all) and, of these, the fewest that hold
+    `top_p` of their probability (Holtzman et al. 2020, arXiv:1904.09751, section 3.1).
+
+    Drawn as the greatest log p / temperature + g, with g of a Gumbel distribution (Gumbel 1954). g comes from the
+    counter-based generator Philox (Salmon et al. 2011), keyed by the seed and the sentence's key and counted by sample
+    and position: whatever shares the batch, in whatever order, a draw is the same.
+    """
+
+    def __init__(
+        self, samples: int, keys: Sequence[int], *, seed: int, temperature: float, top_k: int, top_p: float
+    ) -> None:
+        self.groups = samples
+        self.keys = keys
+        self.seed = seed
+        self.temperature = temperature
+        self.top_k = top_k
+        self.top_p = top_p
+
+    def __call__(
+        self, log_prob_UK: Tensor, out: StepOut, free_U: Tensor, slots: int, sentence_B: Tensor, position: int
+    ) -> Continuations:
+        assert slots == log_prob_UK.shape[1] == 1
+        ranked_NV = truncate(out.log_probs_NV / self.temperature, self.top_k, self.top_p)
+        noise_NV = np.zeros(ranked_NV.shape, np.float32)
+        is_live = log_prob_UK.isfinite()[:, 0].tolist()
+        for row in (row for row, live in enumerate(is_live) if live):
+            key = self.keys[int(sentence_B[row // self.groups])]
+            generator = np.random.Generator(
+                np.random.Philox(key=[self.seed, key], counter=[0, 0, row % self.groups, position])
+            )
+            noise_NV[row] = generator.gumbel(size=ranked_NV.shape[1])
+        ranked_NV = ranked_NV + torch.from_numpy(noise_NV).to(ranked_NV.device)
+        return continuations(log_prob_UK, out.log_probs_NV, 1, ranked_NV)
+
+
+def truncate(logits_NV: Tensor, top_k: int, top_p: float) -> Tensor:
+    """Minus infinity for all but the likeliest ids, of which there is always one. -> logits_NV"""
+    if 0 < top_k < logits_NV.shape[1]:
+        least_N1 = logits_NV.topk(top_k).values[:, -1:]
+        logits_NV = logits_NV.masked_fill(logits_NV < least_N1, -torch.inf)
+    if top_p < 1:
+        sorted_NV, order_NV = logits_NV.sort(descending=True, stable=True)
+        probability_NV = sorted_NV.double().softmax(1)
+        before_NV = probability_NV.cumsum(1) - probability_NV
+        sorted_NV = sorted_NV.masked_fill(before_NV >= top_p, -torch.inf)
+        logits_NV = torch.empty_like(logits_NV).scatter_(1, order_NV, sorted_NV)
+    return logits_NV
+
+
+def continuations(
+    log_prob_UK: Tensor,
+    log_probs_NV: Tensor,
+    slots: int,
+    ranked_NV: Tensor | None = None,
+    goal: Goal | None = None,
+) -> Continuations:
+    """Choose `slots` of the K * V continuations of each group, by `ranked_NV` where that differs from `log_probs_NV`.
+
+    With a goal, `slots` are shared out by progress; see `take_turns`.
+    """
+    U, K = log_prob_UK.shape
+    ranked_NV = log_probs_NV if ranked_NV is None else ranked_NV
+    token_NC = ranked_NV.topk(min(slots, ranked_NV.shape[1]), sorted=False).indices
+    if goal is not None:
+        token_NC = torch.cat([token_NC, goal.wanted_NQ], 1)
+    token_NC = token_NC.sort().values
+    C = token_NC.shape[1]
+    rank_UKC = log_prob_UK[:, :, None] + ranked_NV.gather(1, token_NC).view(U, K, C)
+    if goal is None:
+        order_UW = rank_UKC.flatten(1).sort(descending=True, stable=True).indices[:, :slots]
+    else:
+        is_repeat_NC = torch.zeros_like(token_NC, dtype=torch.bool)
+        is_repeat_NC[:, 1:] = token_NC[:, 1:] == token_NC[:, :-1]
+        rank_UX = rank_UKC.masked_fill(is_repeat_NC.view(U, K, C), -torch.inf).flatten(1)
+        order_UW = take_turns(rank_UX, progress(goal, token_NC).view(U, K * C))[:, :slots]
+    token_UW = token_NC.view(U, K * C).gather(1, order_UW)
+    row_UW = order_UW // C + K * torch.arange(U, device=order_UW.device)[:, None]
+    token_log_prob_UW = log_probs_NV[row_UW, token_UW]
+    log_prob_UW = log_prob_UK.flatten()[row_UW] + token_log_prob_UW
+    if goal is not None:
+        log_prob_UW = log_prob_UW.masked_fill(rank_UX.gather(1, order_UW) == -torch.inf, -torch.inf)
+    return Continuations(row_UW, token_UW, token_log_prob_UW, log_prob_UW)
+
+
+def progress(goal: Goal, token_NC: Tensor) -> Tensor:
+    """How many required tokens are said after each candidate. -> progress_NC"""
+    is_wanted_NCQ = (token_NC[:, :, None] == goal.wanted_NQ[:, None]) & (goal.wanted_NQ != PAD)[:, None]
+    return torch.where(is_wanted_NCQ, goal.progress_NQ[:, None], goal.progress_N[:, None, None]).amax(2)
+
+
+def take_turns(rank_UX: Tensor, progress_UX: Tensor) -> Tensor:
+    """Candidates in the order in which they take slots when those of equal progress form a bank. -> order_UX
+
+    Banks give their best in turns, the most advanced bank first: slots are shared out evenly among the banks that have
+    candidates, and what a bank cannot use goes to the others. So the likeliest hypotheses of little progress cannot
+    crowd out those that have said more. Dynamic beam allocation, Post & Vilar 2018, arXiv:1804.06609, section 3.2;
+    theirs gives what is left over to the most advanced bank alone.
+    """
+    by_rank_UX = rank_UX.sort(descending=True, stable=True).indices
+    bank_UX, by_bank_UX = progress_UX.gather(1, by_rank_UX).sort(descending=True, stable=True)
+    order_UX = by_rank_UX.gather(1, by_bank_UX)
+    place_UX = torch.arange(order_UX.shape[1], device=order_UX.device).expand_as(order_UX)
+    begins_UX = torch.ones_like(bank_UX, dtype=torch.bool)
+    begins_UX[:, 1:] = bank_UX[:, 1:] != bank_UX[:, :-1]
+    turn_UX = place_UX - (place_UX * begins_UX).cummax(1).values
+    turn_UX = turn_UX.masked_fill(rank_UX.gather(1, order_UX) == -torch.inf, order_UX.shape[1])
+    return order_UX.gather(1, turn_UX.sort(stable=True).indices)

@@ -1,0 +1,176 @@
+"""How slots are filled: drawn, in diverse groups, in turns; each against what its definition says."""
+
+import math
+from collections import Counter
+
+import pytest
+import torch
+from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
+
+from nmt.ids import EOS
+from nmt.search.beam import beam_search
+from nmt.search.choose import Diverse, Sample, continuations, take_turns, truncate
+from nmt.search.forced import force
+from nmt.step import Goal
+
+A, B, C = WORDS, WORDS + 1, WORDS + 2
+HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_length_extra": 4}
+OFF = {"temperature": 1.0, "top_k": 0, "top_p": 1.0}
+
+
+def draw(model, sources, keys, samples=4, seed=7, **how):
+    choice = Sample(samples, keys, seed=seed, **OFF | how)
+    return beam_search(model, *batch(*sources), beam=samples, n_best=samples, choice=choice, **HOW)
+
+
+def facts(hypotheses):
+    return [(h.tokens, h.log_prob, h.attention_TS.tolist()) for h in hypotheses]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_samples_are_the_same_alone_and_in_any_batch_and_order(seed):
+    model = ScriptedModel.random(vocab=6, seed=seed)
+    sources, keys = [(A,), (B, C), (C, A, A, B), (), (B,)], [3, 1, 4, 2**63 + 1, 5]
+    together = draw(model, sources, keys, seed=seed)
+    assert [facts(found) for found in draw(model, sources[::-1], keys[::-1], seed=seed)[::-1]] == [
+        facts(found) for found in together
+    ]
+    for source, key, found in zip(sources, keys, together, strict=True):
+        assert facts(draw(model, [source], [key], seed=seed)[0]) == facts(found)
+    for other in (
+        draw(model, sources, keys, seed=seed + 1),
+        draw(model, sources, [key + 1 for key in keys], seed=seed),
+    ):
+        assert [facts(found) for found in other] != [facts(found) for found in together]
+
+
+def test_more_samples_begin_with_the_fewer():
+    model = ScriptedModel.random(vocab=6, seed=0)
+    few, many = ({h.tokens for h in draw(model, [(A, B)], [9], samples=samples)[0]} for samples in (3, 8))
+    assert few < many
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_samples_are_as_frequent_as_they_are_probable(temperature):
+    model = ScriptedModel.random(vocab=2, seed=3)
+    draws = 4000
+    (found,) = draw(model, [(A,)], [0], samples=draws, temperature=temperature)
+    seen = Counter(h.tokens[0] for h in found)
+    log_probs = torch.tensor(model.log_probs((A, EOS), ())).index_fill(0, torch.tensor([0, 1, 2]), -torch.inf)
+    for word, probability in enumerate((log_probs / temperature).softmax(0).tolist()):
+        assert seen[word] / draws == pytest.approx(probability, abs=4 * math.sqrt(0.25 / draws))
+    for one in found[:20]:  # whatever the temperature, log-probabilities are the model's, and attention the row's
+        (forced,) = force(model, *batch((A,)), torch.tensor([one.tokens]), torch.tensor([len(one.tokens)]))
+        assert one.token_log_probs == pytest.approx(forced.token_log_probs)
+        assert one.attention_TS.tolist() == forced.attention_TS.tolist()
+
+
+@pytest.mark.parametrize("how", [{"top_k": 1}, {"top_p": 0.01}, {"temperature": 0.001}])
+def test_the_narrowest_samples_are_greedy(how):
+    model = ScriptedModel.random(vocab=6, seed=1)
+    (greedy,) = beam_search(model, *batch((A, B)), beam=1, **HOW)
+    (found,) = draw(model, [(A, B)], [0], samples=5, **how)
+    assert {one.tokens for one in found} == {greedy[0].tokens}
+
+
+@pytest.mark.parametrize(
+    ("top_k", "top_p", "kept"),
+    [(0, 1.0, 4), (2, 1.0, 2), (9, 1.0, 4), (0, 0.5, 1), (0, 0.51, 2), (0, 0.8, 2), (0, 0.81, 3), (3, 0.99, 3)],
+)
+def test_truncation_keeps_the_likeliest(top_k, top_p, kept):
+    logits_NV = torch.tensor([[0.05, 0.5, 0.15, 0.3]]).log()
+    order = (1, 3, 2, 0)
+    got = truncate(logits_NV, top_k, top_p)
+    assert set(got.isfinite()[0].nonzero()[:, 0].tolist()) == set(order[:kept])
+    assert torch.equal(got[got.isfinite()], logits_NV[got.isfinite()])
+
+
+def diverse(model, sources, groups, strength, beam=4):
+    choice = Diverse(groups, strength)
+    return beam_search(model, *batch(*sources), beam=beam, n_best=beam, choice=choice, **HOW)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_groups_follow_the_paper(seed):
+    """Groups of one, written as the paper's algorithm 1 reads: each position, group after group."""
+    model = ScriptedModel.random(vocab=5, seed=seed)
+    (found,) = diverse(model, [(A, B)], groups=3, strength=0.7, beam=3)
+    limit = 6
+    groups = [((), 0.0)] * 3
+    for _ in range(limit):
+        said = Counter()
+        for group, (tokens, log_prob) in enumerate(groups):
+            if tokens[-1:] == (EOS,):
+                continue
+            numbers = model.log_probs((A, B, EOS), tokens)
+            word = max(range(EOS, model.vocabulary), key=lambda word: numbers[word] - 0.7 * said[word])
+            said[word] += 1
+            groups[group] = (*tokens, word), log_prob + numbers[word]
+    assert sorted(h.tokens for h in found) == sorted(tokens for tokens, _ in groups)
+    assert sorted(h.log_prob for h in found) == pytest.approx(sorted(log_prob for _, log_prob in groups), abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_without_strength_groups_are_equal_beams_and_one_group_is_a_beam(seed):
+    model = ScriptedModel.random(vocab=5, seed=seed)
+    sources = [(A,), (B, C, C), ()]
+    beams = beam_search(model, *batch(*sources), beam=2, n_best=2, **HOW)
+    assert [facts(found)[::2] for found in diverse(model, sources, 2, 0.0)] == [facts(found) for found in beams]
+    assert [facts(found) for found in diverse(model, sources, 1, 9.0, beam=2)] == [facts(found) for found in beams]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_strong_penalty_keeps_the_first_words_of_groups_apart(seed):
+    model = ScriptedModel.random(vocab=5, seed=seed)
+    for found in diverse(model, [(A,), (B, C)], groups=4, strength=100.0):
+        assert len({one.tokens[0] for one in found}) == 4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_are_the_same_alone_and_in_any_batch(seed):
+    model = ScriptedModel.random(vocab=5, seed=seed)
+    sources = [(A,), (B, C, A, A), (), (C,)]
+    together = diverse(model, sources, 2, 0.5)
+    for source, found in zip(sources, together, strict=True):
+        assert facts(diverse(model, [source], 2, 0.5)[0]) == facts(found)
+
+
+def test_groups_stop_no_sooner_than_they_may():
+    """Asked for fewer than it has slots, a search in groups stops early and finds what it would have found."""
+    for seed in range(6):
+        model = ScriptedModel.random(vocab=6, seed=seed, sharpness=3.0)
+        how = HOW | {"beam": 6, "choice": Diverse(3, 0.5), "normalization": "none", "max_length_extra": 7}
+        whole, first = (beam_search(model, *batch((A,), (B, C)), n_best=n_best, **how) for n_best in (6, 1))
+        assert [facts(found) for found in first] == [facts(found[:1]) for found in whole]
+
+
+@pytest.mark.parametrize(
+    ("ranks", "banks", "order"),
+    [
+        ([-1.0, -2.0, -3.0], [0, 0, 0], [0, 1, 2]),  # one bank: by rank
+        ([-1.0, -2.0, -9.0, -3.0], [0, 0, 1, 0], [2, 0, 1, 3]),  # the most advanced bank first, then turns
+        ([-1.0, -2.0, -9.0, -8.0], [0, 2, 2, 1], [1, 3, 0, 2]),
+        ([-1.0, -math.inf, -2.0], [0, 5, 0], [0, 2, 1]),  # what cannot be said takes no turn
+    ],
+)
+def test_banks_take_turns(ranks, banks, order):
+    assert take_turns(torch.tensor([ranks]), torch.tensor([banks])).tolist() == [order]
+
+
+def test_a_goal_that_is_reached_changes_nothing():
+    log_probs_NV = torch.randn(6, 9, generator=torch.Generator().manual_seed(1)).log_softmax(1)
+    log_prob_UK = torch.tensor([[-1.0, -1.5, -math.inf], [-0.1, -0.2, -3.0]], dtype=torch.float64)
+    none = torch.zeros(6, 2, dtype=torch.long)
+    goal = Goal(none, none, torch.full((6,), 3))
+    for slots in (1, 3, 20):
+        plain, with_goal = (continuations(log_prob_UK, log_probs_NV, slots, goal=some) for some in (None, goal))
+        size = min(part.shape[1] for part in (plain.token_UW, with_goal.token_UW))
+        for one, other in zip(plain, with_goal, strict=True):
+            is_real = plain.log_prob_UW[:, :size].isfinite()
+            assert torch.equal(one[:, :size][is_real], other[:, :size][is_real])
+
+
+def test_a_wide_beam_in_groups_still_finds_the_best():
+    model = ScriptedModel.random(vocab=3, seed=0)
+    (found,) = beam_search(model, *batch((A,)), beam=400, choice=Diverse(2, 0.0), **HOW)
+    assert found[0].tokens == enumerate_best(model, (A, EOS), 5, "wu", 1.0)[0].tokens

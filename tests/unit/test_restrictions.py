@@ -1,0 +1,194 @@
+"""What step models that restrict one allow, held to exhaustive search: the rest, in its old order."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
+
+from nmt.ids import EOS
+from nmt.search.ban import Ban, automaton, matched
+from nmt.search.beam import beam_search
+from nmt.search.forced import force
+from nmt.search.require import Require
+from nmt.search.wrap import MinLength, NoRepeat, Prefix
+
+A, B, C = WORDS, WORDS + 1, WORDS + 2
+LIMIT = 5
+HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_length_extra": LIMIT - 1}
+SURFACES = (b"", b"", b"", b" ", b" a", b"b", b" b")
+BEGINS = torch.tensor([False, False, False, True, True, False, True])
+
+
+def contains(tokens, phrase):
+    return any(tokens[place : place + len(phrase)] == phrase for place in range(len(tokens)))
+
+
+def after(tokens, phrase):
+    """The tokens that follow each place where a phrase stands."""
+    return {
+        tokens[place + len(phrase)]
+        for place in range(len(tokens) - len(phrase))
+        if tokens[place : place + len(phrase)] == phrase
+    }
+
+
+def text(tokens):
+    return b" " + b"".join(SURFACES[token] for token in tokens)
+
+
+def require(*phrases, is_open=True):
+    return lambda model: Require(model, [phrases], [[is_open] * len(phrases)], [LIMIT], BEGINS)
+
+
+RESTRICTIONS = {
+    "min length": (lambda model: MinLength(model, 3), lambda tokens: len(tokens) > 3),
+    "no word twice": (lambda model: NoRepeat(model, 1), lambda tokens: len(set(tokens)) == len(tokens)),
+    "no pair twice": (
+        lambda model: NoRepeat(model, 2),
+        lambda tokens: len(set(pairwise(tokens))) == len(tokens) - 1,
+    ),
+    "prefix": (lambda model: Prefix(model, [(B, A)], [False], BEGINS), lambda tokens: tokens[:2] == (B, A)),
+    "no prefix": (lambda model: Prefix(model, [()], [True], BEGINS), lambda tokens: True),
+    "whole prefix": (
+        lambda model: Prefix(model, [(C, A)], [True], BEGINS),
+        lambda tokens: tokens[:2] == (C, A) and tokens[2] in (A, C, EOS),
+    ),
+    "ban": (lambda model: Ban(model, SURFACES, [[b"ab"]]), lambda tokens: b"ab" not in text(tokens)),
+    "ban at a beginning": (lambda model: Ban(model, SURFACES, [[b" b"]]), lambda tokens: b" b" not in text(tokens)),
+    "ban at an end": (lambda model: Ban(model, SURFACES, [[b"b "]]), lambda tokens: b"b " not in text(tokens)),
+    "bans": (
+        lambda model: Ban(model, SURFACES, [[b"bb", b"a a"]]),
+        lambda tokens: b"bb" not in text(tokens) and b"a a" not in text(tokens),
+    ),
+    "require": (require((A, B)), lambda tokens: contains(tokens, (A, B))),
+    "require several": (
+        require((A, B), (C,)),
+        lambda tokens: contains(tokens, (A, B)) and C in tokens,
+    ),
+    "require one twice": (require((A,), (A,)), lambda tokens: tokens.count(A) > 1),
+    "require nothing": (require((A,)), lambda tokens: A in tokens),
+    "require a whole word": (
+        require((A,), is_open=False),
+        lambda tokens: A in tokens and tokens[tokens.index(A) + 1] in (A, C, EOS),
+    ),
+    "min length in no word twice": (
+        lambda model: NoRepeat(MinLength(model, 2), 1),
+        lambda tokens: len(tokens) > 2 and len(set(tokens)) == len(tokens),
+    ),
+    "require in ban in prefix": (
+        lambda model: Ban(require((C,))(Prefix(model, [(A,)], [False], BEGINS)), SURFACES, [[b"bb"]]),
+        lambda tokens: tokens[0] == A and C in tokens and b"bb" not in text(tokens),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RESTRICTIONS)
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_left_is_found_in_its_old_order(name, seed):
+    wrap, is_allowed = RESTRICTIONS[name]
+    model = ScriptedModel.random(vocab=3, seed=seed)
+    want = [found for found in enumerate_best(model, (A, EOS), LIMIT, "wu", 1.0) if is_allowed(found.tokens)][:7]
+    (got,) = beam_search(wrap(model), *batch((A,)), beam=400, n_best=7, **HOW)
+    assert [h.tokens for h in got if h.is_finished] == [found.tokens for found in want]
+    assert [h.score for h in got if h.is_finished] == pytest.approx([found.score for found in want], abs=1e-6)
+    for found in got:
+        (forced,) = force(model, *batch((A,)), torch.tensor([found.tokens]), torch.tensor([len(found.tokens)]))
+        assert found.token_log_probs == pytest.approx(forced.token_log_probs)  # not scaled up
+        assert found.attention_TS.tolist() == forced.attention_TS.tolist()
+
+
+def facts(hypotheses):
+    return [(h.tokens, h.log_prob, h.attention_TS.tolist()) for h in hypotheses]
+
+
+@pytest.mark.parametrize("beam", [1, 2, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_each_sentence_has_its_own_restrictions_alone_and_in_any_batch(seed, beam):
+    model = ScriptedModel.random(vocab=3, seed=seed)
+    sources = [(A,), (B, C), (C, C, A), (), (B,)]
+    prefixes = [(C, A), (), (B,), (), ()]
+    bans = [[b"ab"], [b"bb", b" b"], [], [], [b"a a"]]
+    phrases = [[], [(C, B), (A,)], [(A,)], [], [(C,)]]
+    limits = [7, 6, 8, 3, 4]
+
+    def search(rows):
+        wrapped = Prefix(model, [prefixes[row] for row in rows], [False] * len(rows), BEGINS)
+        if any(phrases[row] for row in rows):
+            is_open = [[False] * len(phrases[row]) for row in rows]
+            some = [phrases[row] for row in rows], is_open, [limits[row] for row in rows]
+            wrapped = Require(wrapped, *some, BEGINS)
+        if any(bans[row] for row in rows):
+            wrapped = Ban(wrapped, SURFACES, [bans[row] for row in rows])
+        how = HOW | {"beam": beam, "n_best": beam, "limits": [limits[row] for row in rows]}
+        return dict(zip(rows, beam_search(wrapped, *batch(*(sources[row] for row in rows)), **how), strict=True))
+
+    together = search([0, 1, 2, 3, 4])
+    assert {row: facts(found) for row, found in search([4, 2, 0, 3, 1]).items()} == {
+        row: facts(found) for row, found in together.items()
+    }
+    for row, found in together.items():
+        assert facts(search([row])[row]) == facts(found)
+        for one in found:
+            assert one.tokens[: len(prefixes[row])] == prefixes[row]
+            assert all(contains(one.tokens, phrase) for phrase in phrases[row])
+
+
+@pytest.mark.parametrize("beam", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(20))
+def test_required_phrases_are_said_however_narrow_the_beam_and_short_the_limit(seed, beam):
+    model = ScriptedModel.random(vocab=3, seed=seed, sharpness=6.0)
+    phrases = [(A, B), (C, C), (A,)]
+    for limit in (6, 7, 12):
+        wrapped = Require(model, [phrases], [[False] * 3], [limit], BEGINS)
+        (found,) = beam_search(wrapped, *batch((A,)), beam=beam, n_best=beam, limits=[limit], **HOW)
+        assert found
+        for one in found:
+            assert len(one.tokens) <= limit
+            assert contains(one.tokens, (A, B))
+            assert after(one.tokens, (A, B)) & {A, C, EOS}
+            assert contains(one.tokens, (C, C))
+            assert one.tokens.count(A) > 1
+
+
+def test_progress_shares_out_the_beam():
+    """A is hardly ever likely, so that without banks it would wait for the end of a long translation."""
+
+    def log_probs(source, prefix):
+        return [-9.0, -9.0, -9.0, -0.2 if len(prefix) > 1 else -5.0, -6.0, -0.5, -3.0]
+
+    phrases = Require(ScriptedModel(7, log_probs), [[(A,)]], [[True]], [30], BEGINS)
+    (found,) = beam_search(phrases, *batch((A,)), beam=2, limits=[30], **HOW)
+    assert len(found[0].tokens) < 9
+    phrases.step = lambda previous, state: Require.step(phrases, previous, state)._replace(goal=None)
+    (late,) = beam_search(phrases, *batch((A,)), beam=2, limits=[30], **HOW)
+    assert len(late[0].tokens) == 30
+
+
+def test_what_is_forced_wins_over_what_is_forbidden():
+    model = ScriptedModel.random(vocab=3, seed=0)
+    wrapped = Ban(NoRepeat(MinLength(Prefix(model, [(B, B, EOS)], [False], BEGINS), 9), 1), SURFACES, [[b"b"]])
+    ((found,),) = beam_search(wrapped, *batch((A,)), beam=1, **HOW)
+    assert found.tokens == (B, B, EOS)
+
+
+@pytest.mark.parametrize(
+    ("string", "text", "count"),
+    [
+        (b"aab", b"aa", 2),
+        (b"aab", b"aaa", 2),  # the last two of the three
+        (b"aab", b"xaabx", 3),  # anywhere
+        (b"aab", b"ab", 0),
+        (" ß".encode(), b" ", 1),
+        (" ß".encode(), " ß".encode()[:2], 2),  # half a character
+    ],
+)
+def test_how_much_of_a_string_is_said(string, text, count):
+    assert matched(string, text) == count
+
+
+def test_an_automaton_is_what_matching_says():
+    surfaces = (b"", b"a", b"ab", b" a", b"bab", b"b a", b"ba", b"xx")
+    for string in (b"abab", b" ab", b"a", b"aab"):
+        for said, row in enumerate(automaton(string, surfaces).tolist()):
+            assert row == [matched(string, string[:said] + surface) for surface in surfaces]
