@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,15 +19,19 @@ from nmt.commands.translate import INPUT, OUTPUT, Translator, refuse_unwritable
 from nmt.errors import DataError, FolderError, UsageError
 
 if TYPE_CHECKING:
-    from nmt.report.alignment import AlignmentScore, Doubts, Gold, Link, Matrix
+    from nmt.report.alignment import AlignmentScore, Gold, Link
     from nmt.report.given import GivenPair
+    from nmt.report.page import View
+    from nmt.report.translate import Translation
 
 DRAWN = 100  # words a side: nobody reads a larger heat map, and drawing it takes minutes
 COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-and"])
 
 
 @click.command()
-@click.option("--model", "run", required=True, metavar="RUN", help="run folder")
+@click.option(
+    "--model", "runs", multiple=True, required=True, metavar="RUN", help="run folder; repeat to compare in --html"
+)
 @click.option("--source", required=True, type=INPUT, metavar="FILE", help="sentences, one a line")
 @click.option("--target", required=True, type=INPUT, metavar="FILE", help="their translations")
 @click.option("--gold", type=INPUT, metavar="FILE", help="links to compare with: 1-2 is sure, 1p2 possible; or NAACL's")
@@ -51,6 +56,14 @@ COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-a
 @click.option("--probabilities", is_flag=True, help="write links as i-j:0.912, with their share of attention")
 @click.option("--table", type=OUTPUT, metavar="FILE", help="error and doubts of each pair, worst first, by tabs")
 @click.option("--matrix", type=OUTPUT, metavar="FILE", help="words, links and attention of each pair, as JSON Lines")
+@click.option("--html", type=OUTPUT, metavar="FILE", help="a page to explore in a browser: one file, no network")
+@click.option(
+    "--n-best",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="a model's own translations that --html shows as well  [default: 0]",
+)
 @click.option("--plot", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="folder for heat maps")
 @click.option("--plot-format", type=click.Choice(["png", "svg", "pdf"]), default="png", help="[default: png]")
 @click.option("--limit", type=click.IntRange(1), default=20, metavar="N", help="pairs that --plot draws  [default: 20]")
@@ -61,7 +74,7 @@ COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-a
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", help="auto is float32")
 def command(
-    run: str,
+    runs: tuple[str, ...],
     source: str,
     target: str,
     gold: str | None,
@@ -73,6 +86,8 @@ def command(
     probabilities: bool,
     table: Path | None,
     matrix: Path | None,
+    html: Path | None,
+    n_best: int,
     plot: Path | None,
     plot_format: str,
     limit: int,
@@ -90,17 +105,23 @@ def command(
     """
     from nmt.files import write_atomically
     from nmt.report import alignment
+    from nmt.report.page import Page, given_view
     from nmt.report.plots import LEGEND, save_heat_map, terminal_heat_map
 
     if symmetrise and not reverse:
         raise UsageError("--symmetrise combines two directions: name a run of the opposite one with --reverse")
     if probabilities and reverse:
         raise UsageError("--probabilities are those of one direction: leave out --reverse")
-    for path in (table, matrix):
+    if (len(runs) > 1 or n_best) and not html:
+        raise UsageError("several --model, and --n-best, are for the page of --html: name its file")
+    for path in (table, matrix, html):
         refuse_unwritable(path)
     sources, targets = read_parallel([source, target])
     golds = read_gold(gold, sources, targets, gold_base) if gold else []
-    translator = load(run, checkpoint, device, precision)
+    translator = load(runs[0], checkpoint, device, precision)
+    others = [load(run, checkpoint, device, precision) for run in runs[1:]]
+    for other in others:
+        refuse_other_languages(translator, other)
     is_seen = form == "text" and sys.stdout.isatty()  # a bar between the links would only disturb
     fronts = force(translator, sources, targets, batch_size, has_bar=not is_seen)
     backs: Iterable[GivenPair | None] = [None] * len(sources)
@@ -108,6 +129,9 @@ def command(
         opposite = load(reverse, checkpoint, device, precision)
         refuse_same_direction(translator, opposite)
         backs = force(opposite, targets, sources, batch_size, has_bar=False)
+    beside = views_beside([translator, *others], sources, targets, n_best, batch_size, offset, threshold)
+    info = translator.runs[0].info
+    page = Page(Path(source).name, info.source_lang, info.target_lang, name_runs(runs)) if html else None
     if plot:
         plot.mkdir(parents=True, exist_ok=True)
     forward: list[list[Link]] = []
@@ -116,18 +140,22 @@ def command(
     details: list[dict[str, Any]] = []
     with ExitStack() as stack:
         rows: IO[str] | None = stack.enter_context(write_atomically(matrix)) if matrix else None
-        for number, (one, back) in enumerate(zip(fronts, backs, strict=True)):
-            weights_JI, doubts = read_attention(one, offset)
-            forward.append(alignment.links(weights_JI, threshold))
+        for number, (one, back, others_views) in enumerate(zip(fronts, backs, beside, strict=True)):
+            view = given_view(0, one, offset, threshold)
+            weights_JI = view.weights_JI
+            forward.append(view.links)
             if back:
-                backward.append(alignment.turn(alignment.links(read_attention(back, offset)[0], threshold)))
+                backward.append(alignment.turn(given_view(0, back, offset, threshold).links))
             links = alignment.symmetrise(forward[-1], backward[-1], symmetrise or "grow-diag") if back else forward[-1]
             chosen.append(links)
+            drawn = golds[number] if gold else None
             if form == "text":
                 click.echo(alignment.format_pharaoh(links, weights_JI if probabilities else None))
             words = one.source.words, one.target.words
             if table:
-                details.append(describe_pair(number, one, links, doubts, golds[number] if gold else None))
+                details.append(describe_pair(number, words, view._replace(links=links), drawn))
+            if page:
+                page.add(words[0], [view._replace(links=links), *others_views], drawn)
             if rows:
                 facts = {"source_words": words[0], "target_words": words[1], "links": links}
                 weights = {"attention": weights_JI.round(6).tolist()}
@@ -143,6 +171,9 @@ def command(
                 say(f"\n{terminal_heat_map(weights_JI, *words, width)}\n{LEGEND}\n")
     if table:
         write_table(table, details)
+    if page and html:
+        with write_atomically(html) as file:
+            file.write(page.html())
     scores = score_links(forward, backward, golds) if gold else {}
     if form == "json":
         document: dict[str, Any] = {"links": chosen}
@@ -154,36 +185,60 @@ def command(
         say(tabulate([["percent", "AER", "precision", "recall", "F1"], *percent]))
 
 
-def read_attention(one: "GivenPair", offset: int) -> "tuple[Matrix, Doubts]":
-    """Attention between the words of a pair, and what is doubtful in it with that on the end of the source."""
-    from nmt.report.alignment import doubts, merge_attention
-    from nmt.report.translate import LONGEST
+def name_runs(runs: Sequence[str]) -> list[str]:
+    """What a page calls runs: the names of their folders where these tell them apart."""
+    names = [Path(run).resolve().name for run in runs]
+    return names if len(set(names)) == len(names) else list(runs)
 
-    source, target = one.source.word_of_piece[:LONGEST], one.target.word_of_piece[:LONGEST]
-    words = len(one.source.words), len(one.target.words)
-    with_end_JS = merge_attention(one.attention_TS, [*source, words[0]], target, words[0] + 1, words[1], offset)
-    return merge_attention(one.attention_TS, source, target, *words, offset), doubts(with_end_JS)
+
+def views_beside(
+    translators: "list[Translator]",
+    sources: Sequence[str],
+    targets: Sequence[str],
+    n_best: int,
+    batch_size: int,
+    offset: int,
+    threshold: float | None,
+) -> "Iterator[list[View]]":
+    """For each pair what the page shows beside the first run's view: other runs', and all runs' translations."""
+    from nmt.report.page import given_view, translation_view
+
+    def given(number: int, translator: Translator) -> "Iterator[list[View]]":
+        for one in force(translator, sources, targets, batch_size, has_bar=False):
+            yield [given_view(number, one, offset, threshold)]
+
+    def translated(number: int, found: "Iterator[list[Translation]]") -> "Iterator[list[View]]":
+        for ranked in found:
+            yield [translation_view(number, rank, one, offset, threshold) for rank, one in enumerate(ranked, 1)]
+
+    streams = []
+    for number, translator in enumerate(translators):
+        if number:
+            streams.append(given(number, translator))
+        if n_best:
+            streams.append(translated(number, translator.stream(sources, n_best=n_best, batch_size=batch_size)))
+    if not streams:
+        return iter([[] for _ in sources])
+    return (list(chain.from_iterable(views)) for views in zip(*streams, strict=True))
 
 
 def describe_pair(
-    number: int, one: "GivenPair", links: "list[Link]", doubts: "Doubts", gold: "Gold | None"
+    number: int, words: tuple[Sequence[str], Sequence[str]], view: "View", gold: "Gold | None"
 ) -> dict[str, Any]:
     """A row of --table by its columns; words that are doubtful stand as number:word, counted from 0."""
     from nmt.report.alignment import alignment_error_rate
 
-    score = alignment_error_rate([links], [gold])._asdict() if gold else {}
-    sides = {"unattended": one.source.words, "unsupported": one.target.words}
-    named = {
-        side: " ".join(f"{index}:{words[index]}" for index in getattr(doubts, side)) for side, words in sides.items()
-    }
+    score = alignment_error_rate([view.links], [gold])._asdict() if gold else {}
+    source, target = words
     return {
         "pair": number + 1,
         **score,
-        "log_prob_per_token": one.log_prob / len(one.token_log_probs),
-        **doubts._asdict(),
-        **named,
-        "source": " ".join(one.source.words),
-        "target": " ".join(one.target.words),
+        "log_prob_per_token": view.score,
+        **view.doubts._asdict(),
+        "unattended": " ".join(f"{index}:{source[index]}" for index in view.doubts.unattended),
+        "unsupported": " ".join(f"{index}:{target[index]}" for index in view.doubts.unsupported),
+        "source": " ".join(source),
+        "target": " ".join(target),
     }
 
 
@@ -303,6 +358,17 @@ def refuse_same_direction(translator: Translator, opposite: Translator) -> None:
             f"{other.path} is not the opposite of {one.path}: they translate {other.info.source_lang} to "
             f"{other.info.target_lang} and {one.info.source_lang} to {one.info.target_lang}\n"
             "  --reverse takes a run that translates the target language back"
+        )
+
+
+def refuse_other_languages(first: Translator, other: Translator) -> None:
+    """Raise FolderError when two runs that are to be compared do not translate between the same languages."""
+    one, two = first.runs[0], other.runs[0]
+    if (one.info.source_lang, one.info.target_lang) != (two.info.source_lang, two.info.target_lang):
+        raise FolderError(
+            f"{two.path} cannot stand beside {one.path}: they translate {two.info.source_lang} to "
+            f"{two.info.target_lang} and {one.info.source_lang} to {one.info.target_lang}\n"
+            "  --html compares runs of one direction"
         )
 
 

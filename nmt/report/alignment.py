@@ -145,6 +145,20 @@ def doubts(attention_JS: ArrayLike) -> Doubts:
     )
 
 
+def read_attention(
+    attention_TS: ArrayLike,
+    source_word_of_piece: Sequence[int],
+    target_word_of_piece: Sequence[int],
+    source_words: int,
+    target_words: int,
+    offset: int = 0,
+) -> tuple[Matrix, Doubts]:
+    """Attention between words as `merge_attention` has it, and the doubts in it with that on EOS."""
+    source, target = source_word_of_piece, target_word_of_piece
+    with_end_JS = merge_attention(attention_TS, [*source, source_words], target, source_words + 1, target_words, offset)
+    return merge_attention(attention_TS, source, target, source_words, target_words, offset), doubts(with_end_JS)
+
+
 def turn(directed: Links) -> list[Link]:
     """Links of the opposite translation direction as (source word, target word) of this one."""
     return sorted((source, target) for target, source in directed)

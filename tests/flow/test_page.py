@@ -1,0 +1,327 @@
+"""The page of `nmt align --html`, in a browser and from disk."""
+
+import json
+import re
+import shutil
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+from support.browser import chromium, open_page  # noqa: F401
+
+from nmt.checkpoint import open_run
+from nmt.report.alignment import links, read_attention
+from nmt.report.page import Page, View
+
+SOURCE = ["ba de fi", "ku la <b>me</b>", "", "ni po ru sa te", "vi wo zu fi"]
+TARGET = ["fi de ba", "me la ku", "", "te sa ru po ni", "ba"]
+GOLD = ["0-2 1-1 2-0", "0-2 1-1 2p0", "", "0-4 1-3 2-2 3p1 4-0", ""]
+
+
+@pytest.fixture(scope="module")
+def folder(reverser, tmp_path_factory):
+    """Two runs, a page of both with gold and translations, the matrices and the table of the first."""
+    from nmt.cli import main
+
+    folder = tmp_path_factory.mktemp("page")
+    shutil.copytree(reverser, folder / "other")
+    for name, lines in (("source", SOURCE), ("target", TARGET), ("gold", GOLD)):
+        (folder / name).write_text("".join(f"{line}\n" for line in lines))
+    words = ["align", "--model", reverser, "--model", folder / "other", "--n-best", 2]
+    for option, name in (("source",) * 2, ("target",) * 2, ("gold",) * 2, ("html", "page.html")):
+        words += [f"--{option}", folder / name]
+    words += ["--matrix", folder / "matrix.jsonl", "--table", folder / "table.tsv"]
+    assert main([str(word) for word in words]) == 0
+    return folder
+
+
+@pytest.fixture
+def page(folder, open_page):  # noqa: F811
+    return open_page(f"{(folder / 'page.html').as_uri()}#1")
+
+
+def words(page, side):
+    """The words of a side of the first view."""
+    return page.locator(".view").first.locator(f'.words[aria-label="{side} words"] .word')
+
+
+def lights(located):
+    """How much each word is lit."""
+    return located.evaluate_all("all => all.map((word) => Number(word.style.getPropertyValue('--w')))")
+
+
+def listed(page):
+    return page.locator(".item span:first-child").all_text_contents()
+
+
+def expect_sentence(page, number):
+    expect(page.locator("#number")).to_have_text(re.compile(f"^{number:,} of "))
+
+
+def choose(page, number):
+    page.locator(".item", has_text=SOURCE[number]).first.click()
+    expect_sentence(page, number + 1)
+
+
+def test_words_are_shown_as_they_are(page):
+    assert page.title() == "source"
+    assert page.locator("#about").text_content() == "a → b · reverser · other"
+    assert listed(page) == [line or "–" for line in SOURCE]
+    assert page.locator("#count").text_content() == "5 sentences"
+    choose(page, 1)
+    assert words(page, "source").all_text_contents() == SOURCE[1].split()
+    assert page.locator("#views b").count() == 0  # a word is no HTML
+
+
+def test_pointing_at_a_word_lights_those_of_the_other_side(page, folder):
+    matrix = np.array(json.loads((folder / "matrix.jsonl").read_text().splitlines()[0])["attention"])
+    for number in range(3):
+        words(page, "target").nth(number).hover()
+        assert lights(words(page, "source")) == pytest.approx(matrix[number], abs=0.003)
+        best = matrix[number].argmax()
+        expected = f"{TARGET[0].split()[number]} ← {SOURCE[0].split()[best]} {matrix[number].max():.0%}"
+        assert page.locator("#says").text_content().startswith(expected)
+        words(page, "source").nth(number).hover()
+        assert lights(words(page, "target")) == pytest.approx(matrix[:, number], abs=0.003)
+    page.locator("#count").hover()
+    assert set(lights(words(page, "target"))) == {0}
+    words(page, "target").nth(1).click()
+    page.locator("#count").hover()
+    assert max(lights(words(page, "source"))) > 0.2  # a click holds
+    page.keyboard.press("Escape")
+    assert set(lights(words(page, "source"))) == {0}
+
+
+def test_searching_narrows_the_list(page):
+    page.fill("#search", "ME")
+    expect(page.locator("#count")).to_have_text("1 of 5 sentences")
+    assert listed(page) == [SOURCE[1]]
+    page.fill("#search", "nobody says this")
+    expect(page.locator("#count")).to_have_text("0 of 5 sentences")
+    assert listed(page) == []
+
+
+def test_the_list_is_sorted_worst_first_and_turned_around(page, folder):
+    rows = [line.split("\t") for line in (folder / "table.tsv").read_text().splitlines()]
+    columns = {"aer": "aer", "entropy": "entropy", "coverage": "coverage_deviation", "score": "log_prob_per_token"}
+    for key, column in columns.items():
+        page.select_option("#sort", key)
+        values = {row[-2] or "–": float(row[rows[0].index(column)]) for row in rows[1:]}
+        shown = [values[line] for line in listed(page)]
+        assert shown == sorted(shown, reverse=key != "score")
+        page.click("#turn")
+        turned = [values[line] for line in listed(page)]
+        assert turned == sorted(shown, reverse=key == "score")
+    page.select_option("#sort", "length")
+    assert listed(page)[0] == SOURCE[3]
+    assert page.locator(".item .key").first.text_content() == "5"
+
+
+def test_everything_is_done_by_keyboard(page):
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.id") == "list"
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowUp")
+    expect_sentence(page, 4)
+    assert page.locator('.item[aria-selected="true"] span').first.text_content() == SOURCE[3]
+    active = page.locator("#list").get_attribute("aria-activedescendant")
+    assert page.locator(f"#{active}").get_attribute("aria-selected") == "true"
+    page.keyboard.press("Enter")
+
+    def focused():
+        return page.evaluate("document.activeElement.textContent")
+
+    assert focused() == "te"
+    assert max(lights(words(page, "source"))) > 0.2
+    page.keyboard.press("ArrowRight")
+    assert focused() == "sa"
+    page.keyboard.press("ArrowUp")
+    assert focused() == "po"
+    page.keyboard.press("End")
+    assert focused() == "te"
+    page.keyboard.press("m")
+    assert page.locator("#matrix").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("j")
+    expect_sentence(page, 5)
+    page.keyboard.press("k")
+    expect_sentence(page, 4)
+    reached = set()
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
+    assert {"search", "sort", "turn", "list", "show", "beside", "links", "matrix", "gold", "svg", "png"} <= reached
+
+
+def test_the_matrix_has_a_cell_for_each_pair_of_words_and_gold_over_it(page):
+    choose(page, 3)
+    page.click("#matrix")
+    assert page.locator("svg .cell").count() == 25
+    assert page.locator("svg .dot").count() == 5
+    assert (page.locator("svg .sure").count(), page.locator("svg .possible").count()) == (4, 1)
+    assert page.locator("svg text[data-i]").all_text_contents() == [word * 2 for word in SOURCE[3].split()]
+    page.click("#gold")
+    assert page.locator("svg .sure, svg .possible").count() == 0
+    page.click("#gold")
+    page.click("#links")
+    assert page.locator("svg .cell").count() == 0
+    assert page.locator("svg path.curve:not([stroke-dasharray])").count() == 5
+    assert (page.locator("svg .sure").count(), page.locator("svg .possible").count()) == (4, 1)
+
+
+def test_an_empty_pair_has_no_picture(page):
+    page.locator(".item").nth(2).click()
+    expect_sentence(page, 3)
+    assert page.locator("svg").count() == 0
+    assert page.locator("#views .nothing").count() == 2
+
+
+def test_translations_and_models_stand_side_by_side(page):
+    options = page.locator("#beside option").all_text_contents()
+    kinds = ("given text", "best translation", "translation 2")
+    assert options == ["nothing", *(f"{run} · {kind}" for run in ("reverser", "other") for kind in kinds)]
+    page.select_option("#beside", label="other · given text")
+    expect(page.locator(".view")).to_have_count(2)
+    one, other = page.locator(".view").all()
+    assert one.locator(".word").all_text_contents() == other.locator(".word").all_text_contents()
+    words(page, "target").nth(1).hover()
+    assert max(lights(other.locator(".word"))) > 0.2  # what they share is lit in both
+    page.select_option("#show", label="reverser · best translation")
+    expect(page.locator(".view h2").first).to_have_text("reverser · best translation")
+    assert page.locator(".view").first.locator("dt").all_text_contents() == ["score", "entropy", "coverage"]
+    assert other.locator("dt").all_text_contents() == ["AER", "score", "entropy", "coverage"]
+    page.locator(".item").nth(2).click()
+    page.select_option("#show", label="reverser · translation 2")
+    expect(page.locator(".view .nothing").first).to_have_text("This sentence has no such translation.")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("picture", ["links", "matrix"])
+def test_the_picture_is_saved_as_others_can_read_it(open_page, folder, tmp_path, scheme, picture):  # noqa: F811
+    page = open_page(f"{(folder / 'page.html').as_uri()}#2", color_scheme=scheme)
+    page.click(f"#{picture}")
+    with page.expect_download() as waiting:
+        page.click("#svg")
+    waiting.value.save_as(tmp_path / "it.svg")
+    assert waiting.value.suggested_filename == "attention-2.svg"
+    drawn = ElementTree.parse(tmp_path / "it.svg").getroot()
+    texts = ["".join(text.itertext()) for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[0] == "reverser · given text, sentence 2"
+    assert {word * 2 for word in [*SOURCE[1].split(), *TARGET[1].split()]} <= set(texts)  # a title repeats a word
+    content = (tmp_path / "it.svg").read_text()
+    assert [part for part in ("var(", "oklab", "color-mix", "class=") if part in content] == []
+    with page.expect_download() as waiting:
+        page.click("#png")
+    assert Path(waiting.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+def luminance(page, of, what):
+    """Of the colour of an element, as in WCAG 2."""
+    color = page.evaluate(f"plain(getComputedStyle(document.querySelector('{of}')).{what})")
+    parts = [int(part) / 255 for part in color[4:-1].split(",")]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(("scheme", "is_dark"), [("light", False), ("dark", True)])
+def test_the_page_is_dark_where_the_system_is(open_page, folder, scheme, is_dark):  # noqa: F811
+    page = open_page((folder / "page.html").as_uri(), color_scheme=scheme)
+    for text, ground in ((".word", ".view"), (".facts dt", ".view"), ("#count", "#side"), ("footer", "body")):
+        ink, paper = luminance(page, text, "color"), luminance(page, ground, "backgroundColor")
+        assert (paper < 0.1) == is_dark
+        assert (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05) >= 4.5
+    words(page, "target").first.hover()
+    lit = page.locator(".word.deep").first
+    if lit.count():
+        assert lit.evaluate("word => getComputedStyle(word).color") != words(page, "target").first.evaluate(
+            "word => getComputedStyle(word).color"
+        )
+
+
+def test_a_phone_shows_the_list_and_then_the_sentence(open_page, folder):  # noqa: F811
+    page = open_page((folder / "page.html").as_uri(), width=390, height=800, has_touch=True, is_mobile=True)
+    assert page.locator("#side").is_visible()
+    assert not page.locator("#pair").is_visible()
+    page.locator(".item").nth(3).tap()
+    page.wait_for_selector("svg")
+    assert not page.locator("#side").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    words(page, "target").nth(1).tap()
+    assert max(lights(words(page, "source"))) > 0.2
+    page.tap("#back")
+    assert page.locator("#side").is_visible()
+
+
+def made_page(path, pairs):
+    """A page of pairs with drawn attention."""
+    page, random = Page("made", "x", "y", ["model"]), np.random.default_rng(1)
+    for source, target in pairs:
+        attention = random.dirichlet(np.full(len(source) + 1, 0.2), size=len(target))
+        weights, doubts = read_attention(attention, range(len(source)), range(len(target)), len(source), len(target))
+        page.add(source, [View(0, 0, target, weights, links(weights), doubts, -1.0)])
+    path.write_text(page.html(), encoding="utf-8")
+    return path.as_uri()
+
+
+def test_ten_thousand_sentences_are_a_short_list_of_rows(open_page, tmp_path):  # noqa: F811
+    pairs = [([f"s{number}", "a", "b"], ["c", f"t{number}"]) for number in range(10_000)]
+    page = open_page(made_page(tmp_path / "page.html", pairs))
+    assert page.locator("#count").text_content() == "10,000 sentences"
+    assert page.locator(".item").count() < 40
+    page.locator("#list").focus()
+    page.keyboard.press("End")
+    expect_sentence(page, 10_000)
+    assert listed(page)[-1] == "s9999 a b"
+    assert words(page, "target").all_text_contents() == ["c", "t9999"]
+    assert page.locator(".item").count() < 40
+    page.fill("#search", "t4321")
+    expect(page.locator("#count")).to_have_text("1 of 10,000 sentences")
+
+
+def test_scripts_are_set_as_they_are_read(open_page, tmp_path):  # noqa: F811
+    pairs = [(["我", "喜欢", "猫"], ["אני", "אוהב", "חתולים"]), (["a" * 80, "b"], ["c" * 80])]
+    page = open_page(f"{made_page(tmp_path / 'page.html', pairs)}#1")
+    left = [box["x"] for box in (word.bounding_box() for word in words(page, "target").all())]
+    assert left == sorted(left, reverse=True)
+    words(page, "target").first.focus()
+    page.keyboard.press("ArrowLeft")  # onward in a line that runs to the left
+    assert page.evaluate("document.activeElement.textContent") == "אוהב"
+    assert page.locator("svg text").all_text_contents() == [word * 2 for word in [*pairs[0][0], *pairs[0][1]]]
+    page.keyboard.press("j")
+    expect_sentence(page, 2)
+    drawn = page.locator("svg text").first.text_content().removesuffix("a" * 80)  # the whole word is its title
+    assert drawn == "a" * (len(drawn) - 1) + "…"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"--html": "no/where.html"}, "no/where.html cannot be written: there is no folder no\n  Make it first"),
+        ({"--model": "other"}, "several --model, and --n-best, are for the page of --html: name its file"),
+        ({"--n-best": "2"}, "several --model, and --n-best, are for the page of --html: name its file"),
+        (
+            {"--html": "page.html", "--model": "turned"},
+            "turned cannot stand beside {run}: they translate b to a and a to b\n"
+            "  --html compares runs of one direction",
+        ),
+        ({"--html": "page.html", "--n-best": "9"}, "a beam of 5 cannot find the 9 best translations\n"),
+    ],
+)
+def test_what_no_page_can_be_made_of(run_nmt, folder, reverser, monkeypatch, tmp_path, changes, message):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(reverser, "turned")
+    shutil.copytree(reverser, "other")
+    facts = json.loads(Path("turned/run.json").read_text())
+    facts["source_lang"], facts["target_lang"] = facts["target_lang"], facts["source_lang"]
+    Path("turned/run.json").write_text(json.dumps(facts))
+    assert open_run(Path("turned")).info.source_lang == "b"
+    more = [word for option in changes.items() for word in option]
+    given = ("--source", folder / "source", "--target", folder / "target")
+    done = run_nmt("align", "--model", reverser, *given, *more)
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"nmt: error: {message.format(run=reverser)}")
+    assert not Path("page.html").exists()
