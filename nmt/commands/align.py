@@ -138,6 +138,7 @@ def command(
     backward: list[list[Link]] = []
     chosen: list[list[Link]] = []
     details: list[dict[str, Any]] = []
+    unknown: set[str] = set()
     with ExitStack() as stack:
         rows: IO[str] | None = stack.enter_context(write_atomically(matrix)) if matrix else None
         for number, (one, back, others_views) in enumerate(zip(fronts, backs, beside, strict=True)):
@@ -165,10 +166,15 @@ def command(
                 say(f"pair {number + 1} is not drawn: it has more than {DRAWN} words on a side")
             if plot and number < limit and fits:
                 name = f"pair-{number + 1:0{len(str(limit))}d}.{plot_format}"
-                save_heat_map(plot / name, weights_JI, *words, title=f"pair {number + 1}")
+                unknown |= save_heat_map(plot / name, weights_JI, *words, title=f"pair {number + 1}")
             if number < show and fits:
                 width = shutil.get_terminal_size().columns
                 say(f"\n{terminal_heat_map(weights_JI, *words, width)}\n{LEGEND}\n")
+    if unknown and plot_format != "svg":
+        say(
+            f"no font here has {''.join(sorted(unknown))}: the pictures show boxes\n"
+            "  Install one that has (the Noto fonts, say), or draw with --plot-format svg"
+        )
     if table:
         write_table(table, details)
     if page and html:

@@ -8,6 +8,7 @@ import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,11 +60,11 @@ def terminal_heat_map(
         lines = []
         for number, word in enumerate(words):
             stairs = " " * (label + 1) + "│".ljust(cell) * number + "╷ "
-            lines.append(stairs + fit(word, width - len(stairs)))
+            lines.append(f"{stairs}{ltr(fit(word, width - len(stairs)))}")
         for word, row in zip(target_words, weights_JI[:, start : start + at_once], strict=True):
             name = fit(word, label)
             cells = "".join(shade(weight, cell) for weight in row)
-            lines.append(f"{name}{' ' * (label - columns_of(name))} {cells}".rstrip())
+            lines.append(f"{ltr(name)}{' ' * (label - columns_of(name))} {cells}".rstrip())
         drawings.append("\n".join(lines))
     return "\n\n".join(drawings)
 
@@ -95,12 +96,19 @@ def fit(text: str, columns: int) -> str:
     return text + "…" if columns > 0 else ""
 
 
+def ltr(word: str) -> str:
+    """A word that runs to the left between marks that keep what stands beside it in its place."""
+    is_turned = any(unicodedata.bidirectional(character) in ("R", "AL") for character in word)
+    return f"\u200e{word}\u200e" if is_turned else word
+
+
 def save_heat_map(
     path: Path | str, weights_JI: ArrayLike, source_words: Sequence[str], target_words: Sequence[str], title: str = ""
-) -> None:
+) -> set[str]:
     """Attention between words as a picture, PNG, SVG or PDF by the suffix of `path`; the same input, the same bytes.
 
-    The strongest source word of each target word, which is its link, is framed.
+    The strongest source word of each target word, which is its link, is framed. Each script is drawn with an installed
+    font that has it. -> the characters that no font has, which a PNG or PDF shows as boxes
 
     Raises:
         UsageError: another suffix.
@@ -111,8 +119,11 @@ def save_heat_map(
     beside, above = (max(map(columns_of, words), default=0) * 0.09 for words in (rows, columns))  # inches
     size = (max(0.34 * len(columns) + beside + 1.2, 3.2), max(0.34 * len(rows) + above + 0.8, 2.4))
     with drawing(Path(path), size) as figure:
+        import matplotlib
         from matplotlib.patches import Rectangle
 
+        families, unknown = fonts_for("".join([title, *columns, *rows]))
+        matplotlib.rcParams["font.family"] = families  # drawing() puts back what was there
         axes = figure.add_subplot()
         axes.set_title(title, fontsize=10, color=GRAY, loc="left", pad=12)
         axes.xaxis.tick_top()
@@ -121,7 +132,7 @@ def save_heat_map(
         axes.tick_params(length=0, labelsize=10, pad=4)
         axes.spines[:].set_visible(False)
         if weights_JI.size == 0:
-            return
+            return unknown
         image = axes.imshow(weights_JI, cmap="Blues", vmin=0, vmax=1, aspect="equal")
         axes.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
         axes.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
@@ -133,6 +144,33 @@ def save_heat_map(
         bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=14, pad=0.03, ticks=[0, 0.5, 1])
         bar.ax.tick_params(length=0, labelsize=8, colors=GRAY)
         bar.outline.set_visible(False)
+    return unknown
+
+
+def fonts_for(text: str) -> tuple[list[str], set[str]]:
+    """Font families that together have a text's characters, and those that none has; upright sans fonts go first."""
+    from matplotlib.font_manager import FontProperties, findfont, fontManager
+
+    families = ["sans-serif"]
+    unknown = {character for character in text if character_columns(character)} - characters_of(
+        findfont(FontProperties())
+    )
+    upright = (font for font in fontManager.ttflist if font.style == "normal" and font.weight == 400)
+    for font in sorted(upright, key=lambda font: ("Sans" not in font.name, font.name)):
+        if not unknown:
+            break
+        if font.name not in families and (known := unknown & characters_of(font.fname)):
+            families.append(font.name)
+            unknown -= known
+    return families, unknown
+
+
+@cache
+def characters_of(font: str) -> frozenset[str]:
+    """The characters that a font file has; of the font of last resort, which has a box for each, none."""
+    from matplotlib.font_manager import get_font
+
+    return frozenset() if "LastResort" in font else frozenset(map(chr, get_font(font).get_charmap()))
 
 
 def save_curve(path: Path | str, records: Sequence[Mapping[str, Any]]) -> None:

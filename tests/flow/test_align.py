@@ -216,6 +216,17 @@ def test_heat_maps_are_drawn_in_the_terminal_and_in_files(run_nmt, files, revers
     assert ">de</text>" in (folder / "pair-1.svg").read_text()
 
 
+def test_characters_that_no_font_has_are_named_once(run_nmt, files, reverser):
+    (files / "source").write_text("ba\nde \U0010fffd\nba \U0010fffd\n", encoding="utf-8")
+    (files / "target").write_text("ba\nde\nba\n")
+    words = ["align", "--model", reverser, "--source", "source", "--target", "target", "--plot", "pictures"]
+    assert run_nmt(*words).stderr == (
+        "no font here has \U0010fffd: the pictures show boxes\n"
+        "  Install one that has (the Noto fonts, say), or draw with --plot-format svg\n"
+    )
+    assert run_nmt(*words, "--plot-format", "svg").stderr == ""
+
+
 def test_a_pair_that_nobody_could_read_is_not_drawn(run_nmt, files, reverser):
     (files / "source").write_text("ba\n" + "ba " * 101 + "\n")
     (files / "target").write_text("ba\nba\n")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nmt.errors import NmtError, UsageError
-from nmt.report.plots import LABEL_COLUMNS, columns_of, fit, save_curve, save_heat_map, terminal_heat_map
+from nmt.report.plots import LABEL_COLUMNS, columns_of, fit, fonts_for, save_curve, save_heat_map, terminal_heat_map
 
 WEIGHTS = [[0.9, 0.1, 0.0], [0.05, 0.6, 0.35]]
 LOG = [
@@ -23,6 +23,14 @@ def test_the_terminal_heat_map_stands_under_stairs_of_source_words():
         "      │ │ ╷ bellt",
         "a     ██░░·",
         "barks · ▓▓▒▒",
+    ]
+
+
+def test_words_that_run_to_the_left_move_nothing_else():
+    assert terminal_heat_map([[0.9, 0.1]], ["a", "חתול"], ["אני"], 30).split("\n") == [
+        "    ╷ a",
+        "    │ ╷ \u200eחתול\u200e",
+        "\u200eאני\u200e ██░░",
     ]
 
 
@@ -93,6 +101,29 @@ def test_a_picture_holds_the_words_as_text(tmp_path):
     drawn = (tmp_path / "map.svg").read_text(encoding="utf-8")
     for text in ("$a", "b$", "我", "x_1", "y" * (LABEL_COLUMNS - 1) + "…", "pair 7"):
         assert f">{text}</text>" in drawn
+
+
+def test_each_script_is_drawn_with_a_font_that_has_it(tmp_path, monkeypatch):
+    from matplotlib import font_manager, get_data_path
+
+    own = [font for font in font_manager.fontManager.ttflist if font.fname.startswith(get_data_path())]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", own)
+    assert fonts_for("aß א e\u0301") == (["sans-serif"], set())
+    assert fonts_for("a\ue000") == (["sans-serif", "STIXNonUnicode"], set())
+    assert fonts_for("a我\ue000") == (["sans-serif", "STIXNonUnicode"], {"我"})
+    assert save_heat_map(tmp_path / "map.png", [[1.0]], ["a"], ["我"]) == {"我"}
+    assert save_heat_map(tmp_path / "map.png", [[1.0]], ["a"], ["b"]) == set()
+
+
+def test_a_word_is_drawn_in_the_direction_it_is_read(tmp_path):
+    """An override shows letters in the order they are stored in: the reversed word under it looks like the word."""
+    from matplotlib.image import imread
+
+    drawn = []
+    for name, word in (("right", "אוו"), ("left", "\u202dווא")):
+        save_heat_map(tmp_path / f"{name}.png", [[1.0]], ["a"], [word])
+        drawn.append(imread(tmp_path / f"{name}.png"))
+    np.testing.assert_array_equal(*drawn)
 
 
 def test_the_curve_names_the_best_of_each_kind(tmp_path):
