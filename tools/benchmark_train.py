@@ -1,6 +1,6 @@
 """Target tokens per second of training: our loops and the installed peers, in turn on one machine and one corpus.
 
-    python tools/benchmark_train.py --data data/m30k [--peers DIR] [--attention bahdanau luong-general/no …] [--json FILE]
+    python tools/benchmark_train.py --data data/m30k [--peers DIR] [--attention bahdanau luong-dot/no …] [--json FILE]
 
 Everybody trains the same sizes (12 M parameters, 8,000 pieces) with about 1,780 real target tokens an update; `/no` is
 without input feeding. Each measurement is a process of its own, so its peak memory is its own too; the systems take
@@ -35,7 +35,7 @@ SIZES = {"tie": "none", "dropout": 0.2}  # beside the defaults
 TRAINING = {"max_tokens": 1850, "learning_rate": 1e-3, "label_smoothing": 0.0}  # 1,780 tokens a batch of Multi30k
 ATTENTIONS = [name + feeding for name in get_args(AttentionName) for feeding in ("", "/no")]
 DEFAULT_ATTENTIONS = ["bahdanau", "luong-general", "luong-dot/no"]
-WARM_UPDATES, WARM_SECONDS, WINDOW = 30, 8, 20  # kernels are built for every shape they meet; updates a window
+WINDOWS = {"warm_updates": 30, "warm_seconds": 8, "window": 20}  # kernels are built for every shape they meet
 PROFILED = 20  # updates
 PRODUCT_SECONDS = 0.1  # spent on each product and each of its gradients
 MIB = 2**20 if sys.platform == "darwin" else 2**10  # of the system's figures for peak memory
@@ -271,7 +271,7 @@ def train(
         def update() -> int:
             return updater.update([fetch()], settings.learning_rate)[2]
 
-        rates = window_rates(update, seconds, synchroniser(device))
+        rates = window_rates(update, seconds, synchroniser(device), **WINDOWS)
         peak = peak_mib(device)
         profile = profile_updates(updater, fetch, synchroniser(device))
     found = products(model_settings, words, Shape(*shape))
@@ -285,17 +285,25 @@ def train(
     }
 
 
-def window_rates(update: Callable[[], int], seconds: float, synchronise: Callable[[], None]) -> list[float]:
-    """Tokens a second of windows of updates for so long, after a warm-up. `update` says how many tokens it took."""
+def window_rates(
+    update: Callable[[], int],
+    seconds: float,
+    synchronise: Callable[[], None],
+    *,
+    warm_updates: int,
+    warm_seconds: float,
+    window: int,
+) -> list[float]:
+    """Tokens a second of each window of updates for so long, after a warm-up. `update` says how many tokens it took."""
     began, updates = time.perf_counter(), 0
-    while updates < WARM_UPDATES or time.perf_counter() - began < WARM_SECONDS:
+    while updates < warm_updates or time.perf_counter() - began < warm_seconds:
         update()
         updates += 1
     synchronise()
     rates: list[float] = []
     began = since = time.perf_counter()
     while not rates or since - began < seconds:
-        tokens = sum(update() for _ in range(WINDOW))
+        tokens = sum(update() for _ in range(window))
         synchronise()
         now = time.perf_counter()
         rates.append(tokens / (now - since))

@@ -126,17 +126,16 @@ def test_a_peer_that_reports_nothing_is_named_with_the_end_of_its_log(tmp_path):
 
 def test_rates_are_of_windows_after_the_warm_up(monkeypatch):
     """Each update takes a second by a clock that only updates move."""
-    now, updates = [0.0], []
+    now, updates, waits = [0.0], [], []
     monkeypatch.setattr(tool.time, "perf_counter", lambda: now[0])
 
     def update() -> int:
         now[0] += 1
         updates.append(now[0])
-        return 100 if len(updates) <= tool.WARM_UPDATES + tool.WINDOW else 300
+        return 100 if len(updates) <= 8 else 300
 
-    waits = []
-    assert tool.window_rates(update, 2 * tool.WINDOW, lambda: waits.append(now[0])) == [100, 300]
-    assert waits == [tool.WARM_UPDATES + number * tool.WINDOW for number in range(3)]
+    found = tool.window_rates(update, 6, lambda: waits.append(now[0]), warm_updates=2, warm_seconds=5, window=3)
+    assert (found, waits) == ([100, 300], [5, 8, 11])
 
 
 def test_every_moment_belongs_to_one_part(monkeypatch):
@@ -241,10 +240,10 @@ def in_small(monkeypatch):
 
     monkeypatch.setattr(tool, "in_fresh_process", job)
     sizes = {"embedding_size": 6, "encoder_size": 4, "decoder_size": 8, "attention_size": 7, "readout_size": 5}
-    for name, value in {"SIZES": tool.SIZES | sizes, "WARM_UPDATES": 1, "WARM_SECONDS": 0, "WINDOW": 1}.items():
+    windows = {"warm_updates": 1, "warm_seconds": 0, "window": 1}
+    changes = {"SIZES": tool.SIZES | sizes, "WINDOWS": windows, "PROFILED": 1, "PRODUCT_SECONDS": 1e-4}
+    for name, value in changes.items():
         monkeypatch.setattr(tool, name, value)
-    monkeypatch.setattr(tool, "PROFILED", 1)
-    monkeypatch.setattr(tool, "PRODUCT_SECONDS", 1e-4)
 
 
 def test_a_whole_run(monkeypatch, capsys, tmp_path, tiny_prepared, in_small):
