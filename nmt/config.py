@@ -126,6 +126,29 @@ class SearchSettings(Settings):
     alpha: float = Field(1.0, ge=0, description="strength of Wu's length penalty")
     max_length_ratio: float = Field(2.0, gt=0, description="longest translation, in pieces per source piece")
     max_length_extra: int = Field(10, ge=0, description="pieces on top of that")
+    min_length: int = Field(0, ge=0, description="shortest translation, in pieces")
+    no_repeat: int = Field(0, ge=0, description="pieces in a row that are not said twice, 0 for no such rule")
+    groups: int = Field(1, ge=1, description="of a diverse beam, which say different things")
+    diversity: float = Field(0.5, ge=0, description="strength with which groups keep apart")
+    sample: bool = Field(False, description="draw translations instead of looking for the best")
+    temperature: float = Field(1.0, ge=0.01, le=100, description="of sampling: below 1 favours likely pieces")
+    top_k: int = Field(0, ge=0, description="likeliest pieces that sampling draws from, 0 for all")
+    top_p: float = Field(1.0, gt=0, le=1, description="probability that the pieces which sampling draws from hold")
+    seed: int = Field(1, ge=0, lt=2**63, description="of sampling")
+    mbr: Literal["none", "chrf", "bleu"] = Field("none", description="choose what is most like the other candidates")
+    candidates: int = Field(0, ge=0, le=1000, description="translations that --mbr chooses among, 0 for the whole beam")
+    split_long: bool = Field(False, description="translate long lines in parts, cut at punctuation")
+    longest: int = Field(150, ge=1, le=1000, description="pieces of a part; 150 is what training keeps by default")
+
+    @model_validator(mode="after")
+    def _figures_fit_together(self) -> "SearchSettings":
+        if self.beam % self.groups and not self.sample:
+            raise ValueError(f"{self.groups} groups cannot share a beam of {self.beam} evenly")
+        if self.candidates > self.beam and not self.sample:
+            raise ValueError(f"a beam of {self.beam} cannot find {self.candidates} candidates; --sample can draw them")
+        if self.sample and self.groups > 1:
+            raise ValueError("samples are independent: groups are for a beam")
+        return self
 
 
 class RunSettings(Settings):

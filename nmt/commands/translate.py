@@ -6,8 +6,7 @@ Opens run folders and joins them to search and to text; what a translation is st
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,12 +14,13 @@ import click
 
 from nmt.commands.options import given, settings_options
 from nmt.config import SearchSettings, check
-from nmt.errors import FolderError, NmtError, UsageError
+from nmt.errors import DataError, FolderError, NmtError, UsageError
 
 if TYPE_CHECKING:
     import torch
 
     from nmt.checkpoint import LoadedRun
+    from nmt.report.steer import Request
     from nmt.report.translate import Translation
 
 INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
@@ -35,7 +35,18 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False)
     "--n-best", type=click.IntRange(1), default=1, metavar="N", help="translations of each line  [default: 1]"
 )
 @click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", help="[default: text]")
+@click.option("--with-attention", is_flag=True, help="add attention between pieces to --format jsonl")
 @click.option("--alignments", type=OUTPUT, metavar="FILE", help="word links of each translation, in Pharaoh format")
+@click.option("--resume-output", is_flag=True, help="go on after the lines that are already in --output")
+@click.option(
+    "--input-format",
+    type=click.Choice(["text", "jsonl"]),
+    default="text",
+    help="jsonl: an object a line  [default: text]",
+)
+@click.option("--prefix", default="", metavar="TEXT", help="how every translation begins")
+@click.option("--constraint", "constraints", multiple=True, metavar="TEXT", help="what they contain; repeat for more")
+@click.option("--ban", "banned", multiple=True, metavar="TEXT", help="what they do not contain; repeat for more")
 @click.option(
     "--batch-size",
     type=click.IntRange(1),
@@ -53,7 +64,13 @@ def command(
     output: Path | None,
     n_best: int,
     form: str,
+    with_attention: bool,
     alignments: Path | None,
+    resume_output: bool,
+    input_format: str,
+    prefix: str,
+    constraints: tuple[str, ...],
+    banned: tuple[str, ...],
     batch_size: int,
     checkpoint: str,
     device: str,
@@ -67,42 +84,82 @@ def command(
     input lines from 0. --format jsonl writes an object for each translation, with scores, tokens and word links.
     Packed files (.gz, .xz, .zst) are unpacked, `-` is standard input. Lines are read ahead to be sorted by length,
     except from a terminal or with --batch-size 1.
+
+    With --input-format jsonl a line is an object with "source" and, for this line, "prefix", "constraints" (words that
+    the translation contains), "banned" (strings that it does not; " cat" only at the beginning of words) and
+    "max_length" in pieces.
+
+    --output FILE grows as FILE.part and is renamed when it is whole; if something ends the program before that,
+    --resume-output goes on from there, given the same input and options.
     """
     from tqdm import tqdm
 
-    from nmt.files import write_atomically
+    from nmt.commands.requests import read_requests
     from nmt.report.alignment import format_pharaoh
+    from nmt.report.output import begin, outputs
     from nmt.report.translate import LONGEST
-    from nmt.text.corpus import read_lines
 
     for path in (output, alignments):
         refuse_unwritable(path)
     if output is not None and output == alignments:
         raise UsageError(f"--output and --alignments cannot both be {output}")
+    if with_attention and form != "jsonl":
+        raise UsageError("--with-attention adds to --format jsonl, and the format is text")
+    if resume_output and output is None:
+        raise UsageError("--resume-output goes on with a file: name it with --output")
     translator = Translator.load(runs, checkpoint, device, precision)
     batch_size = 1 if files in ((), ("-",)) and sys.stdin.isatty() else batch_size
-    lines = chain.from_iterable(read_lines(file) for file in files or ("-",))
-    results = translator.stream(lines, n_best=n_best, batch_size=batch_size, **given(SearchSettings, options))
+    paths = [path for path in (output, alignments) if path is not None]
+    index = {"text": text_index, "jsonl": json_index}[form] if n_best > 1 else None
+    done = begin(paths, index, resume_output)
+    requests = read_requests(files or ("-",), input_format, prefix, constraints, banned)
+    if (skipped := sum(1 for _ in islice(requests, done))) < done:
+        raise DataError(
+            f"{output} already holds {done:,} lines, and the input only has {skipped:,}\n"
+            "  It was made of another input: leave out --resume-output to begin again"
+        )
+    search = given(SearchSettings, options)
+    results = translator.stream(requests, n_best=n_best, batch_size=batch_size, first=done + 1, **search)
     is_seen = output is None and sys.stdout.isatty()  # a bar between the translations would only disturb
-    with ExitStack() as stack:
-        out: IO[bytes] = stack.enter_context(write_atomically(output, "wb")) if output else sys.stdout.buffer
-        links: IO[bytes] | None = stack.enter_context(write_atomically(alignments, "wb")) if alignments else None
-        for index, found in enumerate(tqdm(results, unit=" lines", disable=is_seen or None, dynamic_ncols=True)):
+    total = None if is_seen or not sys.stderr.isatty() else count_lines(files)
+    bar = tqdm(results, initial=done, total=total, unit=" lines", disable=is_seen or None, dynamic_ncols=True)
+    with outputs(paths) as opened:
+        out: IO[bytes] = opened[0] if output else sys.stdout.buffer
+        for number, found in enumerate(bar, done):
             if not found[0].is_whole:
                 tqdm.write(
-                    f"nmt: line {index + 1:,} is too long: only its first {LONGEST:,} pieces are translated\n"
-                    "  Split it into sentences to have it whole",
+                    f"nmt: line {number + 1:,} is too long: only its first {LONGEST:,} pieces are translated\n"
+                    "  Split it into sentences, or use --split-long, to have it whole",
                     file=sys.stderr,
                 )
-            for rank, one in enumerate(found):
-                out.write(write_line(one, index, rank, form, n_best).encode())
-                if links:
-                    links.write(f"{format_pharaoh(one.alignment)}\n".encode())
-            if output is None:
-                out.flush()
+            if alignments:
+                opened[-1].write("".join(f"{format_pharaoh(one.alignment)}\n" for one in found).encode())
+                opened[-1].flush()
+            lines = [write_line(one, number, rank, form, n_best, with_attention) for rank, one in enumerate(found)]
+            out.write("".join(lines).encode())
+            out.flush()
 
 
-def write_line(one: "Translation", index: int, rank: int, form: str, n_best: int) -> str:
+def count_lines(files: Sequence[str]) -> int | None:
+    """How many lines the input has, where it can be read twice."""
+    from nmt.text.corpus import read_lines
+
+    if not files or not all(Path(file).is_file() for file in files):
+        return None
+    return sum(1 for file in files for _ in read_lines(file))
+
+
+def text_index(line: bytes) -> int:
+    """`7 ||| a translation ||| -0.1` -> 7"""
+    return int(line.split(b" ||| ", 1)[0])
+
+
+def json_index(line: bytes) -> int:
+    """The "index" of an object."""
+    return int(json.loads(line)["index"])
+
+
+def write_line(one: "Translation", index: int, rank: int, form: str, n_best: int, with_attention: bool = False) -> str:
     """A translation as a line of output."""
     if form == "jsonl":
         facts = {
@@ -120,6 +177,8 @@ def write_line(one: "Translation", index: int, rank: int, form: str, n_best: int
             "target_words": one.target_words,
             "alignment": one.alignment,
         }
+        if with_attention:
+            facts["attention"] = [[round(weight, 4) for weight in row] for row in one.attention_TS.tolist()]
         return json.dumps(facts, ensure_ascii=False) + "\n"
     return f"{index} ||| {one.text} ||| {one.score:.4f}\n" if n_best > 1 else f"{one.text}\n"
 
@@ -136,8 +195,9 @@ class Translator:
     >>> translator = Translator.load("checkpoints/my-run")
     >>> [translation.text for translation in translator.translate(["a line", "another"], beam=5)]
 
-    Search options are those of `nmt translate`: beam, normalization, alpha, max_length_ratio, max_length_extra. What is
-    not given is as the settings of the first run say.
+    Lines are strings, or requests that say more: Request("a line", constraints=("a word",)); see nmt.report.steer.
+    Search options are those of nmt.config.SearchSettings: beam, alpha, sample, no_repeat and so on. What is not given
+    is as the settings of the first run say.
     """
 
     def __init__(self, runs: "Sequence[LoadedRun]", device: "torch.device", dtype: "torch.dtype") -> None:
@@ -172,39 +232,40 @@ class Translator:
             refuse_other_subwords(run, opened[0])
         return cls(opened, place, torch.bfloat16 if precision == "bfloat16" else torch.float32)
 
-    def translate(self, lines: Iterable[str], **options: Any) -> "list[Translation]":
+    def translate(self, lines: "Iterable[str | Request]", **options: Any) -> "list[Translation]":
         """The best translation of each line; `options` are those of `stream`."""
         return [found[0] for found in self.stream(lines, **options)]
 
-    def n_best(self, lines: Iterable[str], n: int, **options: Any) -> "list[list[Translation]]":
+    def n_best(self, lines: "Iterable[str | Request]", n: int, **options: Any) -> "list[list[Translation]]":
         """The n best translations of each line, best first; `options` are those of `stream`."""
         return list(self.stream(lines, n_best=n, **options))
 
     def stream(
-        self, lines: Iterable[str], *, n_best: int = 1, batch_size: int = 64, **search: Any
+        self, lines: "Iterable[str | Request]", *, n_best: int = 1, batch_size: int = 64, first: int = 1, **search: Any
     ) -> "Iterator[list[Translation]]":
         """The n_best translations of each line, best first, while lines are read; see translate_lines.
 
         Raises SettingsError for search options that do not exist or are out of bounds, UsageError for an n_best larger
-        than the beam.
+        than the beam, DataError for a request that cannot be met; the first line has number `first`.
         """
         from nmt.report.translate import translate_lines
 
         if isinstance(lines, str):
             raise TypeError("lines are several strings: put a single one in a list")
-        first = self.runs[0]
-        settings = check(SearchSettings, first.settings.search.model_dump() | search, "the search options")
-        if n_best > settings.beam:
+        run = self.runs[0]
+        settings = check(SearchSettings, run.settings.search.model_dump() | search, "the search options")
+        if n_best > settings.beam and not settings.sample:
             raise UsageError(
                 f"a beam of {settings.beam} cannot find the {n_best} best translations\n"
                 f"  Ask for at most {settings.beam}, or for a beam of {n_best} or more"
             )
         return translate_lines(
             self.model,
-            first.source_subword,
-            first.target_subword,
+            run.source_subword,
+            run.target_subword,
             lines,
             batch_sentences=batch_size,
+            first=first,
             device=self.device,
             n_best=n_best,
             **settings.model_dump(),

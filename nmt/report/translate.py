@@ -6,19 +6,22 @@ Runs any step model; it reads no folder and writes no file.
 # B sentences   S source positions   T target positions
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
-from typing import Any, TypeVar
+from itertools import groupby, islice
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nmt.errors import NmtError, is_out_of_memory
+from nmt.errors import DataError, NmtError, is_out_of_memory
 from nmt.ids import EOS, PAD
 from nmt.report.alignment import Link, Matrix, links, merge_attention
+from nmt.report.risk import by_expected_utility
+from nmt.report.split import split_line
+from nmt.report.steer import Request, Search, Speaker, Task, choose
 from nmt.search.beam import beam_search
 from nmt.search.hypothesis import Hypothesis
 from nmt.step import StepModel
@@ -41,6 +44,8 @@ class Translation:
     has none when the length limit cut the translation (`is_finished` is False). `attention_TS` has a row for each of
     `tokens` and a column for each of `source_pieces`. An empty line has empty fields and scores zero. `is_whole` is
     False when the line was so long that only its first 1,000 pieces were read.
+
+    A line that was translated in parts has a block of attention for each; the parts' "</s>" belong to word -1.
     """
 
     source: str
@@ -54,9 +59,21 @@ class Translation:
     target_words: list[str]
     source_word_of_piece: list[int]
     target_word_of_piece: list[int]
-    attention_TS: NDArray[np.float32]
+    attention_blocks: tuple[NDArray[np.float32], ...]
     is_finished: bool
     is_whole: bool
+
+    @cached_property
+    def attention_TS(self) -> NDArray[np.float32]:  # noqa: N802
+        """Attention between pieces; between parts there is none."""
+        if len(self.attention_blocks) == 1:
+            return self.attention_blocks[0]
+        whole_TS = np.zeros((len(self.tokens), sum(block.shape[1] for block in self.attention_blocks)), np.float32)
+        row, column = 0, 0
+        for block in self.attention_blocks:
+            whole_TS[row : row + block.shape[0], column : column + block.shape[1]] = block
+            row, column = row + block.shape[0], column + block.shape[1]
+        return whole_TS
 
     @cached_property
     def word_attention(self) -> Matrix:
@@ -67,40 +84,140 @@ class Translation:
     @property
     def alignment(self) -> list[Link]:
         """Pairs (source word, target word), counted from 0: where each target word looked most."""
-        return links(self.word_attention)
+        if len(self.attention_blocks) < 2:
+            return links(self.word_attention)
+        found: list[Link] = []
+        row, column = 0, 0
+        for block in self.attention_blocks:  # the whole would take memory by the square of the line
+            sources = self.source_word_of_piece[column : column + block.shape[1]]
+            targets = self.target_word_of_piece[row : row + block.shape[0]]
+            source, target = (min((word for word in words if word >= 0), default=0) for words in (sources, targets))
+            own_sources, own_targets = [word - source for word in sources], [word - target for word in targets]
+            found += [(i + source, j + target) for i, j in links(merge_attention(block, own_sources, own_targets))]
+            row, column = row + block.shape[0], column + block.shape[1]
+        return sorted(found)
+
+
+class Part(NamedTuple):
+    """What is translated at a time: a line, or a part of one."""
+
+    line: int  # in the window
+    task: Task
 
 
 def translate_lines(
     model: StepModel,
     source_subword: Subword,
     target_subword: Subword,
-    lines: Iterable[str],
+    lines: Iterable[str | Request],
     *,
     batch_sentences: int = 64,
     device: torch.device | str = "cpu",
+    first: int = 1,
     **search: Any,
 ) -> Iterator[list[Translation]]:
-    """The translations of each line, best first, in the order of the lines; `search` is what `beam_search` takes.
+    """The translations of each line, best first, in the order of the lines; `search` is what `Search` takes.
 
     Reads a window of lines ahead, to batch lines of like length, and holds no more than that: a stream without end
     takes constant memory. With `batch_sentences` 1 each line is translated as soon as it is read. A line without
     pieces (empty, or blanks only) becomes one empty translation; the model never sees it.
-    """
 
-    def search_batch(sources: Sequence[Segmented]) -> list[list[Hypothesis]]:
-        source_BS, lengths_B = pad([[*source.ids[:LONGEST], EOS] for source in sources])
-        return beam_search(model, source_BS.to(device), lengths_B.to(device), **search)
+    With `split_long` a line of more than `longest` pieces is translated in parts, unless it has constraints or a
+    max_length of its own; its prefix is that of the first part.
+
+    Raises DataError with the number of a line whose request cannot be met; the first has number `first`.
+    """
+    how = Search(**search)
+    speaker = Speaker(target_subword)
+
+    def understand(request: Request, number: int) -> Task:
+        source = source_subword.split_source(request.source)
+        try:
+            return speaker.understand(request, source._replace(ids=source.ids[:LONGEST]), how)._replace(source=source)
+        except DataError as error:
+            raise DataError(f"line {number:,}: {error}") from error
+
+    def search_batch(parts: Sequence[Part]) -> list[list[Hypothesis]]:
+        tasks = [part.task for part in parts]
+        source_BS, lengths_B = pad([[*task.source.ids[:LONGEST], EOS] for task in tasks])
+        choice, slots = choose(tasks, how)
+        return beam_search(
+            speaker.steer(model, tasks, how),
+            source_BS.to(device),
+            lengths_B.to(device),
+            beam=slots,
+            normalization=how.normalization,
+            alpha=how.alpha,
+            max_length_ratio=how.max_length_ratio,
+            max_length_extra=how.max_length_extra,
+            n_best=min(how.wanted, slots),
+            limits=[task.limit for task in tasks],
+            choice=choice,
+        )
 
     window = WINDOW_BATCHES * batch_sentences if batch_sentences > 1 else 1
-    stream = iter(lines)
+    stream = enumerate(lines, first)
     while read := list(islice(stream, window)):
-        sources = [source_subword.split_source(line) for line in read]
-        found = [[nothing(source)] for source in sources]
-        for rows in plan_batches([len(source.ids) for source in sources], batch_sentences):
-            hypotheses = in_parts(search_batch, [sources[row] for row in rows])
-            for row, ranked in zip(rows, hypotheses, strict=True):
-                found[row] = [translation(sources[row], best, source_subword, target_subword) for best in ranked]
-        yield from found
+        parts = [
+            Part(row, understand(request, number))
+            for row, (number, line) in enumerate(read)
+            for request in in_requests(line, source_subword, how)
+        ]
+        found: list[list[Translation]] = [[nothing(part.task.source)] for part in parts]
+        for rows in plan_batches([len(part.task.source.ids) for part in parts], batch_sentences):
+            for row, ranked in zip(rows, in_parts(search_batch, [parts[row] for row in rows]), strict=True):
+                source = parts[row].task.source
+                some = [translation(source, one, source_subword, target_subword) for one in ranked]
+                if how.mbr != "none":
+                    some = by_expected_utility(some, how.mbr, is_sample=how.sample)
+                found[row] = some[: how.n_best]
+        for _, of_line in groupby(zip(parts, found, strict=True), key=lambda each: each[0].line):
+            yield [join(same_rank) for same_rank in zip(*(ranked for _, ranked in of_line), strict=False)]
+
+
+def in_requests(line: str | Request, subword: Subword, search: Search) -> list[Request]:
+    """A line as one request, or as one for each part where it is too long."""
+    request = Request(line) if isinstance(line, str) else line
+    if not search.split_long or request.constraints or request.max_length is not None:
+        return [request]
+    first, *others = split_line(request.source, subword, search.longest)
+    return [replace(request, source=first), *(replace(request, source=other, prefix="") for other in others)]
+
+
+def join(parts: Sequence[Translation]) -> Translation:
+    """The translation of a line from those of its parts; indices of words and pieces are those of the whole line.
+
+    Each part keeps its "</s>" among the pieces, which belongs to no word; log-probabilities and scores are summed up.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    line = "".join(part.source for part in parts)
+    source_word_of_piece: list[int] = []
+    target_word_of_piece: list[int] = []
+    read, said, before = 0, 0, " "
+    for part in parts:
+        read -= not (before[-1].isspace() or part.source[0].isspace())  # cut in the middle of a word
+        source_word_of_piece += [read + word for word in part.source_word_of_piece]
+        source_word_of_piece += [-1] * (len(part.source_pieces) - len(part.source_word_of_piece))
+        target_word_of_piece += [said + word for word in part.target_word_of_piece]
+        target_word_of_piece += [-1] * (len(part.tokens) - len(part.target_word_of_piece))
+        read, said, before = read + len(part.source_words), said + len(part.target_words), part.source
+    return Translation(
+        source=line,
+        text=" ".join(part.text for part in parts if part.text),
+        score=sum(part.score for part in parts),
+        log_prob=sum(part.log_prob for part in parts),
+        token_log_probs=tuple(log_prob for part in parts for log_prob in part.token_log_probs),
+        source_pieces=[piece for part in parts for piece in part.source_pieces],
+        tokens=[token for part in parts for token in part.tokens],
+        source_words=line.split(),
+        target_words=[word for part in parts for word in part.target_words],
+        source_word_of_piece=source_word_of_piece,
+        target_word_of_piece=target_word_of_piece,
+        attention_blocks=tuple(block for part in parts for block in part.attention_blocks),
+        is_finished=all(part.is_finished for part in parts),
+        is_whole=all(part.is_whole for part in parts),
+    )
 
 
 def plan_batches(lengths: Sequence[int], batch_sentences: int) -> list[list[int]]:
@@ -159,7 +276,7 @@ def translation(source: Segmented, found: Hypothesis, source_subword: Subword, t
         target_words=target.words,
         source_word_of_piece=source.word_of_piece[:LONGEST],
         target_word_of_piece=target.word_of_piece,
-        attention_TS=found.attention_TS.numpy(),
+        attention_blocks=(found.attention_TS.numpy(),),
         is_finished=found.is_finished,
         is_whole=len(source.ids) <= LONGEST,
     )
@@ -168,5 +285,5 @@ def translation(source: Segmented, found: Hypothesis, source_subword: Subword, t
 def nothing(source: Segmented) -> Translation:
     """What an empty line becomes."""
     return Translation(
-        source.text, "", 0.0, 0.0, (), [], [], source.words, [], [], [], np.zeros((0, 0), np.float32), True, True
+        source.text, "", 0.0, 0.0, (), [], [], source.words, [], [], [], (np.zeros((0, 0), np.float32),), True, True
     )
