@@ -6,6 +6,7 @@ Opens run folders and joins them to search and to text; what a translation is st
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -96,7 +97,7 @@ def command(
 
     from nmt.commands.requests import read_requests
     from nmt.report.alignment import format_pharaoh
-    from nmt.report.output import begin, outputs
+    from nmt.report.output import part_of, resume, write_in_parts
     from nmt.report.translate import LONGEST
 
     for path in (output, alignments):
@@ -111,7 +112,7 @@ def command(
     batch_size = 1 if files in ((), ("-",)) and sys.stdin.isatty() else batch_size
     paths = [path for path in (output, alignments) if path is not None]
     index = {"text": text_index, "jsonl": json_index}[form] if n_best > 1 else None
-    done = begin(paths, index, resume_output)
+    done, sizes = resume(paths, index) if resume_output else (0, [0] * len(paths))
     requests = read_requests(files or ("-",), input_format, prefix, constraints, banned)
     if (skipped := sum(1 for _ in islice(requests, done))) < done:
         raise DataError(
@@ -123,21 +124,30 @@ def command(
     is_seen = output is None and sys.stdout.isatty()  # a bar between the translations would only disturb
     total = None if is_seen or not sys.stderr.isatty() else count_lines(files)
     bar = tqdm(results, initial=done, total=total, unit=" lines", disable=is_seen or None, dynamic_ncols=True)
-    with outputs(paths) as opened:
-        out: IO[bytes] = opened[0] if output else sys.stdout.buffer
-        for number, found in enumerate(bar, done):
-            if not found[0].is_whole:
-                tqdm.write(
-                    f"nmt: line {number + 1:,} is too long: only its first {LONGEST:,} pieces are translated\n"
-                    "  Split it into sentences, or use --split-long, to have it whole",
-                    file=sys.stderr,
-                )
-            if alignments:
-                opened[-1].write("".join(f"{format_pharaoh(one.alignment)}\n" for one in found).encode())
-                opened[-1].flush()
-            lines = [write_line(one, number, rank, form, n_best, with_attention) for rank, one in enumerate(found)]
-            out.write("".join(lines).encode())
-            out.flush()
+    try:
+        with ExitStack() as stack:
+            opened = [stack.enter_context(write_in_parts(path, size)) for path, size in zip(paths, sizes, strict=True)]
+            out: IO[bytes] = opened[0] if output else sys.stdout.buffer
+            for number, found in enumerate(bar, done):
+                if not found[0].is_whole:
+                    tqdm.write(
+                        f"nmt: line {number + 1:,} is too long: only its first {LONGEST:,} pieces are translated\n"
+                        "  Split it into sentences, or use --split-long, to have it whole",
+                        file=sys.stderr,
+                    )
+                if alignments:
+                    opened[-1].write("".join(f"{format_pharaoh(one.alignment)}\n" for one in found).encode())
+                    opened[-1].flush()
+                lines = [write_line(one, number, rank, form, n_best, with_attention) for rank, one in enumerate(found)]
+                out.write("".join(lines).encode())
+                out.flush()
+    except BaseException as error:
+        if output and part_of(output).exists() and not isinstance(error, FolderError):
+            print(
+                f"nmt: what is done is in {part_of(output)}; the same command with --resume-output goes on from there",
+                file=sys.stderr,
+            )
+        raise
 
 
 def count_lines(files: Sequence[str]) -> int | None:

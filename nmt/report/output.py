@@ -5,9 +5,8 @@ Knows files and the index with which a line of an n-best list begins; what the l
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -25,10 +24,10 @@ def part_of(path: Path) -> Path:
 
 
 @contextmanager
-def write_in_parts(path: Path) -> Iterator[IO[bytes]]:
+def write_in_parts(path: Path, size: int = 0) -> Iterator[IO[bytes]]:
     """An open file that grows at FILE.part and becomes FILE when the block ends well.
 
-    What is there already is kept and added to. An error leaves in FILE.part what was flushed, and no such file when
+    The first `size` bytes of FILE.part are kept. An error leaves in FILE.part what was flushed, and no such file when
     that is nothing; FILE itself stays as it was. What is no file, /dev/null or a pipe, is written to as it is.
 
     Raises FolderError when another program writes to the same place.
@@ -39,6 +38,7 @@ def write_in_parts(path: Path) -> Iterator[IO[bytes]]:
         return
     part = part_of(path)
     with open(part, "ab") as file, sole_writer(part, path):
+        file.truncate(size)
         try:
             yield file
             file.flush()
@@ -51,34 +51,28 @@ def write_in_parts(path: Path) -> Iterator[IO[bytes]]:
     sync_folder(part.parent)
 
 
-def begin(paths: list[Path], index: Index | None, is_resumed: bool) -> int:
-    """Make ready to write files of as many lines each, and say how many lines of the input they already cover.
+def resume(paths: list[Path], index: Index | None) -> tuple[int, list[int]]:
+    """How many lines of the input some files already cover, and how many bytes of each FILE.part say so.
 
-    Without `is_resumed` that is none, and what an earlier run left in parts is dropped. With it, what is there is cut
-    after the last line of the input all of whose lines are in every file; `index` says which one a line of the first
-    file belongs to, where one may have several. Then the last is done again, since more of it might be missing.
+    The files have as many lines each. What counts is in FILE.part, or else in FILE, which is copied there, and ends
+    after the last line of the input all of whose lines are in every file. `index` says which line of the input one of
+    the first file belongs to, where there may be several for one; then the last is done again, since more of it might
+    be missing.
 
     Raises UsageError for places that cannot be read again, DataError for lines without an index.
     """
     for path in paths:
-        if is_resumed and path.exists() and not path.is_file():
+        if path.exists() and not path.is_file():
             raise UsageError(f"{path} is no file that can be gone on with\n  Leave out --resume-output")
-        if not is_resumed:
-            part_of(path).unlink(missing_ok=True)
-        elif path.exists() and not part_of(path).exists():
-            shutil.copyfile(path, part_of(path))
-    if not is_resumed or not all(part_of(path).exists() for path in paths):
-        for path in paths:
-            part_of(path).unlink(missing_ok=True)
-        return 0
-    lines = min(sum(1 for _ in complete_lines(part_of(path))) for path in paths)
-    done = lines
-    if index is not None:
-        done, lines = last_group(part_of(paths[0]), lines, index)
-    for path in paths:
-        size = sum(len(line) for line in islice(complete_lines(part_of(path)), lines))
-        os.truncate(part_of(path), size)
-    return done
+    parts = [part_of(path) for path in paths]
+    if not all(path.exists() or part.exists() for path, part in zip(paths, parts, strict=True)):
+        return 0, [0] * len(paths)
+    for path, part in zip(paths, parts, strict=True):
+        if not part.exists():
+            shutil.copyfile(path, part)
+    lines = min(sum(1 for _ in complete_lines(part)) for part in parts)
+    done, lines = (lines, lines) if index is None else last_group(parts[0], lines, index)
+    return done, [sum(len(line) for line in islice(complete_lines(part), lines)) for part in parts]
 
 
 def complete_lines(path: Path) -> Iterator[bytes]:
@@ -101,16 +95,3 @@ def last_group(path: Path, lines: int, index: Index) -> tuple[int, int]:
         if current != last:
             last, before = current, number
     return last, before
-
-
-@contextmanager
-def outputs(paths: list[Path]) -> Iterator[list[IO[bytes]]]:
-    """`write_in_parts` for several files, and a word of what is left of them when something goes wrong."""
-    try:
-        with ExitStack() as stack:
-            yield [stack.enter_context(write_in_parts(path)) for path in paths]
-    except BaseException:
-        left = [str(part_of(path)) for path in paths if part_of(path).exists()]
-        if left:
-            print(f"nmt: what is done is in {' and '.join(left)}; --resume-output goes on from there", file=sys.stderr)
-        raise

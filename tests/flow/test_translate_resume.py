@@ -1,0 +1,138 @@
+"""`nmt translate` cut short: complete lines in order, and --resume-output goes on as if nothing had happened."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+
+import pytest
+
+from nmt.errors import NmtError
+
+FORMS = {
+    "text": [],
+    "n-best": ["--n-best", "3"],
+    "jsonl": ["--format", "jsonl"],
+    "jsonl n-best": ["--format", "jsonl", "--n-best", "2"],
+    "samples": ["--sample", "--n-best", "2", "--temperature", "3"],
+}
+
+
+@pytest.fixture
+def corpus(tiny_corpus):
+    return tiny_corpus / "test.a"
+
+
+def cut_after(monkeypatch, lines, error):
+    """Let something go wrong when so many lines have been translated."""
+    from nmt.commands.translate import Translator
+
+    stream = Translator.stream
+
+    def short(self, *words, **options):
+        for number, found in enumerate(stream(self, *words, **options)):
+            if number == lines:
+                raise error
+            yield found
+
+    monkeypatch.setattr(Translator, "stream", short)
+    return lambda: monkeypatch.setattr(Translator, "stream", stream)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), NmtError("gone"), RuntimeError("odd")])
+def test_output_goes_on_where_it_stopped(run_nmt, reverser, corpus, tmp_path, monkeypatch, form, error):
+    whole, out, links = tmp_path / "whole", tmp_path / "out", tmp_path / "links"
+    words = ["translate", "--model", reverser, *FORMS[form], corpus]
+    assert run_nmt(*words, "--output", whole, "--alignments", tmp_path / "all").code == 0
+    words += ["--output", out, "--alignments", links]
+    mend = cut_after(monkeypatch, 7, error)
+    done = run_nmt(*words)
+    assert done.code == {KeyboardInterrupt: 130, NmtError: 2, RuntimeError: 1}[type(error)]
+    part = tmp_path / "out.part"
+    assert f"nmt: what is done is in {part}; the same command with --resume-output goes on from there\n" in done.stderr
+    assert whole.read_bytes().startswith(part.read_bytes())
+    assert part.read_bytes().endswith(b"\n")
+    assert not out.exists()
+    with open(part, "ab") as file:
+        file.write(b"half a li")
+    mend()
+    done = run_nmt(*words, "--resume-output")
+    assert (done.code, done.stdout) == (0, "")
+    assert out.read_bytes() == whole.read_bytes()
+    assert links.read_bytes() == (tmp_path / "all").read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["all", "links", "out", "whole"]
+
+
+def test_what_was_redirected_can_be_gone_on_with_too(run_nmt, reverser, corpus, tmp_path, monkeypatch):
+    whole = run_nmt("translate", "--model", reverser, corpus).stdout
+    out = tmp_path / "out"
+    out.write_text(whole[: len(whole) // 2])  # as `> out` leaves it
+    work = []
+    from nmt.report import translate
+
+    search = translate.beam_search
+    monkeypatch.setattr(translate, "beam_search", lambda *a, **k: work.append(len(a[1])) or search(*a, **k))
+    words = ["translate", "--model", reverser, "--output", out, "--resume-output", corpus]
+    assert run_nmt(*words).code == 0
+    assert out.read_text() == whole
+    assert 0 < sum(work) < 25
+    work.clear()
+    assert run_nmt(*words).code == 0  # nothing is left to do
+    assert (out.read_text(), work) == (whole, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "message"),
+    [
+        (b"a\n" * 9, [], "out already holds 9 lines, and the input only has 2\n  It was made of another input"),
+        (b"a\nb\n", ["--n-best", "2"], "line 1 has no index, so that it cannot be gone on with\n  Use the --format"),
+        (b"a\n", ["--n-best", "2", "--format", "jsonl"], "line 1 has no index, so that it cannot be gone on with"),
+    ],
+)
+def test_other_output_is_not_gone_on_with(run_nmt, reverser, tmp_path, content, words, message):
+    (tmp_path / "out").write_bytes(content)
+    words = ["translate", "--model", reverser, "--output", tmp_path / "out", "--resume-output", *words]
+    done = run_nmt(*words, stdin="ba\nde\n")
+    assert (done.code, message in done.stderr) == (2, True)
+    assert (tmp_path / "out").read_bytes() == content
+
+
+def test_only_a_file_can_be_gone_on_with(run_nmt, reverser):
+    done = run_nmt("translate", "--model", reverser, "--resume-output", stdin="ba\n")
+    assert (done.code, "--resume-output goes on with a file: name it with --output" in done.stderr) == (2, True)
+    done = run_nmt("translate", "--model", reverser, "--resume-output", "--output", "/dev/null", stdin="ba\n")
+    assert (done.code, "/dev/null is no file that can be gone on with" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+def test_a_kill_leaves_complete_lines(run_nmt, reverser, tmp_path, ending):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "nmt", "translate", "--model", reverser, "--batch-size", "1", "--output", out]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(b"ba de\nku la me\n")
+        process.stdin.flush()
+        while not (tmp_path / "out.part").exists() or (tmp_path / "out.part").read_text().count("\n") < 2:
+            assert process.poll() is None
+        process.send_signal(ending)
+        process.wait(20)
+    assert (tmp_path / "out.part").read_text() == "de ba\nme la ku\n"
+    words = ["translate", "--model", reverser, "--output", out, "--resume-output"]
+    assert run_nmt(*words, stdin="ba de\nku la me\nte\n").code == 0
+    assert out.read_text() == "de ba\nme la ku\nte\n"
+
+
+def test_a_terminal_sees_how_far_it_is(reverser, corpus, tmp_path):
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    command = [sys.executable, "-m", "nmt", "translate", "--model", reverser, "--output", tmp_path / "out", corpus]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=theirs) as process:
+        assert process.wait(60) == 0
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert "/30 [" in shown
+    assert "lines/s" in shown
+    assert "100%" in shown
