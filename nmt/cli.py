@@ -23,6 +23,7 @@ COMMANDS = {
     "score": "Score translations against references: BLEU, chrF, TER.",
     "evaluate": "Translate and score with one or several runs, in one table.",
     "align": "Link the words of given pairs by attention; score the links.",
+    "serve": "Translate in the browser as one types, and over HTTP.",
     "inspect": "Say what a run or a prepared folder holds.",
     "average": "Average the last checkpoints of a run into a new run.",
     "demo": "Prepare, train, translate, score and align on the sample corpus.",

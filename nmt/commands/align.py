@@ -374,7 +374,7 @@ def refuse_other_languages(first: Translator, other: Translator) -> None:
         raise FolderError(
             f"{two.path} cannot stand beside {one.path}: they translate {two.info.source_lang} to "
             f"{two.info.target_lang} and {one.info.source_lang} to {one.info.target_lang}\n"
-            "  --html compares runs of one direction"
+            "  Compare runs of one direction"
         )
 
 

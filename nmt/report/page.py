@@ -21,7 +21,7 @@ from nmt.report.translate import LONGEST, Translation
 # I source words   J target words
 
 BLOCK = 256  # sentences whose attention is unpacked together
-POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src blob:; connect-src {connect}"
+POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src blob: data:; connect-src {connect}"
 
 
 class View(NamedTuple):
@@ -71,11 +71,23 @@ def translation_view(model: int, rank: int, one: Translation, offset: int = 0, t
 class Page:
     """Sentences, gathered one by one, and then the page of them.
 
+    With `max_characters` it has a box for text of so many, which it sends to the server that it came from.
+
     Takes about a byte of memory for every word of the source times every word of a target, before it is packed.
     """
 
-    def __init__(self, title: str, source_lang: str, target_lang: str, models: Sequence[str]) -> None:
-        self.facts = {"title": title, "source": source_lang, "target": target_lang, "models": models, "block": BLOCK}
+    def __init__(
+        self, title: str, source_lang: str, target_lang: str, models: Sequence[str], max_characters: int | None = None
+    ) -> None:
+        self.facts: dict[str, Any] = {
+            "title": title,
+            "source": source_lang,
+            "target": target_lang,
+            "models": models,
+            "block": BLOCK,
+        }
+        if max_characters:
+            self.facts["live"] = max_characters
         self.sentences: list[str] = []
         self.blocks: list[str] = []
         self.waiting: list[bytes] = []
@@ -143,6 +155,11 @@ def describe(source_words: Sequence[str], views: Sequence[View], gold: Gold | No
 def quantise(weights_JI: Matrix) -> bytes:
     """Attention as one byte a pair of words, row by row: 255 is all of it."""
     return np.rint(255 * np.asarray(weights_JI)).astype(np.uint8).tobytes()
+
+
+def packed_weights(views: Sequence[View]) -> list[str]:
+    """The attention of each view as base64, for an answer that is not a page."""
+    return [base64.b64encode(quantise(view.weights_JI)).decode() for view in views]
 
 
 def pack(content: bytes) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import expect
-from support.browser import chromium, open_page  # noqa: F401
 
 from nmt.checkpoint import open_run
 from nmt.report.alignment import links, read_attention
@@ -38,7 +37,7 @@ def folder(reverser, tmp_path_factory):
 
 
 @pytest.fixture
-def page(folder, open_page):  # noqa: F811
+def page(folder, open_page):
     return open_page(f"{(folder / 'page.html').as_uri()}#1")
 
 
@@ -98,6 +97,8 @@ def test_searching_narrows_the_list(page):
     page.fill("#search", "ME")
     expect(page.locator("#count")).to_have_text("1 of 5 sentences")
     assert listed(page) == [SOURCE[1]]
+    page.keyboard.press("Enter")
+    expect_sentence(page, 2)
     page.fill("#search", "nobody says this")
     expect(page.locator("#count")).to_have_text("0 of 5 sentences")
     assert listed(page) == []
@@ -200,7 +201,7 @@ def test_translations_and_models_stand_side_by_side(page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("picture", ["links", "matrix"])
-def test_the_picture_is_saved_as_others_can_read_it(open_page, folder, tmp_path, scheme, picture):  # noqa: F811
+def test_the_picture_is_saved_as_others_can_read_it(open_page, folder, tmp_path, scheme, picture):
     page = open_page(f"{(folder / 'page.html').as_uri()}#2", color_scheme=scheme)
     page.click(f"#{picture}")
     with page.expect_download() as waiting:
@@ -227,7 +228,7 @@ def luminance(page, of, what):
 
 
 @pytest.mark.parametrize(("scheme", "is_dark"), [("light", False), ("dark", True)])
-def test_the_page_is_dark_where_the_system_is(open_page, folder, scheme, is_dark):  # noqa: F811
+def test_the_page_is_dark_where_the_system_is(open_page, folder, scheme, is_dark):
     page = open_page((folder / "page.html").as_uri(), color_scheme=scheme)
     for text, ground in ((".word", ".view"), (".facts dt", ".view"), ("#count", "#side"), ("footer", "body")):
         ink, paper = luminance(page, text, "color"), luminance(page, ground, "backgroundColor")
@@ -241,7 +242,7 @@ def test_the_page_is_dark_where_the_system_is(open_page, folder, scheme, is_dark
         )
 
 
-def test_a_phone_shows_the_list_and_then_the_sentence(open_page, folder):  # noqa: F811
+def test_a_phone_shows_the_list_and_then_the_sentence(open_page, folder):
     page = open_page((folder / "page.html").as_uri(), width=390, height=800, has_touch=True, is_mobile=True)
     assert page.locator("#side").is_visible()
     assert not page.locator("#pair").is_visible()
@@ -266,7 +267,7 @@ def made_page(path, pairs):
     return path.as_uri()
 
 
-def test_ten_thousand_sentences_are_a_short_list_of_rows(open_page, tmp_path):  # noqa: F811
+def test_ten_thousand_sentences_are_a_short_list_of_rows(open_page, tmp_path):
     pairs = [([f"s{number}", "a", "b"], ["c", f"t{number}"]) for number in range(10_000)]
     page = open_page(made_page(tmp_path / "page.html", pairs))
     assert page.locator("#count").text_content() == "10,000 sentences"
@@ -281,9 +282,11 @@ def test_ten_thousand_sentences_are_a_short_list_of_rows(open_page, tmp_path):  
     expect(page.locator("#count")).to_have_text("1 of 10,000 sentences")
 
 
-def test_scripts_are_set_as_they_are_read(open_page, tmp_path):  # noqa: F811
+def test_scripts_are_set_as_they_are_read(open_page, tmp_path):
     pairs = [(["我", "喜欢", "猫"], ["אני", "אוהב", "חתולים"]), (["a" * 80, "b"], ["c" * 80])]
     page = open_page(f"{made_page(tmp_path / 'page.html', pairs)}#1")
+    assert page.locator("h2").text_content() == "given text"  # of the one model
+    assert not page.locator("#gold, #gold-key, #show, #beside").filter(visible=True).count()
     left = [box["x"] for box in (word.bounding_box() for word in words(page, "target").all())]
     assert left == sorted(left, reverse=True)
     words(page, "target").first.focus()
@@ -305,8 +308,7 @@ def test_scripts_are_set_as_they_are_read(open_page, tmp_path):  # noqa: F811
         ({"--n-best": "2"}, "several --model, and --n-best, are for the page of --html: name its file"),
         (
             {"--html": "page.html", "--model": "turned"},
-            "turned cannot stand beside {run}: they translate b to a and a to b\n"
-            "  --html compares runs of one direction",
+            "turned cannot stand beside {run}: they translate b to a and a to b\n  Compare runs of one direction",
         ),
         ({"--html": "page.html", "--n-best": "9"}, "a beam of 5 cannot find the 9 best translations\n"),
     ],

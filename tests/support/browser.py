@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WAIT = 30_000  # milliseconds: a busy machine may stand still for a while
 
 
 @pytest.fixture(scope="session")
@@ -12,8 +13,9 @@ def chromium():
     """A browser without a window."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=WAIT)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -32,15 +34,17 @@ def open_page(chromium):
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(WAIT)
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         home = url.split("#")[0].rstrip("/")
-        page.on("request", lambda request: request.url.startswith((home, "blob:")) or complaints.append(request.url))
+        own = (home, "blob:", "data:")
+        page.on("request", lambda request: request.url.startswith(own) or complaints.append(request.url))
         page.goto(url)
         page.wait_for_selector("html[data-ready]", state="attached")
         return page
 
+    open_it.complaints = complaints  # a test that provokes some takes them out
     yield open_it
     for context in contexts:
         context.close()

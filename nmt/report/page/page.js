@@ -110,8 +110,9 @@ function arrange() {
   state.order = found;
   const finite = [...values.values()].filter((value) => !Number.isNaN(value));
   state.range = finite.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
-  const all = state.pages.sentences.length.toLocaleString("en");
-  find("count").textContent = wanted ? `${found.length.toLocaleString("en")} of ${all} sentences` : `${all} sentences`;
+  const count = state.pages.sentences.length;
+  const all = `${count.toLocaleString("en")} sentence${count === 1 ? "" : "s"}`;
+  find("count").textContent = wanted ? `${found.length.toLocaleString("en")} of ${all}` : all;
   find("turn").textContent = sign < 0 ? "↓" : "↑";
   find("list").scrollTop = 0;
   renderRows();
@@ -616,13 +617,97 @@ function goTo(hash) {
   if (index !== undefined && index !== state.current) choose(index, isThere);
 }
 
+/* ---------- live: what is typed goes to `nmt serve`, and comes back as the first sentence ---------- */
+
+const live = { asking: null, timer: 0 };
+
+function tell(text, isWrong = false) {
+  find("state").textContent = text;
+  find("state").classList.toggle("wrong", isWrong);
+}
+
+/** Ask the server; null when something newer was asked meanwhile, or nothing came of it. */
+async function request(path, body) {
+  live.asking?.abort();
+  const asking = live.asking = new AbortController();
+  tell("…");
+  try {
+    const response = await fetch(path, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: asking.signal,
+    });
+    const answer = await response.json();
+    if (live.asking !== asking) return null;
+    if (!response.ok) {
+      tell(answer.error, true);
+      return null;
+    }
+    tell("");
+    answer.weights = answer.weights.map((text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0)));
+    return answer;
+  } catch (error) {
+    if (error.name !== "AbortError") tell("the server does not answer", true);
+    return null;
+  }
+}
+
+function showAnswer(sentence, rank) {
+  state.pages.sentences[0] = sentence;
+  offer();
+  const key = `0:${rank}`;
+  if (viewOf(sentence, find("show").value) < 0) find("show").value = key;
+  arrange();
+  return choose(0);
+}
+
+async function translateText() {
+  const answer = await request("/api/translate", { source: find("text").value, n_best: 3 });
+  if (!answer) return;
+  find("answer").value = answer.views[0].target;
+  find("show").value = "";
+  await showAnswer(answer, 1);
+}
+
+/** Force the edited target; the models' own translations of the same source stay beside it. */
+async function alignText() {
+  const answer = await request("/api/align", { source: find("text").value, target: find("answer").value });
+  if (!answer) return;
+  const before = state.pages.sentences[0];
+  before.views.forEach((view, number) => {
+    if (before.source !== answer.source || view.rank === 0) return;
+    answer.views.push(view);
+    answer.weights.push(before.weights[number]);
+  });
+  find("show").value = "";
+  await showAnswer(answer, 0);
+}
+
+function beginLive() {
+  find("live").hidden = false;
+  state.pages.sentences.push({ source: "", views: [], weights: [] });
+  const soon = (work) => () => {
+    live.asking?.abort();  // an answer to what stood here before must not write over what is typed
+    clearTimeout(live.timer);
+    live.timer = setTimeout(work, 250);
+  };
+  find("text").maxLength = find("answer").maxLength = state.pages.live;
+  find("text").addEventListener("input", soon(translateText));
+  find("answer").addEventListener("input", soon(alignText));
+  find("keep").addEventListener("click", () => {
+    state.pages.sentences.push({ ...state.pages.sentences[0] });
+    arrange();
+    tell("kept");
+  });
+  document.body.classList.add("is-reading");
+}
+
 /* ---------- the beginning ---------- */
 
 const ORDINALS = ["given text", "best translation"];
 
 function nameOf(key) {
   const [model, rank] = key.split(":").map(Number);
-  return `${state.pages.models[model]} · ${ORDINALS[rank] ?? `translation ${rank}`}`;
+  const text = ORDINALS[rank] ?? `translation ${rank}`;
+  return state.pages.models.length > 1 ? `${state.pages.models[model]} · ${text}` : text;
 }
 
 function offer() {
@@ -633,11 +718,14 @@ function offer() {
     return a[0] - b[0] || a[1] - b[1];
   });
   const options = () => sorted.map((key) => make("option", { value: key }, nameOf(key)));
-  find("show").replaceChildren(...options());
-  find("beside").replaceChildren(make("option", { value: "" }, "nothing"), ...options());
-  for (const id of ["show", "beside"]) find(id).parentNode.hidden = sorted.length < 2;
+  for (const [id, first] of [["show", []], ["beside", [make("option", { value: "" }, "nothing")]]]) {
+    const select = find(id), chosen = select.value;
+    select.replaceChildren(...first, ...options());
+    if (id === "beside" || sorted.includes(chosen)) select.value = sorted.includes(chosen) ? chosen : "";
+    select.parentNode.hidden = sorted.length < 2;
+  }
   const hasGold = state.pages.sentences.some((sentence) => sentence.gold);
-  find("gold").hidden = !hasGold;
+  find("gold").hidden = find("gold-key").hidden = !hasGold;
   find("sort").querySelector('[value="aer"]').hidden = !hasGold;
 }
 
@@ -648,6 +736,7 @@ async function begin() {
   document.title = title;
   find("title").textContent = title;
   find("about").textContent = [`${source} → ${target}`, ...models].join(" · ");
+  if (state.pages.live) beginLive();
   offer();
   listen();
   arrange();

@@ -1,0 +1,253 @@
+"""`nmt serve`: a real process, asked over HTTP and by a browser."""
+
+import asyncio
+import base64
+import http.client
+import json
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from nmt.commands import serve
+from nmt.commands.translate import Translator
+
+
+def start(*words):
+    """A server of ours and the address that it names."""
+    command = [sys.executable, "-m", "nmt", "serve", "--port", 0, *words]
+    process = subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True)
+    said = process.stderr.readline()
+    address = re.match(r"http://(127\.0\.0\.1:[0-9]+) translates a to b; Ctrl-C ends it\n$", said)
+    assert address, said + process.stderr.read()
+    return process, address[1]
+
+
+@pytest.fixture(scope="module")
+def server(reverser, tmp_path_factory):
+    other = tmp_path_factory.mktemp("serve") / "other"
+    shutil.copytree(reverser, other)
+    process, address = start("--model", reverser, "--model", other, "--max-characters", 40)
+    with process:
+        yield address
+        process.send_signal(signal.SIGINT)
+        assert (process.wait(20), process.stderr.read()) == (0, "ended\n")
+
+
+def ask(address, method, path, content=None, headers=None):
+    """-> status, what was answered"""
+    connection = http.client.HTTPConnection(address, timeout=60)
+    body = content if content is None or isinstance(content, bytes) else json.dumps(content)
+    connection.request(method, path, body, headers or {})
+    response = connection.getresponse()
+    answered = response.read()
+    connection.close()
+    return response.status, json.loads(answered) if "json" in response.getheader("content-type") else answered.decode()
+
+
+def test_a_sentence_is_translated_by_every_model(server):
+    status, answer = ask(server, "POST", "/api/translate", {"source": " ba  de\nfi ", "n_best": 2})
+    assert status == 200
+    assert serve.Answer.model_validate(answer).model_dump(mode="json") == answer
+    assert answer["source"] == "ba de fi"
+    assert [(view["model"], view["rank"]) for view in answer["views"]] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    best = answer["views"][0]
+    assert best["target"] == "fi de ba"
+    weights = base64.b64decode(answer["weights"][0])
+    rows = [weights[begin : begin + 3] for begin in (0, 3, 6)]
+    assert all(abs(sum(row) - 255) <= 2 for row in rows)
+    assert best["links"] == sorted([row.index(max(row)), number] for number, row in enumerate(rows))
+
+
+def test_a_given_target_is_aligned(server):
+    status, answer = ask(server, "POST", "/api/align", {"source": "ba de fi", "target": "ba"})
+    assert status == 200
+    assert [(view["model"], view["rank"], view["target"]) for view in answer["views"]] == [(0, 0, "ba"), (1, 0, "ba")]
+    translated = ask(server, "POST", "/api/translate", {"source": "ba de fi"})[1]["views"][0]
+    same = ask(server, "POST", "/api/align", {"source": "ba de fi", "target": "fi de ba"})[1]["views"][0]
+    assert same == translated | {"rank": 0, "score": pytest.approx(translated["score"], abs=1e-3)}
+
+
+def test_nothing_is_translated_to_nothing(server):
+    status, answer = ask(server, "POST", "/api/translate", {"source": ""})
+    assert (status, answer["source"], answer["views"][0]["target"], answer["weights"]) == (200, "", "", ["", ""])
+    assert ask(server, "POST", "/api/align", {"source": "", "target": "ba"})[0] == 200
+
+
+def test_the_description_is_of_what_is_answered(server):
+    status, document = ask(server, "GET", "/api/openapi.json")
+    assert (status, document["openapi"]) == (200, "3.1.0")
+    text = json.dumps(document)
+    schemas = document["components"]["schemas"]
+    assert set(re.findall(r'"#/components/schemas/(\w+)"', text)) == schemas.keys()
+    for path, source in (("/api/translate", {"source": "ba"}), ("/api/align", {"source": "ba", "target": "ba"})):
+        described = document["paths"][path]["post"]
+        assert "40 characters" in described["requestBody"]["description"]
+        name = described["requestBody"]["content"]["application/json"]["schema"]["$ref"].split("/")[-1]
+        assert set(schemas[name]["required"]) == source.keys()
+        status, answer = ask(server, "POST", path, source)
+        assert str(status) in described["responses"]
+        assert set(schemas["Answer"]["required"]) == answer.keys()
+        assert all(set(schemas["AnswerView"]["required"]) == view.keys() for view in answer["views"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status", "error"),
+    [
+        ("POST", "/api/translate", b"{", 422, "the body: Invalid JSON: EOF while parsing"),
+        ("POST", "/api/translate", b"\xff", 422, "the body: Invalid JSON"),
+        ("POST", "/api/translate", {}, 422, "source: Field required"),
+        ("POST", "/api/translate", {"source": 1}, 422, "source: Input should be a valid string"),
+        ("POST", "/api/translate", {"source": "ba", "n_best": 0}, 422, "n_best: Input should be greater than or equal"),
+        ("POST", "/api/translate", {"source": "ba", "n_best": 9}, 422, "a beam of 5 cannot find the 9 best"),
+        ("POST", "/api/translate", {"source": "a", "x": 1, "y": 1}, 422, "x: Extra inputs are not permitted; y: Extra"),
+        ("POST", "/api/align", {"source": "ba"}, 422, "target: Field required"),
+        ("POST", "/api/translate", {"source": "a" * 41}, 413, "source has 41 characters; at most 40 are taken"),
+        ("POST", "/api/align", {"source": "a", "target": "b" * 50}, 413, "target has 50 characters; at most 40"),
+        ("POST", "/api/translate", {"source": "a" * 9000}, 413, "a text may have 40 characters, so this request is"),
+        ("GET", "/api/translate", None, 405, "GET /api/translate: Method Not Allowed"),
+        ("GET", "/etc/passwd", None, 404, "GET /etc/passwd: Not Found"),
+    ],
+)
+def test_what_cannot_be_answered_is_explained(server, method, path, content, status, error):
+    found, answer = ask(server, method, path, content)
+    assert found == status
+    assert answer.keys() == {"error"}
+    assert answer["error"].startswith(error)
+
+
+def test_a_foreign_name_for_this_machine_is_refused(server):
+    assert ask(server, "GET", "/", headers={"Host": "evil.example"}) == (400, "Invalid host header")
+    assert ask(server, "GET", "/", headers={"Host": f"localhost:{server.split(':')[1]}"})[0] == 200
+
+
+async def post(app, content):
+    """One request to an application, without a network."""
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": json.dumps(content).encode(), "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/api/translate", "query_string": b"", "headers": []}
+    await app(scope | {"server": ("127.0.0.1", 1), "scheme": "http", "root_path": ""}, receive, send)
+    return sent[0]["status"], dict(sent[0]["headers"]), json.loads(sent[1]["body"])
+
+
+def test_what_comes_when_too_many_wait_is_sent_away(reverser, monkeypatch):
+    app = serve.build_app([Translator.load(reverser)], ["one"], 40, 2, ["*"])
+    at_once, most, go_on = [], [], threading.Event()
+
+    def slow(translators, asked):
+        at_once.append(asked)
+        most.append(len(at_once))
+        assert go_on.wait(20)
+        at_once.remove(asked)
+        return {"answered": asked.source}
+
+    monkeypatch.setattr(serve, "work", slow)
+
+    async def crowd():
+        first = [asyncio.create_task(post(app, {"source": text})) for text in "ab"]
+        while not at_once:
+            await asyncio.sleep(0.01)
+        status, headers, answer = await post(app, {"source": "c"})
+        assert (status, headers[b"retry-after"]) == (503, b"1")
+        assert answer == {"error": "2 requests are waiting already; try again"}
+        go_on.set()
+        assert [one[2]["answered"] for one in await asyncio.gather(*first)] == ["a", "b"]
+        assert (await post(app, {"source": "d"}))[0] == 200
+
+    with ThreadPoolExecutor(1) as apart:  # a browser of other tests may have a loop in this thread
+        apart.submit(asyncio.run, crowd()).result()
+    assert max(most) == 1  # one at a time
+
+
+def target(page):
+    return page.locator('.view .words[aria-label="target words"] .word')
+
+
+def test_the_page_translates_as_one_types(open_page, server):
+    page = open_page(f"http://{server}/")
+    page.locator("#text").press_sequentially("ba de")
+    expect(page.locator("#answer")).to_have_value("de ba")
+    page.locator("#text").press_sequentially(" fi")
+    expect(page.locator("#answer")).to_have_value("fi de ba")
+    expect(target(page)).to_have_text(["fi", "de", "ba"])
+    expect(page.locator(".view h2")).to_have_text("reverser · best translation")
+    target(page).first.hover()
+    lit = page.locator('.view .words[aria-label="source words"] .word.deep')
+    expect(lit).to_have_text(["fi"])
+    page.select_option("#beside", label="other · best translation")
+    expect(page.locator(".view")).to_have_count(2)
+    page.select_option("#beside", label="nothing")
+
+    page.fill("#answer", "fi ba ba")
+    expect(page.locator(".view h2")).to_have_text("reverser · given text")
+    expect(target(page)).to_have_text(["fi", "ba", "ba"])
+    shown = page.locator("#show option").all_text_contents()
+    assert {"reverser · given text", "reverser · best translation", "other · given text"} <= set(shown)
+
+    page.click("#keep")
+    expect(page.locator(".item")).to_have_count(2)
+    page.fill("#text", "ku")
+    expect(page.locator("#answer")).to_have_value("ku")
+    assert page.locator(".item span:first-child").all_text_contents() == ["ku", "ba de fi"]
+    assert page.locator("#text").get_attribute("maxlength") == "40"
+
+
+def test_the_page_says_what_went_wrong(open_page, server):
+    page = open_page(f"http://{server}/")
+    page.route("**/api/translate", lambda route: route.fulfill(status=503, json={"error": "<b>busy</b>"}))
+    page.fill("#text", "ba")
+    expect(page.locator("#state")).to_have_text("<b>busy</b>")
+    page.unroute("**/api/translate")
+    page.route("**/api/translate", lambda route: route.abort())
+    page.fill("#text", "de")
+    expect(page.locator("#state")).to_have_text("the server does not answer")
+    page.unroute("**/api/translate")
+    page.fill("#text", "fi")
+    expect(page.locator("#answer")).to_have_value("fi")
+    expect(page.locator("#state")).to_have_text("")
+    assert len(open_page.complaints) == 2  # the browser's own words on the two
+    open_page.complaints.clear()
+
+
+@pytest.fixture
+def turned(reverser, tmp_path):
+    run = tmp_path / "turned"
+    shutil.copytree(reverser, run)
+    facts = json.loads((run / "run.json").read_text())
+    facts["source_lang"], facts["target_lang"] = facts["target_lang"], facts["source_lang"]
+    (run / "run.json").write_text(json.dumps(facts))
+    return run
+
+
+def test_what_cannot_be_served(run_nmt, reverser, turned, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = {
+            ("--model", reverser, "--port", port): f"127.0.0.1, port {port} cannot be listened at: ",
+            ("--model", reverser, "--model", turned): f"{turned} cannot stand beside {reverser}: they translate b to a",
+            ("--model", "absent"): "absent does not exist\n  A run is what",
+            ("--model", reverser, "--port", 70000): "Invalid value for '--port': 70000 is not in the range",
+            ("--model", reverser, "--host", "no.such.name.invalid", "--port", 0): "no.such.name.invalid, port 0 cannot",
+        }
+        for words, message in refused.items():
+            done = run_nmt("serve", *words)
+            assert (done.code, done.stdout) == (2, "")
+            assert done.stderr.startswith(f"nmt: error: {message}")
+    monkeypatch.setattr(serve, "find_spec", lambda name: None)
+    done = run_nmt("serve", "--model", reverser)
+    assert done.stderr == 'nmt: error: nmt serve needs the extra that answers: pip install "nmt[serve]"\n'
+    assert not Path("absent").exists()
