@@ -23,7 +23,7 @@ class RequestLine(Settings):
     prefix: str = Field("", description="how its translation begins")
     constraints: tuple[str, ...] = Field((), strict=False, description="what it contains")
     banned: tuple[str, ...] = Field((), strict=False, description="what it does not contain")
-    max_length: int | None = Field(None, ge=1, description="its longest, in pieces")
+    max_length: int | None = Field(None, ge=1, description="pieces that it has at most, with the end as one")
 
 
 def read_requests(

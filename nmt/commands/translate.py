@@ -88,7 +88,7 @@ def command(
 
     With --input-format jsonl a line is an object with "source" and, for this line, "prefix", "constraints" (words that
     the translation contains), "banned" (strings that it does not; " cat" only at the beginning of words) and
-    "max_length" in pieces.
+    "max_length" in pieces, with the end as one.
 
     --output FILE grows as FILE.part and is renamed when it is whole; if something ends the program before that,
     --resume-output goes on from there, given the same input and options.

@@ -36,7 +36,7 @@ class Request:
     `prefix` is how the translation begins; where it ends with a blank, a new word follows it. `constraints` are words
     or phrases that it contains, each as often as it is named, from the beginning of a word to the end of one. `banned`
     are strings that it does not contain, anywhere inside words, or at their beginning (" cat") or end ("cat ") only
-    where there is a blank. All are case-sensitive. `max_length` counts pieces.
+    where there is a blank. All are case-sensitive. `max_length` counts pieces and the end.
     """
 
     source: str
@@ -157,12 +157,12 @@ class Speaker:
         needed = len(prefix) + sum(map(len, phrases))
         limit = length_limit(len(source.ids) + 1, search.max_length_ratio, search.max_length_extra)
         if request.max_length is not None:
-            if needed > request.max_length:
+            if 0 < needed >= request.max_length:
                 raise DataError(
                     f"a max_length of {request.max_length:,} leaves no room for the {needed:,} pieces that prefix and "
-                    "constraints take\n  Raise it, or drop one of them"
+                    "constraints take, and the end\n  Raise it, or drop one of them"
                 )
-            limit = request.max_length + 1
+            limit = request.max_length
         return Task(
             source=source,
             prefix=prefix,
@@ -178,7 +178,8 @@ class Speaker:
         """A step model for one batch that does as it is told; the innermost restriction wins."""
         if any(task.prefix for task in tasks):
             prefixes, is_whole = [task.prefix for task in tasks], [task.prefix_is_whole for task in tasks]
-            model = Prefix(model, prefixes, is_whole, self.begins_word_V)
+            begins_blank_V = torch.tensor([surface[:1] == b" " for surface in self.surfaces])
+            model = Prefix(model, prefixes, is_whole, begins_blank_V)
         if any(task.phrases for task in tasks):
             phrases, is_open = [task.phrases for task in tasks], [task.phrase_is_open for task in tasks]
             model = Require(model, phrases, is_open, [task.limit for task in tasks], self.begins_word_V)

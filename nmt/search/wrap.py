@@ -135,18 +135,18 @@ class NoRepeat(Restriction):
 class Prefix(Restriction):
     """A step model whose translations begin with given ids, those of one batch; no ids are no prefix.
 
-    Where `is_whole` says so of a sentence, the prefix ends with a whole word: what follows it is one of the words of
-    `begins_word_V`, which is true of ids that cannot continue a word.
+    Where `is_whole` says so of a sentence, the prefix ends with a whole word: what follows it is one of the ids that
+    `begins_V` is true of.
     """
 
     def __init__(
-        self, model: StepModel, prefixes: Sequence[Sequence[int]], is_whole: Sequence[bool], begins_word_V: Tensor
+        self, model: StepModel, prefixes: Sequence[Sequence[int]], is_whole: Sequence[bool], begins_V: Tensor
     ) -> None:
         super().__init__(model)
         self.prefix_BL = pad_sequence([torch.tensor(ids, dtype=torch.long) for ids in prefixes], batch_first=True)
         self.lengths_B = torch.tensor([len(ids) for ids in prefixes])
         self.is_whole_B = torch.tensor(is_whole)
-        self.begins_word_V = begins_word_V
+        self.begins_V = begins_V
 
     def begin(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
         return tuple(part.to(lengths_B.device) for part in (self.prefix_BL, self.lengths_B, self.is_whole_B))
@@ -163,5 +163,5 @@ class Prefix(Restriction):
             forced_NV.scatter_(1, wanted_N1, log_probs_NV.gather(1, wanted_N1))
             log_probs_NV = torch.where(is_forced_N1, forced_NV, log_probs_NV)
         is_after_N1 = (is_whole_N & (length == lengths_N) & (length > 0))[:, None]
-        continues_V = ~self.begins_word_V.to(log_probs_NV.device)
+        continues_V = ~self.begins_V.to(log_probs_NV.device)
         return log_probs_NV.masked_fill(is_after_N1 & continues_V, -torch.inf)

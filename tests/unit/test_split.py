@@ -1,0 +1,105 @@
+"""Long lines in parts, and the parts made one again."""
+
+import itertools
+
+import numpy as np
+import pytest
+from support.corpora import WORDS as TOY_WORDS
+from support.scripted import copying
+
+from nmt.report.alignment import links
+from nmt.report.split import split_line
+from nmt.report.translate import translate_lines
+from nmt.text.subword import Subword, train_subword
+
+OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
+
+
+@pytest.fixture(scope="module")
+def subword():
+    lines = [" ".join(words) + ", . " for words in itertools.permutations(TOY_WORDS, 2)]
+    return Subword(train_subword(lines, vocab_size=290))
+
+
+class Letters:
+    """A subword model in which every character but blanks is a piece."""
+
+    def encode(self, line):
+        return [ord(letter) for letter in line if letter != " "]
+
+
+@pytest.mark.parametrize(
+    ("line", "longest", "parts"),
+    [
+        ("a b c", 3, ["a b c"]),
+        ("", 3, [""]),
+        ("a b c d", 3, ["a b c ", "d"]),  # at the last blank
+        ("ab. cd ef gh", 7, ["ab. ", "cd ef gh"]),  # better after a sentence
+        ("ab, cd. ef, gh", 9, ["ab, cd. ", "ef, gh"]),  # a sentence before a comma that comes later
+        ("ab, cd ef gh", 7, ["ab, ", "cd ef gh"]),
+        ('ab." cd ef gh', 8, ['ab." ', "cd ef gh"]),  # quotation marks belong to the end
+        ("  ab  cd ", 2, ["  ab  ", "cd "]),
+        ("abcdefgh", 3, ["ab", "cd", "ef", "gh"]),  # a word that does not fit
+        ("ab abcdefgh", 4, ["ab ", "abcd", "efgh"]),
+        ("你好。世界，好吗", 4, ["你好。", "世界，", "好吗"]),  # no blanks
+        ("3.14 a", 4, ["3.14 ", "a"]),
+        ("aaaa", 1, ["a", "a", "a", "a"]),
+    ],
+)
+def test_lines_are_cut_where_a_reader_would_pause(line, longest, parts):
+    assert split_line(line, Letters(), longest) == parts
+    assert "".join(parts) == line
+
+
+LINES = [
+    "ba de, fi go. ku la me ni po ru sa te vi wo zu ba",
+    "ba " * 40 + "zu",
+    "badefigokulame" * 5 + " de fi",
+    "  ba de fi   go ku la me ni po  ",
+    "ba",
+    "",
+    "\u3000",
+]
+
+
+@pytest.mark.parametrize("longest", [4, 7, 20])
+def test_parts_become_one_translation_with_the_indices_of_the_line(subword, longest):
+    search = OPTIONS | {"split_long": True, "longest": longest}
+    for line, (one,) in zip(
+        LINES, translate_lines(copying(subword.size), subword, subword, LINES, **search), strict=True
+    ):
+        parts = split_line(line, subword, longest)
+        assert one.source == line
+        assert one.source_words == line.split()
+        assert one.text.split() == one.target_words == "".join(f"{part} " for part in parts).split()
+        assert one.attention_TS.shape == (len(one.tokens), len(one.source_pieces))
+        assert len(one.token_log_probs) == len(one.tokens)
+        assert one.log_prob == pytest.approx(sum(one.token_log_probs))
+        assert np.array_equal(one.attention_TS, np.eye(len(one.tokens)))  # every piece looks at its own copy
+        assert one.alignment == links(one.word_attention)
+        starts = np.cumsum(
+            [0, *(len(word) for word in line.split())]
+        )  # each copy looks at the word that it is cut from
+        letter = 0
+        for source, target in sorted(one.alignment, key=lambda link: link[1]):
+            assert starts[source] <= letter < starts[source + 1]
+            letter += len(one.target_words[target])
+
+
+def test_parts_are_translated_as_they_are_alone(subword):
+    model = copying(subword.size)
+    (whole,) = translate_lines(model, subword, subword, LINES[:1], **OPTIONS, split_long=True, longest=7, n_best=2)
+    parts = list(
+        translate_lines(
+            model, subword, subword, split_line(LINES[0], subword, 7), **OPTIONS, n_best=2, batch_sentences=1
+        )
+    )
+    for rank, one in enumerate(whole):
+        assert one.text == " ".join(part[rank].text for part in parts if part[rank].text)
+        assert one.score == pytest.approx(sum(part[rank].score for part in parts))
+        assert one.tokens == [token for part in parts for token in part[rank].tokens]
+
+
+def test_without_asking_nothing_is_split(subword):
+    ((one,),) = translate_lines(copying(subword.size), subword, subword, LINES[:1], **OPTIONS, longest=4)
+    assert one.tokens.count("</s>") == 1
