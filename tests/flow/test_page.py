@@ -282,6 +282,16 @@ def test_ten_thousand_sentences_are_a_short_list_of_rows(open_page, tmp_path):
     expect(page.locator("#count")).to_have_text("1 of 10,000 sentences")
 
 
+def test_the_matrix_of_a_long_pair_has_only_the_cells_that_say_something(open_page, tmp_path):
+    long = [f"w{number}" for number in range(200)]
+    page = open_page(made_page(tmp_path / "page.html", [(long, long)]))
+    page.click("#matrix")
+    assert 200 <= page.locator("svg .cell").count() < 200 * 34
+    weights = page.locator("svg .cell").evaluate_all("all => all.map((cell) => cell.style.getPropertyValue('--w'))")
+    assert min(map(float, weights)) >= 0.03
+    assert page.locator("svg text").count() == 400
+
+
 def test_scripts_are_set_as_they_are_read(open_page, tmp_path):
     pairs = [(["我", "喜欢", "猫"], ["אני", "אוהב", "חתולים"]), (["a" * 80, "b"], ["c" * 80])]
     page = open_page(f"{made_page(tmp_path / 'page.html', pairs)}#1")
@@ -290,6 +300,8 @@ def test_scripts_are_set_as_they_are_read(open_page, tmp_path):
     left = [box["x"] for box in (word.bounding_box() for word in words(page, "target").all())]
     assert left == sorted(left, reverse=True)
     words(page, "target").first.focus()
+    said = [word.bounding_box()["x"] for word in page.locator("#says bdi").all()]
+    assert said == sorted(said)  # the sentence about words runs to the right, so that its arrow means the same
     page.keyboard.press("ArrowLeft")  # onward in a line that runs to the left
     assert page.evaluate("document.activeElement.textContent") == "אוהב"
     assert page.locator("svg text").all_text_contents() == [word * 2 for word in [*pairs[0][0], *pairs[0][1]]]

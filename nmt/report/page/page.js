@@ -3,6 +3,7 @@
 
 const ROW = 64;           // pixels of a row of the list, as in page.css
 const FAINTEST = 0.03;    // attention below this is not drawn
+const MANY = 5000;        // cells of a matrix, above which those without attention are left out
 const SVG = "http://www.w3.org/2000/svg";
 const find = (id) => document.getElementById(id);
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
@@ -290,9 +291,12 @@ function say(seen, { side, index }, source, target) {
     word, weight: side === "source" ? share(seen, index, at) : share(seen, at, index),
   }));
   const named = others.filter(({ weight }) => weight >= FAINTEST).sort((a, b) => b.weight - a.weight).slice(0, 6);
-  const list = named.map(({ word, weight }) => `${word} ${Math.round(100 * weight)}%`).join(", ");
   const word = (side === "source" ? source : target)[index];
-  find("says").textContent = `${word} ${side === "source" ? "→" : "←"} ${list || "nothing"}`;
+  const list = named.flatMap(({ word: other, weight }, at) => [
+    at ? ", " : "", make("bdi", {}, other), ` ${Math.round(100 * weight)}%`,
+  ]);
+  const arrow = side === "source" ? " → " : " ← ";
+  find("says").replaceChildren(make("bdi", {}, word), arrow, ...(list.length ? list : ["nothing"]));
 }
 
 /* ---------- pictures ---------- */
@@ -387,6 +391,7 @@ function drawMatrix(box, width) {
   target.forEach((_, j) => {
     source.forEach((_, i) => {
       const weight = share(seen, i, j);
+      if (weight < FAINTEST && source.length * target.length > MANY) return;
       const x = left + i * cell, y = top + j * cell;
       const rect = draw("rect", { x: x + 0.5, y: y + 0.5, width: cell - 1, height: cell - 1, rx: 3, class: "cell", "data-i": i, "data-j": j });
       rect.style.setProperty("--w", weight < FAINTEST ? 0 : weight.toFixed(3));
