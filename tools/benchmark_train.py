@@ -65,7 +65,7 @@ PEERS = {
         r"Tokens per Sec: +(\d+)",
     ),
 }
-WARM_REPORTS, HEAD_START_SECONDS = 2, 60  # of peers: reports, of ten updates each, and time to load and to warm up
+WARM_REPORTS, HEAD_START_SECONDS = 2, 90  # of peers: reports, of ten updates each, and time to load and to warm up
 
 
 class System(NamedTuple):

@@ -114,10 +114,11 @@ def save_plot(path: Path, rows: Sequence[dict[str, Any]]) -> None:
             speed.set_xlabel(title, fontsize=9)
             speed.set_ylabel("target tokens a second", fontsize=9, color=BLUE)
             memory.set_ylabel("peak memory, MiB", fontsize=9, color=ORANGE)
+            memory.tick_params(labelsize=9)
             for axes in (speed, memory):
                 axes.set_ylim(bottom=0)
             memory.spines[["top", "left"]].set_visible(False)
-            speed.legend(frameon=False, fontsize=8)
+            speed.legend(frameon=False, fontsize=8, loc="lower left")
 
 
 def main() -> None:

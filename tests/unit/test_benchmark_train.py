@@ -116,8 +116,8 @@ def test_a_peer_that_reports_nothing_is_named_with_the_end_of_its_log(tmp_path):
     with pytest.raises(UsageError) as caught:
         tool.measure_peer(system, fake_peers(tmp_path, "no such file", 3), Path("here"), threads=1, seconds=5)
     assert str(caught.value) == (
-        "joeynmt gave no rate after its warm-up in 65 seconds and ended with code 3\n"
-        "  here joeynmt train bahdanau False 65\n"
+        "joeynmt gave no rate after its warm-up in 95 seconds and ended with code 3\n"
+        "  here joeynmt train bahdanau False 95\n"
         "  threads 1\n"
         "  no such file\n"
         "  Give more --seconds, or leave out --peers"
