@@ -102,6 +102,8 @@ def command(
 
     Writes the links i-j of each pair on a line (Pharaoh format): source word i, target word j, counted from 0. How well
     they match --gold, and what --show draws, goes to stderr; --format json writes links and scores as one object.
+    --html writes a page that opens from disk: search and sort the pairs, point at a word to see where it looked,
+    compare runs and their own translations, see gold links over those that were found.
     """
     from nmt.files import write_atomically
     from nmt.report import alignment
@@ -112,6 +114,8 @@ def command(
         raise UsageError("--symmetrise combines two directions: name a run of the opposite one with --reverse")
     if probabilities and reverse:
         raise UsageError("--probabilities are those of one direction: leave out --reverse")
+    if probabilities and form == "json":
+        raise UsageError("--probabilities stand in lines of text: leave out --format json, or take --matrix")
     if (len(runs) > 1 or n_best) and not html:
         raise UsageError("several --model, and --n-best, are for the page of --html: name its file")
     for path in (table, matrix, html):

@@ -275,6 +275,7 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ({"--offset": "2"}, "Invalid value for '--offset': 2 is not in the range 0<=x<=1."),
         ({"--threshold": "0"}, "Invalid value for '--threshold': 0.0 is not in the range 0<x<=1."),
         ({"--reverse": "{run}", "--probabilities": ""}, "--probabilities are those of one direction: leave out"),
+        ({"--probabilities": "", "--format": "json"}, "--probabilities stand in lines of text: leave out --format"),
         ({"--table": "no/where.tsv"}, "no/where.tsv cannot be written: there is no folder no\n"),
         ({"--symmetrise": "unoin"}, "Invalid value for '--symmetrise': 'unoin' is not one of 'intersection', 'union'"),
         ({"--matrix": "no/where.jsonl"}, "no/where.jsonl cannot be written: there is no folder no\n"),

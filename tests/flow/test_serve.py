@@ -203,6 +203,7 @@ def test_the_page_translates_as_one_types(open_page, server):
     page.fill("#text", "ku")
     expect(page.locator("#answer")).to_have_value("ku")
     assert page.locator(".item span:first-child").all_text_contents() == ["ku", "ba de fi"]
+    expect(page.locator(".view h2")).to_have_text("reverser · best translation")  # not the kept one's given text
     assert page.locator("#text").get_attribute("maxlength") == "40"
 
 

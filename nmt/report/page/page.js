@@ -8,7 +8,6 @@ const SVG = "http://www.w3.org/2000/svg";
 const find = (id) => document.getElementById(id);
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 const wordsOf = (text) => (text ? text.split(" ") : []);
-const isWide = matchMedia("(min-width: 761px)");
 
 const state = {
   pages: null,            // what page.py wrote: title, models, sentences
@@ -304,9 +303,8 @@ function say(seen, { side, index }, source, target) {
 const ruler = document.createElement("canvas").getContext("2d");
 
 function fit(text, pixels) {
-  ruler.font = `14px ${getComputedStyle(document.body).fontFamily}`;
   if (ruler.measureText(text).width <= pixels) return text;
-  const characters = [...text];
+  const characters = [...text].slice(0, 100);  // no picture has room for more
   while (characters.length && ruler.measureText(`${characters.join("")}…`).width > pixels) characters.pop();
   return `${characters.join("")}…`;
 }
@@ -314,6 +312,7 @@ function fit(text, pixels) {
 const longest = (words, most) => Math.min(Math.max(...words.map((word) => ruler.measureText(word).width), 8) + 2, most);
 
 function drawPictures() {
+  ruler.font = `14px ${getComputedStyle(document.body).fontFamily}`;
   for (const box of find("views").children) {
     if (!box.seen) continue;
     const { source, target } = box.seen;
@@ -344,7 +343,6 @@ const goldOf = (seen) => (state.hasGold && seen.gold ? seen.gold : []);
 /** Source words in a column, target words in another, curves between them. */
 function drawLinks(box, width) {
   const { seen } = box, { source, target, links } = seen;
-  ruler.font = `14px ${getComputedStyle(document.body).fontFamily}`;
   width = Math.min(width, 620);
   const line = 27, most = Math.max(source.length, target.length);
   const left = longest(source, width * 0.36), right = longest(target, width * 0.36);
@@ -380,7 +378,6 @@ function drawLinks(box, width) {
 /** A row for each target word, a column for each source word. */
 function drawMatrix(box, width) {
   const { seen } = box, { source, target, links } = seen;
-  ruler.font = `14px ${getComputedStyle(document.body).fontFamily}`;
   const beside = longest(target, 150), above = longest(source, 150);
   const tilt = (50 * Math.PI) / 180;
   const top = above * Math.sin(tilt) + 12, over = above * Math.cos(tilt);
@@ -658,8 +655,7 @@ async function request(path, body) {
 function showAnswer(sentence, rank) {
   state.pages.sentences[0] = sentence;
   offer();
-  const key = `0:${rank}`;
-  if (viewOf(sentence, find("show").value) < 0) find("show").value = key;
+  find("show").value = `0:${rank}`;
   arrange();
   return choose(0);
 }
@@ -668,7 +664,6 @@ async function translateText() {
   const answer = await request("/api/translate", { source: find("text").value, n_best: 3 });
   if (!answer) return;
   find("answer").value = answer.views[0].target;
-  find("show").value = "";
   await showAnswer(answer, 1);
 }
 
@@ -682,7 +677,6 @@ async function alignText() {
     answer.views.push(view);
     answer.weights.push(before.weights[number]);
   });
-  find("show").value = "";
   await showAnswer(answer, 0);
 }
 
