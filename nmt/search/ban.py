@@ -37,6 +37,8 @@ class Ban(Restriction):
         for row, string in enumerate(strings):
             self.follow_QJV[row, : len(string)] = automaton(string, surfaces)
         self.length_Q = torch.tensor([len(string) for string in strings], dtype=torch.int16)
+        self.complete_QJV = self.follow_QJV == self.length_Q[:, None, None]
+        self.alone_QV = self.complete_QJV[:, 0].float()  # what completes a string of which nothing was said
         self.begin_Q = torch.tensor([matched(string, b" ") for string in strings], dtype=torch.int16)
         self.applies_BQ = torch.tensor([[string in sentence for string in strings] for sentence in banned])
 
@@ -53,10 +55,9 @@ class Ban(Restriction):
 
     def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
         applies_NQ, said_NQ = (part.cpu() for part in own)
-        complete_QJV = self.follow_QJV == self.length_Q[:, None, None]
-        forbidden_NV = applies_NQ.float() @ complete_QJV[:, 0].float()
+        forbidden_NV = applies_NQ.float() @ self.alone_QV
         rows, strings = (applies_NQ & (said_NQ > 0)).nonzero(as_tuple=True)
-        forbidden_NV.index_add_(0, rows, complete_QJV[strings, said_NQ[rows, strings].long()].float())
+        forbidden_NV.index_add_(0, rows, self.complete_QJV[strings, said_NQ[rows, strings].long()].float())
         return log_probs_NV.masked_fill(forbidden_NV.bool().to(log_probs_NV.device), -torch.inf)
 
 
@@ -66,18 +67,26 @@ def automaton(string: bytes, surfaces: tuple[bytes, ...]) -> Tensor:
 
     -> follow_JV
     """
-    fresh = [matched(string, surface) for surface in surfaces]
-    rows = []
-    for said in range(len(string)):
+    fresh_V = torch.tensor(
+        [matched(string, surface) if string[:1] in surface else 0 for surface in surfaces], dtype=torch.int16
+    )
+    follow_JV = fresh_V.repeat(len(string), 1)
+    for said in range(1, len(string)):
         begun = string[:said]
-        may_go_on = {string[size : size + 1] for size in range(1, said + 1) if begun.endswith(string[:size])}
-        rows.append(
-            [
-                matched(string, begun + surface) if surface[:1] in may_go_on or not surface else otherwise
-                for surface, otherwise in zip(surfaces, fresh, strict=True)
-            ]
-        )
-    return torch.tensor(rows, dtype=torch.int16)
+        ends = [size for size in range(1, said + 1) if begun.endswith(string[:size])]
+        for first in {b"", *(string[size : size + 1] for size in ends)}:  # other ids begin anew
+            for index in beginning(surfaces).get(first, ()):
+                follow_JV[said, index] = matched(string, begun + surfaces[index])
+    return follow_JV
+
+
+@lru_cache(1)
+def beginning(surfaces: tuple[bytes, ...]) -> dict[bytes, list[int]]:
+    """The ids of surfaces by their first byte, none where there is no byte."""
+    found: dict[bytes, list[int]] = {}
+    for index, surface in enumerate(surfaces):
+        found.setdefault(surface[:1], []).append(index)
+    return found
 
 
 def matched(string: bytes, text: bytes) -> int:
