@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 import torch
+from support.axes import hold_axes
 from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 
 from nmt.ids import EOS
@@ -174,3 +175,18 @@ def test_a_wide_beam_in_groups_still_finds_the_best():
     model = ScriptedModel.random(vocab=3, seed=0)
     (found,) = beam_search(model, *batch((A,)), beam=400, choice=Diverse(2, 0.0), **HOW)
     assert found[0].tokens == enumerate_best(model, (A, EOS), 5, "wu", 1.0)[0].tokens
+
+
+def test_tensors_are_shaped_as_they_are_named(monkeypatch):
+    from nmt.search import ban, beam, choose, require, wrap
+
+    assert hold_axes(monkeypatch, "nmt.search") > 40
+    model = wrap.NoRepeat(wrap.MinLength(ScriptedModel.random(vocab=3, seed=0), 2), 2)
+    begins_V = torch.ones(7, dtype=torch.bool)
+    model = wrap.Prefix(model, [(A,), (), ()], [True, False, False], begins_V)
+    model = require.Require(model, [[(A, B)], [], [(C,), (A,)]], [[True], [], [True, False]], [5, 6, 7], begins_V)
+    model = ban.Ban(model, (b"", b"", b"", b" ", b" a", b" b", b"c"), [[b"cc"], [b"a", b" bb"], []])
+    choices = choose.Diverse(2, 0.5), choose.Sample(4, [1, 2, 3], seed=1, **OFF | {"top_p": 0.9}), choose.MostProbable()
+    for choice in choices:
+        how = HOW | {"beam": 4, "n_best": 4, "limits": [5, 6, 7], "choice": choice}
+        assert len(beam.beam_search(model, *batch((A,), (B, C), (C, C, C)), **how)) == 3
