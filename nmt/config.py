@@ -117,6 +117,12 @@ class TrainSettings(Settings):
             raise ValueError("cosine needs an end: set train.max_epochs or train.max_updates")
         return self
 
+    @model_validator(mode="after")
+    def _only_the_fused_loop_is_compiled(self) -> "TrainSettings":
+        if self.compile and self.loop == "reference":
+            raise ValueError("the reference loop is not compiled: leave train.compile or train.loop out")
+        return self
+
 
 class SearchSettings(Settings):
     """How translations are looked for, in validation and by default when translating. Read by nmt.commands only."""

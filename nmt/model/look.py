@@ -58,10 +58,10 @@ class Look:
         """-> d_query_BA"""
         return torch.bmm(d_scores_BS[:, None], self.keys_BSA)[:, 0]
 
-    def keys_gradient(self, query_TBA: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def keys_gradient(self, query_TBA: Tensor) -> tuple[Tensor, Tensor | None]:
         """-> d_keys_BSA and no d_v"""
-        assert query_TBA is not None
-        return torch.bmm(self.d_scores_TBS.permute(1, 2, 0), query_TBA.transpose(0, 1)), None
+        query_BTA = query_TBA.transpose(0, 1).to(self.d_scores_TBS.dtype)
+        return torch.bmm(self.d_scores_TBS.permute(1, 2, 0), query_BTA), None
 
 
 class AdditiveLook(Look):
@@ -101,44 +101,45 @@ class AdditiveLook(Look):
             self.squares_BSA[block].addcmul_(d_some_BS[..., None], inside_BSA)
         return d_query_BA.mul_(self.v_A).neg_()
 
-    def keys_gradient(self, query_TBA: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def keys_gradient(self, query_TBA: Tensor) -> tuple[Tensor, Tensor | None]:
         """-> d_keys_BSA, d_v_A"""
         return (self.d_scores_TBS.sum(0)[..., None] - self.squares_BSA).mul_(self.v_A), self.d_v_A
 
 
 class CompiledLook(Look):
-    """Either score, in one call a position."""
+    """Either score, in one call a position; values and keys stay in the precision they came in."""
 
     def __init__(self, memory: Memory, v_A: Tensor | None, positions: int, pieces: Pieces) -> None:
         super().__init__(memory, positions)
-        self.attend, self.attend_backward = pieces.attend, pieces.attend_backward
-        self.v_A = None if v_A is None else v_A.to(self.keys_BSA.dtype)
-        self.squares_BSA = self.d_v_BA = None
-        if positions and v_A is not None:
-            self.squares_BSA = torch.zeros_like(self.keys_BSA)
-            self.d_v_BA = self.keys_BSA.new_zeros(len(self.keys_BSA), len(v_A))
+        self.values_BSM, self.keys_BSA = memory.values_BSM, memory.keys_BSA
+        self.pieces = pieces
+        self.v_A = None if v_A is None else v_A.to(self.padding_BS.dtype)
+        self.d_v_BA: list[Tensor] = []
 
     def forward(self, query_BA: Tensor, weights_BS: Tensor, context_BM: Tensor) -> None:
-        assert self.attend is not None
-        self.attend(query_BA, self.values_BSM, self.keys_BSA, self.padding_BS, self.v_A, weights_BS, context_BM)
+        assert self.pieces.attend is not None
+        out = self.pieces.attend(query_BA, self.values_BSM, self.keys_BSA, self.padding_BS, self.v_A)
+        for filled, found in zip((weights_BS, context_BM), out, strict=True):
+            filled.copy_(found)
 
     def backward(
         self, t: int, query_BA: Tensor, weights_BS: Tensor, d_context_BM: Tensor, d_weights_BS: Tensor | None
     ) -> Tensor:
-        assert self.attend_backward is not None
+        assert self.pieces.attend_backward is not None
         self.d_context_TBM[t] = d_context_BM
-        d_query_BA: Tensor = self.attend_backward(
-            query_BA, self.values_BSM, self.keys_BSA, self.v_A, weights_BS, self.d_context_TBM[t], d_weights_BS,
-            self.d_scores_TBS[t], self.squares_BSA, self.d_v_BA,
-        )  # fmt: skip
+        d_query_BA: Tensor
+        d_query_BA, self.d_scores_TBS[t], d_v_BA = self.pieces.attend_backward(
+            query_BA, self.values_BSM, self.keys_BSA, self.v_A, weights_BS, d_context_BM, d_weights_BS
+        )
+        self.d_v_BA.append(d_v_BA)
         return d_query_BA
 
-    def keys_gradient(self, query_TBA: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def keys_gradient(self, query_TBA: Tensor) -> tuple[Tensor, Tensor | None]:
         if self.v_A is None:
             return super().keys_gradient(query_TBA)
-        assert self.squares_BSA is not None
-        assert self.d_v_BA is not None
-        return (self.d_scores_TBS.sum(0)[..., None] - self.squares_BSA).mul_(self.v_A), self.d_v_BA.sum(0)
+        assert self.pieces.additive_keys is not None
+        d_keys_BSA = self.pieces.additive_keys(query_TBA, self.keys_BSA, self.v_A, self.d_scores_TBS)
+        return d_keys_BSA, torch.stack(self.d_v_BA).sum((0, 1))
 
 
 def build_look(memory: Memory, v_A: Tensor | None, pieces: Pieces, positions: int = 0) -> Look:
@@ -188,6 +189,6 @@ class Attend(torch.autograd.Function):
             for t, (query_BA, weights_BS) in enumerate(zip(query_TBA, weights_TBS, strict=True)):
                 d_look_BS = None if d_weights_TBS is None else d_weights_TBS[t]
                 d_query_TBA[t] = look.backward(t, query_BA, weights_BS, d_context_TBM[t], d_look_BS)
-            d_keys_BSA, d_v_A = look.keys_gradient()
+            d_keys_BSA, d_v_A = look.keys_gradient(query_TBA)
             d_values_BSM = look.values_gradient(weights_TBS)
         return None, d_query_TBA, d_values_BSM.to(values_BSM.dtype), d_keys_BSA.to(keys_BSA.dtype), None, d_v_A

@@ -4,8 +4,8 @@ For the encoder's two directions, and for a decoder that attends afterwards. The
 nmt.model.unroll_fused.
 """
 
-# P GRUs side by side   T positions   B sentences   E input   D state   G = 3 * D gates   F features
-# C = 4 * D gradients of gates
+# P GRUs side by side   T positions   B sentences   N = P * B rows, or P * T * B   E input   D state   G = 3 * D gates
+# F features   C = 4 * D gradients of gates
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,12 +33,13 @@ def scan_layer(grus: Sequence[nn.GRU], inputs_PTBE: Tensor, pieces: Pieces = EAG
     )
     P, T, B, _ = inputs_PTBE.shape
     sums_PNG = torch.baddbmm(biases[:, None], inputs_PTBE.flatten(1, 2), weights.transpose(1, 2))
-    hidden_PBD = sums_PNG.new_zeros(P, B, recurrent_weights.shape[-1], dtype=biases.dtype)
-    return scan(sums_PNG.view(P, T, B, -1), hidden_PBD, recurrent_weights, recurrent_biases, {}, pieces)
+    sums_TPBG = sums_PNG.view(P, T, B, -1).transpose(0, 1)
+    hidden_PBD = biases.new_zeros(P, B, recurrent_weights.shape[-1])
+    return scan(sums_TPBG, hidden_PBD, recurrent_weights, recurrent_biases, {}, pieces).transpose(0, 1)
 
 
 def scan(
-    sums_PTBG: Tensor,
+    sums_TPBG: Tensor,
     hidden_PBD: Tensor,
     weight_PGD: Tensor,
     bias_PG: Tensor,
@@ -47,91 +48,81 @@ def scan(
 ) -> Tensor:
     """Run GRUs whose inputs' share of the gates is `sums`. `norms` may hold weight and bias of both sums' layer norms.
 
-    -> states_PTBD, as operands of products
+    -> states_TPBD, as operands of products
     """
     given = [norms.get(f"norm_{side}_{key}_G") for side in ("input", "hidden") for key in ("weight", "bias")]
-    states_PTBD: Tensor = Scan.apply(  # type: ignore[no-untyped-call]
-        pieces, operand_of(sums_PTBG), sums_PTBG, hidden_PBD, weight_PGD, bias_PG, *given
+    states_TPBD: Tensor = Scan.apply(  # type: ignore[no-untyped-call]
+        pieces, operand_of(sums_TPBG), sums_TPBG, hidden_PBD, weight_PGD, bias_PG, *given
     )
-    return states_PTBD
+    return states_TPBD
 
 
 class Scan(torch.autograd.Function):
-    """The loop as one differentiable function."""
+    """The loop as one differentiable function. Its element-wise part sees all sentences of all GRUs as rows N."""
 
     @staticmethod
     def forward(
         ctx: Any,
         pieces: Pieces,
         operand: torch.dtype,
-        sums_PTBG: Tensor,
+        sums_TPBG: Tensor,
         hidden_PBD: Tensor,
         weight_PGD: Tensor,
         bias_PG: Tensor,
         *norms: Tensor | None,
     ) -> Tensor:
-        P, T, B, G = sums_PTBG.shape
+        T, P, B, G = sums_TPBG.shape
         D = G // 3
-        with torch.autocast(sums_PTBG.device.type, enabled=False):
+        with torch.autocast(sums_TPBG.device.type, enabled=False):
+            sums_TNG = sums_TPBG.detach().reshape(T, P * B, G)
             weight_PGD = weight_PGD.to(operand).roll(D, 1)
             weight_PDG = weight_PGD.transpose(1, 2)
             bias_P1G = bias_PG.to(operand).roll(D, 1)[:, None]
             norm_input, norm_hidden = Norm(norms[0], norms[1]), Norm(norms[2], norms[3], turn=D)
-            gates = tuple(hidden_PBD.new_empty(P, T, B, D) for _ in range(3))
-            hidden_PTBD = hidden_PBD.new_empty(P, T + 1, B, D)
-            states_PTBD = hidden_PBD.new_empty(P, T + 1, B, D, dtype=operand)
-            reads_PTBG = torch.empty_like(sums_PTBG, dtype=operand)
-            hidden_PTBD[:, 0] = hidden_PBD
-            states_PTBD[:, 0] = hidden_PBD
-            turned = []
-            steps = zip(
-                sums_PTBG.unbind(1), hidden_PTBD.unbind(1), hidden_PTBD[:, 1:].unbind(1),
-                states_PTBD.unbind(1), states_PTBD[:, 1:].unbind(1), reads_PTBG.unbind(1),
-                *(gate.unbind(1) for gate in gates), strict=False,
-            )  # fmt: skip
-            for sums_PBG, before_PBD, after_PBD, state_PBD, next_PBD, reads_PBG, *gates_t in steps:
-                torch.baddbmm(bias_P1G, state_PBD, weight_PDG, out=reads_PBG)
-                turned_PBG = norm_hidden.forward(reads_PBG)
-                turned.append(turned_PBG[..., :D])
-                sums_PBG = norm_input.forward(sums_PBG)
-                pieces.gru(
-                    sums_PBG.chunk(3, -1), turned_PBG.chunk(3, -1), before_PBD, tuple(gates_t), after_PBD, next_PBD
-                )
-        ctx.kept = pieces, weight_PGD, norm_input, norm_hidden, gates, hidden_PTBD, states_PTBD, turned
-        return states_PTBD[:, 1:]
+            states_TPBD = hidden_PBD.new_empty(T + 1, P, B, D, dtype=operand)
+            states_TPBD[0] = hidden_PBD
+            hidden_TND, gates_T, turned_TNG = [hidden_PBD.detach().flatten(0, 1)], [], []
+            for t, sums_NG in enumerate(sums_TNG):
+                reads_NG = torch.baddbmm(bias_P1G, states_TPBD[t], weight_PDG).view(P * B, G)
+                turned_TNG.append(norm_hidden.forward(reads_NG))
+                gates, hidden_ND = pieces.gru(norm_input.forward(sums_NG), turned_TNG[t], hidden_TND[t])
+                gates_T.append(gates)
+                hidden_TND.append(hidden_ND)
+                states_TPBD[t + 1] = hidden_ND.view(P, B, D)
+        ctx.kept = pieces, weight_PGD, norm_input, norm_hidden, gates_T, hidden_TND, states_TPBD, turned_TNG
+        return states_TPBD[1:]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_states_PTBD: Tensor) -> tuple[Tensor | None, ...]:
-        pieces, weight_PGD, norm_input, norm_hidden, gates, hidden_PTBD, states_PTBD, turned = ctx.kept
-        P, T, B, D = d_states_PTBD.shape
+    def backward(ctx: Any, d_states_TPBD: Tensor) -> tuple[Tensor | None, ...]:
+        pieces, weight_PGD, norm_input, norm_hidden, gates_T, hidden_TND, states_TPBD, turned_TNG = ctx.kept
+        T, P, B, D = d_states_TPBD.shape
         G = 3 * D
-        with torch.autocast(d_states_PTBD.device.type, enabled=False):
+        with torch.autocast(d_states_TPBD.device.type, enabled=False):
             # [n_b | r | z | n_a]: the state was read for the first three, and what the inputs made is the last three.
-            d_PTBC = states_PTBD.new_empty(P, T, B, 4 * D)
-            d_reads_PTBG, d_sums_PTBG = d_PTBC[..., :G], d_PTBC[..., D:]
+            d_TNC = states_TPBD.new_empty(T, P * B, 4 * D)
+            d_reads_TNG, d_sums_TNG = d_TNC[..., :G], d_TNC[..., D:]
             if norm_input:
-                d_reads_PTBG, d_sums_PTBG = torch.empty_like(d_reads_PTBG), torch.empty_like(d_sums_PTBG)
-            d_hidden_PBD = torch.zeros_like(hidden_PTBD[:, 0])
-            d_more: tuple[Tensor, ...] = ()
+                d_reads_TNG, d_sums_TNG = torch.empty_like(d_reads_TNG), torch.empty_like(d_sums_TNG)
+            d_hidden_ND = torch.zeros_like(hidden_TND[0])
+            d_read_ND = torch.zeros_like(d_TNC[0, :, :D])
             for t in reversed(range(T)):
-                gates_t = tuple(gate[:, t] for gate in gates)
-                d_gates_t = d_PTBC[:, t].chunk(4, -1)
-                d_more = (*d_more, d_states_PTBD[:, t])
-                pieces.gru_backward(d_hidden_PBD, d_more, hidden_PTBD[:, t], gates_t, turned[t], d_gates_t)
+                d_hidden_ND += d_states_TPBD[t].flatten(0, 1)
+                d_hidden_ND, *d_gates = pieces.gru_backward(
+                    d_hidden_ND, d_read_ND, hidden_TND[t], gates_T[t], turned_TNG[t][:, :D]
+                )
+                torch.cat(d_gates, -1, out=d_TNC[t])
                 if norm_input:
-                    d_sums_PTBG[:, t] = norm_input.backward(t, d_PTBC[:, t, :, D:])
-                    d_reads_PTBG[:, t] = norm_hidden.backward(t, d_PTBC[:, t, :, :G])
-                d_more = (torch.bmm(d_reads_PTBG[:, t], weight_PGD),)
-            d_hidden_PBD += d_more[0]
-            d_weight_PGD = d_reads_PTBG.flatten(1, 2).transpose(1, 2) @ states_PTBD[:, :-1].flatten(1, 2)
-            d_norms = (
-                *norm_input.gradients(d_PTBC[..., D:].transpose(0, 1)),
-                *norm_hidden.gradients(d_PTBC[..., :G].transpose(0, 1)),
-            )
-        d_bias_PG = d_reads_PTBG.sum((1, 2), dtype=d_hidden_PBD.dtype)
-        d_weight_PGD = d_weight_PGD.to(d_hidden_PBD.dtype)
-        return None, None, d_sums_PTBG, d_hidden_PBD, d_weight_PGD.roll(-D, 1), d_bias_PG.roll(-D, 1), *d_norms
+                    d_sums_TNG[t] = norm_input.backward(t, d_TNC[t, :, D:])
+                    d_reads_TNG[t] = norm_hidden.backward(t, d_TNC[t, :, :G])
+                d_read_ND = torch.bmm(d_reads_TNG[t].view(P, B, G), weight_PGD).flatten(0, 1)
+            d_hidden_PBD = (d_hidden_ND + d_read_ND).view(P, B, D)
+            d_reads_PNG = d_reads_TNG.view(T, P, B, G).transpose(0, 1).flatten(1, 2)
+            d_weight_PGD = d_reads_PNG.transpose(1, 2) @ states_TPBD[:-1].transpose(0, 1).flatten(1, 2)
+            d_norms = *norm_input.gradients(d_TNC[..., D:]), *norm_hidden.gradients(d_TNC[..., :G])
+        work = d_hidden_ND.dtype
+        d_weight_PGD, d_bias_PG = d_weight_PGD.to(work).roll(-D, 1), d_reads_PNG.sum(1, dtype=work).roll(-D, 1)
+        return None, None, d_sums_TNG.view(T, P, B, G), d_hidden_PBD, d_weight_PGD, d_bias_PG, *d_norms
 
 
 class Norm:

@@ -47,7 +47,7 @@ from torch.nn import functional as F
 from nmt.model.attention import AdditiveAttention, Memory
 from nmt.model.cells import AttendThenUpdate, Carry, Cell, UpdateThenAttend
 from nmt.model.look import Attend, Look, build_look
-from nmt.model.pieces import EAGER, Pieces
+from nmt.model.pieces import EAGER, Gates, Pieces
 from nmt.model.scan import Norm, operand_of, scan
 from nmt.model.unroll import Unrolled
 
@@ -66,7 +66,9 @@ def unroll_fused(cell: Cell, embedded_BTE: Tensor, carry: Carry, memory: Memory,
         mixed_TBX, weights_BTS = out_TBX, weights_TBS.transpose(0, 1)
     else:
         first_BD, weight_GD, bias_G = carry.hidden_BKD[:, 0], cell.from_hidden.weight, cell.from_hidden.bias
-        hidden_TBD = scan(sums_TBG[None], first_BD[None], weight_GD[None], bias_G[None], norms_of(cell), pieces)[0]
+        hidden_TBD = scan(sums_TBG[:, None], first_BD[None], weight_GD[None], bias_G[None], norms_of(cell), pieces)[
+            :, 0
+        ]
         asking_TBD = hidden_TBD
         if isinstance(cell, AttendThenUpdate):
             asking_TBD = torch.cat((first_BD[None].to(hidden_TBD.dtype), hidden_TBD[:-1]))
@@ -160,7 +162,7 @@ class Recurrence(torch.autograd.Function):
     def forward(ctx: Any, pieces: Pieces, operand: torch.dtype, *tensors: Tensor) -> tuple[Tensor, Tensor]:
         ctx.set_materialize_grads(False)
         with torch.autocast(tensors[0].device.type, enabled=False):
-            loop = Loop(Given(*tensors), operand, pieces)
+            loop = Loop(Given(*(value if value is None else value.detach() for value in tensors)), operand, pieces)
             ctx.loop = loop
             return loop.forward()
 
@@ -207,9 +209,9 @@ class Loop:
         def buffer(*shape: int, dtype: torch.dtype = operand) -> Tensor:
             return torch.empty(shape, dtype=dtype, device=given.sums_TBG.device)
 
-        self.reads_TBQ = buffer(T + 1, B, asks + gates)
-        self.gates_TBD = tuple(buffer(T, B, size, dtype=work) for _ in range(3))
-        self.hidden_TBD = buffer(T + 1, B, size, dtype=work)
+        self.reads_TBQ: list[Tensor] = []
+        self.gates_T: list[Gates] = []
+        self.hidden_TBD = [given.hidden_BD.to(work)]
         self.weights_TBS = buffer(T, B, source, dtype=work)
         self.mixed_TBX = buffer(T + 1, B, size + context)
         states, contexts = slice(0, size), slice(size, size + context)
@@ -228,20 +230,19 @@ class Loop:
         T = len(given.sums_TBG)
         look = self.look()
         states_TBD, contexts_TBM = self.mixed_TBX[..., self.states], self.mixed_TBX[..., self.contexts]
-        self.hidden_TBD[0] = given.hidden_BD
         states_TBD[0] = given.hidden_BD
         if self.feeds_readout:
             assert given.fed_BR is not None
             self.fed_TBR[0] = given.fed_BR
-        self.read(0)
+        self.read(states_TBD[0])
         for t in range(T):
             if not self.feeds_readout:
                 look.forward(self.query(t), self.weights_TBS[t], contexts_TBM[t + 1])
             fed_BF = self.fed_TBR[t] if self.feeds_readout else contexts_TBM[t + 1]
             sums_BG = torch.addmm(given.sums_TBG[t].to(self.operand), fed_BF, self.loop_weight_GF.t())
-            self.update(t, sums_BG, states_TBD[t + 1])
+            states_TBD[t + 1] = self.update(t, sums_BG)
             if t + 1 < T or (self.feeds_readout and asks):
-                self.read(t + 1)
+                self.read(states_TBD[t + 1])
             if self.feeds_readout:
                 look.forward(self.query(t + 1), self.weights_TBS[t], contexts_TBM[t + 1])
                 assert given.readout_bias_R is not None
@@ -256,29 +257,22 @@ class Loop:
         given = self.given
         return build_look(Memory(given.values_BSM, given.keys_BSA, given.real_BS), given.v_A, self.pieces, positions)
 
-    def read(self, t: int) -> None:
-        """What state h(t) is read for: a query and the gates of the next update."""
-        torch.addmm(
-            self.reads_bias_Q, self.mixed_TBX[t, :, self.states], self.reads_weight_QD.t(), out=self.reads_TBQ[t]
-        )
+    def read(self, state_BD: Tensor) -> None:
+        """What a state is read for: a query and the gates of the next update."""
+        self.reads_TBQ.append(torch.addmm(self.reads_bias_Q, state_BD, self.reads_weight_QD.t()))
 
     def query(self, t: int) -> Tensor:
         """What h(t) asks attention. -> query_BA"""
-        return self.reads_TBQ[t, :, : self.asks] if self.asks else self.hidden_TBD[t]
+        return self.reads_TBQ[t][:, : self.asks] if self.asks else self.hidden_TBD[t]
 
-    def update(self, t: int, sums_BG: Tensor, state_BD: Tensor) -> None:
-        """The GRU's equations, from h(t) to h(t + 1)."""
-        sums_BG = self.norm_input.forward(sums_BG)
-        turned_BG = self.norm_hidden.forward(self.reads_TBQ[t, :, self.asks :])
+    def update(self, t: int, sums_BG: Tensor) -> Tensor:
+        """The GRU's equations, from h(t) to h(t + 1). -> hidden_BD"""
+        turned_BG = self.norm_hidden.forward(self.reads_TBQ[t][:, self.asks :])
+        gates, hidden_BD = self.pieces.gru(self.norm_input.forward(sums_BG), turned_BG, self.hidden_TBD[t])
         self.turned_TBG.append(turned_BG)
-        self.pieces.gru(
-            sums_BG.chunk(3, -1),
-            turned_BG.chunk(3, -1),
-            self.hidden_TBD[t],
-            tuple(gate_TBD[t] for gate_TBD in self.gates_TBD),
-            self.hidden_TBD[t + 1],
-            state_BD,
-        )
+        self.gates_T.append(gates)
+        self.hidden_TBD.append(hidden_BD)
+        return self.hidden_TBD[-1]
 
     def backward(self, d_out: Tensor, d_weights_TBS: Tensor | None) -> Given:
         """Gradients of everything given, from those of what `forward` yielded."""
@@ -289,7 +283,7 @@ class Loop:
         d_TBC = self.mixed_TBX.new_empty(T + 1, B, asks + 4 * D)
         d_reads_TBQ, d_sums_TBG = d_TBC[..., : asks + gates], d_TBC[:T, :, asks + D :]
         if self.norm_input:
-            d_reads_TBQ, d_sums_TBG = torch.empty_like(self.reads_TBQ), torch.empty_like(d_sums_TBG)
+            d_reads_TBQ, d_sums_TBG = torch.empty_like(d_reads_TBQ), torch.empty_like(d_sums_TBG)
         rows = T
         d_mixed_TBX, d_fed_BF = d_out, None
         if self.feeds_readout:
@@ -300,9 +294,9 @@ class Loop:
                 d_reads_TBQ[T, :, asks:] = 0
                 d_reads_TBQ[0, :, :asks] = 0
         d_hidden_BD = torch.zeros_like(self.hidden_TBD[0])
+        d_read_BD = d_hidden_BD.to(self.operand, copy=True)
         for t in reversed(range(T)):
             d_look_BS = None if d_weights_TBS is None else d_weights_TBS[t]
-            d_more: tuple[Tensor, ...] = (d_mixed_TBX[t, :, self.states],)
             if self.feeds_readout:
                 d_readout_BR = d_out[t] if d_fed_BF is None else d_out[t] + d_fed_BF
                 tanh_backward.grad_input(d_readout_BR, self.readout_TBR[t], grad_input=d_normed_TBR[t])
@@ -313,17 +307,14 @@ class Loop:
                 if asks:
                     d_reads_TBQ[t + 1, :, :asks] = d_query_BA
                 else:
-                    d_more = (*d_more, d_query_BA)
+                    d_hidden_BD += d_query_BA
             if t + 1 < rows:
-                d_more = (*d_more, torch.mm(d_reads_TBQ[t + 1], self.reads_weight_QD))
-            self.pieces.gru_backward(
-                d_hidden_BD,
-                d_more,
-                self.hidden_TBD[t],
-                tuple(gate_TBD[t] for gate_TBD in self.gates_TBD),
-                self.turned_TBG[t][:, :D],
-                d_TBC[t, :, asks:].chunk(4, -1),
+                d_read_BD = torch.mm(d_reads_TBQ[t + 1], self.reads_weight_QD)
+            d_hidden_BD += d_mixed_TBX[t, :, self.states]
+            d_hidden_BD, *d_gates = self.pieces.gru_backward(
+                d_hidden_BD, d_read_BD, self.hidden_TBD[t], self.gates_T[t], self.turned_TBG[t][:, :D]
             )
+            torch.cat(d_gates, -1, out=d_TBC[t, :, asks:])
             if self.norm_input:
                 d_sums_TBG[t] = self.norm_input.backward(t, d_TBC[t, :, asks + D :])
                 d_reads_TBQ[t, :, asks:] = self.norm_hidden.backward(t, d_TBC[t, :, asks : asks + gates])
@@ -336,7 +327,8 @@ class Loop:
         d_weight_QD = product(d_reads_TBQ[:rows], self.mixed_TBX[:rows, :, self.states])
         d_bias_Q = total(d_reads_TBQ[:rows])
         fed_TBF = self.fed_TBR[:-1] if self.feeds_readout else self.mixed_TBX[1:, :, self.contexts]
-        d_keys_BSA, d_v_A = look.keys_gradient(None if asks else self.hidden_TBD[1:])
+        first = 1 if self.feeds_readout else 0
+        d_keys_BSA, d_v_A = look.keys_gradient(torch.stack([self.query(t) for t in range(first, first + T)]))
         gradients: dict[str, Tensor | None] = {
             "sums_TBG": d_sums_TBG,
             "hidden_BD": d_hidden_BD,

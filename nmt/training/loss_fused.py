@@ -6,6 +6,7 @@ Same arguments and same figures; under autocast the products take its precision,
 # N target positions that are real   C of them at a time   R readout   V target words
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import torch
@@ -15,8 +16,26 @@ from torch.nn import functional as F
 
 from nmt.model.scan import operand_of
 
+MULTIPLE = 64  # positions; few sizes are met, because matrix kernels are built anew for each on a CPU
 HELD = 1 << 24  # scores, in the precision of the products: 2,097 positions of 8,000 words
 CACHED = 1 << 20  # scores in full precision that fit the cores' caches on their way from score to gradient
+
+Soften = Callable[..., tuple[Tensor, Tensor]]
+
+
+class Scratch:
+    """Memory for the scores of words, kept between updates: asking the system for so much again takes longer than
+    filling it."""
+
+    def __init__(self) -> None:
+        self.kept = torch.empty(0)
+
+    def take(self, rows: int, like_VR: Tensor) -> Tensor:
+        """-> scores_CV, of any content"""
+        size = rows * len(like_VR)
+        if self.kept.numel() < size or (self.kept.dtype, self.kept.device) != (like_VR.dtype, like_VR.device):
+            self.kept = like_VR.new_empty(size)
+        return self.kept[:size].view(rows, -1)
 
 
 def fused_loss(
@@ -25,37 +44,40 @@ def fused_loss(
     bias_V: Tensor,
     target_N: Tensor,
     smoothing: float,
-    soften: Callable[..., tuple[Tensor, Tensor]] | None = None,
+    soften: Soften | None = None,
+    scratch: Scratch | None = None,
 ) -> tuple[Tensor, Tensor]:
     """See `plain_loss`. The gradient is made with the loss, so it can be asked for once.
 
-    `soften` is `soften_some` or its equal; without it they are called a few positions at a time.
+    `soften` is `soften_some` or its equal; by default `soften_in_cache`, which needs no compiler.
     """
+    operand, soften, scratch = operand_of(readout_NR), soften or soften_in_cache, scratch or Scratch()
     loss: tuple[Tensor, Tensor] = FusedLoss.apply(  # type: ignore[no-untyped-call]
-        readout_NR, vectors_VR, bias_V, target_N, smoothing, operand_of(readout_NR), soften or soften_in_cache
+        readout_NR, vectors_VR, bias_V, target_N, smoothing, operand, soften, scratch
     )
     return loss
 
 
-def soften_some(scores_CV: Tensor, word_C: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-    """Turn scores into the gradient of the loss by them, but for what belongs to the reference words, in place.
+def soften_some(scores_CV: Tensor, bias_V: Tensor, word_C: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+    """Turn scores without their bias into the gradient by them, but for what belongs to the reference words, in place.
 
     -> the reference words' scores_C and log_p_C
     """
-    work_CV = scores_CV.to(torch.promote_types(scores_CV.dtype, torch.float32))
+    work_CV = scores_CV.to(bias_V.dtype) + bias_V
     total_C1 = work_CV.logsumexp(-1, keepdim=True)
-    right_C = work_CV.gather(-1, word_C[:, None]).squeeze(-1)
+    right_C = scores_CV.gather(-1, word_C[:, None]).squeeze(-1) + bias_V[word_C]
     scores_CV.copy_(torch.exp(work_CV - total_C1) - smoothing / scores_CV.shape[-1])
     return right_C, right_C - total_C1.squeeze(-1)
 
 
-def soften_in_cache(scores_CV: Tensor, word_C: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+def soften_in_cache(scores_CV: Tensor, bias_V: Tensor, word_C: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
     """`soften_some` without a compiler: so few positions at a time that all passes over them find them in the cache."""
     positions = max(1, CACHED // scores_CV.shape[-1])
     found = []
     for some_CV, some_C in zip(torch.split(scores_CV, positions), torch.split(word_C, positions), strict=True):
-        right_C = some_CV.gather(-1, some_C[:, None]).squeeze(-1)
-        log_p_CV = some_CV.log_softmax(-1, torch.promote_types(some_CV.dtype, torch.float32))
+        work_CV = some_CV + bias_V
+        right_C = work_CV.gather(-1, some_C[:, None]).squeeze(-1)
+        log_p_CV = work_CV.log_softmax(-1)
         found.append((right_C, log_p_CV.gather(-1, some_C[:, None]).squeeze(-1)))
         some_CV.copy_(log_p_CV.exp_().sub_(smoothing / scores_CV.shape[-1]))
     right, log_p = zip(*found, strict=True)
@@ -82,29 +104,37 @@ class FusedLoss(torch.autograd.Function):
         target_N: Tensor,
         smoothing: float,
         operand: torch.dtype,
-        soften: Callable[..., tuple[Tensor, Tensor]],
+        soften: Soften,
+        scratch: Scratch,
     ) -> tuple[Tensor, Tensor]:
         work = torch.promote_types(operand, torch.float32)
         wants_gradient = any(ctx.needs_input_grad)
         words = len(vectors_VR)
-        parts = max(1, -(-len(readout_NR) * words // HELD))
+        step = max(1, HELD // words // MULTIPLE) * MULTIPLE
         with torch.autocast(readout_NR.device.type, enabled=False):
-            out_NR, into_VR, into_V = readout_NR.to(operand), vectors_VR.to(operand), bias_V.to(operand)
+            out_NR, into_VR = readout_NR.to(operand), vectors_VR.to(operand)
             all_scores = readout_NR.sum(0, dtype=work) @ vectors_VR.sum(0, dtype=work) + len(out_NR) * bias_V.sum()
             log_p, scores = all_scores.new_zeros(2)  # of the reference words, summed over positions
             d_readouts: list[Tensor] = []
-            d_vectors_VR, d_bias_V = (torch.zeros((), dtype=work, device=out_NR.device) for _ in range(2))
-            for out_CR, word_C in zip(out_NR.tensor_split(parts), target_N.tensor_split(parts), strict=True):
-                scores_CV = F.linear(out_CR, into_VR, into_V)
-                right_C, log_p_C = soften(scores_CV, word_C, smoothing)
-                scores, log_p = scores + right_C.sum(dtype=work), log_p + log_p_C.sum()
+            d_vectors: list[Tensor] = []
+            d_biases: list[Tensor] = []
+            for some_CR, some_C in zip(torch.split(out_NR, step), torch.split(target_N, step), strict=True):
+                real, spare = len(some_C), -len(some_C) % MULTIPLE
+                out_CR, word_C = F.pad(some_CR, (0, 0, 0, spare)), F.pad(some_C, (0, spare))
+                d_scores_CV = torch.mm(out_CR, into_VR.t(), out=scratch.take(len(out_CR), into_VR))
+                right_C, log_p_C = soften(d_scores_CV, bias_V.to(work), word_C, smoothing)
+                scores, log_p = scores + right_C[:real].sum(dtype=work), log_p + log_p_C[:real].sum()
                 if wants_gradient:
                     d_right_C = log_p_C.exp() - (1 - smoothing + smoothing / words)
-                    d_scores_CV = scores_CV.scatter_(1, word_C[:, None], d_right_C[:, None].to(operand))
-                    d_readouts.append((d_scores_CV @ into_VR).to(readout_NR.dtype))
-                    d_vectors_VR = (d_scores_CV.t() @ out_CR).to(work).add_(d_vectors_VR)
-                    d_bias_V = d_scores_CV.sum(0).to(work).add_(d_bias_V)
+                    d_scores_CV[torch.arange(len(word_C), device=word_C.device), word_C] = d_right_C.to(operand)
+                    d_scores_CV[real:] = 0
+                    d_readouts.append((d_scores_CV @ into_VR)[:real].to(readout_NR.dtype))
+                    # Three quarters of the time of d_scores.t() @ out, which reads the larger operand transposed.
+                    d_vectors_RV = out_CR.t().contiguous() @ d_scores_CV
+                    d_vectors.append(d_vectors_RV.t().to(work, memory_format=torch.contiguous_format))
+                    d_biases.append(d_scores_CV.sum(0).to(work))
             if wants_gradient:
+                d_vectors_VR, d_bias_V = (reduce(Tensor.add_, found) for found in (d_vectors, d_biases))
                 ctx.gradients = torch.cat(d_readouts), d_vectors_VR, d_bias_V
             loss = smoothing * (scores - all_scores / words) - log_p
         nll = -log_p
@@ -115,4 +145,4 @@ class FusedLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, d_loss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         gradients, ctx.gradients = ctx.gradients, None  # held here no longer, so that nobody has to copy them
-        return *(gradient.mul_(d_loss) for gradient in gradients), None, None, None, None
+        return *(gradient.mul_(d_loss) for gradient in gradients), *(None,) * 5

@@ -17,6 +17,22 @@ def build_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Op
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, settings.beta2), fused=True)
 
 
+def step(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> None:
+    """One step at a learning rate, with gradients scaled down to the norm `clip` where it is not 0.
+
+    As torch.nn.utils.clip_grad_norm_, but that the fused optimizer scales while it reads, by the way it has for
+    gradients of scaled losses.
+    """
+    gradients = []
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+        gradients += [parameter.grad for parameter in group["params"] if parameter.grad is not None]
+    if clip:
+        norm = nn.utils.get_total_norm(gradients)
+        optimizer.grad_scale = ((norm + 1e-6) / clip).clamp_min(1)  # type: ignore[attr-defined]
+    optimizer.step()
+
+
 def count_updates(settings: TrainSettings, batches: int) -> int:
     """How many updates the limits allow with so many batches an epoch; 0 for no end. Epochs may differ by a few."""
     limits = [settings.max_updates, settings.max_epochs * -(-batches // settings.accumulate)]

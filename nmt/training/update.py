@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nmt.config import TrainSettings
 from nmt.data.batches import Batch, split_batch
@@ -18,13 +18,14 @@ from nmt.errors import TrainingError, is_out_of_memory
 from nmt.ids import PAD
 from nmt.model.compiled import compiled, compiled_pieces
 from nmt.model.encoder import Layer, run_layer
+from nmt.model.pieces import EAGER
 from nmt.model.scan import scan_layer
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.unroll import Unroll, unroll
 from nmt.model.unroll_fused import unroll_fused
 from nmt.training.loss import plain_loss
-from nmt.training.loss_fused import fused_loss, soften_some
-from nmt.training.optim import build_optimizer
+from nmt.training.loss_fused import Scratch, fused_loss, soften_in_cache, soften_some
+from nmt.training.optim import build_optimizer, step
 
 
 class Loops(NamedTuple):
@@ -39,13 +40,15 @@ REFERENCE, FUSED = Loops(), Loops(scan_layer, unroll_fused, fused_loss)
 LOOPS = {"reference": REFERENCE, "fused": FUSED, "auto": FUSED}
 
 
-def compiled_loops() -> Loops:
-    """The fused loops with their element-wise pieces compiled, when they are first called."""
-    pieces = compiled_pieces()
+def build_loops(settings: TrainSettings) -> Loops:
+    """The loops that `settings` names, with their element-wise pieces compiled where it says so."""
+    if LOOPS[settings.loop] is REFERENCE:
+        return REFERENCE
+    pieces, soften = (compiled_pieces(), compiled(soften_some)) if settings.compile else (EAGER, soften_in_cache)
     return Loops(
         partial(scan_layer, pieces=pieces),
         partial(unroll_fused, pieces=pieces),
-        partial(fused_loss, soften=compiled(soften_some)),
+        partial(fused_loss, soften=soften, scratch=Scratch()),
     )
 
 
@@ -59,7 +62,7 @@ class Updater:
         self.settings = settings
         self.device = device
         self.precision = precision
-        self.loops = compiled_loops() if settings.compile else LOOPS[settings.loop]
+        self.loops = build_loops(settings)
         self.optimizer = build_optimizer(model, settings)
 
     def update(self, batches: Sequence[Batch], rate: float) -> tuple[Tensor, Tensor, int]:
@@ -86,11 +89,7 @@ class Updater:
             batches = [half for halves in parts for half in halves]
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-        if self.settings.clip:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
-        for parameters in self.optimizer.param_groups:
-            parameters["lr"] = rate
-        self.optimizer.step()
+        step(self.optimizer, rate, self.settings.clip)
         losses, nlls = zip(*figures, strict=True)
         return torch.stack(losses).sum(), torch.stack(nlls).sum(), tokens
 
@@ -102,7 +101,7 @@ class Updater:
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """-> summed loss, summed negative log-likelihood"""
-        layer, decode, word_loss = self.loops
+        layer, decode, word_loss = self.loops if self.model.training else LOOPS[self.settings.loop]
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             readout_BTR, _ = self.model(batch.source_BS, batch.source_lengths_B, batch.target_BT, layer, decode)
             real_N = (batch.target_BT != PAD).flatten().nonzero_static(size=batch.target_tokens).squeeze(1)
