@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "config": {"errors"},
     "text": BASE,
     "data": BASE | {"text"},
-    "model": {"errors", "ids", "step", "config"},
+    "model": {"errors", "ids", "files", "step", "config"},
     "search": {"errors", "ids", "step"},
     "checkpoint": {"errors", "files", "config", "text", "model"},
     "training": BASE | {"config", "data", "model", "checkpoint"},

@@ -1,0 +1,154 @@
+"""Lists of target pieces: whose they are, how they are counted, and files of them."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+from support.axes import hold_axes
+
+from nmt.errors import DamageError, FolderError, FormatError, NmtError
+from nmt.ids import BOS, EOS, PAD, UNK
+from nmt.model import shortlist
+from nmt.model.shortlist import Shortlist, Weighted, best_of_each, co_occurrence, most_frequent
+
+TABLE = [[EOS, EOS], [EOS, EOS], [EOS, EOS], [EOS, EOS], [7, 5], [8, EOS], [5, 9]]
+
+
+def lists(**changes):
+    facts = {"vocabulary": 12, "source_fingerprint": "s" * 64, "target_fingerprint": "t" * 64}
+    return Shortlist(torch.tensor(TABLE), torch.tensor([EOS, 10]), **(facts | changes))
+
+
+def pairs(*texts):
+    """("4 5", "6") as ids."""
+    return [tuple(np.array(side.split(), dtype=np.uint16) for side in text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("source", "ids"),
+    [
+        ([4, EOS], [EOS, 5, 7, 10]),
+        ([4, 6, EOS], [EOS, 5, 7, 9, 10]),
+        ([5, 5, EOS], [EOS, 8, 10]),
+        ([EOS], [EOS, 10]),
+    ],
+)
+def test_a_list_is_the_union_over_the_source(monkeypatch, source, ids):
+    assert hold_axes(monkeypatch, "nmt.model") > 0
+    assert lists().of(torch.tensor(source)).tolist() == ids
+
+
+def test_a_list_does_not_depend_on_who_shares_the_batch():
+    together = lists().sayable(torch.tensor([[4, EOS, PAD], [5, 6, EOS], [EOS, PAD, PAD]]))
+    for row, source in enumerate(([4, EOS], [5, 6, EOS], [EOS])):
+        assert together[row].nonzero()[:, 0].tolist() == lists().of(torch.tensor(source)).tolist()
+    assert together[:, EOS].all()
+    assert not together[:, [PAD, UNK, BOS]].any()
+
+
+def test_the_best_are_kept_by_weight_and_of_equals_the_smaller_ids():
+    source, target = np.array([5, 4, 4, 5, 4]), np.array([9, 6, 8, 7, 5])
+    weighted = Weighted(source, target, np.array([2.0, 1.0, 3.0, 2.0, 1.0]))
+    assert best_of_each(weighted, 7, 2)[4:].tolist() == [[8, 5], [7, 9], [EOS, EOS]]
+
+
+def test_the_most_frequent_are_words_that_occur():
+    counts = np.array([9, 9, 9, 9, 1, 0, 5, 3])
+    assert most_frequent(counts, 2).tolist() == [EOS, 6, 7]
+    assert most_frequent(counts, 9).tolist() == [EOS, 4, 6, 7]
+    assert most_frequent(counts, 0).tolist() == [EOS]
+
+
+def as_table(weighted):
+    return {
+        (int(source), int(target)): weight for source, target, weight in zip(*weighted, strict=True) if source != EOS
+    }
+
+
+def test_one_step_of_expectation_shares_each_target_piece_evenly():
+    found = as_table(co_occurrence(pairs(("4", "6"), ("4 5", "6 7")), 8, 8, iterations=1))
+    third = pytest.approx(1 / 3)
+    assert found == {(4, 6): pytest.approx(1 / 2 + 1 / 3), (4, 7): third, (5, 6): third, (5, 7): third}
+
+
+def test_what_others_explain_is_not_counted_again():
+    """Das Haus, das Buch, ein Buch: counting together cannot tell, expectation can; Brown et al. 1993's own example."""
+    das, ein, haus, buch = 4, 5, 6, 7
+    text = pairs(("4 6", "14 16"), ("4 7", "14 17"), ("5 7", "15 17"))
+    found = as_table(co_occurrence(text, 8, 18, iterations=20))
+    for source, target in ((das, 14), (ein, 15), (haus, 16), (buch, 17)):
+        rivals = {other: weight for (word, other), weight in found.items() if word == source}
+        assert max(rivals, key=rivals.__getitem__) == target
+        assert rivals[target] > 0.9 * sum(rivals.values())
+
+
+def test_counting_in_pieces_changes_nothing(monkeypatch):
+    random = np.random.default_rng(1)
+    text = [
+        (random.integers(4, 9, random.integers(0, 5)), random.integers(4, 9, random.integers(0, 5))) for _ in "x" * 30
+    ]
+    whole = co_occurrence(text, 9, 9)
+    monkeypatch.setattr(shortlist, "CELLS", 7)
+    parts = co_occurrence(text, 9, 9)
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+    said = sum(len(target) for _, target in text)
+    assert whole.weight_X.sum() == pytest.approx(said)  # every target piece is explained once
+
+
+def test_coverage_counts_tokens_and_sizes():
+    found = shortlist.coverage(lists(), pairs(("4", "7 6"), ("5 6", "8 9 10")))
+    assert found == (7, 6, 4 + 5, 2)  # 6 is on no list; EOS is on both
+
+
+def test_a_file_holds_what_was_written(tmp_path):
+    lists().write(tmp_path / "list")
+    again = Shortlist.read(tmp_path / "list")
+    assert (again.table_WK.tolist(), again.frequent_F.tolist()) == (TABLE, [EOS, 10])
+    assert (again.vocabulary, again.source_fingerprint, again.target_fingerprint) == (12, "s" * 64, "t" * 64)
+    assert os.listdir(tmp_path) == ["list"]
+
+
+def change(path, before, after):
+    content = path.read_bytes()
+    assert before in content
+    path.write_bytes(content.replace(before, after))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "message"),
+    [
+        (lambda path: path.unlink(), FolderError, "cannot be read: No such file or directory"),
+        (lambda path: path.write_bytes(b""), FolderError, "is no shortlist, or is cut short"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-4]), FolderError, "is no shortlist, or is cut short"),
+        (lambda path: path.write_bytes(save({"a": torch.ones(2)})), FolderError, "is no shortlist\n"),
+        (
+            lambda path: change(path, b'version":"1"', b'version":"2"'),
+            FormatError,
+            "version 2, and this program reads 1",
+        ),
+        (
+            lambda path: change(path, b"\x09\0\0\0", b"\x08\0\0\0"),
+            DamageError,
+            "its bytes are not those that were written",
+        ),
+    ],
+)
+def test_what_is_no_shortlist_is_refused(tmp_path, spoil, error, message):
+    path = tmp_path / "list"
+    lists().write(path)
+    spoil(path)
+    with pytest.raises(error) as caught:
+        Shortlist.read(path)
+    assert str(caught.value).startswith(f"{path} ")
+    assert message in str(caught.value)
+    assert str(caught.value).endswith("\n  `nmt shortlist` makes one")
+
+
+@pytest.mark.parametrize(("own", "side"), [(("x" * 64, "t" * 64), "source"), (("s" * 64, "x" * 64), "target")])
+def test_a_list_of_other_subwords_is_refused(own, side):
+    lists().refuse_other_subwords("s" * 64, "t" * 64, "a.list", "a-run")
+    with pytest.raises(NmtError, match=f"a.list was made for other subwords than those of a-run: their {side} subword"):
+        lists().refuse_other_subwords(*own, "a.list", "a-run")
