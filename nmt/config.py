@@ -130,6 +130,7 @@ class SearchSettings(Settings):
     beam: int = Field(5, ge=1, le=1000, description="hypotheses kept, 1 is greedy")
     normalization: Literal["wu", "average", "none"] = Field("wu", description="how length is made up for")
     alpha: float = Field(1.0, ge=0, description="strength of Wu's length penalty")
+    beta: float = Field(0.0, ge=0, description="strength of Wu's coverage penalty, which brings back what was left out")
     max_length_ratio: float = Field(2.0, gt=0, description="longest translation, in pieces per source piece")
     max_length_extra: int = Field(10, ge=0, description="pieces on top of that")
     min_length: int = Field(0, ge=0, description="shortest translation, in pieces")

@@ -66,6 +66,7 @@ class Search:
     alpha: float
     max_length_ratio: float
     max_length_extra: int
+    beta: float = 0.0
     n_best: int = 1
     min_length: int = 0
     no_repeat: int = 0

@@ -153,6 +153,7 @@ def translate_lines(
             n_best=min(how.wanted, slots),
             limits=[task.limit for task in tasks],
             choice=choice,
+            beta=how.beta,
         )
 
     window = WINDOW_BATCHES * batch_sentences if batch_sentences > 1 else 1

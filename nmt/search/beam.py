@@ -15,7 +15,14 @@ from torch import Tensor
 
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.search.choose import Choice, MostProbable
-from nmt.search.hypothesis import Hypothesis, Normalization, length_penalty, refuse_nan
+from nmt.search.hypothesis import (
+    Hypothesis,
+    Normalization,
+    coverage_penalty,
+    length_penalty,
+    refuse_blind,
+    refuse_nan,
+)
 from nmt.search.wrap import Forbid
 from nmt.step import StepModel
 
@@ -36,6 +43,7 @@ def beam_search(
     n_best: int = 1,
     limits: Sequence[int] | None = None,
     choice: Choice = MOST_PROBABLE,
+    beta: float = 0.0,
 ) -> list[list[Hypothesis]]:
     """The best translations of each sentence, best first: n_best of them, or fewer when the model has no more.
 
@@ -46,13 +54,14 @@ def beam_search(
 
     A sentence is done when it has no live hypothesis, or when none can come to matter: log-probabilities only fall
     and the length penalty never does, so a live one can score at most its present log_prob over the penalty at the
-    length limit, and once n_best finished ones score as much, nothing changes any more. At the length limit,
+    length limit, and once n_best finished ones score as much, nothing changes any more. The coverage penalty of
+    strength `beta` only takes away from that: it is added to scores and is never above 0. At the length limit,
     `limits` or max_length_ratio * (source pieces without EOS) + max_length_extra tokens with EOS, live hypotheses are
     cut; they rank after the finished ones. A sentence that is done leaves the batch at once.
 
     Nothing about a sentence depends on which others are in the batch, beyond rounding inside the model.
 
-    Raises NmtError when the model yields NaN.
+    Raises NmtError when the model yields NaN, or has no attention for the coverage penalty to look at.
     """
     G = choice.groups
     slots = beam // G
@@ -64,6 +73,8 @@ def beam_search(
     limit_B = torch.tensor(limits, device=device)
     penalties = length_penalty(torch.arange(max(limits) + 1, device=device).double(), normalization, alpha)
     sentence_B = torch.arange(len(limits), device=device)
+    real_BS = torch.arange(source_BS.shape[1], device=device) < lengths_B[:, None] - 1  # EOS need not be covered
+    coverage_NS = torch.zeros(len(limits) * G, source_BS.shape[1], dtype=torch.float64, device=device)
     free_U = torch.full((len(limits) * G,), slots, device=device)
     finished_BR = torch.full((len(limits), n_best), -torch.inf, dtype=torch.float64, device=device)
     log_prob_UK = torch.zeros(len(limits) * G, 1, dtype=torch.float64, device=device)
@@ -83,6 +94,11 @@ def beam_search(
         ends_UW = taken_UW & (best.token_UW == EOS)
         lives_UW = taken_UW & (best.token_UW != EOS)
         score_UW = best.log_prob_UW / penalties[length]
+        if beta:
+            refuse_blind(out.attention_NS)
+            coverage_NS = coverage_NS + out.attention_NS
+            real_NS = real_BS[sentence_B].repeat_interleave(len(coverage_NS) // len(sentence_B), 0)
+            score_UW = score_UW + coverage_penalty(coverage_NS, real_NS, beta)[best.row_UW]
         cut_B = limit_B == length
         level = Level(
             sentence_UW=sentence_B.repeat_interleave(G)[:, None].expand(-1, W),
@@ -121,7 +137,7 @@ def beam_search(
         previous_N, node_N = token_UK.flatten(), node_UK.flatten()
         state = out.state if is_same else model.select(out.state, row_UK.view(len(kept_B), -1))
         sentence_B, limit_B, finished_BR = (part[kept_B] for part in (sentence_B, limit_B, finished_BR))
-        free_U = free_U[kept_U]
+        free_U, coverage_NS = free_U[kept_U], coverage_NS[row_UK.flatten()] if beta else coverage_NS
     return [
         sorted(hypotheses, key=lambda found: (not found.is_finished, -found.score))[:n_best]
         for hypotheses in read_tree(levels, lengths_B.tolist())

@@ -3,7 +3,7 @@
 Born here and only read by reports; nothing in it needs the model that made it.
 """
 
-# T target positions   S source positions
+# N hypotheses   T target positions   S source positions
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from nmt.errors import NmtError
 
+FAINT = 1e-6  # attention below which one source position cannot weigh more
+
 Normalization = Literal["wu", "average", "none"]
 
 
@@ -20,7 +22,7 @@ Normalization = Literal["wu", "average", "none"]
 class Hypothesis:
     """A translation as ids without BOS; the last is EOS when `is_finished`, else the length limit cut it.
 
-    `log_prob` is the sum of `token_log_probs`, `score` what it becomes after length normalisation. `attention_TS` lies
+    `log_prob` is the sum of `token_log_probs`, `score` what it becomes by length and coverage. `attention_TS` lies
     on the CPU and has a row for each token, with EOS, and a column for each source position, with the source's EOS.
     """
 
@@ -30,6 +32,17 @@ class Hypothesis:
     token_log_probs: tuple[float, ...]
     attention_TS: Tensor
     is_finished: bool
+
+
+def coverage_penalty(coverage_NS: Tensor, real_NS: Tensor, beta: float) -> Tensor:
+    """What is added to a score, so that translations which leave out a part of the source fall behind. -> penalty_N
+
+    beta * sum over source positions of log(min(c, 1))     Wu et al. 2016, arXiv:1609.08144, section 7, eq. 14
+
+    c is the attention that a position got from all target positions, EOS among them. Where it is next to nothing it
+    counts as FAINT; the paper's sum has no bound. `real_NS` is true of the positions that count. Never above 0.
+    """
+    return beta * coverage_NS.clamp(FAINT, 1).log().masked_fill(~real_NS, 0).sum(1)
 
 
 def length_penalty(length: Tensor, normalization: Normalization, alpha: float) -> Tensor:
@@ -58,4 +71,13 @@ def refuse_nan(log_probs: Tensor, position: int) -> None:
         raise NmtError(
             f"the model's log-probabilities are not numbers (NaN) at target position {position}\n"
             "  Its weights are damaged, or precision ran out: try another checkpoint, or --precision float32"
+        )
+
+
+def refuse_blind(attention_NS: Tensor) -> None:
+    """Raise NmtError when a model without attention is asked what it has covered."""
+    if not attention_NS.shape[1]:
+        raise NmtError(
+            "the model has no attention, so that nothing says which part of the source a translation leaves out\n"
+            "  Search with beta 0, which asks for no coverage"
         )

@@ -1,6 +1,7 @@
 """`nmt translate` with wishes: what translations must and must not say, drawn, diverse, chosen among, in parts."""
 
 import json
+import math
 import re
 from random import Random
 
@@ -75,6 +76,7 @@ def test_lengths_and_repeats(run_nmt, reverser):
         ["--beam", "4", "--groups", "2", "--diversity", "1"],
         ["--constraint", "zu", "--ban", "k", "--no-repeat", "2", "--min-length", "2"],
         ["--mbr", "bleu", "--n-best", "2"],
+        ["--beta", "0.4", "--n-best", "3"],
     ],
 )
 def test_neither_batch_size_nor_order_changes_a_line(run_nmt, reverser, tiny_corpus, words):
@@ -97,6 +99,18 @@ def test_a_seed_decides_the_samples(run_nmt, reverser):
     one, again, other = (out_of(run_nmt("translate", *words, "--seed", seed, stdin=TEXT)) for seed in ("1", "1", "2"))
     assert one == again != other
     assert len(one) == 1 + 3 * (len(LINES) - 1)
+
+
+def test_what_leaves_out_a_part_of_the_source_falls_behind(run_nmt, reverser):
+    words = ["--model", reverser, "--n-best", 4, "--format", "jsonl", "--with-attention", "--input-format", "jsonl"]
+    stdin = objects({"source": "ba de fi ku", "max_length": 3})
+    found = [json.loads(line) for line in out_of(run_nmt("translate", *words, "--alpha", 0, "--beta", 2, stdin=stdin))]
+    scores = []
+    for one in found:
+        covered = [sum(column) for column in zip(*one["attention"], strict=True)][:-1]
+        scores.append(one["log_prob"] + 2 * sum(math.log(min(max(weight, 1e-6), 1)) for weight in covered))
+    assert [one["score"] for one in found] == pytest.approx(scores, rel=0.01, abs=0.01)  # attention has four digits
+    assert all(score < one["log_prob"] - 1 for score, one in zip(scores, found, strict=True))
 
 
 def test_groups_say_different_things(run_nmt, reverser):

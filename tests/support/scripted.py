@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nmt.ids import BOS, EOS
-from nmt.search.hypothesis import length_penalty
+from nmt.search.hypothesis import FAINT, length_penalty
 from nmt.step import StepOut
 
 WORDS = 4  # the first id that is a word
@@ -98,17 +98,21 @@ class Enumerated(NamedTuple):
 
 
 def enumerate_best(
-    model: ScriptedModel, source: tuple[int, ...], limit: int, normalization: str, alpha: float
+    model: ScriptedModel, source: tuple[int, ...], limit: int, normalization: str, alpha: float, beta: float = 0.0
 ) -> list[Enumerated]:
     """Every translation of at most `limit` tokens that ends with EOS, best first."""
     penalties = length_penalty(torch.arange(limit + 1, dtype=torch.float64), normalization, alpha).tolist()
+
+    def uncovered(tokens: tuple[int, ...]) -> float:
+        looks = {model.attend(source, tokens[:said]) for said in range(len(tokens))} if beta else set()
+        return sum(math.log(FAINT) for position in range(len(source) - 1) if position not in looks)
 
     def endings(prefix: tuple[int, ...], log_prob: float) -> Iterator[Enumerated]:
         numbers = torch.tensor(model.log_probs(source, prefix)).tolist()  # rounded as the model's are
         for word in range(EOS, model.vocabulary):
             tokens, total = (*prefix, word), log_prob + numbers[word]
             if word == EOS:
-                yield Enumerated(tokens, total, total / penalties[len(tokens)])
+                yield Enumerated(tokens, total, total / penalties[len(tokens)] + beta * uncovered(tokens))
             elif len(tokens) < limit:
                 yield from endings(tokens, total)
 

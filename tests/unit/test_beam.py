@@ -9,14 +9,16 @@ from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 from nmt.errors import NmtError
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.search.beam import beam_search
+from nmt.search.choose import Diverse
 from nmt.search.forced import force
-from nmt.search.hypothesis import length_penalty
+from nmt.search.hypothesis import FAINT, coverage_penalty, length_penalty
 
 A, B, C, D = WORDS, WORDS + 1, WORDS + 2, WORDS + 3
+HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.5, "max_length_extra": 2}
 NORMALIZATIONS = [("wu", 0.0), ("wu", 0.6), ("wu", 1.0), ("wu", 3.0), ("average", 1.0), ("none", 1.0)]
 
 
-def search(model, *sources, beam=4, normalization="wu", alpha=1.0, ratio=1.0, extra=3, n_best=1):
+def search(model, *sources, beam=4, normalization="wu", alpha=1.0, ratio=1.0, extra=3, n_best=1, beta=0.0):
     return beam_search(
         model,
         *batch(*sources),
@@ -26,6 +28,7 @@ def search(model, *sources, beam=4, normalization="wu", alpha=1.0, ratio=1.0, ex
         max_length_ratio=ratio,
         max_length_extra=extra,
         n_best=n_best,
+        beta=beta,
     )
 
 
@@ -49,12 +52,30 @@ def test_length_penalty(n, normalization, alpha, penalty):
     assert length_penalty(torch.tensor([float(n)]), normalization, alpha).tolist() == pytest.approx([penalty])
 
 
+@pytest.mark.parametrize(
+    ("coverage", "penalty"),
+    [
+        ([1.0, 1.0, 0.0], 0.0),  # the third is no word
+        ([0.5, 1.7, 0.0], math.log(0.5)),  # more than enough is enough
+        ([0.5, 0.25, 9.0], math.log(0.125)),
+        ([1.0, 0.0, 0.0], math.log(FAINT)),
+    ],
+)
+def test_coverage_penalty(coverage, penalty):
+    real = torch.tensor([[True, True, False]])
+    assert coverage_penalty(torch.tensor([coverage]), real, 2.0).tolist() == pytest.approx([2 * penalty])
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.01, 0.1, 1.0])
 @pytest.mark.parametrize(("normalization", "alpha"), NORMALIZATIONS)
 @pytest.mark.parametrize("seed", range(6))
-def test_a_beam_wider_than_the_tree_finds_the_best_and_the_next_best(seed, normalization, alpha):
+def test_a_beam_wider_than_the_tree_finds_the_best_and_the_next_best(seed, normalization, alpha, beta):
+    """Sooner than the tree ends, where nothing that is left could come to matter."""
     model = ScriptedModel.random(vocab=3, seed=seed)
-    want = enumerate_best(model, (A, EOS), 4, normalization, alpha)[:7]
-    (got,) = search(model, (A,), beam=200, normalization=normalization, alpha=alpha, n_best=7)
+    want = enumerate_best(model, (A, B, EOS), 4, normalization, alpha, beta)[:7]
+    (got, _) = search(
+        model, (A, B), (B,), beam=200, normalization=normalization, alpha=alpha, n_best=7, extra=2, beta=beta
+    )
     assert [h.tokens for h in got] == [best.tokens for best in want]
     assert [h.log_prob for h in got] == pytest.approx([best.log_prob for best in want], abs=1e-9)
     assert [h.score for h in got] == pytest.approx([best.score for best in want], abs=1e-9)
@@ -87,8 +108,9 @@ def test_a_beam_of_one_is_greedy(seed):
 
 
 @pytest.mark.parametrize(("normalization", "alpha"), NORMALIZATIONS)
+@pytest.mark.parametrize("beta", [0.0, 0.2])
 @pytest.mark.parametrize("seed", range(3))
-def test_stopping_early_changes_nothing(seed, normalization, alpha):
+def test_stopping_early_changes_nothing(seed, normalization, alpha, beta):
     """Asked for as many translations as it has slots, a search cannot stop before each is finished or cut."""
     work = Counter()
 
@@ -96,13 +118,13 @@ def test_stopping_early_changes_nothing(seed, normalization, alpha):
         model = ScriptedModel.random(vocab=6, seed=seed, sharpness=3.0)
         step = model.step
         model.step = lambda previous_N, state: work.update({n_best: len(previous_N)}) or step(previous_N, state)
-        how = {"normalization": normalization, "alpha": alpha, "beam": 5, "extra": 5}
+        how = {"normalization": normalization, "alpha": alpha, "beam": 5, "extra": 5, "beta": beta}
         return [facts(found) for found in search(model, (A, B, C), (B,), (C, A), n_best=n_best, **how)]
 
     unstopped = run(n_best=5)
     for n_best in (1, 3):
         assert run(n_best) == [found[:n_best] for found in unstopped]
-    if normalization == "none":
+    if normalization == "none" and not beta:
         assert work[1] < work[5]
 
 
@@ -197,11 +219,10 @@ def test_the_laws_hold_for_networks(attention, beam):
     """Alone or in a batch, and searched or forced: the same words, log-probabilities and attention."""
     model = small_model(attention=attention)
     source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)])
-    how = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.5, "max_length_extra": 2}
-    batched = beam_search(model, source_BS, lengths_B, beam=beam, n_best=beam, **how)
+    batched = beam_search(model, source_BS, lengths_B, beam=beam, n_best=beam, **HOW)
     for row, length in enumerate(lengths_B.tolist()):
         source = source_BS[row : row + 1, :length], lengths_B[row : row + 1]
-        (alone,) = beam_search(model, *source, beam=beam, n_best=beam, **how)
+        (alone,) = beam_search(model, *source, beam=beam, n_best=beam, **HOW)
         assert [h.tokens for h in alone] == [h.tokens for h in batched[row]]
         for found, twin in zip(batched[row], alone, strict=True):
             (forced,) = force(model, *source, torch.tensor([found.tokens]), torch.tensor([len(found.tokens)]))
@@ -209,3 +230,21 @@ def test_the_laws_hold_for_networks(attention, beam):
                 assert found.token_log_probs == pytest.approx(other.token_log_probs, abs=1e-10)
                 assert found.log_prob == pytest.approx(other.log_prob, abs=1e-10)
                 torch.testing.assert_close(found.attention_TS, other.attention_TS, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("choice", [{}, {"choice": Diverse(2, 0.5)}])
+def test_scores_count_the_attention_that_comes_with_them(choice):
+    model = small_model()
+    source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)])
+    found = beam_search(model, source_BS, lengths_B, beam=6, n_best=3, beta=0.7, **HOW, **choice)
+    for hypotheses in found:
+        assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
+        for one in hypotheses:
+            covered = one.attention_TS[:, :-1].double().sum(0).clamp(max=1).log().sum().item()
+            length = length_penalty(torch.tensor(len(one.tokens)), "wu", 1.0).item()
+            assert one.score == pytest.approx(one.log_prob / length + 0.7 * covered, abs=1e-5)
+
+
+def test_coverage_needs_attention():
+    with pytest.raises(NmtError, match=r"has no attention, so that nothing says .*\n  Search with beta 0"):
+        search(small_model(attention="none"), (A, B), beta=0.1)
