@@ -26,6 +26,7 @@ COMMANDS = {
     "serve": "Translate in the browser as one types, and over HTTP.",
     "inspect": "Say what a run or a prepared folder holds.",
     "average": "Average the last checkpoints of a run into a new run.",
+    "shortlist": "List which pieces translate which, to search among fewer.",
     "demo": "Prepare, train, translate, score and align on the sample corpus.",
 }
 # what is wrong with the place that was named, or with the disk it is on

@@ -25,6 +25,7 @@ from nmt.ids import BOS, EOS, PAD, UNK
 
 FORMAT_VERSION = "1"
 KIND = "nmt shortlist"
+NAME = "shortlist.safetensors"  # in a run folder
 CELLS = 2**20  # pairs of pieces that are looked at together
 
 Ids = NDArray[np.integer[Any]]
@@ -49,8 +50,7 @@ class Shortlist:
     table_WK: Tensor  # EOS where a piece has fewer than K
     frequent_F: Tensor  # EOS among them
     vocabulary: int
-    source_fingerprint: str
-    target_fingerprint: str
+    fingerprints: tuple[str, str]  # of the source's and of the target's subword model
 
     def sayable(self, source_BS: Tensor) -> Tensor:
         """Whether each target id is on the list of each sentence; padding adds nothing. -> sayable_BV"""
@@ -63,26 +63,26 @@ class Shortlist:
         return self.sayable(source_S[None])[0].nonzero()[:, 0]
 
     def write(self, path: Path) -> None:
-        """Write a file that `read` reads, or leave what was there."""
+        """Write a file that `read` reads, or leave what was there. A folder is given one of its own name for it."""
         tensors = {"table": self.table_WK.int(), "frequent": self.frequent_F.int()}
         facts = {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
             "vocabulary": str(self.vocabulary),
-            "source_fingerprint": self.source_fingerprint,
-            "target_fingerprint": self.target_fingerprint,
+            "fingerprints": " ".join(self.fingerprints),
             "sha256": checksum(tensors),
         }
-        with write_atomically(path, "wb") as file:
+        with write_atomically(place(path), "wb") as file:
             file.write(dump_tensors(tensors, facts))
 
     @classmethod
     def read(cls, path: Path) -> "Shortlist":
-        """The shortlist in a file. No code in it is run.
+        """The shortlist in a file, or in a folder that `write` was given. No code in it is run.
 
         Raises FolderError when it is missing or none, FormatError for another version, DamageError when its bytes are
         not those that were written.
         """
+        path = place(path)
         try:
             with safe_open(path, "pt") as file:
                 facts = file.metadata() or {}
@@ -98,29 +98,30 @@ class Shortlist:
             raise FormatError(f"{path} has format version {version}, and this program reads {FORMAT_VERSION}\n  {MAKE}")
         if checksum(tensors) != facts["sha256"]:
             raise DamageError(f"{path} is damaged: its bytes are not those that were written\n  {MAKE}")
-        return cls(
-            tensors["table"].long(),
-            tensors["frequent"].long(),
-            int(facts["vocabulary"]),
-            facts["source_fingerprint"],
-            facts["target_fingerprint"],
-        )
-
-    def refuse_other_subwords(self, source_fingerprint: str, target_fingerprint: str, path: Path, run: Path) -> None:
-        """Raise NmtError when a run does not mean the same by an id; `path` is where the list was read from."""
-        for side, own, wanted in (
-            ("source", self.source_fingerprint, source_fingerprint),
-            ("target", self.target_fingerprint, target_fingerprint),
-        ):
-            if own != wanted:
-                raise NmtError(
-                    f"{path} was made for other subwords than those of {run}: their {side} subword models differ\n"
-                    f"  The SHA-256 of one begins {own[:12]}, of the other {wanted[:12]}; make a shortlist from the "
-                    "prepared folder that the run was trained on"
-                )
+        source, target = facts["fingerprints"].split()
+        return cls(tensors["table"].long(), tensors["frequent"].long(), int(facts["vocabulary"]), (source, target))
 
 
 MAKE = "`nmt shortlist` makes one"
+
+
+def place(path: Path) -> Path:
+    """The file of a shortlist that is in a file or in a folder."""
+    return path / NAME if path.is_dir() else path
+
+
+def refuse_other_subwords(path: Path, own: tuple[str, str], run: Path, wanted: tuple[str, str]) -> None:
+    """Raise NmtError when what is at `path` and a run do not mean the same by an id.
+
+    Each has two fingerprints, of the source's and of the target's subword model.
+    """
+    for side, one, other in zip(("source", "target"), own, wanted, strict=True):
+        if one != other:
+            raise NmtError(
+                f"{path} was made for other subwords than those of {run}: their {side} subword models differ\n"
+                f"  The SHA-256 of one begins {one[:12]}, of the other {other[:12]}; make a shortlist from the "
+                "prepared folder that the run was trained on"
+            )
 
 
 def checksum(tensors: Mapping[str, Tensor]) -> str:
@@ -157,14 +158,14 @@ def most_frequent(counts_V: NDArray[np.int64], most: int) -> Tensor:
 
 
 def co_occurrence(
-    pairs: Iterable[tuple[Ids, Ids]], source_size: int, target_size: int, iterations: int = 5
+    pairs: Iterable[tuple[Ids, Ids]], source_size: int, target_size: int, rounds: Iterable[object] = range(5)
 ) -> Weighted:
     """How often each source piece is expected to have yielded each target piece, by lexical translation alone.
 
     p(t | s) ~ sum over places of t in the targets:   p(t | s) / sum_s' p(t | s'),   s' in the source of that target
 
     IBM model 1 (Brown et al. 1993, Computational Linguistics 19:2, section 4.1) by expectation and maximisation from
-    equal probabilities; weights are the expected counts of the last of the `iterations`. `pairs` are ids without EOS
+    equal probabilities; weights are the expected counts of the last of so many `rounds`. `pairs` are ids without EOS
     and are kept in memory as one number for each pair of pieces in each sentence pair. EOS stands for the empty word of
     every source.
     """
@@ -177,7 +178,7 @@ def co_occurrence(
     ]
     source_X, target_X = np.divmod(found, target_size)
     weight_X = probability_X = np.ones(len(found))
-    for _ in range(iterations):
+    for _ in rounds:
         weight_X = np.zeros(len(found))
         for place_Y, sources in places:
             share_Y = probability_X[place_Y]
@@ -186,6 +187,16 @@ def co_occurrence(
             weight_X += np.bincount(place_Y, share_Y, len(found))
         probability_X = weight_X / np.bincount(source_X, weight_X, source_size)[source_X]
     return Weighted(source_X, target_X, weight_X)
+
+
+def summed(parts: Iterable[Weighted], target_size: int) -> Weighted:
+    """Each pair of pieces once, with the sum of its weights."""
+    keys_X: NDArray[np.int64] = np.zeros(0, np.int64)
+    weight_X: NDArray[np.float64] = np.zeros(0)
+    for part in parts:
+        keys_X, place_Y = np.unique(np.append(keys_X, part.source_X * target_size + part.target_X), return_inverse=True)
+        weight_X = np.bincount(place_Y, np.append(weight_X, part.weight_X), len(keys_X)).astype(np.float64)
+    return Weighted(*np.divmod(keys_X, target_size), weight_X)
 
 
 def cells(

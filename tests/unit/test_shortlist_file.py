@@ -11,14 +11,22 @@ from support.axes import hold_axes
 from nmt.errors import DamageError, FolderError, FormatError, NmtError
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.model import shortlist
-from nmt.model.shortlist import Shortlist, Weighted, best_of_each, co_occurrence, most_frequent
+from nmt.model.shortlist import (
+    Shortlist,
+    Weighted,
+    best_of_each,
+    co_occurrence,
+    most_frequent,
+    refuse_other_subwords,
+    summed,
+)
 
+OWN = ("s" * 64, "t" * 64)
 TABLE = [[EOS, EOS], [EOS, EOS], [EOS, EOS], [EOS, EOS], [7, 5], [8, EOS], [5, 9]]
 
 
-def lists(**changes):
-    facts = {"vocabulary": 12, "source_fingerprint": "s" * 64, "target_fingerprint": "t" * 64}
-    return Shortlist(torch.tensor(TABLE), torch.tensor([EOS, 10]), **(facts | changes))
+def lists():
+    return Shortlist(torch.tensor(TABLE), torch.tensor([EOS, 10]), 12, OWN)
 
 
 def pairs(*texts):
@@ -68,7 +76,7 @@ def as_table(weighted):
 
 
 def test_one_step_of_expectation_shares_each_target_piece_evenly():
-    found = as_table(co_occurrence(pairs(("4", "6"), ("4 5", "6 7")), 8, 8, iterations=1))
+    found = as_table(co_occurrence(pairs(("4", "6"), ("4 5", "6 7")), 8, 8, rounds=range(1)))
     third = pytest.approx(1 / 3)
     assert found == {(4, 6): pytest.approx(1 / 2 + 1 / 3), (4, 7): third, (5, 6): third, (5, 7): third}
 
@@ -77,7 +85,7 @@ def test_what_others_explain_is_not_counted_again():
     """Das Haus, das Buch, ein Buch: counting together cannot tell, expectation can; Brown et al. 1993's own example."""
     das, ein, haus, buch = 4, 5, 6, 7
     text = pairs(("4 6", "14 16"), ("4 7", "14 17"), ("5 7", "15 17"))
-    found = as_table(co_occurrence(text, 8, 18, iterations=20))
+    found = as_table(co_occurrence(text, 8, 18, rounds=range(20)))
     for source, target in ((das, 14), (ein, 15), (haus, 16), (buch, 17)):
         rivals = {other: weight for (word, other), weight in found.items() if word == source}
         assert max(rivals, key=rivals.__getitem__) == target
@@ -107,8 +115,14 @@ def test_a_file_holds_what_was_written(tmp_path):
     lists().write(tmp_path / "list")
     again = Shortlist.read(tmp_path / "list")
     assert (again.table_WK.tolist(), again.frequent_F.tolist()) == (TABLE, [EOS, 10])
-    assert (again.vocabulary, again.source_fingerprint, again.target_fingerprint) == (12, "s" * 64, "t" * 64)
+    assert (again.vocabulary, again.fingerprints) == (12, OWN)
     assert os.listdir(tmp_path) == ["list"]
+
+
+def test_a_folder_has_a_place_for_one(tmp_path):
+    lists().write(tmp_path)
+    assert os.listdir(tmp_path) == ["shortlist.safetensors"]
+    assert Shortlist.read(tmp_path).table_WK.tolist() == TABLE
 
 
 def change(path, before, after):
@@ -147,8 +161,18 @@ def test_what_is_no_shortlist_is_refused(tmp_path, spoil, error, message):
     assert str(caught.value).endswith("\n  `nmt shortlist` makes one")
 
 
-@pytest.mark.parametrize(("own", "side"), [(("x" * 64, "t" * 64), "source"), (("s" * 64, "x" * 64), "target")])
-def test_a_list_of_other_subwords_is_refused(own, side):
-    lists().refuse_other_subwords("s" * 64, "t" * 64, "a.list", "a-run")
+@pytest.mark.parametrize(("other", "side"), [(("x" * 64, "t" * 64), "source"), (("s" * 64, "x" * 64), "target")])
+def test_what_was_made_for_other_subwords_is_refused(other, side):
+    refuse_other_subwords("a.list", OWN, "a-run", OWN)
     with pytest.raises(NmtError, match=f"a.list was made for other subwords than those of a-run: their {side} subword"):
-        lists().refuse_other_subwords(*own, "a.list", "a-run")
+        refuse_other_subwords("a.list", OWN, "a-run", other)
+
+
+def test_weights_are_summed_up():
+    parts = [
+        Weighted(np.array([4, 5, 4]), np.array([6, 6, 6]), np.array([1.0, 2.0, 0.5])),
+        Weighted(np.array([], int), np.array([], int), np.array([])),
+        Weighted(np.array([5, 4]), np.array([7, 6]), np.array([3.0, 0.25])),
+    ]
+    assert [column.tolist() for column in summed(parts, 8)] == [[4, 5, 5], [6, 6, 7], [1.75, 2.0, 3.0]]
+    assert len(summed([], 8).weight_X) == 0

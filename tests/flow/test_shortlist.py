@@ -1,0 +1,107 @@
+"""`nmt shortlist` as a user meets it."""
+
+import os
+import shutil
+
+import pytest
+import torch
+from support.corpora import WORDS
+
+from nmt.checkpoint import open_run
+from nmt.data.prepared import Prepared
+from nmt.model.shortlist import Shortlist
+
+
+def words_on_list(path, prepared, word):
+    """The words of the toy language that are on the list of a sentence of one word."""
+    subword = Prepared.open(prepared).source_subword
+    ids = Shortlist.read(path).of(torch.tensor(subword.encode(word)))
+    return {piece.removeprefix("▁") for piece in subword.pieces(ids)} & set(WORDS)
+
+
+def test_words_are_listed_with_their_translations_and_counted(run_nmt, tiny_prepared, tmp_path):
+    out = tmp_path / "list"
+    done = run_nmt("shortlist", "--data", tiny_prepared, "--out", out, "--best", 2, "--frequent", 0)
+    assert (done.code, done.stderr) == (0, "")
+    heads, valid, test = done.stdout.splitlines()
+    assert heads.split() == ["split", "target", "tokens", "on", "the", "list", "pieces", "on", "a", "list", "of", "296"]
+    assert (valid.split()[0], test.split()[0]) == ("valid", "test")
+    assert valid.split()[2] == test.split()[2] == "100.00%"  # each word is its own translation
+    assert 2 < float(valid.split()[3]) < 20
+    for word in WORDS:
+        assert word in words_on_list(out, tiny_prepared, word)
+        assert len(words_on_list(out, tiny_prepared, word)) <= 2
+    assert os.listdir(tmp_path) == ["list"]
+
+
+def test_more_pieces_of_each_and_of_all_make_longer_lists(run_nmt, tiny_prepared, tmp_path):
+    sizes = []
+    for words in (["--best", 1, "--frequent", 0], ["--best", 3, "--frequent", 0], ["--best", 1, "--frequent", 9]):
+        done = run_nmt("shortlist", "--data", tiny_prepared, "--out", tmp_path / "list", *words)
+        sizes.append(int(done.stdout.splitlines()[1].split()[3]))
+    assert sizes[0] < sizes[1]
+    assert sizes[0] < sizes[2] <= sizes[0] + 9
+
+
+def test_fewer_pairs_may_be_read(run_nmt, tiny_prepared, tmp_path):
+    words = ["shortlist", "--data", tiny_prepared, "--out", tmp_path / "list", "--frequent", 0]
+    assert run_nmt(*words, "--max-pairs", 1).code == 0
+    few = Shortlist.read(tmp_path / "list").table_WK
+    assert run_nmt(*words).code == 0
+    assert 0 < (few[:, :-1] > 3).sum() < (Shortlist.read(tmp_path / "list").table_WK[:, :-1] > 3).sum()
+
+
+def test_attention_of_a_run_links_words_into_its_folder(run_nmt, reverser, tiny_prepared, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(reverser, run)
+    words = [
+        "--model",
+        run,
+        "--checkpoint",
+        "last",
+        "--best",
+        2,
+        "--frequent",
+        0,
+        "--batch-size",
+        100,
+        "--device",
+        "cpu",
+    ]
+    done = run_nmt("shortlist", "--data", tiny_prepared, "--out", run, *words)
+    assert (done.code, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1].split()[2] == "100.00%"
+    for word in WORDS:
+        assert word in words_on_list(run / "shortlist.safetensors", tiny_prepared, word)
+    assert open_run(run).checkpoint == "best"  # the run is as good as before
+
+
+def test_a_run_of_other_subwords_cannot_read_the_corpus(run_nmt, reverser, tiny_corpus, tmp_path):
+    other = tmp_path / "other"
+    words = [word for split in ("train", "valid") for word in (f"--{split}", tiny_corpus / split)]
+    done = run_nmt("prepare", "--source-lang", "a", "--target-lang", "b", *words, "--out", other, "--vocab-size", 290)
+    assert done.code == 0
+    done = run_nmt("shortlist", "--data", other, "--out", tmp_path / "list", "--model", reverser)
+    assert (done.code, done.stdout) == (2, "")
+    assert f"{other} was made for other subwords than those of {reverser}: their source subword models" in done.stderr
+    assert not (tmp_path / "list").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data", "gone", "--out", "list"], "gone does not exist\n  `nmt prepare` makes one"),
+        (["--out", "gone/list"], "gone/list cannot be written: there is no folder gone\n"),
+        (["--out", "list", "--model", "nowhere"], "nowhere does not exist\n  A run is what `nmt train --out` writes"),
+        (["--out", "list", "--best", "0"], "0 is not in the range x>=1"),
+        (["--out", "list", "--checkpoint", "bets", "--model", "RUN"], 'has no checkpoint "bets"; did you mean "best"?'),
+        (["--out", "list", "--device", "abacus", "--model", "RUN"], '--device "abacus" cannot be used here\n'),
+    ],
+)
+def test_what_does_not_fit_is_said(run_nmt, reverser, tiny_prepared, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    words = [reverser if word == "RUN" else word for word in words]
+    done = run_nmt("shortlist", *([] if "--data" in words else ["--data", tiny_prepared]), *words)
+    assert (done.code, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert os.listdir(tmp_path) == []
