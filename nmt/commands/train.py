@@ -42,6 +42,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="of initial weights, order and dropout")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), help="of matrix products")
+@click.option("--compile/--no-compile", default=None, help="compile element-wise work first; it is faster after that")
 def command(
     data: Path,
     out: Path,
@@ -62,7 +63,7 @@ def command(
         if recipe or config or overrides or "seed" in given:
             raise UsageError(
                 "--resume goes on with the settings of the run: no --recipe, --config, --set or --seed beside it\n"
-                "  --max-minutes, --max-epochs, --max-updates and --precision may be given anew"
+                "  --max-minutes, --max-epochs, --max-updates, --precision and --compile may be given anew"
             )
         resume_training(data, out, device=device, **given)
     else:
@@ -72,7 +73,7 @@ def command(
 
 def toml(value: Any) -> str:
     """A value as TOML writes it."""
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return json.dumps(value)
 
 
 def train(data: Path | str, out: Path | str, settings: RunSettings | None = None, *, device: str = "auto") -> "Outcome":
@@ -89,6 +90,7 @@ def train(data: Path | str, out: Path | str, settings: RunSettings | None = None
 
     settings = settings or RunSettings()
     where = choose_device(device)
+    refuse_unfit(settings.train, where)
     prepared = Prepared.open(Path(data))
     manifest = prepared.manifest
     if settings.model.tie == "all" and not manifest.joint:
@@ -130,10 +132,20 @@ def resume_training(data: Path | str, out: Path | str, *, device: str = "auto", 
         )
     changed = check(TrainSettings, run.settings.train.model_dump() | limits, "the options beside --resume")
     settings = run.settings.model_copy(update={"train": changed})
+    where = choose_device(device)
+    refuse_unfit(changed, where)
     if limits:
         with write_atomically(run.path / "settings.toml") as file:  # what the next --resume goes by
             file.write(to_toml(settings))
-    return fit(run, prepared, settings, choose_device(device), is_resumed=True)
+    return fit(run, prepared, settings, where, is_resumed=True)
+
+
+def refuse_unfit(settings: TrainSettings, device: "torch.device") -> None:
+    """Raise UsageError for what this machine cannot do, before anything is written."""
+    if settings.compile:
+        from nmt.model.compiled import refuse_without_compiler
+
+        refuse_without_compiler(device)
 
 
 def fit(

@@ -29,7 +29,8 @@ def step(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> None:
         gradients += [parameter.grad for parameter in group["params"] if parameter.grad is not None]
     if clip:
         norm = nn.utils.get_total_norm(gradients)
-        optimizer.grad_scale = ((norm + 1e-6) / clip).clamp_min(1)  # type: ignore[attr-defined]
+        scale = ((norm + 1e-6) / clip).clamp_min(1)
+        optimizer.grad_scale = scale.to(torch.float32)  # type: ignore[attr-defined]  # the type it takes
     optimizer.step()
 
 

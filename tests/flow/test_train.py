@@ -10,13 +10,16 @@ import signal
 import subprocess
 import sys
 import time
+from unittest.mock import Mock
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from nmt.checkpoint import open_run, read_run, save_checkpoint
+from nmt.errors import UsageError
 from nmt.files import sha256, sole_writer
+from nmt.model.compiled import refuse_without_compiler
 from nmt.training.update import Updater
 
 SMALL = [
@@ -341,6 +344,53 @@ def test_the_precision_that_is_picked_is_said(train, tmp_path, monkeypatch, fast
     monkeypatch.setattr("nmt.commands.devices.matmul_seconds", lambda dtype, device: 1.0 if dtype == faster else 2.0)
     done = train(tmp_path / "run", *SMALL, "--precision", "auto", "--max-updates", "1")
     assert f"), {str(faster).removeprefix('torch.')}\n" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="--compile needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_compiled_training_is_the_same_training(train, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
+    words = [*SMALL, "--set", "train.loop=fused", "--precision", "float32"]
+    assert train(tmp_path / "eager", *words, "--max-updates", "6").code == 0
+    assert train(tmp_path / "compiled-run", *words, "--max-updates", "3", "--compile").code == 0
+    assert any((tmp_path / "compiled").iterdir())
+    done = train(tmp_path / "compiled-run", "--resume", "--max-updates", "6", "--no-compile")
+    assert done.code == 0
+    eager, compiled = (records(tmp_path / run, "valid")[-1]["perplexity"] for run in ("eager", "compiled-run"))
+    assert compiled == pytest.approx(eager, rel=1e-4)
+    assert "compile = false" in (tmp_path / "compiled-run" / "settings.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("lacking", "message"),
+    [
+        (
+            ("torch._inductor.cpp_builder.get_cpp_compiler", RuntimeError("none")),
+            "train.compile needs a C++ compiler, and there is no g++ or $CXX that works\n"
+            "  Install one (Debian: apt install g++), or train without --compile",
+        ),
+        (
+            ("sysconfig.get_path", "/nowhere"),
+            "train.compile needs Python's headers, and /nowhere/Python.h is not there\n"
+            "  Install them (Debian: apt install python3-dev), or train without --compile",
+        ),
+    ],
+)
+def test_what_compiling_needs_is_named_before_anything_is_written(train, tmp_path, monkeypatch, lacking, message):
+    name, result = lacking
+    monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", lambda: "g++")
+    monkeypatch.setattr(
+        name, Mock(side_effect=[result] if isinstance(result, Exception) else None, return_value=result)
+    )
+    done = train(tmp_path / "run", *SMALL, "--compile")
+    assert (done.code, done.stderr) == (2, f"nmt: error: {message}\n")
+    assert not (tmp_path / "run").exists()
+
+
+def test_compiling_for_a_gpu_needs_triton(monkeypatch):
+    monkeypatch.setattr("torch.utils._triton.has_triton", lambda: False)
+    with pytest.raises(UsageError, match=r"train.compile needs Triton on a GPU, and it is not there\n  Install it"):
+        refuse_without_compiler(torch.device("cuda"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

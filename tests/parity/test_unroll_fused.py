@@ -1,7 +1,9 @@
 """The fast loop against its readable twin: every output and every gradient, by name."""
 
 import gc
+import shutil
 import weakref
+from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -10,8 +12,9 @@ import torch
 from torch import Tensor
 
 from nmt.config import ModelSettings
-from nmt.model import unroll_fused as unroll_fused_module
 from nmt.model.cells import DECODERS, Carry, Cell, build_cell
+from nmt.model.compiled import compiled_pieces
+from nmt.model.pieces import EAGER, Pieces, additive_keys, attend, attend_backward, gru, gru_backward
 from nmt.model.unroll import unroll
 from nmt.model.unroll_fused import unroll_fused
 
@@ -140,22 +143,49 @@ def test_additive_scores_are_never_held_for_all_positions(name, feeding):
 
 
 @pytest.mark.parametrize("name", DECODERS)
-def test_buffers_are_freed_with_the_outputs(name, monkeypatch):
-    loops = []
+@pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
+def test_buffers_are_freed_with_the_outputs(name, feeding):
+    states = []
 
-    class WatchedLoop(unroll_fused_module.Loop):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
-            loops.append(weakref.ref(self))
+    def watched_gru(*arguments):
+        gates, hidden_BD = gru(*arguments)
+        states.append(weakref.ref(hidden_BD))
+        return gates, hidden_BD
 
-    monkeypatch.setattr(unroll_fused_module, "Loop", WatchedLoop)
-    case = decoder_case(name, 2, 3, 4)
+    pieces = EAGER._replace(gru=watched_gru)
+    case = decoder_case(name, 2, 3, 4, feeding=feeding)
     memory = case.cell.attention.remember(case.values_BSM, case.real_BS)
     gc.disable()  # a cycle would wait for it, and memory would grow
     try:
-        outputs = unroll_fused(case.cell, case.embedded_BTE, case.cell.begin(case.hidden_BD), memory)
-        assert loops[0]() is not None
+        outputs = unroll_fused(case.cell, case.embedded_BTE, case.cell.begin(case.hidden_BD), memory, pieces)
+        assert [state() is not None for state in states] == [True] * 4
         del outputs
-        assert loops[0]() is None
+        assert [state() is not None for state in states] == [False] * 4
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
+def test_pieces_for_a_compiler_equal_the_blocks(name, feeding):
+    pieces = Pieces(gru, gru_backward, attend, attend_backward, additive_keys)
+    case = decoder_case(name, 3, 5, 4, feeding=feeding, norm=True)
+    want = outputs_and_gradients(unroll, case)
+    got = outputs_and_gradients(partial(unroll_fused, pieces=pieces), case)
+    for quantity, expected in want.items():
+        torch.testing.assert_close(
+            got[quantity], expected, rtol=1e-9, atol=1e-11, msg=lambda t, q=quantity: f"{q}: {t}"
+        )
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiled pieces need a C++ compiler")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("name", ["bahdanau", "luong-general"])
+def test_compiled_pieces_equal_the_reference(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # so that it is compiled here
+    pieces = compiled_pieces()
+    for sizes in ((3, 5, 4), (2, 7, 1)):  # one compilation serves both
+        case = decoder_case(name, *sizes, dtype=torch.float32, size=16)
+        want = outputs_and_gradients(unroll, case)
+        for quantity, found in outputs_and_gradients(partial(unroll_fused, pieces=pieces), case).items():
+            torch.testing.assert_close(found, want[quantity], rtol=1e-4, atol=1e-5)

@@ -11,12 +11,12 @@ from nmt.search import beam, forced
 @pytest.mark.parametrize("name", ATTENTIONS)
 @pytest.mark.parametrize("feeding", [True, False])
 def test_tensors_are_shaped_as_they_are_named(monkeypatch, name, feeding):
-    from nmt.model import unroll_fused
+    from nmt.model import scan, unroll_fused
 
     assert hold_axes(monkeypatch, "nmt.model", "nmt.search") > 40
     model = small_model(attention=name, input_feeding=feeding, layer_norm=True, encoder_layers=2)
     source_BS, lengths_B, target_BT = sentences([(4, 3), (2, 5), (6, 2)])
-    model(source_BS, lengths_B, target_BT, unroll_fused.unroll_fused).readout_BTR.sum().backward()
+    model(source_BS, lengths_B, target_BT, scan.scan_layer, unroll_fused.unroll_fused).readout_BTR.sum().backward()
     model(source_BS, lengths_B, target_BT).readout_BTR.sum().backward()
     found = beam.beam_search(
         model,
