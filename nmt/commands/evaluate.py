@@ -6,12 +6,14 @@ Joins translation, forced decoding and metrics; how each is done stands in nmt.r
 import json
 import math
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
 from nmt.commands.align import force
+from nmt.commands.crew import Crew, parallel_options, share_cores
 from nmt.commands.score import (
     MetricsCommand,
     cells,
@@ -48,6 +50,7 @@ from nmt.errors import UsageError
 @click.option(
     "--batch-size", type=click.IntRange(1), default=64, metavar="N", help="sentences at a time  [default: 64]"
 )
+@parallel_options
 @click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-000500 …  [default: best]")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", help="auto is float32")
@@ -65,6 +68,8 @@ def command(
     style: str,
     log_probs: Path | None,
     batch_size: int,
+    processes: int,
+    threads: int | None,
     checkpoint: str,
     device: str,
     precision: str,
@@ -84,11 +89,18 @@ def command(
     if log_probs and len(names) > 1:
         raise UsageError("--log-probs writes what one run says, or one --ensemble, and there are several runs")
     refuse_unwritable(log_probs)
+    threads = share_cores(processes, threads, batch_size, device)
     source_lines, *reference_lines = read_parallel([source, *references])
     rows: list[dict[str, Any]] = []
     translations: list[list[str]] = []
     for name, members in zip(names, [runs] if ensemble else [(run,) for run in runs], strict=True):
-        translator = Translator.load(members, checkpoint, device, precision)
+        opening: dict[str, Any] = {
+            "runs": members,
+            "checkpoint": checkpoint,
+            "device": device,
+            "precision": precision,
+        }
+        translator = Translator.load(**opening)
         forced = [  # log-probability and tokens of each sentence
             [(one.log_prob, len(one.token_log_probs)) for one in force(translator, source_lines, lines, batch_size)]
             for lines in reference_lines
@@ -98,13 +110,14 @@ def command(
                 file.writelines(f"{log_prob:.6f}\t{tokens}\n" for log_prob, tokens in forced[0])
         log_prob, tokens = (sum(column) for column in zip(*(pair for lines in forced for pair in lines), strict=True))
         perplexity = math.exp(-log_prob / tokens)
-        for beam in beams or (translator.runs[0].settings.search.beam,):
-            begin = time.perf_counter()
-            found = translator.stream(source_lines, batch_size=batch_size, beam=beam)
-            bar = tqdm(found, f"{name}, beam {beam}", len(source_lines), unit=" lines", disable=None, leave=False)
-            translations.append([one.text for [one] in bar])
-            rate = len(source_lines) / (time.perf_counter() - begin)
-            rows.append({"name": name, "beam": beam, "sentences_per_second": rate, "perplexity": perplexity})
+        with Crew(processes, threads, **opening) if processes > 1 else nullcontext(translator) as speaker:
+            for beam in beams or (translator.runs[0].settings.search.beam,):
+                found = speaker.stream(source_lines, batch_size=batch_size, beam=beam)
+                begin = time.perf_counter()
+                bar = tqdm(found, f"{name}, beam {beam}", len(source_lines), unit=" lines", disable=None, leave=False)
+                translations.append([one.text for [one] in bar])
+                rate = len(source_lines) / (time.perf_counter() - begin)
+                rows.append({"name": name, "beam": beam, "sentences_per_second": rate, "perplexity": perplexity})
     scores = score_systems(translations, reference_lines, metrics, tokenize, lowercase, samples if significance else 0)
     if style == "json":
         systems = [facts | {"scores": to_json(row)} for facts, row in zip(rows, scores, strict=True)]

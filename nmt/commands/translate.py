@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from nmt.commands.crew import Crew, parallel_options, share_cores
 from nmt.commands.options import given, settings_options
 from nmt.config import SearchSettings, check
 from nmt.errors import DataError, FolderError, NmtError, UsageError
@@ -55,6 +56,7 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False)
     metavar="N",
     help="sentences translated together; 1 answers each line at once  [default: 64]",
 )
+@parallel_options
 @settings_options(SearchSettings)
 @click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-000500 …  [default: best]")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
@@ -73,6 +75,8 @@ def command(
     constraints: tuple[str, ...],
     banned: tuple[str, ...],
     batch_size: int,
+    processes: int,
+    threads: int | None,
     checkpoint: str,
     device: str,
     precision: str,
@@ -84,7 +88,8 @@ def command(
     option says otherwise. With --n-best above 1, text lines are `index ||| translation ||| score`; the index counts
     input lines from 0. --format jsonl writes an object for each translation, with scores, tokens and word links.
     Packed files (.gz, .xz, .zst) are unpacked, `-` is standard input. Lines are read ahead to be sorted by length,
-    except from a terminal or with --batch-size 1.
+    except from a terminal or with --batch-size 1. Several --processes open the run once each, which takes seconds and
+    memory, and answer faster where there are many lines.
 
     With --input-format jsonl a line is an object with "source" and, for this line, "prefix", "constraints" (words that
     the translation contains), "banned" (strings that it does not; " cat" only at the beginning of words) and
@@ -108,7 +113,9 @@ def command(
         raise UsageError("--with-attention adds to --format jsonl, and the format is text")
     if resume_output and output is None:
         raise UsageError("--resume-output goes on with a file: name it with --output")
-    translator = Translator.load(runs, checkpoint, device, precision)
+    threads = share_cores(processes, threads, batch_size, device)
+    opening: dict[str, Any] = {"runs": runs, "checkpoint": checkpoint, "device": device, "precision": precision}
+    translator = Crew.of_command(processes, threads, **opening) if processes > 1 else Translator.load(**opening)
     batch_size = 1 if files in ((), ("-",)) and sys.stdin.isatty() else batch_size
     paths = [path for path in (output, alignments) if path is not None]
     index = {"text": text_index, "jsonl": json_index}[form] if n_best > 1 else None

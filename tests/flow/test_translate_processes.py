@@ -1,0 +1,181 @@
+"""`nmt translate --processes`: the same lines in the same order, whoever translates them, whatever ends it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from nmt.commands import crew
+from nmt.commands.crew import Crew
+from nmt.errors import DataError, NmtError
+
+
+@pytest.fixture
+def lines(tiny_corpus):
+    return (tiny_corpus / "test.a").read_text().splitlines() * 4
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """Commands set how many threads this process has."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def children(pid):
+    """The processes that one has started, less those that only watch."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                words = (entry / "cmdline").read_text()
+            except OSError:
+                continue
+            if parent == pid and "spawn_main" in words:
+                found.append(int(entry.name))
+    return found
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(claim, seconds=60):
+    until = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def in_threads(monkeypatch):
+    """A crew of threads: what it does is the same, and it starts at once."""
+    monkeypatch.setattr(crew, "ProcessPoolExecutor", lambda processes, *_, **__: ThreadPoolExecutor(processes))
+
+
+def test_lines_and_links_are_those_of_one_process(run_nmt, reverser, lines, tmp_path, in_threads):
+    found = []
+    for processes in (1, 2):
+        out, links = tmp_path / f"out{processes}", tmp_path / f"links{processes}"
+        words = ["--processes", processes, "--batch-size", 7, "--output", out, "--alignments", links, "--threads", 1]
+        done = run_nmt("translate", "--model", reverser, *words, stdin="\n".join([*lines, "", "ba"]))
+        assert (done.code, done.stdout, done.stderr) == (0, "", "")
+        found.append((out.read_text(), links.read_text()))
+    assert found[0] == found[1]
+    assert found[0][0].count("\n") == len(lines) + 2
+
+
+def test_a_crew_answers_as_a_translator_does(reverser, lines):
+    with Crew(2, 1, runs=(str(reverser),), precision="float32") as several:
+        from nmt import Translator
+
+        alone = Translator.load(reverser)
+        for batch_size, options in ((4, {"n_best": 2}), (1, {"sample": True})):
+            found = several.stream(iter(lines), batch_size=batch_size, **options)
+            for one, other in zip(found, alone.stream(lines, **options), strict=True):
+                assert [(each.text, each.alignment) for each in one] == [(each.text, each.alignment) for each in other]
+                assert [each.score for each in one] == pytest.approx([each.score for each in other], abs=1e-4)
+        # each line is answered before the next is read, where that is asked for
+        read = []
+        first = next(several.stream((read.append(line) or line for line in lines), batch_size=1))
+        assert (len(read), first[0].text) == (1, " ".join(reversed(lines[0].split())))
+        with pytest.raises(NmtError, match='beem   no such setting; did you mean "beam"'):
+            several.stream(lines, beem=3)
+        # what is the matter with a line is said after the lines before it
+        from nmt.report.steer import Request
+
+        wishes = [*lines, Request("ba", constraints=("\U0001f600\ufffd\0",))]
+        stream, said = several.stream(wishes, batch_size=4), []
+        with pytest.raises(DataError, match=rf"^line {len(wishes)}: "):
+            said.extend(stream)
+        assert len(said) >= len(lines) // (crew.BATCHES * 4) * crew.BATCHES * 4
+        # a process that is gone is missed
+        for pid in children(os.getpid()):
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(NmtError, match="was ended from outside, as systems do when memory runs out\n  Use fewer"):
+            list(several.stream(lines))
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_what_ends_the_program_ends_all_processes_and_leaves_complete_lines(run_nmt, reverser, lines, tmp_path, ending):
+    out = tmp_path / "out"
+    words = ["translate", "--model", reverser, "--batch-size", "2", "--output", out]
+    command = [sys.executable, "-m", "nmt", *words, "--processes", "2", "--threads", "1"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        text = "".join(f"{line}\n" for line in lines)
+        process.stdin.write(text.encode())
+        process.stdin.flush()
+        part = tmp_path / "out.part"
+        wait_for(lambda: part.exists() and part.read_text().count("\n") >= 60)
+        crew_of_it = children(process.pid)
+        assert len(crew_of_it) == 2
+        os.killpg(process.pid, ending) if ending == signal.SIGINT else process.send_signal(ending)  # as Ctrl-C does
+        process.stdin.close()
+        assert process.wait(60) == (130 if ending == signal.SIGINT else -ending)
+        wait_for(lambda: not any(map(is_alive, crew_of_it)))
+        said = process.stderr.read().decode()
+    if ending == signal.SIGINT:
+        assert list(filter(None, said.splitlines())) == [
+            f"nmt: what is done is in {part}; the same command with --resume-output goes on from there",
+            "nmt: error: interrupted",
+        ]
+    turned = "".join(" ".join(reversed(line.split())) + "\n" for line in lines)
+    assert turned.startswith(part.read_text())
+    assert part.read_text().endswith("\n")
+    assert run_nmt(*words, "--resume-output", stdin=text).code == 0
+    assert out.read_text() == turned
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--processes", "0"], "0 is not in the range x>=1"),
+        (["--threads", "0"], "0 is not in the range x>=1"),
+        (["--processes", "2", "--batch-size", "1"], "--batch-size 1 answers one line at a time, which several"),
+    ],
+)
+def test_what_does_not_fit_is_said(run_nmt, reverser, words, message):
+    done = run_nmt("translate", "--model", reverser, *words, stdin="ba\n")
+    assert (done.code, done.stdout, message in done.stderr) == (2, "", True)
+
+
+def test_what_processes_cannot_open_is_said_once(run_nmt, tmp_path, in_threads):
+    done = run_nmt("translate", "--model", tmp_path / "nowhere", "--processes", 2, stdin="")
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.count("nowhere does not exist") == done.stderr.count("\n  A run is what") == 1
+
+
+def test_a_gpu_is_not_shared_by_processes(run_nmt, reverser, monkeypatch):
+    monkeypatch.setattr("nmt.commands.devices.choose_device", lambda name: torch.device("cuda", 1))
+    done = run_nmt("translate", "--model", reverser, "--processes", 3, stdin="ba\n")
+    assert (done.code, done.stdout) == (2, "")
+    assert "--processes 3 would put as many models on cuda:1 without making it faster\n  Leave it out" in done.stderr
+
+
+def test_threads_are_what_was_asked_for(run_nmt, reverser):
+    assert run_nmt("translate", "--model", reverser, "--threads", 3, stdin="ba\n").code == 0
+    assert torch.get_num_threads() == 3
+
+
+def test_a_test_set_is_evaluated_by_several_processes(run_nmt, reverser, tiny_corpus, in_threads):
+    words = ["--source", tiny_corpus / "test.a", "--reference", tiny_corpus / "test.b", "--beam", 1, "--beam", 2]
+    tables = []
+    for more in ([], ["--processes", 2, "--threads", 1]):
+        done = run_nmt("evaluate", "--model", reverser, *words, "--batch-size", 4, *more)
+        assert (done.code, done.stderr) == (0, "")
+        rows = [line.split() for line in done.stdout.splitlines()[:3]]
+        tables.append([(row[0], row[1], row[2], row[-1]) for row in rows])
+    assert tables[0] == tables[1]
