@@ -51,7 +51,7 @@ def is_alive(pid):
         return False
 
 
-def wait_for(claim, seconds=60):
+def wait_for(claim, seconds=100):
     until = time.monotonic() + seconds
     while not claim():
         assert time.monotonic() < until
