@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel, ValidationError
-from safetensors.torch import load as load_tensors
+from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor, nn
 
@@ -122,7 +122,7 @@ def open_run(path: Path | str, which: str = "best") -> LoadedRun:
         there = f"There are: {', '.join(names)}" if names else "There is none yet: train first"
         raise FolderError(f'{path} has no checkpoint "{which}"{did_you_mean(which, names)}\n  {there}')
     model = run.build_model()
-    load_weights(model, run.path / which)
+    load_weights(model, run.path / which, is_shared=True)
     return LoadedRun(run.path, run.info, run.settings, run.source_subword, run.target_subword, model.eval(), which)
 
 
@@ -161,16 +161,19 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 
 def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
-    """The tensors of one file of a checkpoint. Raises DamageError when its bytes are not the ones written."""
+    """The tensors of one file of a checkpoint, memory-mapped. Raises DamageError when it is not as it was written."""
     path = settled(folder) / name
     expected = read_facts(folder).get("sha256", {}).get(name)
     if not path.exists() or sha256(path) != expected:
         raise damaged(path, "its checksum is not the one in checkpoint.json")
-    return load_tensors(path.read_bytes())
+    return load_tensors(path)
 
 
-def load_weights(model: nn.Module, folder: Path) -> None:
-    """Put the weights of a checkpoint into a model of the same shape."""
+def load_weights(model: nn.Module, folder: Path, *, is_shared: bool = False) -> None:
+    """Put the weights of a checkpoint into a model of the same shape.
+
+    Those that are shared stay memory-mapped: processes on one machine hold them once, and a change is the model's own.
+    """
     weights = read_tensors(folder, "weights.safetensors")
     parameters = dict(model.named_parameters())
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
@@ -181,7 +184,10 @@ def load_weights(model: nn.Module, folder: Path) -> None:
         )
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(weights[name])
+            if is_shared:
+                parameter.data = weights[name]
+            else:
+                parameter.copy_(weights[name])
 
 
 def average_run(path: Path, last: int, out: Path) -> list[str]:

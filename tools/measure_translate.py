@@ -20,6 +20,7 @@ from threading import Thread
 
 from benchmark_train import MIB
 
+COMMAND = [sys.executable, "-m", "nmt", "translate"]
 MOST = 50  # MiB that any number of lines may take more than any other
 
 
@@ -51,7 +52,7 @@ def main() -> None:
     parser.add_argument("words", nargs="*", help="of nmt translate")
     arguments = parser.parse_args()
     lines = arguments.source.read_bytes().splitlines(keepends=True)
-    command = [sys.executable, "-m", "nmt", "translate", "--model", arguments.model, *arguments.words]
+    command = [*COMMAND, "--model", arguments.model, *arguments.words]
     peaks = []
     print(f"{'in':>12}{'out':>12}{'seconds':>10}{'peak MiB':>10}")
     for count in arguments.lines:

@@ -26,7 +26,7 @@ from nmt.commands.score import (
     tabulate,
     to_json,
 )
-from nmt.commands.translate import OUTPUT, Translator, refuse_unwritable
+from nmt.commands.translate import OUTPUT, SHORTLIST, Translator, refuse_unwritable
 from nmt.errors import UsageError
 
 
@@ -50,6 +50,7 @@ from nmt.errors import UsageError
 @click.option(
     "--batch-size", type=click.IntRange(1), default=64, metavar="N", help="sentences at a time  [default: 64]"
 )
+@SHORTLIST
 @parallel_options
 @click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-000500 …  [default: best]")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
@@ -68,6 +69,7 @@ def command(
     style: str,
     log_probs: Path | None,
     batch_size: int,
+    shortlist: Path | None,
     processes: int,
     threads: int | None,
     checkpoint: str,
@@ -99,6 +101,7 @@ def command(
             "checkpoint": checkpoint,
             "device": device,
             "precision": precision,
+            "shortlist": shortlist,
         }
         translator = Translator.load(**opening)
         forced = [  # log-probability and tokens of each sentence

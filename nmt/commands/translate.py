@@ -22,10 +22,17 @@ if TYPE_CHECKING:
     import torch
 
     from nmt.checkpoint import LoadedRun
+    from nmt.model.shortlist import Shortlist
     from nmt.report.steer import Request
     from nmt.report.translate import Translation
 
 INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
+SHORTLIST = click.option(
+    "--shortlist",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="of `nmt shortlist`; or a run folder that has one: say no other pieces",
+)
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -56,6 +63,7 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False)
     metavar="N",
     help="sentences translated together; 1 answers each line at once  [default: 64]",
 )
+@SHORTLIST
 @parallel_options
 @settings_options(SearchSettings)
 @click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-000500 …  [default: best]")
@@ -75,6 +83,7 @@ def command(
     constraints: tuple[str, ...],
     banned: tuple[str, ...],
     batch_size: int,
+    shortlist: Path | None,
     processes: int,
     threads: int | None,
     checkpoint: str,
@@ -115,6 +124,7 @@ def command(
         raise UsageError("--resume-output goes on with a file: name it with --output")
     threads = share_cores(processes, threads, batch_size, device)
     opening: dict[str, Any] = {"runs": runs, "checkpoint": checkpoint, "device": device, "precision": precision}
+    opening["shortlist"] = shortlist
     translator = Crew.of_command(processes, threads, **opening) if processes > 1 else Translator.load(**opening)
     batch_size = 1 if files in ((), ("-",)) and sys.stdin.isatty() else batch_size
     paths = [path for path in (output, alignments) if path is not None]
@@ -217,13 +227,20 @@ class Translator:
     is as the settings of the first run say.
     """
 
-    def __init__(self, runs: "Sequence[LoadedRun]", device: "torch.device", dtype: "torch.dtype") -> None:
+    def __init__(
+        self,
+        runs: "Sequence[LoadedRun]",
+        device: "torch.device",
+        dtype: "torch.dtype",
+        shortlist: "Shortlist | None" = None,
+    ) -> None:
         from nmt.search.ensemble import Ensemble
 
         models = [run.model.to(device, dtype) for run in runs]
         self.model = models[0] if len(models) == 1 else Ensemble(models)
         self.runs = runs
         self.device = device
+        self.shortlist = shortlist
 
     @classmethod
     def load(
@@ -232,11 +249,12 @@ class Translator:
         checkpoint: str = "best",
         device: str = "auto",
         precision: str = "float32",
+        shortlist: Path | str | None = None,
     ) -> "Translator":
-        """Open a run folder, or several as an ensemble.
+        """Open a run folder, or several as an ensemble; and a shortlist, so that no other pieces are said.
 
         Raises FolderError for a folder that is no run or lacks the checkpoint, NmtError for runs whose subword models
-        differ, UsageError for a device that is not there.
+        differ, or for which the shortlist was not made, UsageError for a device that is not there.
         """
         import torch
 
@@ -247,7 +265,8 @@ class Translator:
         opened = [open_run(path, checkpoint) for path in ([runs] if isinstance(runs, Path | str) else runs)]
         for run in opened[1:]:
             refuse_other_subwords(run, opened[0])
-        return cls(opened, place, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+        few = None if shortlist is None else read_shortlist(Path(shortlist), opened[0])
+        return cls(opened, place, torch.bfloat16 if precision == "bfloat16" else torch.float32, few)
 
     def translate(self, lines: "Iterable[str | Request]", **options: Any) -> "list[Translation]":
         """The best translation of each line; `options` are those of `stream`."""
@@ -285,11 +304,22 @@ class Translator:
             first=first,
             device=self.device,
             n_best=n_best,
+            shortlist=self.shortlist.sayable if self.shortlist else None,
             **settings.model_dump(),
         )
 
 
 load = Translator.load
+
+
+def read_shortlist(path: Path, run: "LoadedRun") -> "Shortlist":
+    """A shortlist that a run can be used with."""
+    from nmt.model.shortlist import Shortlist, refuse_other_subwords
+
+    found = Shortlist.read(path)
+    own = run.source_subword.fingerprint, run.target_subword.fingerprint
+    refuse_other_subwords(path, found.fingerprints, run.path, own)
+    return found
 
 
 def refuse_other_subwords(run: "LoadedRun", first: "LoadedRun") -> None:

@@ -24,6 +24,7 @@ from nmt.report.split import split_line
 from nmt.report.steer import Request, Search, Speaker, Task, choose
 from nmt.search.beam import beam_search
 from nmt.search.hypothesis import Hypothesis
+from nmt.search.listed import among
 from nmt.step import StepModel
 from nmt.text.subword import Segmented, Subword
 
@@ -114,6 +115,7 @@ def translate_lines(
     batch_sentences: int = 64,
     device: torch.device | str = "cpu",
     first: int = 1,
+    shortlist: Callable[[Tensor], Tensor] | None = None,
     **search: Any,
 ) -> Iterator[list[Translation]]:
     """The translations of each line, best first, in the order of the lines; `search` is what `Search` takes.
@@ -124,6 +126,9 @@ def translate_lines(
 
     With `split_long` a line of more than `longest` pieces is translated in parts, unless it has constraints or a
     max_length of its own; its prefix is that of the first part.
+
+    `shortlist` says which target pieces sentences may be translated with, source_BS -> sayable_BV; those of a prefix
+    and of constraints may be said all the same.
 
     Raises DataError with the number of a line whose request cannot be met; the first has number `first`.
     """
@@ -141,8 +146,14 @@ def translate_lines(
         tasks = [part.task for part in parts]
         source_BS, lengths_B = pad([[*task.source.ids[:LONGEST], EOS] for task in tasks])
         choice, slots = choose(tasks, how)
+        sayer = model
+        if shortlist is not None:
+            sayable_BV = shortlist(source_BS)
+            for row, task in enumerate(tasks):
+                sayable_BV[row, sum(task.phrases, task.prefix)] = True
+            sayer = among(model, sayable_BV)
         return beam_search(
-            speaker.steer(model, tasks, how),
+            speaker.steer(sayer, tasks, how),
             source_BS.to(device),
             lengths_B.to(device),
             beam=slots,

@@ -1,5 +1,6 @@
 """`nmt shortlist` as a user meets it."""
 
+import json
 import os
 import shutil
 
@@ -7,8 +8,10 @@ import pytest
 import torch
 from support.corpora import WORDS
 
+import nmt
 from nmt.checkpoint import open_run
 from nmt.data.prepared import Prepared
+from nmt.ids import EOS
 from nmt.model.shortlist import Shortlist
 
 
@@ -105,3 +108,87 @@ def test_what_does_not_fit_is_said(run_nmt, reverser, tiny_prepared, tmp_path, m
     assert (done.code, done.stdout) == (2, "")
     assert message in done.stderr
     assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture(scope="module")
+def narrow(tiny_prepared, reverser, tmp_path_factory):
+    """A list that knows of three words only: for each source piece those that are spelt the same, and few others."""
+    subword = Prepared.open(tiny_prepared).source_subword
+    path = tmp_path_factory.mktemp("lists") / "narrow"
+    ids = [piece if subword.pieces([piece])[0] in ("▁ba", "▁de", "▁fi") else EOS for piece in range(subword.size)]
+    prints = Prepared.open(tiny_prepared)
+    fingerprints = prints.source_subword.fingerprint, prints.target_subword.fingerprint
+    Shortlist(torch.tensor(ids)[:, None], torch.tensor([EOS]), subword.size, fingerprints).write(path)
+    return path
+
+
+def texts(done):
+    assert (done.code, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_nothing_is_said_that_is_not_on_the_list(run_nmt, reverser, narrow):
+    words = ["translate", "--model", reverser, "--shortlist", narrow]
+    one, two, three = texts(run_nmt(*words, stdin="ba de fi\nku ba la\nde fi\n"))
+    assert (one, three) == ("fi de ba", "fi de")
+    assert set(two.split()) <= {"ba"}
+    assert texts(run_nmt(*words, "--model", reverser, stdin="ba de fi\n")) == ["fi de ba"]  # an ensemble
+
+
+def test_what_is_wished_for_is_said_though_it_is_not_listed(run_nmt, reverser, narrow):
+    words = ["translate", "--model", reverser, "--shortlist", narrow]
+    (wished,) = texts(run_nmt(*words, "--constraint", "zu", "--prefix", "wo ", stdin="ba de fi\n"))
+    assert wished.startswith("wo ")
+    assert set(wished.split()) <= {"wo", "zu", "ba", "de", "fi"}
+    assert "zu" in wished.split()
+
+
+def test_a_made_list_changes_nothing_that_is_right(run_nmt, reverser, tiny_prepared, tiny_corpus, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(reverser, run)
+    assert run_nmt("shortlist", "--data", tiny_prepared, "--out", run, "--best", 3, "--frequent", 0).code == 0
+    words = ["translate", "--model", run, "--beam", 5, tiny_corpus / "test.a"]
+    assert texts(run_nmt(*words, "--shortlist", run)) == texts(run_nmt(*words))
+    words = ["evaluate", "--model", run, "--source", tiny_corpus / "test.a", "--reference", tiny_corpus / "test.b"]
+    rows = [texts(run_nmt(*words, *more))[1].split()[1:3] for more in ([], ["--shortlist", run])]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--n-best", "3"],
+        ["--sample", "--temperature", "2"],
+        ["--constraint", "zu", "--ban", "k", "--no-repeat", "2"],
+        ["--groups", "5", "--diversity", "1"],
+    ],
+)
+def test_neither_batch_size_nor_order_changes_a_line(run_nmt, reverser, narrow, tiny_corpus, words):
+    lines = (tiny_corpus / "test.a").read_text().splitlines()
+    found = []
+    for size, order in ((1, 1), (7, 1), (64, 1), (7, -1)):
+        options = ["--shortlist", narrow, "--batch-size", size, "--format", "jsonl", *words]
+        done = run_nmt("translate", "--model", reverser, *options, stdin="\n".join(lines[::order]))
+        ranked = [json.loads(line) for line in texts(done)]
+        found.append(sorted((one["source"], one["rank"], one["text"]) for one in ranked))
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+@pytest.mark.parametrize("command", ["translate", "evaluate"])
+def test_a_list_that_cannot_be_used_is_refused(run_nmt, reverser, tiny_prepared, tiny_corpus, tmp_path, command):
+    files = {"translate": [], "evaluate": ["--source", tiny_corpus / "test.a", "--reference", tiny_corpus / "test.b"]}
+    words = [command, "--model", reverser, *files[command], "--shortlist"]
+    done = run_nmt(*words, reverser, stdin="ba\n")
+    assert (done.code, done.stdout) == (2, "")
+    assert (
+        f"{reverser}/shortlist.safetensors cannot be read: No such file or directory\n  `nmt shortlist`" in done.stderr
+    )
+    Shortlist(torch.full((296, 1), EOS), torch.tensor([EOS]), 296, ("a" * 64, "b" * 64)).write(tmp_path / "list")
+    done = run_nmt(*words, tmp_path / "list", stdin="ba\n")
+    assert (done.code, done.stdout) == (2, "")
+    assert f"{tmp_path / 'list'} was made for other subwords than those of {reverser}: their source" in done.stderr
+
+
+def test_python_takes_a_list_too(reverser, narrow):
+    translator = nmt.Translator.load(reverser, shortlist=narrow)
+    assert [one.text for one in translator.translate(["ba de fi"])] == ["fi de ba"]

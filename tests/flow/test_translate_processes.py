@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from nmt.checkpoint import open_run, verify_run
 from nmt.commands import crew
 from nmt.commands.crew import Crew
 from nmt.errors import DataError, NmtError
@@ -179,3 +180,13 @@ def test_a_test_set_is_evaluated_by_several_processes(run_nmt, reverser, tiny_co
         rows = [line.split() for line in done.stdout.splitlines()[:3]]
         tables.append([(row[0], row[1], row[2], row[-1]) for row in rows])
     assert tables[0] == tables[1]
+
+
+def test_processes_share_the_weights_of_a_run_and_do_not_change_them(reverser):
+    one, other = open_run(reverser), open_run(reverser)
+    assert str(reverser / "best" / "weights.safetensors") in Path("/proc/self/maps").read_text()
+    weight = next(one.model.parameters())
+    with torch.no_grad():
+        weight.add_(1)
+    assert torch.equal(next(other.model.parameters()) + 1, weight)
+    assert verify_run(reverser)

@@ -1,5 +1,6 @@
 """tools/measure_translate.py, and what it measures in small: memory does not grow with the input."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,41 +9,32 @@ import pytest
 TOOLS = Path(__file__).parents[2] / "tools"
 
 
-@pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(TOOLS)
-    import measure_translate
-
-    return measure_translate
+def run(code, *words):
+    """The tool in a process that holds little, because a child's peak begins with what its parent holds."""
+    command = [sys.executable, "-c", f"import sys, measure_translate as tool; {code}; tool.main()"]
+    return subprocess.run([*command, *map(str, words)], cwd=TOOLS, capture_output=True, text=True)
 
 
-def run(monkeypatch, tool, *words):
-    monkeypatch.setattr(sys, "argv", ["measure_translate.py", *map(str, words)])
-    tool.main()
-
-
-def test_memory_does_not_grow_with_the_input(monkeypatch, capsys, tool, reverser, tiny_corpus):
-    words = ["--model", reverser, "--source", tiny_corpus / "train.a", "--lines", 300, 3000]
-    run(monkeypatch, tool, *words, "--", "--beam", 1, "--batch-size", 8)
-    heads, *rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+def test_memory_does_not_grow_with_the_input(reverser, tiny_corpus):
+    words = ["--model", reverser, "--source", tiny_corpus / "train.a", "--lines", 200, 1400]
+    done = run("pass", *words, "--", "--beam", 1, "--batch-size", 8)
+    assert (done.returncode, done.stderr) == (0, "")
+    heads, *rows = [line.split() for line in done.stdout.splitlines()]
     assert heads == ["in", "out", "seconds", "peak", "MiB"]
-    assert [row[:2] for row in rows] == [["300", "300"], ["3,000", "3,000"]]
+    assert [row[:2] for row in rows] == [["200", "200"], ["1,400", "1,400"]]
 
 
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("import sys\nfor line in list(sys.stdin)[1:]: print(line, end='')", "1 lines are lost"),
-        (
-            "import sys\nlines = sys.stdin.read()\nkept = b'x' * 10000 * len(lines)\nprint(lines, end='')",
-            "memory grows by",
-        ),
-        ("import sys\nsys.stdin.read()\nsys.exit(3)", "failed: "),
+        ("print(*list(sys.stdin)[1:], sep='', end='')", "1 lines are lost"),
+        ("lines = sys.stdin.read(); kept = b'x' * 10000 * len(lines); print(lines, end='')", "memory grows by 1"),
+        ("sys.stdin.read(); sys.exit(3)", "failed: "),
     ],
 )
-def test_what_goes_wrong_is_said(monkeypatch, tool, tmp_path, code, message):
+def test_what_goes_wrong_is_said(tmp_path, code, message):
     (tmp_path / "lines").write_text("a\n")
-    measure = tool.measure
-    monkeypatch.setattr(tool, "measure", lambda words, *rest: measure([sys.executable, "-c", code], *rest))
-    with pytest.raises(SystemExit, match=message):
-        run(monkeypatch, tool, "--model", "run", "--source", tmp_path / "lines", "--lines", 10, 6000)
+    stand_in = [sys.executable, "-c", f"import sys; {code}"]
+    words = ["--model", "run", "--source", tmp_path / "lines", "--lines", 10, 6000]
+    done = run(f"tool.COMMAND = {stand_in}", *words)
+    assert (done.returncode, done.stderr.startswith(message)) == (1, True)

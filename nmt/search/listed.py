@@ -1,0 +1,41 @@
+"""Step models that choose among the words of a list, one for each sentence.
+
+Readable: every word is scored all the same. Which words are listed is for others to say.
+"""
+
+# B sentences   N rows   V target words
+
+from torch import Tensor
+
+from nmt.search.ensemble import Ensemble
+from nmt.search.wrap import Restriction
+from nmt.step import StepModel
+
+
+class Listed(Restriction):
+    """A step model that says no word which is not on the list of its sentence.
+
+    Unlike other restrictions it scales up what is left: a probability is that of a softmax over the list, as if no
+    other words were known (Jean et al. 2015, arXiv:1412.2007, section 3.3).
+    """
+
+    def __init__(self, model: StepModel, sayable_BV: Tensor) -> None:
+        super().__init__(model)
+        self.sayable_BV = sayable_BV
+
+    def begin(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
+        return (self.sayable_BV.to(lengths_B.device),)
+
+    def follow(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
+        return own
+
+    def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
+        (sayable_NV,) = own
+        return log_probs_NV.masked_fill(~sayable_NV, -float("inf")).log_softmax(1)
+
+
+def among(model: StepModel, sayable_BV: Tensor) -> StepModel:
+    """`model` with a list for each sentence of one batch; the members of an ensemble vote among listed words."""
+    if isinstance(model, Ensemble):
+        return Ensemble([among(member, sayable_BV) for member in model.models])
+    return Listed(model, sayable_BV)
