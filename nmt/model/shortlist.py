@@ -83,12 +83,12 @@ class Shortlist:
         not those that were written.
         """
         path = place(path)
+        if not path.is_file():
+            raise FolderError(f"{path} does not exist\n  {MAKE}")
         try:
             with safe_open(path, "pt") as file:
                 facts = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except OSError as error:
-            raise FolderError(f"{path} cannot be read: {error.strerror or error}\n  {MAKE}") from error
         except SafetensorError as error:
             raise FolderError(f"{path} is no shortlist, or is cut short\n  {MAKE}") from error
         if facts.get("kind") != KIND:
