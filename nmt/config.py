@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nmt.errors import SettingsError, did_you_mean
 
-AttentionName = Literal["bahdanau", "luong-dot", "luong-general", "luong-concat", "none"]
+ScoreName = Literal["bahdanau", "luong-dot", "luong-general", "luong-concat", "luong-location", "scaled-dot"]
+AttentionName = Literal[ScoreName, "none"]
+WindowName = Literal["none", "monotonic", "predictive"]
 
 
 class Settings(BaseModel):
@@ -52,6 +54,26 @@ class ModelSettings(Settings):
     """The network. Read by nmt.model only."""
 
     attention: AttentionName = Field("bahdanau", description="how the decoder looks at the source")
+    wiring: Literal["auto", "before", "after"] = Field(
+        "auto", description="look before or after the decoder's GRU; auto as in the attention's paper"
+    )
+    heads: int = Field(1, ge=1, description="looks at a time, each in a share of the space")
+    window: WindowName = Field("none", description="look around a place that moves on word by word, or is predicted")
+    window_width: int = Field(10, ge=1, description="source positions on each side of a window's centre")
+    normalizer: Literal["softmax", "sparsemax", "entmax"] = Field(
+        "softmax", description="scores to weights; the other two give most positions exactly none"
+    )
+    content_gate: Literal["none", "plain", "renormalised"] = Field(
+        "none", description="weights times a gate of each source state, which may then be made to sum to one again"
+    )
+    coverage: Literal["none", "linguistic", "neural"] = Field(
+        "none", description="what scores know of where was looked before: a sum by fertility, or a small GRU"
+    )
+    coverage_size: int = Field(10, ge=1, description="numbers a source position that neural coverage keeps")
+    mix: tuple[ScoreName, ...] = Field(
+        (), strict=False, description="further attentions, which a gate of the decoder's state mixes with the first"
+    )
+    mix_window: WindowName = Field("none", description="window of these")
     input_feeding: bool = Field(True, description="feed what attention found back into the decoder's GRU")
     embedding_size: int = Field(256, ge=1, description="numbers that stand for a token")
     encoder_size: int = Field(256, ge=1, description="encoder state, each direction")
@@ -65,15 +87,42 @@ class ModelSettings(Settings):
     variational: bool = Field(False, description="one dropout mask a sentence instead of one a position")
     word_dropout: float = Field(0.0, ge=0, lt=1, description="probability that an input token's embedding is dropped")
     layer_norm: bool = Field(False, description="normalise encoder outputs, the decoder's gates and the readout")
+    encoder_heads: int = Field(0, ge=0, description="of self-attention on top of the encoder, 0 for none")
 
     @model_validator(mode="after")
-    def _dot_compares_like_with_like(self) -> "ModelSettings":
-        if self.attention == "luong-dot" and self.decoder_size != 2 * self.encoder_size:
-            raise ValueError(
+    def _parts_fit_together(self) -> "ModelSettings":
+        memory, problems = 2 * self.encoder_size, []
+        kinds = self.attention, *self.mix
+        if "luong-dot" in kinds and self.decoder_size != memory:
+            problems.append(
                 f"luong-dot needs decoder_size to be twice encoder_size, not {self.decoder_size} and "
                 f"{self.encoder_size}; luong-general fits any sizes"
             )
+        if self.attention == "none" and self.is_composite:
+            problems.append('attention = "none" looks at nothing: leave out what shapes a look, or name an attention')
+        windowed = [(self.attention, self.window), *((kind, self.mix_window) for kind in self.mix)]
+        if len(set(windowed)) < len(windowed):
+            problems.append("mix names an attention twice: one that looks the same way adds nothing")
+        if self.mix_window != "none" and not self.mix:
+            problems.append("mix_window is of the attentions in mix, and there is none: set window, or mix")
+        spaces = {"twice encoder_size": memory}
+        for kind in kinds:
+            compares = "attention_size" if kind in ("bahdanau", "luong-concat", "scaled-dot") else "decoder_size"
+            spaces[compares] = getattr(self, compares)
+        for space, size in spaces.items() if self.heads > 1 else ():
+            if size % self.heads:
+                problems.append(f"{self.heads} heads cannot share {space}, which is {size}, evenly")
+        if self.encoder_heads and memory % self.encoder_heads:
+            problems.append(f"{self.encoder_heads} encoder_heads cannot share twice encoder_size, {memory}, evenly")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def is_composite(self) -> bool:
+        """Whether anything stands around the score."""
+        shapes = self.window, self.content_gate, self.coverage
+        return self.heads > 1 or self.normalizer != "softmax" or bool(self.mix) or any(one != "none" for one in shapes)
 
     @property
     def scored_size(self) -> int:

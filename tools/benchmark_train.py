@@ -149,14 +149,17 @@ def products(model: ModelSettings, words: int, shape: Shape) -> list[Product]:
     if model.bridge != "zeros":
         found += [Product("encoder", sentences, memory, state)]
     attends, adds = model.attention != "none", model.attention in ("bahdanau", "luong-concat")
+    asks = adds or model.attention == "scaled-dot"  # by a query of its own
     attends_first, loops = model.attention == "bahdanau", model.input_feeding and attends
     memory *= attends
-    compared = {"luong-dot": memory, "luong-general": state, "none": 0}.get(model.attention, model.attention_size)
-    if attends and model.attention != "luong-dot":
+    compared = model.attention_size if asks else state * attends
+    if model.attention == "luong-location":
+        found += [Product("keys", source, model.attention_size, compared)]
+    elif attends and model.attention != "luong-dot":
         found += [Product("keys", sentences * source, memory, compared)]
     found += [Product("recurrence", sentences * target, embedding, gates)]
-    found += [Product("recurrence", sentences, state, gates + compared * (adds and loops), times=target)]
-    if adds and not loops:
+    found += [Product("recurrence", sentences, state, gates + compared * (asks and loops), times=target)]
+    if asks and not loops:
         found += [Product("attention", sentences * target, state, compared)]
     if loops:
         found += [Product("recurrence", sentences, memory if attends_first else readout, gates, times=target)]

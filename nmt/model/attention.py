@@ -1,10 +1,12 @@
-"""How well each source position answers the decoder's state: the scores of Bahdanau et al. and Luong et al.
+"""How well each source position answers the decoder's state: the scores of Bahdanau, Luong, Vaswani and others.
 
-A variant writes its score and the two projections around it. Masking, softmax and mixing stand once, in the base.
+A variant writes its score and the two projections around it. Masking, softmax and mixing stand once, in the base. What
+goes around a score (heads, windows, gates, coverage) stands in nmt.model.composite.
 """
 
-# B sentences   T target positions (training) or rows of a sentence (search)   S source positions
-# M memory (both encoder directions)   D decoder state   A attention space
+# B sentences   T target positions (training) or rows of a sentence (search)   K rows of a sentence   S source positions
+# M memory (both encoder directions)   D decoder state   A attention space   H heads   E = A / H   P what is remembered
+# X = T, or 1 where all positions of a target meet the same keys   F features of a position
 
 import math
 from typing import NamedTuple
@@ -21,13 +23,27 @@ class Memory(NamedTuple):
     real_BS: Tensor
 
 
+class Looked(NamedTuple):
+    """What a look yields. `past` is what attention remembers of a row; `parts` are what the weights are made of."""
+
+    context_BKM: Tensor
+    weights_BKS: Tensor
+    past_BKP: Tensor | None
+    parts_BKHS: Tensor | None = None  # named by `Attention.part_names`
+
+
 class Attention(nn.Module):
     """Softmax over the real source positions of a score, and the mixture of memory it gives.
 
     weights(t, i) = exp score(s_t, h_i) / sum_j exp score(s_t, h_j);    context(t) = sum_i weights(t, i) h_i
     """
 
-    memory_size: int
+    part_names: tuple[str, ...] = ()
+
+    def __init__(self, memory_size: int, key_size: int) -> None:
+        super().__init__()
+        self.memory_size = memory_size
+        self.key_size = key_size
 
     def keys(self, values_BSM: Tensor) -> Tensor:
         """The half of the score that depends on the source alone. -> keys_BSA"""
@@ -37,9 +53,11 @@ class Attention(nn.Module):
         """The half of the score that depends on the decoder alone. -> query_BTA"""
         return state_BTD
 
-    def score(self, query_BTA: Tensor, keys_BSA: Tensor) -> Tensor:
-        """-> scores_BTS"""
-        return query_BTA @ keys_BSA.transpose(1, 2)
+    def score(self, query_BTA: Tensor, keys_BXSA: Tensor, heads: int = 1) -> Tensor:
+        """A product, of each head's share of the attention space. -> scores_BTHS"""
+        query_BTHE, keys_BXSHE = (torch.unflatten(part, -1, (heads, -1)) for part in (query_BTA, keys_BXSA))
+        scores_BTHS: Tensor = torch.einsum("bthe,btshe->bths", query_BTHE, keys_BXSHE)
+        return scores_BTHS
 
     def remember(self, values_BSM: Tensor, real_BS: Tensor) -> Memory:
         """Encoder states made ready to be attended to."""
@@ -47,10 +65,15 @@ class Attention(nn.Module):
 
     def forward(self, state_BTD: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """-> context_BTM, weights_BTS"""
-        scores_BTS = self.score(self.query(state_BTD), memory.keys_BSA)
+        scores_BTS = self.score(self.query(state_BTD), memory.keys_BSA[:, None])[:, :, 0]
         scores_BTS = scores_BTS.to(torch.promote_types(scores_BTS.dtype, torch.float32))
         weights_BTS = scores_BTS.masked_fill(~memory.real_BS[:, None], -math.inf).softmax(-1)
         return weights_BTS.to(memory.values_BSM.dtype) @ memory.values_BSM, weights_BTS
+
+    def look(self, state_BKD: Tensor, memory: Memory, past_BKP: Tensor | None) -> Looked:
+        """One target position of K rows of each sentence; nothing is remembered unless a variant says so."""
+        context_BKM, weights_BKS = self(state_BKD, memory)
+        return Looked(context_BKM, weights_BKS, past_BKP)
 
 
 class AdditiveAttention(Attention):
@@ -61,8 +84,7 @@ class AdditiveAttention(Attention):
     """
 
     def __init__(self, decoder_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__()
-        self.memory_size = memory_size
+        super().__init__(memory_size, attention_size)
         self.query_weight = nn.Linear(decoder_size, attention_size, bias=False)
         self.key_weight = nn.Linear(memory_size, attention_size, bias=False)
         self.v = nn.Linear(attention_size, 1, bias=False)
@@ -75,9 +97,9 @@ class AdditiveAttention(Attention):
         query_BTA: Tensor = self.query_weight(state_BTD)
         return query_BTA
 
-    def score(self, query_BTA: Tensor, keys_BSA: Tensor) -> Tensor:
-        scores_BTS: Tensor = self.v(torch.tanh(query_BTA[:, :, None] + keys_BSA[:, None])).squeeze(-1)
-        return scores_BTS
+    def score(self, query_BTA: Tensor, keys_BXSA: Tensor, heads: int = 1) -> Tensor:
+        inside_BTSHE = torch.unflatten(torch.tanh(query_BTA[:, :, None] + keys_BXSA), -1, (heads, -1))
+        return torch.einsum("btshe,he->bths", inside_BTSHE, self.v.weight.view(heads, -1).to(inside_BTSHE.dtype))
 
 
 class ConcatAttention(AdditiveAttention):
@@ -95,9 +117,8 @@ class DotAttention(Attention):
     """
 
     def __init__(self, decoder_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__()
         assert decoder_size == memory_size
-        self.memory_size = memory_size
+        super().__init__(memory_size, decoder_size)
 
 
 class GeneralAttention(Attention):
@@ -107,13 +128,62 @@ class GeneralAttention(Attention):
     """
 
     def __init__(self, decoder_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__()
-        self.memory_size = memory_size
+        super().__init__(memory_size, decoder_size)
         self.key_weight = nn.Linear(memory_size, decoder_size, bias=False)
 
     def keys(self, values_BSM: Tensor) -> Tensor:
         keys_BSD: Tensor = self.key_weight(values_BSM)
         return keys_BSD
+
+
+class ScaledDotAttention(Attention):
+    """score(s, h) = (W s) . (U h) / sqrt(A)       Vaswani et al. 2017, arXiv:1706.03762, 3.2.1 and 3.2.2
+
+    A is the size of a head's share of the attention space.
+    """
+
+    def __init__(self, decoder_size: int, memory_size: int, attention_size: int) -> None:
+        super().__init__(memory_size, attention_size)
+        self.query_weight = nn.Linear(decoder_size, attention_size, bias=False)
+        self.key_weight = nn.Linear(memory_size, attention_size, bias=False)
+
+    def keys(self, values_BSM: Tensor) -> Tensor:
+        keys_BSA: Tensor = self.key_weight(values_BSM) * self.key_size**-0.5
+        return keys_BSA
+
+    def query(self, state_BTD: Tensor) -> Tensor:
+        query_BTA: Tensor = self.query_weight(state_BTD)
+        return query_BTA
+
+    def score(self, query_BTA: Tensor, keys_BXSA: Tensor, heads: int = 1) -> Tensor:
+        scores_BTHS: Tensor = super().score(query_BTA, keys_BXSA, heads) * heads**0.5
+        return scores_BTHS
+
+
+class LocationAttention(Attention):
+    """score(s, i) = s . w_i                       Luong et al. 2015, arXiv:1508.04025, 3.1, eq. 8
+
+    It knows where a word stands and not what it is. In the paper w_i is row i of a matrix, which ends at the longest
+    source; here w_i = W x_i, x_i the sinusoids of position i (Vaswani et al. 2017, arXiv:1706.03762, 3.5), so that
+    there is a row for every length.
+    """
+
+    def __init__(self, decoder_size: int, memory_size: int, attention_size: int) -> None:
+        super().__init__(memory_size, decoder_size)
+        self.key_weight = nn.Linear(attention_size, decoder_size, bias=False)
+
+    def keys(self, values_BSM: Tensor) -> Tensor:
+        weight_DF = self.key_weight.weight
+        features_SF = sinusoids(values_BSM.shape[1], weight_DF.shape[1], values_BSM.device).to(weight_DF.dtype)
+        keys_BSD: Tensor = self.key_weight(features_SF).expand(len(values_BSM), -1, -1)
+        return keys_BSD
+
+
+def sinusoids(positions: int, features: int, device: torch.device) -> Tensor:
+    """sin and cos of i / 10000 ** (2 k / F) for k from 0.   Vaswani et al. 2017, 3.5. -> features_SF"""
+    rates_F = 10000.0 ** (-torch.arange(0, features, 2, device=device, dtype=torch.float64) / features)
+    angles_SF = torch.arange(positions, device=device, dtype=torch.float64)[:, None] * rates_F
+    return torch.cat((angles_SF.sin(), angles_SF.cos()), -1)[:, :features]
 
 
 class NoAttention(Attention):
@@ -124,8 +194,7 @@ class NoAttention(Attention):
     """
 
     def __init__(self, decoder_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__()
-        self.memory_size = 0
+        super().__init__(memory_size=0, key_size=0)
 
     def remember(self, values_BSM: Tensor, real_BS: Tensor) -> Memory:
         return Memory(values_BSM[:, :0, :0], values_BSM[:, :0, :0], real_BS[:, :0])

@@ -4,7 +4,8 @@ A cell serves K rows of a sentence at a time: in training K is one position of t
 """
 
 # B sentences   K rows of a sentence   E embedding   M memory   D decoder state   G = 3 * D gates   R readout
-# F what is fed back   I what the embedding contributes before the loop   S source positions
+# F what is fed back   I what the embedding contributes before the loop   S source positions   P what is remembered
+# H parts of attention
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,9 +20,12 @@ from nmt.model.attention import (
     ConcatAttention,
     DotAttention,
     GeneralAttention,
+    LocationAttention,
     Memory,
     NoAttention,
+    ScaledDotAttention,
 )
+from nmt.model.composite import CompositeAttention
 
 
 class Carry(NamedTuple):
@@ -29,6 +33,9 @@ class Carry(NamedTuple):
 
     hidden_BKD: Tensor
     fed_BKF: Tensor  # Luong's attentional vector; zeros before the first position, no columns where nothing is fed
+    past_BKP: Tensor | None = (
+        None  # what attention remembers; no columns before the first position, or where it is nothing
+    )
 
 
 class CellOut(NamedTuple):
@@ -37,6 +44,7 @@ class CellOut(NamedTuple):
     readout_BKR: Tensor
     carry: Carry
     attention_BKS: Tensor
+    parts_BKHS: Tensor | None = None  # what the attention is made of; see nmt.model.attention.Looked
 
 
 class Cell(nn.Module):
@@ -64,7 +72,7 @@ class Cell(nn.Module):
     def begin(self, hidden_BD: Tensor) -> Carry:
         """The carry before the first position: one row a sentence."""
         hidden_B1D = hidden_BD[:, None]
-        return Carry(hidden_B1D, hidden_B1D.new_zeros(len(hidden_BD), 1, self.fed_size))
+        return Carry(hidden_B1D, hidden_B1D.new_zeros(len(hidden_BD), 1, self.fed_size), hidden_B1D[..., :0])
 
     def project(self, embedded_BKE: Tensor) -> Tensor:
         """The embedding's share of a step, which needs no loop. -> inputs_BKI"""
@@ -106,11 +114,11 @@ class AttendThenUpdate(Cell):
 
     def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
         gates = self.from_embedding.out_features
-        context_BKM, attention_BKS = self.attention(carry.hidden_BKD, memory)
+        context_BKM, attention_BKS, past_BKP, parts_BKHS = self.attention.look(carry.hidden_BKD, memory, carry.past_BKP)
         hidden_BKD = self.update(inputs_BKI[..., :gates], context_BKM, carry.hidden_BKD)
         readout_BKR = inputs_BKI[..., gates:] + self.readout(torch.cat((hidden_BKD, context_BKM), dim=-1))
         readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
-        return CellOut(readout_BKR, Carry(hidden_BKD, carry.fed_BKF), attention_BKS)
+        return CellOut(readout_BKR, Carry(hidden_BKD, carry.fed_BKF, past_BKP), attention_BKS, parts_BKHS)
 
 
 class UpdateThenAttend(Cell):
@@ -128,24 +136,36 @@ class UpdateThenAttend(Cell):
 
     def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
         hidden_BKD = self.update(inputs_BKI, carry.fed_BKF, carry.hidden_BKD)
-        context_BKM, attention_BKS = self.attention(hidden_BKD, memory)
+        context_BKM, attention_BKS, past_BKP, parts_BKHS = self.attention.look(hidden_BKD, memory, carry.past_BKP)
         readout_BKR = self.readout(torch.cat((context_BKM, hidden_BKD), dim=-1))
         readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
         fed_BKF = readout_BKR if self.fed_size else carry.fed_BKF
-        return CellOut(readout_BKR, Carry(hidden_BKD, fed_BKF), attention_BKS)
+        return CellOut(readout_BKR, Carry(hidden_BKD, fed_BKF, past_BKP), attention_BKS, parts_BKHS)
 
 
-DECODERS: dict[str, tuple[type[Attention], Callable[[ModelSettings, Attention], Cell]]] = {
+DECODERS: dict[str, tuple[Callable[[int, int, int], Attention], Callable[[ModelSettings, Attention], Cell]]] = {
     "bahdanau": (AdditiveAttention, AttendThenUpdate),
     "luong-dot": (DotAttention, UpdateThenAttend),
     "luong-general": (GeneralAttention, UpdateThenAttend),
     "luong-concat": (ConcatAttention, UpdateThenAttend),
+    "luong-location": (LocationAttention, UpdateThenAttend),
+    "scaled-dot": (ScaledDotAttention, UpdateThenAttend),
     "none": (NoAttention, UpdateThenAttend),
+}
+WIRINGS: dict[str, Callable[[ModelSettings, Attention], Cell]] = {
+    "before": AttendThenUpdate,
+    "after": UpdateThenAttend,
 }
 
 
+def build_attention(settings: ModelSettings) -> Attention:
+    """The score that `settings.attention` names, and what the settings put around it."""
+    sizes = settings.decoder_size, 2 * settings.encoder_size, settings.attention_size
+    scores = [DECODERS[name][0](*sizes) for name in (settings.attention, *settings.mix)]
+    return CompositeAttention(settings, scores) if settings.is_composite else scores[0]
+
+
 def build_cell(settings: ModelSettings) -> Cell:
-    """The decoder step that `settings.attention` names."""
-    attention, wiring = DECODERS[settings.attention]
-    scores = attention(settings.decoder_size, 2 * settings.encoder_size, settings.attention_size)
-    return wiring(settings, scores)
+    """The decoder step that the settings name: `settings.attention` in its paper's wiring or the one asked for."""
+    wiring = WIRINGS.get(settings.wiring, DECODERS[settings.attention][1])
+    return wiring(settings, build_attention(settings))

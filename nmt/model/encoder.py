@@ -1,7 +1,7 @@
 """The source side: embedded tokens in, memory and a summary for the decoder's first state out."""
 
 # B sentences   S source positions   E embedding   H encoder state, one direction   M = 2 * H memory
-# N = B * S positions   P directions   F features
+# N = B * S positions   P directions   F features   A heads   D = M / A
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from nmt.model.dropout import Dropout
 
@@ -28,15 +29,20 @@ class Encoder(nn.Module):
 
     The backward direction is a forward GRU over sentences turned round within their own length, so that nothing is
     packed: padding comes last in both directions and is never read, and no length leaves the device.
+
+    With `heads` the states of the top layer then look at each other.
     """
 
-    def __init__(self, input_size: int, size: int, layers: int, dropout: Dropout, layer_norm: bool) -> None:
+    def __init__(
+        self, input_size: int, size: int, layers: int, dropout: Dropout, layer_norm: bool, heads: int = 0
+    ) -> None:
         super().__init__()
         widths = [2 * size if depth else input_size for depth in range(layers)]
         self.forwards = nn.ModuleList(nn.GRU(width, size) for width in widths)
         self.backwards = nn.ModuleList(nn.GRU(width, size) for width in widths)
         self.norms = nn.ModuleList(nn.LayerNorm(2 * size) if layer_norm else nn.Identity() for _ in widths)
         self.dropout = dropout
+        self.self_attention = SelfAttention(2 * size, heads, dropout) if heads else None
 
     def forward(self, embedded_BSE: Tensor, lengths_B: Tensor, layer: Layer = run_layer) -> tuple[Tensor, Tensor]:
         """-> values_BSM, final_BM: memory, zero on padding; the last state of each direction of the top layer.
@@ -60,7 +66,39 @@ class Encoder(nn.Module):
             values_BSM = norm(values_BSM) * real_BS1
         last_BM = values_BSM.gather(1, (lengths_B - 1)[:, None, None].expand(-1, 1, values_BSM.shape[-1]))[:, 0]
         size = last_BM.shape[-1] // 2
-        return values_BSM, torch.cat((last_BM[:, :size], values_BSM[:, 0, size:]), dim=-1)
+        final_BM = torch.cat((last_BM[:, :size], values_BSM[:, 0, size:]), dim=-1)
+        if self.self_attention is not None:
+            values_BSM = self.self_attention(values_BSM, real_BS1[..., 0]) * real_BS1
+        return values_BSM, final_BM
+
+
+class SelfAttention(nn.Module):
+    """y = norm(x + W_o [head_1; ...; head_A])    Vaswani et al. 2017, arXiv:1706.03762, 3.1 and 3.2.2
+
+    head_a(i) = sum over j of softmax over j of (Q_a x_i . K_a x_j / sqrt(D)) V_a x_j, over real positions j.
+    """
+
+    def __init__(self, size: int, heads: int, dropout: Dropout) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.query_weight = nn.Linear(size, size, bias=False)
+        self.key_weight = nn.Linear(size, size, bias=False)
+        self.value_weight = nn.Linear(size, size, bias=False)
+        self.out_weight = nn.Linear(size, size, bias=False)
+        self.norm = nn.LayerNorm(size)
+
+    def forward(self, values_BSM: Tensor, real_BS: Tensor) -> Tensor:
+        """-> values_BSM"""
+        query_BASD, key_BASD, value_BASD = (
+            weight(values_BSM).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for weight in (self.query_weight, self.key_weight, self.value_weight)
+        )
+        real_B11S = real_BS[:, None, None]
+        mixed_BASD = F.scaled_dot_product_attention(query_BASD, key_BASD, value_BASD, attn_mask=real_B11S)
+        looked_BSM = self.out_weight(mixed_BASD.transpose(1, 2).flatten(2))
+        normed_BSM: Tensor = self.norm(values_BSM + self.dropout(looked_BSM))
+        return normed_BSM
 
 
 def both_ways(turned_BS: Tensor) -> tuple[Tensor, Tensor]:

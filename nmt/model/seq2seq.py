@@ -46,7 +46,12 @@ class Seq2Seq(nn.Module):
         self.dropout = Dropout(settings.dropout, settings.variational)
         self.word_dropout = WordDropout(settings.word_dropout)
         self.encoder = Encoder(
-            settings.embedding_size, settings.encoder_size, settings.encoder_layers, self.dropout, settings.layer_norm
+            settings.embedding_size,
+            settings.encoder_size,
+            settings.encoder_layers,
+            self.dropout,
+            settings.layer_norm,
+            settings.encoder_heads,
         )
         self.bridge = nn.Linear(memory_size, settings.decoder_size) if settings.bridge != "zeros" else None
         self.cell = build_cell(settings)
@@ -123,7 +128,7 @@ class Seq2Seq(nn.Module):
         """See nmt.step.StepModel."""
         memory, carry = state
         embedded_BKE = self.target_embedding(previous_N.view(carry.hidden_BKD.shape[:2]))
-        readout_BKR, carry, attention_BKS = self.cell(self.cell.project(embedded_BKE), carry, memory)
+        readout_BKR, carry, attention_BKS, _ = self.cell(self.cell.project(embedded_BKE), carry, memory)
         logits_NV = self.score_words(readout_BKR.flatten(0, 1))
         log_probs_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32)).log_softmax(-1)
         return StepOut(log_probs_NV, State(memory, carry), attention_BKS.flatten(0, 1))
@@ -135,4 +140,5 @@ class Seq2Seq(nn.Module):
         if len(rows_BK) != sentences:
             kept_B = rows_BK[:, 0] // width
             memory = Memory(*(part[kept_B] for part in memory))
-        return State(memory, Carry(*(part.flatten(0, 1)[rows_BK] for part in carry)))
+        parts = (part if part is None else part.flatten(0, 1)[rows_BK] for part in carry)
+        return State(memory, Carry(*parts))  # type: ignore[arg-type]

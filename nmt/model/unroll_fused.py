@@ -44,18 +44,24 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from nmt.model.attention import AdditiveAttention, Memory
+from nmt.model.attention import AdditiveAttention, Memory, ScaledDotAttention
 from nmt.model.cells import AttendThenUpdate, Carry, Cell, UpdateThenAttend
+from nmt.model.composite import CompositeAttention
 from nmt.model.look import Attend, Look, build_look
 from nmt.model.pieces import EAGER, Gates, Pieces
 from nmt.model.scan import Norm, operand_of, scan
-from nmt.model.unroll import Unrolled
+from nmt.model.unroll import Unrolled, unroll
 
 tanh_backward = torch.ops.aten.tanh_backward
 
 
 def unroll_fused(cell: Cell, embedded_BTE: Tensor, carry: Carry, memory: Memory, pieces: Pieces = EAGER) -> Unrolled:
-    """Run `cell` along the target. What is not in the loop is done for all positions at once, before or after it."""
+    """Run `cell` along the target. What is not in the loop is done for all positions at once, before or after it.
+
+    Attention put together from parts is not known to the loop; where it has to be in one, `unroll` runs.
+    """
+    if isinstance(cell.attention, CompositeAttention) and (cell.from_loop is not None or cell.attention.remembers):
+        return unroll(cell, embedded_BTE, carry, memory)
     embedded_TBE = embedded_BTE.transpose(0, 1).contiguous()
     sums_TBG: Tensor = cell.from_embedding(embedded_TBE)
     attention = cell.attention
@@ -128,8 +134,10 @@ def recur(cell: Cell, sums_TBG: Tensor, carry: Carry, memory: Memory, pieces: Pi
         **memory._asdict(),
         **norms_of(cell),
     }
+    if isinstance(cell.attention, AdditiveAttention | ScaledDotAttention):
+        given["query_weight_AD"] = cell.attention.query_weight.weight
     if isinstance(cell.attention, AdditiveAttention):
-        given |= {"query_weight_AD": cell.attention.query_weight.weight, "v_A": cell.attention.v.weight[0]}
+        given["v_A"] = cell.attention.v.weight[0]
     if isinstance(cell, UpdateThenAttend):
         given |= {
             "fed_BR": carry.fed_BKF[:, 0],
@@ -321,7 +329,11 @@ class Loop:
             d_fed_BF = torch.mm(d_sums_TBG[t], self.loop_weight_GF)
             if not self.feeds_readout:
                 d_context_BM = d_mixed_TBX[t, :, self.contexts] + d_fed_BF
-                d_reads_TBQ[t, :, :asks] = look.backward(t, self.query(t), self.weights_TBS[t], d_context_BM, d_look_BS)
+                d_query_BA = look.backward(t, self.query(t), self.weights_TBS[t], d_context_BM, d_look_BS)
+                if asks:
+                    d_reads_TBQ[t, :, :asks] = d_query_BA
+                else:
+                    d_hidden_BD += d_query_BA
         d_hidden_BD += torch.mm(d_reads_TBQ[0], self.reads_weight_QD)
 
         d_weight_QD = product(d_reads_TBQ[:rows], self.mixed_TBX[:rows, :, self.states])

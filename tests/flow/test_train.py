@@ -94,7 +94,9 @@ def test_settings_come_from_recipe_file_and_words(train, tmp_path):
     assert (settings.clip, settings.warmup, settings.max_updates) == (0.5, 9, 1)
 
 
-@pytest.mark.parametrize("attention", ["luong-dot", "luong-general", "luong-concat", "none"])
+@pytest.mark.parametrize(
+    "attention", ["luong-dot", "luong-general", "luong-concat", "luong-location", "scaled-dot", "none"]
+)
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_every_attention_trains(train, tmp_path, attention, precision):
     done = train(
@@ -106,6 +108,26 @@ def test_every_attention_trains(train, tmp_path, attention, precision):
     assert losses[-1] < losses[0]
     assert f"{attention}, " in done.stderr
     assert precision in done.stderr
+
+
+def test_parts_of_attention_train_translate_and_align(train, run_nmt, tmp_path):
+    parts = ["wiring=before", "heads=2", "window=predictive", "normalizer=entmax", "content_gate=plain"]
+    parts += ["coverage=neural", 'mix=["scaled-dot"]', "mix_window=monotonic", "encoder_heads=2"]
+    done = train(
+        *(tmp_path / "run", *SMALL, *(word for part in parts for word in ("--set", f"model.{part}"))),
+        *("--max-updates", "25", "--precision", "bfloat16", "--set", "train.warmup=5"),
+    )
+    assert done.code == 0
+    losses = [record["loss"] for record in records(tmp_path / "run", "train")]
+    assert losses[-1] < losses[0]
+    translated = run_nmt("translate", "--model", tmp_path / "run", stdin="a b\n\nc\n")
+    assert (translated.code, len(translated.stdout.splitlines())) == (0, 3)
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_text("a b\nc\n")
+    target.write_text("b a\nc\n")
+    aligned = run_nmt("align", "--model", tmp_path / "run", "--source", source, "--target", target)
+    assert aligned.code == 0
+    assert [len(line.split()) for line in aligned.stdout.splitlines()] == [2, 1]
 
 
 def test_patience_time_and_schedules_end_or_bend_training(train, tmp_path):

@@ -1,26 +1,56 @@
-"""Scores and masks against the papers' equations, written out in NumPy one number at a time."""
+"""Attention against the papers' equations, written out in NumPy one number at a time."""
 
 import numpy as np
 import pytest
 import torch
+from support.models import ATTENTIONS, COMPOSITES, small_settings
 
-from nmt.model.cells import DECODERS
+from nmt.config import ModelSettings
+from nmt.model.attention import Attention, Looked
+from nmt.model.cells import DECODERS, build_attention
+from nmt.model.composite import CompositeAttention
+from nmt.model.dropout import Dropout
+from nmt.model.encoder import SelfAttention
+from nmt.model.normalizers import NORMALIZERS
 
+Weights = dict[str, np.ndarray]
 D, A = 6, 5
 
 
-def numpy_score(name: str, weights: dict[str, np.ndarray], state_D: np.ndarray, value_M: np.ndarray) -> float:
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(scores):
+    return np.exp(scores) / np.exp(scores).sum()
+
+
+def compare(name: str, weights: Weights, state_D, value_M, position: int, cover_A=0.0) -> np.ndarray:
+    """What a score sums up, a number for each dimension of its space."""
     match name:
         case "luong-dot":
-            return float(state_D @ value_M)
+            return state_D * (value_M + cover_A)
         case "luong-general":
-            return float(state_D @ weights["key_weight.weight"] @ value_M)
-        case _:
-            inside_A = weights["query_weight.weight"] @ state_D + weights["key_weight.weight"] @ value_M
-            return float(weights["v.weight"][0] @ np.tanh(inside_A))
+            return state_D * (weights["key_weight.weight"] @ value_M + cover_A)
+        case "luong-location":
+            size = weights["key_weight.weight"].shape[1]
+            angles = [position / 10000 ** (2 * k / size) for k in range((size + 1) // 2)]
+            return state_D * (weights["key_weight.weight"] @ np.r_[np.sin(angles), np.cos(angles)][:size] + cover_A)
+    query_A, key_A = weights["query_weight.weight"] @ state_D, weights["key_weight.weight"] @ value_M
+    if name == "scaled-dot":  # the square root of the whole space; a head's is taken where heads are known
+        return query_A * (key_A / np.sqrt(len(key_A)) + cover_A)
+    return weights["v.weight"][0] * np.tanh(query_A + key_A + cover_A)
 
 
-@pytest.mark.parametrize("name", ["bahdanau", "luong-dot", "luong-general", "luong-concat"])
+def parameters_of(module: torch.nn.Module) -> Weights:
+    return {name: parameter.detach().numpy() for name, parameter in module.named_parameters()}
+
+
+def part(weights: Weights, name: str) -> Weights:
+    return {key.removeprefix(name + "."): value for key, value in weights.items() if key.startswith(name + ".")}
+
+
+@pytest.mark.parametrize("name", [name for name in ATTENTIONS if name != "none"])
 def test_context_and_weights_follow_the_equations(name):
     memory_size = D if name == "luong-dot" else 4
     torch.manual_seed(3)
@@ -29,14 +59,12 @@ def test_context_and_weights_follow_the_equations(name):
     real_BS = torch.tensor([[True, True, True], [True, True, False]])
     context_BTM, weights_BTS = attention(state_BTD, attention.remember(values_BSM, real_BS))
 
-    parameters = {key: value.detach().numpy() for key, value in attention.named_parameters()}
+    parameters = parameters_of(attention)
     for b, t in np.ndindex(2, 2):
         length = int(real_BS[b].sum())
-        scores = [
-            numpy_score(name, parameters, state_BTD[b, t].numpy(), values_BSM[b, i].numpy()) for i in range(length)
-        ]
-        weights = np.exp(scores) / np.exp(scores).sum()
-        context = sum(weights[i] * values_BSM[b, i].numpy() for i in range(length))
+        state_D, values_SM = state_BTD[b, t].numpy(), values_BSM[b].numpy()
+        weights = softmax([compare(name, parameters, state_D, values_SM[i], i).sum() for i in range(length)])
+        context = sum(weights[i] * values_SM[i] for i in range(length))
         np.testing.assert_allclose(weights_BTS[b, t, :length].detach().numpy(), weights, rtol=1e-12)
         np.testing.assert_allclose(context_BTM[b, t].detach().numpy(), context, rtol=1e-12)
         assert (weights_BTS[b, t, length:] == 0).all()
@@ -48,3 +76,215 @@ def test_no_attention_has_nothing_to_show():
         torch.randn(2, 3, D), attention.remember(torch.randn(2, 4, D), torch.ones(2, 4).bool())
     )
     assert (context_BTM.shape, weights_BTS.shape) == ((2, 3, 0), (2, 3, 0))
+
+
+def bisected(power: float):
+    """Sparsemax (power 1) and entmax (2) by looking for tau between bounds, instead of by sorting."""
+
+    def normalize(scores):
+        scores = np.asarray(scores) / power
+        low, high = scores[np.isfinite(scores)].max() - 1, scores[np.isfinite(scores)].max()
+        for _ in range(100):
+            tau = (low + high) / 2
+            if (np.maximum(scores - tau, 0) ** power).sum() > 1:
+                low = tau
+            else:
+                high = tau
+        return np.maximum(scores - tau, 0) ** power
+
+    return normalize
+
+
+NORMALIZED = {"softmax": softmax, "sparsemax": bisected(1), "entmax": bisected(2)}
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
+def test_weights_are_what_a_search_for_their_threshold_finds(name, scale):
+    scores_BTHS = scale * torch.randn(5, 2, 3, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    scores_BTHS[:2, ..., 4:] = -torch.inf
+    scores_BTHS[2] = scores_BTHS[2, ..., :1]  # all equal
+    weights_BTHS = NORMALIZERS[name](scores_BTHS)
+    for place in np.ndindex(5, 2, 3):
+        expected_S = NORMALIZED[name](scores_BTHS[place].numpy())
+        np.testing.assert_allclose(weights_BTHS[place].numpy(), expected_S, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["sparsemax", "entmax"])
+def test_sparse_weights_are_zero_and_have_a_gradient(name):
+    scores_BTHS = torch.tensor([[[[0.3, 0.1, -0.2, -3.0, -torch.inf]]]], dtype=torch.float64, requires_grad=True)
+    weights_BTHS = NORMALIZERS[name](scores_BTHS)
+    assert (weights_BTHS[0, 0, 0] == 0).tolist() == [False, False, False, True, True]
+    assert torch.autograd.gradcheck(NORMALIZERS[name], scores_BTHS.detach()[..., :4].requires_grad_())
+    weights_BTHS[0, 0, 0, 0].backward()
+    assert scores_BTHS.grad.isfinite().all()
+
+
+def numpy_looks(settings: ModelSettings, weights: Weights, states_TD, values_SM) -> list[tuple[np.ndarray, ...]]:
+    """(context, weights, parts) of each position of one target; nothing is padded."""
+    S, H = len(values_SM), settings.heads
+    names = [settings.attention, *settings.mix]
+    windows = [settings.window, *[settings.mix_window] * len(settings.mix)]
+    coverage_SC = np.zeros((S, {"none": 0, "linguistic": 1, "neural": settings.coverage_size}[settings.coverage]))
+    projected_SM = values_SM @ weights["value_weight.weight"].T if H > 1 else values_SM
+    looks = []
+    for t, state_D in enumerate(states_TD):
+        weights_HS, parts = np.zeros((H, S)), []
+        shares = softmax(weights["share.weight"] @ state_D + weights["share.bias"]) if len(names) > 1 else [1.0]
+        for number, (name, window, share) in enumerate(zip(names, windows, shares, strict=True)):
+            own = part(weights, f"kinds.{number}")
+            inside, factor = [True] * S, [1.0] * S
+            if window == "monotonic":
+                inside = [abs(i - min(t, S - 1)) <= settings.window_width for i in range(S)]
+            elif window == "predictive":
+                predictor = part(own, "window")
+                asked = predictor["v.weight"][0] @ np.tanh(predictor["state_weight.weight"] @ state_D)
+                centre, sigma = (S - 1) * sigmoid(asked), settings.window_width / 2
+                inside = [abs(i - centre) <= settings.window_width for i in range(S)]
+                factor = [np.exp(-((i - centre) ** 2) / (2 * sigma**2)) for i in range(S)]
+            for h in range(H):
+                scores = np.full(S, -np.inf)
+                for i in np.flatnonzero(inside):
+                    cover_A = own["cover.weight"] @ coverage_SC[i] if coverage_SC.size else 0.0
+                    compared_A = compare(name, part(own, "score"), state_D, values_SM[i], i, cover_A)
+                    scores[i] = np.split(compared_A, H)[h].sum() * (np.sqrt(H) if name == "scaled-dot" else 1)
+                parts.append(share * NORMALIZED[settings.normalizer](scores) * factor)
+                weights_HS[h] += parts[-1]
+        if settings.content_gate != "none":
+            gates_S = np.array(
+                [sigmoid(weights["gate.weight"][0] @ value + weights["gate.bias"][0]) for value in values_SM]
+            )
+            parts.append(gates_S)
+            weights_HS = weights_HS * gates_S
+            if settings.content_gate == "renormalised":
+                weights_HS = weights_HS / weights_HS.sum(-1, keepdims=True)
+        context_M = np.concatenate([w @ v for w, v in zip(weights_HS, np.split(projected_SM, H, axis=1), strict=True)])
+        shown_S = weights_HS.mean(0) / weights_HS.mean(0).sum()
+        looks.append((context_M, shown_S, np.array(parts)))
+        for i in range(S):
+            own = part(weights, "coverage")
+            if settings.coverage == "linguistic":
+                coverage_SC[i] += shown_S[i] / (2 * sigmoid(own["key_weight.weight"][0] @ values_SM[i]))
+            elif settings.coverage == "neural":
+                in_G = own["key_weight.weight"] @ values_SM[i] + own["key_weight.bias"]
+                in_G = in_G + own["state_weight.weight"] @ state_D + own["attention_weight.weight"][:, 0] * shown_S[i]
+                r, z, n = np.split(in_G, 3)
+                r_c, z_c, n_c = np.split(own["from_hidden.weight"] @ coverage_SC[i] + own["from_hidden.bias"], 3)
+                z, n = sigmoid(z + z_c), np.tanh(n + sigmoid(r + r_c) * n_c)
+                coverage_SC[i] = (1 - z) * n + z * coverage_SC[i]
+    return looks
+
+
+def attention_of(settings: ModelSettings) -> Attention:
+    torch.manual_seed(1)
+    attention = build_attention(settings).double()
+    for parameter in attention.parameters():
+        torch.nn.init.normal_(parameter, std=0.7)
+    return attention
+
+
+def follow(attention: Attention, states_BTD, values_BSM, real_BS) -> list[Looked]:
+    """A look for each position, in turn."""
+    memory, past, looks = attention.remember(values_BSM, real_BS), None, []
+    for state_BD in states_BTD.unbind(1):
+        looks.append(attention.look(state_BD[:, None], memory, past))
+        past = looks[-1].past_BKP
+    return looks
+
+
+@pytest.mark.parametrize("kind", COMPOSITES)
+def test_what_stands_around_a_score_follows_the_equations(kind):
+    settings = small_settings(**COMPOSITES[kind])
+    attention = attention_of(settings)
+    lengths, T = [6, 1, 4], 8
+    states_BTD = torch.randn(3, T, settings.decoder_size).double()
+    values_BSM = torch.randn(3, 6, 2 * settings.encoder_size).double()
+    looks = follow(attention, states_BTD, values_BSM, torch.arange(6) < torch.tensor(lengths)[:, None])
+    for b, length in enumerate(lengths):
+        expected = numpy_looks(
+            settings, parameters_of(attention), states_BTD[b].numpy(), values_BSM[b, :length].numpy()
+        )
+        for found, (context_M, weights_S, parts_HS) in zip(looks, expected, strict=True):
+            assert len(parts_HS) == len(attention.part_names)
+            for value, wanted in (
+                (found.context_BKM[b, 0], context_M),
+                (found.weights_BKS[b, 0, :length], weights_S),
+                (found.parts_BKHS[b, 0, :, :length], parts_HS),
+            ):
+                np.testing.assert_allclose(value.detach().numpy(), wanted, rtol=1e-9, atol=1e-12)
+            assert (found.weights_BKS[b, 0, length:] == 0).all()
+            assert (found.parts_BKHS[b, 0, :, length:] == 0).all()
+
+
+@pytest.mark.parametrize("kind", COMPOSITES)
+def test_its_gradients_are_those_of_finite_differences(kind):
+    changes = {"attention_size": 2, "encoder_size": 1, "decoder_size": 2, "coverage_size": 1}
+    attention = attention_of(small_settings(**(COMPOSITES[kind] | changes)))
+    real_BS = torch.tensor([[True, True, True], [True, True, False]])
+
+    def run(states_BTD, values_BSM, *_):
+        return tuple(part for look in follow(attention, states_BTD, values_BSM, real_BS) for part in look[:2])
+
+    inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((2, 2, 2), (2, 3, 2))]
+    assert torch.autograd.gradcheck(run, (*inputs, *attention.parameters()))
+
+
+@pytest.mark.parametrize("name", [name for name in ATTENTIONS if name != "none"])
+def test_nothing_around_a_score_changes_nothing(name):
+    settings = small_settings(attention=name)
+    plain = attention_of(settings)
+    around = CompositeAttention(settings, [plain]).double()
+    states_BTD, values_BSM = torch.randn(2, 3, 8).double(), torch.randn(2, 5, 8).double()
+    real_BS = torch.arange(5) < torch.tensor([[5], [2]])
+    for one in (0, 1):
+        found, expected = (each(states_BTD, each.remember(values_BSM, real_BS))[one] for each in (around, plain))
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_location_knows_every_length_and_no_content():
+    attention = attention_of(small_settings(attention="luong-location"))
+    state_BTD, values_BSM, real_BS = torch.randn(1, 1, 8).double(), torch.randn(1, 700, 8).double(), torch.ones(1, 700)
+    looks = [
+        attention(state_BTD, attention.remember(values, real_BS.bool()))[1] for values in (values_BSM, -values_BSM)
+    ]
+    assert torch.equal(*looks)
+    short = attention(state_BTD, attention.remember(values_BSM[:, :9], real_BS[:, :9].bool()))[1]
+    torch.testing.assert_close(short, looks[0][..., :9] / looks[0][..., :9].sum(), rtol=1e-10, atol=0)
+
+
+def test_a_monotonic_window_stops_at_the_end_of_its_sentence():
+    attention = attention_of(small_settings(window="monotonic", window_width=2))
+    looks = follow(attention, torch.randn(1, 12, 8).double(), torch.randn(1, 6, 8).double(), torch.arange(6)[None] < 5)
+    opened = [(look.weights_BKS[0, 0] > 0).nonzero()[:, 0].tolist() for look in looks]
+    assert opened[:5] == [[0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3, 4], [1, 2, 3, 4], [2, 3, 4]]
+    assert all(places == [2, 3, 4] for places in opened[5:])
+
+
+def test_a_closed_gate_leaves_nothing_and_no_nan():
+    attention = attention_of(small_settings(content_gate="renormalised"))
+    with torch.no_grad():
+        attention.gate.bias.fill_(-1e5)
+    (look,) = follow(attention, torch.randn(1, 1, 8).double(), torch.randn(1, 3, 8).double(), torch.ones(1, 3).bool())
+    assert (look.weights_BKS == 0).all()
+    assert (look.context_BKM == 0).all()
+
+
+def test_self_attention_follows_the_equations():
+    torch.manual_seed(0)
+    looks = SelfAttention(6, 2, Dropout(0.0, False)).double()
+    for parameter in looks.parameters():
+        torch.nn.init.normal_(parameter)
+    values_BSM, lengths = torch.randn(2, 4, 6).double(), [4, 2]
+    found_BSM = looks(values_BSM, torch.arange(4) < torch.tensor(lengths)[:, None]).detach().numpy()
+    weights = parameters_of(looks)
+    for b, length in enumerate(lengths):
+        values_SM = values_BSM[b, :length].numpy()
+        query, key, value = (values_SM @ weights[f"{name}_weight.weight"].T for name in ("query", "key", "value"))
+        for i in range(length):
+            heads = []
+            for head in (slice(0, 3), slice(3, 6)):
+                heads.append(softmax(key[:, head] @ query[i, head] / np.sqrt(3)) @ value[:, head])
+            summed = values_SM[i] + weights["out_weight.weight"] @ np.concatenate(heads)
+            normed = (summed - summed.mean()) / np.sqrt(summed.var() + 1e-5)
+            expected = normed * weights["norm.weight"] + weights["norm.bias"]
+            np.testing.assert_allclose(found_BSM[b, i], expected, rtol=1e-9)

@@ -49,9 +49,9 @@ def test_the_encoder_equals_packed_bidirectional_layers(layers):
 
 
 @pytest.mark.parametrize("layer_norm", [False, True])
-@pytest.mark.parametrize("name", ATTENTIONS)
-def test_gradients_are_those_of_finite_differences(name, layer_norm):
-    model = small_model(attention=name, layer_norm=layer_norm, embedding_size=2, encoder_size=1, decoder_size=2)
+@pytest.mark.parametrize("settings", [*({"attention": name} for name in ATTENTIONS), {"encoder_heads": 2}], ids=str)
+def test_gradients_are_those_of_finite_differences(settings, layer_norm):
+    model = small_model(**settings, layer_norm=layer_norm, embedding_size=2, encoder_size=1, decoder_size=2)
     source_BS, lengths_B, target_BT = sentences([(2, 2), (3, 1)])
     parameters = [parameter for key, parameter in model.named_parameters() if "embedding" not in key]
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from support.models import ATTENTIONS, sentences, small_model
+from support.models import ATTENTIONS, COMPOSITES, sentences, small_model
 
 from nmt.ids import PAD
 from nmt.training.update import LOOPS
@@ -29,7 +29,16 @@ def figures_and_gradients(loop: str, **changes) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("variational", [True, False], ids=["a mask a sentence", "a mask a position"])
 @pytest.mark.parametrize("tie", ["none", "all"])
 def test_a_fused_step_is_the_reference_step(name, feeding, variational, tie):
-    changes = {"attention": name, "input_feeding": feeding, "variational": variational, "tie": tie}
+    same_step({"attention": name, "input_feeding": feeding, "variational": variational, "tie": tie})
+
+
+@pytest.mark.parametrize("settings", [*COMPOSITES.values(), {"encoder_heads": 2}], ids=str)
+@pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
+def test_so_it_is_with_all_that_stands_around_a_score(settings, feeding):
+    same_step(settings | {"input_feeding": feeding})
+
+
+def same_step(changes) -> None:
     want, got = figures_and_gradients("reference", **changes), figures_and_gradients("fused", **changes)
     assert want.keys() == got.keys()
     for quantity, expected in want.items():

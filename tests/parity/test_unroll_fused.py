@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nmt.config import ModelSettings
-from nmt.model.cells import DECODERS, Carry, Cell, build_cell
+from nmt.model.cells import DECODERS, WIRINGS, Carry, Cell, build_cell
 from nmt.model.compiled import compiled_pieces
 from nmt.model.pieces import EAGER, Pieces, additive_keys, attend, attend_backward, gru, gru_backward
 from nmt.model.unroll import unroll
@@ -34,12 +34,12 @@ class Case(NamedTuple):
 
 def decoder_case(
     name: str, B: int, S: int, T: int, *, feeding: bool = True, norm: bool = False, dtype: torch.dtype = torch.float64,
-    size: int = 6,
+    size: int = 6, wiring: str = "auto",
 ) -> Case:  # fmt: skip
     torch.manual_seed(B * 100 + S * 10 + T)
     settings = ModelSettings(
         attention=name, input_feeding=feeding, layer_norm=norm, tie="none", decoder_size=size, encoder_size=size // 2,
-        embedding_size=5, attention_size=size - 2, readout_size=size + 1,
+        embedding_size=5, attention_size=size - 2, readout_size=size + 1, wiring=wiring,
     )  # fmt: skip
     cell = build_cell(settings).to(dtype)
     for parameter in cell.parameters():
@@ -77,11 +77,12 @@ def outputs_and_gradients(loop, case: Case, operand: torch.dtype | None = None) 
 
 
 @pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("wiring", WIRINGS)
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
 @pytest.mark.parametrize("norm", [True, False], ids=["norm", "no norm"])
 @pytest.mark.parametrize(("B", "S", "T"), [(1, 1, 1), (3, 5, 4), (2, 7, 1)])
-def test_fused_unroll_equals_reference(name, feeding, norm, B, S, T):
-    case = decoder_case(name, B, S, T, feeding=feeding, norm=norm)
+def test_fused_unroll_equals_reference(name, wiring, feeding, norm, B, S, T):
+    case = decoder_case(name, B, S, T, feeding=feeding, norm=norm, wiring=wiring)
     want, got = outputs_and_gradients(unroll, case), outputs_and_gradients(unroll_fused, case)
     assert want.keys() == got.keys()
     for quantity, expected in want.items():

@@ -1,15 +1,45 @@
 """Small models and inputs for them, the same for every test that compares two ways of computing one thing."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
-from nmt.config import ModelSettings
+from nmt.config import AttentionName, ModelSettings
 from nmt.ids import EOS, PAD
 from nmt.model.seq2seq import Seq2Seq
 
-ATTENTIONS = ("bahdanau", "luong-dot", "luong-general", "luong-concat", "none")
+ATTENTIONS = get_args(AttentionName)
+# What stands around a score, each alone and then together; tests of all attention take these and ATTENTIONS.
+COMPOSITES: dict[str, dict[str, Any]] = {
+    "additive heads": {"heads": 2, "attention_size": 8},
+    "dot heads": {"attention": "luong-dot", "heads": 2},
+    "scaled heads": {"attention": "scaled-dot", "heads": 2, "attention_size": 8},
+    "local-m": {"attention": "luong-general", "window": "monotonic", "window_width": 1},
+    "local-p": {"attention": "luong-dot", "window": "predictive", "window_width": 2},
+    "sparsemax": {"normalizer": "sparsemax"},
+    "entmax": {"attention": "luong-concat", "normalizer": "entmax"},
+    "plain gate": {"content_gate": "plain"},
+    "renormalised gate": {"attention": "luong-general", "content_gate": "renormalised"},
+    "linguistic coverage": {"coverage": "linguistic"},
+    "neural coverage": {"attention": "luong-dot", "coverage": "neural", "coverage_size": 3},
+    "hybrid": {"mix": ("luong-dot", "luong-location"), "mix_window": "predictive", "window_width": 1},
+    "all": {
+        "attention": "scaled-dot",
+        "wiring": "before",
+        "heads": 2,
+        "attention_size": 8,
+        "window": "predictive",
+        "window_width": 3,
+        "normalizer": "entmax",
+        "content_gate": "plain",
+        "coverage": "neural",
+        "coverage_size": 2,
+        "mix": ("luong-concat",),
+        "mix_window": "monotonic",
+    },
+}
+KINDS = {name: {"attention": name} for name in ATTENTIONS} | COMPOSITES
 VOCABULARY = 23
 
 

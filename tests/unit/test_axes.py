@@ -3,18 +3,19 @@
 import pytest
 import torch
 from support.axes import AxisError, checked, hold_axes
-from support.models import ATTENTIONS, sentences, small_model
+from support.models import KINDS, sentences, small_model
 
 from nmt.search import beam, forced
 
 
-@pytest.mark.parametrize("name", ATTENTIONS)
+@pytest.mark.parametrize("kind", [*KINDS, "encoder heads"])
 @pytest.mark.parametrize("feeding", [True, False])
-def test_tensors_are_shaped_as_they_are_named(monkeypatch, name, feeding):
+def test_tensors_are_shaped_as_they_are_named(monkeypatch, kind, feeding):
     from nmt.model import scan, unroll_fused
 
     assert hold_axes(monkeypatch, "nmt.model", "nmt.search") > 40
-    model = small_model(attention=name, input_feeding=feeding, layer_norm=True, encoder_layers=2)
+    settings = KINDS.get(kind, {"encoder_heads": 2})
+    model = small_model(**settings, input_feeding=feeding, layer_norm=True, encoder_layers=2)
     source_BS, lengths_B, target_BT = sentences([(4, 3), (2, 5), (6, 2)])
     model(source_BS, lengths_B, target_BT, scan.scan_layer, unroll_fused.unroll_fused).readout_BTR.sum().backward()
     model(source_BS, lengths_B, target_BT).readout_BTR.sum().backward()

@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 import torch
-from support.models import ATTENTIONS, sentences, small_model
+from support.models import KINDS, sentences, small_model
 from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 
 from nmt.errors import NmtError
@@ -213,11 +213,11 @@ def test_nan_is_refused_with_its_position(beam):
         search(ScriptedModel(WORDS + 2, log_probs), (A,), (B, A), beam=beam)
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("settings", [*KINDS.values(), {"encoder_heads": 2}], ids=str)
 @pytest.mark.parametrize("beam", [1, 4])
-def test_the_laws_hold_for_networks(attention, beam):
+def test_the_laws_hold_for_networks(settings, beam):
     """Alone or in a batch, and searched or forced: the same words, log-probabilities and attention."""
-    model = small_model(attention=attention)
+    model = small_model(**settings)
     source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)])
     batched = beam_search(model, source_BS, lengths_B, beam=beam, n_best=beam, **HOW)
     for row, length in enumerate(lengths_B.tolist()):

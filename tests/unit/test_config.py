@@ -65,12 +65,48 @@ def test_all_problems_are_told_at_once():
     assert head == "4 settings in --set cannot be used"
     told = {" ".join(line.split()) for line in lines}
     assert told == {
-        'model.attention = "loung-general" not one of bahdanau, luong-dot, luong-general, luong-concat, none; '
-        'did you mean "luong-general"?',
+        'model.attention = "loung-general" not one of bahdanau, luong-dot, luong-general, luong-concat, '
+        'luong-location, scaled-dot, none; did you mean "luong-general"?',
         "train.label_smoothing = 1.2 must be below 1",
         'train.max_toknes no such setting; did you mean "max_tokens"?',
         "train.warmup = 1.5 must be a valid integer",
     }
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (
+            ["attention=luong-dot", "decoder_size=8"],
+            "luong-dot needs decoder_size to be twice encoder_size, not 8 and 256",
+        ),
+        (['mix=["luong-dot"]', "decoder_size=8"], "luong-dot needs decoder_size to be twice encoder_size"),
+        (["attention=none", "heads=2"], 'attention = "none" looks at nothing: leave out what shapes a look'),
+        (["attention=none", "coverage=neural"], 'attention = "none" looks at nothing'),
+        (['mix=["bahdanau"]'], "mix names an attention twice"),
+        (['mix=["luong-dot", "luong-dot"]', "mix_window=monotonic"], "mix names an attention twice"),
+        (["mix_window=monotonic"], "mix_window is of the attentions in mix, and there is none"),
+        (
+            ["heads=3"],
+            "3 heads cannot share twice encoder_size, which is 512, evenly; 3 heads cannot share attention_size",
+        ),
+        (["attention=luong-general", "heads=3", "encoder_size=3"], "3 heads cannot share decoder_size, which is 512"),
+        (["encoder_heads=3"], "3 encoder_heads cannot share twice encoder_size, 512, evenly"),
+        (['mix=["luong-dott"]'], 'did you mean "luong-dot"?'),
+        (["window_width=0"], "model.window_width = 0 must be at least 1"),
+    ],
+)
+def test_parts_of_attention_that_do_not_fit_are_refused(words, problem):
+    with pytest.raises(SettingsError) as caught:
+        resolve(None, None, [f"model.{word}" for word in words])
+    assert problem in " ".join(str(caught.value).split())
+
+
+@pytest.mark.parametrize("words", [['mix=["luong-dot"]', "attention=luong-dot", "mix_window=predictive"], ["heads=4"]])
+def test_parts_of_attention_that_fit_are_taken_and_written(words):
+    settings = resolve(None, None, [f"model.{word}" for word in words])
+    assert settings.model.is_composite
+    assert check(RunSettings, tomllib.loads(to_toml(settings)), "text") == settings
 
 
 def test_a_section_that_does_not_exist_or_is_no_section():

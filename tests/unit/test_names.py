@@ -3,8 +3,11 @@
 from typing import get_args
 
 from nmt.commands.align import COMBINE
-from nmt.config import AttentionName, SearchSettings, TrainSettings
-from nmt.model.cells import DECODERS
+from nmt.config import AttentionName, ModelSettings, SearchSettings, TrainSettings
+from nmt.model.cells import DECODERS, WIRINGS
+from nmt.model.coverage import COVERAGES
+from nmt.model.normalizers import NORMALIZERS
+from nmt.model.windows import WINDOWS
 from nmt.report.alignment import SYMMETRISATIONS
 from nmt.search.hypothesis import Normalization
 from nmt.training.update import LOOPS
@@ -16,6 +19,10 @@ def values(kind, name):
 
 def test_every_choice_of_a_setting_has_something_behind_it():
     assert set(get_args(AttentionName)) == DECODERS.keys()
+    assert values(ModelSettings, "wiring") == {"auto", *WIRINGS}
+    assert values(ModelSettings, "window") == values(ModelSettings, "mix_window") == {"none", *WINDOWS}
+    assert values(ModelSettings, "coverage") == {"none", *COVERAGES}
+    assert values(ModelSettings, "normalizer") == NORMALIZERS.keys()
     assert values(TrainSettings, "loop") == LOOPS.keys()
     assert values(SearchSettings, "normalization") == set(get_args(Normalization))
     assert tuple(COMBINE.choices) == SYMMETRISATIONS

@@ -4,14 +4,15 @@ import math
 
 import pytest
 import torch
-from support.models import ATTENTIONS, VOCABULARY, sentences, small_model, small_settings
+from support.models import COMPOSITES, KINDS, VOCABULARY, sentences, small_model, small_settings
 from torch.nn import functional as F
 
 from nmt.ids import BOS
 from nmt.model.dropout import Dropout, WordDropout
 from nmt.model.seq2seq import Seq2Seq
 
-CASES = [{"attention": name, "input_feeding": feeding} for name in ATTENTIONS for feeding in (True, False)]
+CASES = [settings | {"input_feeding": feeding} for settings in KINDS.values() for feeding in (True, False)]
+CASES.append({"encoder_heads": 4})
 
 
 @pytest.mark.parametrize("case", [*CASES, {"layer_norm": True}, {"bridge": "mean"}, {"bridge": "zeros"}], ids=str)
@@ -49,8 +50,9 @@ def test_steps_give_what_teacher_forcing_gives(case):
         previous_N, state = target_BT[:, t], out.state
 
 
-def test_select_repeats_reorders_and_drops_rows():
-    model = small_model()
+@pytest.mark.parametrize("kind", ["bahdanau", *COMPOSITES])
+def test_select_repeats_reorders_and_drops_rows(kind):
+    model = small_model(**KINDS[kind])
     source_BS, lengths_B, _ = sentences([(4, 2), (2, 2), (3, 2)])
     start = model.step(torch.full((3,), BOS), model.start(source_BS, lengths_B)).state
     wide = model.select(start, torch.tensor([[0, 0], [1, 1], [2, 2]]))

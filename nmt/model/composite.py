@@ -1,0 +1,156 @@
+"""Attention put together from parts: scores with heads, windows, sparse weights, gates and coverage.
+
+What one score alone does stands in nmt.model.attention; each part here is a setting of its own.
+"""
+
+# B sentences   T target positions   K rows of a sentence   S source positions   M memory   D decoder state
+# A attention space   H heads   J kinds   P what is remembered: words said, then coverage   X = T, or 1
+# N heads of all kinds   E = M / H
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nmt.config import ModelSettings
+from nmt.model.attention import Attention, Looked, Memory
+from nmt.model.coverage import COVERAGES
+from nmt.model.normalizers import NORMALIZERS
+from nmt.model.windows import WINDOWS
+
+
+class Kind(nn.Module):
+    """One score and its window: weights over the source for each head.
+
+    weights = normalizer(score, inside the window) * factor of the window
+
+    With coverage the score compares with k_i + V C(t - 1, i); for an additive score that is the equation of Tu et al.
+    2016, arXiv:1601.04811, 3.1: v . tanh(W s + U h_i + V C(t - 1, i)).
+    """
+
+    def __init__(self, settings: ModelSettings, score: Attention, window: str, coverage_size: int) -> None:
+        super().__init__()
+        self.heads = settings.heads
+        self.score = score
+        self.normalizer = NORMALIZERS[settings.normalizer]
+        self.window = WINDOWS[window](settings) if window != "none" else None
+        self.cover = nn.Linear(coverage_size, score.key_size, bias=False) if coverage_size else None
+
+    def forward(
+        self, state_BTD: Tensor, keys_BSA: Tensor, real_BS: Tensor, said_BT: Tensor, coverage_BTSC: Tensor
+    ) -> Tensor:
+        """-> weights_BTHS"""
+        keys_BXSA = keys_BSA[:, None]
+        if self.cover is not None:
+            keys_BXSA = keys_BXSA + self.cover(coverage_BTSC)
+        scores_BTHS = self.score.score(self.score.query(state_BTD), keys_BXSA, self.heads)
+        scores_BTHS = scores_BTHS.to(torch.promote_types(scores_BTHS.dtype, torch.float32))
+        open_BXS, factor_BTS = real_BS[:, None], None
+        if self.window is not None:
+            open_BXS, factor_BTS = self.window(state_BTD, said_BT, real_BS)
+        weights_BTHS = self.normalizer(scores_BTHS.masked_fill(~open_BXS[:, :, None], -math.inf))
+        return weights_BTHS if factor_BTS is None else weights_BTHS * factor_BTS[:, :, None]
+
+
+class CompositeAttention(Attention):
+    """One kind of attention or several, with heads, a gate on the source and coverage.
+
+    kinds     w = sum over kinds j of share_j w_j, share = softmax(W s + b): their contexts mixed, because they mix the
+              same memory
+    heads     head n compares in its own share of the attention space and mixes its own share of the projected memory;
+              the contexts lie side by side. Vaswani et al. 2017, arXiv:1706.03762, 3.2.2, whose last projection is
+              left to what reads the context; of additive scores, as in Chen et al. 2018, arXiv:1804.09849, 4
+    gate      w_i = sigm(g . h_i + b) w_i; renormalised: divided by their sum
+
+    The context takes the weights as they are, and a plain gate or a predictive window leaves less than one of them.
+    What is shown, and what coverage adds up, is their mean over heads, divided by its sum: rows sum to one.
+    """
+
+    def __init__(self, settings: ModelSettings, scores: Sequence[Attention]) -> None:
+        memory = 2 * settings.encoder_size
+        coverage = COVERAGES[settings.coverage](settings, memory) if settings.coverage != "none" else None
+        gated = settings.content_gate != "none"
+        # What the keys of a sentence hold, side by side: those of each kind, the gate's and coverage's.
+        widths = [
+            *(score.key_size for score in scores),
+            int(gated),
+            coverage.key_weight.out_features if coverage else 0,
+        ]
+        super().__init__(memory, sum(widths))
+        self.widths = widths
+        self.heads = settings.heads
+        self.coverage = coverage
+        self.covered = coverage.size if coverage else 0
+        windows = [settings.window, *[settings.mix_window] * len(settings.mix)]
+        kinds = [Kind(settings, score, window, self.covered) for score, window in zip(scores, windows, strict=True)]
+        self.kinds: Sequence[Kind] = nn.ModuleList(kinds)  # type: ignore[assignment]
+        self.share = nn.Linear(settings.decoder_size, len(scores)) if len(scores) > 1 else None
+        self.value_weight = nn.Linear(memory, memory, bias=False) if self.heads > 1 else None
+        self.gate = nn.Linear(memory, 1) if gated else None
+        self.is_renormalised = settings.content_gate == "renormalised"
+        self.remembers = bool(self.covered) or "monotonic" in windows
+        self.part_names = (*name_parts([settings.attention, *settings.mix], windows, self.heads), *["gate"] * gated)
+
+    def keys(self, values_BSM: Tensor) -> Tensor:
+        """Those of every kind, then what gate and coverage read of a source position. -> keys_BSA"""
+        keys = [kind.score.keys(values_BSM) for kind in self.kinds]
+        keys += [self.gate(values_BSM)] if self.gate is not None else []
+        keys += [self.coverage.key_weight(values_BSM)] if self.coverage is not None else []
+        return torch.cat(keys, -1)
+
+    def remember(self, values_BSM: Tensor, real_BS: Tensor) -> Memory:
+        projected_BSM = values_BSM if self.value_weight is None else self.value_weight(values_BSM)
+        return Memory(projected_BSM, self.keys(values_BSM), real_BS)
+
+    def forward(self, state_BTD: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """All positions at once, where none needs to know of the one before."""
+        assert not self.remembers
+        looked = self.look(state_BTD, memory, None)
+        return looked.context_BKM, looked.weights_BKS
+
+    def look(self, state_BKD: Tensor, memory: Memory, past_BKP: Tensor | None) -> Looked:
+        B, K, S = *state_BKD.shape[:2], memory.real_BS.shape[1]
+        *keys, gate_BS1, kept_BSY = torch.split(memory.keys_BSA, self.widths, -1)
+        known_BKP = past_BKP
+        if known_BKP is None or not known_BKP.shape[-1]:  # before the first position, or where nothing is remembered
+            dtype = torch.promote_types(state_BKD.dtype, torch.float32)
+            known_BKP = state_BKD.new_zeros(B, K, 1 + S * self.covered, dtype=dtype)
+        said_BK, coverage_BKSC = known_BKP[..., 0], known_BKP[..., 1:].view(B, K, S, self.covered)
+        weights_BKJHS = torch.stack(
+            [
+                kind(state_BKD, keys_BSA, memory.real_BS, said_BK, coverage_BKSC)
+                for kind, keys_BSA in zip(self.kinds, keys, strict=True)
+            ],
+            2,
+        )
+        if self.share is not None:
+            share_BKJ = self.share(state_BKD).to(weights_BKJHS.dtype).softmax(-1)
+            weights_BKJHS = weights_BKJHS * share_BKJ[..., None, None]
+        parts_BKNS, weights_BKHS = weights_BKJHS.flatten(2, 3), weights_BKJHS.sum(2)
+        if self.gate is not None:
+            open_BS = gate_BS1[..., 0].to(weights_BKHS.dtype).sigmoid() * memory.real_BS
+            parts_BKNS = torch.cat((parts_BKNS, open_BS[:, None, None].expand(-1, K, 1, -1)), 2)
+            weights_BKHS = weights_BKHS * open_BS[:, None, None]
+            if self.is_renormalised:
+                weights_BKHS = shares(weights_BKHS)
+        values_BSHE = torch.unflatten(memory.values_BSM, -1, (self.heads, -1))
+        context_BKM = torch.einsum("bkhs,bshe->bkhe", weights_BKHS.to(values_BSHE.dtype), values_BSHE).flatten(2)
+        shown_BKS = shares(weights_BKHS.mean(2))
+        if self.remembers:
+            past = [said_BK[..., None] + 1]
+            if self.coverage is not None:
+                past.append(self.coverage(coverage_BKSC, shown_BKS, state_BKD, kept_BSY).flatten(2))
+            past_BKP = torch.cat(past, -1)
+        return Looked(context_BKM, shown_BKS, past_BKP, parts_BKNS)
+
+
+def shares(weights: Tensor) -> Tensor:
+    """Weights of source positions, the last axis, divided by their sum, which gates may have left at zero."""
+    return weights / weights.sum(-1, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)
+
+
+def name_parts(names: Sequence[str], windows: Sequence[str], heads: int) -> list[str]:
+    """What the parts of attention are called: by kind, window and head, where there are several."""
+    kinds = [name if window == "none" else f"{name} {window}" for name, window in zip(names, windows, strict=True)]
+    return [f"{kind} head {head}" if heads > 1 else kind for kind in kinds for head in range(1, heads + 1)]
