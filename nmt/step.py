@@ -8,6 +8,7 @@ belongs to a sentence (encoder states, projected keys) therefore never needs to 
 """
 
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words   Q ids a row asks for
+# H parts of attention
 
 from typing import Any, NamedTuple, Protocol
 
@@ -31,6 +32,7 @@ class StepOut(NamedTuple):
     state: Any
     attention_NS: Tensor  # rows sum to one and are zero on padding; (N, 0) from a model without attention
     goal: Goal | None = None  # from a wrapper that requires words
+    parts_NHS: Tensor | None = None  # what the attention is made of, from a model that knows; zero on padding
 
 
 class StepModel(Protocol):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nmt.report.given import GivenPair
     from nmt.report.page import View
     from nmt.report.translate import Translation
+    from nmt.step import StepModel
 
 DRAWN = 100  # words a side: nobody reads a larger heat map, and drawing it takes minutes
 COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-and"])
@@ -56,6 +57,9 @@ COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-a
 @click.option("--probabilities", is_flag=True, help="write links as i-j:0.912, with their share of attention")
 @click.option("--table", type=OUTPUT, metavar="FILE", help="error and doubts of each pair, worst first, by tabs")
 @click.option("--matrix", type=OUTPUT, metavar="FILE", help="words, links and attention of each pair, as JSON Lines")
+@click.option(
+    "--parts", "has_parts", is_flag=True, help="show heads, kinds and gates too, in --html as models and in --matrix"
+)
 @click.option("--html", type=OUTPUT, metavar="FILE", help="a page to explore in a browser: one file, no network")
 @click.option(
     "--n-best",
@@ -86,6 +90,7 @@ def command(
     probabilities: bool,
     table: Path | None,
     matrix: Path | None,
+    has_parts: bool,
     html: Path | None,
     n_best: int,
     plot: Path | None,
@@ -103,7 +108,9 @@ def command(
     Writes the links i-j of each pair on a line (Pharaoh format): source word i, target word j, counted from 0. How well
     they match --gold, and what --show draws, goes to stderr; --format json writes links and scores as one object.
     --html writes a page that opens from disk: search and sort the pairs, point at a word to see where it looked,
-    compare runs and their own translations, see gold links over those that were found.
+    compare runs and their own translations, see gold links over those that were found. With --parts it also has each
+    head, kind and gate that the attention is made of, as a model beside the run; --matrix then says how much each word
+    gives to it in all, which is a kind's share of a mixture.
     """
     from nmt.files import write_atomically
     from nmt.report import alignment
@@ -118,16 +125,23 @@ def command(
         raise UsageError("--probabilities stand in lines of text: leave out --format json, or take --matrix")
     if (len(runs) > 1 or n_best) and not html:
         raise UsageError("several --model, and --n-best, are for the page of --html: name its file")
+    if has_parts and (len(runs) > 1 or not (html or matrix)):
+        raise UsageError("--parts are those of one --model, for --html or --matrix: name one of these, and one run")
     for path in (table, matrix, html):
         refuse_unwritable(path)
     sources, targets = read_parallel([source, target])
     golds = read_gold(gold, sources, targets, gold_base) if gold else []
     translator = load(runs[0], checkpoint, device, precision)
+    network = translator.runs[0].model
+    parts = network.part_names if has_parts else ()
+    if has_parts and not parts:
+        raise UsageError(f"the attention of {runs[0]} is one look without parts: leave out --parts")
     others = [load(run, checkpoint, device, precision) for run in runs[1:]]
     for other in others:
         refuse_other_languages(translator, other)
     is_seen = form == "text" and sys.stdout.isatty()  # a bar between the links would only disturb
-    fronts = force(translator, sources, targets, batch_size, has_bar=not is_seen)
+    shown = network if has_parts else translator.model
+    fronts = force(translator, sources, targets, batch_size, has_bar=not is_seen, model=shown)
     backs: Iterable[GivenPair | None] = [None] * len(sources)
     if reverse:
         opposite = load(reverse, checkpoint, device, precision)
@@ -135,7 +149,8 @@ def command(
         backs = force(opposite, targets, sources, batch_size, has_bar=False)
     beside = views_beside([translator, *others], sources, targets, n_best, batch_size, offset, threshold)
     info = translator.runs[0].info
-    page = Page(Path(source).name, info.source_lang, info.target_lang, name_runs(runs)) if html else None
+    names = [*name_runs(runs), *parts]
+    page = Page(Path(source).name, info.source_lang, info.target_lang, names) if html else None
     if plot:
         plot.mkdir(parents=True, exist_ok=True)
     forward: list[list[Link]] = []
@@ -157,13 +172,23 @@ def command(
             if form == "text":
                 click.echo(alignment.format_pharaoh(links, weights_JI if probabilities else None))
             words = one.source.words, one.target.words
+            looks = {name: one.part(place) for place, name in enumerate(parts)}
+            part_views = [given_view(place, look, offset, threshold) for place, look in enumerate(looks.values(), 1)]
             if table:
                 details.append(describe_pair(number, words, view._replace(links=links), drawn))
             if page:
-                page.add(words[0], [view._replace(links=links), *others_views], drawn)
+                page.add(words[0], [view._replace(links=links), *others_views, *part_views], drawn)
             if rows:
                 facts = {"source_words": words[0], "target_words": words[1], "links": links}
-                weights = {"attention": weights_JI.round(6).tolist()}
+                weights: dict[str, Any] = {"attention": weights_JI.round(6).tolist()}
+                if has_parts:
+                    weights["parts"] = {
+                        name: {
+                            "attention": part.weights_JI.round(6).tolist(),
+                            "weight": look.given_weight(offset).round(6).tolist(),
+                        }
+                        for (name, look), part in zip(looks.items(), part_views, strict=True)
+                    }
                 rows.write(json.dumps(facts | weights, ensure_ascii=False) + "\n")
             fits = max(map(len, words)) <= DRAWN
             if not fits and (number < show or (plot and number < limit)):
@@ -299,9 +324,18 @@ def load(run: str, checkpoint: str, device: str, precision: str) -> Translator:
 
 
 def force(
-    translator: Translator, sources: Sequence[str], targets: Sequence[str], batch_size: int, *, has_bar: bool = True
+    translator: Translator,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    batch_size: int,
+    *,
+    has_bar: bool = True,
+    model: "StepModel | None" = None,
 ) -> "Iterator[GivenPair]":
-    """Every pair in a run's eyes, with a bar on a terminal, and a word about sides that are not read to their end."""
+    """Every pair in a run's eyes, with a bar on a terminal, and a word about sides that are not read to their end.
+
+    `model` takes the place of the translator's own, where another says more.
+    """
     from tqdm import tqdm
 
     from nmt.report.given import force_pairs
@@ -310,7 +344,7 @@ def force(
 
     first = translator.runs[0]
     given = force_pairs(
-        translator.model,
+        model or translator.model,
         first.source_subword,
         first.target_subword,
         map(Pair, sources, targets),

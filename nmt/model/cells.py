@@ -5,7 +5,6 @@ A cell serves K rows of a sentence at a time: in training K is one position of t
 
 # B sentences   K rows of a sentence   E embedding   M memory   D decoder state   G = 3 * D gates   R readout
 # F what is fed back   I what the embedding contributes before the loop   S source positions   P what is remembered
-# H parts of attention
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from nmt.model.attention import (
     DotAttention,
     GeneralAttention,
     LocationAttention,
+    Looked,
     Memory,
     NoAttention,
     ScaledDotAttention,
@@ -44,7 +44,6 @@ class CellOut(NamedTuple):
     readout_BKR: Tensor
     carry: Carry
     attention_BKS: Tensor
-    parts_BKHS: Tensor | None = None  # what the attention is made of; see nmt.model.attention.Looked
 
 
 class Cell(nn.Module):
@@ -91,6 +90,10 @@ class Cell(nn.Module):
 
     def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
         """One target position for K rows of each sentence."""
+        return self.advance(inputs_BKI, carry, memory)[0]
+
+    def advance(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> tuple[CellOut, Looked]:
+        """The same, with all that attention has to show of it."""
         raise NotImplementedError
 
 
@@ -112,13 +115,14 @@ class AttendThenUpdate(Cell):
     def project(self, embedded_BKE: Tensor) -> Tensor:
         return torch.cat((self.from_embedding(embedded_BKE), self.readout_embedding(embedded_BKE)), dim=-1)
 
-    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
+    def advance(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> tuple[CellOut, Looked]:
         gates = self.from_embedding.out_features
-        context_BKM, attention_BKS, past_BKP, parts_BKHS = self.attention.look(carry.hidden_BKD, memory, carry.past_BKP)
-        hidden_BKD = self.update(inputs_BKI[..., :gates], context_BKM, carry.hidden_BKD)
-        readout_BKR = inputs_BKI[..., gates:] + self.readout(torch.cat((hidden_BKD, context_BKM), dim=-1))
+        looked = self.attention.look(carry.hidden_BKD, memory, carry.past_BKP)
+        hidden_BKD = self.update(inputs_BKI[..., :gates], looked.context_BKM, carry.hidden_BKD)
+        readout_BKR = inputs_BKI[..., gates:] + self.readout(torch.cat((hidden_BKD, looked.context_BKM), dim=-1))
         readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
-        return CellOut(readout_BKR, Carry(hidden_BKD, carry.fed_BKF, past_BKP), attention_BKS, parts_BKHS)
+        carry = Carry(hidden_BKD, carry.fed_BKF, looked.past_BKP)
+        return CellOut(readout_BKR, carry, looked.weights_BKS), looked
 
 
 class UpdateThenAttend(Cell):
@@ -134,13 +138,13 @@ class UpdateThenAttend(Cell):
         super().__init__(settings, attention, fed_size=fed, in_loop_size=fed)
         self.readout = nn.Linear(attention.memory_size + settings.decoder_size, settings.scored_size)
 
-    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
+    def advance(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> tuple[CellOut, Looked]:
         hidden_BKD = self.update(inputs_BKI, carry.fed_BKF, carry.hidden_BKD)
-        context_BKM, attention_BKS, past_BKP, parts_BKHS = self.attention.look(hidden_BKD, memory, carry.past_BKP)
-        readout_BKR = self.readout(torch.cat((context_BKM, hidden_BKD), dim=-1))
+        looked = self.attention.look(hidden_BKD, memory, carry.past_BKP)
+        readout_BKR = self.readout(torch.cat((looked.context_BKM, hidden_BKD), dim=-1))
         readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
         fed_BKF = readout_BKR if self.fed_size else carry.fed_BKF
-        return CellOut(readout_BKR, Carry(hidden_BKD, fed_BKF, past_BKP), attention_BKS, parts_BKHS)
+        return CellOut(readout_BKR, Carry(hidden_BKD, fed_BKF, looked.past_BKP), looked.weights_BKS), looked
 
 
 DECODERS: dict[str, tuple[Callable[[int, int, int], Attention], Callable[[ModelSettings, Attention], Cell]]] = {

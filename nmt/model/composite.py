@@ -43,7 +43,7 @@ class Kind(nn.Module):
         """-> weights_BTHS"""
         keys_BXSA = keys_BSA[:, None]
         if self.cover is not None:
-            keys_BXSA = keys_BXSA + self.cover(coverage_BTSC)
+            keys_BXSA = keys_BXSA + self.cover(coverage_BTSC.to(keys_BSA.dtype))
         scores_BTHS = self.score.score(self.score.query(state_BTD), keys_BXSA, self.heads)
         scores_BTHS = scores_BTHS.to(torch.promote_types(scores_BTHS.dtype, torch.float32))
         open_BXS, factor_BTS = real_BS[:, None], None

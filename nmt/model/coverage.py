@@ -61,10 +61,11 @@ class NeuralCoverage(Coverage):
         self.from_hidden = nn.Linear(self.size, gates)
 
     def forward(self, coverage_BKSC: Tensor, weights_BKS: Tensor, state_BKD: Tensor, keys_BSY: Tensor) -> Tensor:
-        sums_BKSY = self.attention_weight(weights_BKS[..., None]) + keys_BSY[:, None]
+        dtype = state_BKD.dtype
+        sums_BKSY = self.attention_weight(weights_BKS[..., None].to(dtype)) + keys_BSY[:, None]
         sums_BKSY = sums_BKSY + self.state_weight(state_BKD)[:, :, None]
         reset_BKSC, keep_BKSC, new_BKSC = sums_BKSY.chunk(3, -1)
-        reset_c_BKSC, keep_c_BKSC, new_c_BKSC = self.from_hidden(coverage_BKSC).chunk(3, -1)
+        reset_c_BKSC, keep_c_BKSC, new_c_BKSC = self.from_hidden(coverage_BKSC.to(dtype)).chunk(3, -1)
         keep_BKSC = torch.sigmoid(keep_BKSC + keep_c_BKSC)
         new_BKSC = torch.tanh(new_BKSC + torch.sigmoid(reset_BKSC + reset_c_BKSC) * new_c_BKSC)
         return new_BKSC + keep_BKSC * (coverage_BKSC - new_BKSC)

@@ -116,6 +116,11 @@ class Seq2Seq(nn.Module):
         """What a readout is scored against: the target embeddings when they are tied. -> vectors_VR"""
         return self.output_weight if self.settings.tie == "none" else self.target_embedding.weight
 
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """What the parts of attention are called that a step shows; none where it is one look."""
+        return self.cell.attention.part_names
+
     def score_words(self, readout_NR: Tensor) -> Tensor:
         """-> logits_NV"""
         return F.linear(readout_NR, self.output_vectors, self.output_bias)
@@ -128,10 +133,12 @@ class Seq2Seq(nn.Module):
         """See nmt.step.StepModel."""
         memory, carry = state
         embedded_BKE = self.target_embedding(previous_N.view(carry.hidden_BKD.shape[:2]))
-        readout_BKR, carry, attention_BKS, _ = self.cell(self.cell.project(embedded_BKE), carry, memory)
+        found, looked = self.cell.advance(self.cell.project(embedded_BKE), carry, memory)
+        readout_BKR, carry, attention_BKS = found
         logits_NV = self.score_words(readout_BKR.flatten(0, 1))
         log_probs_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32)).log_softmax(-1)
-        return StepOut(log_probs_NV, State(memory, carry), attention_BKS.flatten(0, 1))
+        parts_NHS = None if looked.parts_BKHS is None else looked.parts_BKHS.flatten(0, 1)
+        return StepOut(log_probs_NV, State(memory, carry), attention_BKS.flatten(0, 1), parts_NHS=parts_NHS)
 
     def select(self, state: State, rows_BK: Tensor) -> State:
         """See nmt.step.StepModel. Memory is touched only when sentences left."""

@@ -3,10 +3,10 @@
 Runs any step model; it reads no folder and writes no file.
 """
 
-# T target positions   S source positions
+# T target positions   S source positions   H parts of attention
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from nmt.ids import EOS
-from nmt.report.alignment import Link, Matrix, links, merge_attention
+from nmt.report.alignment import Link, Matrix, links, membership, merge_attention, rows_of_pieces
 from nmt.report.translate import LONGEST, WINDOW_BATCHES, in_parts, pad, plan_batches
 from nmt.search.forced import Forced, force
 from nmt.step import StepModel
@@ -36,6 +36,7 @@ class GivenPair:
     log_prob: float
     token_log_probs: tuple[float, ...]
     attention_TS: NDArray[np.float32]
+    parts_HTS: NDArray[np.float32] | None = None  # what the attention is made of, from a model that shows it
 
     @cached_property
     def word_attention(self) -> Matrix:
@@ -47,6 +48,23 @@ class GivenPair:
             len(self.source.words),
             len(self.target.words),
         )
+
+    def part(self, number: int) -> "GivenPair":
+        """The same pair with one part of the attention for all of it."""
+        assert self.parts_HTS is not None
+        return replace(self, attention_TS=self.parts_HTS[number], parts_HTS=None)
+
+    def given_weight(self, offset: int = 0) -> Matrix:
+        """The attention that each target word gives in all, a mean over its pieces: one but for parts. -> weight_J
+
+        In a mixture it is the share of a kind, below one too where a window fades; of a gate it counts how much of the
+        source is open.
+        """
+        word_of_piece = self.target.word_of_piece[:LONGEST]
+        from_pieces_TJ = membership(word_of_piece, len(self.target.words))
+        given_T = rows_of_pieces(self.attention_TS, len(word_of_piece), offset).sum(axis=1)
+        weight_J: Matrix = given_T @ from_pieces_TJ / from_pieces_TJ.sum(axis=0).clip(min=1)
+        return weight_J
 
     @property
     def alignment(self) -> list[Link]:
@@ -82,6 +100,12 @@ def force_pairs(
         for rows in plan_batches(lengths, batch_sentences):
             forced = in_parts(force_batch, [(sources[row], targets[row]) for row in rows])
             for row, one in zip(rows, forced, strict=True):
-                attention_TS = one.attention_TS.numpy()
-                found[row] = GivenPair(sources[row], targets[row], one.log_prob, one.token_log_probs, attention_TS)
+                found[row] = GivenPair(
+                    sources[row],
+                    targets[row],
+                    one.log_prob,
+                    one.token_log_probs,
+                    one.attention_TS.numpy(),
+                    None if one.parts_HTS is None else one.parts_HTS.numpy(),
+                )
         yield from (found[row] for row in range(len(read)))

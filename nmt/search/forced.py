@@ -3,7 +3,7 @@
 Runs through the same steps as search, so that the two agree on every hypothesis.
 """
 
-# B sentences   S source positions   T target positions
+# B sentences   S source positions   T target positions   H parts of attention
 
 from dataclasses import dataclass
 
@@ -22,6 +22,7 @@ class Forced:
     log_prob: float
     token_log_probs: tuple[float, ...]
     attention_TS: Tensor
+    parts_HTS: Tensor | None = None  # what the attention is made of, from a model that shows it
 
 
 @torch.inference_mode()
@@ -31,18 +32,22 @@ def force(
     """Say each target word by word. Targets end with EOS, then PAD. Raises NmtError when the model yields NaN."""
     state = model.start(source_BS, lengths_B)
     previous_B = torch.full_like(lengths_B, BOS)
-    log_probs, attention = [], []
+    log_probs, attention, parts = [], [], []
     for target_B in target_BT.unbind(1):
         out = model.step(previous_B, state)
         log_probs.append(out.log_probs_NV.gather(1, target_B[:, None])[:, 0])
         attention.append(out.attention_NS)
+        parts.append(out.parts_NHS)
         state, previous_B = out.state, target_B
     log_probs_BT, attention_BTS = torch.stack(log_probs, 1).cpu(), torch.stack(attention, 1).float().cpu()
+    parts_BHTS = None if parts[0] is None else torch.stack(parts, 2).float().cpu()  # type: ignore[arg-type]
     lengths = target_lengths_B.tolist()
     for position, log_probs_B in enumerate(log_probs_BT.unbind(1)):
         refuse_nan(log_probs_B[[row for row, length in enumerate(lengths) if position < length]], position + 1)
     results = []
     for row, (length, source_length) in enumerate(zip(lengths, lengths_B.tolist(), strict=True)):
         token_log_probs = tuple(log_probs_BT[row, :length].tolist())
-        results.append(Forced(sum(token_log_probs), token_log_probs, attention_BTS[row, :length, :source_length]))
+        attention_TS = attention_BTS[row, :length, :source_length]
+        parts_HTS = None if parts_BHTS is None else parts_BHTS[row, :, :length, :source_length]
+        results.append(Forced(sum(token_log_probs), token_log_probs, attention_TS, parts_HTS))
     return results

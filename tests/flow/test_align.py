@@ -1,5 +1,8 @@
+import base64
 import json
+import re
 import shutil
+import zlib
 from collections import Counter
 
 import pytest
@@ -35,15 +38,26 @@ def mirror(reverser, tmp_path_factory):
     return run
 
 
+def untaught(reverser, path, **settings):
+    """A run for the reverser's corpus that knows nothing yet."""
+    taught = open_run(reverser)
+    small = RunSettings(model=ModelSettings(embedding_size=4, encoder_size=4, decoder_size=4, **settings))
+    run = create_run(path, small, taught.info, taught.source_subword, taught.target_subword)
+    save_checkpoint(path / "best", dict(run.build_model().named_parameters()), {"update": 1})
+    return path
+
+
 @pytest.fixture(scope="module")
 def blind(reverser, tmp_path_factory):
     """A run without attention."""
-    taught = open_run(reverser)
-    settings = RunSettings(model=ModelSettings(attention="none", embedding_size=4, encoder_size=4, decoder_size=4))
-    path = tmp_path_factory.mktemp("blind") / "run"
-    run = create_run(path, settings, taught.info, taught.source_subword, taught.target_subword)
-    save_checkpoint(path / "best", dict(run.build_model().named_parameters()), {"update": 1})
-    return path
+    return untaught(reverser, tmp_path_factory.mktemp("blind") / "run", attention="none")
+
+
+@pytest.fixture(scope="module")
+def manifold(reverser, tmp_path_factory):
+    """A run whose attention is a mixture of two kinds with two heads each, and a gate."""
+    parts = {"heads": 2, "mix": ("scaled-dot",), "content_gate": "plain"}
+    return untaught(reverser, tmp_path_factory.mktemp("manifold") / "run", **parts)
 
 
 def links_of(text):
@@ -201,6 +215,31 @@ def test_matrices_hold_words_links_and_attention(run_nmt, files, reverser):
             assert sum(weights) == pytest.approx(1, abs=1e-5)
 
 
+def test_parts_of_attention_stand_beside_the_whole(run_nmt, files, manifold):
+    kinds = [f"{kind} head {head}" for kind in ("bahdanau", "scaled-dot") for head in (1, 2)]
+    texts = ["--source", "source", "--target", "target", "--matrix", "matrix.jsonl", "--html", "page.html"]
+    plain = run_nmt("align", "--model", manifold, *texts)
+    assert "parts" not in (files / "matrix.jsonl").read_text()
+    done = run_nmt("align", "--model", manifold, *texts, "--parts")
+    assert (done.code, done.stdout) == (0, plain.stdout)
+    for row in map(json.loads, (files / "matrix.jsonl").read_text().splitlines()):
+        parts = row["parts"]
+        assert list(parts) == [*kinds, "gate"]
+        for part in parts.values():
+            assert [len(weights) for weights in part["attention"]] == [len(row["source_words"])] * len(part["weight"])
+            assert all(sum(weights) == pytest.approx(1, abs=1e-5) for weights in part["attention"])
+        for word in range(len(row["target_words"])):
+            given = [parts[kind]["weight"][word] for kind in kinds]
+            assert given[0] + given[2] == pytest.approx(1, abs=1e-5)  # what the kinds share, in each head
+            assert given[1] + given[3] == pytest.approx(1, abs=1e-5)
+            assert 0 < parts["gate"]["weight"][word] < 2 + 8 * len(row["source_words"])  # pieces, and EOS
+    page = (files / "page.html").read_text()
+    packed = re.search(r'id="index">([A-Za-z0-9+/=]*)<', page)
+    index = json.loads(zlib.decompress(base64.b64decode(packed[1])))
+    assert index["models"] == ["run", *kinds, "gate"]
+    assert [[view["model"] for view in sentence["views"]] for sentence in index["sentences"]] == [list(range(6))] * 6
+
+
 def test_heat_maps_are_drawn_in_the_terminal_and_in_files(run_nmt, files, reverser):
     plain = run_nmt("align", "--model", reverser, "--source", "source", "--target", "target")
     done = run_nmt(
@@ -278,6 +317,8 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ({"--probabilities": "", "--format": "json"}, "--probabilities stand in lines of text: leave out --format"),
         ({"--table": "no/where.tsv"}, "no/where.tsv cannot be written: there is no folder no\n"),
         ({"--symmetrise": "unoin"}, "Invalid value for '--symmetrise': 'unoin' is not one of 'intersection', 'union'"),
+        ({"--parts": ""}, "--parts are those of one --model, for --html or --matrix: name one of these, and one run"),
+        ({"--parts": "", "--html": "page.html"}, "the attention of {run} is one look without parts: leave out --parts"),
         ({"--matrix": "no/where.jsonl"}, "no/where.jsonl cannot be written: there is no folder no\n"),
         ({"--model": "short"}, "short is not a run folder\n"),
         ({"--checkpoint": "bset"}, '{run} has no checkpoint "bset"; did you mean "best"?'),

@@ -50,6 +50,16 @@ def test_steps_give_what_teacher_forcing_gives(case):
         previous_N, state = target_BT[:, t], out.state
 
 
+@pytest.mark.parametrize("kind", COMPOSITES)
+def test_a_model_in_bfloat16_says_nearly_the_same(kind):
+    source_BS, lengths_B, target_BT = sentences([(4, 3), (2, 3)])
+    logits = []
+    for dtype in (torch.float64, torch.bfloat16):
+        model = small_model(**KINDS[kind]).to(dtype)
+        logits.append(model.score_words(model(source_BS, lengths_B, target_BT).readout_BTR).double())
+    torch.testing.assert_close(*logits, rtol=0, atol=0.02)  # of logits up to 1.5; measured at most 0.008
+
+
 @pytest.mark.parametrize("kind", ["bahdanau", *COMPOSITES])
 def test_select_repeats_reorders_and_drops_rows(kind):
     model = small_model(**KINDS[kind])
