@@ -170,7 +170,7 @@ def main() -> None:
                 rows += [{**facts, "length": length, "accuracy": value} for length, value in accuracy.items()]
                 with write_atomically(arguments.out / "long_range.json") as file:
                     json.dump({"trained_to": arguments.trained_to, "rows": rows}, file, indent=2)
-                save_plot(arguments.out / "long_range.png", rows, arguments.trained_to)
+    save_plot(arguments.out / "long_range.png", rows, arguments.trained_to)
     print("\n\n".join(table_of(rows, task) for task in arguments.tasks))
 
 

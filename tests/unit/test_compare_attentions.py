@@ -13,7 +13,7 @@ from nmt.cli import main
 from nmt.config import resolve
 
 ROOT = Path(__file__).parents[2]
-LINES = {"train": 60, "valid": 8, "test": 8}
+LINES = {"train": 100, "valid": 8, "test": 8}
 SMALL = [f"model.{size}=16" for size in ("embedding_size", "encoder_size", "attention_size", "readout_size")]
 SMALL += ["model.decoder_size=32", "train.max_tokens=2000"]
 
@@ -40,7 +40,7 @@ def tool(monkeypatch, tmp_path):
             lines = (ROOT / f"data/sample/{split}.{side}").read_text("utf-8").splitlines(keepends=True)
             (sample / f"{split}.{side}").write_text("".join(lines[:count]), "utf-8")
     monkeypatch.setattr(module, "nmt", run)
-    monkeypatch.setattr(module, "VOCABULARY", 300)
+    monkeypatch.setattr(module, "VOCABULARY", 330)
     monkeypatch.setattr(module.compare_alignments, "SAMPLE", sample)
     return module
 

@@ -71,7 +71,7 @@ def test_what_is_trained_is_kept(tool, monkeypatch, capsys, tmp_path):
 
 
 def test_attention_learns_to_reverse_what_nothing_else_does(tool):
-    words = {"updates": 150, "minutes": 1.0, "trained_to": 8, "lengths": [8], "symbols": 6, "sentences": 40}
+    words = {"updates": 150, "minutes": float("inf"), "trained_to": 8, "lengths": [8], "symbols": 6, "sentences": 40}
     settings = ["train.max_tokens=300", "train.learning_rate=0.01", "train.warmup=20"]
     arguments = Namespace(**words, settings=settings)
     seen, blind = (tool.measure("reverse", kind, 1, arguments)["accuracy"][8] for kind in ("bahdanau", "none"))
