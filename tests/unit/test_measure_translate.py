@@ -28,7 +28,7 @@ def test_memory_does_not_grow_with_the_input(reverser, tiny_corpus):
     ("code", "message"),
     [
         ("print(*list(sys.stdin)[1:], sep='', end='')", "1 lines are lost"),
-        ("lines = sys.stdin.read(); kept = b'x' * 10000 * len(lines); print(lines, end='')", "memory grows by 1"),
+        ("lines = sys.stdin.read(); kept = b'x' * 10000 * len(lines); print(lines, end='')", "memory grows by "),
         ("sys.stdin.read(); sys.exit(3)", "failed: "),
     ],
 )
