@@ -156,6 +156,8 @@ class TrainSettings(Settings):
     patience: int = Field(0, ge=0, description="validations without gain before training stops, 0 for never")
     keep: int = Field(3, ge=0, description="numbered checkpoints kept, one for each of the last validations")
     seed: int = Field(1, ge=0, description="of initial weights, order and dropout")
+    guided_weight: float = Field(0.0, ge=0, description="of the loss that teaches attention the corpus' alignments")
+    guided_decay: float = Field(1.0, gt=0, le=1, description="factor on guided_weight after each epoch")
     loop: Literal["auto", "fused", "reference"] = Field("auto", description="decoder loop; they differ in speed only")
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="of matrix products")
     compile: bool = Field(False, description="compile the fused loop's element-wise pieces; needs a C++ compiler")
@@ -213,6 +215,14 @@ class RunSettings(Settings):
     model: ModelSettings = Field(default_factory=ModelSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
+
+    @model_validator(mode="after")
+    def _only_attention_is_guided(self) -> "RunSettings":
+        if self.train.guided_weight and self.model.attention == "none":
+            raise ValueError(
+                'no attention to guide: leave train.guided_weight at 0, or set another model.attention than "none"'
+            )
+        return self
 
 
 def recipe_names() -> list[str]:

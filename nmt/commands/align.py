@@ -16,14 +16,15 @@ import click
 
 from nmt.commands.score import read_parallel, tabulate
 from nmt.commands.translate import INPUT, OUTPUT, Translator, refuse_unwritable
-from nmt.errors import DataError, FolderError, UsageError
+from nmt.errors import FolderError, UsageError
 
 if TYPE_CHECKING:
-    from nmt.report.alignment import AlignmentScore, Gold, Link
+    from nmt.report.alignment import AlignmentScore
     from nmt.report.given import GivenPair
     from nmt.report.page import View
     from nmt.report.translate import Translation
     from nmt.step import StepModel
+    from nmt.text.links import Gold, Link
 
 DRAWN = 100  # words a side: nobody reads a larger heat map, and drawing it takes minutes
 COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-and"])
@@ -365,32 +366,24 @@ def read_gold(path: str, sources: Sequence[str], targets: Sequence[str], base: i
 
     Raises DataError for another number of lines, for what is no link, and for words that a sentence does not have.
     """
-    from nmt.report.alignment import NAACL, parse_gold, parse_naacl
+    from nmt.report.alignment import NAACL, parse_naacl
     from nmt.text.corpus import read_lines
+    from nmt.text.links import parse_gold, refuse_far, unequal
 
     lines = list(read_lines(path))
     is_naacl = NAACL.fullmatch(next(filter(str.strip, lines), "")) is not None
     base = int(is_naacl) if base is None else base
     if not is_naacl and len(lines) != len(sources):
-        raise DataError(
-            f"{path} has {len(lines):,} lines for {len(sources):,} pairs\n"
-            "  Line n holds the links of pair n; a pair without links has an empty line"
-        )
+        raise unequal(path, len(lines), len(sources))
     if is_naacl:
         places = [f"{path}, sentence {number:,}" for number in range(1, len(sources) + 1)]
         golds = parse_naacl(lines, len(sources), path, base)
     else:
         places = [f"{path}, line {number:,}" for number in range(1, len(lines) + 1)]
         golds = [parse_gold(line, place, base) for line, place in zip(lines, places, strict=True)]
+    hint = f"--gold-base {1 - base} counts from {1 - base}"
     for place, gold, source, target in zip(places, golds, sources, targets, strict=True):
-        words = len(source.split()), len(target.split())
-        for link in sorted(gold.possible):
-            if min(link) < 0 or link[0] >= words[0] or link[1] >= words[1]:
-                raise DataError(
-                    f"{place}: link {link[0] + base}-{link[1] + base} points past {words[0]} and {words[1]} words\n"
-                    f"  Words are what blanks separate, and are counted from {base}; "
-                    f"--gold-base {1 - base} counts from {1 - base}"
-                )
+        refuse_far(gold, source, target, place, hint, base)
     return golds
 
 

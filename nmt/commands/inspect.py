@@ -56,6 +56,8 @@ def describe_prepared(prepared: "Prepared") -> str:
     ]
     for name, counts in manifest.splits.items():
         lines.append(f"  {name:6}{counts.pairs:>12,}{counts.source_tokens:>16,}{counts.target_tokens:>16,}")
+    linked = [f"{counts.links:,} in {name}" for name, counts in manifest.splits.items() if counts.links is not None]
+    lines += ["", f"  word alignments, as links of pieces: {', '.join(linked)}"] if linked else []
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in manifest.dropped.items()) or "nothing"
     lines += ["", f"  left out of train: {left_out}", "  settings:"]
     lines += [f"    {name} = {value}" for name, value in manifest.settings.items()]

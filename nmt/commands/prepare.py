@@ -6,9 +6,9 @@ Reads the text twice: to choose the lines that subwords are trained on, and to e
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,12 @@ SUBWORD_SETTINGS = {"vocab_size", "subword", "normalize", "character_coverage", 
 @click.option("--target-lang", required=True, metavar="LANG", help="ending of the target files, such as de")
 @click.option("--train", multiple=True, metavar="PREFIX", help="pairs to learn from; repeat for several corpora")
 @click.option("--tsv", multiple=True, metavar="FILE", help="the same from two columns with a tab between them")
+@click.option(
+    "--train-alignments",
+    multiple=True,
+    metavar="FILE",
+    help="word links of training pairs as 0-0 1-2, to guide attention; repeat for each --train, then each --tsv",
+)
 @click.option("--valid", multiple=True, metavar="PREFIX", help="pairs that choose the best model")
 @click.option("--valid-tsv", multiple=True, metavar="FILE", help="the same from two columns")
 @click.option("--test", multiple=True, metavar="PREFIX", help="pairs for the final score")
@@ -48,6 +54,7 @@ def command(
     target_lang: str,
     train: tuple[str, ...],
     tsv: tuple[str, ...],
+    train_alignments: tuple[str, ...],
     valid: tuple[str, ...],
     valid_tsv: tuple[str, ...],
     test: tuple[str, ...],
@@ -61,6 +68,10 @@ def command(
 
     PREFIX names two files, PREFIX.SOURCE-LANG and PREFIX.TARGET-LANG, plain or packed (.gz, .xz, .zst). Line n of one
     translates line n of the other. Cleaning looks at training pairs only and says what it left out.
+
+    Line n of --train-alignments links the words of pair n, as any word aligner writes them (Pharaoh format): source
+    word, dash, target word, where words are what blanks separate, counted from 0. Training with
+    train.guided_weight above 0 learns from them. A possible link, 1p2, counts where its target word has no other.
     """
     from nmt.text.corpus import TsvFile
 
@@ -71,6 +82,7 @@ def command(
         source_lang=source_lang,
         target_lang=target_lang,
         test=[*test, *(TsvFile(Path(file)) for file in test_tsv)],
+        train_alignments=train_alignments,
         overwrite=overwrite,
         workers=workers,
         **given(PrepareSettings, options),
@@ -85,6 +97,7 @@ def prepare(
     source_lang: str,
     target_lang: str,
     test: Any = (),
+    train_alignments: Sequence[Path | str] = (),
     overwrite: bool = False,
     workers: int | None = None,
     **settings: Any,
@@ -93,7 +106,8 @@ def prepare(
 
     `train`, `valid` and `test` are each a path, a list of paths, a torchtext `TranslationDataset`, or any iterable of
     (source, target) strings. A path is the PREFIX of PREFIX.source_lang and PREFIX.target_lang, plain or packed (.gz,
-    .xz, .zst), or a two-column file that ends in .tsv or .tsv.gz and so on. `settings` are those of `PrepareSettings`.
+    .xz, .zst), or a two-column file that ends in .tsv or .tsv.gz and so on. `train_alignments` are files of word links
+    in Pharaoh format, one for each that `train` names. `settings` are those of `PrepareSettings`.
 
     The same text and settings give the same bytes in `out`, whatever `workers` is.
 
@@ -103,17 +117,19 @@ def prepare(
     from nmt.data.encode import Cleaner, write_split
     from nmt.data.prepared import SIDES, Prepared, model_name, write_manifest
     from nmt.files import replace_folder
+    from nmt.text.links import read_links
 
     began = time.monotonic()
     checked = check(PrepareSettings, settings, "prepare")
     out = Path(out)
     refuse_occupied(out, overwrite)
-    inputs = find_inputs({"train": train, "valid": valid, "test": test}, source_lang, target_lang)
+    alignments = [Path(path) for path in train_alignments]
+    inputs = find_inputs({"train": train, "valid": valid, "test": test}, alignments, source_lang, target_lang)
     with replace_folder(out) as folder:
         scratch = folder / "scratch"
         scratch.mkdir()
         corpora = store_iterables(inputs, scratch)
-        counts, sample = survey(corpora, checked)
+        counts, sample = survey(corpora, alignments, checked)
         say(f"subwords: learning from {len(sample):,} training pairs")
         subwords = train_subwords(sample, source_lang, target_lang, checked)
         del sample
@@ -123,7 +139,9 @@ def prepare(
         splits = {}
         for name, found in corpora.items():
             pairs = bar(chain.from_iterable(corpus.read() for corpus in found), f"encoding {name}", counts[name])
-            splits[name] = write_split(folder, name, pairs, subwords, cleaner if name == "train" else None, workers)
+            is_train = name == "train"
+            links = chain.from_iterable(map(read_links, alignments)) if alignments and is_train else None
+            splits[name] = write_split(folder, name, pairs, subwords, cleaner if is_train else None, workers, links)
         dropped = {reason: count for reason, count in cleaner.dropped.items() if count}
         left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()) or "nothing"
         if not splits["train"].pairs:
@@ -193,7 +211,9 @@ def all_at_once() -> Iterator[Callable[[], AbstractContextManager[None]]]:
         raise DataError(f"{len(problems)} problems with the text{listed}")
 
 
-def find_inputs(given_text: dict["SplitName", Any], source_lang: str, target_lang: str) -> dict["SplitName", list[Any]]:
+def find_inputs(
+    given_text: dict["SplitName", Any], alignments: Sequence[Path], source_lang: str, target_lang: str
+) -> dict["SplitName", list[Any]]:
     """What was given for each split, as corpora and iterables of pairs. Raises DataError for each missing file."""
     from nmt.text.corpus import ParallelFiles, TsvFile
 
@@ -213,6 +233,16 @@ def find_inputs(given_text: dict["SplitName", Any], source_lang: str, target_lan
                 what, table = NEEDED[name]
                 with attempt():
                     raise DataError(f"no {what} pairs were named\n  --{name} PREFIX or {table} FILE names them")
+        for path in alignments:
+            with attempt():
+                if not path.is_file():
+                    raise DataError(f"{path} {'is not a file' if path.exists() else 'does not exist'}")
+        if alignments and len(alignments) != len(inputs["train"]):
+            with attempt():
+                raise DataError(
+                    f"{len(alignments)} files of word alignments do not fit {len(inputs['train'])} training corpora\n"
+                    "  Repeat --train-alignments FILE for each --train, then for each --tsv, in their order"
+                )
     return inputs
 
 
@@ -244,22 +274,23 @@ def store_iterables(inputs: dict["SplitName", list[Any]], scratch: Path) -> dict
 
 
 def survey(
-    corpora: dict["SplitName", list["Corpus"]], settings: PrepareSettings
+    corpora: dict["SplitName", list["Corpus"]], alignments: Sequence[Path], settings: PrepareSettings
 ) -> tuple[dict["SplitName", int], list["Pair"]]:
     """One look at all text: how many pairs each split has, and the training pairs that subwords learn from.
 
     Raises DataError with the problems of every corpus.
     """
     from nmt.text.corpus import sample_pairs
+    from nmt.text.links import with_checked_links
 
     counts: dict[SplitName, int] = dict.fromkeys(corpora, 0)
     sample: list[Pair] = []
 
     def counted(name: "SplitName") -> Iterator["Pair"]:
-        for corpus in corpora[name]:
+        for corpus, links in zip_longest(corpora[name], alignments if name == "train" else ()):
             before = counts[name]
             with attempt():
-                for pair in corpus.read():
+                for pair in with_checked_links(corpus.read(), links) if links else corpus.read():
                     counts[name] += 1
                     yield pair
                 if counts[name] == before:

@@ -98,6 +98,7 @@ def train(data: Path | str, out: Path | str, settings: RunSettings | None = None
             'model.tie = "all" needs one vocabulary for both languages, and this corpus has two\n'
             '  Prepare it with --joint, or set model.tie="target"'
         )
+    prepared.split("train", with_links=settings.train.guided_weight > 0)  # raises before there is a run
     info = RunInfo(
         format_version=FORMAT_VERSION,
         source_lang=manifest.source_lang,
@@ -160,12 +161,14 @@ def fit(
     from nmt.training.trainer import Trainer
 
     precision = choose_precision(settings.train.precision, device)
-    train_split = prepared.split("train")
+    train_split = prepared.split("train", with_links=settings.train.guided_weight > 0)
     lengths = train_split.source_lengths, train_split.target_lengths
     plan = plan_epoch(*lengths, settings.train.max_tokens, settings.train.seed, epoch=0)
     model = run.build_model()
     parameters = sum(parameter.numel() for parameter in model.parameters())
     say(f"{len(train_split):,} pairs, {len(plan):,} batches an epoch, {padding_share(train_split, plan):.1%} padding")
+    if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
+        say("its word alignments are not used: --set train.guided_weight=0.1, say, guides attention by them")
     say(f"{settings.model.attention}, {parameters:,} parameters, {describe(device, precision)}")
     updates_in_all = count_updates(settings.train, len(plan))
     done = read_facts(run.path / "last")["update"] if is_resumed else 0
@@ -224,6 +227,8 @@ def watch(
                     f"perplexity {record['perplexity']:.1f}",
                     f"{record['tokens_per_second']:,.0f} tokens/s",
                 ]
+                if "guided_loss" in record:
+                    figures.insert(2, f"guided {record['guided_loss']:.2f}")
                 if max_minutes:
                     figures.append(f"{max(0, max_minutes - bar.format_dict['elapsed'] / 60):.1f} minutes left")
                 bar.set_postfix_str(", ".join(figures), refresh=False)

@@ -4,7 +4,7 @@ The order of an epoch is a pure function of (seed, epoch), so that two integers 
 knows what a batch is used for.
 """
 
-# B sentences   S source positions   T target positions
+# B sentences   S source positions   T target positions   L links
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nmt.data.prepared import Split
+from nmt.data.prepared import Links, Split
 from nmt.ids import EOS, PAD
 
 POOL = 1_000_000  # pairs that are sorted together
@@ -28,7 +28,11 @@ Rows = NDArray[np.int64]
 
 
 class Batch(NamedTuple):
-    """Some pairs, padded. Ids end with EOS, PAD after it; lengths count EOS. Token counts are numbers on the host."""
+    """Some pairs, padded. Ids end with EOS, PAD after it; lengths count EOS. Token counts are numbers on the host.
+
+    Where links are known, `guide_BTS` has the share of each source position in the links of a target position: rows sum
+    to one, or are zero where a target piece has no link. EOS is linked to EOS.
+    """
 
     source_BS: Tensor
     source_lengths_B: Tensor
@@ -36,6 +40,7 @@ class Batch(NamedTuple):
     target_lengths_B: Tensor
     source_tokens: int
     target_tokens: int
+    guide_BTS: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch elsewhere."""
@@ -52,6 +57,7 @@ class Batch(NamedTuple):
             source_lengths_B=source_lengths_B,
             target_BT=target_BT,
             target_lengths_B=target_lengths_B,
+            guide_BTS=None if self.guide_BTS is None else change(self.guide_BTS),
         )
 
 
@@ -121,7 +127,8 @@ def make_batch(split: Split, rows: Rows) -> Batch:
     source_BS, source_lengths_B = pad(split.source_ids, split.source_offsets, rows)
     target_BT, target_lengths_B = pad(split.target_ids, split.target_offsets, rows)
     tokens = int(source_lengths_B.sum()), int(target_lengths_B.sum())
-    return Batch(source_BS, source_lengths_B, target_BT, target_lengths_B, *tokens)
+    guide_BTS = None if split.links is None else make_guide(split.links, rows, source_lengths_B, target_lengths_B)
+    return Batch(source_BS, source_lengths_B, target_BT, target_lengths_B, *tokens, guide_BTS)
 
 
 def pad(ids: Lengths, offsets: Lengths, rows: Rows) -> tuple[Tensor, Tensor]:
@@ -135,6 +142,20 @@ def pad(ids: Lengths, offsets: Lengths, rows: Rows) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(padded_BT), torch.from_numpy(lengths_B + 1)
 
 
+def make_guide(links: Links, rows: Rows, source_lengths_B: Tensor, target_lengths_B: Tensor) -> Tensor:
+    """What attention is to learn from the links of some pairs; see `Batch`. -> guide_BTS"""
+    begins_B, counts_B = links.offsets[rows], links.offsets[rows + 1] - links.offsets[rows]
+    numbers = np.arange(len(rows))
+    pair_L = np.repeat(numbers, counts_B)
+    link_L = np.arange(len(pair_L)) + np.repeat(begins_B - (np.cumsum(counts_B) - counts_B), counts_B)
+    ends_B2 = target_lengths_B.numpy() - 1, source_lengths_B.numpy() - 1
+    guide_BTS = np.zeros((len(rows), *(int(ends_B.max()) + 1 for ends_B in ends_B2)), np.float32)
+    guide_BTS[pair_L, links.targets[link_L], links.sources[link_L]] = 1
+    guide_BTS[numbers, *ends_B2] = 1
+    guide_BTS /= np.maximum(guide_BTS.sum(2, keepdims=True), 1)
+    return torch.from_numpy(guide_BTS)
+
+
 def split_batch(batch: Batch) -> tuple[Batch, Batch]:
     """Two halves of a batch, for when it is too large for memory as a whole."""
     middle = len(batch.source_BS) // 2
@@ -144,13 +165,15 @@ def split_batch(batch: Batch) -> tuple[Batch, Batch]:
 def part(batch: Batch, rows: slice) -> Batch:
     """Some sentences of a batch, without the padding that only the others needed."""
     source_lengths_B, target_lengths_B = batch.source_lengths_B[rows], batch.target_lengths_B[rows]
+    longest_source, longest_target = int(source_lengths_B.max()), int(target_lengths_B.max())
     return Batch(
-        batch.source_BS[rows, : int(source_lengths_B.max())],
+        batch.source_BS[rows, :longest_source],
         source_lengths_B,
-        batch.target_BT[rows, : int(target_lengths_B.max())],
+        batch.target_BT[rows, :longest_target],
         target_lengths_B,
         int(source_lengths_B.sum()),
         int(target_lengths_B.sum()),
+        None if batch.guide_BTS is None else batch.guide_BTS[rows, :longest_target, :longest_source],
     )
 
 

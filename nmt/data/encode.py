@@ -3,10 +3,11 @@
 Memory holds one chunk of pairs at a time, however many there are.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from hashlib import blake2b
+from itertools import compress, islice
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 from nmt.data.prepared import SIDES, ArrayWriter, Counts, SplitName
 from nmt.files import write_atomically
 from nmt.text.corpus import Pair
+from nmt.text.links import Link
 from nmt.text.subword import Subword
 
 CHUNK_PAIRS = 10_000
 CHUNK_CHARACTERS = 4_000_000
+LINK_TYPES: dict[str, type[np.generic]] = {"sources": np.int32, "targets": np.int32, "offsets": np.int64}
 
 Ids = list[NDArray[np.int32]]
 
@@ -101,6 +104,43 @@ def chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
         yield chunk
 
 
+def link_pieces(
+    links: Iterable[Link], source_word_of_piece: Sequence[int], target_word_of_piece: Sequence[int]
+) -> list[Link]:
+    """Links of pieces from those of words: every piece of a word goes with every piece of a word linked to it."""
+    sources: defaultdict[int, list[int]] = defaultdict(list)
+    targets: defaultdict[int, list[int]] = defaultdict(list)
+    for places, word_of_piece in ((sources, source_word_of_piece), (targets, target_word_of_piece)):
+        for piece, word in enumerate(word_of_piece):
+            places[word].append(piece)
+    return [(i, j) for source, target in links for i in sources[source] for j in targets[target]]
+
+
+class LinkWriter:
+    """The links of a split, on their way from words to pieces and into arrays. Closed with `stack`."""
+
+    def __init__(self, folder: Path, name: SplitName, subwords: Sequence[Subword], stack: ExitStack) -> None:
+        self.subwords = subwords
+        self.sources, self.targets, self.offsets = (
+            stack.enter_context(ArrayWriter(folder / f"{name}.links.{part}.npy", dtype))
+            for part, dtype in LINK_TYPES.items()
+        )
+        self.offsets.append(np.zeros(1, np.int64))
+
+    def append(self, pairs: Iterable[tuple[Pair, Sequence[Link]]]) -> None:
+        """Pairs with the links of their words."""
+        found: list[Link] = []
+        ends = []
+        for pair, links in pairs:
+            sides = [subword.split_source(line) for subword, line in zip(self.subwords, pair, strict=True)]
+            found += link_pieces(links, *(side.word_of_piece for side in sides))
+            ends.append(self.sources.size + len(found))
+        sources_L, targets_L = np.array(found, np.int32).reshape(-1, 2).T
+        self.sources.append(sources_L)
+        self.targets.append(targets_L)
+        self.offsets.append(np.array(ends, np.int64))
+
+
 def write_split(
     folder: Path,
     name: SplitName,
@@ -108,10 +148,11 @@ def write_split(
     subwords: Sequence[Subword],
     cleaner: Cleaner | None = None,
     threads: int | None = None,
+    links: Iterable[Sequence[Link]] | None = None,
 ) -> Counts:
     """Encode pairs into the arrays of one split, each side with its own of `subwords`.
 
-    What is not cleaned keeps its raw text as well.
+    What is not cleaned keeps its raw text as well. `links` are those of the words of each pair, where they are known.
     """
     with ExitStack() as stack:
         writers = []
@@ -121,6 +162,7 @@ def write_split(
             offsets = stack.enter_context(ArrayWriter(folder / f"{name}.{side}.offsets.npy", np.int64))
             offsets.append(np.zeros(1, np.int64))
             writers.append((ids, offsets))
+        linked = None if links is None else (iter(links), LinkWriter(folder, name, subwords, stack))
         texts = (
             () if cleaner else [stack.enter_context(write_atomically(folder / f"{name}.{side}.txt")) for side in SIDES]
         )
@@ -136,7 +178,14 @@ def write_split(
                     begin = ids.size
                     ids.append(np.concatenate([arrays[row] for row in np.flatnonzero(kept)]))
                     offsets.append(begin + np.cumsum(length[kept]))
+            if linked:
+                linked[1].append(compress(zip(chunk, islice(linked[0], len(chunk)), strict=True), kept))
             for text, lines in zip(texts, zip(*chunk, strict=True), strict=False):
                 text.writelines(f"{line}\n" for line in lines)
         (source_ids, offsets), (target_ids, _) = writers
-        return Counts(pairs=offsets.size - 1, source_tokens=source_ids.size, target_tokens=target_ids.size)
+        return Counts(
+            pairs=offsets.size - 1,
+            source_tokens=source_ids.size,
+            target_tokens=target_ids.size,
+            links=linked[1].sources.size if linked else None,
+        )

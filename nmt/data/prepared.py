@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.lib import format as npy
@@ -20,7 +20,8 @@ from nmt.errors import DamageError, FolderError, FormatError
 from nmt.files import settle_folder, sha256, write_atomically
 from nmt.text.subword import Subword
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE = (1, 2)  # 1 has no links, and is otherwise the same
 MANIFEST = "manifest.json"
 SMALL = 64 * 2**20  # bytes; files below this size are held against their checksum whenever the folder is opened
 
@@ -30,13 +31,14 @@ SIDES: tuple[Side, ...] = get_args(Side)
 
 
 class Counts(BaseModel):
-    """How much one split holds. Tokens are pieces without EOS."""
+    """How much one split holds. Tokens are pieces without EOS; links join them, where any are known."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pairs: int
     source_tokens: int
     target_tokens: int
+    links: int | None = None
 
 
 class FileRecord(BaseModel):
@@ -121,6 +123,17 @@ def foreign_entries(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.name not in own)
 
 
+class Links(NamedTuple):
+    """Which pieces belong together: those of pair n are links `offsets[n]` up to `offsets[n + 1]`.
+
+    A link joins the pieces `sources[link]` and `targets[link]` of its pair, counted from 0.
+    """
+
+    sources: NDArray[np.integer[Any]]
+    targets: NDArray[np.integer[Any]]
+    offsets: NDArray[np.int64]
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """The token ids of one split: sentence n is `ids[offsets[n] : offsets[n + 1]]`. Memory-mapped when opened."""
@@ -129,12 +142,19 @@ class Split:
     source_offsets: NDArray[np.int64]
     target_ids: NDArray[np.integer[Any]]
     target_offsets: NDArray[np.int64]
+    links: Links | None = None
 
     @classmethod
-    def open(cls, folder: Path, name: SplitName) -> "Split":
+    def open(cls, folder: Path, name: SplitName, *, with_links: bool = False) -> "Split":
         """The arrays of one split of a prepared folder."""
-        parts = [(side, part) for side in SIDES for part in ("ids", "offsets")]
-        return cls(*(np.load(folder / f"{name}.{side}.{part}.npy", mmap_mode="r") for side, part in parts))
+
+        def mapped(part: str) -> NDArray[Any]:
+            array: NDArray[Any] = np.load(folder / f"{name}.{part}.npy", mmap_mode="r")
+            return array
+
+        links = Links(*(mapped(f"links.{part}") for part in Links._fields)) if with_links else None
+        ids, offsets = ([mapped(f"{side}.{part}") for side in SIDES] for part in ("ids", "offsets"))
+        return cls(ids[0], offsets[0], ids[1], offsets[1], links)
 
     def __len__(self) -> int:
         return len(self.source_offsets) - 1
@@ -184,10 +204,15 @@ class Prepared:
         require_whole(path, manifest, up_to=SMALL)
         return cls(path, manifest)
 
-    def split(self, name: SplitName) -> Split:
-        """One split's ids. Raises FolderError when the folder was prepared without it."""
+    def split(self, name: SplitName, *, with_links: bool = False) -> Split:
+        """One split's ids, and the links of its pieces where asked. Raises FolderError when they were not prepared."""
         self._require(name)
-        return Split.open(self.path, name)
+        if with_links and self.manifest.splits[name].links is None:
+            raise FolderError(
+                f"{self.path} was prepared without word alignments, which guide attention\n"
+                f"  Prepare it with --{name}-alignments FILE, or set train.guided_weight=0"
+            )
+        return Split.open(self.path, name, with_links=with_links)
 
     def lines(self, name: SplitName, side: Side) -> list[str]:
         """The raw text of valid or test, as it was given."""
@@ -213,9 +238,9 @@ def read_manifest(folder: Path) -> Manifest:
         raise DamageError(
             f"{path} cannot be read: it is cut short or was edited\n  Remove {folder}, then prepare the corpus again"
         ) from error
-    if version != FORMAT_VERSION:
+    if version not in READABLE:
         raise FormatError(
-            f"{folder} was prepared in format version {version}; this nmt reads version {FORMAT_VERSION}\n"
+            f"{folder} was prepared in format version {version}; this nmt reads {' and '.join(map(str, READABLE))}\n"
             "  Prepare the corpus again, with --overwrite or another --out"
         )
     try:

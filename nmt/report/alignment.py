@@ -12,24 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmt.errors import DataError
+from nmt.text.links import Gold, Link
 
 # S source positions, I source words   T target positions, J target words
 
-Link = tuple[int, int]
 Links = Iterable[Link]
 Matrix = NDArray[np.float64]
 Symmetrisation = Literal["intersection", "union", "grow-diag", "grow-diag-final-and"]
 SYMMETRISATIONS: tuple[Symmetrisation, ...] = ("intersection", "union", "grow-diag", "grow-diag-final-and")
 FAINT = 0.2  # less attention than this in all does not reach a source word; less than this anywhere looks nowhere
-PHARAOH = re.compile(r"([0-9]+)([-sp?])([0-9]+)")
 NAACL = re.compile(r"\s*([0-9]+)\s+([0-9]+)\s+([0-9]+)(?:\s+([SP]))?(?:\s+[0-9.]+)?\s*")
-
-
-class Gold(NamedTuple):
-    """Links that people drew: sure ones, and all that are possible, the sure ones among them."""
-
-    sure: frozenset[Link]
-    possible: frozenset[Link]
 
 
 class Doubts(NamedTuple):
@@ -218,28 +210,6 @@ def format_pharaoh(sentence: Links, weights_JI: Matrix | None = None) -> str:
     """
     shares = {} if weights_JI is None else {link: f":{weights_JI[link[1], link[0]]:.3f}" for link in sentence}
     return " ".join(f"{source}-{target}{shares.get((source, target), '')}" for source, target in sorted(sentence))
-
-
-def parse_gold(line: str, place: str = "this line", base: int = 0) -> Gold:
-    """Read `1-2` or `1s2` as a sure link, `1p2` or `1?2` as a possible one; the first word has the number `base`.
-
-    Raises:
-        DataError: anything else, with `place` in the message.
-    """
-    sure, possible = set(), set()
-    for word in line.split():
-        match = PHARAOH.fullmatch(word)
-        if match is None:
-            raise DataError(
-                f'{place}: "{word}" is not a link\n'
-                "  Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; "
-                f"count from {base}"
-            )
-        link = (int(match[1]) - base, int(match[3]) - base)
-        possible.add(link)
-        if match[2] in "-s":
-            sure.add(link)
-    return Gold(frozenset(sure), frozenset(possible))
 
 
 def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", base: int = 1) -> list[Gold]:

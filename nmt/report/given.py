@@ -15,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 
 from nmt.ids import EOS
-from nmt.report.alignment import Link, Matrix, links, membership, merge_attention, rows_of_pieces
+from nmt.report.alignment import Matrix, links, membership, merge_attention, rows_of_pieces
 from nmt.report.translate import LONGEST, WINDOW_BATCHES, in_parts, pad, plan_batches
 from nmt.search.forced import Forced, force
 from nmt.step import StepModel
 from nmt.text.corpus import Pair
+from nmt.text.links import Link
 from nmt.text.subword import Segmented, Subword
 
 

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nmt.report.alignment import Doubts, Gold, Link, Matrix, alignment_error_rate, links, read_attention
+from nmt.report.alignment import Doubts, Matrix, alignment_error_rate, links, read_attention
 from nmt.report.given import GivenPair
 from nmt.report.translate import LONGEST, Translation
+from nmt.text.links import Gold, Link
 
 # I source words   J target words
 

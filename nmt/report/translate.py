@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nmt.errors import DataError, NmtError, is_out_of_memory
 from nmt.ids import EOS, PAD
-from nmt.report.alignment import Link, Matrix, links, merge_attention
+from nmt.report.alignment import Matrix, links, merge_attention
 from nmt.report.risk import by_expected_utility
 from nmt.report.split import split_line
 from nmt.report.steer import Request, Search, Speaker, Task, choose
@@ -26,6 +26,7 @@ from nmt.search.beam import beam_search
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.listed import among
 from nmt.step import StepModel
+from nmt.text.links import Link
 from nmt.text.subword import Segmented, Subword
 
 Item = TypeVar("Item")

@@ -1,6 +1,6 @@
-"""Smoothed cross-entropy of target words, and the unsmoothed figure that people compare."""
+"""Smoothed cross-entropy of target words, the unsmoothed figure that people compare, and that of guided attention."""
 
-# N target positions that are real   R readout   V target words
+# N target positions that are real   R readout   V target words   B sentences   T target positions   S source positions
 
 import torch
 from torch import Tensor
@@ -23,3 +23,14 @@ def plain_loss(
     everywhere_N = log_total_N - logits_NV.mean(-1)
     loss = ((1 - smoothing) * nll_N + smoothing * everywhere_N).sum()
     return loss, nll_N.detach().sum()
+
+
+def guided_loss(attention_BTS: Tensor, guide_BTS: Tensor) -> Tensor:
+    """How far attention is from known links: cross-entropy, summed over target positions, in nats.
+
+    - sum over b, t, s of guide(b, t, s) ln attention(b, t, s)            Chen et al. 2016, arXiv:1607.01628
+
+    Row t is the attention with which target piece t is predicted, which is what `nmt align` reads. Pieces without links
+    have a row of zeros in the guide, and do not count. Attention below 1e-30 counts as that, without a gradient.
+    """
+    return -(guide_BTS * attention_BTS.clamp_min(1e-30).log()).sum()

@@ -16,7 +16,6 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from nmt.checkpoint import load_weights, numbered, read_facts, read_tensors, save_checkpoint
 from nmt.config import TrainSettings
@@ -26,7 +25,7 @@ from nmt.errors import TrainingError
 from nmt.files import remove_folder, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.optim import learning_rate
-from nmt.training.update import Updater
+from nmt.training.update import Figures, Updater
 
 LOG_EVERY = 20  # updates between training records; losses are looked at, and the device waited for, no more often
 
@@ -96,7 +95,7 @@ class Trainer:
         started = time.monotonic() - place.seconds  # as if there had been no break
         end = time.monotonic() + (60 * self.settings.max_minutes or math.inf)
         with interruptions() as interrupted, closing(self._batches(place)) as batches:
-            pending: list[tuple[Tensor, Tensor, int]] = []
+            pending: list[Figures] = []
             since = time.monotonic()
             reason = ""
             while True:
@@ -111,7 +110,8 @@ class Trainer:
                 if reason:
                     return Outcome(place, reason)
                 cursor, group = next(batches)
-                pending.append(self.updater.update(group, self._rate(place, place.update + 1)))
+                rate = self._rate(place, place.update + 1)
+                pending.append(self.updater.update(group, rate, self._guided_weight(place)))
                 seconds = time.monotonic() - started
                 place = replace(place, update=place.update + 1, epoch=cursor.epoch, batch=cursor.batch, seconds=seconds)
                 is_asked_to_stop = bool(interrupted)
@@ -170,6 +170,10 @@ class Trainer:
     def _rate(self, place: Place, update: int) -> float:
         return learning_rate(self.settings, update, self.updates_in_all, place.plateaus)
 
+    def _guided_weight(self, place: Place) -> float:
+        """Of the update that follows `place`: a pure function of it, as the learning rate is."""
+        return self.settings.guided_weight * self.settings.guided_decay**place.epoch
+
     def _is_validation_due(self, place: Place) -> bool:
         every = self.settings.validate_every
         return place.update % every == 0 if every else place.batch == 0
@@ -220,9 +224,9 @@ class Trainer:
         facts = {"update": place.update, "place": asdict(place)}
         save_checkpoint(self.folder / "last", dict(self.model.named_parameters()), facts, tensors)
 
-    def _log_training(self, place: Place, pending: Sequence[tuple[Tensor, Tensor, int]], seconds: float) -> None:
+    def _log_training(self, place: Place, pending: Sequence[Figures], seconds: float) -> None:
         """Log the means since the last record. Raises TrainingError when a loss is not a number."""
-        losses, nlls, counts = zip(*pending, strict=True)
+        losses, nlls, counts, guided, linked = zip(*pending, strict=True)
         losses_on_host = torch.stack(losses).cpu()
         finite = losses_on_host.isfinite()
         if not bool(finite.all()):
@@ -238,6 +242,8 @@ class Trainer:
             "learning_rate": self._rate(place, place.update),
             "seconds": place.seconds,
         }
+        if self.settings.guided_weight:
+            record["guided_loss"] = float(torch.stack(guided).sum() / torch.stack(linked).sum())
         self._log(record)
 
     def _not_a_number(self, what: str, update: int) -> TrainingError:

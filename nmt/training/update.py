@@ -23,7 +23,7 @@ from nmt.model.scan import scan_layer
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.unroll import Unroll, unroll
 from nmt.model.unroll_fused import unroll_fused
-from nmt.training.loss import plain_loss
+from nmt.training.loss import guided_loss, plain_loss
 from nmt.training.loss_fused import Scratch, fused_loss, soften_in_cache, soften_some
 from nmt.training.optim import build_optimizer, step
 
@@ -52,6 +52,16 @@ def build_loops(settings: TrainSettings) -> Loops:
     )
 
 
+class Figures(NamedTuple):
+    """Sums over an update; `guided` is 0 where attention is not guided."""
+
+    loss: Tensor
+    nll: Tensor  # of the reference words
+    tokens: int  # of the target
+    guided: Tensor  # cross-entropy of attention, without its weight
+    linked: Tensor  # target pieces that it is a sum over
+
+
 class Updater:
     """A model, its optimizer and how the two are driven. Same updates whatever `settings.loop` says."""
 
@@ -65,8 +75,8 @@ class Updater:
         self.loops = build_loops(settings)
         self.optimizer = build_optimizer(model, settings)
 
-    def update(self, batches: Sequence[Batch], rate: float) -> tuple[Tensor, Tensor, int]:
-        """One step of the optimizer. -> summed loss, summed negative log-likelihood, target tokens
+    def update(self, batches: Sequence[Batch], rate: float, guided_weight: float = 0.0) -> Figures:
+        """One step of the optimizer, on the loss of words and, with a weight, that of guided attention.
 
         A batch that does not fit in memory is done again in halves; one pair that does not fit raises TrainingError.
         """
@@ -75,7 +85,7 @@ class Updater:
         while True:
             self.optimizer.zero_grad(set_to_none=True)
             try:
-                figures = [self._accumulate(batch, tokens) for batch in batches]
+                sums = [self._accumulate(batch, tokens, guided_weight) for batch in batches]
                 break
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
@@ -90,25 +100,30 @@ class Updater:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
         step(self.optimizer, rate, self.settings.clip)
-        losses, nlls = zip(*figures, strict=True)
-        return torch.stack(losses).sum(), torch.stack(nlls).sum(), tokens
+        loss, nll, guided, linked = (torch.stack(parts).sum() for parts in zip(*sums, strict=True))
+        return Figures(loss, nll, tokens, guided, linked)
 
-    def _accumulate(self, batch: Batch, tokens: int) -> tuple[Tensor, Tensor]:
-        """Add a batch's share of the gradient. -> summed loss, summed negative log-likelihood"""
-        loss, nll = self.loss(batch)
+    def _accumulate(self, batch: Batch, tokens: int, guided_weight: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Add a batch's share of the gradient. -> summed loss, nll and guided loss, and pieces with links"""
+        loss, nll, guided, linked = self.loss(batch, guided_weight)
         (loss / tokens).backward()  # type: ignore[no-untyped-call]
-        return loss.detach(), nll
+        return loss.detach(), nll, guided, linked
 
-    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """-> summed loss, summed negative log-likelihood"""
+    def loss(self, batch: Batch, guided_weight: float = 0.0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """-> summed loss, negative log-likelihood and guided loss, and the number of pieces with links"""
         layer, decode, word_loss = self.loops if self.model.training else LOOPS[self.settings.loop]
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            readout_BTR, _ = self.model(batch.source_BS, batch.source_lengths_B, batch.target_BT, layer, decode)
+            sides = batch.source_BS, batch.source_lengths_B, batch.target_BT
+            readout_BTR, attention_BTS = self.model(*sides, layer, decode)
             real_N = (batch.target_BT != PAD).flatten().nonzero_static(size=batch.target_tokens).squeeze(1)
-            return word_loss(
+            loss, nll = word_loss(
                 readout_BTR.flatten(0, 1)[real_N],
                 self.model.output_vectors,
                 self.model.output_bias,
                 batch.target_BT.flatten()[real_N],
                 self.settings.label_smoothing,
             )
+            if batch.guide_BTS is None or not guided_weight:
+                return loss, nll, torch.zeros_like(nll), torch.zeros_like(nll)
+            guided = guided_loss(attention_BTS, batch.guide_BTS)
+        return loss + guided_weight * guided, nll, guided.detach(), batch.guide_BTS.sum()

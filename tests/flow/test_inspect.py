@@ -104,11 +104,11 @@ def test_a_damaged_folder_is_refused(run_nmt, folder):
 
 def test_another_format_version_is_refused(run_nmt, folder):
     path = folder / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 2}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 9}))
     done = run_nmt("inspect", folder)
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr == (
-        f"nmt: error: {folder} was prepared in format version 2; this nmt reads version 1\n"
+        f"nmt: error: {folder} was prepared in format version 9; this nmt reads 1 and 2\n"
         "  Prepare the corpus again, with --overwrite or another --out\n"
     )
 

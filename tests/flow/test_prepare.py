@@ -143,6 +143,33 @@ def test_a_joint_vocabulary_is_one_model(prepare, corpus):
     assert opened.manifest.settings["symbols"] == ["<x>", "<y>"]
 
 
+def test_word_alignments_become_links_of_pieces(prepare, corpus, run_nmt):
+    with (corpus / "train.a").open("a") as source, (corpus / "train.b").open("a") as target:
+        source.write("\nba de\n")
+        target.write("ba\nde ba\n")
+    lines = [line.split() for line in (corpus / "train.a").read_text().splitlines()]
+    links = "".join(" ".join(f"{i}-{len(line) - 1 - i}" for i in range(len(line))) + "\n" for line in lines)
+    (corpus / "links.gz").write_bytes(gzip.compress(links.encode()))
+    (corpus / "more.tsv").write_text("ku\tku\n")
+    (corpus / "more.links").write_text("0p0\n")
+    done = prepare(
+        *("--train-alignments", corpus / "links.gz", "--train-alignments", corpus / "more.links"),
+        *("--tsv", corpus / "more.tsv"),
+    )
+    assert done.code == 0, done.stderr
+    opened = Prepared.open(corpus / "out")
+    split = opened.split("train", with_links=True)
+    assert len(split) == len(lines)  # the pair with an empty side is gone, and its links with it
+    for row in range(len(split)):
+        own = slice(*split.links.offsets[row : row + 2])
+        for i, j in zip(split.links.sources[own], split.links.targets[own], strict=True):
+            linked = split.source(row)[i], split.target(row)[j]
+            assert opened.source_subword.pieces(linked[:1]) == opened.target_subword.pieces(linked[1:])
+    count = opened.manifest.splits["train"].links
+    assert count == len(split.links.sources) > len(lines)
+    assert f"  word alignments, as links of pieces: {count:,} in train\n" in run_nmt("inspect", corpus / "out").stdout
+
+
 def test_overwrite_replaces_a_prepared_folder(prepare, corpus):
     assert prepare().code == 0
     before = contents(corpus / "out")
@@ -241,6 +268,32 @@ def test_bytes_that_are_not_utf8(refused, corpus):
     )
 
 
+def test_alignments_that_do_not_fit_are_named_with_their_lines(refused, corpus):
+    links = corpus / "links"
+    links.write_text("0-0\n" * 999)
+    assert refused("--train-alignments", links) == (
+        f"{links} has 999 lines for {PAIRS} pairs\n"
+        "  Line n holds the links of pair n; a pair without links has an empty line\n"
+    )
+    links.write_text("0-0\n" * 998 + "0-0 9-1\n0,0\n")
+    words = [len((corpus / f"train.{lang}").read_text().splitlines()[998].split()) for lang in "ab"]
+    assert refused("--train-alignments", links) == (
+        f"2 lines of {links} cannot be used\n"
+        f"  {links}, line 999: link 9-1 points past {words[0]} and {words[1]} words\n"
+        "    Words are what blanks separate, and are counted from 0; an aligner that counts from 1 or splits words "
+        "otherwise does not fit\n"
+        f'  {links}, line 1,000: "0,0" is not a link\n'
+        "    Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; count from 0\n"
+    )
+    assert refused("--train-alignments", links, "--train-alignments", corpus / "gone") == (
+        "2 problems with the text\n"
+        f"  {corpus}/gone does not exist\n"
+        "  2 files of word alignments do not fit 1 training corpora\n"
+        "    Repeat --train-alignments FILE for each --train, then for each --tsv, in their order\n"
+    )
+    assert refused("--train-alignments", corpus).startswith(f"{corpus} is not a file\n")
+
+
 def test_an_empty_corpus(refused, corpus):
     for lang in "ab":
         (corpus / f"train.{lang}").write_text("")
@@ -320,7 +373,7 @@ def test_another_format_version_can_be_overwritten(prepare, corpus):
     path = corpus / "out" / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 0, "new": 1}))
     assert prepare("--overwrite").code == 0
-    assert Prepared.open(corpus / "out").manifest.format_version == 1
+    assert Prepared.open(corpus / "out").manifest.format_version == 2
 
 
 KILLED = """

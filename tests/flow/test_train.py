@@ -159,7 +159,7 @@ def test_accumulated_batches_make_the_update_of_one_large_batch(tiny_prepared):
         torch.manual_seed(0)
         model = Seq2Seq(ModelSettings(embedding_size=8, dropout=0.0), 296, 296).double()
         updater = Updater(model, TrainSettings(), device=torch.device("cpu"), precision=torch.float32)
-        loss, nll, tokens = updater.update([Batch(*part) for part in group], 0.001)
+        loss, nll, tokens, *_ = updater.update([Batch(*part) for part in group], 0.001)
         states.append((loss, nll, tokens, dict(model.named_parameters())))
     assert states[0][2] == states[1][2]
     torch.testing.assert_close(states[0][0], states[1][0])
@@ -176,11 +176,11 @@ def test_accumulated_batches_make_the_update_of_one_large_batch(tiny_prepared):
 def test_a_batch_that_does_not_fit_is_done_in_parts(train, tmp_path, monkeypatch, fitting, error):
     accumulate, sizes = Updater._accumulate, []
 
-    def tight(self, batch, tokens):
+    def tight(self, batch, *rest):
         sizes.append(len(batch.source_BS))
         if len(batch.source_BS) > fitting:
             raise error
-        return accumulate(self, batch, tokens)
+        return accumulate(self, batch, *rest)
 
     monkeypatch.setattr(Updater, "_accumulate", tight)
     assert train(tmp_path / "run", *SMALL, "--set", "train.accumulate=2", "--max-updates", "2").code == 0
@@ -188,14 +188,14 @@ def test_a_batch_that_does_not_fit_is_done_in_parts(train, tmp_path, monkeypatch
 
 
 def test_a_pair_that_does_not_fit_is_told(train, tmp_path, monkeypatch):
-    monkeypatch.setattr(Updater, "_accumulate", lambda self, batch, tokens: exec("raise MemoryError"))
+    monkeypatch.setattr(Updater, "_accumulate", lambda self, *rest: exec("raise MemoryError"))
     done = train(tmp_path / "small", *SMALL, "--max-updates", "2")
     assert done.code == 2
     assert "one sentence pair alone does not fit in memory" in done.stderr
 
 
 def test_another_error_of_the_runtime_is_not_taken_for_lack_of_memory(train, tmp_path, monkeypatch):
-    monkeypatch.setattr(Updater, "_accumulate", lambda self, batch, tokens: exec("raise RuntimeError('odd')"))
+    monkeypatch.setattr(Updater, "_accumulate", lambda self, *rest: exec("raise RuntimeError('odd')"))
     done = train(tmp_path / "run", *SMALL, "--max-updates", "2")
     assert done.code == 1
     assert "RuntimeError: odd" in done.stderr
@@ -242,8 +242,8 @@ def test_weights_that_the_last_update_spoilt_are_not_saved(train, tmp_path, monk
     before = contents(run / "best"), contents(run / "last")
     update = Updater.update
 
-    def spoil(self, group, rate):
-        figures = update(self, group, rate)
+    def spoil(self, *rest):
+        figures = update(self, *rest)
         with torch.no_grad():
             self.model.output_bias[5] = float("nan")
         return figures
@@ -279,8 +279,8 @@ def test_a_validation_that_an_interruption_forestalled_is_made_up_for(train, tmp
     assert train(tmp_path / "whole", *words).code == 0
     update = Updater.update
 
-    def interrupted(self, group, rate):
-        figures = update(self, group, rate)
+    def interrupted(self, *rest):
+        figures = update(self, *rest)
         if len(updates := [*updates_done, 1]) == 2:
             signal.raise_signal(signal.SIGINT)
         updates_done[:] = updates

@@ -7,17 +7,16 @@ from nmt.errors import DataError
 from nmt.report.alignment import (
     NEIGHBOURS,
     SYMMETRISATIONS,
-    Gold,
     alignment_error_rate,
     doubts,
     format_pharaoh,
     links,
     merge_attention,
-    parse_gold,
     parse_naacl,
     symmetrise,
     turn,
 )
+from nmt.text.links import Gold, parse_gold
 
 
 @pytest.mark.parametrize(

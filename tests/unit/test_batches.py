@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -16,7 +17,7 @@ from nmt.data.batches import (
     train_batches,
     valid_batches,
 )
-from nmt.data.prepared import Split
+from nmt.data.prepared import Links, Split
 from nmt.ids import EOS, PAD
 
 CPU = torch.device("cpu")
@@ -109,6 +110,40 @@ def test_a_batch_by_hand():
     assert {tensor.dtype for tensor in batch[:4]} == {torch.int64}
 
 
+def linked(split: Split, *pairs: list[tuple[int, int]]) -> Split:
+    """That split with links (source piece, target piece) for each pair."""
+    sources, targets = np.array([link for links in pairs for link in links], np.int32).reshape(-1, 2).T
+    return replace(split, links=Links(sources, targets, np.cumsum([0, *map(len, pairs)])))
+
+
+def test_a_guide_by_hand():
+    split = linked(split_of(([7, 8], [9]), ([4], [5, 6, 7]), ([4], [4])), [(1, 0)], [(0, 0), (0, 2)], [])
+    batch = make_batch(split, np.array([1, 0]))
+    assert batch.guide_BTS.tolist() == [
+        [[1, 0, 0], [0, 0, 0], [1, 0, 0], [0, 1, 0]],  # the second piece has no link, the last position is EOS
+        [[0, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0]],
+    ]
+    assert make_batch(split, np.array([2])).guide_BTS.tolist() == [[[0, 0], [0, 1]]]
+    shared = linked(split_of(([7, 8, 9], [9])), [(0, 0), (2, 0)])
+    assert make_batch(shared, np.array([0])).guide_BTS.tolist() == [[[0.5, 0, 0.5, 0], [0, 0, 0, 1]]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_guide_shares_out_the_links_of_each_piece(seed):
+    random = np.random.default_rng(seed)
+    split = random_split(6, seed)
+    lengths = list(zip(split.source_lengths, split.target_lengths, strict=True))
+    links = [sorted({(int(random.integers(s)), int(random.integers(t))) for _ in range(5)}) for s, t in lengths]
+    rows = random.permutation(6)
+    guide_BTS = make_batch(linked(split, *links), rows).guide_BTS.numpy()
+    for row, guide_TS in zip(rows, guide_BTS, strict=True):
+        ends = (*lengths[row],)
+        assert set(zip(*guide_TS.T.nonzero(), strict=True)) == {*links[row], ends}
+        for target, shares_S in enumerate(guide_TS):
+            count = sum(link[1] == target for link in [*links[row], ends])
+            assert shares_S[shares_S > 0] == pytest.approx(1 / count if count else [])
+
+
 def assert_same_batch(one, other):
     for name, left, right in zip(one._fields, one, other, strict=True):
         assert torch.equal(left, right) if isinstance(left, torch.Tensor) else left == right, name
@@ -116,7 +151,7 @@ def assert_same_batch(one, other):
 
 @pytest.mark.parametrize("size", [2, 3, 8])
 def test_halves_of_a_batch_are_what_their_rows_alone_would_make(size):
-    split = random_split(size)
+    split = linked(random_split(size), *[[(0, 0)] for _ in range(size)])
     rows = np.arange(size)
     halves = split_batch(make_batch(split, rows))
     for half, expected in zip(halves, (rows[: size // 2], rows[size // 2 :]), strict=True):

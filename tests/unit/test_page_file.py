@@ -7,8 +7,9 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from nmt.report.alignment import Doubts, Gold
+from nmt.report.alignment import Doubts
 from nmt.report.page import BLOCK, Page, View, describe, quantise
+from nmt.text.links import Gold
 
 NO_DOUBTS = Doubts(0.5, 0.25, [1], [])
 HOSTILE = "</script><script>alert(1)</script>"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nmt.data import encode, prepared
-from nmt.data.encode import Cleaner, HashSet, chunks, pair_hash, write_split
+from nmt.data.encode import Cleaner, HashSet, chunks, link_pieces, pair_hash, write_split
 from nmt.data.prepared import ArrayWriter, Prepared, Split, foreign_entries
 from nmt.errors import DamageError, FolderError, FormatError
 from nmt.text.corpus import Pair, read_lines
@@ -141,7 +141,51 @@ def test_chunking_does_not_show(tiny_prepared, tmp_path, monkeypatch):
     assert (len(Split.open(place, "train")), len(Split.open(place, "valid"))) == (2, 5)
 
 
+@pytest.mark.parametrize(
+    ("links", "source_words", "target_words", "expected"),
+    [
+        ([(0, 1)], [0, 1], [0, 1], [(0, 1)]),
+        ([(0, 0)], [0, 0, 1], [0, 1, 1], [(0, 0), (1, 0)]),
+        ([(1, 0), (0, 1)], [0, 1, 1], [0, 1, 1], [(1, 0), (2, 0), (0, 1), (0, 2)]),
+        ([(5, 0), (0, 5)], [0, 1], [0, 1], []),  # words without pieces
+        ([], [0], [0], []),
+    ],
+)
+def test_every_piece_of_a_word_has_its_links(links, source_words, target_words, expected):
+    assert link_pieces(links, source_words, target_words) == expected
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_links_stay_with_their_pairs(tiny_prepared, tmp_path, monkeypatch, size):
+    monkeypatch.setattr(encode, "CHUNK_PAIRS", size)
+    opened = Prepared.open(tiny_prepared)
+    subwords = opened.source_subword, opened.target_subword
+    pairs = [Pair("ba de xyz", "fi"), Pair("", "ku"), Pair("la", "me ni"), Pair("po", "ru")]
+    links = [[(2, 0), (0, 0)], [], [(0, 1)], []]
+    counts = write_split(tmp_path, "train", pairs, subwords, Cleaner(150, 99.0, True), links=iter(links))
+    split = Split.open(tmp_path, "train", with_links=True)
+    assert isinstance(split.links.sources, np.memmap)
+    assert counts.links == len(split.links.sources) == split.links.offsets[-1]
+    for row, (pair, wanted) in enumerate((pair, link) for pair, link in zip(pairs, links, strict=True) if pair.source):
+        sides = [subword.split_source(line).word_of_piece for subword, line in zip(subwords, pair, strict=True)]
+        own = slice(*split.links.offsets[row : row + 2])
+        found = zip(split.links.sources[own], split.links.targets[own], strict=True)
+        assert {(sides[0][i], sides[1][j]) for i, j in found} == set(wanted)
+        assert own.stop - own.start == sum(sides[0].count(i) * sides[1].count(j) for i, j in wanted)
+
+
 # What is wrong with a folder
+
+
+def test_a_folder_of_the_first_version_is_read(folder):
+    splits = json.loads((folder / "manifest.json").read_text())["splits"]
+    for counts in splits.values():
+        assert counts.pop("links") is None
+    edit_manifest(folder, format_version=1, splits=splits)
+    opened = Prepared.open(folder)
+    assert len(opened.split("train")) == 1000
+    with pytest.raises(FolderError, match="was prepared without word alignments, which guide attention\n  Prepare it "):
+        opened.split("train", with_links=True)
 
 
 def edit_manifest(folder, **changes):
@@ -158,7 +202,7 @@ def test_a_folder_that_is_none(tmp_path):
 
 def test_another_format_version_names_both(folder):
     edit_manifest(folder, format_version=99)
-    with pytest.raises(FormatError, match="prepared in format version 99; this nmt reads version 1\n  Prepare"):
+    with pytest.raises(FormatError, match="prepared in format version 99; this nmt reads 1 and 2\n  Prepare"):
         Prepared.open(folder)
 
 
