@@ -195,6 +195,9 @@ class SearchSettings(Settings):
     seed: int = Field(1, ge=0, lt=2**63, description="of sampling")
     mbr: Literal["none", "chrf", "bleu"] = Field("none", description="choose what is most like the other candidates")
     candidates: int = Field(0, ge=0, le=1000, description="translations that --mbr chooses among, 0 for the whole beam")
+    replace_unk: bool = Field(
+        False, description="a word with unknown characters is copied from the source word it looks at"
+    )
     split_long: bool = Field(False, description="translate long lines in parts, cut at punctuation")
     longest: int = Field(150, ge=1, le=1000, description="pieces of a part; 150 is what training keeps by default")
 

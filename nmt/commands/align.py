@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from nmt.commands.options import link_options
 from nmt.commands.score import read_parallel, tabulate
 from nmt.commands.translate import INPUT, OUTPUT, Translator, refuse_unwritable
 from nmt.errors import FolderError, UsageError
@@ -42,20 +43,7 @@ COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-a
 )
 @click.option("--reverse", metavar="RUN", help="run of the opposite direction; its links are combined with the first's")
 @click.option("--symmetrise", type=COMBINE, help="how to combine them  [default: grow-diag]")
-@click.option(
-    "--offset",
-    type=click.IntRange(0, 1),
-    default=0,
-    metavar="N",
-    help="read attention where a word is predicted (0) or one step later, where it is known (1)  [default: 0]",
-)
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1, min_open=True),
-    metavar="X",
-    help="link all words with so much attention  [default: the one with most]",
-)
-@click.option("--probabilities", is_flag=True, help="write links as i-j:0.912, with their share of attention")
+@link_options
 @click.option("--table", type=OUTPUT, metavar="FILE", help="error and doubts of each pair, worst first, by tabs")
 @click.option("--matrix", type=OUTPUT, metavar="FILE", help="words, links and attention of each pair, as JSON Lines")
 @click.option(
@@ -108,6 +96,8 @@ def command(
 
     Writes the links i-j of each pair on a line (Pharaoh format): source word i, target word j, counted from 0. How well
     they match --gold, and what --show draws, goes to stderr; --format json writes links and scores as one object.
+    Words are what blanks separate: a mark attached to a word is a part of it. Attention on the pieces of a source word
+    is added up, that of the pieces of a target word is their mean, and that on the end of the sentence is left out.
     --html writes a page that opens from disk: search and sort the pairs, point at a word to see where it looked,
     compare runs and their own translations, see gold links over those that were found. With --parts it also has each
     head, kind and gate that the attention is made of, as a model beside the run; --matrix then says how much each word
@@ -171,7 +161,8 @@ def command(
             chosen.append(links)
             drawn = golds[number] if gold else None
             if form == "text":
-                click.echo(alignment.format_pharaoh(links, weights_JI if probabilities else None))
+                shares = alignment.shares(weights_JI, links) if probabilities else None
+                click.echo(alignment.format_pharaoh(links, shares))
             words = one.source.words, one.target.words
             looks = {name: one.part(place) for place, name in enumerate(parts)}
             part_views = [given_view(place, look, offset, threshold) for place, look in enumerate(looks.values(), 1)]

@@ -57,3 +57,29 @@ def describe_values(field: FieldInfo) -> str:
 def given(kind: type[Settings], options: Mapping[str, Any]) -> dict[str, Any]:
     """Those settings of `kind` that were given as options."""
     return {name: options[name] for name in kind.model_fields if options.get(name) not in (None, ())}
+
+
+def link_options(function: F) -> F:
+    """The options that say how attention becomes links, the same for every command that writes them."""
+    for option in reversed(
+        [
+            click.option(
+                "--offset",
+                type=click.IntRange(0, 1),
+                default=0,
+                metavar="N",
+                help="read attention where a word is predicted (0) or a step later, when it is known (1) [default: 0]",
+            ),
+            click.option(
+                "--threshold",
+                type=click.FloatRange(0, 1, min_open=True),
+                metavar="X",
+                help="link all words with so much attention  [default: the one with most]",
+            ),
+            click.option(
+                "--probabilities", is_flag=True, help="write links as i-j:0.912, with their share of attention"
+            ),
+        ]
+    ):
+        function = option(function)
+    return function

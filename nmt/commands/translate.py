@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from nmt.commands.crew import Crew, parallel_options, share_cores
-from nmt.commands.options import given, settings_options
+from nmt.commands.options import given, link_options, settings_options
 from nmt.config import SearchSettings, check
 from nmt.errors import DataError, FolderError, NmtError, UsageError
 
@@ -46,6 +46,7 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False)
 @click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", help="[default: text]")
 @click.option("--with-attention", is_flag=True, help="add attention between pieces to --format jsonl")
 @click.option("--alignments", type=OUTPUT, metavar="FILE", help="word links of each translation, in Pharaoh format")
+@link_options
 @click.option("--resume-output", is_flag=True, help="go on after the lines that are already in --output")
 @click.option(
     "--input-format",
@@ -77,6 +78,9 @@ def command(
     form: str,
     with_attention: bool,
     alignments: Path | None,
+    offset: int,
+    threshold: float | None,
+    probabilities: bool,
     resume_output: bool,
     input_format: str,
     prefix: str,
@@ -96,6 +100,8 @@ def command(
     Every line in is one line out; an empty line stays empty. How to search is what the run's settings say, where no
     option says otherwise. With --n-best above 1, text lines are `index ||| translation ||| score`; the index counts
     input lines from 0. --format jsonl writes an object for each translation, with scores, tokens and word links.
+    --alignments and --format jsonl say which source word i each target word j came from, as links i-j counted from 0,
+    by the rule that `nmt align --help` tells; an ensemble's by the mean of its attention.
     Packed files (.gz, .xz, .zst) are unpacked, `-` is standard input. Lines are read ahead to be sorted by length,
     except from a terminal or with --batch-size 1. Several --processes open the run once each, which takes seconds and
     memory, and answer faster where there are many lines.
@@ -118,6 +124,11 @@ def command(
         refuse_unwritable(path)
     if output is not None and output == alignments:
         raise UsageError(f"--output and --alignments cannot both be {output}")
+    if (threshold or probabilities or offset) and not alignments and form != "jsonl":
+        raise UsageError(
+            "--threshold, --probabilities and --offset are for word links: name a file with --alignments, "
+            "or take --format jsonl"
+        )
     if with_attention and form != "jsonl":
         raise UsageError("--with-attention adds to --format jsonl, and the format is text")
     if resume_output and output is None:
@@ -153,9 +164,14 @@ def command(
                         file=sys.stderr,
                     )
                 if alignments:
-                    opened[-1].write("".join(f"{format_pharaoh(one.alignment)}\n" for one in found).encode())
+                    shares = [one.links(threshold, offset) for one in found]
+                    lines = [f"{format_pharaoh(links, links if probabilities else None)}\n" for links in shares]
+                    opened[-1].write("".join(lines).encode())
                     opened[-1].flush()
-                lines = [write_line(one, number, rank, form, n_best, with_attention) for rank, one in enumerate(found)]
+                lines = [
+                    write_line(one, number, rank, form, n_best, with_attention, threshold, offset, probabilities)
+                    for rank, one in enumerate(found)
+                ]
                 out.write("".join(lines).encode())
                 out.flush()
     except BaseException as error:
@@ -186,9 +202,20 @@ def json_index(line: bytes) -> int:
     return int(json.loads(line)["index"])
 
 
-def write_line(one: "Translation", index: int, rank: int, form: str, n_best: int, with_attention: bool = False) -> str:
+def write_line(
+    one: "Translation",
+    index: int,
+    rank: int,
+    form: str,
+    n_best: int,
+    with_attention: bool = False,
+    threshold: float | None = None,
+    offset: int = 0,
+    with_shares: bool = False,
+) -> str:
     """A translation as a line of output."""
     if form == "jsonl":
+        links = one.links(threshold, offset)
         facts = {
             "index": index,
             "rank": rank,
@@ -202,8 +229,10 @@ def write_line(one: "Translation", index: int, rank: int, form: str, n_best: int
             "token_log_probs": [round(log_prob, 6) for log_prob in one.token_log_probs],
             "source_words": one.source_words,
             "target_words": one.target_words,
-            "alignment": one.alignment,
+            "alignment": list(links),
         }
+        if with_shares:
+            facts["alignment_probabilities"] = [round(share, 4) for share in links.values()]
         if with_attention:
             facts["attention"] = [[round(weight, 4) for weight in row] for row in one.attention_TS.tolist()]
         return json.dumps(facts, ensure_ascii=False) + "\n"

@@ -5,7 +5,7 @@ a pair (source word, target word), both counted from 0, as in the Pharaoh format
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -73,7 +73,8 @@ def merge_attention(
 
     Attention mass on a source word is that on its pieces together, hence the sum; a target word looked where its pieces
     looked on average, hence the mean. The row and column of EOS are left out and each row is divided by its sum, so
-    that rows sum to one. Sum and mean as in Koehn & Knowles 2017, arXiv:1706.03872, on word alignment.
+    that rows sum to one. Sum and mean as in Koehn & Knowles 2017, arXiv:1706.03872, on word alignment. Words are what
+    blanks separate: a mark that stands alone is a word, and one attached to a word is a part of it, pieces and all.
 
     A word without pieces (the subword model may normalise it away) has a row or column of zeros; so has every word when
     the model has no attention (S = 0), or all attention is on EOS. `source_words` and `target_words` count the words
@@ -203,13 +204,18 @@ def symmetrise(forward: Links, backward: Links, how: Symmetrisation) -> list[Lin
     return sorted(grown)
 
 
-def format_pharaoh(sentence: Links, weights_JI: Matrix | None = None) -> str:
+def shares(word_attention_JI: Matrix, sentence: Links) -> dict[Link, float]:
+    """Links with the part of its target word's attention that each holds."""
+    return {(source, target): float(word_attention_JI[target, source]) for source, target in sentence}
+
+
+def format_pharaoh(sentence: Links, shares: Mapping[Link, float] | None = None) -> str:
     """`0-0 1-2`: source word, dash, target word; an empty line where nothing is linked.
 
-    With weights each link carries its share of the target word's attention: `0-0:0.912`.
+    With `shares` each link carries its own: `0-0:0.912`.
     """
-    shares = {} if weights_JI is None else {link: f":{weights_JI[link[1], link[0]]:.3f}" for link in sentence}
-    return " ".join(f"{source}-{target}{shares.get((source, target), '')}" for source, target in sorted(sentence))
+    marks = {link: f":{share:.3f}" for link, share in (shares or {}).items()}
+    return " ".join(f"{source}-{target}{marks.get((source, target), '')}" for source, target in sorted(sentence))
 
 
 def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", base: int = 1) -> list[Gold]:

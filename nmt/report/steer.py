@@ -79,6 +79,7 @@ class Search:
     seed: int = 1
     mbr: Literal["none", "chrf", "bleu"] = "none"
     candidates: int = 0
+    replace_unk: bool = False
     split_long: bool = False
     longest: int = 150
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nmt.errors import DataError, NmtError, is_out_of_memory
-from nmt.ids import EOS, PAD
-from nmt.report.alignment import Matrix, links, merge_attention
+from nmt.ids import BOS, EOS, PAD, UNK
+from nmt.report.alignment import Matrix, links, merge_attention, shares
 from nmt.report.risk import by_expected_utility
 from nmt.report.split import split_line
 from nmt.report.steer import Request, Search, Speaker, Task, choose
@@ -86,18 +86,25 @@ class Translation:
     @property
     def alignment(self) -> list[Link]:
         """Pairs (source word, target word), counted from 0: where each target word looked most."""
-        if len(self.attention_blocks) < 2:
-            return links(self.word_attention)
-        found: list[Link] = []
+        return list(self.links())
+
+    def links(self, threshold: float | None = None, offset: int = 0) -> dict[Link, float]:
+        """Those pairs, or all that reach a threshold, with the share of its attention that a target word gave.
+
+        `threshold` and `offset` are those of nmt.report.alignment.links and rows_of_pieces.
+        """
+        found: dict[Link, float] = {}
         row, column = 0, 0
         for block in self.attention_blocks:  # the whole would take memory by the square of the line
             sources = self.source_word_of_piece[column : column + block.shape[1]]
             targets = self.target_word_of_piece[row : row + block.shape[0]]
             source, target = (min((word for word in words if word >= 0), default=0) for words in (sources, targets))
             own_sources, own_targets = [word - source for word in sources], [word - target for word in targets]
-            found += [(i + source, j + target) for i, j in links(merge_attention(block, own_sources, own_targets))]
+            weights_JI = merge_attention(block, own_sources, own_targets, offset=offset)
+            for (i, j), share in shares(weights_JI, links(weights_JI, threshold)).items():
+                found[i + source, j + target] = share
             row, column = row + block.shape[0], column + block.shape[1]
-        return sorted(found)
+        return dict(sorted(found.items()))
 
 
 class Part(NamedTuple):
@@ -135,6 +142,7 @@ def translate_lines(
     """
     how = Search(**search)
     speaker = Speaker(target_subword)
+    is_copying = how.replace_unk and not target_subword.spells_bytes
 
     def understand(request: Request, number: int) -> Task:
         source = source_subword.split_source(request.source)
@@ -165,6 +173,7 @@ def translate_lines(
             n_best=min(how.wanted, slots),
             limits=[task.limit for task in tasks],
             choice=choice,
+            unsaid=(PAD, BOS) if is_copying else (PAD, UNK, BOS),
             beta=how.beta,
         )
 
@@ -180,7 +189,7 @@ def translate_lines(
         for rows in plan_batches([len(part.task.source.ids) for part in parts], batch_sentences):
             for row, ranked in zip(rows, in_parts(search_batch, [parts[row] for row in rows]), strict=True):
                 source = parts[row].task.source
-                some = [translation(source, one, source_subword, target_subword) for one in ranked]
+                some = [translation(source, one, source_subword, target_subword, is_copying) for one in ranked]
                 if how.mbr != "none":
                     some = by_expected_utility(some, how.mbr, is_sample=how.sample)
                 found[row] = some[: how.n_best]
@@ -274,9 +283,13 @@ def pad(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     )
 
 
-def translation(source: Segmented, found: Hypothesis, source_subword: Subword, target_subword: Subword) -> Translation:
-    """A hypothesis in words."""
+def translation(
+    source: Segmented, found: Hypothesis, source_subword: Subword, target_subword: Subword, is_copying: bool = False
+) -> Translation:
+    """A hypothesis in words, those that hold UNK copied from the source where asked."""
     target = target_subword.split_target(found.tokens)
+    if is_copying and UNK in target.ids:
+        target = copy_unknown(target, target_subword, source, found.attention_TS.numpy())
     return Translation(
         source=source.text,
         text=target.text,
@@ -293,6 +306,32 @@ def translation(source: Segmented, found: Hypothesis, source_subword: Subword, t
         is_finished=found.is_finished,
         is_whole=len(source.ids) <= LONGEST,
     )
+
+
+def copy_unknown(
+    target: Segmented, subword: Subword, source: Segmented, attention_TS: NDArray[np.float32]
+) -> Segmented:
+    """A translation whose words that hold UNK are each the source word that they look at most.
+
+    Luong et al. 2015, arXiv:1410.8206, with attention for their pointers, and without a dictionary. Where there is no
+    attention the word stays as it is.
+    """
+    unit_of_piece = np.cumsum([piece.startswith("▁") for piece in subword.pieces(target.ids)])
+    unit_of_piece -= unit_of_piece[:1]
+    units = int(unit_of_piece[-1]) + 1
+    weights_JI = merge_attention(
+        attention_TS, source.word_of_piece[:LONGEST], unit_of_piece.tolist(), len(source.words), units
+    )
+    looked = {unit: word for word, unit in links(weights_JI)}
+    words: list[str] = []
+    word_of_piece: list[int] = []
+    for unit in range(units):
+        ids = [index for index, own in zip(target.ids, unit_of_piece, strict=True) if own == unit]
+        said = source.words[looked[unit]] if UNK in ids and unit in looked else subword.decode(ids)
+        word_of_piece += [len(words)] * len(ids)
+        words += said.split()
+    last = len(words) - 1
+    return Segmented(" ".join(words), target.ids, words, [min(word, last) for word in word_of_piece])
 
 
 def nothing(source: Segmented) -> Translation:

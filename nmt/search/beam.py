@@ -43,14 +43,15 @@ def beam_search(
     n_best: int = 1,
     limits: Sequence[int] | None = None,
     choice: Choice = MOST_PROBABLE,
+    unsaid: Sequence[int] = (PAD, UNK, BOS),
     beta: float = 0.0,
 ) -> list[list[Hypothesis]]:
     """The best translations of each sentence, best first: n_best of them, or fewer when the model has no more.
 
     A sentence has `beam` slots, in groups of equal size where the choice has several. A hypothesis that reaches EOS
     keeps its slot for good, so that a beam of one is greedy search. At each step the free slots go to what `choice`
-    chooses: the most probable continuations; of equal ones, those of the better row and then of the smaller id. PAD,
-    UNK and BOS are never said.
+    chooses: the most probable continuations; of equal ones, those of the better row and then of the smaller id. The
+    ids in `unsaid` are never said.
 
     A sentence is done when it has no live hypothesis, or when none can come to matter: log-probabilities only fall
     and the length penalty never does, so a live one can score at most its present log_prob over the penalty at the
@@ -66,7 +67,7 @@ def beam_search(
     G = choice.groups
     slots = beam // G
     assert 1 <= n_best <= slots * G
-    model = Forbid(model, (PAD, UNK, BOS))
+    model = Forbid(model, unsaid)
     device = source_BS.device
     if limits is None:
         limits = [length_limit(length, max_length_ratio, max_length_extra) for length in lengths_B.tolist()]

@@ -116,6 +116,11 @@ class Subword:
         """What tells this model from others: the SHA-256 of its bytes."""
         return sha256(self.model_bytes).hexdigest()
 
+    @cached_property
+    def spells_bytes(self) -> bool:
+        """Whether what has no piece is spelt in bytes, so that nothing is unknown."""
+        return any(self._processor.is_byte(index) for index in range(self.size))
+
     def encode(self, line: str) -> list[int]:
         """The ids of a line, without BOS and EOS."""
         ids: list[int] = self._processor.encode(line)

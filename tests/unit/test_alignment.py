@@ -13,6 +13,7 @@ from nmt.report.alignment import (
     links,
     merge_attention,
     parse_naacl,
+    shares,
     symmetrise,
     turn,
 )
@@ -235,7 +236,8 @@ def test_what_is_no_naacl_link_is_named(line, message):
 
 def test_links_may_carry_their_share():
     weights = np.array([[0.25, 0.75], [1.0, 0.0]])
-    assert format_pharaoh([(1, 0), (0, 1)], weights) == "0-1:1.000 1-0:0.750"
+    found = [(1, 0), (0, 1)]
+    assert format_pharaoh(found, shares(weights, found)) == "0-1:1.000 1-0:0.750"
 
 
 def test_pharaoh_lines_are_read_back():

@@ -1,0 +1,83 @@
+"""Word links while translating: hard, by threshold, with probabilities; and words copied along them."""
+
+import json
+
+import pytest
+import torch
+
+from nmt.checkpoint import create_run, open_run, save_checkpoint
+from nmt.config import ModelSettings, RunSettings
+from nmt.text.subword import Subword, train_subword
+
+TEXT = "ba de fi\n\nku la\nni po ru sa\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--threshold", 0.02],
+        ["--threshold", 0.02, "--probabilities", "--offset", 1],
+        ["--probabilities"],
+        ["--offset", 1],
+    ],
+)
+def test_links_while_translating_are_those_of_the_pair_that_comes_of_it(run_nmt, reverser, tmp_path, options):
+    (tmp_path / "source").write_text(TEXT)
+    out = ("--output", tmp_path / "target", "--alignments", tmp_path / "links")
+    assert run_nmt("translate", "--model", reverser, *out, *options, tmp_path / "source").code == 0
+    pair = ("--source", tmp_path / "source", "--target", tmp_path / "target")
+    assert (tmp_path / "links").read_text() == run_nmt("align", "--model", reverser, *pair, *options).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "each"), [(["--n-best", 3], 3), (["--n-best", 2, "--sample"], 2), (["--model", "{run}"], 1)]
+)
+def test_every_way_to_translate_has_links(run_nmt, reverser, tmp_path, words, each):
+    words = [str(word).format(run=reverser) for word in words]
+    command = ("translate", "--model", reverser, *words, "--threshold", 0.3, "--probabilities", "--format", "jsonl")
+    done = run_nmt(*command, "--alignments", tmp_path / "links", stdin=TEXT)
+    assert done.code == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    lines = (tmp_path / "links").read_text().splitlines()
+    assert len(found) == len(lines) == 3 * each + 1
+    for one, line in zip(found, lines, strict=True):
+        pairs = zip(one["alignment"], one["alignment_probabilities"], strict=True)
+        assert line.split() == [f"{i}-{j}:{share:.3f}" for (i, j), share in pairs]
+        assert all(share >= 0.3 for share in one["alignment_probabilities"])
+        assert bool(one["target_words"]) == bool(line)
+
+
+@pytest.mark.parametrize("words", [["--threshold", "0.5"], ["--probabilities"], ["--offset", "1"]])
+def test_links_that_nobody_would_see_are_refused(run_nmt, reverser, words):
+    done = run_nmt("translate", "--model", reverser, *words, stdin=TEXT)
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr == (
+        "nmt: error: --threshold, --probabilities and --offset are for word links: name a file with --alignments, "
+        "or take --format jsonl\n"
+    )
+
+
+@pytest.fixture
+def mumbler(reverser, tmp_path):
+    """A run without bytes that says nothing but <unk>."""
+    subword = Subword(train_subword(["ba de fi go ku la"] * 9, vocab_size=18, byte_fallback=False))
+    settings = RunSettings(model=ModelSettings(embedding_size=4, encoder_size=4, decoder_size=8, attention_size=4))
+    fingerprints = {"source_fingerprint": subword.fingerprint, "target_fingerprint": subword.fingerprint}
+    info = open_run(reverser).info.model_copy(update=fingerprints)
+    run = create_run(tmp_path / "mumbler", settings, info, subword, subword)
+    weights = dict(run.build_model().named_parameters())
+    weights["output_bias"] = torch.zeros(subword.size).index_fill(0, torch.tensor([1]), 100.0)
+    save_checkpoint(run.path / "best", weights, {"update": 1})
+    return run.path
+
+
+def test_unknown_words_are_copied_where_asked(run_nmt, mumbler, reverser):
+    words = ("translate", "--model", mumbler, "--max-length-ratio", "0.1", "--max-length-extra", "1", "--beam", 1)
+    copied = run_nmt(*words, "--replace-unk", stdin="zürich\n")
+    assert (copied.code, copied.stdout) == (0, "zürich\n")
+    plain = run_nmt(*words, stdin="zürich\n")
+    assert (plain.code, plain.stdout) != (0, "zürich\n")
+    assert "⁇" not in plain.stdout
+    runs = [run_nmt("translate", "--model", reverser, *more, stdin=TEXT).stdout for more in ([], ["--replace-unk"])]
+    assert runs[0] == runs[1] != ""  # it spells what it does not know in bytes

@@ -1,0 +1,42 @@
+import pytest
+from support.corpora import WORDS
+from support.scripted import ScriptedModel, copying
+
+from nmt.report.translate import translate_lines
+from nmt.text.subword import Subword, train_subword
+
+OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
+
+
+@pytest.fixture(scope="module")
+def subword():
+    return Subword(train_subword([" ".join(WORDS)] * 9, vocab_size=26, byte_fallback=False))
+
+
+def translated(model, subword, line, **options):
+    [[one]] = translate_lines(model, subword, subword, [line], **OPTIONS | options)
+    return one
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ba @ de", "@", "@@ ba", "ba d@e", "@ba ba@", "ba@de fi", "de x@y@z ba", "ba de"],
+)
+def test_a_copied_line_is_the_line_whatever_is_unknown_in_it(subword, line):
+    assert not subword.spells_bytes
+    one = translated(copying(subword.size), subword, line, replace_unk=True)
+    assert one.text == line
+    assert one.target_words == one.source_words
+    assert one.target_word_of_piece == one.source_word_of_piece
+    assert one.alignment == [(i, i) for i in range(len(line.split()))]
+
+
+def test_what_is_unknown_is_not_said_unless_asked(subword):
+    assert "<unk>" in translated(copying(subword.size), subword, "ba @", replace_unk=True).tokens
+    assert "<unk>" not in translated(copying(subword.size), subword, "ba @").tokens
+
+
+def test_without_attention_the_unknown_stays(subword):
+    model = copying(subword.size)
+    blind = ScriptedModel(subword.size, model.log_probs)
+    assert "⁇" in translated(blind, subword, "ba @", replace_unk=True).text
