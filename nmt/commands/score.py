@@ -5,6 +5,7 @@ Also holds what `nmt evaluate` shares with it: the options that choose metrics, 
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,8 +14,9 @@ import click
 from nmt.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from nmt.report.metrics import MetricScore
+    from nmt.report.metrics import LabelScore, MetricScore
 
+LABEL_COLUMNS = ["precision", "recall", "F1", "lines"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -46,7 +48,7 @@ def scoring_options(function: F) -> F:
                 metavar="NAME...",
                 default=("bleu", "chrf", "ter"),
                 callback=lambda ctx, parameter, words: [name for word in words for name in word.split(",")],
-                help="bleu, chrf, chrf++, ter  [default: bleu chrf ter]",
+                help="bleu, chrf, chrf++, ter, accuracy, f1  [default: bleu chrf ter]",
             ),
             click.option(
                 "--tokenize",
@@ -93,9 +95,10 @@ def command(
     samples: int,
     style: str,
 ) -> None:
-    """Score translations against references: BLEU, chrF, TER.
+    """Score translations against references: BLEU, chrF, TER; or labels.
 
-    Reads stdin when no HYPOTHESIS is named. The scores are sacreBLEU's, with the signature that makes them comparable;
+    Lines that are labels are scored by accuracy and f1, the mean F1 of all labels, with a table of each. Reads stdin
+    when no HYPOTHESIS is named. The other scores are sacreBLEU's, with the signature that makes them comparable;
     give it detokenised text. Several files give a table.
     """
     hypotheses = hypotheses or ("-",)
@@ -110,6 +113,8 @@ def command(
     elif len(hypotheses) == 1:
         for score in scores[0]:
             click.echo(score)
+            if score.labels is not None:
+                click.echo(tabulate([["", *LABEL_COLUMNS], *map(label_cells, score.labels)]))
     else:
         rows = [[name, *cells(row)] for name, row in zip(hypotheses, scores, strict=True)]
         click.echo(tabulate([["", *headings(scores[0])], *rows]))
@@ -190,8 +195,14 @@ def explain(row: "list[MetricScore]", baseline: str) -> str:
     return "\n".join(lines)
 
 
+def label_cells(score: "LabelScore") -> list[str]:
+    """A row of the table of labels."""
+    figures = score.precision, score.recall, score.f1
+    return [score.label, *(f"{figure:.1f}" for figure in figures), f"{score.lines:,}"]
+
+
 def to_json(row: "list[MetricScore]") -> list[dict[str, Any]]:
-    return [{key: value for key, value in vars(score).items() if value is not None} for score in row]
+    return [{key: value for key, value in asdict(score).items() if value is not None} for score in row]
 
 
 def tabulate(rows: Sequence[Sequence[str]]) -> str:

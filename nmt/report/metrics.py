@@ -1,29 +1,43 @@
 """How good translations are: BLEU, chrF and TER by sacreBLEU, each with the signature that makes it comparable.
 
+Also accuracy and F1 of lines that are labels, in sacreBLEU's frame, so that the same tests of significance hold.
+
 The only importer of sacrebleu. It reads lists of lines; where they came from is not its business.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sacrebleu import BLEU, CHRF, TER
-from sacrebleu.metrics.base import Metric
+from sacrebleu.metrics.base import Metric, Score, Signature
 from sacrebleu.significance import PairedTest
 
 from nmt.errors import DataError, NmtError, UsageError, did_you_mean
 
-METRICS = ("bleu", "chrf", "chrf++", "ter")
+METRICS = ("bleu", "chrf", "chrf++", "ter", "accuracy", "f1")
 TOKENIZERS = tuple(BLEU.TOKENIZERS)
+
+
+@dataclass(frozen=True)
+class LabelScore:
+    """How well one label was found; in per cent. `lines` counts those that the reference gives it."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    lines: int
 
 
 @dataclass(frozen=True)
 class MetricScore:
     """A score and its passport.
 
-    `details` is what sacreBLEU adds for BLEU: n-gram precisions, brevity penalty and lengths. The last three are set by
+    `details` is what sacreBLEU adds for BLEU: n-gram precisions, brevity penalty and lengths. The next three are set by
     `compare_systems` only: mean of the bootstrap samples, half the width of the interval that holds 95 % of them, and
-    the p-value against the first system, which itself has none.
+    the p-value against the first system, which itself has none. `labels` come with F1 from `score_corpus`.
     """
 
     name: str
@@ -33,10 +47,105 @@ class MetricScore:
     mean: float | None = None
     confidence: float | None = None
     p_value: float | None = None
+    labels: list[LabelScore] | None = None
 
     def __str__(self) -> str:
         """The line that sacreBLEU's own command prints."""
         return f"{self.name}|{self.signature} = {self.score:.1f} {self.details}".rstrip()
+
+
+class LabelSignature(Signature):
+    """Says whether the case of labels counted."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        super().__init__(args)
+        self._abbr["case"] = "c"
+        self.info["case"] = "lc" if args["lowercase"] else "mixed"
+
+
+class LabelMetric(Metric):
+    """A score of lines that are labels as a whole, white space at their ends apart.
+
+    Unlike sacreBLEU's own metrics, it takes one reference only.
+    """
+
+    _SIGNATURE_TYPE = LabelSignature
+
+    def __init__(self, lowercase: bool = False) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.lowercase = lowercase
+
+    def _preprocess_segment(self, sent: str) -> str:
+        return sent.strip().lower() if self.lowercase else sent.strip()
+
+    def _extract_reference_info(self, refs: Sequence[str]) -> dict[str, Any]:
+        if len(refs) > 1:
+            raise UsageError(
+                f"accuracy and f1 compare with one label a line, and there are {len(refs)} references\n"
+                "  Name one --reference, or other --metrics"
+            )
+        return {"label": refs[0]}
+
+    def _compute_segment_statistics(self, hypothesis: str, ref_kwargs: dict[str, Any]) -> list[Any]:
+        return [hypothesis, ref_kwargs["label"]]
+
+    def _aggregate_and_compute(self, stats: list[list[Any]]) -> Any:
+        return self._compute_score_from_stats([sum(column) for column in zip(*stats, strict=True)])
+
+
+class Accuracy(LabelMetric):
+    """The share of lines with the right label, in per cent."""
+
+    def _compute_segment_statistics(self, hypothesis: str, ref_kwargs: dict[str, Any]) -> list[Any]:
+        return [int(hypothesis == ref_kwargs["label"]), 1]
+
+    def _compute_score_from_stats(self, stats: list[Any]) -> Score:
+        return Score("Accuracy", 100 * stats[0] / stats[1])
+
+
+class MacroF1(LabelMetric):
+    """The mean over labels of F1 = 2 right / (said + meant), in per cent.
+
+    Labels are those that were said or meant, as scikit-learn has them by default.
+    """
+
+    def _extract_corpus_statistics(self, hypotheses: Sequence[str], references: Any) -> list[list[int]]:
+        pairs = super()._extract_corpus_statistics(hypotheses, references)
+        labels = sorted({label for pair in pairs for label in pair})
+        return [
+            [int(is_it) for label in labels for is_it in (said == meant == label, said == label, meant == label)]
+            for said, meant in pairs
+        ]
+
+    def _compute_score_from_stats(self, stats: list[Any]) -> Score:
+        counts = zip(stats[::3], stats[1::3], stats[2::3], strict=True)
+        each = [200 * right / (said + meant) for right, said, meant in counts if said + meant]
+        return Score("MacroF1", sum(each) / len(each))
+
+    def each_label(self, said: Sequence[str], meant: Sequence[str]) -> list[LabelScore]:
+        """Every label that was said or meant, the most frequent first; a ratio of nothing is 0."""
+        pairs = [
+            (self._preprocess_segment(one), self._preprocess_segment(two)) for one, two in zip(said, meant, strict=True)
+        ]
+        says, means = (Counter(side) for side in zip(*pairs, strict=True))
+        rights = Counter(one for one, two in pairs if one == two)
+
+        def percent(right: int, of: int) -> float:
+            return 100 * right / of if of else 0.0
+
+        return [
+            LabelScore(
+                label,
+                percent(rights[label], says[label]),
+                percent(rights[label], means[label]),
+                percent(2 * rights[label], says[label] + means[label]),
+                means[label],
+            )
+            for label in sorted(says | means, key=lambda label: (-means[label], label))
+        ]
+
+
+LABEL_METRICS = {"accuracy": Accuracy, "f1": MacroF1}
 
 
 def score_corpus(
@@ -58,7 +167,9 @@ def score_corpus(
     scores = []
     for metric in make_metrics(metrics, tokenize, lowercase).values():
         score = metric.corpus_score(lines, reference_lines)
-        scores.append(MetricScore(score.name, score.score, str(metric.get_signature()), score._verbose))
+        labels = metric.each_label(lines, reference_lines[0]) if isinstance(metric, MacroF1) else None
+        signature = str(metric.get_signature())
+        scores.append(MetricScore(score.name, score.score, signature, score._verbose, labels=labels))
     return scores
 
 
@@ -134,6 +245,8 @@ def make_metrics(names: Sequence[str], tokenize: str, lowercase: bool) -> dict[s
             metrics[name] = CHRF(lowercase=lowercase, word_order=2 if name == "chrf++" else 0)
         elif name == "ter":
             metrics[name] = TER()
+        elif name in LABEL_METRICS:
+            metrics[name] = LABEL_METRICS[name](lowercase)
         else:
             raise UsageError(f'no metric "{name}"{did_you_mean(name, METRICS)}\n  There are {", ".join(METRICS)}')
     return metrics

@@ -96,6 +96,33 @@ def test_json_holds_the_same_numbers(run_nmt, files):
     assert 0 < better["p_value"] <= 1
 
 
+LABELS = "good\nbad\ngood\nbad\n"
+
+
+def test_labels_have_a_table(run_nmt, files):
+    (files / "labels").write_text(LABELS)
+    done = run_nmt("score", "--reference", "labels", "--metrics", "accuracy", "f1", stdin="good\nbad\nbad\nodd\n")
+    assert (done.code, done.stderr) == (0, "")
+    accuracy, f1, *table = done.stdout.splitlines()
+    assert accuracy.startswith("Accuracy|nrefs:1|case:mixed|version:")
+    assert accuracy.endswith(" = 50.0")
+    assert f1.startswith("MacroF1|nrefs:1|case:mixed|version:")
+    assert f1.endswith(" = 38.9")  # of 1/2, 2/3 and 0
+    assert [row.split() for row in table] == [
+        ["precision", "recall", "F1", "lines"],
+        ["bad", "50.0", "50.0", "50.0", "2"],
+        ["good", "100.0", "50.0", "66.7", "2"],
+        ["odd", "0.0", "0.0", "0.0", "0"],
+    ]
+    words = ("score", "--reference", "labels", "--metrics", "f1", "--format", "json")
+    [system] = json.loads(run_nmt(*words, stdin=LABELS).stdout)["systems"]
+    assert system["scores"][0]["labels"][0] == {"label": "bad", "precision": 100, "recall": 100, "f1": 100, "lines": 2}
+    several = run_nmt(
+        "score", "--reference", "labels", "--metrics", "accuracy,f1", "labels", "labels", "--significance"
+    )
+    assert [line.split()[0] for line in several.stdout.splitlines()[:3]] == ["Accuracy", "labels", "labels"]
+
+
 @pytest.mark.parametrize(
     ("words", "stdin", "message"),
     [
@@ -117,6 +144,11 @@ def test_json_holds_the_same_numbers(run_nmt, files):
             ["reference", "worse", "--tokenize", "int"],
             "",
             'no tokenizer "int"; did you mean "intl"?\n  There are none, zh',
+        ),
+        (
+            ["reference", "--reference", "reference", "worse", "--metrics", "accuracy"],
+            "",
+            "accuracy and f1 compare with one label a line, and there are 2 references\n  Name one --ref",
         ),
         (["reference", "worse", "--significance"], "", "--significance compares with the first of several systems"),
         (["-", "-"], "a\n", 'standard input can be read only once, and "-" is named more often'),

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from random import Random
 
 import pytest
 import sacrebleu
@@ -42,8 +43,61 @@ def test_scores_equal_sacrebleus_own_command(tmp_path, metric, options, flags, r
 
 def test_a_perfect_translation_scores_best():
     scores = score_corpus(REFERENCES, [REFERENCES], METRICS)
-    assert [score.name for score in scores] == ["BLEU", "chrF2", "chrF2++", "TER"]
-    assert [score.score for score in scores] == pytest.approx([100, 100, 100, 0])
+    assert [score.name for score in scores] == ["BLEU", "chrF2", "chrF2++", "TER", "Accuracy", "MacroF1"]
+    assert [score.score for score in scores] == pytest.approx([100, 100, 100, 0, 100, 100])
+
+
+def test_labels_by_hand():
+    said, meant = ["good", "bad ", "good", "odd"], ["good", "bad", "bad", "bad"]
+    accuracy, f1 = score_corpus(said, [meant], ["accuracy", "f1"])
+    assert accuracy.score == 50
+    assert f1.score == pytest.approx(100 * (2 / 4 + 2 / 3 + 0) / 3)
+    assert [tuple(vars(label).values()) for label in f1.labels] == [
+        ("bad", 100, pytest.approx(100 / 3), 50, 3),
+        ("good", 50, 100, pytest.approx(200 / 3), 1),
+        ("odd", 0, 0, 0, 0),
+    ]
+    assert str(accuracy).startswith("Accuracy|nrefs:1|case:mixed|version:")
+    assert accuracy.labels is None
+
+
+def test_case_counts_unless_told():
+    assert [score_corpus(["Good"], [["good"]], ["f1"], lowercase=lower)[0].score for lower in (False, True)] == [0, 100]
+    [score] = score_corpus(["Good"], [["good"]], ["accuracy"], lowercase=True)
+    assert (score.score, score.signature.split("|")[1]) == (100, "case:lc")
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_scikit_learn_finds_the_same_figures(seed):
+    from sklearn import metrics
+
+    random = Random(seed)
+    labels = ["good", "bad", "so so", "", "odd"][: random.randint(2, 5)]
+    said, meant = (random.choices(labels, k=random.randint(1, 30)) for _ in range(2))
+    said, meant = said[: len(meant)], meant[: len(said)]
+    accuracy, f1 = score_corpus(said, [meant], ["accuracy", "f1"])
+    assert accuracy.score == pytest.approx(100 * metrics.accuracy_score(meant, said))
+    assert f1.score == pytest.approx(100 * metrics.f1_score(meant, said, average="macro", zero_division=0))
+    names = [label.label for label in f1.labels]
+    figures = metrics.precision_recall_fscore_support(meant, said, labels=names, zero_division=0)
+    for label, *expected, lines in zip(f1.labels, *figures, strict=True):
+        assert [label.precision, label.recall, label.f1] == pytest.approx([100 * figure for figure in expected])
+        assert label.lines == lines
+
+
+def test_labels_are_compared_by_the_same_bootstrap():
+    meant = ["good", "bad"] * 20
+    other = ["good", "bad", "good", "good"] * 10
+    baseline, better = compare_systems([other, meant], [meant], ["accuracy", "f1"], samples=50)
+    assert [row.score for row in baseline] == [row.score for row in score_corpus(other, [meant], ["accuracy", "f1"])]
+    assert [row.score for row in better] == [100, 100]
+    assert all(row.p_value < 0.05 for row in better)
+    assert all(0 < row.confidence < 20 and row.mean == pytest.approx(row.score, abs=5) for row in baseline)
+
+
+def test_labels_have_one_reference():
+    with pytest.raises(UsageError, match="accuracy and f1 compare with one label a line, and there are 2 references\n"):
+        score_corpus(["good"], [["good"], ["bad"]], ["accuracy"])
 
 
 def test_the_paired_bootstrap_is_seeded_and_keeps_the_scores():
