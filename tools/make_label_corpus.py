@@ -10,7 +10,7 @@ label as the gold of `nmt align` has it; so do `valid` and `test`. The same seed
 Then, with D=DIR and a small network that can learn of the text through attention only:
 
     nmt prepare --source-lang text --target-lang label --train $D/train --valid $D/valid --out $D/prepared \\
-        --joint --vocab-size 340 --max-ratio 100
+        --joint --subword bpe --vocab-size 550 --max-ratio 100
     nmt train --data $D/prepared --out $D/run --config $D/settings.toml
     nmt translate --model $D/run --output $D/said $D/test.text
     nmt score --reference $D/test.label --metrics accuracy f1 $D/said
@@ -50,6 +50,7 @@ warmup = 20
 schedule = "cosine"
 max_epochs = 4
 label_smoothing = 0.0
+metric = "perplexity"
 precision = "float32"
 """
 
