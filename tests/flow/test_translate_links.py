@@ -66,7 +66,7 @@ def test_links_that_nobody_would_see_are_refused(run_nmt, reverser, words):
 @pytest.fixture
 def mumbler(reverser, tmp_path):
     """A run without bytes that says nothing but <unk>."""
-    subword = Subword(train_subword(["ba de fi go ku la"] * 9, vocab_size=18, byte_fallback=False))
+    subword = Subword(train_subword(["ba de fi go ku la"] * 9, vocab_size=17, byte_fallback=False))
     settings = RunSettings(model=ModelSettings(embedding_size=4, encoder_size=4, decoder_size=8, attention_size=4))
     fingerprints = {"source_fingerprint": subword.fingerprint, "target_fingerprint": subword.fingerprint}
     info = open_run(reverser).info.model_copy(update=fingerprints)
