@@ -37,7 +37,7 @@ SAYS = ("said that", "thought that", "wrote that", "told us that", "heard that",
 SETTINGS = """\
 [model]
 bridge = "zeros"
-embedding_size = 32
+embedding_size = 64
 encoder_size = 32
 decoder_size = 64
 attention_size = 32
@@ -46,9 +46,8 @@ dropout = 0.1
 [train]
 max_tokens = 64
 learning_rate = 0.005
-warmup = 20
-schedule = "cosine"
-max_epochs = 4
+warmup = 100
+max_epochs = 5
 label_smoothing = 0.0
 metric = "perplexity"
 precision = "float32"
