@@ -150,6 +150,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.epochs is None and arguments.minutes is None:
         parser.error("say how long to train: --epochs or --minutes")
+    if 0 in (arguments.epochs, arguments.sample_epochs):  # which nmt train takes for no limit
+        parser.error("--epochs and --sample-epochs are at least 1")
     rows = []
     for seed in arguments.seeds:  # every kind once before any kind twice
         for kind in arguments.kinds:

@@ -99,10 +99,19 @@ def test_seeds_are_told_by_their_median_and_spread(tool):
     assert table.splitlines()[2] == "| x | 5,000 | 10 | 31.0 (30.0–33.0) | 1.00 | – |"
 
 
-def test_the_budget_is_asked_for(tool, monkeypatch, capsys, tmp_path):
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "say how long to train: --epochs or --minutes"),
+        (["--epochs", 0], "--epochs and --sample-epochs are at least 1"),
+        (["--minutes", 1, "--sample-epochs", 0], "--epochs and --sample-epochs are at least 1"),
+        (["--epochs", 1, "--kinds", "luong"], "invalid choice: 'luong'"),
+    ],
+)
+def test_a_budget_and_kinds_that_cannot_be_are_refused(tool, monkeypatch, capsys, tmp_path, words, message):
     with pytest.raises(SystemExit):
-        compare(tool, monkeypatch, tmp_path, tmp_path, tmp_path)
-    assert "say how long to train: --epochs or --minutes" in capsys.readouterr().err
+        compare(tool, monkeypatch, tmp_path, tmp_path, tmp_path, *words)
+    assert message in capsys.readouterr().err
 
 
 def test_every_kind_can_be_built_for_both_corpora(tool):

@@ -96,6 +96,24 @@ def test_tied_tables_are_one_table(tie, tables):
     assert sum(parameter.shape[0] == VOCABULARY and parameter.dim() == 2 for parameter in model.parameters()) == tables
 
 
+@pytest.mark.parametrize(
+    ("name", "score", "readout"),
+    [
+        ("bahdanau", ["query_weight.weight", "key_weight.weight", "v.weight"], ["readout_embedding.weight",
+         "readout_embedding.bias", "readout.weight"]),
+        ("luong-general", ["key_weight.weight"], ["readout.weight", "readout.bias"]),
+    ],
+)  # fmt: skip
+def test_checkpoints_of_version_0_1_keep_their_names(name, score, readout):
+    gru = [f"{kind}_l0" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    expected = {f"encoder.{way}.0.{part}" for way in ("forwards", "backwards") for part in gru}
+    expected |= {f"cell.attention.{part}" for part in score} | {f"cell.{part}" for part in readout}
+    expected |= {f"cell.{part}" for part in ("from_embedding.weight", "from_embedding.bias", "from_loop.weight")}
+    expected |= {"cell.from_hidden.weight", "cell.from_hidden.bias", "bridge.weight", "bridge.bias"}
+    expected |= {"source_embedding.weight", "target_embedding.weight", "output_bias"}
+    assert {key for key, _ in small_model(attention=name).named_parameters()} == expected
+
+
 def test_dropout_draws_one_mask_a_position_or_a_sentence():
     torch.manual_seed(0)
     ones_BTF = torch.ones(2, 50, 8)
