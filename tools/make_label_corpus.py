@@ -18,6 +18,10 @@ Then, with D=DIR and a small network that can learn of the text through attentio
 
 The precision that the last line says is precision at 1: how often the word with most attention is the planted one. The
 page shows which words decided, line by line.
+
+Right labels do not mean that attention looks there: the encoder carries what a word says to its neighbours and to the
+end of the line, and attention may read it there. Seed 1: accuracy 100, precision at 1 0 with bahdanau. Taught by the
+gold, with `--train-alignments $D/train.align` at prepare and `--set train.guided_weight=0.3` at train, it is 100.
 """
 
 import argparse
