@@ -121,7 +121,8 @@ def open_run(path: Path | str, which: str = "best") -> LoadedRun:
     if which not in names:
         there = f"There are: {', '.join(names)}" if names else "There is none yet: train first"
         raise FolderError(f'{path} has no checkpoint "{which}"{did_you_mean(which, names)}\n  {there}')
-    model = run.build_model()
+    with torch.device("meta"):  # shapes alone: drawing numbers takes longer than reading them
+        model = run.build_model()
     load_weights(model, run.path / which, is_shared=True)
     return LoadedRun(run.path, run.info, run.settings, run.source_subword, run.target_subword, model.eval(), which)
 
@@ -182,12 +183,12 @@ def load_weights(model: nn.Module, folder: Path, *, is_shared: bool = False) -> 
             folder / "weights.safetensors",
             "its tensors are not those of the model in settings.toml, or that file was changed",
         )
+    if is_shared:
+        model.load_state_dict(weights, strict=False, assign=True)  # of tables that are tied the file holds one
+        return
     with torch.no_grad():
         for name, parameter in parameters.items():
-            if is_shared:
-                parameter.data = weights[name]
-            else:
-                parameter.copy_(weights[name])
+            parameter.copy_(weights[name])
 
 
 def average_run(path: Path, last: int, out: Path) -> list[str]:

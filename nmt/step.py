@@ -12,6 +12,7 @@ belongs to a sentence (encoder states, projected keys) therefore never needs to 
 
 from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -28,11 +29,19 @@ class Goal(NamedTuple):
 class StepOut(NamedTuple):
     """What one target position yields."""
 
-    log_probs_NV: Tensor
+    log_probs_NV: Tensor  # made for this step: whoever asked may write over it
     state: Any
     attention_NS: Tensor  # rows sum to one and are zero on padding; (N, 0) from a model without attention
     goal: Goal | None = None  # from a wrapper that requires words
     parts_NHS: Tensor | None = None  # what the attention is made of, from a model that knows; zero on padding
+    words_V: Tensor | None = None  # ids of the columns where only some words were scored; ascending, 0 to 3 among them
+
+    def over(self, vocabulary: int) -> "StepOut":
+        """The same with a column for each of so many words: minus infinity for those that were not scored."""
+        if self.words_V is None:
+            return self
+        all_NV = self.log_probs_NV.new_full((len(self.log_probs_NV), vocabulary), -torch.inf)
+        return self._replace(log_probs_NV=all_NV.index_copy_(1, self.words_V, self.log_probs_NV), words_V=None)
 
 
 class StepModel(Protocol):

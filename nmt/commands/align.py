@@ -122,6 +122,7 @@ def command(
         refuse_unwritable(path)
     sources, targets = read_parallel([source, target])
     golds = read_gold(gold, sources, targets, gold_base) if gold else []
+    precision = "float32" if precision == "auto" else precision
     translator = load(runs[0], checkpoint, device, precision)
     network = translator.runs[0].model
     parts = network.part_names if has_parts else ()

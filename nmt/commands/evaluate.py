@@ -14,6 +14,7 @@ import click
 
 from nmt.commands.align import force
 from nmt.commands.crew import Crew, parallel_options, share_cores
+from nmt.commands.options import precision_option
 from nmt.commands.score import (
     MetricsCommand,
     cells,
@@ -54,7 +55,7 @@ from nmt.errors import UsageError
 @parallel_options
 @click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-000500 …  [default: best]")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
-@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", help="auto is float32")
+@precision_option
 def command(
     runs: tuple[str, ...],
     source: str,
@@ -104,6 +105,7 @@ def command(
             "shortlist": shortlist,
         }
         translator = Translator.load(**opening)
+        opening["precision"] = translator.precision  # one for all processes
         forced = [  # log-probability and tokens of each sentence
             [(one.log_prob, len(one.token_log_probs)) for one in force(translator, source_lines, lines, batch_size)]
             for lines in reference_lines

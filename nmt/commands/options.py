@@ -16,6 +16,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "above"), Le: ("le", "at most"), Lt: ("lt", "below")}
 
 
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16", "int8"]),
+    default="auto",
+    help="of products; auto is what is fastest on this machine  [default: auto]",
+)
+
+
 def settings_options(kind: type[Settings], flags: Mapping[str, str] | None = None) -> Callable[[F], F]:
     """A decorator that gives a command one option for each setting of `kind`.
 

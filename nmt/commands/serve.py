@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nmt import __version__
 from nmt.commands.align import load, name_runs, refuse_other_languages, say
+from nmt.commands.options import precision_option
 from nmt.commands.translate import Translator
 from nmt.errors import NmtError, UsageError
 
@@ -101,7 +102,7 @@ class Refusal(BaseModel):
 )
 @click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-000500 …  [default: best]")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
-@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", help="auto is float32")
+@precision_option
 def command(
     runs: tuple[str, ...],
     host: str,

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from nmt.commands.crew import Crew, parallel_options, share_cores
-from nmt.commands.options import given, link_options, settings_options
+from nmt.commands.options import given, link_options, precision_option, settings_options
 from nmt.config import SearchSettings, check
 from nmt.errors import DataError, FolderError, NmtError, UsageError
 
@@ -69,7 +69,7 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False)
 @settings_options(SearchSettings)
 @click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-000500 …  [default: best]")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
-@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", help="auto is float32")
+@precision_option
 def command(
     runs: tuple[str, ...],
     files: tuple[str, ...],
@@ -115,6 +115,7 @@ def command(
     """
     from tqdm import tqdm
 
+    from nmt.commands.devices import choose_device, choose_translation_precision
     from nmt.commands.requests import read_requests
     from nmt.report.alignment import format_pharaoh
     from nmt.report.output import part_of, resume, write_in_parts
@@ -134,6 +135,7 @@ def command(
     if resume_output and output is None:
         raise UsageError("--resume-output goes on with a file: name it with --output")
     threads = share_cores(processes, threads, batch_size, device)
+    precision = choose_translation_precision(precision, choose_device(device))  # one for all processes
     opening: dict[str, Any] = {"runs": runs, "checkpoint": checkpoint, "device": device, "precision": precision}
     opening["shortlist"] = shortlist
     translator = Crew.of_command(processes, threads, **opening) if processes > 1 else Translator.load(**opening)
@@ -260,15 +262,17 @@ class Translator:
         self,
         runs: "Sequence[LoadedRun]",
         device: "torch.device",
-        dtype: "torch.dtype",
+        precision: str,
         shortlist: "Shortlist | None" = None,
     ) -> None:
+        from nmt.model.engine import Engine
         from nmt.search.ensemble import Ensemble
 
-        models = [run.model.to(device, dtype) for run in runs]
+        models = [Engine(run.model.to(device), precision) for run in runs]
         self.model = models[0] if len(models) == 1 else Ensemble(models)
         self.runs = runs
         self.device = device
+        self.precision = precision
         self.shortlist = shortlist
 
     @classmethod
@@ -277,25 +281,24 @@ class Translator:
         runs: Path | str | Sequence[Path | str],
         checkpoint: str = "best",
         device: str = "auto",
-        precision: str = "float32",
+        precision: str = "auto",
         shortlist: Path | str | None = None,
     ) -> "Translator":
         """Open a run folder, or several as an ensemble; and a shortlist, so that no other pieces are said.
 
         Raises FolderError for a folder that is no run or lacks the checkpoint, NmtError for runs whose subword models
-        differ, or for which the shortlist was not made, UsageError for a device that is not there.
+        differ, or for which the shortlist was not made, UsageError for a device or precision that is not there.
         """
-        import torch
-
         from nmt.checkpoint import open_run
-        from nmt.commands.devices import choose_device
+        from nmt.commands.devices import choose_device, choose_translation_precision
 
         place = choose_device(device)
+        chosen = choose_translation_precision(precision, place)
         opened = [open_run(path, checkpoint) for path in ([runs] if isinstance(runs, Path | str) else runs)]
         for run in opened[1:]:
             refuse_other_subwords(run, opened[0])
         few = None if shortlist is None else read_shortlist(Path(shortlist), opened[0])
-        return cls(opened, place, torch.bfloat16 if precision == "bfloat16" else torch.float32, few)
+        return cls(opened, place, chosen, few)
 
     def translate(self, lines: "Iterable[str | Request]", **options: Any) -> "list[Translation]":
         """The best translation of each line; `options` are those of `stream`."""

@@ -6,6 +6,7 @@ It knows token ids and tensors, and neither text nor training.
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   T target positions
 # E embedding   M memory   D decoder state   R readout   V target words
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -80,8 +81,17 @@ class Seq2Seq(nn.Module):
             else:
                 nn.init.xavier_uniform_(parameter)
 
-    def encode(self, source_BS: Tensor, lengths_B: Tensor, layer: Layer = run_layer) -> tuple[Memory, Carry]:
-        """Memory to attend to, and the decoder's carry before its first position."""
+    def encode(
+        self,
+        source_BS: Tensor,
+        lengths_B: Tensor,
+        layer: Layer = run_layer,
+        remember: Callable[[Tensor, Tensor], Memory] | None = None,
+    ) -> tuple[Memory, Carry]:
+        """Memory to attend to, and the decoder's carry before its first position.
+
+        `remember` may take the place of the attention's own.
+        """
         embedded_BSE = self.dropout(self.word_dropout(self.source_embedding(source_BS)))
         values_BSM, final_BM = self.encoder(embedded_BSE, lengths_B, layer)
         if self.bridge is None:
@@ -89,7 +99,8 @@ class Seq2Seq(nn.Module):
         else:
             mean = self.settings.bridge == "mean"
             hidden_BD = torch.tanh(self.bridge(values_BSM.sum(1) / lengths_B[:, None] if mean else final_BM))
-        memory = self.cell.attention.remember(self.dropout(values_BSM), source_BS != PAD)
+        remember = remember or self.cell.attention.remember
+        memory = remember(self.dropout(values_BSM), source_BS != PAD)
         return memory, self.cell.begin(hidden_BD)
 
     def forward(

@@ -4,17 +4,18 @@ It knows of ids and log-probabilities and nothing of text; what it yields are hy
 """
 
 # B sentences still searched   G groups of a sentence   U = B * G   K live rows of a group   N = U * K rows
-# W continuations of a group   R ranks asked for   A nodes of all levels   S source positions
+# W continuations of a group   R ranks asked for   A nodes, or rows, of all levels   S source positions
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from nmt.ids import BOS, EOS, PAD, UNK
-from nmt.search.choose import Choice, MostProbable
+from nmt.search.choose import Array, Choice, MostProbable
 from nmt.search.hypothesis import (
     Hypothesis,
     Normalization,
@@ -71,74 +72,77 @@ def beam_search(
     device = source_BS.device
     if limits is None:
         limits = [length_limit(length, max_length_ratio, max_length_extra) for length in lengths_B.tolist()]
-    limit_B = torch.tensor(limits, device=device)
-    penalties = length_penalty(torch.arange(max(limits) + 1, device=device).double(), normalization, alpha)
-    sentence_B = torch.arange(len(limits), device=device)
+    limit_B = np.array(limits)
+    penalties = length_penalty(torch.arange(max(limits) + 1).double(), normalization, alpha).numpy()
+    sentence_B = np.arange(len(limits))
     real_BS = torch.arange(source_BS.shape[1], device=device) < lengths_B[:, None] - 1  # EOS need not be covered
     coverage_NS = torch.zeros(len(limits) * G, source_BS.shape[1], dtype=torch.float64, device=device)
-    free_U = torch.full((len(limits) * G,), slots, device=device)
-    finished_BR = torch.full((len(limits), n_best), -torch.inf, dtype=torch.float64, device=device)
-    log_prob_UK = torch.zeros(len(limits) * G, 1, dtype=torch.float64, device=device)
-    previous_N = torch.full_like(free_U, BOS)
-    node_N = torch.full_like(free_U, -1)
+    free_U = np.full(len(limits) * G, slots)
+    finished_BR = np.full((len(limits), n_best), -np.inf)
+    log_prob_UK = np.zeros((len(limits) * G, 1))
+    node_N = np.full_like(free_U, -1)
     levels: list[Level] = []
     nodes = 0
     state = model.start(source_BS, lengths_B)
+    previous_N = torch.full((len(limits) * G,), BOS, device=device)
     if G > 1:
-        state = model.select(state, sentence_B[:, None].expand(-1, G))
+        state = model.select(state, torch.arange(len(limits), device=device)[:, None].expand(-1, G))
     for length in range(1, max(limits) + 1):
         out = model.step(previous_N, state)
+        if choice is not MOST_PROBABLE:
+            out = out.over(model.vocabulary)
         best = choice(log_prob_UK, out, free_U, slots, sentence_B, length - 1)
         refuse_nan(best.log_prob_UW, length)
         W = best.log_prob_UW.shape[1]
-        taken_UW = (torch.arange(W, device=device) < free_U[:, None]) & best.log_prob_UW.isfinite()
-        ends_UW = taken_UW & (best.token_UW == EOS)
-        lives_UW = taken_UW & (best.token_UW != EOS)
+        taken_UW = (np.arange(W) < free_U[:, None]) & (best.log_prob_UW > -np.inf)
+        is_end_UW = best.token_UW == EOS
+        ends_UW, lives_UW = taken_UW & is_end_UW, taken_UW & ~is_end_UW
         score_UW = best.log_prob_UW / penalties[length]
         if beta:
             refuse_blind(out.attention_NS)
             coverage_NS = coverage_NS + out.attention_NS
             real_NS = real_BS[sentence_B].repeat_interleave(len(coverage_NS) // len(sentence_B), 0)
-            score_UW = score_UW + coverage_penalty(coverage_NS, real_NS, beta)[best.row_UW]
+            score_UW = score_UW + coverage_penalty(coverage_NS, real_NS, beta).cpu().numpy()[best.row_UW]
         cut_B = limit_B == length
         level = Level(
-            sentence_UW=sentence_B.repeat_interleave(G)[:, None].expand(-1, W),
+            sentence_UW=sentence_B.repeat(G)[:, None].repeat(W, 1),
             parent_UW=node_N[best.row_UW],
+            row_UW=best.row_UW,
             token_UW=best.token_UW,
             token_log_prob_UW=best.token_log_prob_UW,
             log_prob_UW=best.log_prob_UW,
             score_UW=score_UW,
             ends_UW=ends_UW,
-            cut_UW=lives_UW & cut_B.repeat_interleave(G)[:, None],
-            attention_UWS=out.attention_NS[best.row_UW],
+            cut_UW=lives_UW & cut_B.repeat(G)[:, None],
+            attention_NS=out.attention_NS,
         )
         levels.append(level)
-        node_UW = torch.arange(nodes, nodes + level.token_UW.numel(), device=device).view_as(level.token_UW)
-        nodes += level.token_UW.numel()
+        node_UW = np.arange(nodes, nodes + lives_UW.size).reshape(lives_UW.shape)
+        nodes += lives_UW.size
 
         free_U = free_U - ends_UW.sum(1)
-        ended_BX = score_UW.masked_fill(~ends_UW, -torch.inf).view(-1, G * W)
-        finished_BR = torch.cat([finished_BR, ended_BX], 1).topk(n_best).values
-        log_prob_UW = best.log_prob_UW.masked_fill(~lives_UW, -torch.inf)
-        reachable_B = log_prob_UW.view(-1, G * W).amax(1) / penalties[limit_B]
+        ended_BX = np.where(ends_UW, score_UW, -np.inf).reshape(-1, G * W)
+        finished_BR = np.sort(np.concatenate([finished_BR, ended_BX], 1))[:, : -n_best - 1 : -1]
+        log_prob_UW = np.where(lives_UW, best.log_prob_UW, -np.inf)
+        reachable_B = log_prob_UW.reshape(-1, G * W).max(1) / penalties[limit_B]
         goes_on_B = (reachable_B > finished_BR[:, -1]) & ~cut_B
-        live_BG = lives_UW.sum(1).view(-1, G) * goes_on_B[:, None]
-        live = live_BG.tolist()
-        kept_B = torch.tensor([row for row, counts in enumerate(live) if any(counts)], dtype=torch.long, device=device)
+        live_BG = lives_UW.sum(1).reshape(-1, G) * goes_on_B[:, None]
+        kept_B = live_BG.any(1).nonzero()[0]
         if not len(kept_B):
             break
 
-        widest = max(max(counts) for counts in live)
-        kept_U = (kept_B[:, None] * G + torch.arange(G, device=device)).flatten()
-        is_same = log_prob_UK.shape[1] == widest == 1 and len(kept_B) == len(live)
-        order_UK = lives_UW[kept_U].int().argsort(dim=1, descending=True, stable=True)[:, :widest]
+        widest = int(live_BG.max())
+        kept_U1 = (kept_B[:, None] * G + np.arange(G)).reshape(-1, 1)
+        is_same = log_prob_UK.shape[1] == widest == 1 and len(kept_B) == len(live_BG)
+        order_UK = np.argsort(~lives_UW[kept_U1[:, 0]], 1, kind="stable")[:, :widest]
         row_UK, token_UK, node_UK, log_prob_UK = (
-            part_UW[kept_U].gather(1, order_UK) for part_UW in (best.row_UW, best.token_UW, node_UW, log_prob_UW)
+            part_UW[kept_U1, order_UK] for part_UW in (best.row_UW, best.token_UW, node_UW, log_prob_UW)
         )
-        previous_N, node_N = token_UK.flatten(), node_UK.flatten()
-        state = out.state if is_same else model.select(out.state, row_UK.view(len(kept_B), -1))
+        previous_N, node_N = torch.from_numpy(token_UK.flatten()).to(device), node_UK.flatten()
+        rows_BK = torch.from_numpy(row_UK.reshape(len(kept_B), -1)).to(device)
+        state = out.state if is_same else model.select(out.state, rows_BK)
         sentence_B, limit_B, finished_BR = (part[kept_B] for part in (sentence_B, limit_B, finished_BR))
-        free_U, coverage_NS = free_U[kept_U], coverage_NS[row_UK.flatten()] if beta else coverage_NS
+        free_U, coverage_NS = free_U[kept_U1[:, 0]], coverage_NS[rows_BK.flatten()] if beta else coverage_NS
     return [
         sorted(hypotheses, key=lambda found: (not found.is_finished, -found.score))[:n_best]
         for hypotheses in read_tree(levels, lengths_B.tolist())
@@ -153,23 +157,27 @@ def length_limit(source_length: int, ratio: float, extra: int) -> int:
 class Level(NamedTuple):
     """The hypotheses of one length. A node is a place in all levels laid end to end."""
 
-    sentence_UW: Tensor  # in the batch as it was given
-    parent_UW: Tensor  # node of the level before, -1 at the first
-    token_UW: Tensor
-    token_log_prob_UW: Tensor
-    log_prob_UW: Tensor
-    score_UW: Tensor
-    ends_UW: Tensor  # finished here
-    cut_UW: Tensor  # stopped here by the length limit
-    attention_UWS: Tensor
+    sentence_UW: Array  # in the batch as it was given
+    parent_UW: Array  # node of the level before, -1 at the first
+    row_UW: Array  # of the attention with which the token was said
+    token_UW: Array
+    token_log_prob_UW: Array
+    log_prob_UW: Array
+    score_UW: Array
+    ends_UW: Array  # finished here
+    cut_UW: Array  # stopped here by the length limit
+    attention_NS: Tensor
 
 
 def read_tree(levels: list[Level], source_lengths: list[int]) -> list[list[Hypothesis]]:
     """The hypotheses of each sentence, shortest first, read off along the back-pointers."""
-    sentence_A, parent_A, token_A, token_log_prob_A, log_prob_A, score_A, ends_A, cut_A, attention_AS = (
-        torch.cat([part.flatten(0, 1) for part in parts]) for parts in zip(*levels, strict=True)
+    *parts, attention = zip(*levels, strict=True)
+    sentence_A, parent_A, row_A, token_A, token_log_prob_A, log_prob_A, score_A, ends_A, cut_A = (
+        np.concatenate([level_UW.ravel() for level_UW in part]) for part in parts
     )
-    leaves = (ends_A | cut_A).nonzero()[:, 0].tolist()
+    first_row = np.cumsum([0, *map(len, attention)])[:-1]
+    row_A += first_row.repeat([level.row_UW.size for level in levels])
+    leaves = (ends_A | cut_A).nonzero()[0].tolist()
     parents, tokens, token_log_probs = parent_A.tolist(), token_A.tolist(), token_log_prob_A.tolist()
     sentences, log_probs, scores, ends = sentence_A.tolist(), log_prob_A.tolist(), score_A.tolist(), ends_A.tolist()
     paths = []
@@ -178,8 +186,9 @@ def read_tree(levels: list[Level], source_lengths: list[int]) -> list[list[Hypot
         while (node := parents[node]) >= 0:
             path.append(node)
         paths.append(path[::-1])
-    nodes = torch.tensor([node for path in paths for node in path], device=attention_AS.device)
-    attention = torch.split(attention_AS[nodes].float().cpu(), [len(path) for path in paths])
+    rows = torch.from_numpy(row_A[[node for path in paths for node in path]])
+    attention_AS = torch.cat(attention)
+    attention = torch.split(attention_AS[rows.to(attention_AS.device)].float().cpu(), [len(path) for path in paths])
     found: list[list[Hypothesis]] = [[] for _ in source_lengths]
     for leaf, path, attention_TS in zip(leaves, paths, attention, strict=True):
         found[sentences[leaf]].append(

@@ -35,7 +35,9 @@ class Ensemble:
         return tuple(model.start(source_BS, lengths_B) for model in self.models)
 
     def step(self, previous_N: Tensor, state: Any) -> StepOut:
-        outs = [model.step(previous_N, own) for model, own in zip(self.models, state, strict=True)]
+        outs = [
+            model.step(previous_N, own).over(self.vocabulary) for model, own in zip(self.models, state, strict=True)
+        ]
         log_probs_NV = torch.stack([out.log_probs_NV for out in outs]).logsumexp(0) - math.log(len(outs))
         seen = [out.attention_NS for out in outs if out.attention_NS.shape[1]] or [outs[0].attention_NS]
         return StepOut(log_probs_NV, tuple(out.state for out in outs), torch.stack(seen).mean(0))

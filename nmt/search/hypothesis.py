@@ -6,9 +6,11 @@ Born here and only read by reports; nothing in it needs the model that made it.
 # N hypotheses   T target positions   S source positions
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nmt.errors import NmtError
@@ -65,9 +67,9 @@ def length_penalty(length: Tensor, normalization: Normalization, alpha: float) -
             return torch.ones_like(length)
 
 
-def refuse_nan(log_probs: Tensor, position: int) -> None:
+def refuse_nan(log_probs: NDArray[Any], position: int) -> None:
     """Raise NmtError when a model has yielded NaN."""
-    if log_probs.isnan().any():
+    if np.isnan(log_probs).any():
         raise NmtError(
             f"the model's log-probabilities are not numbers (NaN) at target position {position}\n"
             "  Its weights are damaged, or precision ran out: try another checkpoint, or --precision float32"

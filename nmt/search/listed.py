@@ -1,9 +1,11 @@
 """Step models that choose among the words of a list, one for each sentence.
 
-Readable: every word is scored all the same. Which words are listed is for others to say.
+Readable: every word is scored all the same, unless the model knows better. Which are listed is for others to say.
 """
 
 # B sentences   N rows   V target words
+
+from collections.abc import Callable
 
 from torch import Tensor
 
@@ -35,7 +37,11 @@ class Listed(Restriction):
 
 
 def among(model: StepModel, sayable_BV: Tensor) -> StepModel:
-    """`model` with a list for each sentence of one batch; the members of an ensemble vote among listed words."""
+    """`model` with a list for each sentence of one batch; the members of an ensemble vote among listed words.
+
+    A model that has an `among` of its own scores no others.
+    """
     if isinstance(model, Ensemble):
         return Ensemble([among(member, sayable_BV) for member in model.models])
-    return Listed(model, sayable_BV)
+    narrow: Callable[[Tensor], StepModel] | None = getattr(model, "among", None)
+    return narrow(sayable_BV) if narrow else Listed(model, sayable_BV)

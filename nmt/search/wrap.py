@@ -30,8 +30,9 @@ class Forbid:
 
     def step(self, previous_N: Tensor, state: Any) -> StepOut:
         out = self.model.step(previous_N, state)
-        ids = torch.tensor(self.ids, device=out.log_probs_NV.device)
-        return out._replace(log_probs_NV=out.log_probs_NV.index_fill(1, ids, -torch.inf))
+        for index in self.ids:
+            out.log_probs_NV[:, index] = -torch.inf
+        return out
 
     def select(self, state: Any, rows_BK: Tensor) -> Any:
         return self.model.select(state, rows_BK)
@@ -74,7 +75,7 @@ class Restriction:
         return Restricted(self.model.start(source_BS, lengths_B), self.begin(lengths_B), -1)
 
     def step(self, previous_N: Tensor, state: Restricted) -> StepOut:
-        out = self.model.step(previous_N, state.inner)
+        out = self.model.step(previous_N, state.inner).over(self.vocabulary)
         length = state.length + 1
         own = self.follow(state.own, previous_N) if length else state.own
         log_probs_NV = self.restrict(out.log_probs_NV, own, length)

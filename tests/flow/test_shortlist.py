@@ -167,7 +167,7 @@ def test_neither_batch_size_nor_order_changes_a_line(run_nmt, reverser, narrow, 
     lines = (tiny_corpus / "test.a").read_text().splitlines()
     found = []
     for size, order in ((1, 1), (7, 1), (64, 1), (7, -1)):
-        options = ["--shortlist", narrow, "--batch-size", size, "--format", "jsonl", *words]
+        options = ["--shortlist", narrow, "--batch-size", size, "--format", "jsonl", "--precision", "float32", *words]
         done = run_nmt("translate", "--model", reverser, *options, stdin="\n".join(lines[::order]))
         ranked = [json.loads(line) for line in texts(done)]
         found.append(sorted((one["source"], one["rank"], one["text"]) for one in ranked))

@@ -68,8 +68,9 @@ def test_no_line_in_is_no_line_out(run_nmt, reverser):
 
 @pytest.mark.parametrize("beam", [1, 5])
 def test_the_batch_size_changes_no_line(run_nmt, reverser, tiny_corpus, beam):
+    words = ["--precision", "float32", "--beam", beam]
     outputs = [
-        run_nmt("translate", "--model", reverser, "--batch-size", size, "--beam", beam, tiny_corpus / "test.a").stdout
+        run_nmt("translate", "--model", reverser, *words, "--batch-size", size, tiny_corpus / "test.a").stdout
         for size in (1, 7, 64)
     ]
     assert outputs[0] == outputs[1] == outputs[2]
@@ -181,8 +182,9 @@ def test_a_line_too_long_is_announced(run_nmt, reverser, monkeypatch):
     assert "nmt: line 2 is too long: only its first 2 pieces are translated\n" in done.stderr
 
 
-def test_bfloat16_translates(run_nmt, reverser):
-    done = run_nmt("translate", "--model", reverser, "--precision", "bfloat16", stdin="ba de\nku\n")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_every_precision_translates(run_nmt, reverser, precision):
+    done = run_nmt("translate", "--model", reverser, "--precision", precision, stdin="ba de\nku\n")
     assert (done.code, done.stdout) == (0, "de ba\nku\n")
 
 

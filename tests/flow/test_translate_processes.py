@@ -70,6 +70,7 @@ def test_lines_and_links_are_those_of_one_process(run_nmt, reverser, lines, tmp_
     for processes in (1, 2):
         out, links = tmp_path / f"out{processes}", tmp_path / f"links{processes}"
         words = ["--processes", processes, "--batch-size", 7, "--output", out, "--alignments", links, "--threads", 1]
+        words += ["--precision", "float32"]
         done = run_nmt("translate", "--model", reverser, *words, stdin="\n".join([*lines, "", "ba"]))
         assert (done.code, done.stdout, done.stderr) == (0, "", "")
         found.append((out.read_text(), links.read_text()))

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from support.axes import hold_axes
@@ -10,7 +11,7 @@ from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 
 from nmt.ids import EOS
 from nmt.search.beam import beam_search
-from nmt.search.choose import Diverse, Sample, continuations, take_turns, truncate
+from nmt.search.choose import BLOCK, Diverse, Sample, continuations, likeliest, take_turns, truncate
 from nmt.search.forced import force
 from nmt.step import Goal
 
@@ -160,15 +161,24 @@ def test_banks_take_turns(ranks, banks, order):
 
 def test_a_goal_that_is_reached_changes_nothing():
     log_probs_NV = torch.randn(6, 9, generator=torch.Generator().manual_seed(1)).log_softmax(1)
-    log_prob_UK = torch.tensor([[-1.0, -1.5, -math.inf], [-0.1, -0.2, -3.0]], dtype=torch.float64)
+    log_prob_UK = np.array([[-1.0, -1.5, -math.inf], [-0.1, -0.2, -3.0]])
     none = torch.zeros(6, 2, dtype=torch.long)
     goal = Goal(none, none, torch.full((6,), 3))
     for slots in (1, 3, 20):
         plain, with_goal = (continuations(log_prob_UK, log_probs_NV, slots, goal=some) for some in (None, goal))
         size = min(part.shape[1] for part in (plain.token_UW, with_goal.token_UW))
         for one, other in zip(plain, with_goal, strict=True):
-            is_real = plain.log_prob_UW[:, :size].isfinite()
-            assert torch.equal(one[:, :size][is_real], other[:, :size][is_real])
+            is_real = np.isfinite(plain.log_prob_UW[:, :size])
+            assert np.array_equal(one[:, :size][is_real], other[:, :size][is_real])
+
+
+@pytest.mark.parametrize("words", [3, BLOCK, 8 * BLOCK, 9 * BLOCK + 5])
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_the_likeliest_are_the_likeliest(words, count):
+    scores_NV = torch.rand(4, words, generator=torch.Generator().manual_seed(words))
+    scores_NV[3, words // 2] = math.nan
+    want = scores_NV.topk(min(count, words)).indices.sort().values
+    assert torch.equal(likeliest(scores_NV, count).sort().values, want)
 
 
 def test_a_wide_beam_in_groups_still_finds_the_best():

@@ -1,0 +1,126 @@
+"""Products with weights that no longer change, packed once in the form that this machine multiplies fastest.
+
+For translation only: nothing here has a gradient.
+"""
+
+# N rows   I numbers in   O numbers out   C of the O that are kept
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+LEVELS = 127  # of an 8-bit integer, on either side of zero
+
+
+class Product(Protocol):
+    """x W' + b for given W and b."""
+
+    def __call__(self, x_NI: Tensor) -> Tensor:
+        """-> y_NO, in the type of x"""
+
+    def some(self, kept_C: Tensor) -> "Product":
+        """The same with those rows of W alone."""
+
+
+Multiply = Callable[[Tensor, Tensor | None, bool], Product]  # from W, b, and whether all of x lies in [-1, 1]
+
+
+class Plain:
+    """As torch multiplies, in the type of W."""
+
+    def __init__(self, weight_OI: Tensor, bias_O: Tensor | None, is_bounded: bool) -> None:
+        self.weight_OI = weight_OI
+        self.bias_O = bias_O
+        self.is_bounded = is_bounded
+
+    def __call__(self, x_NI: Tensor) -> Tensor:
+        return F.linear(x_NI.to(self.weight_OI.dtype), self.weight_OI, self.bias_O).to(x_NI.dtype)
+
+    def some(self, kept_C: Tensor) -> "Plain":
+        bias_C = None if self.bias_O is None else self.bias_O[kept_C]
+        return type(self)(self.weight_OI[kept_C], bias_C, self.is_bounded)
+
+
+class Packed(Plain):
+    """The same by oneDNN, which keeps W in the order in which a CPU's matrix unit reads it."""
+
+    def __init__(self, weight_OI: Tensor, bias_O: Tensor | None, is_bounded: bool) -> None:
+        super().__init__(weight_OI, bias_O, is_bounded)
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight_OI)
+
+    def __call__(self, x_NI: Tensor) -> Tensor:
+        operand = fill_up(x_NI.to(self.weight_OI.dtype))
+        y_NO: Tensor = torch.ops.mkldnn._linear_pointwise(operand, self.packed, self.bias_O, "none", [], "")
+        return y_NO[: len(x_NI)].to(x_NI.dtype)
+
+
+class Int8:
+    """Both operands in 8 bits, sums in 32.
+
+    Every row of W is scaled so that its greatest number is 127. So is every row of x, unless it is bounded: then 127
+    stands for 1, which saves looking. Either way a row of y depends on no other row of x.
+    """
+
+    def __init__(self, weight_OI: Tensor, bias_O: Tensor | None, is_bounded: bool) -> None:
+        scale_O = weight_OI.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / LEVELS
+        self.keep(to_levels(weight_OI / scale_O[:, None]), scale_O, bias_O, is_bounded)
+
+    def keep(self, levels_OI: Tensor, scale_O: Tensor, bias_O: Tensor | None, is_bounded: bool) -> None:
+        """Take what stands for W."""
+        self.levels_OI, self.scale_O, self.bias_O, self.is_bounded = levels_OI, scale_O, bias_O, is_bounded
+        self.packed = torch.ops.onednn.qlinear_prepack(levels_OI, None)
+        self.zeros_O = torch.zeros_like(scale_O, dtype=torch.long)
+
+    def __call__(self, x_NI: Tensor) -> Tensor:
+        if self.is_bounded:
+            return self.multiply(to_levels(x_NI * LEVELS), 1 / LEVELS, self.bias_O)
+        scale_N1 = x_NI.abs().amax(1, keepdim=True).clamp_min_(torch.finfo(x_NI.dtype).tiny) / LEVELS
+        y_NO = self.multiply(to_levels(x_NI / scale_N1), 1.0, None).mul_(scale_N1)
+        return y_NO if self.bias_O is None else y_NO.add_(self.bias_O)
+
+    def multiply(self, levels_NI: Tensor, scale: float, bias_O: Tensor | None) -> Tensor:
+        """-> y_NO"""
+        y_NO: Tensor = torch.ops.onednn.qlinear_pointwise(
+            *(fill_up(levels_NI), scale, 0, self.packed, self.scale_O, self.zeros_O, bias_O),
+            *(1.0, 0, torch.float32, "none", [], ""),
+        )
+        return y_NO[: len(levels_NI)]
+
+    def some(self, kept_C: Tensor) -> "Int8":
+        fewer = object.__new__(Int8)
+        bias_C = None if self.bias_O is None else self.bias_O[kept_C]
+        fewer.keep(self.levels_OI[kept_C], self.scale_O[kept_C], bias_C, self.is_bounded)
+        return fewer
+
+
+def to_levels(x_NI: Tensor) -> Tensor:
+    """-> levels_NI"""
+    return x_NI.round().to(torch.int8)
+
+
+def fill_up(x_NI: Tensor) -> Tensor:
+    """With rows of zeros, up to a number of rows that comes often: oneDNN makes code for every number it meets.
+
+    8, 16, then multiples of 32.
+    """
+    rows = len(x_NI)
+    full = 8 if rows <= 8 else 16 if rows <= 16 else -(-rows // 32) * 32
+    return x_NI if rows == full else F.pad(x_NI, (0, 0, 0, full - rows))
+
+
+def multiply_in(precision: str, device: torch.device) -> Multiply:
+    """How to multiply in float32, bfloat16 or int8; float64 weights stay what they are in the first."""
+
+    def multiply(weight_OI: Tensor, bias_O: Tensor | None, is_bounded: bool) -> Product:
+        if precision == "int8":
+            return Int8(weight_OI, bias_O, is_bounded)
+        if precision == "bfloat16":
+            weight_OI, bias_O = weight_OI.bfloat16(), None if bias_O is None else bias_O.bfloat16()
+        has_packed = device.type == "cpu" and torch._C._has_mkldnn
+        kind = Packed if has_packed and weight_OI.dtype != torch.float64 else Plain
+        return kind(weight_OI, bias_O, is_bounded)
+
+    return multiply
