@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from nmt.commands.options import link_options
+from nmt.commands.options import link_options, precision_option
 from nmt.commands.score import read_parallel, tabulate
 from nmt.commands.translate import INPUT, OUTPUT, Translator, refuse_unwritable
 from nmt.errors import FolderError, UsageError
@@ -65,7 +65,7 @@ COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-a
 @click.option("--batch-size", type=click.IntRange(1), default=64, metavar="N", help="pairs at a time  [default: 64]")
 @click.option("--checkpoint", default="best", metavar="NAME", help="best, last, update-000500 …  [default: best]")
 @click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 …  [default: auto]")
-@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", help="auto is float32")
+@precision_option
 def command(
     runs: tuple[str, ...],
     source: str,
@@ -122,7 +122,6 @@ def command(
         refuse_unwritable(path)
     sources, targets = read_parallel([source, target])
     golds = read_gold(gold, sources, targets, gold_base) if gold else []
-    precision = "float32" if precision == "auto" else precision
     translator = load(runs[0], checkpoint, device, precision)
     network = translator.runs[0].model
     parts = network.part_names if has_parts else ()
