@@ -272,7 +272,7 @@ def train(
             return next(batches)[1]
 
         def update() -> int:
-            return updater.update([fetch()], settings.learning_rate)[2]
+            return updater.update([fetch()], settings.learning_rate).tokens
 
         rates = window_rates(update, seconds, synchroniser(device), **WINDOWS)
         peak = peak_mib(device)

@@ -67,8 +67,8 @@ def measure(task: str, kind: str, seed: int, arguments: argparse.Namespace) -> d
         updates += 1
         length = int(torch.randint(1, arguments.trained_to + 1, (), generator=generator))
         batch = draw(task, -(-settings.train.max_tokens // length), length, arguments.symbols, generator)
-        _, nll, tokens = updater.update([batch], learning_rate(settings.train, updates, 0, 0))
-        recent = [*recent[-99:], float(nll) / tokens]
+        figures = updater.update([batch], learning_rate(settings.train, updates, 0, 0))
+        recent = [*recent[-99:], float(figures.nll) / figures.tokens]
     updater.model.eval()
     accuracy = {length: accuracy_at(updater.model, task, length, arguments) for length in arguments.lengths}
     facts = {"task": task, "kind": kind, "seed": seed, "updates": updates, "seconds": time.monotonic() - began}

@@ -65,7 +65,7 @@ def measure(
     batch = draw(max(1, round(batch_tokens / length)), length)
 
     def update() -> int:
-        return updater.update([batch], settings.learning_rate)[2]
+        return updater.update([batch], settings.learning_rate).tokens
 
     rates = window_rates(update, seconds, synchroniser(device), **WINDOWS)
     peak = peak_mib(device)
