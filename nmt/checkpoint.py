@@ -47,9 +47,9 @@ class Run:
     source_subword: Subword
     target_subword: Subword
 
-    def build_model(self) -> Seq2Seq:
-        """A model of this run's shape, with weights freshly drawn."""
-        return Seq2Seq(self.settings.model, self.source_subword.size, self.target_subword.size)
+    def build_model(self, *, is_drawn: bool = True) -> Seq2Seq:
+        """A model of this run's shape, with weights freshly drawn; not where others are about to take their place."""
+        return Seq2Seq(self.settings.model, self.source_subword.size, self.target_subword.size, is_drawn=is_drawn)
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,7 @@ def open_run(path: Path | str, which: str = "best") -> LoadedRun:
     if which not in names:
         there = f"There are: {', '.join(names)}" if names else "There is none yet: train first"
         raise FolderError(f'{path} has no checkpoint "{which}"{did_you_mean(which, names)}\n  {there}')
-    with torch.device("meta"):  # shapes alone: drawing numbers takes longer than reading them
-        model = run.build_model()
+    model = run.build_model(is_drawn=False)
     load_weights(model, run.path / which, is_shared=True)
     return LoadedRun(run.path, run.info, run.settings, run.source_subword, run.target_subword, model.eval(), which)
 

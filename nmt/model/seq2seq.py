@@ -31,9 +31,14 @@ class State(NamedTuple):
 
 
 class Seq2Seq(nn.Module):
-    """GRU encoder-decoder with attention. `tie="all"` needs one vocabulary for both sides."""
+    """GRU encoder-decoder with attention. `tie="all"` needs one vocabulary for both sides.
 
-    def __init__(self, settings: ModelSettings, source_vocabulary: int, target_vocabulary: int) -> None:
+    Parameters mean nothing unless they are drawn: reading them takes less time than that.
+    """
+
+    def __init__(
+        self, settings: ModelSettings, source_vocabulary: int, target_vocabulary: int, *, is_drawn: bool = True
+    ) -> None:
         super().__init__()
         self.settings = settings
         self.vocabulary = target_vocabulary
@@ -59,7 +64,8 @@ class Seq2Seq(nn.Module):
         if settings.tie == "none":
             self.output_weight = nn.Parameter(torch.empty(target_vocabulary, settings.scored_size))
         self.output_bias = nn.Parameter(torch.empty(target_vocabulary))
-        self.initialise()
+        if is_drawn:
+            self.initialise()
 
     def initialise(self) -> None:
         """Draw every parameter: orthogonal recurrences, Xavier projections, embeddings of standard deviation 0.1.
