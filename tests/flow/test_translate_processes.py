@@ -82,7 +82,7 @@ def test_a_crew_answers_as_a_translator_does(reverser, lines):
     with Crew(2, 1, runs=(str(reverser),), precision="float32") as several:
         from nmt import Translator
 
-        alone = Translator.load(reverser)
+        alone = Translator.load(reverser, precision="float32")
         for batch_size, options in ((4, {"n_best": 2}), (1, {"sample": True})):
             found = several.stream(iter(lines), batch_size=batch_size, **options)
             for one, other in zip(found, alone.stream(lines, **options), strict=True):
