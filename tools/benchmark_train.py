@@ -613,6 +613,18 @@ def part_table(row: dict[str, Any], tokens: int) -> str:
     )
 
 
+def refuse_unusable(parser: argparse.ArgumentParser, arguments: argparse.Namespace, peers: Sequence[str]) -> None:
+    """End with a message where peers are not installed, where nothing is to be measured or it could not be kept."""
+    scripts = arguments.peer_scripts
+    for path in [scripts / "run.sh", *(arguments.peers / peer for peer in peers)] if arguments.peers else []:
+        if not path.exists():
+            parser.error(f"{path} is not there; run {scripts / 'setup.sh'} {arguments.peers} first")
+    if arguments.rounds < 1:
+        parser.error(f"--rounds {arguments.rounds}: at least one is needed")
+    if arguments.json and not arguments.json.parent.is_dir():
+        parser.error(f"--json {arguments.json}: {arguments.json.parent} is no folder; make it first")
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="prepared folder")
@@ -631,14 +643,7 @@ def parse() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.peers and arguments.device != "cpu":
         parser.error(f"--peers are set up for a CPU; leave them out with --device {arguments.device}")
-    if arguments.peers:
-        for path in arguments.peer_scripts / "run.sh", *(arguments.peers / peer.name for peer in PEERS.values()):
-            if not path.exists():
-                parser.error(f"{path} is not there; run {arguments.peer_scripts / 'setup.sh'} {arguments.peers} first")
-    if arguments.rounds < 1:
-        parser.error(f"--rounds {arguments.rounds}: at least one is needed")
-    if arguments.json and not arguments.json.parent.is_dir():
-        parser.error(f"--json {arguments.json}: {arguments.json.parent} is no folder; make it first")
+    refuse_unusable(parser, arguments, [peer.name for peer in PEERS.values()])
     return arguments
 
 

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmark_train import MIB, in_fresh_process, peak_mib, serve, spread, with_threads
+from benchmark_train import MIB, in_fresh_process, peak_mib, refuse_unusable, serve, spread, with_threads
 
 from nmt.commands.translate import command
 from nmt.errors import UsageError
@@ -304,17 +304,11 @@ def parse() -> argparse.Namespace:
     for path in arguments.source, arguments.reference:
         if not path.is_file():
             parser.error(f"{path} is not there")
+    refuse_unusable(parser, arguments, [peer.folder for peer in PEERS.values()])
     if arguments.peers:
-        for path in arguments.peer_scripts / "run.sh", *(arguments.peers / peer.folder for peer in PEERS.values()):
-            if not path.exists():
-                parser.error(f"{path} is not there; run {arguments.peer_scripts / 'setup.sh'} {arguments.peers} first")
         own = arguments.peers / "data" / "test_2016_flickr.en"
         if own.read_bytes() != arguments.source.read_bytes():
             parser.error(f"--source {arguments.source} is not what peers translate: give {own}")
-    if arguments.rounds < 1:
-        parser.error(f"--rounds {arguments.rounds}: at least one is needed")
-    if arguments.json and not arguments.json.parent.is_dir():
-        parser.error(f"--json {arguments.json}: {arguments.json.parent} is no folder; make it first")
     return arguments
 
 

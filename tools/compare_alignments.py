@@ -19,6 +19,7 @@ from pathlib import Path
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 ATTENTIONS = ["bahdanau", "luong-dot", "luong-general", "luong-concat"]
 DIRECTIONS = [("en", "de"), ("de", "en")]
+EXACT = ["--precision", "float32"]  # so that figures do not depend on the machine
 
 
 def nmt(*words: object) -> str:
@@ -46,10 +47,10 @@ def train(out: Path, attention: str, seed: int, settings: list[str]) -> list[Pat
 def measure(forward: Path, reverse: Path) -> dict[str, float]:
     """Percentages by name."""
     texts = ["--source", SAMPLE / "test.en", "--target", SAMPLE / "test.de", "--gold", SAMPLE / "test.align"]
-    aligned = json.loads(nmt("align", "--model", forward, "--reverse", reverse, *texts, "--format", "json"))
+    aligned = json.loads(nmt("align", "--model", forward, "--reverse", reverse, *texts, *EXACT, "--format", "json"))
     figures = {name: 100 * score["aer"] for name, score in aligned["scores"].items()}
     translated = ["--source", SAMPLE / "test.en", "--reference", SAMPLE / "test.de", "--metrics", "bleu"]
-    (row,) = json.loads(nmt("evaluate", "--model", forward, *translated, "--format", "json"))["systems"]
+    (row,) = json.loads(nmt("evaluate", "--model", forward, *translated, *EXACT, "--format", "json"))["systems"]
     return figures | {"BLEU": row["scores"][0]["score"]}
 
 

@@ -27,7 +27,7 @@ from typing import Any
 
 import compare_alignments
 from attention_kinds import KINDS
-from compare_alignments import nmt
+from compare_alignments import EXACT, nmt
 
 from nmt.files import write_atomically
 
@@ -73,7 +73,7 @@ def measure(kind: str, seed: int, arguments: argparse.Namespace) -> dict[str, An
     train(run, arguments.data, [*recipe, *own, *more, "--seed", seed], arguments.epochs, arguments.minutes)
     rates = [record["tokens_per_second"] for record in log_of(run) if record["kind"] == "train"]
     (parameters,) = re.findall(r"parameters +([0-9,]+)", nmt("inspect", run))
-    texts = ["--source", arguments.source, "--reference", arguments.reference]
+    texts = ["--source", arguments.source, "--reference", arguments.reference, *EXACT]
     (row,) = json.loads(nmt("evaluate", "--model", run, *texts, "--metrics", "bleu", "--format", "json"))["systems"]
     figures = {
         "kind": kind,
@@ -88,7 +88,8 @@ def measure(kind: str, seed: int, arguments: argparse.Namespace) -> dict[str, An
     if kind == "none":
         return figures
     table = out / "runs" / f"{name}.tsv"
-    nmt("align", "--model", run, "--source", arguments.source, "--target", arguments.reference, "--table", table)
+    texts = ["--source", arguments.source, "--target", arguments.reference, *EXACT]
+    nmt("align", "--model", run, *texts, "--table", table)
     with table.open(encoding="utf-8", newline="") as file:
         pairs = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     words = [len(pair["target"].split()) for pair in pairs]
@@ -112,7 +113,7 @@ def measure(kind: str, seed: int, arguments: argparse.Namespace) -> dict[str, An
         )
     train(small, prepared, ["--recipe", "sample", *own, "--seed", seed], arguments.sample_epochs, None)
     texts = ["--source", sample / "test.en", "--target", sample / "test.de", "--gold", sample / "test.align"]
-    aligned = json.loads(nmt("align", "--model", small, *texts, "--format", "json"))
+    aligned = json.loads(nmt("align", "--model", small, *texts, *EXACT, "--format", "json"))
     figures["aer"] = 100 * aligned["scores"]["forward"]["aer"]
     return figures
 

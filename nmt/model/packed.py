@@ -25,9 +25,8 @@ from nmt.model.attention import (
 )
 from nmt.model.cells import AttendThenUpdate, Carry, Cell, CellOut, UpdateThenAttend
 from nmt.model.encoder import Encoder
+from nmt.model.look import CACHED
 from nmt.model.product import Multiply, Product
-
-CACHED = 1 << 17  # numbers that additive attention works on at once per thread: half a megabyte stays in a core's cache
 
 
 class PackedAttention:
