@@ -5,7 +5,7 @@ nmt.model.unroll_fused.
 """
 
 # P GRUs side by side   T positions   B sentences   N = P * B rows, or P * T * B   E input   D state   G = 3 * D gates
-# F features   C = 4 * D gradients of gates
+# F features   C = 4 * D gradients of gates   O output   I input
 
 from collections.abc import Sequence
 from typing import Any
@@ -117,11 +117,13 @@ class Scan(torch.autograd.Function):
                     d_reads_TNG[t] = norm_hidden.backward(t, d_TNC[t, :, :G])
                 d_read_ND = torch.bmm(d_reads_TNG[t].view(P, B, G), weight_PGD).flatten(0, 1)
             d_hidden_PBD = (d_hidden_ND + d_read_ND).view(P, B, D)
-            d_reads_PNG = d_reads_TNG.view(T, P, B, G).transpose(0, 1).flatten(1, 2)
-            d_weight_PGD = d_reads_PNG.transpose(1, 2) @ states_TPBD[:-1].transpose(0, 1).flatten(1, 2)
+            # One product a GRU: batched ones would first copy what lies in slices, transposed.
+            d_reads_PTBG, read_PTBD = d_reads_TNG.view(T, P, B, G).unbind(1), states_TPBD[:-1].unbind(1)
+            d_weight_PGD = torch.stack([product(*pair) for pair in zip(d_reads_PTBG, read_PTBD, strict=True)])
+            d_bias_PG = torch.stack([total(d_reads_TBG) for d_reads_TBG in d_reads_PTBG])
             d_norms = *norm_input.gradients(d_TNC[..., D:]), *norm_hidden.gradients(d_TNC[..., :G])
         work = d_hidden_ND.dtype
-        d_weight_PGD, d_bias_PG = d_weight_PGD.to(work).roll(-D, 1), d_reads_PNG.sum(1, dtype=work).roll(-D, 1)
+        d_weight_PGD, d_bias_PG = d_weight_PGD.to(work).roll(-D, 1), d_bias_PG.to(work).roll(-D, 1)
         return None, None, d_sums_TNG.view(T, P, B, G), d_hidden_PBD, d_weight_PGD, d_bias_PG, *d_norms
 
 
@@ -171,3 +173,13 @@ class Norm:
             d_normed, values, self.weight_F.shape, mean, scale, self.weight_F, self.bias_F, wanted
         )
         return gradients
+
+
+def product(d_out_TBO: Tensor, in_TBI: Tensor) -> Tensor:
+    """The gradient of a weight that turned each `in` into `out`: one product over all positions. -> d_weight_OI"""
+    return d_out_TBO.flatten(0, 1).t() @ in_TBI.flatten(0, 1)
+
+
+def total(d_out_TBO: Tensor) -> Tensor:
+    """The gradient of a bias. -> d_bias_O"""
+    return d_out_TBO.sum((0, 1))

@@ -49,7 +49,7 @@ from nmt.model.cells import AttendThenUpdate, Carry, Cell, UpdateThenAttend
 from nmt.model.composite import CompositeAttention
 from nmt.model.look import Attend, Look, build_look
 from nmt.model.pieces import EAGER, Gates, Pieces
-from nmt.model.scan import Norm, operand_of, scan
+from nmt.model.scan import Norm, operand_of, product, scan, total
 from nmt.model.unroll import Unrolled, unroll
 
 tanh_backward = torch.ops.aten.tanh_backward
@@ -365,13 +365,3 @@ class Loop:
         for name, (d_weight, d_bias) in norms.items():
             gradients |= {name.format("weight"): d_weight, name.format("bias"): d_bias}
         return Given(**gradients)  # type: ignore[arg-type]
-
-
-def product(d_out_TBO: Tensor, in_TBI: Tensor) -> Tensor:
-    """The gradient of a weight that turned each `in` into `out`: one product over all positions. -> d_weight_OI"""
-    return d_out_TBO.flatten(0, 1).t() @ in_TBI.flatten(0, 1)
-
-
-def total(d_out_TBO: Tensor) -> Tensor:
-    """The gradient of a bias. -> d_bias_O"""
-    return d_out_TBO.sum((0, 1))

@@ -113,8 +113,7 @@ class FusedLoss(torch.autograd.Function):
         step = max(1, HELD // words // MULTIPLE) * MULTIPLE
         with torch.autocast(readout_NR.device.type, enabled=False):
             out_NR, into_VR = readout_NR.to(operand), vectors_VR.to(operand)
-            all_scores = readout_NR.sum(0, dtype=work) @ vectors_VR.sum(0, dtype=work) + len(out_NR) * bias_V.sum()
-            log_p, scores = all_scores.new_zeros(2)  # of the reference words, summed over positions
+            log_p, scores = bias_V.new_zeros(2, dtype=work)  # of the reference words, summed over positions
             d_readouts: list[Tensor] = []
             d_vectors: list[Tensor] = []
             d_biases: list[Tensor] = []
@@ -129,14 +128,18 @@ class FusedLoss(torch.autograd.Function):
                     d_scores_CV[torch.arange(len(word_C), device=word_C.device), word_C] = d_right_C.to(operand)
                     d_scores_CV[real:] = 0
                     d_readouts.append((d_scores_CV @ into_VR)[:real].to(readout_NR.dtype))
-                    # Three quarters of the time of d_scores.t() @ out, which reads the larger operand transposed.
-                    d_vectors_RV = out_CR.t().contiguous() @ d_scores_CV
-                    d_vectors.append(d_vectors_RV.t().to(work, memory_format=torch.contiguous_format))
-                    d_biases.append(d_scores_CV.sum(0).to(work))
+                    # Three quarters of the time of d_scores.t() @ out, which reads the larger operand transposed. A row
+                    # of ones below makes the bias's gradient on the way.
+                    d_both = F.pad(out_CR, (0, 1), value=1).t().contiguous() @ d_scores_CV
+                    d_vectors.append(d_both[:-1].t().to(work, memory_format=torch.contiguous_format))
+                    d_biases.append(d_both[-1].to(work))
             if wants_gradient:
                 d_vectors_VR, d_bias_V = (reduce(Tensor.add_, found) for found in (d_vectors, d_biases))
                 ctx.gradients = torch.cat(d_readouts), d_vectors_VR, d_bias_V
-            loss = smoothing * (scores - all_scores / words) - log_p
+            loss = -log_p
+            if smoothing:
+                all_scores = readout_NR.sum(0, dtype=work) @ vectors_VR.sum(0, dtype=work) + len(out_NR) * bias_V.sum()
+                loss = loss + smoothing * (scores - all_scores / words)
         nll = -log_p
         ctx.mark_non_differentiable(nll)
         return loss, nll
