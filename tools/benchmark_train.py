@@ -428,7 +428,7 @@ def timed_functions(updater: Any) -> list[tuple[Any, str, str]]:
         (updater.model, "encode", "encoder"),
         (cell.attention, "keys", "keys"),
         (cell.attention, "forward", "attention"),
-        (utils, "clip_grad_norm_", "optimizer"),
+        (utils, "get_total_norm", "optimizer"),
         (updater.optimizer, "step", "optimizer"),
     ]
 
