@@ -20,7 +20,7 @@ from nmt.data.prepared import Links, Split
 from nmt.ids import EOS, PAD
 
 POOL = 1_000_000  # pairs that are sorted together
-MULTIPLE = 8  # sentences; matrix kernels are built anew for every size they meet, so few sizes are met
+MULTIPLE = 8  # sentences; code is built for every number of rows in a step, so few are met
 AHEAD = 2  # batches made before they are asked for
 
 Lengths = NDArray[np.integer[Any]]

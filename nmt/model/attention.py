@@ -14,6 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from nmt.model.rows import project
+
 
 class Memory(NamedTuple):
     """What a sentence offers to the decoder: computed once and never copied for its rows."""
@@ -90,7 +92,7 @@ class AdditiveAttention(Attention):
         self.v = nn.Linear(attention_size, 1, bias=False)
 
     def keys(self, values_BSM: Tensor) -> Tensor:
-        keys_BSA: Tensor = self.key_weight(values_BSM)
+        keys_BSA: Tensor = project(self.key_weight, values_BSM)
         return keys_BSA
 
     def query(self, state_BTD: Tensor) -> Tensor:
@@ -132,7 +134,7 @@ class GeneralAttention(Attention):
         self.key_weight = nn.Linear(memory_size, decoder_size, bias=False)
 
     def keys(self, values_BSM: Tensor) -> Tensor:
-        keys_BSD: Tensor = self.key_weight(values_BSM)
+        keys_BSD: Tensor = project(self.key_weight, values_BSM)
         return keys_BSD
 
 
@@ -148,7 +150,7 @@ class ScaledDotAttention(Attention):
         self.key_weight = nn.Linear(memory_size, attention_size, bias=False)
 
     def keys(self, values_BSM: Tensor) -> Tensor:
-        keys_BSA: Tensor = self.key_weight(values_BSM) * self.key_size**-0.5
+        keys_BSA: Tensor = project(self.key_weight, values_BSM) * self.key_size**-0.5
         return keys_BSA
 
     def query(self, state_BTD: Tensor) -> Tensor:

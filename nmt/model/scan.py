@@ -15,14 +15,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from nmt.model.pieces import EAGER, Pieces
+from nmt.model.rows import fill_up, operand_of, weight_gradient
 
 EPSILON = 1e-5  # of torch.nn.LayerNorm
-
-
-def operand_of(value: Tensor) -> torch.dtype:
-    """What products read: autocast's type where it is on."""
-    device = value.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else value.dtype
 
 
 def scan_layer(grus: Sequence[nn.GRU], inputs_PTBE: Tensor, pieces: Pieces = EAGER) -> Tensor:
@@ -32,8 +27,8 @@ def scan_layer(grus: Sequence[nn.GRU], inputs_PTBE: Tensor, pieces: Pieces = EAG
         for name in ("weight_ih_l0", "bias_ih_l0", "weight_hh_l0", "bias_hh_l0")
     )
     P, T, B, _ = inputs_PTBE.shape
-    sums_PNG = torch.baddbmm(biases[:, None], inputs_PTBE.flatten(1, 2), weights.transpose(1, 2))
-    sums_TPBG = sums_PNG.view(P, T, B, -1).transpose(0, 1)
+    sums_PNG = torch.baddbmm(biases[:, None], fill_up(inputs_PTBE.flatten(1, 2)), weights.transpose(1, 2))
+    sums_TPBG = sums_PNG[:, : T * B].view(P, T, B, -1).transpose(0, 1)
     hidden_PBD = biases.new_zeros(P, B, recurrent_weights.shape[-1])
     return scan(sums_TPBG, hidden_PBD, recurrent_weights, recurrent_biases, {}, pieces).transpose(0, 1)
 
@@ -119,7 +114,7 @@ class Scan(torch.autograd.Function):
             d_hidden_PBD = (d_hidden_ND + d_read_ND).view(P, B, D)
             # One product a GRU: batched ones would first copy what lies in slices, transposed.
             d_reads_PTBG, read_PTBD = d_reads_TNG.view(T, P, B, G).unbind(1), states_TPBD[:-1].unbind(1)
-            d_weight_PGD = torch.stack([product(*pair) for pair in zip(d_reads_PTBG, read_PTBD, strict=True)])
+            d_weight_PGD = torch.stack([weight_gradient(*pair) for pair in zip(d_reads_PTBG, read_PTBD, strict=True)])
             d_bias_PG = torch.stack([total(d_reads_TBG) for d_reads_TBG in d_reads_PTBG])
             d_norms = *norm_input.gradients(d_TNC[..., D:]), *norm_hidden.gradients(d_TNC[..., :G])
         work = d_hidden_ND.dtype
@@ -173,11 +168,6 @@ class Norm:
             d_normed, values, self.weight_F.shape, mean, scale, self.weight_F, self.bias_F, wanted
         )
         return gradients
-
-
-def product(d_out_TBO: Tensor, in_TBI: Tensor) -> Tensor:
-    """The gradient of a weight that turned each `in` into `out`: one product over all positions. -> d_weight_OI"""
-    return d_out_TBO.flatten(0, 1).t() @ in_TBI.flatten(0, 1)
 
 
 def total(d_out_TBO: Tensor) -> Tensor:

@@ -49,7 +49,8 @@ from nmt.model.cells import AttendThenUpdate, Carry, Cell, UpdateThenAttend
 from nmt.model.composite import CompositeAttention
 from nmt.model.look import Attend, Look, build_look
 from nmt.model.pieces import EAGER, Gates, Pieces
-from nmt.model.scan import Norm, operand_of, product, scan, total
+from nmt.model.rows import operand_of, project, weight_gradient
+from nmt.model.scan import Norm, scan, total
 from nmt.model.unroll import Unrolled, unroll
 
 tanh_backward = torch.ops.aten.tanh_backward
@@ -63,7 +64,7 @@ def unroll_fused(cell: Cell, embedded_BTE: Tensor, carry: Carry, memory: Memory,
     if isinstance(cell.attention, CompositeAttention) and (cell.from_loop is not None or cell.attention.remembers):
         return unroll(cell, embedded_BTE, carry, memory)
     embedded_TBE = embedded_BTE.transpose(0, 1).contiguous()
-    sums_TBG: Tensor = cell.from_embedding(embedded_TBE)
+    sums_TBG: Tensor = project(cell.from_embedding, embedded_TBE)
     attention = cell.attention
     if cell.from_loop is not None:
         out_TBX, weights_TBS = recur(cell, sums_TBG, carry, memory, pieces)
@@ -88,9 +89,9 @@ def unroll_fused(cell: Cell, embedded_BTE: Tensor, carry: Carry, memory: Memory,
             context_TBM = context_BTM.transpose(0, 1)
         parts = hidden_TBD, context_TBM.to(hidden_TBD.dtype)
         mixed_TBX = torch.cat(parts if isinstance(cell, AttendThenUpdate) else parts[::-1], dim=-1)
-    readout_TBR = cell.readout(mixed_TBX)  # type: ignore[operator]
+    readout_TBR = project(cell.readout, mixed_TBX)  # type: ignore[arg-type]
     if isinstance(cell, AttendThenUpdate):
-        readout_TBR = readout_TBR + cell.readout_embedding(embedded_TBE)
+        readout_TBR = readout_TBR + project(cell.readout_embedding, embedded_TBE)
     readout_TBR = torch.tanh(cell.norm_readout(readout_TBR))
     return Unrolled(readout_TBR.transpose(0, 1), weights_BTS)
 
@@ -336,7 +337,7 @@ class Loop:
                     d_hidden_BD += d_query_BA
         d_hidden_BD += torch.mm(d_reads_TBQ[0], self.reads_weight_QD)
 
-        d_weight_QD = product(d_reads_TBQ[:rows], self.mixed_TBX[:rows, :, self.states])
+        d_weight_QD = weight_gradient(d_reads_TBQ[:rows], self.mixed_TBX[:rows, :, self.states])
         d_bias_Q = total(d_reads_TBQ[:rows])
         fed_TBF = self.fed_TBR[:-1] if self.feeds_readout else self.mixed_TBX[1:, :, self.contexts]
         first = 1 if self.feeds_readout else 0
@@ -346,7 +347,7 @@ class Loop:
             "hidden_BD": d_hidden_BD,
             "hidden_weight_GD": d_weight_QD[asks:].roll(-D, 0),
             "hidden_bias_G": d_bias_Q[asks:].roll(-D),
-            "loop_weight_GF": product(d_sums_TBG, fed_TBF),
+            "loop_weight_GF": weight_gradient(d_sums_TBG, fed_TBF),
             "values_BSM": look.values_gradient(self.weights_TBS),
             "keys_BSA": d_keys_BSA,
             "real_BS": None,
@@ -359,7 +360,7 @@ class Loop:
         }
         if self.feeds_readout:
             gradients["fed_BR"] = d_fed_BF
-            gradients["readout_weight_RX"] = product(d_out_TBR, self.mixed_TBX[1:])
+            gradients["readout_weight_RX"] = weight_gradient(d_out_TBR, self.mixed_TBX[1:])
             gradients["readout_bias_R"] = total(d_out_TBR)
             norms["norm_readout_{}_R"] = self.norm_readout.gradients(d_normed_TBR)
         for name, (d_weight, d_bias) in norms.items():

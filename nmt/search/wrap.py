@@ -22,7 +22,7 @@ class Forbid:
 
     def __init__(self, model: StepModel, ids: Sequence[int]) -> None:
         self.model = model
-        self.ids = ids
+        self.ids = torch.tensor(ids)
         self.vocabulary = model.vocabulary
 
     def start(self, source_BS: Tensor, lengths_B: Tensor) -> Any:
@@ -30,8 +30,7 @@ class Forbid:
 
     def step(self, previous_N: Tensor, state: Any) -> StepOut:
         out = self.model.step(previous_N, state)
-        for index in self.ids:
-            out.log_probs_NV[:, index] = -torch.inf
+        out.log_probs_NV.index_fill_(1, self.ids.to(out.log_probs_NV.device), -torch.inf)
         return out
 
     def select(self, state: Any, rows_BK: Tensor) -> Any:

@@ -14,9 +14,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from nmt.model.scan import operand_of
+from nmt.model.rows import MULTIPLE, operand_of
 
-MULTIPLE = 64  # positions; few sizes are met, because matrix kernels are built anew for each on a CPU
 HELD = 1 << 24  # scores, in the precision of the products: 2,097 positions of 8,000 words
 CACHED = 1 << 20  # scores in full precision that fit the cores' caches on their way from score to gradient
 
