@@ -52,9 +52,9 @@ class Packed(Plain):
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight_OI)
 
     def __call__(self, x_NI: Tensor) -> Tensor:
-        operand = fill_up(x_NI.to(self.weight_OI.dtype))
+        operand = fill_up(x_NI, self.weight_OI.dtype)
         y_NO: Tensor = torch.ops.mkldnn._linear_pointwise(operand, self.packed, self.bias_O, "none", [], "")
-        return y_NO[: len(x_NI)].to(x_NI.dtype)
+        return y_NO[: x_NI.shape[0]].to(x_NI.dtype)
 
 
 class Int8:
@@ -66,7 +66,7 @@ class Int8:
 
     def __init__(self, weight_OI: Tensor, bias_O: Tensor | None, is_bounded: bool) -> None:
         scale_O = weight_OI.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / LEVELS
-        self.keep(to_levels(weight_OI / scale_O[:, None]), scale_O, bias_O, is_bounded)
+        self.keep((weight_OI / scale_O[:, None]).round().to(torch.int8), scale_O, bias_O, is_bounded)
 
     def keep(self, levels_OI: Tensor, scale_O: Tensor, bias_O: Tensor | None, is_bounded: bool) -> None:
         """Take what stands for W."""
@@ -76,18 +76,18 @@ class Int8:
 
     def __call__(self, x_NI: Tensor) -> Tensor:
         if self.is_bounded:
-            return self.multiply(to_levels(x_NI * LEVELS), 1 / LEVELS, self.bias_O)
+            return self.multiply(x_NI * LEVELS, 1 / LEVELS, self.bias_O)
         scale_N1 = x_NI.abs().amax(1, keepdim=True).clamp_min_(torch.finfo(x_NI.dtype).tiny) / LEVELS
-        y_NO = self.multiply(to_levels(x_NI / scale_N1), 1.0, None).mul_(scale_N1)
+        y_NO = self.multiply(x_NI / scale_N1, 1.0, None).mul_(scale_N1)
         return y_NO if self.bias_O is None else y_NO.add_(self.bias_O)
 
-    def multiply(self, levels_NI: Tensor, scale: float, bias_O: Tensor | None) -> Tensor:
-        """-> y_NO"""
+    def multiply(self, scaled_NI: Tensor, scale: float, bias_O: Tensor | None) -> Tensor:
+        """-> y_NO; rounds `scaled` where it lies"""
         y_NO: Tensor = torch.ops.onednn.qlinear_pointwise(
-            *(fill_up(levels_NI), scale, 0, self.packed, self.scale_O, self.zeros_O, bias_O),
+            *(fill_up(scaled_NI.round_(), torch.int8), scale, 0, self.packed, self.scale_O, self.zeros_O, bias_O),
             *(1.0, 0, torch.float32, "none", [], ""),
         )
-        return y_NO[: len(levels_NI)]
+        return y_NO[: scaled_NI.shape[0]]
 
     def some(self, kept_C: Tensor) -> "Int8":
         fewer = object.__new__(Int8)
@@ -96,19 +96,18 @@ class Int8:
         return fewer
 
 
-def to_levels(x_NI: Tensor) -> Tensor:
-    """-> levels_NI"""
-    return x_NI.round().to(torch.int8)
+def fill_up(x_NI: Tensor, dtype: torch.dtype) -> Tensor:
+    """In another type, and with rows of anything up to a number of rows that comes often.
 
-
-def fill_up(x_NI: Tensor) -> Tensor:
-    """With rows of zeros, up to a number of rows that comes often: oneDNN makes code for every number it meets.
-
-    8, 16, then multiples of 32.
+    oneDNN makes code for every number it meets: here 8, 16, then multiples of 32.
     """
-    rows = len(x_NI)
+    rows, numbers = x_NI.shape
     full = 8 if rows <= 8 else 16 if rows <= 16 else -(-rows // 32) * 32
-    return x_NI if rows == full else F.pad(x_NI, (0, 0, 0, full - rows))
+    if rows == full:
+        return x_NI.to(dtype)
+    filled = x_NI.new_empty(full, numbers, dtype=dtype)
+    filled[:rows] = x_NI
+    return filled
 
 
 def multiply_in(precision: str, device: torch.device) -> Multiply:
