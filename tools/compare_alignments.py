@@ -5,11 +5,13 @@
 
 Trains each attention in both directions with the recipe `sample`, aligns the test set by forced decoding, and prints
 a Markdown table: AER of each direction and of their combinations, and BLEU of the forward run. A median stands where
-there are several seeds. Runs that are there already are used again.
+there are several seeds. Runs that are there already are used again. The gold links of the training pairs are there to
+guide attention: `--set train.guided_weight=1`.
 """
 
 import argparse
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -35,6 +37,7 @@ def train(out: Path, attention: str, seed: int, settings: list[str]) -> list[Pat
         prepared, run = out / f"{source}-{target}", out / f"{attention}-{source}-{target}-{seed}"
         if not prepared.exists():
             splits = [word for split in ("train", "valid") for word in (f"--{split}", SAMPLE / split)]
+            splits += ["--train-alignments", links_of(source, out)]
             languages = ["--source-lang", source, "--target-lang", target]
             nmt("prepare", *languages, *splits, "--vocab-size", 800, "--out", prepared)
         if not run.exists():
@@ -44,10 +47,21 @@ def train(out: Path, attention: str, seed: int, settings: list[str]) -> list[Pat
     return runs
 
 
-def measure(forward: Path, reverse: Path) -> dict[str, float]:
+def links_of(source: str, out: Path) -> Path:
+    """The links of the training pairs, for that source side; those of the corpus are en-de."""
+    links = SAMPLE / "train.align"
+    if source == "en":
+        return links
+    turned = out / f"train.{source}.align"
+    turned.write_text(re.sub(r"(\d+)([-sp?])(\d+)", r"\3\2\1", links.read_text("utf-8")), "utf-8")
+    return turned
+
+
+def measure(forward: Path, reverse: Path, threshold: list[str]) -> dict[str, float]:
     """Percentages by name."""
     texts = ["--source", SAMPLE / "test.en", "--target", SAMPLE / "test.de", "--gold", SAMPLE / "test.align"]
-    aligned = json.loads(nmt("align", "--model", forward, "--reverse", reverse, *texts, *EXACT, "--format", "json"))
+    runs = ["--model", forward, "--reverse", reverse]
+    aligned = json.loads(nmt("align", *runs, *texts, *threshold, *EXACT, "--format", "json"))
     figures = {name: 100 * score["aer"] for name, score in aligned["scores"].items()}
     translated = ["--source", SAMPLE / "test.en", "--reference", SAMPLE / "test.de", "--metrics", "bleu"]
     (row,) = json.loads(nmt("evaluate", "--model", forward, *translated, *EXACT, "--format", "json"))["systems"]
@@ -61,12 +75,15 @@ def main() -> None:
     parser.add_argument("--attention", nargs="+", default=ATTENTIONS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--set", nargs="+", default=[], dest="settings")
+    parser.add_argument("--threshold", type=float, help="of links, as `nmt align` takes it")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    threshold = [] if arguments.threshold is None else ["--threshold", str(arguments.threshold)]
     for place, attention in enumerate(arguments.attention):
         found: dict[str, list[float]] = defaultdict(list)
         for seed in arguments.seeds:
-            for name, figure in measure(*train(arguments.out, attention, seed, arguments.settings)).items():
+            runs = train(arguments.out, attention, seed, arguments.settings)
+            for name, figure in measure(*runs, threshold).items():
                 found[name].append(figure)
         if place == 0:
             print("| attention |", " | ".join(found), "|")
