@@ -118,3 +118,10 @@ def test_every_kind_can_be_built_for_both_corpora(tool):
     for settings in tool.KINDS.values():
         for recipe in ("sample", "multi30k"):
             assert resolve(recipe, None, settings)
+
+
+def test_links_that_guide_turn_with_the_direction(tool, tmp_path):
+    alignments = tool.compare_alignments
+    assert alignments.links_of("en", tmp_path) == alignments.SAMPLE / "train.align"
+    (alignments.SAMPLE / "train.align").write_text("0-1 2p3\n\n4?5 10s0\n", "utf-8")
+    assert alignments.links_of("de", tmp_path).read_text("utf-8") == "1-0 3p2\n\n5?4 0s10\n"
