@@ -52,7 +52,7 @@ class Packed(Plain):
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight_OI)
 
     def __call__(self, x_NI: Tensor) -> Tensor:
-        operand = fill_up(x_NI, self.weight_OI.dtype)
+        operand = as_operand(x_NI, self.weight_OI.dtype)
         y_NO: Tensor = torch.ops.mkldnn._linear_pointwise(operand, self.packed, self.bias_O, "none", [], "")
         return y_NO[: x_NI.shape[0]].to(x_NI.dtype)
 
@@ -84,7 +84,7 @@ class Int8:
     def multiply(self, scaled_NI: Tensor, scale: float, bias_O: Tensor | None) -> Tensor:
         """-> y_NO; rounds `scaled` where it lies"""
         y_NO: Tensor = torch.ops.onednn.qlinear_pointwise(
-            *(fill_up(scaled_NI.round_(), torch.int8), scale, 0, self.packed, self.scale_O, self.zeros_O, bias_O),
+            *(as_operand(scaled_NI.round_(), torch.int8), scale, 0, self.packed, self.scale_O, self.zeros_O, bias_O),
             *(1.0, 0, torch.float32, "none", [], ""),
         )
         return y_NO[: scaled_NI.shape[0]]
@@ -96,7 +96,7 @@ class Int8:
         return fewer
 
 
-def fill_up(x_NI: Tensor, dtype: torch.dtype) -> Tensor:
+def as_operand(x_NI: Tensor, dtype: torch.dtype) -> Tensor:
     """In another type, and with rows of anything up to a number of rows that comes often.
 
     oneDNN makes code for every number it meets: here 8, 16, then multiples of 32.

@@ -22,7 +22,7 @@ class Forbid:
 
     def __init__(self, model: StepModel, ids: Sequence[int]) -> None:
         self.model = model
-        self.ids = torch.tensor(ids)
+        self.ids = torch.tensor(ids, dtype=torch.long)
         self.vocabulary = model.vocabulary
 
     def start(self, source_BS: Tensor, lengths_B: Tensor) -> Any:

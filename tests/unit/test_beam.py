@@ -12,6 +12,7 @@ from nmt.search.beam import beam_search
 from nmt.search.choose import Diverse
 from nmt.search.forced import force
 from nmt.search.hypothesis import FAINT, coverage_penalty, length_penalty
+from nmt.search.wrap import Forbid
 
 A, B, C, D = WORDS, WORDS + 1, WORDS + 2, WORDS + 3
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.5, "max_length_extra": 2}
@@ -248,3 +249,16 @@ def test_scores_count_the_attention_that_comes_with_them(choice):
 def test_coverage_needs_attention():
     with pytest.raises(NmtError, match=r"has no attention, so that nothing says .*\n  Search with beta 0"):
         search(small_model(attention="none"), (A, B), beta=0.1)
+
+
+@pytest.mark.parametrize("unsaid", [(), (UNK,), (PAD, UNK, BOS)])
+def test_words_that_are_never_said_lose_their_probability_and_others_keep_theirs(unsaid):
+    source_BS, lengths_B = batch([A, B])
+    previous_N = torch.tensor([BOS])
+    right_NV, got_NV = (
+        model.step(previous_N, model.start(source_BS, lengths_B)).log_probs_NV
+        for model in (small_model(), Forbid(small_model(), unsaid))
+    )
+    others = [word for word in range(right_NV.shape[1]) if word not in unsaid]
+    assert (got_NV[:, list(unsaid)] == -math.inf).all()
+    assert torch.equal(got_NV[:, others], right_NV[:, others])
