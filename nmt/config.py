@@ -77,7 +77,7 @@ class ModelSettings(Settings):
     input_feeding: bool = Field(True, description="feed what attention found back into the decoder's GRU")
     embedding_size: int = Field(256, ge=1, description="numbers that stand for a token")
     encoder_size: int = Field(256, ge=1, description="encoder state, each direction")
-    encoder_layers: int = Field(1, ge=1, description="bidirectional GRU layers")
+    encoder_layers: int = Field(1, ge=0, description="bidirectional GRU layers, 0 to look at embeddings alone")
     decoder_size: int = Field(512, ge=1, description="decoder state")
     attention_size: int = Field(512, ge=1, description="space in which additive and concat scores compare")
     readout_size: int = Field(512, ge=1, description="vector that words are scored against, when target ids are untied")
@@ -97,6 +97,11 @@ class ModelSettings(Settings):
             problems.append(
                 f"luong-dot needs decoder_size to be twice encoder_size, not {self.decoder_size} and "
                 f"{self.encoder_size}; luong-general fits any sizes"
+            )
+        if not self.encoder_layers and self.embedding_size != memory:
+            problems.append(
+                f"without encoder_layers, embedding_size needs to be twice encoder_size, not {self.embedding_size} and "
+                f"{self.encoder_size}"
             )
         if self.attention == "none" and self.is_composite:
             problems.append('attention = "none" looks at nothing: leave out what shapes a look, or name an attention')

@@ -7,7 +7,7 @@ A line of `train.text` is a remark of 6 to 14 words. One of its words is planted
 bad, which is line n of `train.label`; all other words fall on both alike. `train.align` links the planted word with the
 label as the gold of `nmt align` has it; so do `valid` and `test`. The same seed gives the same files.
 
-Then, with D=DIR and a small network that can learn of the text through attention only:
+Then, with D=DIR and a small network that learns of the text through attention only, to words by themselves:
 
     nmt prepare --source-lang text --target-lang label --train $D/train --valid $D/valid --out $D/prepared \\
         --joint --subword bpe --vocab-size 550 --max-ratio 100
@@ -19,9 +19,12 @@ Then, with D=DIR and a small network that can learn of the text through attentio
 The precision that the last line says is precision at 1: how often the word with most attention is the planted one. The
 page shows which words decided, line by line.
 
-Right labels do not mean that attention looks there: the encoder carries what a word says to its neighbours and to the
-end of the line, and attention may read it there. Seed 1: accuracy 100, precision at 1 0 with bahdanau. Taught by the
-gold, with `--train-alignments $D/train.align` at prepare and `--set train.guided_weight=0.3` at train, it is 100.
+In percent, of seeds 1, 2 and 3: accuracy 100, 100, 100 and precision at 1 100, 100, 100. Right labels alone do not mean
+that attention looks there. With `--set model.encoder_layers=1` accuracy stays 100, but the encoder carries what a word
+says to its neighbours and to the end of the line, attention may read it there, and precision at 1 is 51, 52, 94. With
+`--set model.attention=bahdanau` accuracy is 100, 47, 100 and precision at 1 51, 19, 58: it is enough to look for the
+words of one label, and to look anywhere where there are none. Taught by the gold, with `--train-alignments
+$D/train.align` at prepare and `--set train.guided_weight=0.3` at train, even bahdanau over a GRU has 100.
 """
 
 import argparse
@@ -40,9 +43,11 @@ WHEN = ("yesterday", "last week", "on Sunday", "in the spring", "after dinner", 
 SAYS = ("said that", "thought that", "wrote that", "told us that", "heard that", "found that")
 SETTINGS = """\
 [model]
+attention = "luong-dot"
 bridge = "zeros"
 embedding_size = 64
 encoder_size = 32
+encoder_layers = 0
 decoder_size = 64
 attention_size = 32
 dropout = 0.1

@@ -30,7 +30,8 @@ class Encoder(nn.Module):
     The backward direction is a forward GRU over sentences turned round within their own length, so that nothing is
     packed: padding comes last in both directions and is never read, and no length leaves the device.
 
-    With `heads` the states of the top layer then look at each other.
+    With `heads` the states of the top layer then look at each other. Without layers the memory of a word is its own
+    embedding, of 2 * `size` numbers, which knows nothing of its neighbours or its place.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Encoder(nn.Module):
         real_BS1 = (positions_S < lengths_B[:, None])[..., None]
         turned_BS = (lengths_B[:, None] - 1 - positions_S) % S
         rows_PSB, back_PBS = both_ways(turned_BS)
-        values_BSM = embedded_BSE
+        values_BSM = embedded_BSE if self.norms else embedded_BSE * real_BS1
         for depth, (ahead, back, norm) in enumerate(zip(self.forwards, self.backwards, self.norms, strict=True)):
             if depth:
                 values_BSM = self.dropout(values_BSM)

@@ -35,7 +35,8 @@ class Engine:
         self.vocabulary = model.vocabulary
         embedding_VE = model.target_embedding.weight
         multiply = multiply_in(precision, embedding_VE.device)
-        is_bounded = not (model.settings.layer_norm or model.settings.encoder_heads)
+        settings = model.settings
+        is_bounded = settings.encoder_layers > 0 and not (settings.layer_norm or settings.encoder_heads)
         self.cell = pack_cell(model.cell, multiply, is_bounded)
         self.layer = PackedLayer(model.encoder, multiply, is_bounded)
         self.score_words = multiply(model.output_vectors, model.output_bias, True)

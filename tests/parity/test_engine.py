@@ -22,6 +22,7 @@ SHAPES = [
     {"tie": "none", "bridge": "mean"},
     {"tie": "all", "bridge": "zeros", "input_feeding": False},
     {"encoder_heads": 2},
+    {"encoder_layers": 0, "embedding_size": 8},
 ]
 
 

@@ -32,7 +32,9 @@ def test_a_fused_step_is_the_reference_step(name, feeding, variational, tie):
     same_step({"attention": name, "input_feeding": feeding, "variational": variational, "tie": tie})
 
 
-@pytest.mark.parametrize("settings", [*COMPOSITES.values(), {"encoder_heads": 2}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [*COMPOSITES.values(), {"encoder_heads": 2}, {"encoder_layers": 0, "embedding_size": 8}], ids=str
+)
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
 def test_so_it_is_with_all_that_stands_around_a_score(settings, feeding):
     same_step(settings | {"input_feeding": feeding})

@@ -92,6 +92,10 @@ def test_all_problems_are_told_at_once():
         ),
         (["attention=luong-general", "heads=3", "encoder_size=3"], "3 heads cannot share decoder_size, which is 512"),
         (["encoder_heads=3"], "3 encoder_heads cannot share twice encoder_size, 512, evenly"),
+        (
+            ["encoder_layers=0"],
+            "without encoder_layers, embedding_size needs to be twice encoder_size, not 256 and 256",
+        ),
         (['mix=["luong-dott"]'], 'did you mean "luong-dot"?'),
         (["window_width=0"], "model.window_width = 0 must be at least 1"),
     ],
