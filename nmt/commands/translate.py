@@ -153,7 +153,7 @@ def command(
     results = translator.stream(requests, n_best=n_best, batch_size=batch_size, first=done + 1, **search)
     is_seen = output is None and sys.stdout.isatty()  # a bar between the translations would only disturb
     total = None if is_seen or not sys.stderr.isatty() else count_lines(files)
-    bar = tqdm(results, initial=done, total=total, unit=" lines", disable=is_seen or None, dynamic_ncols=True)
+    bar = tqdm(results, precision, total, initial=done, unit=" lines", disable=is_seen or None, dynamic_ncols=True)
     try:
         with ExitStack() as stack:
             opened = [stack.enter_context(write_in_parts(path, size)) for path, size in zip(paths, sizes, strict=True)]

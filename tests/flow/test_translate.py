@@ -2,6 +2,7 @@ import gzip
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -186,6 +187,15 @@ def test_a_line_too_long_is_announced(run_nmt, reverser, monkeypatch):
 def test_every_precision_translates(run_nmt, reverser, precision):
     done = run_nmt("translate", "--model", reverser, "--precision", precision, stdin="ba de\nku\n")
     assert (done.code, done.stdout) == (0, "de ba\nku\n")
+
+
+def test_a_terminal_shows_a_bar_with_the_precision_that_is_picked(run_nmt, reverser, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "in").write_text(TEXT)
+    done = run_nmt("translate", "--model", reverser, "--output", tmp_path / "out", tmp_path / "in")
+    picked = nmt.Translator.load(reverser).precision
+    assert re.search(rf"{picked}: .* 7/7 \[.* lines/s", done.stderr.replace("\r", "\n"))
 
 
 def test_a_terminal_is_answered_line_by_line(reverser):
