@@ -3,10 +3,11 @@
     python tools/benchmark_translate.py --model RUN --source FILE --reference FILE [--shortlist FILE] [--peers DIR] …
 
 Everybody translates the same sentences with the same number of threads, greedily and with a beam, all together and one
-at a time. `nmt reference` is the model as it was trained in float32, step by step, with every word scored; the peers
-are to be of the run's size, as run.sh trains them (12 M parameters). Each measurement is a process of its own, so its
-peak memory is its own too; the systems take turns, `--rounds` times. Rates leave loading out and are medians over
-passes and rounds, with the slowest and the fastest.
+at a time. `nmt reference` is the model as it was trained in float32, step by step, with every word scored. `nmt
+processes` shares the threads out to as many processes, and gets the sentences LONGER times over, as they pay for long
+files. The peers are to be of the run's size, as run.sh trains them (12 M parameters). Each measurement is a process of
+its own, so its peak memory is its own too (of several, the largest times their number); the systems take turns,
+`--rounds` times. Rates leave loading out and are medians over passes and rounds, with the slowest and the fastest.
 
 It also times whole processes that translate one sentence, from the command to its end.
 """
@@ -15,6 +16,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -35,6 +37,7 @@ PRECISION = next(option for option in command.params if option.name == "precisio
 PRECISIONS = [name for name in PRECISION.type.choices if name != "auto"]
 WARM_LINES = 64  # translated before the clock runs
 BATCH_SIZES = 64, 1
+LONGER = 4
 
 
 class Peer(NamedTuple):
@@ -64,10 +67,12 @@ class System(NamedTuple):
 def systems(
     precisions: Sequence[str], beams: Sequence[int], batch_sizes: Sequence[int], shortlist: bool, peers: bool
 ) -> list[System]:
-    """Every row, those that are compared beside each other."""
-    kinds = [(name, precision) for precision in precisions for name in ["nmt", *["nmt shortlist"] * shortlist]]
+    """Every row, those that are compared beside each other. Processes have nothing to share one at a time."""
+    ours = ["nmt", *["nmt shortlist"] * shortlist, "nmt processes"]
+    kinds = [(name, precision) for precision in precisions for name in ours]
     kinds += [("nmt reference", "float32"), *((name, "float32") for name in PEERS if peers)]
-    return [System(*kind, beam, size) for beam in beams for size in batch_sizes for kind in kinds]
+    rows = [System(*kind, beam, size) for beam in beams for size in batch_sizes for kind in kinds]
+    return [row for row in rows if (row.system, row.batch_size) != ("nmt processes", 1)]
 
 
 # Jobs: what runs in a process of its own
@@ -106,6 +111,30 @@ def translate(
         rates.append(len(lines) / (now - since))
         since = now
     return {"rates": rates, "bleu": sacrebleu.corpus_bleu(texts, [right]).score, "peak_mib": peak_mib("cpu")}
+
+
+def translate_side_by_side(
+    model: str, source: str, reference: str, precision: str, beam: int, batch_size: int, seconds: float, processes: int
+) -> dict[str, Any]:
+    """The same of several processes, with a thread each."""
+    import sacrebleu
+
+    from nmt.commands.crew import Crew
+    from nmt.text.corpus import read_lines
+
+    lines, right = list(read_lines(source)), list(read_lines(reference))
+    how = {"beam": beam, "batch_size": batch_size}
+    rates: list[float] = []
+    with Crew(processes, 1, runs=model, device="cpu", precision=precision) as crew:
+        list(crew.stream(lines, **how))
+        began = since = time.perf_counter()
+        while not rates or since - began < seconds:
+            texts = [one.text for (one,) in crew.stream(lines * LONGER, **how)]
+            now = time.perf_counter()
+            rates.append(len(texts) / (now - since))
+            since = now
+    peak = processes * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / MIB
+    return {"rates": rates, "bleu": sacrebleu.corpus_bleu(texts[: len(lines)], [right]).score, "peak_mib": peak}
 
 
 # Peers
@@ -196,18 +225,13 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             return measure_peer(system, arguments.peer_scripts, arguments.peers, threads, count)
         job = system._asdict()
         kind = job.pop("system")
-        return in_fresh_process(
-            threads,
-            "translate",
-            __file__,
-            model=str(arguments.model),
-            source=str(arguments.source),
-            reference=str(arguments.reference),
-            shortlist=str(arguments.shortlist) if kind == "nmt shortlist" else None,
-            reference_search=kind == "nmt reference",
-            seconds=arguments.seconds,
-            **job,
-        )
+        for name in "model", "source", "reference":
+            job[name] = str(getattr(arguments, name))
+        job["seconds"] = arguments.seconds
+        if kind == "nmt processes":
+            return in_fresh_process(threads, "translate_side_by_side", __file__, processes=threads, **job)
+        job["shortlist"] = str(arguments.shortlist) if kind == "nmt shortlist" else None
+        return in_fresh_process(threads, "translate", __file__, reference_search=kind == "nmt reference", **job)
 
     rows = systems(
         arguments.precision, arguments.beam, arguments.batch_size, bool(arguments.shortlist), bool(arguments.peers)
@@ -325,4 +349,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    serve(main, {"translate": translate})
+    serve(main, {"translate": translate, "translate_side_by_side": translate_side_by_side})

@@ -10,7 +10,6 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 LEVELS = 127  # of an 8-bit integer, on either side of zero
 
@@ -29,32 +28,38 @@ Multiply = Callable[[Tensor, Tensor | None, bool], Product]  # from W, b, and wh
 
 
 class Plain:
-    """As torch multiplies, in the type of W."""
+    """As torch multiplies, in the type of W, which is kept in the order that torch reads fastest."""
 
-    def __init__(self, weight_OI: Tensor, bias_O: Tensor | None, is_bounded: bool) -> None:
-        self.weight_OI = weight_OI
+    def __init__(self, weight_OI: Tensor, bias_O: Tensor | None) -> None:
+        self.weight_IO = weight_OI.t().contiguous()
         self.bias_O = bias_O
-        self.is_bounded = is_bounded
 
     def __call__(self, x_NI: Tensor) -> Tensor:
-        return F.linear(x_NI.to(self.weight_OI.dtype), self.weight_OI, self.bias_O).to(x_NI.dtype)
+        operand = x_NI.to(self.weight_IO.dtype)
+        y_NO = operand @ self.weight_IO if self.bias_O is None else torch.addmm(self.bias_O, operand, self.weight_IO)
+        return y_NO.to(x_NI.dtype)
 
     def some(self, kept_C: Tensor) -> "Plain":
         bias_C = None if self.bias_O is None else self.bias_O[kept_C]
-        return type(self)(self.weight_OI[kept_C], bias_C, self.is_bounded)
+        return Plain(self.weight_IO.t()[kept_C], bias_C)
 
 
-class Packed(Plain):
+class Packed:
     """The same by oneDNN, which keeps W in the order in which a CPU's matrix unit reads it."""
 
-    def __init__(self, weight_OI: Tensor, bias_O: Tensor | None, is_bounded: bool) -> None:
-        super().__init__(weight_OI, bias_O, is_bounded)
+    def __init__(self, weight_OI: Tensor, bias_O: Tensor | None) -> None:
+        self.weight_OI = weight_OI
+        self.bias_O = bias_O
         self.packed = torch.ops.mkldnn._reorder_linear_weight(weight_OI)
 
     def __call__(self, x_NI: Tensor) -> Tensor:
         operand = as_operand(x_NI, self.weight_OI.dtype)
         y_NO: Tensor = torch.ops.mkldnn._linear_pointwise(operand, self.packed, self.bias_O, "none", [], "")
         return y_NO[: x_NI.shape[0]].to(x_NI.dtype)
+
+    def some(self, kept_C: Tensor) -> "Packed":
+        bias_C = None if self.bias_O is None else self.bias_O[kept_C]
+        return Packed(self.weight_OI[kept_C], bias_C)
 
 
 class Int8:
@@ -99,7 +104,8 @@ class Int8:
 def as_operand(x_NI: Tensor, dtype: torch.dtype) -> Tensor:
     """In another type, and with rows of anything up to a number of rows that comes often.
 
-    oneDNN makes code for every number it meets: here 8, 16, then multiples of 32.
+    oneDNN makes code for every number it meets: here 8, 16, then multiples of 32. What fills up is what lies about in
+    memory: no row of a product knows of another.
     """
     rows, numbers = x_NI.shape
     full = 8 if rows <= 8 else 16 if rows <= 16 else -(-rows // 32) * 32
@@ -118,8 +124,8 @@ def multiply_in(precision: str, device: torch.device) -> Multiply:
             return Int8(weight_OI, bias_O, is_bounded)
         if precision == "bfloat16":
             weight_OI, bias_O = weight_OI.bfloat16(), None if bias_O is None else bias_O.bfloat16()
-        has_packed = device.type == "cpu" and torch._C._has_mkldnn
-        kind = Packed if has_packed and weight_OI.dtype != torch.float64 else Plain
-        return kind(weight_OI, bias_O, is_bounded)
+            if device.type == "cpu" and torch._C._has_mkldnn:
+                return Packed(weight_OI, bias_O)
+        return Plain(weight_OI, bias_O)
 
     return multiply

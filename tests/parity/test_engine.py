@@ -83,7 +83,7 @@ def test_a_kind_that_has_no_packed_form_runs_as_it_is():
 
     model = small_model()
     model.cell.attention.__class__ = Other
-    assert pack_cell(model.cell, product.Plain, True) is None
+    assert pack_cell(model.cell, product.multiply_in("float32", torch.device("cpu")), True) is None
     assert_same_walk(model, Engine(model), rtol=1e-10, atol=1e-12)
 
 
@@ -118,7 +118,7 @@ def test_products_are_products(kind, has_bias, bounded, rows):
     """Rounding to 8 bits moves an operand by half a level, so a sum of 40 products by at most so much."""
     x_NI, weight_OI, bias_O = operands(rows, bounded)
     exact_NO = x_NI.double() @ weight_OI.double().T + (bias_O if has_bias else 0)
-    packed = kind(weight_OI, bias_O if has_bias else None, bounded)
+    packed = kind(weight_OI, bias_O if has_bias else None, *[bounded] * (kind is product.Int8))
     error_NO = torch.full_like(exact_NO, 1e-4)
     if kind is product.Int8:
         x_step_N1 = (torch.ones(rows, 1) if bounded else x_NI.abs().amax(1, True)) / 254

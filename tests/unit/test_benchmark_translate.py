@@ -69,10 +69,11 @@ def fake_peers(folder: Path, opennmt: str = OPENNMT_LOG, code: int = 0) -> Path:
 
 def test_ours_stand_beside_the_reference_and_peers(tool):
     rows = tool.systems(["float32", "int8"], [1, 5], [64], shortlist=True, peers=True)
-    one = ["nmt", "nmt shortlist", "nmt", "nmt shortlist", "nmt reference", "opennmt-py", "joeynmt"]
+    ours = ["nmt", "nmt shortlist", "nmt processes"]
+    one = [*ours, *ours, "nmt reference", "opennmt-py", "joeynmt"]
     assert [row.system for row in rows] == [*one, *one]
-    assert [row.precision for row in rows[:7]] == ["float32"] * 2 + ["int8"] * 2 + ["float32"] * 3
-    assert {(row.beam, row.batch_size) for row in rows[:7]} == {(1, 64)}
+    assert [row.precision for row in rows[:9]] == ["float32"] * 3 + ["int8"] * 3 + ["float32"] * 3
+    assert {(row.beam, row.batch_size) for row in rows[:9]} == {(1, 64)}
     assert tool.systems(["float32"], [5], [1], shortlist=False, peers=False) == [
         tool.System("nmt", "float32", 5, 1),
         tool.System("nmt reference", "float32", 5, 1),
@@ -117,7 +118,7 @@ def in_small(tool, monkeypatch, tmp_path, tiny_corpus, reverser):
     for side in ("a", "b"):
         lines = (tiny_corpus / f"test.{side}").read_text().splitlines(keepends=True)[:9]
         (tmp_path / f"few.{side}").write_text("".join(lines))
-    monkeypatch.setattr(tool, "in_fresh_process", lambda threads, kind, script, **job: tool.translate(**job))
+    monkeypatch.setattr(tool, "in_fresh_process", lambda threads, kind, script, **job: getattr(tool, kind)(**job))
     words = ["--model", reverser, "--source", tmp_path / "few.a", "--reference", tmp_path / "few.b", "--threads", 1]
     return [*words, "--rounds", 1, "--seconds", 0, "--precision", "float32", "--batch-size", 4]
 
@@ -133,21 +134,23 @@ def test_a_whole_run(tool, monkeypatch, capsys, tmp_path, in_small):
     call(tool, monkeypatch, *in_small, "--peers", peers, "--peer-scripts", peers, "--json", out)
     report, printed = json.loads(out.read_text()), capsys.readouterr()
     assert [(row["system"], row["precision"], row["beam"], row["batch_size"]) for row in report["rows"]] == [
-        (system, "float32", beam, 4) for beam in (1, 5) for system in ("nmt", "nmt reference", "opennmt-py", "joeynmt")
+        (system, "float32", beam, 4)
+        for beam in (1, 5)
+        for system in ("nmt", "nmt processes", "nmt reference", "opennmt-py", "joeynmt")
     ]
     for row in report["rows"]:
         rate = row["sentences_per_second"]
         assert 0 < rate["min"] <= rate["median"] <= rate["max"]
         assert row["peak_mib"] > 0
-    ours, plain, opennmt, _ = report["rows"][:4]
-    assert ours["bleu"] == pytest.approx(plain["bleu"])
+    ours, processes, plain, opennmt, _ = report["rows"][:5]
+    assert ours["bleu"] == processes["bleu"] == pytest.approx(plain["bleu"])
     assert ours["bleu"] > 50
     assert opennmt["sentences_per_second"] == {"median": 9 / 8, "min": 9 / 8, "max": 9 / 8}
     assert 0 < report["one_sentence_seconds"]["min"] <= report["one_sentence_seconds"]["max"]
     head, *lines = [line for line in printed.out.splitlines() if line.startswith("| ")]
     assert "| times nmt reference | times opennmt-py | times joeynmt | BLEU |" in head
-    assert len(lines) == 8
-    assert lines[1].split(" | ")[5] == "1.00"
+    assert len(lines) == 10
+    assert lines[2].split(" | ")[5] == "1.00"
     assert printed.err.count("opennmt-py float32 5 4: ") == 1
 
 
