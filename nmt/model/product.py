@@ -104,11 +104,12 @@ class Int8:
 def as_operand(x_NI: Tensor, dtype: torch.dtype) -> Tensor:
     """In another type, and with rows of anything up to a number of rows that comes often.
 
-    oneDNN makes code for every number it meets: here 8, 16, then multiples of 32. What fills up is what lies about in
-    memory: no row of a product knows of another.
+    oneDNN makes and keeps code for every number it meets: here 8, 16, multiples of 32, and from 256 on four numbers in
+    each doubling. What fills up is what lies about in memory: no row of a product knows of another.
     """
     rows, numbers = x_NI.shape
-    full = 8 if rows <= 8 else 16 if rows <= 16 else -(-rows // 32) * 32
+    step = max(32, 2 ** rows.bit_length() // 8)
+    full = 8 if rows <= 8 else 16 if rows <= 16 else -(-rows // step) * step
     if rows == full:
         return x_NI.to(dtype)
     filled = x_NI.new_empty(full, numbers, dtype=dtype)

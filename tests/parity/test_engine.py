@@ -110,7 +110,7 @@ def operands(rows, bounded):
     return (x_NI.tanh() if bounded else 3 * x_NI), weight_OI, bias_O
 
 
-@pytest.mark.parametrize("rows", [1, 8, 9, 16, 17, 40])
+@pytest.mark.parametrize("rows", [1, 8, 9, 16, 17, 40, 257])
 @pytest.mark.parametrize("bounded", [True, False])
 @pytest.mark.parametrize("has_bias", [True, False])
 @pytest.mark.parametrize("kind", [product.Plain, product.Packed, product.Int8])
