@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ PRECISION = next(option for option in command.params if option.name == "precisio
 PRECISIONS = [name for name in PRECISION.type.choices if name != "auto"]
 WARM_LINES = 64  # translated before the clock runs
 BATCH_SIZES = 64, 1
-LONGER = 4
+LONGER = 4  # times the sentences that several processes get
 
 
 class Peer(NamedTuple):
@@ -103,13 +103,7 @@ def translate(
     lines, right = list(read_lines(source)), list(read_lines(reference))
     how = {"beam": beam, "batch_size": batch_size}
     translator.translate(lines[:WARM_LINES], **how)
-    rates: list[float] = []
-    began = since = time.perf_counter()
-    while not rates or since - began < seconds:
-        texts = [one.text for one in translator.translate(lines, **how)]
-        now = time.perf_counter()
-        rates.append(len(lines) / (now - since))
-        since = now
+    rates, texts = passes(lambda: [one.text for one in translator.translate(lines, **how)], seconds)
     return {"rates": rates, "bleu": sacrebleu.corpus_bleu(texts, [right]).score, "peak_mib": peak_mib("cpu")}
 
 
@@ -124,17 +118,23 @@ def translate_side_by_side(
 
     lines, right = list(read_lines(source)), list(read_lines(reference))
     how = {"beam": beam, "batch_size": batch_size}
-    rates: list[float] = []
     with Crew(processes, 1, runs=model, device="cpu", precision=precision) as crew:
         list(crew.stream(lines, **how))
-        began = since = time.perf_counter()
-        while not rates or since - began < seconds:
-            texts = [one.text for (one,) in crew.stream(lines * LONGER, **how)]
-            now = time.perf_counter()
-            rates.append(len(texts) / (now - since))
-            since = now
+        rates, texts = passes(lambda: [one.text for (one,) in crew.stream(lines * LONGER, **how)], seconds)
     peak = processes * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / MIB
     return {"rates": rates, "bleu": sacrebleu.corpus_bleu(texts[: len(lines)], [right]).score, "peak_mib": peak}
+
+
+def passes(translate: Callable[[], list[str]], seconds: float) -> tuple[list[float], list[str]]:
+    """Translate for so long, at least once. -> sentences a second of each pass, what the last one gave"""
+    rates: list[float] = []
+    began = since = time.perf_counter()
+    while not rates or since - began < seconds:
+        texts = translate()
+        now = time.perf_counter()
+        rates.append(len(texts) / (now - since))
+        since = now
+    return rates, texts
 
 
 # Peers

@@ -46,7 +46,8 @@ class Encoder(nn.Module):
         self.self_attention = SelfAttention(2 * size, heads, dropout) if heads else None
 
     def forward(self, embedded_BSE: Tensor, lengths_B: Tensor, layer: Layer = run_layer) -> tuple[Tensor, Tensor]:
-        """-> values_BSM, final_BM: memory, zero on padding; the last state of each direction of the top layer.
+        """-> values_BSM, final_BM: memory, zero on padding; the last state of each direction of the top layer, without
+        layers half of the last embedding and half of the first.
 
         `lengths_B` counts real positions, each at least one. `layer` is `run_layer` or its equal, `scan_layer`.
         """
