@@ -84,7 +84,10 @@ def read_run(path: Path) -> Run:
     """
     if not (path / "run.json").exists():
         what = "is not a run folder" if path.exists() else "does not exist"
-        raise FolderError(f"{path} {what}\n  A run is what `nmt train --out` writes; it holds a run.json")
+        hint = "A run is what `nmt train --out` writes; it holds a run.json"
+        if (path / "checkpoint.json").exists():
+            hint = f"It is a checkpoint of one: name {path.parent}, and choose by --checkpoint {path.name}"
+        raise FolderError(f"{path} {what}\n  {hint}")
     facts = read_json(path / "run.json")
     if facts.get("format_version") != FORMAT_VERSION:
         raise FormatError(

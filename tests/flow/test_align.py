@@ -321,6 +321,10 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ({"--parts": "", "--html": "page.html"}, "the attention of {run} is one look without parts: leave out --parts"),
         ({"--matrix": "no/where.jsonl"}, "no/where.jsonl cannot be written: there is no folder no\n"),
         ({"--model": "short"}, "short is not a run folder\n"),
+        (
+            {"--model": "{run}/best"},
+            "{run}/best is not a run folder\n  It is a checkpoint of one: name {run}, and choose by --checkpoint best",
+        ),
         ({"--checkpoint": "bset"}, '{run} has no checkpoint "bset"; did you mean "best"?'),
         ({"--reverse": "{run}"}, "{run} is not the opposite of {run}: they translate a to b and a to b\n"),
         ({"--plot": "short"}, "Invalid value for '--plot': Directory 'short' is a file."),
