@@ -66,7 +66,7 @@ def create_run(
     """Lay out a new run folder. Raises FolderError when something is there already."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         what = "a run" if (path / "run.json").exists() else "something else"
-        raise FolderError(f"{path} already holds {what}\n  Name another --out, or go on with that run by --resume")
+        raise FolderError(f"{path} already holds {what}\n  Name another --out; `nmt train --resume` goes on with a run")
     with replace_folder(path) as folder:
         (folder / "settings.toml").write_text(to_toml(settings), encoding="utf-8")
         (folder / "source.model").write_bytes(source_subword.model_bytes)

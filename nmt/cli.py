@@ -32,7 +32,7 @@ COMMANDS = {
 # what is wrong with the place that was named, or with the disk it is on
 OF_THE_PLACE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS),
-    *(errno.ENOTDIR, errno.ENAMETOOLONG),
+    *(errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENOENT, errno.EISDIR),
 }
 
 

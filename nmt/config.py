@@ -187,8 +187,8 @@ class SearchSettings(Settings):
     normalization: Literal["wu", "average", "none"] = Field("wu", description="how length is made up for")
     alpha: float = Field(1.0, ge=0, description="strength of Wu's length penalty")
     beta: float = Field(0.0, ge=0, description="strength of Wu's coverage penalty, which brings back what was left out")
-    max_length_ratio: float = Field(2.0, gt=0, description="longest translation, in pieces per source piece")
-    max_length_extra: int = Field(10, ge=0, description="pieces on top of that")
+    max_length_ratio: float = Field(2.0, gt=0, le=100, description="longest translation, in pieces per source piece")
+    max_length_extra: int = Field(10, ge=0, le=10_000, description="pieces on top of that")
     min_length: int = Field(0, ge=0, description="shortest translation, in pieces")
     no_repeat: int = Field(0, ge=0, description="pieces in a row that are not said twice, 0 for no such rule")
     groups: int = Field(1, ge=1, description="of a diverse beam, which say different things")
@@ -203,8 +203,13 @@ class SearchSettings(Settings):
     replace_unk: bool = Field(
         False, description="a word with unknown characters is copied from the source word it looks at"
     )
-    split_long: bool = Field(False, description="translate long lines in parts, cut at punctuation")
-    longest: int = Field(150, ge=1, le=1000, description="pieces of a part; 150 is what training keeps by default")
+    keep_symbols: bool = Field(
+        False, description="symbols of nmt prepare --symbol in a line are in its translation, as often"
+    )
+    split_long: bool = Field(False, description="translate long lines sentence by sentence")
+    longest: int = Field(
+        150, ge=1, le=1000, description="pieces of a line that is not split; 150 is what training keeps by default"
+    )
 
     @model_validator(mode="after")
     def _figures_fit_together(self) -> "SearchSettings":

@@ -23,7 +23,7 @@ class RequestLine(Settings):
     prefix: str = Field("", description="how its translation begins")
     constraints: tuple[str, ...] = Field((), strict=False, description="what it contains")
     banned: tuple[str, ...] = Field((), strict=False, description="what it does not contain")
-    max_length: int | None = Field(None, ge=1, description="pieces that it has at most, with the end as one")
+    max_length: int | None = Field(None, ge=1, le=10_000, description="pieces that it has at most, with the end as one")
 
 
 def read_requests(
@@ -63,6 +63,8 @@ def parse(line: str, place: str) -> RequestLine:
         values = json.loads(line)
     except json.JSONDecodeError as error:
         raise DataError(f"{place} is not JSON: {error.msg} at character {error.pos + 1:,}{EXAMPLE}") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+        raise DataError(f"{place} is no JSON that can be read: {error}{EXAMPLE}") from error
     if not isinstance(values, dict):
         raise DataError(f"{place} is JSON, but no object: {line[:60]}{EXAMPLE}")
     return check(RequestLine, values, place)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from nmt.report.page import View
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LITERALS = ("[::1]", "[")  # what Starlette, new and old, takes for the host of "[::1]:8000"; neither can be a name
+PATIENCE = 10  # seconds in which a request must have arrived
 BYTES = 8  # that a character may take in a request, as JSON may escape it
 
 
@@ -130,9 +132,10 @@ def command(
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise UsageError(
-            f"{host}, port {port} cannot be listened at: {error.strerror}\n  Name another --port; 0 takes any free one"
+            f"{host}, port {port} cannot be listened at: {error.strerror}\n"
+            "  Name another --host or --port; port 0 is any free one"
         ) from error
-    hosts = list(LOOPBACK) if host in LOOPBACK else ["*"]
+    hosts = [*LOOPBACK, *LITERALS] if host in LOOPBACK else ["*"]
     app = build_app(translators, name_runs(runs), max_characters, max_waiting, hosts)
     info = translators[0].runs[0].info
     name = f"[{host}]" if ":" in host else host
@@ -154,11 +157,12 @@ def build_app(
     A request must name one of `hosts` as its own, so that no foreign page can reach a server on this machine under a
     name of its making.
     """
-    from anyio import CapacityLimiter, to_thread
+    from anyio import CapacityLimiter, fail_after, to_thread
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
+    from starlette.requests import ClientDisconnect
     from starlette.responses import HTMLResponse, JSONResponse
     from starlette.routing import Route
 
@@ -176,22 +180,27 @@ def build_app(
         return JSONResponse(document)
 
     async def answer(request: "Request", kind: type[Translate] | type[Align]) -> "Response":
+        content = bytearray()
+        try:
+            with fail_after(PATIENCE):
+                async for part in request.stream():
+                    content += part
+                    if len(content) > BYTES * 2 * max_characters + 1000:
+                        most = f"a text may have {max_characters:,} characters"
+                        return refuse(413, f"{most}, so this request is too large")
+        except (TimeoutError, ClientDisconnect):
+            return refuse(408, f"the request was not whole within {PATIENCE} seconds")
+        try:
+            asked = kind.model_validate_json(bytes(content))
+        except ValidationError as error:
+            problems = (f"{'.'.join(map(str, one['loc'])) or 'the body'}: {one['msg']}" for one in error.errors())
+            return refuse(422, "; ".join(problems))
+        for name, text in asked.model_dump(include={"source", "target"}).items():
+            if len(text) > max_characters:
+                return refuse(413, f"{name} has {len(text):,} characters; at most {max_characters:,} are taken")
         if waiting.available_tokens < 1:
             return refuse(503, f"{max_waiting} requests are waiting already; try again")
         async with waiting:
-            content = bytearray()
-            async for part in request.stream():
-                content += part
-                if len(content) > BYTES * 2 * max_characters + 1000:
-                    return refuse(413, f"a text may have {max_characters:,} characters, so this request is too large")
-            try:
-                asked = kind.model_validate_json(bytes(content))
-            except ValidationError as error:
-                problems = (f"{'.'.join(map(str, one['loc'])) or 'the body'}: {one['msg']}" for one in error.errors())
-                return refuse(422, "; ".join(problems))
-            for name, text in asked.model_dump(include={"source", "target"}).items():
-                if len(text) > max_characters:
-                    return refuse(413, f"{name} has {len(text):,} characters; at most {max_characters:,} are taken")
             try:
                 found = await to_thread.run_sync(partial(work, translators, asked), limiter=turn)
             except NmtError as error:
@@ -227,7 +236,9 @@ def work(translators: list[Translator], asked: Translate | Align) -> dict[str, A
     views: list[View] = []
     for number, translator in enumerate(translators):
         if isinstance(asked, Translate):
-            (found,) = translator.stream([source], n_best=asked.n_best, batch_size=1)
+            own = translator.runs[0].settings.search
+            beam = max(own.beam, asked.n_best * own.groups)
+            (found,) = translator.stream([source], n_best=asked.n_best, batch_size=1, beam=beam)
             views += [translation_view(number, rank, one) for rank, one in enumerate(found, 1)]
         else:
             run = translator.runs[0]
@@ -257,6 +268,7 @@ def openapi(max_characters: int) -> dict[str, Any]:
                 "requestBody": json_of(kind, f"texts of at most {max_characters:,} characters") | {"required": True},
                 "responses": {
                     "200": json_of(Answer, "what became of it"),
+                    "408": json_of(Refusal, "the request did not arrive whole in time"),
                     "413": json_of(Refusal, "a text is too long"),
                     "422": json_of(Refusal, "the request is not of this form, or cannot be met"),
                     "503": json_of(Refusal, "too many requests are waiting"),

@@ -54,7 +54,9 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False)
     default="text",
     help="jsonl: an object a line  [default: text]",
 )
-@click.option("--prefix", default="", metavar="TEXT", help="how every translation begins")
+@click.option(
+    "--prefix", default="", metavar="TEXT", help="how every translation begins; a blank at its end ends a word"
+)
 @click.option("--constraint", "constraints", multiple=True, metavar="TEXT", help="what they contain; repeat for more")
 @click.option("--ban", "banned", multiple=True, metavar="TEXT", help="what they do not contain; repeat for more")
 @click.option(
@@ -242,9 +244,18 @@ def write_line(
 
 
 def refuse_unwritable(path: Path | None) -> None:
-    """Raise FolderError before any work is done when there is no folder to write a file in."""
-    if path is not None and not path.parent.is_dir():
-        raise FolderError(f"{path} cannot be written: there is no folder {path.parent}\n  Make it first")
+    """Raise FolderError before any work is done where no file can be written, UsageError where it would be misnamed."""
+    from nmt.text.corpus import SUFFIXES
+
+    if path is None:
+        return
+    if path.is_dir():
+        raise FolderError(f"{path} cannot be written: it is a folder\n  Name a file in it")
+    if path.suffix in SUFFIXES[1:]:
+        raise UsageError(f"{path} would not be packed: leave out {path.suffix}, or pack what comes to standard output")
+    folder = path.resolve().parent if path.is_symlink() else path.parent
+    if not folder.is_dir():
+        raise FolderError(f"{path} cannot be written: there is no folder {folder}\n  Make it first")
 
 
 class Translator:
@@ -314,7 +325,8 @@ class Translator:
         """The n_best translations of each line, best first, while lines are read; see translate_lines.
 
         Raises SettingsError for search options that do not exist or are out of bounds, UsageError for an n_best larger
-        than the beam, DataError for a request that cannot be met; the first line has number `first`.
+        than the beam and for an option that does nothing without another, DataError for a request that cannot be met;
+        the first line has number `first`.
         """
         from nmt.report.translate import translate_lines
 
@@ -322,6 +334,14 @@ class Translator:
             raise TypeError("lines are several strings: put a single one in a list")
         run = self.runs[0]
         settings = check(SearchSettings, run.settings.search.model_dump() | search, "the search options")
+        plain = SearchSettings()
+        for name, partner in IDLE_ALONE.items():
+            is_said = name in search and search[name] != getattr(plain, name)
+            if is_said and getattr(settings, partner) == getattr(plain, partner):
+                raise UsageError(
+                    f"--{name.replace('_', '-')} does nothing without --{partner.replace('_', '-')}\n"
+                    "  Add it, or leave both out"
+                )
         if n_best > settings.beam and not settings.sample:
             raise UsageError(
                 f"a beam of {settings.beam} cannot find the {n_best} best translations\n"
@@ -340,6 +360,13 @@ class Translator:
             **settings.model_dump(),
         )
 
+
+# search options that only mean something beside another
+IDLE_ALONE = dict.fromkeys(("temperature", "top_k", "top_p", "seed"), "sample") | {
+    "candidates": "mbr",
+    "diversity": "groups",
+    "longest": "split_long",
+}
 
 load = Translator.load
 

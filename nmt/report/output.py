@@ -67,12 +67,14 @@ def resume(paths: list[Path], index: Index | None) -> tuple[int, list[int]]:
     parts = [part_of(path) for path in paths]
     if not all(path.exists() or part.exists() for path, part in zip(paths, parts, strict=True)):
         return 0, [0] * len(paths)
-    for path, part in zip(paths, parts, strict=True):
-        if not part.exists():
-            shutil.copyfile(path, part)
-    lines = min(sum(1 for _ in complete_lines(part)) for part in parts)
-    done, lines = (lines, lines) if index is None else last_group(parts[0], lines, index)
-    return done, [sum(len(line) for line in islice(complete_lines(part), lines)) for part in parts]
+    there = [part if part.exists() else path for path, part in zip(paths, parts, strict=True)]
+    lines = min(sum(1 for _ in complete_lines(one)) for one in there)
+    done, lines = (lines, lines) if index is None else last_group(there[0], lines, index)
+    sizes = [sum(len(line) for line in islice(complete_lines(one), lines)) for one in there]
+    for one, part in zip(there, parts, strict=True):
+        if one != part:
+            shutil.copyfile(one, part)
+    return done, sizes
 
 
 def complete_lines(path: Path) -> Iterator[bytes]:

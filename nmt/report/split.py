@@ -13,14 +13,16 @@ UNIT = re.compile(
     r"[^\s。！？；：，、]+[。！？；：，、]*|[。！？；：，、]+"
 )  # words; between blanks, these end one as well
 CLOSING = "\"'”’»«)]}」』）"
+SENTENCE = re.compile(rf"[.!?…。！？][{re.escape(CLOSING)}]*$")
 ENDS = [re.compile(rf"[{marks}][{re.escape(CLOSING)}]*$") for marks in (".!?…;:。！？；：", ",，、–—)")]
 
 
 def split_line(line: str, subword: Subword, longest: int) -> list[str]:
     """A line in parts of at most `longest` pieces, whose concatenation is the line; one part where it fits.
 
-    As much as fits is taken, up to the last end of a sentence or clause in it, else the last comma or dash, else the
-    last blank; only a word that does not fit is cut in its middle.
+    A line that does not fit is cut after every sentence, which is what models are trained on: a mark that ends one, and
+    no small letter behind it. What still does not fit is cut at the last end of a clause that does, else the last comma
+    or dash, else the last blank; only a word that does not fit is cut in its middle.
     """
     if len(subword.encode(line)) <= longest:
         return [line]
@@ -29,13 +31,21 @@ def split_line(line: str, subword: Subword, longest: int) -> list[str]:
     while done < len(units):
         sizes = accumulate(units[place][2] for place in range(done, len(units)))
         stop = done + max(1, sum(1 for _ in takewhile(lambda size: size <= longest, sizes)))
-        if stop < len(units):
+        inside = range(done, min(stop, len(units) - 1))
+        if (sentence := next((n for n in inside if ends_sentence(line, units[n], units[n + 1])), None)) is not None:
+            stop = sentence + 1
+        elif stop < len(units):
             ends = [[n for n in range(done, stop) if mark.search(line, *units[n][:2])] for mark in ENDS]
             stop = next((found[-1] + 1 for found in ends if found), stop)
         end = units[stop][0] if stop < len(units) else len(line)
         parts.append(line[begin:end])
         begin, done = end, stop
     return parts
+
+
+def ends_sentence(line: str, unit: tuple[int, int, int], after: tuple[int, int, int]) -> bool:
+    """Whether a sentence ends with a unit, and another begins."""
+    return bool(SENTENCE.search(line, *unit[:2])) and not line[after[0]].islower()
 
 
 def halves(begin: int, end: int, line: str, subword: Subword, longest: int) -> Iterator[tuple[int, int, int]]:

@@ -80,6 +80,7 @@ class Search:
     mbr: Literal["none", "chrf", "bleu"] = "none"
     candidates: int = 0
     replace_unk: bool = False
+    keep_symbols: bool = False
     split_long: bool = False
     longest: int = 150
 
@@ -147,10 +148,11 @@ class Speaker:
         before, after = (" " if end.isspace() else "" for end in (text[0], text[-1]))
         return f"{before}{core or text.strip()}{after}".encode()
 
-    def understand(self, request: Request, source: Segmented, search: Search) -> Task:
-        """Raises DataError for what cannot be said, or has no room."""
+    def understand(self, request: Request, source: Segmented, search: Search, kept: Sequence[str] = ()) -> Task:
+        """`kept` are pieces that are required besides. Raises DataError for what cannot be said, or has no room."""
         prefix = self.say(request.prefix, "the prefix") if request.prefix else []
         phrases = [self.say(phrase, "the constraint") for phrase in request.constraints]
+        phrases += [[self.subword.id_of(piece)] for piece in kept]
         banned = [self.silence(text) for text in request.banned]
         for ban in request.banned:
             for what, text in [("prefix", request.prefix), *(("constraint", text) for text in request.constraints)]:
@@ -170,7 +172,7 @@ class Speaker:
             prefix=prefix,
             prefix_is_whole=request.prefix[-1:].isspace(),
             phrases=phrases,
-            phrase_is_open=[not text.strip()[-1].isalnum() for text in request.constraints],
+            phrase_is_open=[not text.strip()[-1].isalnum() for text in request.constraints] + [True] * len(kept),
             banned=banned,
             limit=max(limit, needed + 1),
             key=int.from_bytes(sha256(source.text.encode()).digest()[:8], "big"),

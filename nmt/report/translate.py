@@ -5,6 +5,7 @@ Runs any step model; it reads no folder and writes no file.
 
 # B sentences   S source positions   T target positions
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,6 +30,7 @@ from nmt.step import StepModel
 from nmt.text.links import Link
 from nmt.text.subword import Segmented, Subword
 
+BLANKS = re.compile("  +")
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
@@ -132,7 +134,7 @@ def translate_lines(
     takes constant memory. With `batch_sentences` 1 each line is translated as soon as it is read. A line without
     pieces (empty, or blanks only) becomes one empty translation; the model never sees it.
 
-    With `split_long` a line of more than `longest` pieces is translated in parts, unless it has constraints or a
+    With `split_long` a line of more than `longest` pieces is translated in parts, and can have no constraints and no
     max_length of its own; its prefix is that of the first part.
 
     `shortlist` says which target pieces sentences may be translated with, source_BS -> sayable_BV; those of a prefix
@@ -143,11 +145,14 @@ def translate_lines(
     how = Search(**search)
     speaker = Speaker(target_subword)
     is_copying = how.replace_unk and not target_subword.spells_bytes
+    symbols = source_subword.symbols & target_subword.symbols if how.keep_symbols else frozenset()
 
     def understand(request: Request, number: int) -> Task:
         source = source_subword.split_source(request.source)
         try:
-            return speaker.understand(request, source._replace(ids=source.ids[:LONGEST]), how)._replace(source=source)
+            kept = [piece for piece in source_subword.pieces(source.ids) if piece in symbols - {*request.constraints}]
+            shown = source._replace(ids=source.ids[:LONGEST])
+            return speaker.understand(request, shown, how, kept)._replace(source=source)
         except DataError as error:
             raise DataError(f"line {number:,}: {error}") from error
 
@@ -178,13 +183,12 @@ def translate_lines(
         )
 
     window = WINDOW_BATCHES * batch_sentences if batch_sentences > 1 else 1
-    stream = enumerate(lines, first)
-    while read := list(islice(stream, window)):
-        parts = [
-            Part(row, understand(request, number))
-            for row, (number, line) in enumerate(read)
-            for request in in_requests(line, source_subword, how)
-        ]
+    stream = (
+        [understand(request, number) for request in in_requests(line, number, source_subword, how)]
+        for number, line in enumerate(lines, first)
+    )
+    for read in windows(stream, window):
+        parts = [Part(row, task) for row, tasks in enumerate(read) for task in tasks]
         found: list[list[Translation]] = [[nothing(part.task.source)] for part in parts]
         for rows in plan_batches([len(part.task.source.ids) for part in parts], batch_sentences):
             for row, ranked in zip(rows, in_parts(search_batch, [parts[row] for row in rows]), strict=True):
@@ -197,12 +201,35 @@ def translate_lines(
             yield [join(same_rank) for same_rank in zip(*(ranked for _, ranked in of_line), strict=False)]
 
 
-def in_requests(line: str | Request, subword: Subword, search: Search) -> list[Request]:
-    """A line as one request, or as one for each part where it is too long."""
+def windows(stream: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    """So many items at a time. Where reading fails, those before are given out first."""
+    while True:
+        read: list[Item] = []
+        try:
+            read += islice(stream, size)
+        except NmtError:
+            if read:
+                yield read
+            raise
+        if not read:
+            return
+        yield read
+
+
+def in_requests(line: str | Request, number: int, subword: Subword, search: Search) -> list[Request]:
+    """A line as one request, or as one for each part where it is too long.
+
+    Raises DataError for what is wished of a whole translation where there are parts.
+    """
     request = Request(line) if isinstance(line, str) else line
-    if not search.split_long or request.constraints or request.max_length is not None:
+    if not search.split_long:
         return [request]
     first, *others = split_line(request.source, subword, search.longest)
+    if others and (request.constraints or request.max_length is not None):
+        raise DataError(
+            f"line {number:,} has more than {search.longest:,} pieces, and what is to be split can have no constraints "
+            "and no max_length\n  Split it yourself, or leave out --split-long"
+        )
     return [replace(request, source=first), *(replace(request, source=other, prefix="") for other in others)]
 
 
@@ -292,7 +319,7 @@ def translation(
         target = copy_unknown(target, target_subword, source, found.attention_TS.numpy())
     return Translation(
         source=source.text,
-        text=target.text,
+        text=BLANKS.sub(" ", target.text).strip(" "),  # a piece may be a blank alone
         score=found.score,
         log_prob=found.log_prob,
         token_log_probs=found.token_log_probs,

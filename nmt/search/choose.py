@@ -98,6 +98,8 @@ class Sample:
     Drawn as the greatest log p / temperature + g, with g of a Gumbel distribution (Gumbel 1954). g comes from the
     counter-based generator Philox (Salmon et al. 2011), keyed by the seed and the sentence's key and counted by sample
     and position: whatever shares the batch, in whatever order, a draw is the same.
+
+    Where words are required, p is what `lean` makes of it.
     """
 
     def __init__(
@@ -114,7 +116,8 @@ class Sample:
         self, log_prob_UK: Array, out: StepOut, free_U: Array, slots: int, sentence_B: Array, position: int
     ) -> Continuations:
         assert slots == log_prob_UK.shape[1] == 1
-        ranked_NV = truncate(out.log_probs_NV / self.temperature, self.top_k, self.top_p)
+        drawn_NV = out.log_probs_NV if out.goal is None else lean(out.log_probs_NV, out.goal)
+        ranked_NV = truncate(drawn_NV / self.temperature, self.top_k, self.top_p)
         noise_NV = np.zeros(ranked_NV.shape, np.float32)
         for row in np.isfinite(log_prob_UK[:, 0]).nonzero()[0].tolist():
             key = self.keys[int(sentence_B[row // self.groups])]
@@ -124,6 +127,22 @@ class Sample:
             noise_NV[row] = generator.gumbel(size=ranked_NV.shape[1])
         ranked_NV = ranked_NV + torch.from_numpy(noise_NV).to(ranked_NV.device)
         return continuations(log_prob_UK, out.log_probs_NV, 1, ranked_NV)
+
+
+def lean(log_probs_NV: Tensor, goal: Goal) -> Tensor:
+    """What is drawn from where words are required, so that they come where a sentence has room for them.
+
+    A phrase that is under way goes on. Otherwise the probability of all that may not be said, which is above all that
+    of ending too early, belongs in equal parts to the words that begin what is required. -> log_probs_NV
+    """
+    can_say_NQ = (goal.wanted_NQ != PAD) & (log_probs_NV.gather(1, goal.wanted_NQ) > -torch.inf)
+    goes_on_N1, begins_NQ = can_say_NQ[:, :1], can_say_NQ[:, 1:]
+    p_NV = log_probs_NV.exp()
+    lost_N1 = (1 - p_NV.sum(1, keepdim=True)).clamp_min(0)
+    share_NQ = begins_NQ * lost_N1 / begins_NQ.sum(1, keepdim=True).clamp_min(1)
+    leaned_NV = p_NV.scatter_add(1, goal.wanted_NQ[:, 1:], share_NQ).log()
+    next_NV = torch.full_like(p_NV, -torch.inf).scatter_(1, goal.wanted_NQ[:, :1], 0.0)
+    return torch.where(goes_on_N1, next_NV, leaned_NV)
 
 
 def truncate(logits_NV: Tensor, top_k: int, top_p: float) -> Tensor:

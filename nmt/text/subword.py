@@ -121,6 +121,19 @@ class Subword:
         """Whether what has no piece is spelt in bytes, so that nothing is unknown."""
         return any(self._processor.is_byte(index) for index in range(self.size))
 
+    @cached_property
+    def symbols(self) -> frozenset[str]:
+        """The pieces that whoever trained the model named, which are never cut.
+
+        SentencePiece does not say which they are, but beside bytes nothing else scores 0; BPE's first merge scores -0.
+        """
+        own = self._processor
+        return frozenset(
+            own.id_to_piece(index)
+            for index in range(EOS + 1, self.size)
+            if str(own.get_score(index)) == "0.0" and not own.is_byte(index)
+        )
+
     def encode(self, line: str) -> list[int]:
         """The ids of a line, without BOS and EOS."""
         ids: list[int] = self._processor.encode(line)
@@ -137,6 +150,11 @@ class Subword:
         """The text of ids, always one line. PAD, BOS and EOS say nothing."""
         text: str = self._processor.decode(spoken(ids))
         return text.translate(LINE_ENDS)
+
+    def id_of(self, piece: str) -> int:
+        """The id of a piece."""
+        index: int = self._processor.piece_to_id(piece)
+        return index
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The piece of each id, as SentencePiece writes it: "▁the", "s"."""

@@ -107,7 +107,7 @@ def test_the_description_is_of_what_is_answered(server):
         ("POST", "/api/translate", {}, 422, "source: Field required"),
         ("POST", "/api/translate", {"source": 1}, 422, "source: Input should be a valid string"),
         ("POST", "/api/translate", {"source": "ba", "n_best": 0}, 422, "n_best: Input should be greater than or equal"),
-        ("POST", "/api/translate", {"source": "ba", "n_best": 9}, 422, "a beam of 5 cannot find the 9 best"),
+        ("POST", "/api/translate", {"source": "ba", "n_best": 21}, 422, "n_best: Input should be less than or equal"),
         ("POST", "/api/translate", {"source": "a", "x": 1, "y": 1}, 422, "x: Extra inputs are not permitted; y: Extra"),
         ("POST", "/api/align", {"source": "ba"}, 422, "target: Field required"),
         ("POST", "/api/translate", {"source": "a" * 41}, 413, "source has 41 characters; at most 40 are taken"),
@@ -124,9 +124,31 @@ def test_what_cannot_be_answered_is_explained(server, method, path, content, sta
     assert answer["error"].startswith(error)
 
 
+def test_more_translations_than_the_beam_of_the_run(server):
+    status, answer = ask(server, "POST", "/api/translate", {"source": "ba de fi", "n_best": 9})
+    assert (status, [view["rank"] for view in answer["views"] if view["model"] == 0]) == (200, [*range(1, 10)])
+
+
+def test_who_sends_half_a_request_keeps_nobody_waiting(server):
+    """Nor do they leave a trace in the log when they go; the fixture looks at it."""
+    host, port = server.split(":")
+    head = b"POST /api/translate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+    stalled = [socket.create_connection((host, int(port)), 30) for _ in range(20)]
+    for one in stalled:
+        one.sendall(head)
+    assert ask(server, "POST", "/api/translate", {"source": "ba de fi"})[0] == 200
+    for one in stalled[1:]:
+        one.close()
+    answered = stalled[0].recv(4096).decode()
+    stalled[0].close()
+    assert answered.startswith("HTTP/1.1 408 ")
+    assert "the request was not whole within 10 seconds" in answered
+
+
 def test_a_foreign_name_for_this_machine_is_refused(server):
     assert ask(server, "GET", "/", headers={"Host": "evil.example"}) == (400, "Invalid host header")
-    assert ask(server, "GET", "/", headers={"Host": f"localhost:{server.split(':')[1]}"})[0] == 200
+    for name in ("localhost", "[::1]"):
+        assert ask(server, "GET", "/", headers={"Host": f"{name}:{server.split(':')[1]}"})[0] == 200
 
 
 async def post(app, content):

@@ -138,13 +138,17 @@ def test_weights_that_are_not_numbers_are_refused(run_nmt, stranger, tmp_path):
     assert os.listdir(tmp_path) == ["out.txt"]
 
 
-def test_bytes_that_are_not_utf8_leave_the_output_as_it_was(run_nmt, reverser, tmp_path):
+def test_bytes_that_are_not_utf8_end_the_output_before_their_line(run_nmt, reverser, tmp_path):
     out = tmp_path / "out.txt"
     out.write_text("what was there before\n")
     done = run_nmt("translate", "--model", reverser, "--output", out, stdin=b"ba de\nku \xff\n")
     assert done.code == 2
     assert "standard input is not UTF-8: line 2" in done.stderr
     assert out.read_text() == "what was there before\n"
+    assert (tmp_path / "out.txt.part").read_text() == "de ba\n"
+    assert f"what is done is in {out}.part; the same command with --resume-output goes on" in done.stderr
+    mended = run_nmt("translate", "--model", reverser, "--output", out, "--resume-output", stdin="ba de\nku la\n")
+    assert (mended.code, out.read_text()) == (0, "de ba\nla ku\n")
     assert os.listdir(tmp_path) == ["out.txt"]
 
 
@@ -155,6 +159,13 @@ def test_bytes_that_are_not_utf8_leave_the_output_as_it_was(run_nmt, reverser, t
         (["--beam", "0"], "1 setting in the search options cannot be used\n  beam = 0   must be at least 1\n"),
         (["--alpha", "-1"], "alpha = -1.0   must be at least 0\n"),
         (["--output", "gone/out.txt"], "gone/out.txt cannot be written: there is no folder gone\n"),
+        (["--output", ""], ". cannot be written: it is a folder\n  Name a file in it"),
+        (["--output", "out.gz"], "out.gz would not be packed: leave out .gz, or pack what comes to standard output"),
+        (["--seed", "5"], "--seed does nothing without --sample\n  Add it, or leave both out"),
+        (["--longest", "5"], "--longest does nothing without --split-long\n"),
+        (["--candidates", "5"], "--candidates does nothing without --mbr\n"),
+        (["--diversity", "5"], "--diversity does nothing without --groups\n"),
+        (["--max-length-ratio", "1e300"], "max_length_ratio = 1e+300   must be at most 100"),
         (["--alignments", "gone/links"], "gone/links cannot be written: there is no folder gone\n"),
         (["--output", "same", "--alignments", "same"], "--output and --alignments cannot both be same\n"),
         (["missing.txt"], "'missing.txt' does not exist"),
@@ -168,6 +179,13 @@ def test_what_does_not_fit_is_said(run_nmt, reverser, tmp_path, monkeypatch, wor
     assert (done.code, done.stdout) == (2, "")
     assert message in done.stderr
     assert os.listdir(tmp_path) == []
+
+
+def test_a_link_to_nowhere_is_said(run_nmt, reverser, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone" / "out.txt")
+    done = run_nmt("translate", "--model", reverser, "--output", tmp_path / "link", stdin=TEXT)
+    assert done.code == 2
+    assert f"link cannot be written: there is no folder {(tmp_path / 'gone').resolve()}\n" in done.stderr
 
 
 def test_a_model_is_asked_for_and_must_be_a_run(run_nmt, tmp_path):

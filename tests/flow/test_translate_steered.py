@@ -121,6 +121,13 @@ def test_groups_say_different_things(run_nmt, reverser):
     assert len({text.split()[0] if text else "" for text in texts}) == 5
 
 
+def test_required_words_find_their_place_in_samples(run_nmt, reverser):
+    words = ["--model", reverser, "--sample", "--n-best", 20, "--format", "jsonl", "--constraint", "zu po"]
+    found = [json.loads(line) for line in out_of(run_nmt("translate", *words, stdin="ba de fi\n"))]
+    assert all(f" {one['text']} ".count(" zu po ") == 1 for one in found)
+    assert sum(one["is_finished"] and len(one["target_words"]) <= 6 for one in found) >= 18  # and they end after it
+
+
 def test_the_choice_among_candidates_is_what_is_like_the_others(run_nmt, reverser):
     words = ["--model", reverser, "--sample", "--mbr", "chrf", "--candidates", 30, "--temperature", "1.5"]
     assert out_of(run_nmt("translate", *words, stdin="ba de fi\nku la\n")) == ["fi de ba", "la ku"]
@@ -168,6 +175,22 @@ def test_a_line_without_end_exhausts_nothing(run_nmt, reverser, tmp_path):
         ([], '\n{"source": "a", "constrants": []}\n', "line 2 cannot be used\n  constrants   no such setting; did you"),
         ([], '{"source": "a", "max_length": 0}\n', "  max_length = 0   must be at least 1\n"),
         ([], "ba de\n", "standard input, line 1 is not JSON: Expecting value at character 1\n  A line looks like {"),
+        (
+            [],
+            "[" * 100_000 + "\n",
+            "standard input, line 1 is no JSON that can be read: maximum recursion depth exceeded",
+        ),
+        (
+            [],
+            '{"source": "a", "max_length": ' + "9" * 5000 + "}\n",
+            "line 1 is no JSON that can be read: Exceeds the lim",
+        ),
+        ([], '{"source": "a", "max_length": 999999999}\n', "max_length = 999999999   must be at most 10000\n"),
+        (
+            ["--split-long", "--longest", "3"],
+            '{"source": "ba de", "max_length": 3}\n{"source": "ba de fi go", "constraints": ["ba"]}\n',
+            "line 2 has more than 3 pieces, and what is to be split can have no constraints and no max_length\n",
+        ),
         ([], "[1]\n", "standard input, line 1 is JSON, but no object: [1]\n  A line looks like {"),
         ([], '{"source": "\\ud800 a"}\n', "standard input, line 1: '\\ud800 a' has half a character at position 1\n"),
         (
@@ -196,7 +219,7 @@ def test_a_line_without_end_exhausts_nothing(run_nmt, reverser, tmp_path):
 )
 def test_wishes_that_cannot_be_met_are_told(run_nmt, reverser, words, stdin, message):
     done = run_nmt("translate", "--model", reverser, "--input-format", "jsonl", *words, stdin=stdin)
-    assert (done.code, done.stdout) == (2, "")
+    assert (done.code, done.stdout.count("\n")) == (2, max(0, stdin.count("\n") - 1))  # the lines before
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -222,4 +245,9 @@ def test_placeholders_survive(run_nmt, tmp_path):
     assert facts["source_pieces"].count("<x1>") == facts["tokens"].count("<x1>") == 1
     assert facts["text"] == "ba <x1> de"
     assert "<x1>" in out_of(run_nmt(*words, "--constraint", "<x1>", stdin="ba de\n"))[0]
+    four = "<x1> ba <x1> <x1> de de ba <x1>\n"  # longer than what it was trained on
+    (kept,) = out_of(run_nmt(*words, "--keep-symbols", "--max-length-ratio", "1", stdin=four))
+    assert kept.count("<x1>") == 4
+    (once,) = out_of(run_nmt(*words, "--keep-symbols", "--constraint", "<x1>", stdin="<x1> ba\n"))
+    assert once.count("<x1>") == 1
     assert "<x1>" not in out_of(run_nmt(*words, "--ban", "<x1>", stdin="ba <x1> de\n"))[0]

@@ -9,9 +9,9 @@ import torch
 from support.axes import hold_axes
 from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 
-from nmt.ids import EOS
+from nmt.ids import EOS, PAD
 from nmt.search.beam import beam_search
-from nmt.search.choose import BLOCK, Diverse, Sample, continuations, likeliest, take_turns, truncate
+from nmt.search.choose import BLOCK, Diverse, Sample, continuations, lean, likeliest, take_turns, truncate
 from nmt.search.forced import force
 from nmt.step import Goal
 
@@ -200,3 +200,15 @@ def test_tensors_are_shaped_as_they_are_named(monkeypatch):
     for choice in choices:
         how = HOW | {"beam": 4, "n_best": 4, "limits": [5, 6, 7], "choice": choice}
         assert len(beam.beam_search(model, *batch((A,), (B, C), (C, C, C)), **how)) == 3
+
+
+def test_what_may_not_be_said_goes_to_what_is_required():
+    p_NV = torch.tensor([[0, 0, 0, 0, 0.1, 0.3, 0.2], [0, 0, 0, 0, 0.5, 0.25, 0.25], [0, 0, 0, 0, 0.9, 0.1, 0]])
+    wanted_NQ = torch.tensor([[PAD, 4, 5], [6, 4, PAD], [6, 4, PAD]])
+    goal = Goal(wanted_NQ, torch.ones(3, 3, dtype=torch.long), torch.zeros(3, dtype=torch.long))
+    expected = [
+        [0, 0, 0, 0, 0.3, 0.5, 0.2],  # 0.4 was the end's
+        [0, 0, 0, 0, 0, 0, 1],  # a phrase is under way
+        [0, 0, 0, 0, 0.9, 0.1, 0],  # and may not go on here
+    ]
+    assert torch.allclose(lean(p_NV.double().log(), goal).exp(), torch.tensor(expected, dtype=torch.float64), atol=1e-7)

@@ -36,6 +36,11 @@ class Letters:
         ("a b c d", 3, ["a b c ", "d"]),  # at the last blank
         ("ab. cd ef gh", 7, ["ab. ", "cd ef gh"]),  # better after a sentence
         ("ab, cd. ef, gh", 9, ["ab, cd. ", "ef, gh"]),  # a sentence before a comma that comes later
+        ("Ab. Cd ef. Gh", 9, ["Ab. ", "Cd ef. ", "Gh"]),  # every sentence, where the line does not fit
+        ("Ab. Cd ef. Gh", 10, ["Ab. Cd ef. Gh"]),
+        ("Ab. Cd, ef gh ij. Kl", 7, ["Ab. ", "Cd, ", "ef gh ij. ", "Kl"]),
+        ("ab z.b. cd. 5 ef", 9, ["ab z.b. cd. ", "5 ef"]),  # an abbreviation has a small letter behind it
+        ("你好。世界！好", 6, ["你好。", "世界！", "好"]),
         ("ab, cd ef gh", 7, ["ab, ", "cd ef gh"]),
         ('ab." cd ef gh', 8, ['ab." ', "cd ef gh"]),  # quotation marks belong to the end
         ("  ab  cd ", 2, ["  ab  ", "cd "]),

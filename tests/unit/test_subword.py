@@ -52,6 +52,15 @@ def test_a_symbol_stays_one_piece(subword):
     assert "<sep>" in subword.pieces(subword.encode("cat<sep>dog"))
 
 
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+@pytest.mark.parametrize("byte_fallback", [True, False])
+def test_symbols_are_those_that_were_named(kind, byte_fallback):
+    size = {"vocab_size": 300 if byte_fallback else 40, "subword": kind, "byte_fallback": byte_fallback}
+    named = ["<sep>", "@"]
+    assert Subword(train_subword(LINES * 9, symbols=named, **size)).symbols == set(named)
+    assert Subword(train_subword(LINES * 9, **size)).symbols == set()
+
+
 def test_many_lines_encode_as_each_does(subword):
     lines = [*LINES, "", "漢字"]
     for threads in (1, 2):
