@@ -103,6 +103,7 @@ def test_a_file_that_is_missing_makes_all_begin_again(tmp_path):
 
 def test_lines_without_an_index_cannot_be_gone_on_with(tmp_path):
     (tmp_path / "out").write_text('{"index": 0}\n{"text": 1}\n')
-    with pytest.raises(DataError, match=r"out.part, line 2 has no index, so that it cannot be gone on with\n"):
+    with pytest.raises(DataError, match=r"out, line 2 has no index, so that it cannot be gone on with\n"):
         resume([tmp_path / "out"], lambda line: json.loads(line)["index"])
+    assert os.listdir(tmp_path) == ["out"]
     assert (tmp_path / "out").read_text() == '{"index": 0}\n{"text": 1}\n'
