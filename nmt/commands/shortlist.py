@@ -111,7 +111,7 @@ def command(
 
     table = [["split", "target tokens", "on the list", "pieces on a list", f"of {target.size:,}"]]
     for name in (name for name in prepared.manifest.splits if name != "train"):
-        found = coverage(shortlist, pairs(prepared.split(name), max_pairs))
+        found = coverage(shortlist, pairs(prepared.split(name)))
         size = found.sizes / found.sentences
         table.append(
             [name, f"{found.said:,}", f"{found.listed / found.said:.2%}", f"{size:,.0f}", f"{size / target.size:.1%}"]

@@ -48,9 +48,12 @@ def test_more_pieces_of_each_and_of_all_make_longer_lists(run_nmt, tiny_prepared
 
 def test_fewer_pairs_may_be_read(run_nmt, tiny_prepared, tmp_path):
     words = ["shortlist", "--data", tiny_prepared, "--out", tmp_path / "list", "--frequent", 0]
-    assert run_nmt(*words, "--max-pairs", 1).code == 0
+    limited = run_nmt(*words, "--max-pairs", 1)
     few = Shortlist.read(tmp_path / "list").table_WK
-    assert run_nmt(*words).code == 0
+    whole = run_nmt(*words)
+    assert (limited.code, whole.code) == (0, 0)
+    for some, all_read in zip(limited.stdout.splitlines()[1:], whole.stdout.splitlines()[1:], strict=True):
+        assert some.split()[:2] == all_read.split()[:2]  # the splits that are looked up are whole either way
     assert 0 < (few[:, :-1] > 3).sum() < (Shortlist.read(tmp_path / "list").table_WK[:, :-1] > 3).sum()
 
 
