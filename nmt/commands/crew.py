@@ -12,7 +12,6 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
-from itertools import islice
 from multiprocessing.connection import Connection
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -114,23 +113,37 @@ class Crew:
     def share_out(
         self, lines: "Iterator[str | Request]", batch_size: int, first: int, options: dict[str, Any]
     ) -> "Iterator[list[Translation]]":
-        """Give out some lines at a time and yield what comes back, in order."""
-        waiting: deque[Future[list[list[Translation]]]] = deque()
+        """Give out some lines at a time and yield what comes back, in order; then say what was wrong with a line."""
+        from nmt.report.translate import windows
+
+        waiting: deque[Future[tuple[list[list[Translation]], NmtError | None]]] = deque()
         share, most = (1, 1) if batch_size == 1 else (BATCHES * batch_size, AHEAD * self.processes)
+        shares, failure = windows(lines, share), None
         while True:
-            while len(waiting) < most and (some := list(islice(lines, share))):
+            while failure is None and len(waiting) < most:
+                try:
+                    some = next(shares, None)
+                except NmtError as error:
+                    failure = error
+                    break
+                if some is None:
+                    break
                 with all_there():
                     waiting.append(self.give(some, first, options))
                 first += len(some)
             if not waiting:
-                return
+                break
             with all_there():
-                found = waiting.popleft().result()
+                found, wrong = waiting.popleft().result()
             yield from found
+            if wrong:
+                raise wrong
+        if failure:
+            raise failure
 
     def give(
         self, lines: "list[str | Request]", first: int, options: dict[str, Any]
-    ) -> "Future[list[list[Translation]]]":
+    ) -> "Future[tuple[list[list[Translation]], NmtError | None]]":
         """Some lines to the next process that is free."""
         return self.pool.submit(work, self.opening, lines, options | {"first": first})
 
@@ -160,9 +173,15 @@ def open_runs(opening: tuple[tuple[str, Any], ...]) -> "Translator":
 
 def work(
     opening: tuple[tuple[str, Any], ...], lines: "list[str | Request]", options: dict[str, Any]
-) -> "list[list[Translation]]":
-    """The translations of some lines, in the process that was given them."""
-    return list(open_runs(opening).stream(lines, **options))
+) -> "tuple[list[list[Translation]], NmtError | None]":
+    """The translations of some lines, in the process that was given them; all before a bad one, and what it is."""
+    found: list[list[Translation]] = []
+    stream = open_runs(opening).stream(lines, **options)
+    try:
+        found += stream
+    except NmtError as error:
+        return found, error
+    return found, None
 
 
 @contextmanager
