@@ -6,14 +6,17 @@ goes around a score (heads, windows, gates, coverage) stands in nmt.model.compos
 
 # B sentences   T target positions (training) or rows of a sentence (search)   K rows of a sentence   S source positions
 # M memory (both encoder directions)   D decoder state   A attention space   H heads   E = A / H   P what is remembered
-# X = T, or 1 where all positions of a target meet the same keys   F features of a position
+# X = T, or 1 where all positions of a target meet the same   F features of a position
+# N = H * B rows of the fast loops   U = M / H
 
 import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from nmt.model.normalizers import SOFTMAX
 from nmt.model.rows import project
 
 
@@ -23,6 +26,15 @@ class Memory(NamedTuple):
     values_BSM: Tensor
     keys_BSA: Tensor
     real_BS: Tensor
+
+
+class Laid(NamedTuple):
+    """A memory as the fast loops read it: a row for each sentence of each head, and what is added to its scores."""
+
+    values_NSU: Tensor
+    keys_NSE: Tensor
+    bias_XNS: Tensor
+    heads: int
 
 
 class Looked(NamedTuple):
@@ -41,23 +53,37 @@ class Attention(nn.Module):
     """
 
     part_names: tuple[str, ...] = ()
+    heads = 1
+    normalizer = SOFTMAX
+    is_loopable = True  # whether `lay_out` is all that a look needs besides a state
+    remembers = False  # whether a look needs what earlier ones left in `past`
 
     def __init__(self, memory_size: int, key_size: int) -> None:
         super().__init__()
         self.memory_size = memory_size
         self.key_size = key_size
 
+    @property
+    def asker(self) -> "Attention":
+        """The score that compares, without what stands around it."""
+        return self
+
     def keys(self, values_BSM: Tensor) -> Tensor:
         """The half of the score that depends on the source alone. -> keys_BSA"""
         return values_BSM
 
+    @property
+    def query_weight_AD(self) -> Tensor | None:  # noqa: N802
+        """What makes a query of a state, where it is not the state itself."""
+        return None
+
     def query(self, state_BTD: Tensor) -> Tensor:
         """The half of the score that depends on the decoder alone. -> query_BTA"""
-        return state_BTD
+        return state_BTD if self.query_weight_AD is None else F.linear(state_BTD, self.query_weight_AD)
 
-    def score(self, query_BTA: Tensor, keys_BXSA: Tensor, heads: int = 1) -> Tensor:
+    def score(self, query_BTA: Tensor, keys_BXSA: Tensor) -> Tensor:
         """A product, of each head's share of the attention space. -> scores_BTHS"""
-        query_BTHE, keys_BXSHE = (torch.unflatten(part, -1, (heads, -1)) for part in (query_BTA, keys_BXSA))
+        query_BTHE, keys_BXSHE = (torch.unflatten(part, -1, (self.heads, -1)) for part in (query_BTA, keys_BXSA))
         scores_BTHS: Tensor = torch.einsum("bthe,btshe->bths", query_BTHE, keys_BXSHE)
         return scores_BTHS
 
@@ -77,6 +103,20 @@ class Attention(nn.Module):
         context_BKM, weights_BKS = self(state_BKD, memory)
         return Looked(context_BKM, weights_BKS, past_BKP)
 
+    def lay_out(self, memory: Memory, past_BKP: Tensor | None, positions: int) -> Laid:
+        """All that so many looks need besides states, where `is_loopable`."""
+        bias_BS = padding(memory.real_BS, torch.promote_types(memory.values_BSM.dtype, torch.float32))
+        return Laid(memory.values_BSM, memory.keys_BSA, bias_BS[None], 1)
+
+    def show(self, weights_TNS: Tensor, memory: Memory) -> Tensor:
+        """What to show of the weights that looks over `lay_out` found. -> weights_BTS"""
+        return weights_TNS.transpose(0, 1)
+
+
+def padding(real: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to scores: 0 where a position may be looked at, -inf where not."""
+    return torch.zeros(real.shape, dtype=dtype, device=real.device).masked_fill_(~real, -math.inf)
+
 
 class AdditiveAttention(Attention):
     """score(s, h) = v . tanh(W s + U h)           Bahdanau et al. 2015, arXiv:1409.0473, A.1.2
@@ -95,13 +135,13 @@ class AdditiveAttention(Attention):
         keys_BSA: Tensor = project(self.key_weight, values_BSM)
         return keys_BSA
 
-    def query(self, state_BTD: Tensor) -> Tensor:
-        query_BTA: Tensor = self.query_weight(state_BTD)
-        return query_BTA
+    @property
+    def query_weight_AD(self) -> Tensor:  # noqa: N802
+        return self.query_weight.weight
 
-    def score(self, query_BTA: Tensor, keys_BXSA: Tensor, heads: int = 1) -> Tensor:
-        inside_BTSHE = torch.unflatten(torch.tanh(query_BTA[:, :, None] + keys_BXSA), -1, (heads, -1))
-        return torch.einsum("btshe,he->bths", inside_BTSHE, self.v.weight.view(heads, -1).to(inside_BTSHE.dtype))
+    def score(self, query_BTA: Tensor, keys_BXSA: Tensor) -> Tensor:
+        inside_BTSHE = torch.unflatten(torch.tanh(query_BTA[:, :, None] + keys_BXSA), -1, (self.heads, -1))
+        return torch.einsum("btshe,he->bths", inside_BTSHE, self.v.weight.view(self.heads, -1).to(inside_BTSHE.dtype))
 
 
 class ConcatAttention(AdditiveAttention):
@@ -153,13 +193,10 @@ class ScaledDotAttention(Attention):
         keys_BSA: Tensor = project(self.key_weight, values_BSM) * self.key_size**-0.5
         return keys_BSA
 
-    def query(self, state_BTD: Tensor) -> Tensor:
-        query_BTA: Tensor = self.query_weight(state_BTD)
-        return query_BTA
-
-    def score(self, query_BTA: Tensor, keys_BXSA: Tensor, heads: int = 1) -> Tensor:
-        scores_BTHS: Tensor = super().score(query_BTA, keys_BXSA, heads) * heads**0.5
-        return scores_BTHS
+    @property
+    def query_weight_AD(self) -> Tensor:  # noqa: N802
+        weight_AD: Tensor = self.query_weight.weight
+        return weight_AD * math.sqrt(self.heads)
 
 
 class LocationAttention(Attention):

@@ -5,16 +5,17 @@ What one score alone does stands in nmt.model.attention; each part here is a set
 
 # B sentences   T target positions   K rows of a sentence   S source positions   M memory   D decoder state
 # A attention space   H heads   J kinds   P what is remembered: words said, then coverage   X = T, or 1
-# N heads of all kinds   E = M / H
+# E = M / H, in `look`, where N counts heads of all kinds   N = H * B rows of the fast loops   U = M / H   E = A / H
 
 import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from nmt.config import ModelSettings
-from nmt.model.attention import Attention, Looked, Memory
+from nmt.model.attention import Attention, Laid, Looked, Memory, padding
 from nmt.model.coverage import COVERAGES
 from nmt.model.normalizers import NORMALIZERS
 from nmt.model.windows import WINDOWS
@@ -31,9 +32,9 @@ class Kind(nn.Module):
 
     def __init__(self, settings: ModelSettings, score: Attention, window: str, coverage_size: int) -> None:
         super().__init__()
-        self.heads = settings.heads
         self.score = score
-        self.normalizer = NORMALIZERS[settings.normalizer]
+        self.score.heads = settings.heads
+        self.normalizer = NORMALIZERS[settings.normalizer].weights
         self.window = WINDOWS[window](settings) if window != "none" else None
         self.cover = nn.Linear(coverage_size, score.key_size, bias=False) if coverage_size else None
 
@@ -44,7 +45,7 @@ class Kind(nn.Module):
         keys_BXSA = keys_BSA[:, None]
         if self.cover is not None:
             keys_BXSA = keys_BXSA + self.cover(coverage_BTSC.to(keys_BSA.dtype))
-        scores_BTHS = self.score.score(self.score.query(state_BTD), keys_BXSA, self.heads)
+        scores_BTHS = self.score.score(self.score.query(state_BTD), keys_BXSA)
         scores_BTHS = scores_BTHS.to(torch.promote_types(scores_BTHS.dtype, torch.float32))
         open_BXS, factor_BTS = real_BS[:, None], None
         if self.window is not None:
@@ -80,6 +81,7 @@ class CompositeAttention(Attention):
         super().__init__(memory, sum(widths))
         self.widths = widths
         self.heads = settings.heads
+        self.normalizer = NORMALIZERS[settings.normalizer]
         self.coverage = coverage
         self.covered = coverage.size if coverage else 0
         windows = [settings.window, *[settings.mix_window] * len(settings.mix)]
@@ -90,7 +92,13 @@ class CompositeAttention(Attention):
         self.gate = nn.Linear(memory, 1) if gated else None
         self.is_renormalised = settings.content_gate == "renormalised"
         self.remembers = bool(self.covered) or "monotonic" in windows
+        reshapes = self.is_renormalised and settings.normalizer != "softmax"
+        self.is_loopable = not (self.covered or "predictive" in windows or settings.mix or reshapes)
         self.part_names = (*name_parts([settings.attention, *settings.mix], windows, self.heads), *["gate"] * gated)
+
+    @property
+    def asker(self) -> Attention:
+        return self.kinds[0].score
 
     def keys(self, values_BSM: Tensor) -> Tensor:
         """Those of every kind, then what gate and coverage read of a source position. -> keys_BSA"""
@@ -143,6 +151,37 @@ class CompositeAttention(Attention):
                 past.append(self.coverage(coverage_BKSC, shown_BKS, state_BKD, kept_BSY).flatten(2))
             past_BKP = torch.cat(past, -1)
         return Looked(context_BKM, shown_BKS, past_BKP, parts_BKNS)
+
+    def lay_out(self, memory: Memory, past_BKP: Tensor | None, positions: int) -> Laid:
+        """A gate belongs to the source alone, so that softmax renormalised by it is that of score + log gate, and a
+        plain gate may as well be on the values; a monotonic window is known before the loop.
+        """
+        (kind,) = self.kinds
+        keys_BSA, gate_BS1, _ = torch.split(memory.keys_BSA, self.widths, -1)
+        values_BSM, open_BXS = memory.values_BSM, memory.real_BS[:, None]
+        work = torch.promote_types(values_BSM.dtype, torch.float32)
+        if kind.window is not None:
+            said_BT = torch.arange(positions, device=open_BXS.device, dtype=work).expand(len(open_BXS), -1)
+            if past_BKP is not None and past_BKP.shape[-1]:
+                said_BT = said_BT + past_BKP[..., 0]
+            open_BXS, _ = kind.window(said_BT[..., None], said_BT, memory.real_BS)
+        bias_BXS = padding(open_BXS, work)
+        if self.is_renormalised:
+            bias_BXS = bias_BXS + F.logsigmoid(gate_BS1.to(work)).transpose(1, 2)
+        elif self.gate is not None:
+            values_BSM = (values_BSM * gate_BS1.to(work).sigmoid()).to(values_BSM.dtype)
+        values_NSU, keys_NSE = (
+            torch.unflatten(part, -1, (self.heads, -1)).permute(2, 0, 1, 3).flatten(0, 1)
+            for part in (values_BSM, keys_BSA)
+        )
+        return Laid(values_NSU, keys_NSE, bias_BXS.transpose(0, 1).repeat(1, self.heads, 1), self.heads)
+
+    def show(self, weights_TNS: Tensor, memory: Memory) -> Tensor:
+        weights_BTS: Tensor = torch.unflatten(weights_TNS, 1, (self.heads, -1)).mean(1).transpose(0, 1)
+        if self.gate is None or self.is_renormalised:
+            return weights_BTS
+        gate_BS = memory.keys_BSA[..., self.widths[0]]
+        return shares(weights_BTS * gate_BS[:, None].to(weights_BTS.dtype).sigmoid())
 
 
 def shares(weights: Tensor) -> Tensor:

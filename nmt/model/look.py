@@ -1,18 +1,20 @@
 """Attention inside a fast loop: one target position of every sentence at a time, and its gradients.
 
-The derivation stands at the top of nmt.model.unroll_fused.
+The derivation stands at the top of nmt.model.unroll_fused. Each head has a row of its own for every sentence, those of
+the first head before those of the second, so that a head is a softmax like any other.
 """
 
-# B sentences   T target positions   S source positions   M memory   A attention space
+# B sentences   T target positions   S source positions   M memory   A attention space   H heads   N = H * B rows
+# E = A / H   U = M / H   X = T, or 1 where all positions meet the same
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from nmt.model.attention import Memory
+from nmt.model.attention import Laid
+from nmt.model.normalizers import SOFTMAX, Normalizer
 from nmt.model.pieces import Pieces
 
 CACHED = 1 << 17  # numbers that additive attention works on at once per thread: half a megabyte stays in a core's cache
@@ -21,174 +23,207 @@ CACHED = 1 << 17  # numbers that additive attention works on at once per thread:
 class Look:
     """Attention by dot product for one target position of every sentence at a time, and its gradients."""
 
-    def __init__(self, memory: Memory, positions: int) -> None:
-        work = torch.promote_types(memory.values_BSM.dtype, torch.float32)
-        self.values_BSM, self.keys_BSA = memory.values_BSM.to(work), memory.keys_BSA.to(work)
-        self.padding_BS = self.values_BSM.new_zeros(memory.real_BS.shape).masked_fill_(~memory.real_BS, -math.inf)
-        self.d_context_TBM = self.values_BSM.new_empty(positions, len(self.values_BSM), self.values_BSM.shape[-1])
-        self.d_scores_TBS = self.values_BSM.new_empty(positions, *memory.real_BS.shape)
+    def __init__(self, laid: Laid, normalizer: Normalizer, positions: int) -> None:
+        work = torch.promote_types(laid.values_NSU.dtype, torch.float32)
+        self.values_NSU, self.keys_NSE = laid.values_NSU.to(work), laid.keys_NSE.to(work)
+        self.bias_XNS, self.heads, self.normalizer = laid.bias_XNS.to(work), laid.heads, normalizer
+        self.d_context_TNU = self.values_NSU.new_empty(positions, len(self.values_NSU), self.values_NSU.shape[-1])
+        self.d_scores_TNS = self.values_NSU.new_empty(positions, *self.values_NSU.shape[:2])
 
-    def forward(self, query_BA: Tensor, weights_BS: Tensor, context_BM: Tensor) -> None:
-        """Fills `weights_BS` and `context_BM`."""
-        scores_BS = self.score(query_BA.to(self.keys_BSA.dtype))
-        torch.softmax(scores_BS.add_(self.padding_BS), -1, out=weights_BS)
-        context_BM.copy_(torch.bmm(weights_BS[:, None], self.values_BSM)[:, 0])
+    def forward(self, t: int, query_BA: Tensor, weights_NS: Tensor, context_BM: Tensor) -> None:
+        """Fills `weights_NS` and `context_BM`."""
+        scores_NS = self.score(self.part(query_BA.to(self.keys_NSE.dtype)))
+        weights_NS.copy_(self.normalizer.weights(scores_NS.add_(self.bias_at(t))))
+        context_BM.copy_(self.join(torch.bmm(weights_NS[:, None], self.values_NSU)[:, 0]))
 
     def backward(
-        self, t: int, query_BA: Tensor, weights_BS: Tensor, d_context_BM: Tensor, d_weights_BS: Tensor | None
+        self, t: int, query_BA: Tensor, weights_NS: Tensor, d_context_BM: Tensor, d_weights_NS: Tensor | None
     ) -> Tensor:
         """-> d_query_BA"""
-        self.d_context_TBM[t] = d_context_BM
-        d_total_BS = torch.bmm(self.d_context_TBM[t][:, None], self.values_BSM.transpose(1, 2))[:, 0]
-        if d_weights_BS is not None:
-            d_total_BS += d_weights_BS
-        d_total_BS *= weights_BS
-        torch.addcmul(d_total_BS, weights_BS, d_total_BS.sum(-1, True), value=-1, out=self.d_scores_TBS[t])
-        return self.query_gradient(query_BA.to(self.keys_BSA.dtype), self.d_scores_TBS[t])
+        self.d_context_TNU[t] = self.part(d_context_BM)
+        d_total_NS = torch.bmm(self.d_context_TNU[t][:, None], self.values_NSU.transpose(1, 2))[:, 0]
+        if d_weights_NS is not None:
+            d_total_NS += d_weights_NS
+        slope_NS = self.normalizer.slope(weights_NS)
+        d_total_NS *= slope_NS
+        mean_N1 = d_total_NS.sum(-1, True) / slope_NS.sum(-1, True)
+        torch.addcmul(d_total_NS, slope_NS, mean_N1, value=-1, out=self.d_scores_TNS[t])
+        query_NE = self.part(query_BA.to(self.keys_NSE.dtype))
+        return self.join(self.query_gradient(query_NE, self.d_scores_TNS[t]))
 
-    def values_gradient(self, weights_TBS: Tensor) -> Tensor:
-        """-> d_values_BSM"""
-        return torch.bmm(weights_TBS.permute(1, 2, 0), self.d_context_TBM.transpose(0, 1))
+    def values_gradient(self, weights_TNS: Tensor) -> Tensor:
+        """-> d_values_NSU"""
+        return torch.bmm(weights_TNS.permute(1, 2, 0), self.d_context_TNU.transpose(0, 1))
 
-    def score(self, query_BA: Tensor) -> Tensor:
-        """-> scores_BS"""
-        return torch.bmm(query_BA[:, None], self.keys_BSA.transpose(1, 2))[:, 0]
+    def bias_gradient(self) -> Tensor:
+        """-> d_bias_XNS"""
+        return self.d_scores_TNS if len(self.bias_XNS) > 1 else self.d_scores_TNS.sum(0, True)
 
-    def query_gradient(self, query_BA: Tensor, d_scores_BS: Tensor) -> Tensor:
-        """-> d_query_BA"""
-        return torch.bmm(d_scores_BS[:, None], self.keys_BSA)[:, 0]
+    def score(self, query_NE: Tensor) -> Tensor:
+        """-> scores_NS"""
+        return torch.bmm(query_NE[:, None], self.keys_NSE.transpose(1, 2))[:, 0]
+
+    def query_gradient(self, query_NE: Tensor, d_scores_NS: Tensor) -> Tensor:
+        """-> d_query_NE"""
+        return torch.bmm(d_scores_NS[:, None], self.keys_NSE)[:, 0]
 
     def keys_gradient(self, query_TBA: Tensor) -> tuple[Tensor, Tensor | None]:
-        """-> d_keys_BSA and no d_v"""
-        query_BTA = query_TBA.transpose(0, 1).to(self.d_scores_TBS.dtype)
-        return torch.bmm(self.d_scores_TBS.permute(1, 2, 0), query_BTA), None
+        """-> d_keys_NSE and no d_v"""
+        query_NTE = self.part(query_TBA).transpose(0, 1).to(self.d_scores_TNS.dtype)
+        return torch.bmm(self.d_scores_TNS.permute(1, 2, 0), query_NTE), None
+
+    def bias_at(self, t: int) -> Tensor:
+        """-> bias_NS"""
+        return self.bias_XNS[t if len(self.bias_XNS) > 1 else 0]
+
+    def part(self, whole: Tensor) -> Tensor:
+        """The heads' shares of the last axis, (..., B, A), as rows, (..., N, E)."""
+        return torch.unflatten(whole, -1, (self.heads, -1)).transpose(-2, -3).flatten(-3, -2)
+
+    def join(self, parts: Tensor) -> Tensor:
+        """The way back, (N, E) to (B, A)."""
+        return torch.unflatten(parts, 0, (self.heads, -1)).transpose(0, 1).flatten(1)
 
 
 class AdditiveLook(Look):
-    """The same with additive scores, a few sentences at a time so that their (S, A) numbers stay in the cache."""
+    """The same with additive scores, a few rows at a time so that their (S, E) numbers stay in the cache."""
 
-    def __init__(self, memory: Memory, v_A: Tensor, positions: int) -> None:
-        super().__init__(memory, positions)
-        sentences, length, size = self.keys_BSA.shape
-        block = sentences
-        if self.keys_BSA.device.type == "cpu":
+    def __init__(self, laid: Laid, v_HE: Tensor, normalizer: Normalizer, positions: int) -> None:
+        super().__init__(laid, normalizer, positions)
+        rows, length, size = self.keys_NSE.shape
+        self.sentences = rows // self.heads
+        block = self.sentences
+        if self.keys_NSE.device.type == "cpu":
             block = max(1, CACHED * torch.get_num_threads() // (length * size))
-        self.blocks = [slice(start, start + block) for start in range(0, sentences, block)]
-        self.inside_BSA = self.keys_BSA.new_empty(min(block, sentences), length, size)
-        self.v_A = v_A.to(self.keys_BSA.dtype)
+        self.blocks = [
+            (head, slice(first + start, first + min(start + block, self.sentences)))
+            for head, first in enumerate(range(0, rows, self.sentences))
+            for start in range(0, self.sentences, block)
+        ]
+        self.inside_NSE = self.keys_NSE.new_empty(min(block, self.sentences), length, size)
+        self.v_HE = v_HE.to(self.keys_NSE.dtype)
+        self.v_N1E = self.v_HE.repeat_interleave(self.sentences, 0)[:, None]
         if positions:
-            self.squares_BSA, self.d_v_A = torch.zeros_like(self.keys_BSA), torch.zeros_like(self.v_A)
+            self.squares_NSE, self.d_v_HE = torch.zeros_like(self.keys_NSE), torch.zeros_like(self.v_HE)
 
-    def inside(self, query_BA: Tensor, block: slice) -> Tensor:
-        """tanh(q + k) of some sentences. -> inside_BSA, overwritten by the next"""
-        keys_BSA = self.keys_BSA[block]
-        inside_BSA = self.inside_BSA[: len(keys_BSA)]
-        return torch.add(keys_BSA, query_BA[block, None], out=inside_BSA).tanh_()
+    def inside(self, query_NE: Tensor, block: slice) -> Tensor:
+        """tanh(q + k) of some rows. -> inside_NSE, overwritten by the next"""
+        keys_NSE = self.keys_NSE[block]
+        inside_NSE = self.inside_NSE[: len(keys_NSE)]
+        return torch.add(keys_NSE, query_NE[block, None], out=inside_NSE).tanh_()
 
-    def score(self, query_BA: Tensor) -> Tensor:
-        scores_BS = torch.empty_like(self.padding_BS)
-        for block in self.blocks:
-            torch.mv(self.inside(query_BA, block).flatten(0, 1), self.v_A, out=scores_BS[block].view(-1))
-        return scores_BS
+    def score(self, query_NE: Tensor) -> Tensor:
+        scores_NS = self.keys_NSE.new_empty(self.keys_NSE.shape[:2])
+        for head, block in self.blocks:
+            torch.mv(self.inside(query_NE, block).flatten(0, 1), self.v_HE[head], out=scores_NS[block].view(-1))
+        return scores_NS
 
-    def query_gradient(self, query_BA: Tensor, d_scores_BS: Tensor) -> Tensor:
-        d_query_BA = torch.empty_like(query_BA)
-        for block in self.blocks:
-            inside_BSA, d_some_BS = self.inside(query_BA, block), d_scores_BS[block]
-            self.d_v_A.addmv_(inside_BSA.flatten(0, 1).t(), d_some_BS.view(-1))
-            inside_BSA.mul_(inside_BSA)
-            torch.bmm(d_some_BS[:, None], inside_BSA, out=d_query_BA[block, None])
-            self.squares_BSA[block].addcmul_(d_some_BS[..., None], inside_BSA)
-        return d_query_BA.mul_(self.v_A).neg_()
+    def query_gradient(self, query_NE: Tensor, d_scores_NS: Tensor) -> Tensor:
+        d_query_NE = torch.empty_like(query_NE)
+        for head, block in self.blocks:
+            inside_NSE, d_some_NS = self.inside(query_NE, block), d_scores_NS[block]
+            self.d_v_HE[head].addmv_(inside_NSE.flatten(0, 1).t(), d_some_NS.view(-1))
+            inside_NSE.mul_(inside_NSE)
+            torch.bmm(d_some_NS[:, None], inside_NSE, out=d_query_NE[block, None])
+            self.squares_NSE[block].addcmul_(d_some_NS[..., None], inside_NSE)
+        return d_query_NE.mul_(self.v_N1E[:, 0]).neg_()
 
     def keys_gradient(self, query_TBA: Tensor) -> tuple[Tensor, Tensor | None]:
-        """-> d_keys_BSA, d_v_A"""
-        return (self.d_scores_TBS.sum(0)[..., None] - self.squares_BSA).mul_(self.v_A), self.d_v_A
+        """-> d_keys_NSE, d_v_HE"""
+        return (self.d_scores_TNS.sum(0)[..., None] - self.squares_NSE).mul_(self.v_N1E), self.d_v_HE
 
 
 class CompiledLook(Look):
     """Either score, in one call a position; values and keys stay in the precision they came in."""
 
-    def __init__(self, memory: Memory, v_A: Tensor | None, positions: int, pieces: Pieces) -> None:
-        super().__init__(memory, positions)
-        self.values_BSM, self.keys_BSA = memory.values_BSM, memory.keys_BSA
+    def __init__(self, laid: Laid, v_HE: Tensor | None, positions: int, pieces: Pieces) -> None:
+        super().__init__(laid, SOFTMAX, positions)
+        self.values_NSU, self.keys_NSE = laid.values_NSU, laid.keys_NSE
         self.pieces = pieces
-        self.v_A = None if v_A is None else v_A.to(self.padding_BS.dtype)
-        self.d_v_BA: list[Tensor] = []
+        self.v_NE = None
+        if v_HE is not None:
+            self.v_NE = v_HE.to(self.bias_XNS.dtype).repeat_interleave(len(self.keys_NSE) // self.heads, 0)
+        self.d_v_NE: list[Tensor] = []
 
-    def forward(self, query_BA: Tensor, weights_BS: Tensor, context_BM: Tensor) -> None:
+    def forward(self, t: int, query_BA: Tensor, weights_NS: Tensor, context_BM: Tensor) -> None:
         assert self.pieces.attend is not None
-        out = self.pieces.attend(query_BA, self.values_BSM, self.keys_BSA, self.padding_BS, self.v_A)
-        for filled, found in zip((weights_BS, context_BM), out, strict=True):
-            filled.copy_(found)
+        found_NS, context_NU = self.pieces.attend(
+            self.part(query_BA), self.values_NSU, self.keys_NSE, self.bias_at(t), self.v_NE
+        )
+        weights_NS.copy_(found_NS)
+        context_BM.copy_(self.join(context_NU))
 
     def backward(
-        self, t: int, query_BA: Tensor, weights_BS: Tensor, d_context_BM: Tensor, d_weights_BS: Tensor | None
+        self, t: int, query_BA: Tensor, weights_NS: Tensor, d_context_BM: Tensor, d_weights_NS: Tensor | None
     ) -> Tensor:
         assert self.pieces.attend_backward is not None
-        self.d_context_TBM[t] = d_context_BM
-        d_query_BA: Tensor
-        d_query_BA, self.d_scores_TBS[t], d_v_BA = self.pieces.attend_backward(
-            query_BA, self.values_BSM, self.keys_BSA, self.v_A, weights_BS, d_context_BM, d_weights_BS
+        self.d_context_TNU[t] = self.part(d_context_BM)
+        d_query_NE, self.d_scores_TNS[t], d_v_NE = self.pieces.attend_backward(
+            self.part(query_BA),
+            self.values_NSU,
+            self.keys_NSE,
+            self.v_NE,
+            weights_NS,
+            self.d_context_TNU[t],
+            d_weights_NS,
         )
-        self.d_v_BA.append(d_v_BA)
-        return d_query_BA
+        self.d_v_NE.append(d_v_NE)
+        return self.join(d_query_NE)
 
     def keys_gradient(self, query_TBA: Tensor) -> tuple[Tensor, Tensor | None]:
-        if self.v_A is None:
+        if self.v_NE is None:
             return super().keys_gradient(query_TBA)
         assert self.pieces.additive_keys is not None
-        d_keys_BSA = self.pieces.additive_keys(query_TBA, self.keys_BSA, self.v_A, self.d_scores_TBS)
-        return d_keys_BSA, torch.stack(self.d_v_BA).sum((0, 1))
+        d_keys_NSE = self.pieces.additive_keys(self.part(query_TBA), self.keys_NSE, self.v_NE, self.d_scores_TNS)
+        d_v_HBE = torch.unflatten(torch.stack(self.d_v_NE).sum(0), 0, (self.heads, -1))
+        return d_keys_NSE, d_v_HBE.sum(1)
 
 
-def build_look(memory: Memory, v_A: Tensor | None, pieces: Pieces, positions: int = 0) -> Look:
+def build_look(laid: Laid, v_HE: Tensor | None, normalizer: Normalizer, pieces: Pieces, positions: int = 0) -> Look:
     """Attention that adds where there is a `v`, and multiplies where there is none.
 
     `positions` makes room for the gradients of so many.
     """
-    if pieces.attend is not None:
-        return CompiledLook(memory, v_A, positions, pieces)
-    return Look(memory, positions) if v_A is None else AdditiveLook(memory, v_A, positions)
+    if pieces.attend is not None and normalizer is SOFTMAX:
+        return CompiledLook(laid, v_HE, positions, pieces)
+    return Look(laid, normalizer, positions) if v_HE is None else AdditiveLook(laid, v_HE, normalizer, positions)
 
 
 class Attend(torch.autograd.Function):
-    """Additive attention of queries that are all known, one position after the other."""
+    """Attention of queries that are all known, one position after the other."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        pieces: Pieces,
-        query_TBA: Tensor,
-        values_BSM: Tensor,
-        keys_BSA: Tensor,
-        real_BS: Tensor,
-        v_A: Tensor,
+        ctx: Any, pieces: Pieces, normalizer: Normalizer, query_TBA: Tensor, v_HE: Tensor | None, *laid: Any
     ) -> tuple[Tensor, Tensor]:
-        """-> context_TBM, weights_TBS"""
+        """-> context_TBM, weights_TNS"""
         ctx.set_materialize_grads(False)
-        ctx.pieces = pieces
+        ctx.pieces, ctx.normalizer, ctx.heads = pieces, normalizer, laid[-1]
         with torch.autocast(query_TBA.device.type, enabled=False):
-            look = build_look(Memory(values_BSM, keys_BSA, real_BS), v_A, pieces)
-            weights_TBS = look.values_BSM.new_empty(len(query_TBA), *real_BS.shape)
-            context_TBM = look.values_BSM.new_empty(*query_TBA.shape[:2], values_BSM.shape[-1])
-            for query_BA, weights_BS, context_BM in zip(query_TBA, weights_TBS, context_TBM, strict=True):
-                look.forward(query_BA, weights_BS, context_BM)
-        ctx.save_for_backward(query_TBA, values_BSM, keys_BSA, real_BS, v_A, weights_TBS)
-        return context_TBM, weights_TBS
+            look = build_look(Laid(*laid), v_HE, normalizer, pieces)
+            weights_TNS = look.values_NSU.new_empty(len(query_TBA), *look.values_NSU.shape[:2])
+            size = look.heads * look.values_NSU.shape[-1]
+            context_TBM = look.values_NSU.new_empty(*query_TBA.shape[:2], size)
+            for t, query_BA in enumerate(query_TBA):
+                look.forward(t, query_BA, weights_TNS[t], context_TBM[t])
+        ctx.save_for_backward(query_TBA, v_HE, *laid[:-1], weights_TNS)
+        return context_TBM, weights_TNS
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_context_TBM: Tensor | None, d_weights_TBS: Tensor | None) -> tuple[Tensor | None, ...]:
-        query_TBA, values_BSM, keys_BSA, real_BS, v_A, weights_TBS = ctx.saved_tensors
+    def backward(ctx: Any, d_context_TBM: Tensor | None, d_weights_TNS: Tensor | None) -> tuple[Tensor | None, ...]:
+        query_TBA, v_HE, *tensors, weights_TNS = ctx.saved_tensors
+        laid = Laid(tensors[0], tensors[1], tensors[2], ctx.heads)
         if d_context_TBM is None:
-            d_context_TBM = values_BSM.new_zeros(*query_TBA.shape[:2], values_BSM.shape[-1])
+            size = laid.heads * laid.values_NSU.shape[-1]
+            d_context_TBM = laid.values_NSU.new_zeros(*query_TBA.shape[:2], size)
         with torch.autocast(query_TBA.device.type, enabled=False):
-            look = build_look(Memory(values_BSM, keys_BSA, real_BS), v_A, ctx.pieces, len(query_TBA))
+            look = build_look(laid, v_HE, ctx.normalizer, ctx.pieces, len(query_TBA))
             d_query_TBA = torch.empty_like(query_TBA)
-            for t, (query_BA, weights_BS) in enumerate(zip(query_TBA, weights_TBS, strict=True)):
-                d_look_BS = None if d_weights_TBS is None else d_weights_TBS[t]
-                d_query_TBA[t] = look.backward(t, query_BA, weights_BS, d_context_TBM[t], d_look_BS)
-            d_keys_BSA, d_v_A = look.keys_gradient(query_TBA)
-            d_values_BSM = look.values_gradient(weights_TBS)
-        return None, d_query_TBA, d_values_BSM.to(values_BSM.dtype), d_keys_BSA.to(keys_BSA.dtype), None, d_v_A
+            for t, (query_BA, weights_NS) in enumerate(zip(query_TBA, weights_TNS, strict=True)):
+                d_look_NS = None if d_weights_TNS is None else d_weights_TNS[t]
+                d_query_TBA[t] = look.backward(t, query_BA, weights_NS, d_context_TBM[t], d_look_NS)
+            d_keys_NSE, d_v_HE = look.keys_gradient(query_TBA)
+            d_values_NSU = look.values_gradient(weights_TNS).to(laid.values_NSU.dtype)
+            d_bias_XNS = look.bias_gradient()
+        return None, None, d_query_TBA, d_v_HE, d_values_NSU, d_keys_NSE.to(laid.keys_NSE.dtype), d_bias_XNS, None

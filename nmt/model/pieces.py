@@ -3,7 +3,8 @@
 Everything here knows one position and no parameters. What it returns is new, because a compiler sees through that best.
 """
 
-# B sentences   D state   G = 3 * D gates   A attention space   M memory   S source positions
+# B sentences   D state   G = 3 * D gates   S source positions   T target positions
+# N rows of attention: sentences of each head   E attention space and   U memory of a head
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -66,44 +67,44 @@ def gru_backward(
 
 
 def attend(
-    query_BA: Tensor, values_BSM: Tensor, keys_BSA: Tensor, padding_BS: Tensor, v_A: Tensor | None
+    query_NE: Tensor, values_NSU: Tensor, keys_NSE: Tensor, bias_NS: Tensor, v_NE: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Additive scores with `v_A`, dot products without. `padding_BS` is 0 or -inf. -> weights_BS, context_BM"""
-    work = padding_BS.dtype
-    query_B1A, keys_BSA = query_BA.to(work)[:, None], keys_BSA.to(work)
-    compared_BSA = query_B1A * keys_BSA if v_A is None else torch.tanh(query_B1A + keys_BSA) * v_A
-    weights_BS = (compared_BSA.sum(-1) + padding_BS).softmax(-1)
-    return weights_BS, (weights_BS[..., None] * values_BSM.to(work)).sum(1)
+    """Additive scores with `v_NE`, dot products without. `bias_NS` is -inf for padding. -> weights_NS, context_NU"""
+    work = bias_NS.dtype
+    query_N1E, keys_NSE = query_NE.to(work)[:, None], keys_NSE.to(work)
+    compared_NSE = query_N1E * keys_NSE if v_NE is None else torch.tanh(query_N1E + keys_NSE) * v_NE[:, None]
+    weights_NS = (compared_NSE.sum(-1) + bias_NS).softmax(-1)
+    return weights_NS, (weights_NS[..., None] * values_NSU.to(work)).sum(1)
 
 
 def attend_backward(
-    query_BA: Tensor,
-    values_BSM: Tensor,
-    keys_BSA: Tensor,
-    v_A: Tensor | None,
-    weights_BS: Tensor,
-    d_context_BM: Tensor,
-    d_weights_BS: Tensor | None,
+    query_NE: Tensor,
+    values_NSU: Tensor,
+    keys_NSE: Tensor,
+    v_NE: Tensor | None,
+    weights_NS: Tensor,
+    d_context_NU: Tensor,
+    d_weights_NS: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """See nmt.model.unroll_fused for the equations. -> d_query_BA, d_scores_BS, d_v_BA of additive scores"""
-    work = weights_BS.dtype
-    keys_BSA = keys_BSA.to(work)
-    d_total_BS = (d_context_BM[:, None] * values_BSM.to(work)).sum(-1)
-    if d_weights_BS is not None:
-        d_total_BS = d_total_BS + d_weights_BS
-    d_scores_BS = weights_BS * (d_total_BS - (weights_BS * d_total_BS).sum(-1, True))
-    if v_A is None:
-        return (d_scores_BS[..., None] * keys_BSA).sum(1), d_scores_BS, None
-    inside_BSA = torch.tanh(query_BA.to(work)[:, None] + keys_BSA)
-    pulled_BSA = d_scores_BS[..., None] * inside_BSA
-    return -v_A * (pulled_BSA * inside_BSA).sum(1), d_scores_BS, pulled_BSA.sum(1)
+    """See nmt.model.unroll_fused for the equations. -> d_query_NE, d_scores_NS, d_v_NE of additive scores"""
+    work = weights_NS.dtype
+    keys_NSE = keys_NSE.to(work)
+    d_total_NS = (d_context_NU[:, None] * values_NSU.to(work)).sum(-1)
+    if d_weights_NS is not None:
+        d_total_NS = d_total_NS + d_weights_NS
+    d_scores_NS = weights_NS * (d_total_NS - (weights_NS * d_total_NS).sum(-1, True))
+    if v_NE is None:
+        return (d_scores_NS[..., None] * keys_NSE).sum(1), d_scores_NS, None
+    inside_NSE = torch.tanh(query_NE.to(work)[:, None] + keys_NSE)
+    pulled_NSE = d_scores_NS[..., None] * inside_NSE
+    return -v_NE * (pulled_NSE * inside_NSE).sum(1), d_scores_NS, pulled_NSE.sum(1)
 
 
-def additive_keys(query_TBA: Tensor, keys_BSA: Tensor, v_A: Tensor, d_scores_TBS: Tensor) -> Tensor:
-    """v * sum_t d_e (1 - u^2), once the loop is over; u is computed again once more. -> d_keys_BSA"""
-    work = d_scores_TBS.dtype
-    inside_TBSA = torch.tanh(query_TBA.to(work)[:, :, None] + keys_BSA.to(work))
-    return v_A * (d_scores_TBS[..., None] * (1 - inside_TBSA * inside_TBSA)).sum(0)
+def additive_keys(query_TNE: Tensor, keys_NSE: Tensor, v_NE: Tensor, d_scores_TNS: Tensor) -> Tensor:
+    """v * sum_t d_e (1 - u^2), once the loop is over; u is computed again once more. -> d_keys_NSE"""
+    work = d_scores_TNS.dtype
+    inside_TNSE = torch.tanh(query_TNE.to(work)[:, :, None] + keys_NSE.to(work))
+    return v_NE[:, None] * (d_scores_TNS[..., None] * (1 - inside_TNSE * inside_TNSE)).sum(0)
 
 
 EAGER = Pieces(gru, gru_backward, None, None, None)

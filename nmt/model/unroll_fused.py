@@ -31,11 +31,17 @@ The gate gradients of a position lie side by side as [q | n_b | r | z | n_a], so
 slice: the first four columns, and the last three. U is turned to (n, r, z) for that.
 
 With layer normalisation a and b are normalised before they meet, and the readout before its tanh.
+
+What stands around a score is laid out before the loop, see `CompositeAttention.lay_out`: heads as so many more
+sentences, windows and gates as a bias on e or a factor of the values. For weights other than softmax
+
+    d_e(s)     = g(s) * (d_p(s) - sum_j g(j) d_p(j) / sum_j g(j))          g: see nmt.model.normalizers.Normalizer
 """
 
 # B sentences   T target positions   S source positions   E embedding   M memory   D decoder state   A attention space
 # G = 3 * D gates   R readout   F what is fed back (the context's M or the readout's R)
-# Q what a state is read for: A + G   X = M + D
+# Q what a state is read for: A + G   X = M + D   L = T, or 1 where all positions meet the same
+# H heads   N = H * B rows of attention   E = A / H   U = M / H, where a head is meant
 
 from typing import Any, NamedTuple
 
@@ -44,10 +50,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from nmt.model.attention import AdditiveAttention, Memory, ScaledDotAttention
+from nmt.model.attention import AdditiveAttention, Attention, Laid, Memory
 from nmt.model.cells import AttendThenUpdate, Carry, Cell, UpdateThenAttend
-from nmt.model.composite import CompositeAttention
 from nmt.model.look import Attend, Look, build_look
+from nmt.model.normalizers import Normalizer
 from nmt.model.pieces import EAGER, Gates, Pieces
 from nmt.model.rows import operand_of, project, weight_gradient
 from nmt.model.scan import Norm, scan, total
@@ -59,18 +65,22 @@ tanh_backward = torch.ops.aten.tanh_backward
 def unroll_fused(cell: Cell, embedded_BTE: Tensor, carry: Carry, memory: Memory, pieces: Pieces = EAGER) -> Unrolled:
     """Run `cell` along the target. What is not in the loop is done for all positions at once, before or after it.
 
-    Attention put together from parts is not known to the loop; where it has to be in one, `unroll` runs.
+    Attention that knows no more of a position than its state and number is part of the loop. What else has to be in
+    one (coverage, predictive windows, several kinds) takes `unroll`.
     """
-    if isinstance(cell.attention, CompositeAttention) and (cell.from_loop is not None or cell.attention.remembers):
+    attention = cell.attention
+    if not attention.is_loopable and (cell.from_loop is not None or attention.remembers):
         return unroll(cell, embedded_BTE, carry, memory)
     embedded_TBE = embedded_BTE.transpose(0, 1).contiguous()
     sums_TBG: Tensor = project(cell.from_embedding, embedded_TBE)
-    attention = cell.attention
+    laid = attention.lay_out(memory, carry.past_BKP, len(sums_TBG)) if attention.is_loopable else None
     if cell.from_loop is not None:
-        out_TBX, weights_TBS = recur(cell, sums_TBG, carry, memory, pieces)
+        assert laid is not None
+        out_TBX, weights_TNS = recur(cell, sums_TBG, carry, laid, pieces)
+        weights_BTS = attention.show(weights_TNS, memory)
         if isinstance(cell, UpdateThenAttend):
-            return Unrolled(out_TBX.transpose(0, 1), weights_TBS.transpose(0, 1))
-        mixed_TBX, weights_BTS = out_TBX, weights_TBS.transpose(0, 1)
+            return Unrolled(out_TBX.transpose(0, 1), weights_BTS)
+        mixed_TBX = out_TBX
     else:
         first_BD, weight_GD, bias_G = carry.hidden_BKD[:, 0], cell.from_hidden.weight, cell.from_hidden.bias
         hidden_TBD = scan(sums_TBG[:, None], first_BD[None], weight_GD[None], bias_G[None], norms_of(cell), pieces)[
@@ -79,11 +89,11 @@ def unroll_fused(cell: Cell, embedded_BTE: Tensor, carry: Carry, memory: Memory,
         asking_TBD = hidden_TBD
         if isinstance(cell, AttendThenUpdate):
             asking_TBD = torch.cat((first_BD[None].to(hidden_TBD.dtype), hidden_TBD[:-1]))
-        if isinstance(attention, AdditiveAttention):
-            context_TBM, weights_TBS = Attend.apply(  # type: ignore[no-untyped-call]
-                pieces, attention.query(asking_TBD), *memory, attention.v.weight[0]
+        if laid is not None and (isinstance(attention.asker, AdditiveAttention) or attention.remembers):
+            context_TBM, weights_TNS = Attend.apply(  # type: ignore[no-untyped-call]
+                pieces, attention.normalizer, attention.asker.query(asking_TBD), v_of(attention), *laid
             )
-            weights_BTS = weights_TBS.transpose(0, 1)
+            weights_BTS = attention.show(weights_TNS, memory)
         else:
             context_BTM, weights_BTS = attention(asking_TBD.transpose(0, 1), memory)
             context_TBM = context_BTM.transpose(0, 1)
@@ -103,12 +113,12 @@ class Given(NamedTuple):
     hidden_BD: Tensor
     hidden_weight_GD: Tensor
     hidden_bias_G: Tensor
-    values_BSM: Tensor
-    keys_BSA: Tensor
-    real_BS: Tensor
+    values_NSU: Tensor
+    keys_NSE: Tensor
+    bias_LNS: Tensor
     loop_weight_GF: Tensor
     query_weight_AD: Tensor | None = None
-    v_A: Tensor | None = None
+    v_HE: Tensor | None = None
     fed_BR: Tensor | None = None
     readout_weight_RX: Tensor | None = None
     readout_bias_R: Tensor | None = None
@@ -120,10 +130,10 @@ class Given(NamedTuple):
     norm_readout_bias_R: Tensor | None = None
 
 
-def recur(cell: Cell, sums_TBG: Tensor, carry: Carry, memory: Memory, pieces: Pieces) -> tuple[Tensor, Tensor]:
+def recur(cell: Cell, sums_TBG: Tensor, carry: Carry, laid: Laid, pieces: Pieces) -> tuple[Tensor, Tensor]:
     """The part of `cell` that recurs through attention.
 
-    -> readout_TBR (Luong) or mixed_TBX (Bahdanau: state and context); and weights_TBS
+    -> readout_TBR (Luong) or mixed_TBX (Bahdanau: state and context); and weights_TNS
     """
     assert cell.from_loop is not None
     given: dict[str, Tensor | None] = {
@@ -132,13 +142,13 @@ def recur(cell: Cell, sums_TBG: Tensor, carry: Carry, memory: Memory, pieces: Pi
         "hidden_weight_GD": cell.from_hidden.weight,
         "hidden_bias_G": cell.from_hidden.bias,
         "loop_weight_GF": cell.from_loop.weight,
-        **memory._asdict(),
+        "values_NSU": laid.values_NSU,
+        "keys_NSE": laid.keys_NSE,
+        "bias_LNS": laid.bias_XNS,
+        "query_weight_AD": cell.attention.asker.query_weight_AD,
+        "v_HE": v_of(cell.attention),
         **norms_of(cell),
     }
-    if isinstance(cell.attention, AdditiveAttention | ScaledDotAttention):
-        given["query_weight_AD"] = cell.attention.query_weight.weight
-    if isinstance(cell.attention, AdditiveAttention):
-        given["v_A"] = cell.attention.v.weight[0]
     if isinstance(cell, UpdateThenAttend):
         given |= {
             "fed_BR": carry.fed_BKF[:, 0],
@@ -146,12 +156,20 @@ def recur(cell: Cell, sums_TBG: Tensor, carry: Carry, memory: Memory, pieces: Pi
             "readout_bias_R": cell.readout.bias,
             **parameters(cell.norm_readout, "norm_readout_{}_R"),
         }
-    out, weights_TBS = Recurrence.apply(  # type: ignore[no-untyped-call]
+    out, weights_TNS = Recurrence.apply(  # type: ignore[no-untyped-call]
         pieces,
+        cell.attention.normalizer,
+        laid.heads,
         operand_of(sums_TBG),
         *Given(**given),  # type: ignore[arg-type]
     )
-    return out, weights_TBS
+    return out, weights_TNS
+
+
+def v_of(attention: Attention) -> Tensor | None:
+    """The vector that additive scores are products with, a row for each head. -> v_HE"""
+    asker = attention.asker
+    return asker.v.weight.view(attention.heads, -1) if isinstance(asker, AdditiveAttention) else None
 
 
 def norms_of(cell: Cell) -> dict[str, Tensor | None]:
@@ -168,24 +186,27 @@ class Recurrence(torch.autograd.Function):
     """The loop as one differentiable function of everything `Given`."""
 
     @staticmethod
-    def forward(ctx: Any, pieces: Pieces, operand: torch.dtype, *tensors: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, pieces: Pieces, normalizer: Normalizer, heads: int, operand: torch.dtype, *tensors: Tensor
+    ) -> tuple[Tensor, Tensor]:
         ctx.set_materialize_grads(False)
         with torch.autocast(tensors[0].device.type, enabled=False):
-            loop = Loop(Given(*(value if value is None else value.detach() for value in tensors)), operand, pieces)
+            given = Given(*(value if value is None else value.detach() for value in tensors))
+            loop = Loop(given, heads, normalizer, operand, pieces)
             ctx.loop = loop
             return loop.forward()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_out: Tensor | None, d_weights_TBS: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, d_out: Tensor | None, d_weights_TNS: Tensor | None) -> tuple[Tensor | None, ...]:
         loop: Loop = ctx.loop
         with torch.autocast(loop.given.sums_TBG.device.type, enabled=False):
             if d_out is None:
                 d_out = torch.zeros_like((loop.fed_TBR if loop.feeds_readout else loop.mixed_TBX)[1:])
-            gradients = loop.backward(d_out, d_weights_TBS)
+            gradients = loop.backward(d_out, d_weights_TNS)
         pairs = zip(gradients, loop.given, strict=True)
         matched = (None if d is None or value is None else d.to(value.dtype) for d, value in pairs)
-        return (None, None, *matched)
+        return (None, None, None, None, *matched)
 
 
 class Loop:
@@ -195,13 +216,15 @@ class Loop:
     operands of products, [h; m] for Bahdanau and [m; h] for Luong.
     """
 
-    def __init__(self, given: Given, operand: torch.dtype, pieces: Pieces) -> None:
+    def __init__(self, given: Given, heads: int, normalizer: Normalizer, operand: torch.dtype, pieces: Pieces) -> None:
         self.given, self.operand, self.pieces = given, operand, pieces
+        self.heads, self.normalizer = heads, normalizer
         work = torch.promote_types(given.hidden_BD.dtype, torch.float32)
         T, B, gates = given.sums_TBG.shape
         size = gates // 3
         asks = 0 if given.query_weight_AD is None else len(given.query_weight_AD)
-        source, context = given.values_BSM.shape[1:]
+        rows, source, share = given.values_NSU.shape
+        context = heads * share
         self.size, self.asks = size, asks
         self.feeds_readout = given.readout_weight_RX is not None
         turned_GD = given.hidden_weight_GD.to(operand).roll(size, 0)
@@ -221,7 +244,7 @@ class Loop:
         self.reads_TBQ: list[Tensor] = []
         self.gates_T: list[Gates] = []
         self.hidden_TBD = [given.hidden_BD.to(work)]
-        self.weights_TBS = buffer(T, B, source, dtype=work)
+        self.weights_TNS = buffer(T, rows, source, dtype=work)
         self.mixed_TBX = buffer(T + 1, B, size + context)
         states, contexts = slice(0, size), slice(size, size + context)
         if self.feeds_readout:
@@ -246,25 +269,26 @@ class Loop:
         self.read(states_TBD[0])
         for t in range(T):
             if not self.feeds_readout:
-                look.forward(self.query(t), self.weights_TBS[t], contexts_TBM[t + 1])
+                look.forward(t, self.query(t), self.weights_TNS[t], contexts_TBM[t + 1])
             fed_BF = self.fed_TBR[t] if self.feeds_readout else contexts_TBM[t + 1]
             sums_BG = torch.addmm(given.sums_TBG[t].to(self.operand), fed_BF, self.loop_weight_GF.t())
             states_TBD[t + 1] = self.update(t, sums_BG)
             if t + 1 < T or (self.feeds_readout and asks):
                 self.read(states_TBD[t + 1])
             if self.feeds_readout:
-                look.forward(self.query(t + 1), self.weights_TBS[t], contexts_TBM[t + 1])
+                look.forward(t, self.query(t + 1), self.weights_TNS[t], contexts_TBM[t + 1])
                 assert given.readout_bias_R is not None
                 out_BR = torch.mm(self.mixed_TBX[t + 1], self.readout_weight_RX.t()) + given.readout_bias_R
                 torch.tanh(self.norm_readout.forward(out_BR), out=self.readout_TBR[t])
                 self.fed_TBR[t + 1] = self.readout_TBR[t]
         # Views, because a graph that holds its own outputs would outlive them.
-        return (self.fed_TBR if self.feeds_readout else self.mixed_TBX)[1:], self.weights_TBS[:]
+        return (self.fed_TBR if self.feeds_readout else self.mixed_TBX)[1:], self.weights_TNS[:]
 
     def look(self, positions: int = 0) -> Look:
         """Attention, with room for the gradients of so many positions."""
         given = self.given
-        return build_look(Memory(given.values_BSM, given.keys_BSA, given.real_BS), given.v_A, self.pieces, positions)
+        laid = Laid(given.values_NSU, given.keys_NSE, given.bias_LNS, self.heads)
+        return build_look(laid, given.v_HE, self.normalizer, self.pieces, positions)
 
     def read(self, state_BD: Tensor) -> None:
         """What a state is read for: a query and the gates of the next update."""
@@ -283,7 +307,7 @@ class Loop:
         self.hidden_TBD.append(hidden_BD)
         return self.hidden_TBD[-1]
 
-    def backward(self, d_out: Tensor, d_weights_TBS: Tensor | None) -> Given:
+    def backward(self, d_out: Tensor, d_weights_TNS: Tensor | None) -> Given:
         """Gradients of everything given, from those of what `forward` yielded."""
         given, asks, D = self.given, self.asks, self.size
         T, B, gates = given.sums_TBG.shape
@@ -305,14 +329,14 @@ class Loop:
         d_hidden_BD = torch.zeros_like(self.hidden_TBD[0])
         d_read_BD = d_hidden_BD.to(self.operand, copy=True)
         for t in reversed(range(T)):
-            d_look_BS = None if d_weights_TBS is None else d_weights_TBS[t]
+            d_look_NS = None if d_weights_TNS is None else d_weights_TNS[t]
             if self.feeds_readout:
                 d_readout_BR = d_out[t] if d_fed_BF is None else d_out[t] + d_fed_BF
                 tanh_backward.grad_input(d_readout_BR, self.readout_TBR[t], grad_input=d_normed_TBR[t])
                 d_out_TBR[t] = self.norm_readout.backward(t, d_normed_TBR[t])
                 torch.mm(d_out_TBR[t], self.readout_weight_RX, out=d_mixed_TBX[t])
                 d_context_BM = d_mixed_TBX[t, :, self.contexts]
-                d_query_BA = look.backward(t, self.query(t + 1), self.weights_TBS[t], d_context_BM, d_look_BS)
+                d_query_BA = look.backward(t, self.query(t + 1), self.weights_TNS[t], d_context_BM, d_look_NS)
                 if asks:
                     d_reads_TBQ[t + 1, :, :asks] = d_query_BA
                 else:
@@ -330,7 +354,7 @@ class Loop:
             d_fed_BF = torch.mm(d_sums_TBG[t], self.loop_weight_GF)
             if not self.feeds_readout:
                 d_context_BM = d_mixed_TBX[t, :, self.contexts] + d_fed_BF
-                d_query_BA = look.backward(t, self.query(t), self.weights_TBS[t], d_context_BM, d_look_BS)
+                d_query_BA = look.backward(t, self.query(t), self.weights_TNS[t], d_context_BM, d_look_NS)
                 if asks:
                     d_reads_TBQ[t, :, :asks] = d_query_BA
                 else:
@@ -341,18 +365,18 @@ class Loop:
         d_bias_Q = total(d_reads_TBQ[:rows])
         fed_TBF = self.fed_TBR[:-1] if self.feeds_readout else self.mixed_TBX[1:, :, self.contexts]
         first = 1 if self.feeds_readout else 0
-        d_keys_BSA, d_v_A = look.keys_gradient(torch.stack([self.query(t) for t in range(first, first + T)]))
+        d_keys_NSE, d_v_HE = look.keys_gradient(torch.stack([self.query(t) for t in range(first, first + T)]))
         gradients: dict[str, Tensor | None] = {
             "sums_TBG": d_sums_TBG,
             "hidden_BD": d_hidden_BD,
             "hidden_weight_GD": d_weight_QD[asks:].roll(-D, 0),
             "hidden_bias_G": d_bias_Q[asks:].roll(-D),
             "loop_weight_GF": weight_gradient(d_sums_TBG, fed_TBF),
-            "values_BSM": look.values_gradient(self.weights_TBS),
-            "keys_BSA": d_keys_BSA,
-            "real_BS": None,
+            "values_NSU": look.values_gradient(self.weights_TNS),
+            "keys_NSE": d_keys_NSE,
+            "bias_LNS": look.bias_gradient(),
             "query_weight_AD": d_weight_QD[:asks] if asks else None,
-            "v_A": d_v_A,
+            "v_HE": d_v_HE,
         }
         norms = {
             "norm_input_{}_G": self.norm_input.gradients(d_TBC[:T, :, asks + D :]),

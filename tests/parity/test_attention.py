@@ -104,7 +104,7 @@ def test_weights_are_what_a_search_for_their_threshold_finds(name, scale):
     scores_BTHS = scale * torch.randn(5, 2, 3, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     scores_BTHS[:2, ..., 4:] = -torch.inf
     scores_BTHS[2] = scores_BTHS[2, ..., :1]  # all equal
-    weights_BTHS = NORMALIZERS[name](scores_BTHS)
+    weights_BTHS = NORMALIZERS[name].weights(scores_BTHS)
     for place in np.ndindex(5, 2, 3):
         expected_S = NORMALIZED[name](scores_BTHS[place].numpy())
         np.testing.assert_allclose(weights_BTHS[place].numpy(), expected_S, rtol=1e-9, atol=1e-12)
@@ -113,9 +113,9 @@ def test_weights_are_what_a_search_for_their_threshold_finds(name, scale):
 @pytest.mark.parametrize("name", ["sparsemax", "entmax"])
 def test_sparse_weights_are_zero_and_have_a_gradient(name):
     scores_BTHS = torch.tensor([[[[0.3, 0.1, -0.2, -3.0, -torch.inf]]]], dtype=torch.float64, requires_grad=True)
-    weights_BTHS = NORMALIZERS[name](scores_BTHS)
+    weights_BTHS = NORMALIZERS[name].weights(scores_BTHS)
     assert (weights_BTHS[0, 0, 0] == 0).tolist() == [False, False, False, True, True]
-    assert torch.autograd.gradcheck(NORMALIZERS[name], scores_BTHS.detach()[..., :4].requires_grad_())
+    assert torch.autograd.gradcheck(NORMALIZERS[name].weights, scores_BTHS.detach()[..., :4].requires_grad_())
     weights_BTHS[0, 0, 0, 0].backward()
     assert scores_BTHS.grad.isfinite().all()
 
