@@ -176,9 +176,10 @@ def spoken(ids: Sequence[int]) -> list[int]:
 
 
 def segmented(text: str, found: dict[str, list[int] | list[tuple[int, int]]]) -> Segmented:
-    """Which word each piece lies in, from the offset at which it begins.
+    """Which word each piece lies in, from its offsets.
 
-    A piece that begins on the blank before a word ("▁the"), and one that is that blank alone, belong to that word.
+    A piece belongs to the word in which it ends: so does one that begins on the blank before it ("▁the"), or on words
+    that the subword model takes for blanks, which have no pieces. That blank alone belongs to the word after it.
     """
     words = text.split()
     word_at: list[int] = []
@@ -188,4 +189,5 @@ def segmented(text: str, found: dict[str, list[int] | list[tuple[int, int]]]) ->
     last = len(words) - 1
     ids: list[int] = found["ids"]  # type: ignore[assignment]
     offsets: list[tuple[int, int]] = found["offsets"]  # type: ignore[assignment]
-    return Segmented(text, ids, words, [word_at[begin] if begin < len(word_at) else last for begin, _ in offsets])
+    ends = [max(begin, end - 1) for begin, end in offsets]
+    return Segmented(text, ids, words, [word_at[end] if end < len(word_at) else last for end in ends])

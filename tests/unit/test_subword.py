@@ -89,6 +89,16 @@ def test_each_piece_belongs_to_its_word(subword, line):
         assert subword.decode(ids) == subword.decode(subword.encode(word))
 
 
+@pytest.mark.parametrize("nothing", ["\u200b", "\ufeff", "\u200e", "\x01"])
+def test_a_word_that_is_nothing_to_the_subword_model_takes_no_piece_from_others(subword, nothing):
+    if subword.encode(nothing):
+        pytest.skip("the subword model spells it")
+    found = subword.split_source(f"the {nothing} cat")
+    assert found.words == ["the", nothing, "cat"]
+    assert sorted(set(found.word_of_piece)) == [0, 2]
+    assert subword.decode([i for i, word in zip(found.ids, found.word_of_piece, strict=True) if word == 2]) == "cat"
+
+
 def test_words_of_a_translation(subword):
     ids = subword.encode("the 漢字 sees")
     found = subword.split_target([*ids, EOS, PAD])
