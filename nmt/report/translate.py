@@ -6,10 +6,11 @@ Runs any step model; it reads no folder and writes no file.
 # B sentences   S source positions   T target positions
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -340,6 +341,7 @@ def copy_unknown(
 ) -> Segmented:
     """A translation whose words that hold UNK are each the source word that they look at most.
 
+    Marks at the edges of a word that both subword models can spell (the comma after a name) are the target's own.
     Luong et al. 2015, arXiv:1410.8206, with attention for their pointers, and without a dictionary. Where there is no
     attention the word stays as it is.
     """
@@ -354,11 +356,23 @@ def copy_unknown(
     word_of_piece: list[int] = []
     for unit in range(units):
         ids = [index for index, own in zip(target.ids, unit_of_piece, strict=True) if own == unit]
-        said = source.words[looked[unit]] if UNK in ids and unit in looked else subword.decode(ids)
+        said = subword.decode(ids)
+        if UNK in ids and unit in looked:
+            first, last = ids.index(UNK), len(ids) - ids[::-1].index(UNK)
+            before, after = subword.decode(ids[:first]).strip(), subword.decode(ids[last:]).strip()
+            copied = source.words[looked[unit]]
+            inner = copied[edge(copied, subword) : len(copied) - edge(copied[::-1], subword)] or copied
+            said = before[: edge(before, subword)] + inner + after[len(after) - edge(after[::-1], subword) :]
         word_of_piece += [len(words)] * len(ids)
         words += said.split()
-    last = len(words) - 1
-    return Segmented(" ".join(words), target.ids, words, [min(word, last) for word in word_of_piece])
+    final = len(words) - 1
+    return Segmented(" ".join(words), target.ids, words, [min(word, final) for word in word_of_piece])
+
+
+def edge(word: str, subword: Subword) -> int:
+    """How many marks a word begins with that the subword model can spell."""
+    marks = takewhile(lambda one: unicodedata.category(one)[0] == "P" and UNK not in subword.encode(one), word)
+    return sum(1 for _ in marks)
 
 
 def nothing(source: Segmented) -> Translation:
