@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from nmt.commands.options import link_options, precision_option
-from nmt.commands.score import read_parallel, tabulate
-from nmt.commands.translate import INPUT, OUTPUT, Translator, refuse_unwritable
+from nmt.commands.score import GOLD, GOLD_BASE, doubt_gold, read_gold, read_parallel, tabulate_links
+from nmt.commands.translate import INPUT, OUTPUT, Translator, refuse_overlap
 from nmt.errors import FolderError, UsageError
 
 if TYPE_CHECKING:
@@ -37,14 +37,17 @@ COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-a
 )
 @click.option("--source", required=True, type=INPUT, metavar="FILE", help="sentences, one a line")
 @click.option("--target", required=True, type=INPUT, metavar="FILE", help="their translations")
-@click.option("--gold", type=INPUT, metavar="FILE", help="links to compare with: 1-2 is sure, 1p2 possible; or NAACL's")
-@click.option(
-    "--gold-base", type=click.IntRange(0, 1), metavar="N", help="number of the first word  [default: 0; NAACL's: 1]"
-)
+@GOLD
+@GOLD_BASE
 @click.option("--reverse", metavar="RUN", help="run of the opposite direction; its links are combined with the first's")
 @click.option("--symmetrise", type=COMBINE, help="how to combine them  [default: grow-diag]")
 @link_options
-@click.option("--table", type=OUTPUT, metavar="FILE", help="error and doubts of each pair, worst first, by tabs")
+@click.option(
+    "--table",
+    type=OUTPUT,
+    metavar="FILE",
+    help="error and doubts of each pair, worst first, by tabs; shares below 0.2 are doubted",
+)
 @click.option("--matrix", type=OUTPUT, metavar="FILE", help="words, links and attention of each pair, as JSON Lines")
 @click.option(
     "--parts", "has_parts", is_flag=True, help="show heads, kinds and gates too, in --html as models and in --matrix"
@@ -58,8 +61,8 @@ COMBINE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-a
     help="a model's own translations that --html shows as well  [default: 0]",
 )
 @click.option("--plot", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="folder for heat maps")
-@click.option("--plot-format", type=click.Choice(["png", "svg", "pdf"]), default="png", help="[default: png]")
-@click.option("--limit", type=click.IntRange(1), default=20, metavar="N", help="pairs that --plot draws  [default: 20]")
+@click.option("--plot-format", type=click.Choice(["png", "svg", "pdf"]), help="[default: png]")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="pairs that --plot draws  [default: 20]")
 @click.option("--show", type=click.IntRange(0), default=0, metavar="N", help="pairs to draw in the terminal")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
 @click.option("--batch-size", type=click.IntRange(1), default=64, metavar="N", help="pairs at a time  [default: 64]")
@@ -83,8 +86,8 @@ def command(
     html: Path | None,
     n_best: int,
     plot: Path | None,
-    plot_format: str,
-    limit: int,
+    plot_format: str | None,
+    limit: int | None,
     show: int,
     form: str,
     batch_size: int,
@@ -101,12 +104,13 @@ def command(
     --html writes a page that opens from disk: search and sort the pairs, point at a word to see where it looked,
     compare runs and their own translations, see gold links over those that were found. With --parts it also has each
     head, kind and gate that the attention is made of, as a model beside the run; --matrix then says how much each word
-    gives to it in all, which is a kind's share of a mixture.
+    gives to it in all, which is a kind's share of a mixture. Scores to compare with other machines' come from
+    --precision float32.
     """
     from nmt.files import write_atomically
     from nmt.report import alignment
     from nmt.report.page import Page, given_view
-    from nmt.report.plots import LEGEND, save_heat_map, terminal_heat_map
+    from nmt.report.plots import LEGEND, NARROWEST, save_heat_map, terminal_heat_map
 
     if symmetrise and not reverse:
         raise UsageError("--symmetrise combines two directions: name a run of the opposite one with --reverse")
@@ -114,14 +118,23 @@ def command(
         raise UsageError("--probabilities are those of one direction: leave out --reverse")
     if probabilities and form == "json":
         raise UsageError("--probabilities stand in lines of text: leave out --format json, or take --matrix")
+    if gold_base is not None and not gold:
+        raise UsageError("--gold-base is of --gold: name its file")
+    if (plot_format or limit) and not plot:
+        raise UsageError("--plot-format and --limit are of --plot: name its folder")
+    plot_format, limit = plot_format or "png", limit or 20
     if (len(runs) > 1 or n_best) and not html:
         raise UsageError("several --model, and --n-best, are for the page of --html: name its file")
     if has_parts and (len(runs) > 1 or not (html or matrix)):
         raise UsageError("--parts are those of one --model, for --html or --matrix: name one of these, and one run")
-    for path in (table, matrix, html):
-        refuse_unwritable(path)
+    inputs = [path for path in (source, target, gold) if path]
+    refuse_overlap({"--table": table, "--matrix": matrix, "--html": html}, inputs)
     sources, targets = read_parallel([source, target])
-    golds = read_gold(gold, sources, targets, gold_base) if gold else []
+    golds = []
+    if gold:
+        counts = [(len(one.split()), len(two.split())) for one, two in zip(sources, targets, strict=True)]
+        golds = read_gold(gold, len(sources), gold_base, counts)
+        doubt_gold(gold, golds, map(all, counts))
     translator = load(runs[0], checkpoint, device, precision)
     network = translator.runs[0].model
     parts = network.part_names if has_parts else ()
@@ -187,9 +200,11 @@ def command(
                 say(f"pair {number + 1} is not drawn: it has more than {DRAWN} words on a side")
             if plot and number < limit and fits:
                 name = f"pair-{number + 1:0{len(str(limit))}d}.{plot_format}"
-                unknown |= save_heat_map(plot / name, weights_JI, *words, title=f"pair {number + 1}")
-            if number < show and fits:
-                width = shutil.get_terminal_size().columns
+                unknown |= save_heat_map(plot / name, weights_JI, *words, f"pair {number + 1}", links)
+            if number < show and not all(words):
+                say(f"pair {number + 1} is not drawn: a side has no words")
+            elif number < show and fits:
+                width = max(shutil.get_terminal_size().columns, NARROWEST)
                 say(f"\n{terminal_heat_map(weights_JI, *words, width)}\n{LEGEND}\n")
     if unknown and plot_format != "svg":
         say(
@@ -208,8 +223,7 @@ def command(
             document["scores"] = {name: score._asdict() for name, score in scores.items()}
         click.echo(json.dumps(document))
     elif scores:
-        percent = [[name, *(f"{100 * value:.1f}" for value in score)] for name, score in scores.items()]
-        say(tabulate([["percent", "AER", "precision", "recall", "F1"], *percent]))
+        say(tabulate_links(scores))
 
 
 def name_runs(runs: Sequence[str]) -> list[str]:
@@ -350,32 +364,6 @@ def force(
             if len(segmented.ids) > LONGEST:
                 say(f"nmt: pair {number:,}: only the first {LONGEST:,} pieces of its {side} are read")
         yield one
-
-
-def read_gold(path: str, sources: Sequence[str], targets: Sequence[str], base: int | None) -> "list[Gold]":
-    """Gold links: one line a pair in Pharaoh format, or one line a link in that of NAACL 2003, told by the first line.
-
-    Raises DataError for another number of lines, for what is no link, and for words that a sentence does not have.
-    """
-    from nmt.report.alignment import NAACL, parse_naacl
-    from nmt.text.corpus import read_lines
-    from nmt.text.links import parse_gold, refuse_far, unequal
-
-    lines = list(read_lines(path))
-    is_naacl = NAACL.fullmatch(next(filter(str.strip, lines), "")) is not None
-    base = int(is_naacl) if base is None else base
-    if not is_naacl and len(lines) != len(sources):
-        raise unequal(path, len(lines), len(sources))
-    if is_naacl:
-        places = [f"{path}, sentence {number:,}" for number in range(1, len(sources) + 1)]
-        golds = parse_naacl(lines, len(sources), path, base)
-    else:
-        places = [f"{path}, line {number:,}" for number in range(1, len(lines) + 1)]
-        golds = [parse_gold(line, place, base) for line, place in zip(lines, places, strict=True)]
-    hint = f"--gold-base {1 - base} counts from {1 - base}"
-    for place, gold, source, target in zip(places, golds, sources, targets, strict=True):
-        refuse_far(gold, source, target, place, hint, base)
-    return golds
 
 
 def refuse_same_direction(translator: Translator, opposite: Translator) -> None:

@@ -150,7 +150,8 @@ def prepare(
             )
         for name, count in counts.items():
             cleaned = f", {splits[name].pairs:,} kept; left out: {left_out}" if name == "train" else ""
-            say(f"{name}: {count:,} pairs{cleaned}")
+            linked = splits[name].links
+            say(f"{name}: {count:,} pairs{cleaned}" + ("" if linked is None else f"; {linked:,} links between pieces"))
         shutil.rmtree(scratch)
         write_manifest(
             folder,

@@ -4,8 +4,9 @@ Also holds what `nmt evaluate` shares with it: the options that choose metrics, 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,10 +15,21 @@ import click
 from nmt.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from nmt.report.alignment import AlignmentScore
     from nmt.report.metrics import LabelScore, MetricScore
+    from nmt.text.links import Gold
 
 LABEL_COLUMNS = ["precision", "recall", "F1", "lines"]
 F = TypeVar("F", bound=Callable[..., Any])
+GOLD = click.option(
+    "--gold",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="links to compare with: 1-2 is sure, 1p2 possible; or NAACL's",
+)
+GOLD_BASE = click.option(
+    "--gold-base", type=click.IntRange(0, 1), metavar="N", help="number of the first word  [default: 0; NAACL's: 1]"
+)
 
 
 class MetricsCommand(click.Command):
@@ -80,14 +92,17 @@ def scoring_options(function: F) -> F:
     "--reference",
     "references",
     multiple=True,
-    required=True,
     metavar="FILE",
     help="right translations; repeat where lines have several",
 )
+@GOLD
+@GOLD_BASE
 @scoring_options
 def command(
     hypotheses: tuple[str, ...],
     references: tuple[str, ...],
+    gold: str | None,
+    gold_base: int | None,
     metrics: list[str],
     tokenize: str,
     lowercase: bool,
@@ -95,13 +110,26 @@ def command(
     samples: int,
     style: str,
 ) -> None:
-    """Score translations against references: BLEU, chrF, TER; or labels.
+    """Score translations against references: BLEU, chrF, TER; or labels, or word links against --gold.
 
     Lines that are labels are scored by accuracy and f1, the mean F1 of all labels, with a table of each. Reads stdin
     when no HYPOTHESIS is named. The other scores are sacreBLEU's, with the signature that makes them comparable;
     give it detokenised text. Several files give a table.
+
+    With --gold in place of --reference every HYPOTHESIS is a file of word links in Pharaoh format, as `nmt align` or
+    any other aligner writes them, counted from 0; their alignment error rate, precision, recall and F1 are those of
+    `nmt align --gold`.
     """
     hypotheses = hypotheses or ("-",)
+    if not (gold or references):
+        raise click.UsageError("Missing option '--reference', or '--gold' for word links.")
+    if gold and references:
+        raise UsageError("--reference is for translations and --gold for word links: leave one out")
+    if gold:
+        score_link_files(hypotheses, gold, gold_base, style)
+        return
+    if gold_base is not None:
+        raise UsageError("--gold-base is of --gold: name its file")
     check_scoring(metrics, tokenize, lowercase, significance, len(hypotheses))
     lines = read_parallel([*references, *hypotheses])
     reference_lines, system_lines = lines[: len(references)], lines[len(references) :]
@@ -119,6 +147,73 @@ def command(
         rows = [[name, *cells(row)] for name, row in zip(hypotheses, scores, strict=True)]
         click.echo(tabulate([["", *headings(scores[0])], *rows]))
         click.echo(explain(scores[0], hypotheses[0]))
+
+
+def score_link_files(systems: Sequence[str], gold: str, base: int | None, style: str) -> None:
+    """How well files of links match gold, as a table or as JSON. Raises DataError for what is no link."""
+    from nmt.report.alignment import alignment_error_rate
+    from nmt.text.links import parse_gold
+
+    lines = read_parallel(systems)
+    golds = read_gold(gold, len(lines[0]), base)
+    doubt_gold(gold, golds, (any(map(str.strip, of_pair)) for of_pair in zip(*lines, strict=True)))
+    scores = {}
+    for path, system in zip(systems, lines, strict=True):
+        found = [parse_gold(line, f"{path}, line {number:,}").possible for number, line in enumerate(system, 1)]
+        scores[path] = alignment_error_rate(found, golds)
+    if style == "json":
+        rows = [{"name": name, **score._asdict()} for name, score in scores.items()]
+        click.echo(json.dumps({"gold": gold, "lines": len(golds), "systems": rows}, ensure_ascii=False, indent=2))
+    else:
+        click.echo(tabulate_links(scores))
+
+
+def tabulate_links(scores: "Mapping[str, AlignmentScore]") -> str:
+    """Error rates and their kin in percent, a row for each name."""
+    rows = [[name, *(f"{100 * value:.1f}" for value in score)] for name, score in scores.items()]
+    return tabulate([["percent", "AER", "precision", "recall", "F1"], *rows])
+
+
+def read_gold(path: str, pairs: int, base: int | None, words: Sequence[tuple[int, int]] | None = None) -> "list[Gold]":
+    """Gold links: one line a pair in Pharaoh format, or one line a link in that of NAACL 2003, told by the first line.
+
+    `words` are how many a pair has on each side.
+
+    Raises DataError for another number of lines, for what is no link, and for words that a sentence does not have.
+    """
+    from nmt.report.alignment import NAACL, parse_naacl
+    from nmt.text.corpus import read_lines
+    from nmt.text.links import parse_gold, refuse_far, unequal
+
+    lines = list(read_lines(path))
+    is_naacl = NAACL.fullmatch(next(filter(str.strip, lines), "")) is not None
+    base = int(is_naacl) if base is None else base
+    if not is_naacl and len(lines) != pairs:
+        raise unequal(path, len(lines), pairs)
+    if is_naacl:
+        places = [f"{path}, sentence {number:,}" for number in range(1, pairs + 1)]
+        golds = parse_naacl(lines, pairs, path, base)
+    else:
+        places = [f"{path}, line {number:,}" for number in range(1, len(lines) + 1)]
+        golds = [parse_gold(line, place, base) for line, place in zip(lines, places, strict=True)]
+    hint = f"--gold-base {1 - base} counts from {1 - base}"
+    for place, gold, counts in zip(places, golds, words or repeat(None, pairs), strict=True):
+        refuse_far(gold, counts, place, hint, base)
+    return golds
+
+
+def doubt_gold(path: str, golds: "Sequence[Gold]", is_linked: Iterable[bool]) -> None:
+    """Say on stderr what makes scores mean less than they seem to; `is_linked` says where links are to be expected."""
+    places = [number for number, (gold, there) in enumerate(zip(golds, is_linked, strict=True), 1) if there]
+    bare = [number for number in places if not golds[number - 1].possible]
+    if bare:
+        click.echo(
+            f"nmt: {path} has no link for {len(bare):,} of {len(golds):,} pairs, the first being {bare[0]:,}: "
+            "whatever is linked there counts as wrong",
+            err=True,
+        )
+    if not any(gold.sure for gold in golds):
+        click.echo(f"nmt: {path} has no sure link: recall says nothing", err=True)
 
 
 def check_scoring(metrics: Sequence[str], tokenize: str, lowercase: bool, significance: bool, systems: int) -> None:
@@ -198,7 +293,7 @@ def explain(row: "list[MetricScore]", baseline: str) -> str:
 def label_cells(score: "LabelScore") -> list[str]:
     """A row of the table of labels."""
     figures = score.precision, score.recall, score.f1
-    return [score.label, *(f"{figure:.1f}" for figure in figures), f"{score.lines:,}"]
+    return [score.label or '""', *(f"{figure:.1f}" for figure in figures), f"{score.lines:,}"]
 
 
 def to_json(row: "list[MetricScore]") -> list[dict[str, Any]]:

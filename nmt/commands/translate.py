@@ -4,9 +4,10 @@ Opens run folders and joins them to search and to text; what a translation is st
 """
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -117,16 +118,14 @@ def command(
     """
     from tqdm import tqdm
 
+    from nmt.checkpoint import read_run
     from nmt.commands.devices import choose_device, choose_translation_precision
     from nmt.commands.requests import read_requests
     from nmt.report.alignment import format_pharaoh
     from nmt.report.output import part_of, resume, write_in_parts
     from nmt.report.translate import LONGEST
 
-    for path in (output, alignments):
-        refuse_unwritable(path)
-    if output is not None and output == alignments:
-        raise UsageError(f"--output and --alignments cannot both be {output}")
+    refuse_overlap({"--output": output, "--alignments": alignments}, files)
     if (threshold or probabilities or offset) and not alignments and form != "jsonl":
         raise UsageError(
             "--threshold, --probabilities and --offset are for word links: name a file with --alignments, "
@@ -141,6 +140,14 @@ def command(
     opening: dict[str, Any] = {"runs": runs, "checkpoint": checkpoint, "device": device, "precision": precision}
     opening["shortlist"] = shortlist
     translator = Crew.of_command(processes, threads, **opening) if processes > 1 else Translator.load(**opening)
+    if options["replace_unk"] and read_run(Path(runs[0])).target_subword.spells_bytes:
+        print(
+            f"nmt: --replace-unk does nothing: {runs[0]} spells in bytes what has no piece\n"
+            "  A corpus prepared with --no-byte-fallback and a --character-coverage below 1 has what is unknown",
+            file=sys.stderr,
+        )
+    if alignments and all(read_run(Path(run)).settings.model.attention == "none" for run in runs):
+        raise UsageError(f"{runs[0]} has no attention, so there are no links: leave out --alignments")
     batch_size = 1 if files in ((), ("-",)) and sys.stdin.isatty() else batch_size
     paths = [path for path in (output, alignments) if path is not None]
     index = {"text": text_index, "jsonl": json_index}[form] if n_best > 1 else None
@@ -243,12 +250,33 @@ def write_line(
     return f"{index} ||| {one.text} ||| {one.score:.4f}\n" if n_best > 1 else f"{one.text}\n"
 
 
+def refuse_overlap(outputs: Mapping[str, Path | None], inputs: Sequence[str] = ()) -> None:
+    """`refuse_unwritable` for files by the names of their options.
+
+    Raises UsageError as well where one would be written over another, or over what is read.
+    """
+    taken = {os.path.realpath(path): "the input" for path in inputs if path != "-"}
+    for name, path in outputs.items():
+        refuse_unwritable(path)
+        if path is None or (path.exists() and not path.is_file()):  # /dev/null, a pipe
+            continue
+        place = os.path.realpath(path)
+        if place in taken:
+            raise UsageError(f"{taken[place]} and {name} cannot both be {path}")
+        taken[place] = name
+
+
 def refuse_unwritable(path: Path | None) -> None:
     """Raise FolderError before any work is done where no file can be written, UsageError where it would be misnamed."""
     from nmt.text.corpus import SUFFIXES
 
     if path is None:
         return
+    if path == Path("-"):
+        raise UsageError('"-" is no file that can be written: name one, or use /dev/stdout where that is a pipe')
+    with suppress(OSError):  # standard output may be closed
+        if path.is_file() and os.path.samestat(path.stat(), os.fstat(1)):
+            raise UsageError(f"{path} is where standard output goes already\n  Name another file")
     if path.is_dir():
         raise FolderError(f"{path} cannot be written: it is a folder\n  Name a file in it")
     if path.suffix in SUFFIXES[1:]:

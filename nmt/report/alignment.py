@@ -21,7 +21,7 @@ Matrix = NDArray[np.float64]
 Symmetrisation = Literal["intersection", "union", "grow-diag", "grow-diag-final-and"]
 SYMMETRISATIONS: tuple[Symmetrisation, ...] = ("intersection", "union", "grow-diag", "grow-diag-final-and")
 FAINT = 0.2  # less attention than this in all does not reach a source word; less than this anywhere looks nowhere
-NAACL = re.compile(r"\s*([0-9]+)\s+([0-9]+)\s+([0-9]+)(?:\s+([SP]))?(?:\s+[0-9.]+)?\s*")
+NAACL = re.compile(r"\s*([0-9]+)\s+([0-9]+)\s+([0-9]+)(?:\s+([SPsp]))?(?:\s+[0-9.]+)?\s*")
 
 
 class Doubts(NamedTuple):
@@ -131,7 +131,7 @@ def doubts(attention_JS: ArrayLike) -> Doubts:
     words_JI = attention_JS[:, :-1]
     coverage_I = words_JI.sum(axis=0)
     return Doubts(
-        entropy=float(-terms_JS.sum() / max(len(terms_JS), 1)),
+        entropy=abs(float(terms_JS.sum() / max(len(terms_JS), 1))),
         coverage_deviation=float(np.log1p((1 - coverage_I) ** 2).sum() / max(len(coverage_I), 1)),
         unattended=np.flatnonzero(coverage_I < FAINT).tolist(),
         unsupported=np.flatnonzero(words_JI.max(axis=1, initial=0) < FAINT).tolist(),
@@ -226,7 +226,7 @@ def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", ba
     from 1 is the empty word, and its links say nothing here.
 
     Raises:
-        DataError: a line of another form, or a sentence past the last.
+        DataError: a line of another form, a sentence past the last, or a link of the empty word with itself.
     """
     sure: list[set[Link]] = [set() for _ in range(sentences)]
     possible: list[set[Link]] = [set() for _ in range(sentences)]
@@ -245,10 +245,15 @@ def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", ba
                 f"{path}, line {number:,}: there is no sentence {sentence:,} among {sentences:,}\n"
                 "  Sentences are counted from 1, and every line of the source is one"
             )
+        if source == target == 0 < base:
+            raise DataError(
+                f"{path}, line {number:,}: word 0 is the empty word where words are counted from 1, and is not linked "
+                "to itself\n  --gold-base 0 counts from 0"
+            )
         if min(source, target) < base:
             continue
         possible[sentence - 1].add((source - base, target - base))
-        if match[4] != "P":
+        if match[4] not in ("P", "p"):
             sure[sentence - 1].add((source - base, target - base))
     return [Gold(frozenset(some), frozenset(most)) for some, most in zip(sure, possible, strict=True)]
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from nmt.errors import NmtError, UsageError
 from nmt.files import write_atomically
-from nmt.report.alignment import links
+from nmt.report.alignment import Links, links
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SHADES = ((0.75, "█"), (0.5, "▓"), (0.25, "▒"), (0.1, "░"), (0.0, "·"))  # attention from so much on, and its mark
 LEGEND = "attention: " + "  ".join(f"{mark} from {bound:.0%}" for bound, mark in SHADES[-2::-1])
+NARROWEST = 12  # columns of a terminal
 LABEL_COLUMNS = 20  # a word takes no more of the terminal's width than this
 PICTURES = (".png", ".svg", ".pdf")
 BLUE, ORANGE, GRAY = "#1f4e79", "#d9722e", "#6b7280"
@@ -36,7 +37,7 @@ VALIDATION: dict[str, Any] = {"color": ORANGE, "marker": "o", "markersize": 3.5}
 def terminal_heat_map(
     weights_JI: ArrayLike, source_words: Sequence[str], target_words: Sequence[str], width: int = 80
 ) -> str:
-    """Attention between words as a drawing of at most `width` (12 or more) columns.
+    """Attention between words as a drawing of at most `width` columns, which are at least NARROWEST.
 
     Source words stand on stairs above their columns, target words before their rows. A cell is two columns wide, or one
     where two do not fit; where one does not fit either, the rest of the source follows in further drawings.
@@ -103,12 +104,17 @@ def ltr(word: str) -> str:
 
 
 def save_heat_map(
-    path: Path | str, weights_JI: ArrayLike, source_words: Sequence[str], target_words: Sequence[str], title: str = ""
+    path: Path | str,
+    weights_JI: ArrayLike,
+    source_words: Sequence[str],
+    target_words: Sequence[str],
+    title: str = "",
+    framed: Links | None = None,
 ) -> set[str]:
     """Attention between words as a picture, PNG, SVG or PDF by the suffix of `path`; the same input, the same bytes.
 
-    The strongest source word of each target word, which is its link, is framed. Each script is drawn with an installed
-    font that has it. -> the characters that no font has, which a PNG or PDF shows as boxes
+    Links are framed: those of `framed`, or of each target word with its strongest source word. Each script is drawn
+    with an installed font that has it. -> the characters that no font has, which a PNG or PDF shows as boxes
 
     Raises:
         UsageError: another suffix.
@@ -138,7 +144,7 @@ def save_heat_map(
         axes.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
         axes.grid(which="minor", color="white", linewidth=1.5)
         axes.tick_params(which="minor", length=0)
-        for column, row in links(weights_JI):
+        for column, row in links(weights_JI) if framed is None else framed:
             corner = (column - 0.44, row - 0.44)
             axes.add_patch(Rectangle(corner, 0.88, 0.88, fill=False, edgecolor=ORANGE, linewidth=1.4))
         bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=14, pad=0.03, ticks=[0, 0.5, 1])

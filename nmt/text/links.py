@@ -13,7 +13,7 @@ from nmt.errors import DataError
 from nmt.text.corpus import Pair, read_lines
 
 Link = tuple[int, int]
-PHARAOH = re.compile(r"([0-9]+)([-sp?])([0-9]+)")
+PHARAOH = re.compile(r"([0-9]+)([-sp?])([0-9]+)(?::[0-9.]+)?")
 SHOWN = 5  # problems of one file that are told in full
 
 
@@ -26,6 +26,8 @@ class Gold(NamedTuple):
 
 def parse_gold(line: str, place: str = "this line", base: int = 0) -> Gold:
     """Read `1-2` or `1s2` as a sure link, `1p2` or `1?2` as a possible one; the first word has the number `base`.
+
+    A share behind it, `1-2:0.9`, is not read.
 
     Raises:
         DataError: anything else, with `place` in the message.
@@ -46,13 +48,13 @@ def parse_gold(line: str, place: str = "this line", base: int = 0) -> Gold:
     return Gold(frozenset(sure), frozenset(possible))
 
 
-def refuse_far(gold: Gold, source: str, target: str, place: str, hint: str, base: int = 0) -> None:
-    """Raise DataError for a link to a word that the two lines do not have; `hint` says what to try."""
-    words = len(source.split()), len(target.split())
+def refuse_far(gold: Gold, words: tuple[int, int] | None, place: str, hint: str, base: int = 0) -> None:
+    """Raise DataError for a link to a word that a pair with so many words does not have; `hint` says what to try."""
     for link in sorted(gold.possible):
-        if min(link) < 0 or link[0] >= words[0] or link[1] >= words[1]:
+        if min(link) < 0 or (words and (link[0] >= words[0] or link[1] >= words[1])):
+            past = f"points past {words[0]} and {words[1]} words" if words else "has a word before the first"
             raise DataError(
-                f"{place}: link {link[0] + base}-{link[1] + base} points past {words[0]} and {words[1]} words\n"
+                f"{place}: link {link[0] + base}-{link[1] + base} {past}\n"
                 f"  Words are what blanks separate, and are counted from {base}; {hint}"
             )
 
@@ -82,20 +84,24 @@ def with_checked_links(pairs: Iterable[Pair], path: Path) -> Iterator[Pair]:
     Raises DataError after the last pair, with what is wrong in every line of the file: the first five in full.
     """
     problems: list[str] = []
-    count = lines = 0
+    count = lines = links = 0
     for pair, line in zip_longest(pairs, read_lines(path)):
         count, lines = count + (pair is not None), lines + (line is not None)
         if pair is not None and line is not None:
             place = f"{path}, line {lines:,}"
             try:
                 hint = "an aligner that counts from 1 or splits words otherwise does not fit"
-                refuse_far(parse_gold(line, place), pair.source, pair.target, place, hint)
+                gold = parse_gold(line, place)
+                links += len(gold.possible)
+                refuse_far(gold, (len(pair.source.split()), len(pair.target.split())), place, hint)
             except DataError as error:
                 problems.append(str(error))
         if pair is not None:
             yield pair
     if lines != count:
         raise unequal(path, lines, count)
+    if count and not links and not problems:
+        raise DataError(f"{path} has no link in its {lines:,} lines\n  Attention would learn nothing from it")
     if len(problems) == 1:
         raise DataError(problems[0])
     if problems:

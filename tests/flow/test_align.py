@@ -255,6 +255,35 @@ def test_heat_maps_are_drawn_in_the_terminal_and_in_files(run_nmt, files, revers
     assert ">de</text>" in (folder / "pair-1.svg").read_text()
 
 
+@pytest.mark.parametrize("columns", [1, 6, 12])
+def test_a_narrow_terminal_has_a_narrow_heat_map(run_nmt, files, reverser, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    done = run_nmt("align", "--model", reverser, "--source", "source", "--target", "target", "--show", 2)
+    assert (done.code, "█" in done.stderr) == (0, True)
+    assert max(map(len, done.stderr.splitlines()[:7])) <= 12
+    assert done.stderr.endswith("\npair 2 is not drawn: a side has no words\n")
+
+
+def test_frames_are_the_links_that_are_written(run_nmt, files, reverser, mirror):
+    words = ["align", "--model", reverser, "--source", "source", "--target", "target", "--plot", "pictures"]
+    counts = []
+    for options in (["--threshold", 0.001], ["--threshold", 0.999], ["--reverse", mirror, "--symmetrise", "union"]):
+        links = run_nmt(*words, *options, "--plot-format", "svg").stdout.splitlines()[0].split()
+        picture = (files / "pictures" / "pair-01.svg").read_text()
+        assert picture.count("#d9722e") == len(links)
+        counts.append(len(links))
+    assert counts[0] > counts[1]
+
+
+def test_gold_that_says_little_is_told(run_nmt, files, reverser):
+    (files / "part").write_text("1 1 3\n1 3 1\n")
+    (files / "unsure").write_text("0p2\n\n0p1\n0p0\n0p3\n0p3\n")
+    words = ["align", "--model", reverser, "--source", "source", "--target", "target", "--gold"]
+    told = "part has no link for 4 of 6 pairs, the first being 3: whatever is linked there counts as wrong"
+    assert run_nmt(*words, "part").stderr.startswith(f"nmt: {told}\npercent ")
+    assert run_nmt(*words, "unsure").stderr.startswith("nmt: unsure has no sure link: recall says nothing\npercent ")
+
+
 def test_characters_that_no_font_has_are_named_once(run_nmt, files, reverser):
     (files / "source").write_text("ba\nde \U0010fffd\nba \U0010fffd\n", encoding="utf-8")
     (files / "target").write_text("ba\nde\nba\n")
@@ -311,6 +340,17 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ),
         ({"--gold": "gold", "--gold-base": "1"}, "gold, line 1: link 0-2 points past 3 and 3 words\n"),
         ({"--gold": "naacl", "--gold-base": "2"}, "Invalid value for '--gold-base': 2 is not in the range 0<=x<=1."),
+        (
+            {"--gold": "zero"},
+            "zero, line 1: word 0 is the empty word where words are counted from 1, and is not",
+        ),
+        ({"--gold-base": "0"}, "--gold-base is of --gold: name its file"),
+        ({"--limit": "3"}, "--plot-format and --limit are of --plot: name its folder"),
+        ({"--plot-format": "svg"}, "--plot-format and --limit are of --plot: name its folder"),
+        ({"--table": "x", "--matrix": "./x"}, "--table and --matrix cannot both be x\n"),
+        ({"--table": "source"}, "the input and --table cannot both be source\n"),
+        ({"--gold": "gold", "--html": "gold"}, "the input and --html cannot both be gold\n"),
+        ({"--table": "-"}, '"-" is no file that can be written: name one, or use /dev/stdout where that is a pipe\n'),
         ({"--offset": "2"}, "Invalid value for '--offset': 2 is not in the range 0<=x<=1."),
         ({"--threshold": "0"}, "Invalid value for '--threshold': 0.0 is not in the range 0<x<=1."),
         ({"--reverse": "{run}", "--probabilities": ""}, "--probabilities are those of one direction: leave out"),
@@ -336,6 +376,7 @@ def test_what_cannot_be_aligned(run_nmt, files, reverser, changes, message):
     (files / "latin").write_bytes(b"f\xfcr\n" * 6)
     (files / "far").write_text("0-0\n\n0p1 2p1\n\n\n\n")
     (files / "naacl").write_text("1 1 1\n3 3 1 P\n")
+    (files / "zero").write_text("1 0 0\n")
     before = {path: path.read_bytes() for path in files.iterdir()}
     options = {"--model": "{run}", "--source": "source", "--target": "target"} | changes
     done = run_nmt("align", *(word.format(run=reverser) for option in options.items() for word in option if word))

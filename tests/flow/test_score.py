@@ -165,6 +165,46 @@ def test_what_cannot_be_scored(run_nmt, files, words, stdin, message):
     assert {path: path.read_bytes() for path in files.iterdir()} == before
 
 
+def test_links_of_any_aligner_are_scored_against_gold(run_nmt, files):
+    (files / "gold").write_text("0-0 1p1 2-1\n\n0-0\n")
+    (files / "naacl").write_text("1 1 1 S\n1 2 2 p\n1 3 2 s\n3 1 1\n")
+    (files / "one").write_text("0-0 1-1\n\n\n")
+    (files / "two").write_text("0-0:0.9 2-1:0.8\n\n0-0 0-1\n")
+    for gold in ("gold", "naacl"):
+        done = run_nmt("score", "--gold", gold, "one", "two")
+        assert (done.code, done.stderr) == (0, "")
+        assert [line.split() for line in done.stdout.splitlines()] == [
+            ["percent", "AER", "precision", "recall", "F1"],
+            ["one", "40.0", "100.0", "33.3", "50.0"],
+            ["two", "14.3", "75.0", "100.0", "85.7"],
+        ]
+    document = json.loads(run_nmt("score", "--gold", "gold", "--format", "json", stdin="0-0\n\n0-0\n").stdout)
+    assert (document["lines"], document["systems"][0]["name"]) == (3, "-")
+    assert document["systems"][0]["recall"] == pytest.approx(2 / 3)
+    done = run_nmt("score", "--gold", "gold", stdin="0-0\n0-1\n0-0\n")
+    assert done.stderr.startswith("nmt: gold has no link for 1 of 3 pairs, the first being 2: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--gold", "worse", "better"], 'worse, line 1: "A" is not a link\n  Write 1-2 for a sure link'),
+        (["--gold", "gold", "better"], 'better, line 1: "A" is not a link\n  Write 1-2 for a sure link'),
+        (["--gold", "short", "gold"], "short has 1 lines for 4 pairs\n  Line n holds the links of pair n"),
+        (["--gold", "gold", "--gold-base", "1", "gold"], "gold, line 1: link 0-0 has a word before the first\n"),
+        (["--gold", "gold", "gold", "short"], "gold has 4 lines and short has 1\n"),
+        (["--gold", "gold", "--reference", "worse", "gold"], "--reference is for translations and --gold for word"),
+        (["--reference", "worse", "--gold-base", "1", "worse"], "--gold-base is of --gold: name its file"),
+    ],
+)
+def test_what_are_no_links_is_said(run_nmt, files, words, message):
+    (files / "gold").write_text("0-0\n" * 4)
+    (files / "short").write_text("0-0\n")
+    done = run_nmt("score", *words)
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"nmt: error: {message}")
+
+
 def test_a_reference_must_be_named(run_nmt):
     done = run_nmt("score", stdin="a\n")
     assert done.code == 2

@@ -168,6 +168,7 @@ def test_bytes_that_are_not_utf8_end_the_output_before_their_line(run_nmt, rever
         (["--max-length-ratio", "1e300"], "max_length_ratio = 1e+300   must be at most 100"),
         (["--alignments", "gone/links"], "gone/links cannot be written: there is no folder gone\n"),
         (["--output", "same", "--alignments", "same"], "--output and --alignments cannot both be same\n"),
+        (["--output", "-"], '"-" is no file that can be written: name one, or use /dev/stdout'),
         (["missing.txt"], "'missing.txt' does not exist"),
         (["--checkpoint", "bets"], 'has no checkpoint "bets"; did you mean "best"?'),
         (["--device", "abacus"], '--device "abacus" cannot be used here\n'),
@@ -179,6 +180,15 @@ def test_what_does_not_fit_is_said(run_nmt, reverser, tmp_path, monkeypatch, wor
     assert (done.code, done.stdout) == (2, "")
     assert message in done.stderr
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("option", ["--output", "--alignments"])
+def test_what_is_read_is_not_written_over(run_nmt, reverser, tmp_path, option):
+    (tmp_path / "text").write_text(TEXT)
+    (tmp_path / "again").symlink_to(tmp_path / "text")
+    done = run_nmt("translate", "--model", reverser, option, tmp_path / "again", tmp_path / "text")
+    assert (done.code, (tmp_path / "text").read_text()) == (2, TEXT)
+    assert done.stderr == f"nmt: error: the input and {option} cannot both be {tmp_path / 'again'}\n"
 
 
 def test_a_link_to_nowhere_is_said(run_nmt, reverser, tmp_path):

@@ -1,6 +1,8 @@
 """Word links while translating: hard, by threshold, with probabilities; and words copied along them."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -84,5 +86,30 @@ def test_unknown_words_are_copied_where_asked(run_nmt, mumbler, reverser):
     plain = run_nmt(*words, stdin="zürich\n")
     assert (plain.code, plain.stdout) != (0, "zürich\n")
     assert "⁇" not in plain.stdout
-    runs = [run_nmt("translate", "--model", reverser, *more, stdin=TEXT).stdout for more in ([], ["--replace-unk"])]
-    assert runs[0] == runs[1] != ""  # it spells what it does not know in bytes
+    runs = [run_nmt("translate", "--model", reverser, *more, stdin=TEXT) for more in ([], ["--replace-unk"])]
+    assert runs[0].stdout == runs[1].stdout != ""  # it spells what it does not know in bytes
+    assert runs[1].stderr == (
+        f"nmt: --replace-unk does nothing: {reverser} spells in bytes what has no piece\n"
+        "  A corpus prepared with --no-byte-fallback and a --character-coverage below 1 has what is unknown\n"
+    )
+    assert "does nothing" not in copied.stderr
+
+
+def test_a_run_without_attention_has_no_links(run_nmt, reverser, tmp_path):
+    taught = open_run(reverser)
+    blind = taught.settings.model_copy(update={"model": ModelSettings(attention="none")})
+    run = create_run(tmp_path / "none", blind, taught.info, taught.source_subword, taught.target_subword)
+    save_checkpoint(run.path / "best", dict(run.build_model().named_parameters()), {"update": 1})
+    done = run_nmt("translate", "--model", run.path, "--alignments", tmp_path / "links", stdin=TEXT)
+    assert (done.code, done.stdout, (tmp_path / "links").exists()) == (2, "", False)
+    assert done.stderr == f"nmt: error: {run.path} has no attention, so there are no links: leave out --alignments\n"
+
+
+def test_what_standard_output_goes_to_is_not_written_over(reverser, tmp_path):
+    words = f"'{sys.executable}' -m nmt translate --model '{reverser}' --alignments /dev/stdout"
+    with open(tmp_path / "out", "wb") as out:
+        done = subprocess.run(words, shell=True, input=b"ba\n", stdout=out, stderr=subprocess.PIPE)
+    assert (done.returncode, (tmp_path / "out").read_bytes()) == (2, b"")
+    assert done.stderr == b"nmt: error: /dev/stdout is where standard output goes already\n  Name another file\n"
+    done = subprocess.run(words, shell=True, input=b"ba\n", capture_output=True)
+    assert (done.returncode, sorted(done.stdout.splitlines())) == (0, [b"0-0", b"ba"])

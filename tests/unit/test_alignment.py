@@ -203,6 +203,10 @@ def test_what_is_not_a_link_is_named(word):
         parse_gold(f"0-0 {word}", "gold, line 3")
 
 
+def test_the_share_behind_a_link_is_not_read():
+    assert parse_gold("0-0:0.912 1p2:1.000") == parse_gold("0-0 1p2")
+
+
 def test_words_may_be_counted_from_one():
     assert parse_gold("1-1 2p3", base=1) == parse_gold("0-0 1p2")
     with pytest.raises(DataError, match=r"count from 1$"):
@@ -215,6 +219,7 @@ NAACL_LINES = ["0001 1 1 S", "1 2 3 P", "", "3 1 2", "3 2 0 P", "3 0 1", "3 2 2 
 def test_naacl_links_stand_one_a_line():
     drawn = [parse_gold(line, base=1) for line in ("1-1 2p3", "", "1-2 2p2")]
     assert parse_naacl(NAACL_LINES, 3) == drawn  # word 0 is the empty word
+    assert parse_naacl([line.lower() for line in NAACL_LINES], 3) == drawn
     from_zero = parse_naacl(NAACL_LINES, 3, base=0)
     assert from_zero[2] == parse_gold("1-2 2p0 0-1 2p2")
 
@@ -226,6 +231,10 @@ def test_naacl_links_stand_one_a_line():
         ("1 2 3 X", 'gold, line 8: "1 2 3 X" is not a link'),
         ("4 1 1", "gold, line 8: there is no sentence 4 among 3\n  Sentences are counted from 1"),
         ("0 1 1", "gold, line 8: there is no sentence 0 among 3"),
+        (
+            "1 0 0",
+            "gold, line 8: word 0 is the empty word where words are counted from 1, and is not linked",
+        ),
     ],
 )
 def test_what_is_no_naacl_link_is_named(line, message):

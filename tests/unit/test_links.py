@@ -43,6 +43,7 @@ def test_pairs_pass_while_their_links_are_checked(links):
             ["0-0", ""],
             "{path} has 2 lines for 3 pairs\n  Line n holds the links of pair n; a pair without",
         ),
+        (["", "", ""], "{path} has no link in its 3 lines\n  Attention would learn nothing from it"),
         (["0-0", "", "", "9-9"], "{path} has 4 lines for 3 pairs\n"),
         (
             ["0-3", "", ""],
