@@ -3,11 +3,17 @@
 Joins runs to the page of attention and to a small web server; what an answer holds is what the page shows.
 """
 
+import asyncio
 import json
+import os
 import socket
+import sys
+import threading
 from functools import partial
 from importlib.util import find_spec
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,13 +28,16 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import JSONResponse, Response
+    from uvicorn.protocols.http.h11_impl import H11Protocol
 
     from nmt.report.page import View
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LITERALS = ("[::1]", "[")  # what Starlette, new and old, takes for the host of "[::1]:8000"; neither can be a name
 PATIENCE = 10  # seconds in which a request must have arrived
-BYTES = 8  # that a character may take in a request, as JSON may escape it
+CONNECTIONS = 200  # that are open at a time
+FAREWELL = 2  # seconds in which requests may still be answered when the server is told to end
+BYTES = 12  # that a character may take in a request, as JSON may escape it
 
 
 class Translate(BaseModel):
@@ -128,6 +137,8 @@ def command(
     translators = [load(run, checkpoint, device, precision) for run in runs]
     for other in translators[1:]:
         refuse_other_languages(translators[0], other)
+    if not host:
+        raise UsageError("--host is empty\n  Leave it out, or say 0.0.0.0 where all addresses are meant")
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
@@ -135,18 +146,62 @@ def command(
             f"{host}, port {port} cannot be listened at: {error.strerror}\n"
             "  Name another --host or --port; port 0 is any free one"
         ) from error
-    hosts = [*LOOPBACK, *LITERALS] if host in LOOPBACK else ["*"]
+    address = listener.getsockname()[0]
+    hosts = [*LOOPBACK, *LITERALS, address] if ip_address(address).is_loopback else ["*"]
     app = build_app(translators, name_runs(runs), max_characters, max_waiting, hosts)
     info = translators[0].runs[0].info
     name = f"[{host}]" if ":" in host else host
     say(
         f"http://{name}:{listener.getsockname()[1]} translates {info.source_lang} to {info.target_lang}; Ctrl-C ends it"
     )
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    config = uvicorn.Config(
+        app,
+        http=impatient(),
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=FAREWELL,
+    )
     try:
-        server.run(sockets=[listener])
+        uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
         say("ended")
+    if threading.active_count() > 1:  # a sentence is still translated, which nobody waits for any more
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def impatient() -> "type[H11Protocol]":
+    """HTTP for a server whose clients may be slow, or many: uvicorn's, which by itself waits for ever for a first line.
+
+    Beyond CONNECTIONS, and where the head of a request is not whole within PATIENCE to twice that, it hangs up.
+    """
+    import h11
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Impatient(H11Protocol):
+        since: float | None  # when what is not yet the head of a request began
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self.since = self.loop.time()
+            if len(self.connections) > CONNECTIONS:
+                transport.close()
+            self.loop.call_later(PATIENCE, self.watch)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            begun = self.conn.their_state is h11.IDLE
+            self.since = (self.since or self.loop.time()) if begun else None
+
+        def watch(self) -> None:
+            if self.since and self.loop.time() - self.since >= PATIENCE:
+                self.transport.close()
+            elif not self.transport.is_closing():
+                self.loop.call_later(PATIENCE, self.watch)
+
+    return Impatient
 
 
 def build_app(
@@ -155,7 +210,7 @@ def build_app(
     """The page, the two answers and their description. One request is worked on at a time; the others wait.
 
     A request must name one of `hosts` as its own, so that no foreign page can reach a server on this machine under a
-    name of its making.
+    name of its making; nor can it under the right name, because a browser says which page asks.
     """
     from anyio import CapacityLimiter, fail_after, to_thread
     from starlette.applications import Starlette
@@ -180,6 +235,9 @@ def build_app(
         return JSONResponse(document)
 
     async def answer(request: "Request", kind: type[Translate] | type[Align]) -> "Response":
+        origin = request.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+            return refuse(403, f"a page of {origin} asks: only this server's own may")
         content = bytearray()
         try:
             with fail_after(PATIENCE):
@@ -200,12 +258,16 @@ def build_app(
                 return refuse(413, f"{name} has {len(text):,} characters; at most {max_characters:,} are taken")
         if waiting.available_tokens < 1:
             return refuse(503, f"{max_waiting} requests are waiting already; try again")
-        async with waiting:
-            try:
-                found = await to_thread.run_sync(partial(work, translators, asked), limiter=turn)
-            except NmtError as error:
-                return refuse(422, str(error))
-            return JSONResponse(found)
+        try:
+            async with waiting, turn:
+                if await request.is_disconnected():
+                    return refuse(408, "nobody waits for the answer")
+                found = await to_thread.run_sync(work, translators, asked, abandon_on_cancel=True)
+        except NmtError as error:
+            return refuse(422, str(error))
+        except asyncio.CancelledError:
+            return refuse(503, "the server ends")
+        return JSONResponse(found)
 
     async def explain(request: "Request", error: Exception) -> "Response":
         assert isinstance(error, HTTPException)

@@ -21,12 +21,12 @@ from nmt.commands import serve
 from nmt.commands.translate import Translator
 
 
-def start(*words):
+def start(*words, program=("-m", "nmt")):
     """A server of ours and the address that it names."""
-    command = [sys.executable, "-m", "nmt", "serve", "--port", 0, *words]
+    command = [sys.executable, *program, "serve", "--port", 0, *words]
     process = subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True)
     said = process.stderr.readline()
-    address = re.match(r"http://(127\.0\.0\.1:[0-9]+) translates a to b; Ctrl-C ends it\n$", said)
+    address = re.match(r"http://(127\.0\.0\.[12]:[0-9]+) translates a to b; Ctrl-C ends it\n$", said)
     assert address, said + process.stderr.read()
     return process, address[1]
 
@@ -151,12 +151,75 @@ def test_a_foreign_name_for_this_machine_is_refused(server):
         assert ask(server, "GET", "/", headers={"Host": f"{name}:{server.split(':')[1]}"})[0] == 200
 
 
-async def post(app, content):
+def test_a_foreign_page_is_refused(server):
+    for origin, status in ((f"http://{server}", 200), ("http://evil.example", 403), ("null", 403)):
+        found, answer = ask(server, "POST", "/api/translate", {"source": "ba"}, {"Origin": origin})
+        assert found == status
+        assert status == 200 or answer == {"error": f"a page of {origin} asks: only this server's own may"}
+
+
+def test_every_character_may_be_escaped(server):
+    text = json.dumps({"source": "\U0001f600" * 40, "target": "\U0001f600" * 40})
+    assert len(text) > 40 * 2 * 12
+    assert ask(server, "POST", "/api/align", text.encode())[0] == 200
+
+
+IMPATIENT = """
+from nmt.cli import run
+from nmt.commands import serve
+serve.PATIENCE, serve.CONNECTIONS, work = 0.5, 20, serve.work
+def slow(translators, asked):
+    if asked.source == "slowly":
+        import sys, time
+        print("begun", file=sys.stderr, flush=True)
+        time.sleep(30)
+    return work(translators, asked)
+serve.work = slow
+run()
+"""
+
+
+def is_hung_up(connection):
+    """Whether the other side closes a connection within some seconds, whatever was sent to it."""
+    with connection:
+        try:
+            return connection.recv(100) == b""
+        except ConnectionError:
+            return True
+
+
+def test_who_keeps_connections_open_is_hung_up_on_and_ctrl_c_ends_at_once(reverser):
+    process, address = start("--model", reverser, "--host", "127.0.0.2", program=("-c", IMPATIENT))
+    try:
+        host, port = address.split(":")
+        assert ask(address, "GET", "/", headers={"Host": "evil.example"})[0] == 400  # loopback by any name
+        silent = [socket.create_connection((host, int(port)), 5) for _ in range(30)]
+        for one in silent[:10]:
+            one.sendall(b"GET / HT")
+        assert all(map(is_hung_up, silent))
+        assert ask(address, "POST", "/api/translate", {"source": "ba"})[0] == 200
+        with ThreadPoolExecutor(1) as apart:
+            busy = apart.submit(ask, address, "POST", "/api/translate", {"source": "slowly"})
+            assert process.stderr.readline() == "begun\n"
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 0
+            assert busy.result() == (503, {"error": "the server ends"})
+        assert process.stderr.read().splitlines()[-1] == "ended"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+async def post(app, content, is_there=True):
     """One request to an application, without a network."""
-    sent = []
+    sent, messages = [], [{"type": "http.request", "body": json.dumps(content).encode(), "more_body": False}]
 
     async def receive():
-        return {"type": "http.request", "body": json.dumps(content).encode(), "more_body": False}
+        if messages:
+            return messages.pop()
+        if is_there:
+            await asyncio.sleep(100)
+        return {"type": "http.disconnect"}
 
     async def send(message):
         sent.append(message)
@@ -189,6 +252,9 @@ def test_what_comes_when_too_many_wait_is_sent_away(reverser, monkeypatch):
         go_on.set()
         assert [one[2]["answered"] for one in await asyncio.gather(*first)] == ["a", "b"]
         assert (await post(app, {"source": "d"}))[0] == 200
+        worked = len(most)
+        assert (await post(app, {"source": "e"}, is_there=False))[0] == 408  # who has gone is not worked for
+        assert len(most) == worked
 
     with ThreadPoolExecutor(1) as apart:  # a browser of other tests may have a loop in this thread
         apart.submit(asyncio.run, crowd()).result()
@@ -263,6 +329,7 @@ def test_what_cannot_be_served(run_nmt, reverser, turned, monkeypatch):
             ("--model", reverser, "--port", port): f"127.0.0.1, port {port} cannot be listened at: ",
             ("--model", reverser, "--model", turned): f"{turned} cannot stand beside {reverser}: they translate b to a",
             ("--model", "absent"): "absent does not exist\n  A run is what",
+            ("--model", reverser, "--host", ""): "--host is empty\n  Leave it out, or say 0.0.0.0",
             ("--model", reverser, "--port", 70000): "Invalid value for '--port': 70000 is not in the range",
             ("--model", reverser, "--host", "no.such.name.invalid", "--port", 0): "no.such.name.invalid, port 0 cannot",
         }
