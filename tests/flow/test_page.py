@@ -120,6 +120,65 @@ def test_the_list_is_sorted_worst_first_and_turned_around(page, folder):
     assert page.locator(".item .key").first.text_content() == "5"
 
 
+def test_translations_are_sorted_by_the_error_of_their_models_given_text(page):
+    page.select_option("#sort", "aer")
+    expected = listed(page), page.locator(".item .key").all_text_contents()
+    page.select_option("#sort", "number")
+    page.select_option("#show", label="reverser · best translation")
+    page.select_option("#sort", "aer")
+    assert (listed(page), page.locator(".item .key").all_text_contents()) == expected
+    assert page.locator(".item .measure").count() == 5
+
+
+def test_the_buttons_know_the_ends_of_the_list(page):
+    def ends():
+        return page.locator("#previous").is_disabled(), page.locator("#next").is_disabled()
+
+    assert ends() == (True, False)
+    page.click("#turn")
+    assert ends() == (False, True)
+    page.fill("#search", SOURCE[0])
+    expect(page.locator(".item")).to_have_count(1)
+    assert ends() == (True, True)
+
+
+def test_the_skip_link_leads_to_the_sentence_that_is_shown(page):
+    choose(page, 3)
+    page.locator("#skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "pair"
+    assert page.url.endswith("#4")
+    page.evaluate("location.hash = 'views'")
+    page.evaluate("location.hash = '2'")
+    expect_sentence(page, 2)
+    page.evaluate("location.hash = 'views'")
+    page.evaluate("new Promise((resolve) => setTimeout(resolve, 50))")
+    expect_sentence(page, 2)
+
+
+def test_a_word_that_is_held_stays_held(page):
+    page.select_option("#beside", label="other · given text")
+    expect(page.locator(".view")).to_have_count(2)
+    one, other = (view.locator('.words[aria-label="target words"] .word').first for view in page.locator(".view").all())
+    one.click()
+    other.click()
+    page.locator("#count").hover()
+    assert page.evaluate("[state.held?.index, [...find('views').children].indexOf(state.held?.view)]") == [0, 1]
+    dimmed = page.locator("svg .dim").count()
+    assert dimmed > 0
+    page.keyboard.press("g")
+    assert page.locator("svg .sure").count() == 0
+    bare = page.locator("svg .dim").count()
+    assert 0 < bare < dimmed  # without gold there is less to dim
+    page.keyboard.press("g")
+    assert page.locator("svg .dim").count() == dimmed
+    page.evaluate("dispatchEvent(new Event('resize'))")
+    assert page.locator("svg .dim").count() == dimmed
+    other.click()
+    page.locator("#count").hover()
+    assert page.locator("svg .dim").count() == 0
+
+
 def test_everything_is_done_by_keyboard(page):
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "search"
@@ -221,7 +280,14 @@ def test_the_picture_is_saved_as_others_can_read_it(open_page, folder, tmp_path,
 
 def luminance(page, of, what):
     """Of the colour of an element, as in WCAG 2."""
-    color = page.evaluate(f"plain(getComputedStyle(document.querySelector('{of}')).{what})")
+    return brightness(page.evaluate(f"plain(getComputedStyle(document.querySelector('{of}')).{what})"))
+
+
+def contrast(one, other):
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def brightness(color):
     parts = [int(part) / 255 for part in color[4:-1].split(",")]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
@@ -233,13 +299,54 @@ def test_the_page_is_dark_where_the_system_is(open_page, folder, scheme, is_dark
     for text, ground in ((".word", ".view"), (".facts dt", ".view"), ("#count", "#side"), ("footer", "body")):
         ink, paper = luminance(page, text, "color"), luminance(page, ground, "backgroundColor")
         assert (paper < 0.1) == is_dark
-        assert (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05) >= 4.5
+        assert contrast(ink, paper) >= 4.5
     words(page, "target").first.hover()
     lit = page.locator(".word.deep").first
     if lit.count():
         assert lit.evaluate("word => getComputedStyle(word).color") != words(page, "target").first.evaluate(
             "word => getComputedStyle(word).color"
         )
+
+
+INKS = """() => Array.from({ length: 101 }, (_, percent) => {
+  const word = document.querySelector(".word"), weight = percent / 100;
+  word.style.setProperty("--w", weight);
+  word.classList.toggle("deep", weight > DEEP);
+  swatch.fillStyle = getComputedStyle(document.querySelector(".view")).backgroundColor;
+  swatch.fillRect(0, 0, 1, 1);
+  swatch.fillStyle = getComputedStyle(word).backgroundColor;
+  swatch.fillRect(0, 0, 1, 1);
+  const paper = `rgb(${swatch.getImageData(0, 0, 1, 1).data.slice(0, 3)})`;
+  return [plain(getComputedStyle(word).color), paper];
+})"""  # the ink and the paper of a word at each percentage
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_stands_on_a_ground_can_be_read(open_page, folder, scheme):
+    page = open_page(f"{(folder / 'page.html').as_uri()}#1", color_scheme=scheme)
+    page.mouse.move(0, 0)
+    for percent, (ink, paper) in enumerate(page.evaluate(INKS)):
+        assert contrast(brightness(ink), brightness(paper)) >= 4.5, percent
+    page.evaluate("find('live').hidden = false; tell('wrong', true)")
+    wrong = luminance(page, "#state", "color")
+    assert contrast(wrong, luminance(page, "body", "backgroundColor")) >= 4.5
+    faint = page.evaluate("plain(getComputedStyle(find('search'), '::placeholder').color)")
+    assert contrast(brightness(faint), luminance(page, "#search", "backgroundColor")) >= 4.5
+
+
+def test_paper_gets_the_sentence_whole_and_dark_on_light(open_page, tmp_path):
+    long = [f"w{number}" for number in range(80)]
+    page = open_page(made_page(tmp_path / "page.html", [(long, long)]), width=1000, color_scheme="dark")
+    page.click("#matrix")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_viewport_size({"width": 700, "height": 1000})
+    assert page.locator("svg").is_visible()
+    assert not page.locator("#side, .bar").filter(visible=True).count()
+    assert luminance(page, "svg text", "fill") < 0.1
+    box = page.locator("svg").bounding_box()
+    assert (box["x"] >= 0, box["x"] + box["width"] <= 700) == (True, True)
+    assert page.locator(".picture").evaluate("one => getComputedStyle(one).overflowX") == "visible"
+    assert page.locator("#pair").evaluate("one => one.clientHeight >= one.scrollHeight")  # none of it is scrolled away
 
 
 def test_a_phone_shows_the_list_and_then_the_sentence(open_page, folder):

@@ -3,6 +3,7 @@
 
 const ROW = 64;           // pixels of a row of the list, as in page.css
 const FAINTEST = 0.03;    // attention below this is not drawn
+const DEEP = 0.45;        // attention above this may need another ink, as page.css says
 const MANY = 5000;        // cells of a matrix, above which those without attention are left out
 const SVG = "http://www.w3.org/2000/svg";
 const find = (id) => document.getElementById(id);
@@ -17,6 +18,7 @@ const state = {
   hasGold: true,
   turned: false,
   held: null,             // a word that was clicked: {view, side, index}
+  asked: null,            // the word whose light is on
 };
 
 /* ---------- elements ---------- */
@@ -86,9 +88,10 @@ function viewOf(sentence, key) {
 }
 
 function keyOf(index) {
-  const sentence = state.pages.sentences[index];
-  const view = sentence.views[Math.max(viewOf(sentence, find("show").value), 0)];
-  const value = view && KEYS[find("sort").value].of(sentence, view, index);
+  const sentence = state.pages.sentences[index], sort = find("sort").value, shown = find("show").value;
+  const key = sort === "aer" ? shown.replace(/:.*/, ":0") : shown;  // only a given text has gold
+  const view = sentence.views[Math.max(viewOf(sentence, key), 0)];
+  const value = view && KEYS[sort].of(sentence, view, index);
   return value === undefined || value === null ? NaN : value;
 }
 
@@ -116,6 +119,7 @@ function arrange() {
   find("turn").textContent = sign < 0 ? "↓" : "↑";
   find("list").scrollTop = 0;
   renderRows();
+  renderSteps();
 }
 
 /* ---------- the list: only the rows that can be seen exist ---------- */
@@ -158,6 +162,12 @@ function renderRows() {
   else list.removeAttribute("aria-activedescendant");
 }
 
+function renderSteps() {
+  const place = state.order.indexOf(state.current);
+  find("previous").disabled = place <= 0;
+  find("next").disabled = place >= state.order.length - 1;
+}
+
 function step(by) {
   const place = state.order.indexOf(state.current);
   const next = clamp(place < 0 ? 0 : place + by, 0, state.order.length - 1);
@@ -188,14 +198,12 @@ async function showPair() {
   if (!sentence) return;
   const weights = await attentionOf(index);
   if (turn !== shownPair) return;  // another one was chosen meanwhile
-  const place = state.order.indexOf(index);
   find("number").textContent = `${(index + 1).toLocaleString("en")} of ${state.pages.sentences.length.toLocaleString("en")}`;
-  find("previous").disabled = place <= 0;
-  find("next").disabled = place >= state.order.length - 1;
+  renderSteps();
   const keys = [find("show").value, find("beside").value].filter(Boolean);
   find("views").replaceChildren(...keys.map((key) => showView(sentence, weights, key)));
+  ask(null);
   drawPictures();
-  find("says").textContent = "";
 }
 
 function showView(sentence, weights, key) {
@@ -254,6 +262,7 @@ const share = ({ source, weights }, i, j) => weights[j * source.length + i] / 25
 
 /** Light the other side's words by the attention between them and this one; null lets go. */
 function ask(asked) {
+  state.asked = asked;
   for (const box of find("views").children) {
     if (!box.seen) continue;
     const { source, target } = box.seen;
@@ -266,7 +275,7 @@ function ask(asked) {
       const { side, index } = word.asked;
       const weight = of(side, index);
       word.style.setProperty("--w", weight.toFixed(3));
-      word.classList.toggle("deep", weight > 0.5);
+      word.classList.toggle("deep", weight > DEEP);
       word.classList.toggle("asked", Boolean(here) && side === here.side && index === here.index);
     }
     for (const part of box.querySelectorAll("svg [data-i], svg [data-j]")) {
@@ -321,6 +330,7 @@ function drawPictures() {
     else place.replaceChildren((state.picture === "links" ? drawLinks : drawMatrix)(box, place.clientWidth || 600));
   }
   renderLegend();
+  if (state.asked) ask(state.asked);
 }
 
 function label(box, side, index, x, y, room, attributes = {}) {
@@ -396,8 +406,10 @@ function drawMatrix(box, width) {
       rect.asked = { view: box, side: "target", index: j };
       svg.append(rect);
       if (found.has(`${i}-${j}`)) {
-        const kind = weight > 0.5 ? "dot deep" : "dot";
-        svg.append(draw("circle", { cx: x + cell / 2, cy: y + cell / 2, r: 2.6, class: kind, "data-i": i, "data-j": j }));
+        const dot = draw("circle", { cx: x + cell / 2, cy: y + cell / 2, r: 2.6, class: "dot", "data-i": i, "data-j": j });
+        dot.classList.toggle("deep", weight > DEEP);
+        dot.style.setProperty("--w", weight.toFixed(3));
+        svg.append(dot);
       }
     });
   });
@@ -501,7 +513,6 @@ function setPicture(name) {
   press("links", name === "links");
   press("matrix", name === "matrix");
   drawPictures();
-  if (state.held) ask(state.held);
 }
 
 function setGold(isOn) {
@@ -570,7 +581,7 @@ function listen() {
   }
   views.addEventListener("click", (event) => {
     const asked = askedBy(event);
-    const isSame = asked && state.held && asked.side === state.held.side && asked.index === state.held.index;
+    const isSame = asked && ["view", "side", "index"].every((key) => asked[key] === state.held?.[key]);
     state.held = isSame ? null : asked ?? null;
     ask(state.held);
   });
@@ -609,14 +620,19 @@ function listen() {
   });
   addEventListener("resize", () => { renderRows(); drawPictures(); });
   addEventListener("hashchange", () => goTo(location.hash));
+  find("skip").addEventListener("click", (event) => {
+    event.preventDefault();  // the address goes on naming the sentence
+    document.body.classList.add("is-reading");
+    find("pair").focus();
+  });
 }
 
-/** `#12` is the twelfth sentence of the file; anything else the first of the list. */
+/** `#12` is the twelfth sentence of the file. -> whether there is such a one */
 function goTo(hash) {
-  const named = Number(hash.slice(1)) - 1;
-  const isThere = named in state.pages.sentences;
-  const index = isThere ? named : state.order[0];
-  if (index !== undefined && index !== state.current) choose(index, isThere);
+  const index = /^#[0-9]+$/.test(hash) ? Number(hash.slice(1)) - 1 : -1;
+  const isThere = index in state.pages.sentences;
+  if (isThere && index !== state.current) choose(index, true);
+  return isThere;
 }
 
 /* ---------- live: what is typed goes to `nmt serve`, and comes back as the first sentence ---------- */
@@ -739,7 +755,7 @@ async function begin() {
   offer();
   listen();
   arrange();
-  goTo(location.hash);
+  if (!goTo(location.hash) && state.order.length) choose(state.order[0]);
   document.documentElement.dataset.ready = "";
 }
 
