@@ -237,6 +237,9 @@ def test_an_empty_pair_has_no_picture(page):
     expect_sentence(page, 3)
     assert page.locator("svg").count() == 0
     assert page.locator("#views .nothing").count() == 2
+    assert page.locator("#svg:disabled, #png:disabled").count() == 2
+    choose(page, 0)
+    assert page.locator("#svg:disabled, #png:disabled").count() == 0
 
 
 def test_translations_and_models_stand_side_by_side(page):
@@ -276,6 +279,63 @@ def test_the_picture_is_saved_as_others_can_read_it(open_page, folder, tmp_path,
     with page.expect_download() as waiting:
         page.click("#png")
     assert Path(waiting.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+def test_saved_pictures_have_room_for_their_headings(open_page, tmp_path):
+    page = open_page(f"{made_page(tmp_path / 'page.html', [(['a'], ['b'])], models=['one' * 9, 'other' * 9])}#1")
+    page.click("#matrix")
+    page.select_option("#beside", index=2)
+    expect(page.locator("svg")).to_have_count(2)
+    ends = page.evaluate("""() => {
+      const host = make("div"), box = host.attachShadow({ mode: "open" });  // where no style of the page reaches
+      box.innerHTML = standAlone();
+      document.body.append(host);
+      const headings = [...box.firstChild.children].filter((part) => part.tagName === "text");
+      const parts = headings.flatMap((one) => [one.getBBox().x, one.getBBox().x + one.getBBox().width]);
+      host.remove();
+      return [0, ...parts, Number(box.firstChild.getAttribute("width"))];
+    }""")
+    assert ends == sorted(ends)
+
+
+def test_a_png_is_smaller_where_the_browser_has_no_room_or_it_is_said(page):
+    page.evaluate("""() => {
+      const toBlob = HTMLCanvasElement.prototype.toBlob;
+      HTMLCanvasElement.prototype.toBlob = function (done) {
+        (window.tried ??= []).push(this.width);
+        return this.width > window.most ? done(null) : toBlob.call(this, done);
+      };
+      window.most = 700;
+    }""")
+    with page.expect_download() as waiting:
+        page.click("#png")
+    assert Path(waiting.value.path()).read_bytes().startswith(b"\x89PNG")
+    first, second = page.evaluate("tried")
+    assert first > 700 >= second == first // 2
+    page.evaluate("window.most = 0")
+    page.click("#png")
+    expect(page.locator("#says")).to_have_text("This picture is too large for a PNG; SVG has no such limit.")
+
+
+def test_what_is_chosen_and_what_is_said_can_be_read(open_page, tmp_path):
+    long = [f"w{number}" for number in range(60)]
+    url = made_page(tmp_path / "page.html", [(long, long)], models=["cguided-en-de", "plain-en-de"])
+    page = open_page(url, height=700)
+    for name in ("show", "beside"):
+        page.select_option(f"#{name}", label="cguided-en-de · given text")
+        assert (
+            page.locator(f"#{name}").evaluate("""one => {
+          ruler.font = getComputedStyle(one).font;
+          return one.clientWidth - ruler.measureText(one.selectedOptions[0].text).width;
+        }""")
+            > 24
+        )  # what the arrow and the padding take
+    tops = [page.locator(f"#{name}").bounding_box()["y"] for name in ("links", "matrix", "svg", "png")]
+    assert len(set(tops)) == 1
+    words(page, "target").nth(3).focus()
+    box = page.locator("#says").bounding_box()
+    assert page.locator("#says").text_content().startswith("w3 ← ")
+    assert 600 < box["y"] < box["y"] + box["height"] <= 700
 
 
 def luminance(page, of, what):
@@ -363,13 +423,14 @@ def test_a_phone_shows_the_list_and_then_the_sentence(open_page, folder):
     assert page.locator("#side").is_visible()
 
 
-def made_page(path, pairs):
+def made_page(path, pairs, models=("model",)):
     """A page of pairs with drawn attention."""
-    page, random = Page("made", "x", "y", ["model"]), np.random.default_rng(1)
+    page, random = Page("made", "x", "y", models), np.random.default_rng(1)
     for source, target in pairs:
         attention = random.dirichlet(np.full(len(source) + 1, 0.2), size=len(target))
         weights, doubts = read_attention(attention, range(len(source)), range(len(target)), len(source), len(target))
-        page.add(source, [View(0, 0, target, weights, links(weights), doubts, -1.0)])
+        given = (target, weights, links(weights), doubts, -1.0)
+        page.add(source, [View(model, 0, *given) for model in range(len(models))])
     path.write_text(page.html(), encoding="utf-8")
     return path.as_uri()
 

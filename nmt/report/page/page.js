@@ -5,6 +5,7 @@ const ROW = 64;           // pixels of a row of the list, as in page.css
 const FAINTEST = 0.03;    // attention below this is not drawn
 const DEEP = 0.45;        // attention above this may need another ink, as page.css says
 const MANY = 5000;        // cells of a matrix, above which those without attention are left out
+const MOST_PIXELS = 1e8;  // of a PNG
 const SVG = "http://www.w3.org/2000/svg";
 const find = (id) => document.getElementById(id);
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
@@ -321,7 +322,7 @@ function fit(text, pixels) {
 const longest = (words, most) => Math.min(Math.max(...words.map((word) => ruler.measureText(word).width), 8) + 2, most);
 
 function drawPictures() {
-  ruler.font = `14px ${getComputedStyle(document.body).fontFamily}`;
+  ruler.font = `700 14px ${getComputedStyle(document.body).fontFamily}`;  // as a word is set that is asked for
   for (const box of find("views").children) {
     if (!box.seen) continue;
     const { source, target } = box.seen;
@@ -329,6 +330,7 @@ function drawPictures() {
     if (!source.length || !target.length) place.replaceChildren();
     else place.replaceChildren((state.picture === "links" ? drawLinks : drawMatrix)(box, place.clientWidth || 600));
   }
+  find("svg").disabled = find("png").disabled = !find("views").querySelector("svg");
   renderLegend();
   if (state.asked) ask(state.asked);
 }
@@ -456,18 +458,20 @@ function plain(color) {
 function standAlone() {
   const shown = [...find("views").querySelectorAll("svg")];
   const gap = 24, head = 26;
-  const size = (svg, key) => Number(svg.getAttribute(key));
-  const width = shown.reduce((sum, svg) => sum + size(svg, "width") + gap, gap);
-  const height = Math.max(...shown.map((svg) => size(svg, "height"))) + head + 2 * gap;
+  const nameOn = (svg) => svg.closest(".view").seen.name;
+  ruler.font = "13px sans-serif";
+  const rooms = shown.map((svg) => Math.max(Number(svg.getAttribute("width")), Math.ceil(ruler.measureText(nameOn(svg)).width) + 8));
+  const width = rooms.reduce((sum, room) => sum + room + gap, gap);
+  const height = Math.max(...shown.map((svg) => Number(svg.getAttribute("height")))) + head + 2 * gap;
   const whole = draw("svg", { xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}` });
   whole.append(draw("rect", { width, height, fill: plain(getComputedStyle(document.querySelector(".view")).backgroundColor) }));
   let x = gap;
-  for (const svg of shown) {
+  for (const [number, svg] of shown.entries()) {
     const copy = svg.cloneNode(true);
     const originals = svg.querySelectorAll("*");
-    copy.querySelectorAll("*").forEach((part, number) => {
+    copy.querySelectorAll("*").forEach((part, place) => {
       if (part.tagName === "title") return;
-      const style = getComputedStyle(originals[number]);
+      const style = getComputedStyle(originals[place]);
       for (const key of ["fill", "stroke"]) part.setAttribute(key, style[key] === "none" ? "none" : plain(style[key]));
       for (const key of ["stroke-width", "stroke-dasharray", "stroke-opacity", "opacity"]) part.setAttribute(key, style.getPropertyValue(key).replace("px", ""));
       if (part.tagName === "text") for (const key of ["font-family", "font-size", "font-weight"]) part.setAttribute(key, style.getPropertyValue(key));
@@ -476,9 +480,8 @@ function standAlone() {
     const group = draw("g", { transform: `translate(${x} ${gap + head})` });
     group.append(...copy.childNodes);
     const heading = find("views").querySelector("h2");
-    const name = svg.closest(".view").seen.name;
-    whole.append(draw("text", { x, y: gap + 6, "font-family": "sans-serif", "font-size": 13, fill: plain(getComputedStyle(heading).color) }, name), group);
-    x += size(svg, "width") + gap;
+    whole.append(draw("text", { x, y: gap + 6, "font-family": "sans-serif", "font-size": 13, fill: plain(getComputedStyle(heading).color) }, nameOn(svg)), group);
+    x += rooms[number] + gap;
   }
   return new XMLSerializer().serializeToString(whole);
 }
@@ -489,17 +492,27 @@ function download(blob, suffix) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-async function save(suffix) {
-  if (!find("views").querySelector("svg")) return;
-  const blob = new Blob([standAlone()], { type: "image/svg+xml" });
-  if (suffix === "svg") return download(blob, suffix);
+async function savePng(blob) {
   const image = new Image();
   image.src = URL.createObjectURL(blob);
-  await image.decode();
-  const canvas = make("canvas", { width: 2 * image.width, height: 2 * image.height });
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  URL.revokeObjectURL(image.src);
-  canvas.toBlob((drawn) => download(drawn, suffix));
+  try {
+    await image.decode();
+    const { width, height } = image;
+    for (let scale = Math.min(2, Math.sqrt(MOST_PIXELS / width / height)); scale > 0.1; scale /= 2) {
+      const canvas = make("canvas", { width: Math.floor(scale * width), height: Math.floor(scale * height) });
+      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+      const drawn = await new Promise((resolve) => canvas.toBlob(resolve));
+      if (drawn) return download(drawn, "png");  // null: more than this browser draws
+    }
+  } catch { /* as above, in other browsers */ } finally {
+    URL.revokeObjectURL(image.src);
+  }
+  find("says").textContent = "This picture is too large for a PNG; SVG has no such limit.";
+}
+
+function save(suffix) {
+  const blob = new Blob([standAlone()], { type: "image/svg+xml" });
+  return suffix === "svg" ? download(blob, suffix) : savePng(blob);
 }
 
 /* ---------- what a reader does ---------- */
