@@ -176,6 +176,11 @@ function step(by) {
 }
 
 function choose(index, isReading = false) {
+  if (state.pages.live && index !== state.current) loadText(index);
+  return turnTo(index, isReading);
+}
+
+function turnTo(index, isReading = false) {
   state.current = index;
   state.held = null;
   const list = find("list"), place = state.order.indexOf(index);
@@ -650,7 +655,7 @@ function goTo(hash) {
 
 /* ---------- live: what is typed goes to `nmt serve`, and comes back as the first sentence ---------- */
 
-const live = { asking: null, timer: 0 };
+const live = { asking: null, timer: 0, isTyped: false };  // isTyped: what stands in the boxes waits to be asked
 
 function tell(text, isWrong = false) {
   find("state").textContent = text;
@@ -681,32 +686,59 @@ async function request(path, body) {
   }
 }
 
-function showAnswer(sentence, rank) {
+/** Show an answer by the first of these views that it has. */
+function showAnswer(sentence, ...keys) {
   state.pages.sentences[0] = sentence;
   offer();
-  find("show").value = `0:${rank}`;
+  find("show").value = keys.find((key) => viewOf(sentence, key) >= 0);
   arrange();
-  return choose(0);
+  return turnTo(0);
+}
+
+const targetShown = (sentence) => sentence.views[Math.max(viewOf(sentence, find("show").value), 0)]?.target ?? "";
+
+/** Put a sentence of the list into the boxes; what was typed there is asked no more. */
+function loadText(index) {
+  live.asking?.abort();
+  clearTimeout(live.timer);
+  live.isTyped = false;
+  tell("");
+  const sentence = state.pages.sentences[index];
+  find("text").value = sentence.source;
+  find("answer").value = targetShown(sentence);
 }
 
 async function translateText() {
   const answer = await request("/api/translate", { source: find("text").value, n_best: 3 });
   if (!answer) return;
-  find("answer").value = answer.views[0].target;
-  await showAnswer(answer, 1);
+  const chosen = find("show").value, [model] = chosen.split(":");
+  await showAnswer(answer, chosen, `${model || 0}:1`, "0:1");
+  find("answer").value = targetShown(answer);
 }
 
 /** Force the edited target; the models' own translations of the same source stay beside it. */
 async function alignText() {
-  const answer = await request("/api/align", { source: find("text").value, target: find("answer").value });
+  const given = find("answer").value;
+  const answer = await request("/api/align", { source: find("text").value, target: given });
   if (!answer) return;
-  const before = state.pages.sentences[0];
+  const before = state.pages.sentences[state.current];
   before.views.forEach((view, number) => {
     if (before.source !== answer.source || view.rank === 0) return;
     answer.views.push(view);
     answer.weights.push(before.weights[number]);
   });
-  await showAnswer(answer, 0);
+  await showAnswer(answer, find("show").value.replace(/:.*/, ":0"), "0:0");
+  if (find("answer").value !== given) find("answer").value = targetShown(answer);  // Show was changed meanwhile
+}
+
+function keep() {
+  const [{ source, views }, ...kept] = state.pages.sentences;
+  const isSame = (one) => one.source === source && JSON.stringify(one.views) === JSON.stringify(views);
+  if (state.current > 0 || kept.some(isSame)) return tell("kept already");
+  if (!source) return tell("nothing to keep");
+  state.pages.sentences.push({ ...state.pages.sentences[0] });
+  arrange();
+  return tell("kept");
 }
 
 function beginLive() {
@@ -715,15 +747,18 @@ function beginLive() {
   const soon = (work) => () => {
     live.asking?.abort();  // an answer to what stood here before must not write over what is typed
     clearTimeout(live.timer);
-    live.timer = setTimeout(work, 250);
+    live.isTyped = true;
+    live.timer = setTimeout(() => {
+      live.isTyped = false;
+      work();
+    }, 250);
   };
   find("text").maxLength = find("answer").maxLength = state.pages.live;
   find("text").addEventListener("input", soon(translateText));
   find("answer").addEventListener("input", soon(alignText));
-  find("keep").addEventListener("click", () => {
-    state.pages.sentences.push({ ...state.pages.sentences[0] });
-    arrange();
-    tell("kept");
+  find("keep").addEventListener("click", keep);
+  find("show").addEventListener("change", () => {
+    if (!live.isTyped) find("answer").value = targetShown(state.pages.sentences[state.current]);
   });
   document.body.classList.add("is-reading");
 }
