@@ -99,6 +99,9 @@ def test_searching_narrows_the_list(page):
     assert listed(page) == [SOURCE[1]]
     page.keyboard.press("Enter")
     expect_sentence(page, 2)
+    page.fill("#search", "")
+    expect(page.locator("#count")).to_have_text("5 sentences")
+    assert page.evaluate("['Straße', 'İzmir', 'façade'].map(fold)") == ["strasse", "izmir", "facade"]
     page.fill("#search", "nobody says this")
     expect(page.locator("#count")).to_have_text("0 of 5 sentences")
     assert listed(page) == []
@@ -207,8 +210,10 @@ def test_everything_is_done_by_keyboard(page):
     assert page.locator("#matrix").get_attribute("aria-pressed") == "true"
     page.keyboard.press("j")
     expect_sentence(page, 5)
+    expect(words(page, "source").first).to_be_focused()
     page.keyboard.press("k")
     expect_sentence(page, 4)
+    expect(words(page, "source").first).to_be_focused()
     reached = set()
     for _ in range(25):
         page.keyboard.press("Tab")
@@ -226,7 +231,11 @@ def test_the_matrix_has_a_cell_for_each_pair_of_words_and_gold_over_it(page):
     page.click("#gold")
     assert page.locator("svg .sure, svg .possible").count() == 0
     page.click("#gold")
+    legend = page.locator("#legend")
+    assert legend.locator(".found, .box").count() == 3
     page.click("#links")
+    assert legend.locator(".found, .box").count() == 0
+    assert legend.locator(".line:not(.faint), .line.faint, .band.sure, .band.possible").count() == 4
     assert page.locator("svg .cell").count() == 0
     assert page.locator("svg path.curve:not([stroke-dasharray])").count() == 5
     assert (page.locator("svg .sure").count(), page.locator("svg .possible").count()) == (4, 1)
@@ -423,6 +432,57 @@ def test_a_phone_shows_the_list_and_then_the_sentence(open_page, folder):
     assert page.locator("#side").is_visible()
 
 
+def test_a_phone_goes_back_to_the_list_where_it_was_left(open_page, tmp_path):
+    pairs = [([f"s{number}", *["a"] * 20], [f"t{number}", *["b"] * 20]) for number in range(100)]
+    url = made_page(tmp_path / "page.html", pairs, models=["one", "other"])
+    page = open_page(url, width=390, height=844, has_touch=True, is_mobile=True)
+    side, pair, chosen = (page.locator(name) for name in ("#side", "#pair", '.item[aria-selected="true"]'))
+    page.fill("#search", "s7")
+    expect(page.locator("#count")).to_have_text("11 of 100 sentences")
+    page.keyboard.press("Enter")
+    expect_sentence(page, 8)
+    expect(side).to_be_hidden()
+    page.tap("#next")
+    expect_sentence(page, 71)
+    page.go_back()
+    expect(side).to_be_visible()
+    assert page.url.endswith("#71")
+    page.go_forward()
+    expect(pair).to_be_visible()
+    expect_sentence(page, 71)
+    page.evaluate("find('pair').scrollTop = 1000")
+    assert page.locator("#back").bounding_box()["y"] < 60
+    assert page.locator("#show").bounding_box()["y"] < 0  # only the first row of the bar stays
+    page.tap("#back")
+    expect(side).to_be_visible()
+    page.fill("#search", "")
+    expect(page.locator("#count")).to_have_text("100 sentences")
+    page.evaluate("choose(50, true)")
+    expect_sentence(page, 51)
+    page.tap("#back")
+    expect(side).to_be_visible()
+    box = chosen.bounding_box()
+    assert 0 < box["y"] < box["y"] + box["height"] <= 844
+
+
+def test_the_system_says_which_colours_are_used(open_page, folder):
+    page = open_page(f"{(folder / 'page.html').as_uri()}#1", forced_colors="active")
+    words(page, "target").first.click()
+    page.mouse.move(0, 0)
+    lit = words(page, "source").evaluate_all("all => all.map((one) => getComputedStyle(one).backgroundColor)")
+    assert len(set(lit)) > 1
+    shadow = page.locator('.item[aria-selected="true"]').evaluate("one => getComputedStyle(one).boxShadow")
+    assert shadow != "none"
+    pressed, other = (luminance(page, f"#{name}", "backgroundColor") for name in ("links", "matrix"))
+    assert contrast(pressed, other) > 3
+
+
+def test_a_browser_that_cannot_unpack_the_page_says_so(page):
+    page.add_init_script("delete window.DecompressionStream")
+    page.reload()
+    expect(page.locator("#about")).to_contain_text("it has no DecompressionStream")
+
+
 def made_page(path, pairs, models=("model",)):
     """A page of pairs with drawn attention."""
     page, random = Page("made", "x", "y", models), np.random.default_rng(1)
@@ -437,7 +497,7 @@ def made_page(path, pairs, models=("model",)):
 
 def test_ten_thousand_sentences_are_a_short_list_of_rows(open_page, tmp_path):
     pairs = [([f"s{number}", "a", "b"], ["c", f"t{number}"]) for number in range(10_000)]
-    page = open_page(made_page(tmp_path / "page.html", pairs))
+    page = open_page(made_page(tmp_path / "page.html", pairs, models=["model", "other"]))
     assert page.locator("#count").text_content() == "10,000 sentences"
     assert page.locator(".item").count() < 40
     page.locator("#list").focus()
@@ -446,6 +506,9 @@ def test_ten_thousand_sentences_are_a_short_list_of_rows(open_page, tmp_path):
     assert listed(page)[-1] == "s9999 a b"
     assert words(page, "target").all_text_contents() == ["c", "t9999"]
     assert page.locator(".item").count() < 40
+    page.select_option("#show", index=1)
+    expect(page.locator("h2")).to_have_text("other · given text")
+    assert listed(page)[-1] == "s9999 a b"  # the list stays where it is
     page.fill("#search", "t4321")
     expect(page.locator("#count")).to_have_text("1 of 10,000 sentences")
 
@@ -477,6 +540,9 @@ def test_scripts_are_set_as_they_are_read(open_page, tmp_path):
     expect_sentence(page, 2)
     drawn = page.locator("svg text").first.text_content().removesuffix("a" * 80)  # the whole word is its title
     assert drawn == "a" * (len(drawn) - 1) + "…"
+    words(page, "source").first.click()
+    held = page.locator("svg text.asked").first.bounding_box()
+    assert held["x"] >= page.locator(".picture").bounding_box()["x"]  # though it is bold now
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 

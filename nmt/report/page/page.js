@@ -81,7 +81,7 @@ const KEYS = {
   aer: { of: (sentence, view) => view.aer, first: "high", text: (value) => `${(100 * value).toFixed(0)}%` },
 };
 
-const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase().toLowerCase();  // up first: ß is SS
 
 function viewOf(sentence, key) {
   const [model, rank] = key.split(":").map(Number);
@@ -118,9 +118,13 @@ function arrange() {
   const all = `${count.toLocaleString("en")} sentence${count === 1 ? "" : "s"}`;
   find("count").textContent = wanted ? `${found.length.toLocaleString("en")} of ${all}` : all;
   find("turn").textContent = sign < 0 ? "↓" : "↑";
-  find("list").scrollTop = 0;
   renderRows();
   renderSteps();
+}
+
+function arrangeAnew() {
+  find("list").scrollTop = 0;
+  arrange();
 }
 
 /* ---------- the list: only the rows that can be seen exist ---------- */
@@ -183,15 +187,36 @@ function choose(index, isReading = false) {
 function turnTo(index, isReading = false) {
   state.current = index;
   state.held = null;
-  const list = find("list"), place = state.order.indexOf(index);
+  history.replaceState(history.state, "", `#${index + 1}`);
+  if (isReading) read();
+  reveal();
+  return showPair();
+}
+
+/** Scroll the list to the sentence that is shown. */
+function reveal() {
+  const list = find("list"), place = state.order.indexOf(state.current);
   if (place >= 0 && list.clientHeight) {
     if (place * ROW < list.scrollTop) list.scrollTop = place * ROW;
     if ((place + 1) * ROW > list.scrollTop + list.clientHeight) list.scrollTop = (place + 1) * ROW - list.clientHeight;
   }
-  if (isReading) document.body.classList.add("is-reading");
-  history.replaceState(null, "", `#${index + 1}`);
   renderRows();
-  return showPair();
+}
+
+/** From the list to the sentence where there is room for one of them; Back in the browser leads to the list again. */
+function read() {
+  if (document.body.classList.contains("is-reading")) return;
+  const wasListed = find("list").clientHeight && !find("pair").clientHeight;
+  document.body.classList.add("is-reading");
+  if (!wasListed || !("ready" in document.documentElement.dataset)) return;
+  history.replaceState("list", "");
+  history.pushState("reading", "");
+}
+
+function leave() {
+  document.body.classList.remove("is-reading");
+  reveal();
+  find("list").focus();
 }
 
 /* ---------- a sentence ---------- */
@@ -206,10 +231,12 @@ async function showPair() {
   if (turn !== shownPair) return;  // another one was chosen meanwhile
   find("number").textContent = `${(index + 1).toLocaleString("en")} of ${state.pages.sentences.length.toLocaleString("en")}`;
   renderSteps();
+  const focused = document.activeElement.asked, number = [...find("views").children].indexOf(focused?.view);
   const keys = [find("show").value, find("beside").value].filter(Boolean);
   find("views").replaceChildren(...keys.map((key) => showView(sentence, weights, key)));
   ask(null);
   drawPictures();
+  if (focused) (find("views").children[number]?.querySelector(`[aria-label="${focused.side} words"] .word`) ?? find("pair")).focus();
 }
 
 function showView(sentence, weights, key) {
@@ -435,14 +462,14 @@ function drawMatrix(box, width) {
 }
 
 function renderLegend() {
-  const entry = (mark, text) => make("span", {}, make("i", { class: mark }), text);
+  const entry = (mark, text) => make("span", {}, make("i", { class: `mark ${mark}` }), text);
   const isMatrix = state.picture === "matrix";
   const hasGold = state.pages.sentences.some((sentence) => sentence.gold);
   find("legend").replaceChildren(
     make("span", {}, "0%", make("i", { class: "ramp" }), "100% of a target word's attention"),
-    ...(isMatrix ? [entry("mark found", "link")] : [make("span", {}, "solid: a link")]),
-    ...(hasGold && state.hasGold ? [entry("mark", "gold, sure"), entry("mark dashed", "gold, possible")] : []),
-    entry("mark under", "gets or gives almost no attention"),
+    ...(isMatrix ? [entry("found", "link")] : [entry("line", "link"), entry("line faint", "attention without a link")]),
+    ...(hasGold && state.hasGold ? ["sure", "possible"].map((kind) => entry(`${isMatrix ? "box" : "band"} ${kind}`, `gold, ${kind}`)) : []),
+    entry("under", "gets or gives almost no attention"),
   );
 }
 
@@ -566,14 +593,14 @@ function listen() {
   let waiting = 0;
   find("search").addEventListener("input", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(arrange, 60);
+    waiting = setTimeout(arrangeAnew, 60);
   });
   find("search").addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && state.order.length) choose(state.order[0]);
+    if (event.key === "Enter" && state.order.length) choose(state.order[0], true);
     if (event.key === "ArrowDown") list.focus();
   });
-  find("sort").addEventListener("change", () => { state.turned = false; arrange(); });
-  find("turn").addEventListener("click", () => { state.turned = !state.turned; arrange(); });
+  find("sort").addEventListener("change", () => { state.turned = false; arrangeAnew(); });
+  find("turn").addEventListener("click", () => { state.turned = !state.turned; arrangeAnew(); });
   list.addEventListener("scroll", () => requestAnimationFrame(renderRows), { passive: true });
   list.addEventListener("click", (event) => {
     const row = event.target.closest(".item");
@@ -587,7 +614,7 @@ function listen() {
       step(by);
     }
     if (event.key === "Enter") {
-      document.body.classList.add("is-reading");
+      read();
       views.querySelectorAll(".words")[1]?.querySelector(".word")?.focus();
     }
   });
@@ -607,7 +634,7 @@ function listen() {
     if (event.target.classList.contains("word")) walk(event, event.target);
   });
   for (const id of ["show", "beside"]) find(id).addEventListener("change", () => { state.held = null; renderRows(); showPair(); });
-  find("show").addEventListener("change", arrange);
+  find("show").addEventListener("change", () => { arrange(); reveal(); });
   find("links").addEventListener("click", () => setPicture("links"));
   find("matrix").addEventListener("click", () => setPicture("matrix"));
   find("gold").addEventListener("click", () => setGold(!state.hasGold));
@@ -615,10 +642,12 @@ function listen() {
   find("png").addEventListener("click", () => save("png"));
   find("previous").addEventListener("click", () => step(-1));
   find("next").addEventListener("click", () => step(1));
-  find("back").addEventListener("click", () => {
-    document.body.classList.remove("is-reading");
-    renderRows();
-    list.focus();
+  find("back").addEventListener("click", () => (history.state === "reading" ? history.back() : leave()));
+  addEventListener("popstate", () => {
+    const does = { list: leave, reading: read }[history.state];
+    if (!does) return;  // an address was typed
+    history.replaceState(history.state, "", `#${state.current + 1}`);
+    does();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
@@ -640,7 +669,7 @@ function listen() {
   addEventListener("hashchange", () => goTo(location.hash));
   find("skip").addEventListener("click", (event) => {
     event.preventDefault();  // the address goes on naming the sentence
-    document.body.classList.add("is-reading");
+    read();
     find("pair").focus();
   });
 }
@@ -793,6 +822,10 @@ function offer() {
 }
 
 async function begin() {
+  if (!("DecompressionStream" in window)) {
+    find("about").textContent = "This browser cannot unpack the page: it has no DecompressionStream, as browsers have since 2023.";
+    return;
+  }
   const index = await unpack(find("index").textContent);
   state.pages = JSON.parse(new TextDecoder().decode(index));
   const { title, models, source, target } = state.pages;
