@@ -542,7 +542,7 @@ def test_scripts_are_set_as_they_are_read(open_page, tmp_path):
     assert drawn == "a" * (len(drawn) - 1) + "…"
     words(page, "source").first.click()
     held = page.locator("svg text.asked").first.bounding_box()
-    assert held["x"] >= page.locator(".picture").bounding_box()["x"]  # though it is bold now
+    assert held["x"] >= page.locator("svg").bounding_box()["x"]  # though it is bold now
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
