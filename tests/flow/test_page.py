@@ -99,6 +99,9 @@ def test_searching_narrows_the_list(page):
     assert listed(page) == [SOURCE[1]]
     page.keyboard.press("Enter")
     expect_sentence(page, 2)
+    page.fill("#search", "")
+    expect(page.locator("#count")).to_have_text("5 sentences")
+    assert page.evaluate("['Straße', 'İzmir', 'façade'].map(fold)") == ["strasse", "izmir", "facade"]
     page.fill("#search", "nobody says this")
     expect(page.locator("#count")).to_have_text("0 of 5 sentences")
     assert listed(page) == []
@@ -118,6 +121,65 @@ def test_the_list_is_sorted_worst_first_and_turned_around(page, folder):
     page.select_option("#sort", "length")
     assert listed(page)[0] == SOURCE[3]
     assert page.locator(".item .key").first.text_content() == "5"
+
+
+def test_translations_are_sorted_by_the_error_of_their_models_given_text(page):
+    page.select_option("#sort", "aer")
+    expected = listed(page), page.locator(".item .key").all_text_contents()
+    page.select_option("#sort", "number")
+    page.select_option("#show", label="reverser · best translation")
+    page.select_option("#sort", "aer")
+    assert (listed(page), page.locator(".item .key").all_text_contents()) == expected
+    assert page.locator(".item .measure").count() == 5
+
+
+def test_the_buttons_know_the_ends_of_the_list(page):
+    def ends():
+        return page.locator("#previous").is_disabled(), page.locator("#next").is_disabled()
+
+    assert ends() == (True, False)
+    page.click("#turn")
+    assert ends() == (False, True)
+    page.fill("#search", SOURCE[0])
+    expect(page.locator(".item")).to_have_count(1)
+    assert ends() == (True, True)
+
+
+def test_the_skip_link_leads_to_the_sentence_that_is_shown(page):
+    choose(page, 3)
+    page.locator("#skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "pair"
+    assert page.url.endswith("#4")
+    page.evaluate("location.hash = 'views'")
+    page.evaluate("location.hash = '2'")
+    expect_sentence(page, 2)
+    page.evaluate("location.hash = 'views'")
+    page.evaluate("new Promise((resolve) => setTimeout(resolve, 50))")
+    expect_sentence(page, 2)
+
+
+def test_a_word_that_is_held_stays_held(page):
+    page.select_option("#beside", label="other · given text")
+    expect(page.locator(".view")).to_have_count(2)
+    one, other = (view.locator('.words[aria-label="target words"] .word').first for view in page.locator(".view").all())
+    one.click()
+    other.click()
+    page.locator("#count").hover()
+    assert page.evaluate("[state.held?.index, [...find('views').children].indexOf(state.held?.view)]") == [0, 1]
+    dimmed = page.locator("svg .dim").count()
+    assert dimmed > 0
+    page.keyboard.press("g")
+    assert page.locator("svg .sure").count() == 0
+    bare = page.locator("svg .dim").count()
+    assert 0 < bare < dimmed  # without gold there is less to dim
+    page.keyboard.press("g")
+    assert page.locator("svg .dim").count() == dimmed
+    page.evaluate("dispatchEvent(new Event('resize'))")
+    assert page.locator("svg .dim").count() == dimmed
+    other.click()
+    page.locator("#count").hover()
+    assert page.locator("svg .dim").count() == 0
 
 
 def test_everything_is_done_by_keyboard(page):
@@ -148,8 +210,10 @@ def test_everything_is_done_by_keyboard(page):
     assert page.locator("#matrix").get_attribute("aria-pressed") == "true"
     page.keyboard.press("j")
     expect_sentence(page, 5)
+    expect(words(page, "source").first).to_be_focused()
     page.keyboard.press("k")
     expect_sentence(page, 4)
+    expect(words(page, "source").first).to_be_focused()
     reached = set()
     for _ in range(25):
         page.keyboard.press("Tab")
@@ -167,7 +231,11 @@ def test_the_matrix_has_a_cell_for_each_pair_of_words_and_gold_over_it(page):
     page.click("#gold")
     assert page.locator("svg .sure, svg .possible").count() == 0
     page.click("#gold")
+    legend = page.locator("#legend")
+    assert legend.locator(".found, .box").count() == 3
     page.click("#links")
+    assert legend.locator(".found, .box").count() == 0
+    assert legend.locator(".line:not(.faint), .line.faint, .band.sure, .band.possible").count() == 4
     assert page.locator("svg .cell").count() == 0
     assert page.locator("svg path.curve:not([stroke-dasharray])").count() == 5
     assert (page.locator("svg .sure").count(), page.locator("svg .possible").count()) == (4, 1)
@@ -178,6 +246,9 @@ def test_an_empty_pair_has_no_picture(page):
     expect_sentence(page, 3)
     assert page.locator("svg").count() == 0
     assert page.locator("#views .nothing").count() == 2
+    assert page.locator("#svg:disabled, #png:disabled").count() == 2
+    choose(page, 0)
+    assert page.locator("#svg:disabled, #png:disabled").count() == 0
 
 
 def test_translations_and_models_stand_side_by_side(page):
@@ -219,9 +290,73 @@ def test_the_picture_is_saved_as_others_can_read_it(open_page, folder, tmp_path,
     assert Path(waiting.value.path()).read_bytes().startswith(b"\x89PNG")
 
 
+def test_saved_pictures_have_room_for_their_headings(open_page, tmp_path):
+    page = open_page(f"{made_page(tmp_path / 'page.html', [(['a'], ['b'])], models=['one' * 9, 'other' * 9])}#1")
+    page.click("#matrix")
+    page.select_option("#beside", index=2)
+    expect(page.locator("svg")).to_have_count(2)
+    ends = page.evaluate("""() => {
+      const host = make("div"), box = host.attachShadow({ mode: "open" });  // where no style of the page reaches
+      box.innerHTML = standAlone();
+      document.body.append(host);
+      const headings = [...box.firstChild.children].filter((part) => part.tagName === "text");
+      const parts = headings.flatMap((one) => [one.getBBox().x, one.getBBox().x + one.getBBox().width]);
+      host.remove();
+      return [0, ...parts, Number(box.firstChild.getAttribute("width"))];
+    }""")
+    assert ends == sorted(ends)
+
+
+def test_a_png_is_smaller_where_the_browser_has_no_room_or_it_is_said(page):
+    page.evaluate("""() => {
+      const toBlob = HTMLCanvasElement.prototype.toBlob;
+      HTMLCanvasElement.prototype.toBlob = function (done) {
+        (window.tried ??= []).push(this.width);
+        return this.width > window.most ? done(null) : toBlob.call(this, done);
+      };
+      window.most = 700;
+    }""")
+    with page.expect_download() as waiting:
+        page.click("#png")
+    assert Path(waiting.value.path()).read_bytes().startswith(b"\x89PNG")
+    first, second = page.evaluate("tried")
+    assert first > 700 >= second == first // 2
+    page.evaluate("window.most = 0")
+    page.click("#png")
+    expect(page.locator("#says")).to_have_text("This picture is too large for a PNG; SVG has no such limit.")
+
+
+def test_what_is_chosen_and_what_is_said_can_be_read(open_page, tmp_path):
+    long = [f"w{number}" for number in range(60)]
+    url = made_page(tmp_path / "page.html", [(long, long)], models=["cguided-en-de", "plain-en-de"])
+    page = open_page(url, height=700)
+    for name in ("show", "beside"):
+        page.select_option(f"#{name}", label="cguided-en-de · given text")
+        assert (
+            page.locator(f"#{name}").evaluate("""one => {
+          ruler.font = getComputedStyle(one).font;
+          return one.clientWidth - ruler.measureText(one.selectedOptions[0].text).width;
+        }""")
+            > 24
+        )  # what the arrow and the padding take
+    tops = [page.locator(f"#{name}").bounding_box()["y"] for name in ("links", "matrix", "svg", "png")]
+    assert len(set(tops)) == 1
+    words(page, "target").nth(3).focus()
+    box = page.locator("#says").bounding_box()
+    assert page.locator("#says").text_content().startswith("w3 ← ")
+    assert 600 < box["y"] < box["y"] + box["height"] <= 700
+
+
 def luminance(page, of, what):
     """Of the colour of an element, as in WCAG 2."""
-    color = page.evaluate(f"plain(getComputedStyle(document.querySelector('{of}')).{what})")
+    return brightness(page.evaluate(f"plain(getComputedStyle(document.querySelector('{of}')).{what})"))
+
+
+def contrast(one, other):
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def brightness(color):
     parts = [int(part) / 255 for part in color[4:-1].split(",")]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
@@ -233,13 +368,54 @@ def test_the_page_is_dark_where_the_system_is(open_page, folder, scheme, is_dark
     for text, ground in ((".word", ".view"), (".facts dt", ".view"), ("#count", "#side"), ("footer", "body")):
         ink, paper = luminance(page, text, "color"), luminance(page, ground, "backgroundColor")
         assert (paper < 0.1) == is_dark
-        assert (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05) >= 4.5
+        assert contrast(ink, paper) >= 4.5
     words(page, "target").first.hover()
     lit = page.locator(".word.deep").first
     if lit.count():
         assert lit.evaluate("word => getComputedStyle(word).color") != words(page, "target").first.evaluate(
             "word => getComputedStyle(word).color"
         )
+
+
+INKS = """() => Array.from({ length: 101 }, (_, percent) => {
+  const word = document.querySelector(".word"), weight = percent / 100;
+  word.style.setProperty("--w", weight);
+  word.classList.toggle("deep", weight > DEEP);
+  swatch.fillStyle = getComputedStyle(document.querySelector(".view")).backgroundColor;
+  swatch.fillRect(0, 0, 1, 1);
+  swatch.fillStyle = getComputedStyle(word).backgroundColor;
+  swatch.fillRect(0, 0, 1, 1);
+  const paper = `rgb(${swatch.getImageData(0, 0, 1, 1).data.slice(0, 3)})`;
+  return [plain(getComputedStyle(word).color), paper];
+})"""  # the ink and the paper of a word at each percentage
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_stands_on_a_ground_can_be_read(open_page, folder, scheme):
+    page = open_page(f"{(folder / 'page.html').as_uri()}#1", color_scheme=scheme)
+    page.mouse.move(0, 0)
+    for percent, (ink, paper) in enumerate(page.evaluate(INKS)):
+        assert contrast(brightness(ink), brightness(paper)) >= 4.5, percent
+    page.evaluate("find('live').hidden = false; tell('wrong', true)")
+    wrong = luminance(page, "#state", "color")
+    assert contrast(wrong, luminance(page, "body", "backgroundColor")) >= 4.5
+    faint = page.evaluate("plain(getComputedStyle(find('search'), '::placeholder').color)")
+    assert contrast(brightness(faint), luminance(page, "#search", "backgroundColor")) >= 4.5
+
+
+def test_paper_gets_the_sentence_whole_and_dark_on_light(open_page, tmp_path):
+    long = [f"w{number}" for number in range(80)]
+    page = open_page(made_page(tmp_path / "page.html", [(long, long)]), width=1000, color_scheme="dark")
+    page.click("#matrix")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_viewport_size({"width": 700, "height": 1000})
+    assert page.locator("svg").is_visible()
+    assert not page.locator("#side, .bar").filter(visible=True).count()
+    assert luminance(page, "svg text", "fill") < 0.1
+    box = page.locator("svg").bounding_box()
+    assert (box["x"] >= 0, box["x"] + box["width"] <= 700) == (True, True)
+    assert page.locator(".picture").evaluate("one => getComputedStyle(one).overflowX") == "visible"
+    assert page.locator("#pair").evaluate("one => one.clientHeight >= one.scrollHeight")  # none of it is scrolled away
 
 
 def test_a_phone_shows_the_list_and_then_the_sentence(open_page, folder):
@@ -256,20 +432,72 @@ def test_a_phone_shows_the_list_and_then_the_sentence(open_page, folder):
     assert page.locator("#side").is_visible()
 
 
-def made_page(path, pairs):
+def test_a_phone_goes_back_to_the_list_where_it_was_left(open_page, tmp_path):
+    pairs = [([f"s{number}", *["a"] * 20], [f"t{number}", *["b"] * 20]) for number in range(100)]
+    url = made_page(tmp_path / "page.html", pairs, models=["one", "other"])
+    page = open_page(url, width=390, height=844, has_touch=True, is_mobile=True)
+    side, pair, chosen = (page.locator(name) for name in ("#side", "#pair", '.item[aria-selected="true"]'))
+    page.fill("#search", "s7")
+    expect(page.locator("#count")).to_have_text("11 of 100 sentences")
+    page.keyboard.press("Enter")
+    expect_sentence(page, 8)
+    expect(side).to_be_hidden()
+    page.tap("#next")
+    expect_sentence(page, 71)
+    page.go_back()
+    expect(side).to_be_visible()
+    assert page.url.endswith("#71")
+    page.go_forward()
+    expect(pair).to_be_visible()
+    expect_sentence(page, 71)
+    page.evaluate("find('pair').scrollTop = 1000")
+    assert page.locator("#back").bounding_box()["y"] < 60
+    assert page.locator("#show").bounding_box()["y"] < 0  # only the first row of the bar stays
+    page.tap("#back")
+    expect(side).to_be_visible()
+    page.fill("#search", "")
+    expect(page.locator("#count")).to_have_text("100 sentences")
+    page.evaluate("choose(50, true)")
+    expect_sentence(page, 51)
+    page.tap("#back")
+    expect(side).to_be_visible()
+    box = chosen.bounding_box()
+    assert 0 < box["y"] < box["y"] + box["height"] <= 844
+
+
+def test_the_system_says_which_colours_are_used(open_page, folder):
+    page = open_page(f"{(folder / 'page.html').as_uri()}#1", forced_colors="active")
+    words(page, "target").first.click()
+    page.mouse.move(0, 0)
+    lit = words(page, "source").evaluate_all("all => all.map((one) => getComputedStyle(one).backgroundColor)")
+    assert len(set(lit)) > 1
+    shadow = page.locator('.item[aria-selected="true"]').evaluate("one => getComputedStyle(one).boxShadow")
+    assert shadow != "none"
+    pressed, other = (luminance(page, f"#{name}", "backgroundColor") for name in ("links", "matrix"))
+    assert contrast(pressed, other) > 3
+
+
+def test_a_browser_that_cannot_unpack_the_page_says_so(page):
+    page.add_init_script("delete window.DecompressionStream")
+    page.reload()
+    expect(page.locator("#about")).to_contain_text("it has no DecompressionStream")
+
+
+def made_page(path, pairs, models=("model",)):
     """A page of pairs with drawn attention."""
-    page, random = Page("made", "x", "y", ["model"]), np.random.default_rng(1)
+    page, random = Page("made", "x", "y", models), np.random.default_rng(1)
     for source, target in pairs:
         attention = random.dirichlet(np.full(len(source) + 1, 0.2), size=len(target))
         weights, doubts = read_attention(attention, range(len(source)), range(len(target)), len(source), len(target))
-        page.add(source, [View(0, 0, target, weights, links(weights), doubts, -1.0)])
+        given = (target, weights, links(weights), doubts, -1.0)
+        page.add(source, [View(model, 0, *given) for model in range(len(models))])
     path.write_text(page.html(), encoding="utf-8")
     return path.as_uri()
 
 
 def test_ten_thousand_sentences_are_a_short_list_of_rows(open_page, tmp_path):
     pairs = [([f"s{number}", "a", "b"], ["c", f"t{number}"]) for number in range(10_000)]
-    page = open_page(made_page(tmp_path / "page.html", pairs))
+    page = open_page(made_page(tmp_path / "page.html", pairs, models=["model", "other"]))
     assert page.locator("#count").text_content() == "10,000 sentences"
     assert page.locator(".item").count() < 40
     page.locator("#list").focus()
@@ -278,6 +506,9 @@ def test_ten_thousand_sentences_are_a_short_list_of_rows(open_page, tmp_path):
     assert listed(page)[-1] == "s9999 a b"
     assert words(page, "target").all_text_contents() == ["c", "t9999"]
     assert page.locator(".item").count() < 40
+    page.select_option("#show", index=1)
+    expect(page.locator("h2")).to_have_text("other · given text")
+    assert listed(page)[-1] == "s9999 a b"  # the list stays where it is
     page.fill("#search", "t4321")
     expect(page.locator("#count")).to_have_text("1 of 10,000 sentences")
 
@@ -309,6 +540,9 @@ def test_scripts_are_set_as_they_are_read(open_page, tmp_path):
     expect_sentence(page, 2)
     drawn = page.locator("svg text").first.text_content().removesuffix("a" * 80)  # the whole word is its title
     assert drawn == "a" * (len(drawn) - 1) + "…"
+    words(page, "source").first.click()
+    held = page.locator("svg text.asked").first.bounding_box()
+    assert held["x"] >= page.locator("svg").bounding_box()["x"]  # though it is bold now
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 

@@ -3,7 +3,9 @@
 
 const ROW = 64;           // pixels of a row of the list, as in page.css
 const FAINTEST = 0.03;    // attention below this is not drawn
+const DEEP = 0.45;        // attention above this may need another ink, as page.css says
 const MANY = 5000;        // cells of a matrix, above which those without attention are left out
+const MOST_PIXELS = 1e8;  // of a PNG
 const SVG = "http://www.w3.org/2000/svg";
 const find = (id) => document.getElementById(id);
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
@@ -17,6 +19,7 @@ const state = {
   hasGold: true,
   turned: false,
   held: null,             // a word that was clicked: {view, side, index}
+  asked: null,            // the word whose light is on
 };
 
 /* ---------- elements ---------- */
@@ -78,7 +81,7 @@ const KEYS = {
   aer: { of: (sentence, view) => view.aer, first: "high", text: (value) => `${(100 * value).toFixed(0)}%` },
 };
 
-const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase().toLowerCase();  // up first: ß is SS
 
 function viewOf(sentence, key) {
   const [model, rank] = key.split(":").map(Number);
@@ -86,9 +89,10 @@ function viewOf(sentence, key) {
 }
 
 function keyOf(index) {
-  const sentence = state.pages.sentences[index];
-  const view = sentence.views[Math.max(viewOf(sentence, find("show").value), 0)];
-  const value = view && KEYS[find("sort").value].of(sentence, view, index);
+  const sentence = state.pages.sentences[index], sort = find("sort").value, shown = find("show").value;
+  const key = sort === "aer" ? shown.replace(/:.*/, ":0") : shown;  // only a given text has gold
+  const view = sentence.views[Math.max(viewOf(sentence, key), 0)];
+  const value = view && KEYS[sort].of(sentence, view, index);
   return value === undefined || value === null ? NaN : value;
 }
 
@@ -114,8 +118,13 @@ function arrange() {
   const all = `${count.toLocaleString("en")} sentence${count === 1 ? "" : "s"}`;
   find("count").textContent = wanted ? `${found.length.toLocaleString("en")} of ${all}` : all;
   find("turn").textContent = sign < 0 ? "↓" : "↑";
-  find("list").scrollTop = 0;
   renderRows();
+  renderSteps();
+}
+
+function arrangeAnew() {
+  find("list").scrollTop = 0;
+  arrange();
 }
 
 /* ---------- the list: only the rows that can be seen exist ---------- */
@@ -158,6 +167,12 @@ function renderRows() {
   else list.removeAttribute("aria-activedescendant");
 }
 
+function renderSteps() {
+  const place = state.order.indexOf(state.current);
+  find("previous").disabled = place <= 0;
+  find("next").disabled = place >= state.order.length - 1;
+}
+
 function step(by) {
   const place = state.order.indexOf(state.current);
   const next = clamp(place < 0 ? 0 : place + by, 0, state.order.length - 1);
@@ -165,17 +180,43 @@ function step(by) {
 }
 
 function choose(index, isReading = false) {
+  if (state.pages.live && index !== state.current) loadText(index);
+  return turnTo(index, isReading);
+}
+
+function turnTo(index, isReading = false) {
   state.current = index;
   state.held = null;
-  const list = find("list"), place = state.order.indexOf(index);
+  history.replaceState(history.state, "", `#${index + 1}`);
+  if (isReading) read();
+  reveal();
+  return showPair();
+}
+
+/** Scroll the list to the sentence that is shown. */
+function reveal() {
+  const list = find("list"), place = state.order.indexOf(state.current);
   if (place >= 0 && list.clientHeight) {
     if (place * ROW < list.scrollTop) list.scrollTop = place * ROW;
     if ((place + 1) * ROW > list.scrollTop + list.clientHeight) list.scrollTop = (place + 1) * ROW - list.clientHeight;
   }
-  if (isReading) document.body.classList.add("is-reading");
-  history.replaceState(null, "", `#${index + 1}`);
   renderRows();
-  return showPair();
+}
+
+/** From the list to the sentence where there is room for one of them; Back in the browser leads to the list again. */
+function read() {
+  if (document.body.classList.contains("is-reading")) return;
+  const wasListed = find("list").clientHeight && !find("pair").clientHeight;
+  document.body.classList.add("is-reading");
+  if (!wasListed || !("ready" in document.documentElement.dataset)) return;
+  history.replaceState("list", "");
+  history.pushState("reading", "");
+}
+
+function leave() {
+  document.body.classList.remove("is-reading");
+  reveal();
+  find("list").focus();
 }
 
 /* ---------- a sentence ---------- */
@@ -188,14 +229,14 @@ async function showPair() {
   if (!sentence) return;
   const weights = await attentionOf(index);
   if (turn !== shownPair) return;  // another one was chosen meanwhile
-  const place = state.order.indexOf(index);
   find("number").textContent = `${(index + 1).toLocaleString("en")} of ${state.pages.sentences.length.toLocaleString("en")}`;
-  find("previous").disabled = place <= 0;
-  find("next").disabled = place >= state.order.length - 1;
+  renderSteps();
+  const focused = document.activeElement.asked, number = [...find("views").children].indexOf(focused?.view);
   const keys = [find("show").value, find("beside").value].filter(Boolean);
   find("views").replaceChildren(...keys.map((key) => showView(sentence, weights, key)));
+  ask(null);
   drawPictures();
-  find("says").textContent = "";
+  if (focused) (find("views").children[number]?.querySelector(`[aria-label="${focused.side} words"] .word`) ?? find("pair")).focus();
 }
 
 function showView(sentence, weights, key) {
@@ -254,6 +295,7 @@ const share = ({ source, weights }, i, j) => weights[j * source.length + i] / 25
 
 /** Light the other side's words by the attention between them and this one; null lets go. */
 function ask(asked) {
+  state.asked = asked;
   for (const box of find("views").children) {
     if (!box.seen) continue;
     const { source, target } = box.seen;
@@ -266,7 +308,7 @@ function ask(asked) {
       const { side, index } = word.asked;
       const weight = of(side, index);
       word.style.setProperty("--w", weight.toFixed(3));
-      word.classList.toggle("deep", weight > 0.5);
+      word.classList.toggle("deep", weight > DEEP);
       word.classList.toggle("asked", Boolean(here) && side === here.side && index === here.index);
     }
     for (const part of box.querySelectorAll("svg [data-i], svg [data-j]")) {
@@ -312,7 +354,7 @@ function fit(text, pixels) {
 const longest = (words, most) => Math.min(Math.max(...words.map((word) => ruler.measureText(word).width), 8) + 2, most);
 
 function drawPictures() {
-  ruler.font = `14px ${getComputedStyle(document.body).fontFamily}`;
+  ruler.font = `700 14px ${getComputedStyle(document.body).fontFamily}`;  // as a word is set that is asked for
   for (const box of find("views").children) {
     if (!box.seen) continue;
     const { source, target } = box.seen;
@@ -320,7 +362,9 @@ function drawPictures() {
     if (!source.length || !target.length) place.replaceChildren();
     else place.replaceChildren((state.picture === "links" ? drawLinks : drawMatrix)(box, place.clientWidth || 600));
   }
+  find("svg").disabled = find("png").disabled = !find("views").querySelector("svg");
   renderLegend();
+  if (state.asked) ask(state.asked);
 }
 
 function label(box, side, index, x, y, room, attributes = {}) {
@@ -396,8 +440,10 @@ function drawMatrix(box, width) {
       rect.asked = { view: box, side: "target", index: j };
       svg.append(rect);
       if (found.has(`${i}-${j}`)) {
-        const kind = weight > 0.5 ? "dot deep" : "dot";
-        svg.append(draw("circle", { cx: x + cell / 2, cy: y + cell / 2, r: 2.6, class: kind, "data-i": i, "data-j": j }));
+        const dot = draw("circle", { cx: x + cell / 2, cy: y + cell / 2, r: 2.6, class: "dot", "data-i": i, "data-j": j });
+        dot.classList.toggle("deep", weight > DEEP);
+        dot.style.setProperty("--w", weight.toFixed(3));
+        svg.append(dot);
       }
     });
   });
@@ -416,14 +462,14 @@ function drawMatrix(box, width) {
 }
 
 function renderLegend() {
-  const entry = (mark, text) => make("span", {}, make("i", { class: mark }), text);
+  const entry = (mark, text) => make("span", {}, make("i", { class: `mark ${mark}` }), text);
   const isMatrix = state.picture === "matrix";
   const hasGold = state.pages.sentences.some((sentence) => sentence.gold);
   find("legend").replaceChildren(
     make("span", {}, "0%", make("i", { class: "ramp" }), "100% of a target word's attention"),
-    ...(isMatrix ? [entry("mark found", "link")] : [make("span", {}, "solid: a link")]),
-    ...(hasGold && state.hasGold ? [entry("mark", "gold, sure"), entry("mark dashed", "gold, possible")] : []),
-    entry("mark under", "gets or gives almost no attention"),
+    ...(isMatrix ? [entry("found", "link")] : [entry("line", "link"), entry("line faint", "attention without a link")]),
+    ...(hasGold && state.hasGold ? ["sure", "possible"].map((kind) => entry(`${isMatrix ? "box" : "band"} ${kind}`, `gold, ${kind}`)) : []),
+    entry("under", "gets or gives almost no attention"),
   );
 }
 
@@ -444,18 +490,20 @@ function plain(color) {
 function standAlone() {
   const shown = [...find("views").querySelectorAll("svg")];
   const gap = 24, head = 26;
-  const size = (svg, key) => Number(svg.getAttribute(key));
-  const width = shown.reduce((sum, svg) => sum + size(svg, "width") + gap, gap);
-  const height = Math.max(...shown.map((svg) => size(svg, "height"))) + head + 2 * gap;
+  const nameOn = (svg) => svg.closest(".view").seen.name;
+  ruler.font = "13px sans-serif";
+  const rooms = shown.map((svg) => Math.max(Number(svg.getAttribute("width")), Math.ceil(ruler.measureText(nameOn(svg)).width) + 8));
+  const width = rooms.reduce((sum, room) => sum + room + gap, gap);
+  const height = Math.max(...shown.map((svg) => Number(svg.getAttribute("height")))) + head + 2 * gap;
   const whole = draw("svg", { xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}` });
   whole.append(draw("rect", { width, height, fill: plain(getComputedStyle(document.querySelector(".view")).backgroundColor) }));
   let x = gap;
-  for (const svg of shown) {
+  for (const [number, svg] of shown.entries()) {
     const copy = svg.cloneNode(true);
     const originals = svg.querySelectorAll("*");
-    copy.querySelectorAll("*").forEach((part, number) => {
+    copy.querySelectorAll("*").forEach((part, place) => {
       if (part.tagName === "title") return;
-      const style = getComputedStyle(originals[number]);
+      const style = getComputedStyle(originals[place]);
       for (const key of ["fill", "stroke"]) part.setAttribute(key, style[key] === "none" ? "none" : plain(style[key]));
       for (const key of ["stroke-width", "stroke-dasharray", "stroke-opacity", "opacity"]) part.setAttribute(key, style.getPropertyValue(key).replace("px", ""));
       if (part.tagName === "text") for (const key of ["font-family", "font-size", "font-weight"]) part.setAttribute(key, style.getPropertyValue(key));
@@ -464,9 +512,8 @@ function standAlone() {
     const group = draw("g", { transform: `translate(${x} ${gap + head})` });
     group.append(...copy.childNodes);
     const heading = find("views").querySelector("h2");
-    const name = svg.closest(".view").seen.name;
-    whole.append(draw("text", { x, y: gap + 6, "font-family": "sans-serif", "font-size": 13, fill: plain(getComputedStyle(heading).color) }, name), group);
-    x += size(svg, "width") + gap;
+    whole.append(draw("text", { x, y: gap + 6, "font-family": "sans-serif", "font-size": 13, fill: plain(getComputedStyle(heading).color) }, nameOn(svg)), group);
+    x += rooms[number] + gap;
   }
   return new XMLSerializer().serializeToString(whole);
 }
@@ -477,17 +524,27 @@ function download(blob, suffix) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-async function save(suffix) {
-  if (!find("views").querySelector("svg")) return;
-  const blob = new Blob([standAlone()], { type: "image/svg+xml" });
-  if (suffix === "svg") return download(blob, suffix);
+async function savePng(blob) {
   const image = new Image();
   image.src = URL.createObjectURL(blob);
-  await image.decode();
-  const canvas = make("canvas", { width: 2 * image.width, height: 2 * image.height });
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  URL.revokeObjectURL(image.src);
-  canvas.toBlob((drawn) => download(drawn, suffix));
+  try {
+    await image.decode();
+    const { width, height } = image;
+    for (let scale = Math.min(2, Math.sqrt(MOST_PIXELS / width / height)); scale > 0.1; scale /= 2) {
+      const canvas = make("canvas", { width: Math.floor(scale * width), height: Math.floor(scale * height) });
+      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+      const drawn = await new Promise((resolve) => canvas.toBlob(resolve));
+      if (drawn) return download(drawn, "png");  // null: more than this browser draws
+    }
+  } catch { /* as above, in other browsers */ } finally {
+    URL.revokeObjectURL(image.src);
+  }
+  find("says").textContent = "This picture is too large for a PNG; SVG has no such limit.";
+}
+
+function save(suffix) {
+  const blob = new Blob([standAlone()], { type: "image/svg+xml" });
+  return suffix === "svg" ? download(blob, suffix) : savePng(blob);
 }
 
 /* ---------- what a reader does ---------- */
@@ -501,7 +558,6 @@ function setPicture(name) {
   press("links", name === "links");
   press("matrix", name === "matrix");
   drawPictures();
-  if (state.held) ask(state.held);
 }
 
 function setGold(isOn) {
@@ -537,14 +593,14 @@ function listen() {
   let waiting = 0;
   find("search").addEventListener("input", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(arrange, 60);
+    waiting = setTimeout(arrangeAnew, 60);
   });
   find("search").addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && state.order.length) choose(state.order[0]);
+    if (event.key === "Enter" && state.order.length) choose(state.order[0], true);
     if (event.key === "ArrowDown") list.focus();
   });
-  find("sort").addEventListener("change", () => { state.turned = false; arrange(); });
-  find("turn").addEventListener("click", () => { state.turned = !state.turned; arrange(); });
+  find("sort").addEventListener("change", () => { state.turned = false; arrangeAnew(); });
+  find("turn").addEventListener("click", () => { state.turned = !state.turned; arrangeAnew(); });
   list.addEventListener("scroll", () => requestAnimationFrame(renderRows), { passive: true });
   list.addEventListener("click", (event) => {
     const row = event.target.closest(".item");
@@ -558,7 +614,7 @@ function listen() {
       step(by);
     }
     if (event.key === "Enter") {
-      document.body.classList.add("is-reading");
+      read();
       views.querySelectorAll(".words")[1]?.querySelector(".word")?.focus();
     }
   });
@@ -570,7 +626,7 @@ function listen() {
   }
   views.addEventListener("click", (event) => {
     const asked = askedBy(event);
-    const isSame = asked && state.held && asked.side === state.held.side && asked.index === state.held.index;
+    const isSame = asked && ["view", "side", "index"].every((key) => asked[key] === state.held?.[key]);
     state.held = isSame ? null : asked ?? null;
     ask(state.held);
   });
@@ -578,7 +634,7 @@ function listen() {
     if (event.target.classList.contains("word")) walk(event, event.target);
   });
   for (const id of ["show", "beside"]) find(id).addEventListener("change", () => { state.held = null; renderRows(); showPair(); });
-  find("show").addEventListener("change", arrange);
+  find("show").addEventListener("change", () => { arrange(); reveal(); });
   find("links").addEventListener("click", () => setPicture("links"));
   find("matrix").addEventListener("click", () => setPicture("matrix"));
   find("gold").addEventListener("click", () => setGold(!state.hasGold));
@@ -586,10 +642,12 @@ function listen() {
   find("png").addEventListener("click", () => save("png"));
   find("previous").addEventListener("click", () => step(-1));
   find("next").addEventListener("click", () => step(1));
-  find("back").addEventListener("click", () => {
-    document.body.classList.remove("is-reading");
-    renderRows();
-    list.focus();
+  find("back").addEventListener("click", () => (history.state === "reading" ? history.back() : leave()));
+  addEventListener("popstate", () => {
+    const does = { list: leave, reading: read }[history.state];
+    if (!does) return;  // an address was typed
+    history.replaceState(history.state, "", `#${state.current + 1}`);
+    does();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
@@ -609,19 +667,24 @@ function listen() {
   });
   addEventListener("resize", () => { renderRows(); drawPictures(); });
   addEventListener("hashchange", () => goTo(location.hash));
+  find("skip").addEventListener("click", (event) => {
+    event.preventDefault();  // the address goes on naming the sentence
+    read();
+    find("pair").focus();
+  });
 }
 
-/** `#12` is the twelfth sentence of the file; anything else the first of the list. */
+/** `#12` is the twelfth sentence of the file. -> whether there is such a one */
 function goTo(hash) {
-  const named = Number(hash.slice(1)) - 1;
-  const isThere = named in state.pages.sentences;
-  const index = isThere ? named : state.order[0];
-  if (index !== undefined && index !== state.current) choose(index, isThere);
+  const index = /^#[0-9]+$/.test(hash) ? Number(hash.slice(1)) - 1 : -1;
+  const isThere = index in state.pages.sentences;
+  if (isThere && index !== state.current) choose(index, true);
+  return isThere;
 }
 
 /* ---------- live: what is typed goes to `nmt serve`, and comes back as the first sentence ---------- */
 
-const live = { asking: null, timer: 0 };
+const live = { asking: null, timer: 0, isTyped: false };  // isTyped: what stands in the boxes waits to be asked
 
 function tell(text, isWrong = false) {
   find("state").textContent = text;
@@ -652,32 +715,59 @@ async function request(path, body) {
   }
 }
 
-function showAnswer(sentence, rank) {
+/** Show an answer by the first of these views that it has. */
+function showAnswer(sentence, ...keys) {
   state.pages.sentences[0] = sentence;
   offer();
-  find("show").value = `0:${rank}`;
+  find("show").value = keys.find((key) => viewOf(sentence, key) >= 0);
   arrange();
-  return choose(0);
+  return turnTo(0);
+}
+
+const targetShown = (sentence) => sentence.views[Math.max(viewOf(sentence, find("show").value), 0)]?.target ?? "";
+
+/** Put a sentence of the list into the boxes; what was typed there is asked no more. */
+function loadText(index) {
+  live.asking?.abort();
+  clearTimeout(live.timer);
+  live.isTyped = false;
+  tell("");
+  const sentence = state.pages.sentences[index];
+  find("text").value = sentence.source;
+  find("answer").value = targetShown(sentence);
 }
 
 async function translateText() {
   const answer = await request("/api/translate", { source: find("text").value, n_best: 3 });
   if (!answer) return;
-  find("answer").value = answer.views[0].target;
-  await showAnswer(answer, 1);
+  const chosen = find("show").value, [model] = chosen.split(":");
+  await showAnswer(answer, chosen, `${model || 0}:1`, "0:1");
+  find("answer").value = targetShown(answer);
 }
 
 /** Force the edited target; the models' own translations of the same source stay beside it. */
 async function alignText() {
-  const answer = await request("/api/align", { source: find("text").value, target: find("answer").value });
+  const given = find("answer").value;
+  const answer = await request("/api/align", { source: find("text").value, target: given });
   if (!answer) return;
-  const before = state.pages.sentences[0];
+  const before = state.pages.sentences[state.current];
   before.views.forEach((view, number) => {
     if (before.source !== answer.source || view.rank === 0) return;
     answer.views.push(view);
     answer.weights.push(before.weights[number]);
   });
-  await showAnswer(answer, 0);
+  await showAnswer(answer, find("show").value.replace(/:.*/, ":0"), "0:0");
+  if (find("answer").value !== given) find("answer").value = targetShown(answer);  // Show was changed meanwhile
+}
+
+function keep() {
+  const [{ source, views }, ...kept] = state.pages.sentences;
+  const isSame = (one) => one.source === source && JSON.stringify(one.views) === JSON.stringify(views);
+  if (state.current > 0 || kept.some(isSame)) return tell("kept already");
+  if (!source) return tell("nothing to keep");
+  state.pages.sentences.push({ ...state.pages.sentences[0] });
+  arrange();
+  return tell("kept");
 }
 
 function beginLive() {
@@ -686,15 +776,18 @@ function beginLive() {
   const soon = (work) => () => {
     live.asking?.abort();  // an answer to what stood here before must not write over what is typed
     clearTimeout(live.timer);
-    live.timer = setTimeout(work, 250);
+    live.isTyped = true;
+    live.timer = setTimeout(() => {
+      live.isTyped = false;
+      work();
+    }, 250);
   };
   find("text").maxLength = find("answer").maxLength = state.pages.live;
   find("text").addEventListener("input", soon(translateText));
   find("answer").addEventListener("input", soon(alignText));
-  find("keep").addEventListener("click", () => {
-    state.pages.sentences.push({ ...state.pages.sentences[0] });
-    arrange();
-    tell("kept");
+  find("keep").addEventListener("click", keep);
+  find("show").addEventListener("change", () => {
+    if (!live.isTyped) find("answer").value = targetShown(state.pages.sentences[state.current]);
   });
   document.body.classList.add("is-reading");
 }
@@ -729,6 +822,10 @@ function offer() {
 }
 
 async function begin() {
+  if (!("DecompressionStream" in window)) {
+    find("about").textContent = "This browser cannot unpack the page: it has no DecompressionStream, as browsers have since 2023.";
+    return;
+  }
   const index = await unpack(find("index").textContent);
   state.pages = JSON.parse(new TextDecoder().decode(index));
   const { title, models, source, target } = state.pages;
@@ -739,7 +836,7 @@ async function begin() {
   offer();
   listen();
   arrange();
-  goTo(location.hash);
+  if (!goTo(location.hash) && state.order.length) choose(state.order[0]);
   document.documentElement.dataset.ready = "";
 }
 
