@@ -21,7 +21,8 @@ def step(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> None:
     """One step at a learning rate, with gradients scaled down to the norm `clip` where it is not 0.
 
     As torch.nn.utils.clip_grad_norm_, but that the fused optimizer scales while it reads, by the way it has for
-    gradients of scaled losses.
+    gradients of scaled losses; and a norm that is infinite or not a number, as of gradients that grew along a very long
+    sentence, changes nothing.
     """
     gradients = []
     for group in optimizer.param_groups:
@@ -31,6 +32,7 @@ def step(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> None:
         norm = nn.utils.get_total_norm(gradients)
         scale = ((norm + 1e-6) / clip).clamp_min(1)
         optimizer.grad_scale = scale.to(torch.float32)  # type: ignore[attr-defined]  # the type it takes
+        optimizer.found_inf = (~norm.isfinite()).to(torch.float32)  # type: ignore[attr-defined]
     optimizer.step()
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from nmt.config import TrainSettings
-from nmt.training.optim import build_optimizer, count_updates, learning_rate
+from nmt.training.optim import build_optimizer, count_updates, learning_rate, step
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,28 @@ def test_without_warm_up_the_first_rate_is_the_peak():
 )
 def test_limits_come_to_so_many_updates(limits, updates):
     assert count_updates(TrainSettings(**limits), batches=10) == updates
+
+
+@pytest.mark.parametrize("broken", [math.inf, -math.inf, math.nan])
+def test_a_gradient_without_end_changes_nothing(broken):
+    model = nn.Linear(2, 2)
+    optimizer = build_optimizer(model, TrainSettings())
+
+    def update(gradient):
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, 0.5)
+        model.weight.grad[0, 0] = gradient
+        step(optimizer, 0.1, 1.0)
+        state = {
+            f"{name}.{key}": value.clone()
+            for name, p in model.named_parameters()
+            for key, value in optimizer.state[p].items()
+        }
+        return state | {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+
+    before, after, further = update(0.1), update(broken), update(0.1)
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert not any(torch.equal(value, further[name]) for name, value in before.items())
 
 
 @pytest.mark.parametrize(("optimizer", "shrinks"), [("adam", False), ("adamw", True)])
