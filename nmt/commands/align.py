@@ -109,7 +109,7 @@ def command(
     """
     from nmt.files import write_atomically
     from nmt.report import alignment
-    from nmt.report.page import Page, given_view
+    from nmt.report.page import Page, gate_view, given_view
     from nmt.report.plots import LEGEND, NARROWEST, save_heat_map, terminal_heat_map
 
     if symmetrise and not reverse:
@@ -125,6 +125,8 @@ def command(
     plot_format, limit = plot_format or "png", limit or 20
     if (len(runs) > 1 or n_best) and not html:
         raise UsageError("several --model, and --n-best, are for the page of --html: name its file")
+    if n_best and reverse:
+        raise UsageError("--n-best shows translations, which --reverse has no links for: leave one out")
     if has_parts and (len(runs) > 1 or not (html or matrix)):
         raise UsageError("--parts are those of one --model, for --html or --matrix: name one of these, and one run")
     inputs = [path for path in (source, target, gold) if path]
@@ -154,6 +156,8 @@ def command(
     beside = views_beside([translator, *others], sources, targets, n_best, batch_size, offset, threshold)
     info = translator.runs[0].info
     names = [*name_runs(runs), *parts]
+    if reverse:
+        names[0] += f" and {Path(reverse).resolve().name}, {symmetrise or 'grow-diag'}"
     page = Page(Path(source).name, info.source_lang, info.target_lang, names) if html else None
     if plot:
         plot.mkdir(parents=True, exist_ok=True)
@@ -178,7 +182,10 @@ def command(
                 click.echo(alignment.format_pharaoh(links, shares))
             words = one.source.words, one.target.words
             looks = {name: one.part(place) for place, name in enumerate(parts)}
-            part_views = [given_view(place, look, offset, threshold) for place, look in enumerate(looks.values(), 1)]
+            part_views = [
+                gate_view(place, look, offset) if name == "gate" else given_view(place, look, offset, threshold)
+                for place, (name, look) in enumerate(looks.items(), 1)
+            ]
             if table:
                 details.append(describe_pair(number, words, view._replace(links=links), drawn))
             if page:
@@ -269,6 +276,7 @@ def describe_pair(
     """A row of --table by its columns; words that are doubtful stand as number:word, counted from 0."""
     from nmt.report.alignment import alignment_error_rate
 
+    assert view.doubts is not None
     score = alignment_error_rate([view.links], [gold])._asdict() if gold else {}
     source, target = words
     return {

@@ -67,6 +67,25 @@ class GivenPair:
         weight_J: Matrix = given_T @ from_pieces_TJ / from_pieces_TJ.sum(axis=0).clip(min=1)
         return weight_J
 
+    def mean_attention(self, offset: int = 0) -> Matrix:
+        """Target words x source words: the mean over the pieces of both, which is how far a gate is open.
+
+        See `given_weight` for what words give in all, and nmt.report.alignment.rows_of_pieces for `offset`.
+        """
+        sides = (
+            (self.target.word_of_piece[:LONGEST], self.target.words),
+            (
+                self.source.word_of_piece[:LONGEST],
+                self.source.words,
+            ),
+        )
+        from_pieces_TJ, from_pieces_SI = (
+            (belongs := membership(words_of, len(words))) / belongs.sum(axis=0).clip(min=1) for words_of, words in sides
+        )
+        rows_TS = rows_of_pieces(self.attention_TS, len(from_pieces_TJ), offset)[:, : len(from_pieces_SI)]
+        means_JI: Matrix = from_pieces_TJ.T @ rows_TS @ from_pieces_SI
+        return means_JI
+
     @property
     def alignment(self) -> list[Link]:
         """Pairs (source word, target word), counted from 0: where each target word looked most."""

@@ -29,7 +29,7 @@ class View(NamedTuple):
     """A target of a sentence as one model sees it.
 
     `model` counts the page's models from 0. `rank` is 0 for a target that was given, and 1 for the model's best
-    translation. `score` is the log-probability of a piece, on average.
+    translation. `score` is the log-probability of a piece, on average. What is no attention, a gate, has no `doubts`.
     """
 
     model: int
@@ -37,8 +37,14 @@ class View(NamedTuple):
     target_words: Sequence[str]
     weights_JI: Matrix
     links: list[Link]
-    doubts: Doubts
+    doubts: Doubts | None
     score: float
+
+
+def gate_view(model: int, one: GivenPair, offset: int = 0) -> View:
+    """A gate on source words, which opens for each by itself: means over their pieces, and no links."""
+    shown = given_view(model, one, offset)
+    return shown._replace(weights_JI=one.mean_attention(offset), links=[], doubts=None)
 
 
 def given_view(model: int, one: GivenPair, offset: int = 0, threshold: float | None = None) -> View:
@@ -142,12 +148,15 @@ def describe(source_words: Sequence[str], views: Sequence[View], gold: Gold | No
             "target": " ".join(view.target_words),
             "links": view.links,
             "score": round(view.score, 4),
-            "entropy": round(view.doubts.entropy, 4),
-            "coverage": round(view.doubts.coverage_deviation, 4),
-            "unattended": view.doubts.unattended,
-            "unsupported": view.doubts.unsupported,
         }
-        if gold is not None and view.rank == 0:
+        if view.doubts is not None:
+            entry |= {
+                "entropy": round(view.doubts.entropy, 4),
+                "coverage": round(view.doubts.coverage_deviation, 4),
+                "unattended": view.doubts.unattended,
+                "unsupported": view.doubts.unsupported,
+            }
+        if gold is not None and view.rank == 0 and view.doubts is not None:
             entry["aer"] = round(alignment_error_rate([view.links], [gold]).aer, 4)
         facts["views"].append(entry)
     return facts

@@ -227,7 +227,11 @@ def test_parts_of_attention_stand_beside_the_whole(run_nmt, files, manifold):
         assert list(parts) == [*kinds, "gate"]
         for part in parts.values():
             assert [len(weights) for weights in part["attention"]] == [len(row["source_words"])] * len(part["weight"])
-            assert all(sum(weights) == pytest.approx(1, abs=1e-5) for weights in part["attention"])
+        for kind in kinds:
+            assert all(sum(weights) == pytest.approx(1, abs=1e-5) for weights in parts[kind]["attention"])
+        gates = parts["gate"]["attention"]  # each belongs to a source word, whichever target word looks
+        assert all(0 < gate < 1 for weights in gates for gate in weights)
+        assert all(weights == pytest.approx(gates[0], abs=1e-5) for weights in gates)
         for word in range(len(row["target_words"])):
             given = [parts[kind]["weight"][word] for kind in kinds]
             assert given[0] + given[2] == pytest.approx(1, abs=1e-5)  # what the kinds share, in each head
@@ -237,6 +241,8 @@ def test_parts_of_attention_stand_beside_the_whole(run_nmt, files, manifold):
     packed = re.search(r'id="index">([A-Za-z0-9+/=]*)<', page)
     index = json.loads(zlib.decompress(base64.b64decode(packed[1])))
     assert index["models"] == ["run", *kinds, "gate"]
+    gate = index["sentences"][0]["views"][-1]
+    assert (gate["links"], gate.keys() & {"entropy", "coverage", "unattended"}) == ([], set())
     assert [[view["model"] for view in sentence["views"]] for sentence in index["sentences"]] == [list(range(6))] * 6
 
 
@@ -253,6 +259,14 @@ def test_heat_maps_are_drawn_in_the_terminal_and_in_files(run_nmt, files, revers
     folder = files / "pictures" / "of"
     assert sorted(path.name for path in folder.iterdir()) == ["pair-1.svg", "pair-2.svg", "pair-3.svg"]
     assert ">de</text>" in (folder / "pair-1.svg").read_text()
+
+
+def test_a_page_names_what_its_links_are_combined_of(run_nmt, files, reverser, mirror):
+    words = ["align", "--model", reverser, "--model", reverser, "--source", "source", "--target", "target"]
+    assert run_nmt(*words, "--reverse", mirror, "--symmetrise", "union", "--html", "page.html").code == 0
+    packed = re.search(r'id="index">([A-Za-z0-9+/=]*)<', (files / "page.html").read_text())
+    first, second = json.loads(zlib.decompress(base64.b64decode(packed[1])))["models"]
+    assert first == f"{second} and run, union"
 
 
 @pytest.mark.parametrize("columns", [1, 6, 12])
@@ -357,6 +371,10 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ({"--probabilities": "", "--format": "json"}, "--probabilities stand in lines of text: leave out --format"),
         ({"--table": "no/where.tsv"}, "no/where.tsv cannot be written: there is no folder no\n"),
         ({"--symmetrise": "unoin"}, "Invalid value for '--symmetrise': 'unoin' is not one of 'intersection', 'union'"),
+        (
+            {"--reverse": "{run}", "--n-best": "2", "--html": "page.html"},
+            "--n-best shows translations, which --reverse has no links for: leave one out",
+        ),
         ({"--parts": ""}, "--parts are those of one --model, for --html or --matrix: name one of these, and one run"),
         ({"--parts": "", "--html": "page.html"}, "the attention of {run} is one look without parts: leave out --parts"),
         ({"--matrix": "no/where.jsonl"}, "no/where.jsonl cannot be written: there is no folder no\n"),

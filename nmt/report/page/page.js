@@ -252,12 +252,12 @@ function showView(sentence, weights, key) {
   const source = wordsOf(sentence.source), target = wordsOf(view.target);
   box.seen = {
     source, target, weights: weights[number], links: view.links,
-    gold: view.rank === 0 ? sentence.gold : undefined, name: `${nameOf(key)}, sentence ${state.current + 1}`,
+    gold: view.rank === 0 && view.entropy !== undefined ? sentence.gold : undefined, name: `${nameOf(key)}, sentence ${state.current + 1}`,
   };
   header.append(facts(view));
   box.append(
-    showWords(box, "source", source, view.unattended, "no target word looks here"),
-    showWords(box, "target", target, view.unsupported, "looks nowhere in particular"),
+    showWords(box, "source", source, view.unattended ?? [], "no target word looks here"),
+    showWords(box, "target", target, view.unsupported ?? [], "looks nowhere in particular"),
     make("div", { class: "picture" }),
   );
   return box;
@@ -268,6 +268,7 @@ function facts(view) {
   const add = (name, value, title) => list.append(make("div", { title }, make("dt", {}, name), make("dd", {}, value)));
   if (view.aer !== undefined) add("AER", `${(100 * view.aer).toFixed(1)}%`, "alignment error rate: lower is better");
   add("score", view.score.toFixed(2), "log-probability of a target piece, on average");
+  if (view.entropy === undefined) return list;  // a gate is no attention
   add("entropy", `${view.entropy.toFixed(2)} bits`, "0: each word looks at one word; 1: it hesitates between two");
   add("coverage", view.coverage.toFixed(2), "0: each source word gets the attention of one target word");
   return list;
