@@ -1,6 +1,7 @@
-"""`nmt score`: files of translations against references.
+"""`nmt score`: files of translations against references, and of word links against gold.
 
-Also holds what `nmt evaluate` shares with it: the options that choose metrics, and tables of scores.
+Also holds what `nmt evaluate` and `nmt align` share with it: the options that choose metrics, gold links, and
+tables of scores.
 """
 
 import json

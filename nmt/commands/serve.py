@@ -330,10 +330,11 @@ def openapi(max_characters: int) -> dict[str, Any]:
                 "requestBody": json_of(kind, f"texts of at most {max_characters:,} characters") | {"required": True},
                 "responses": {
                     "200": json_of(Answer, "what became of it"),
+                    "403": json_of(Refusal, "a page of another site asks"),
                     "408": json_of(Refusal, "the request did not arrive whole in time"),
                     "413": json_of(Refusal, "a text is too long"),
                     "422": json_of(Refusal, "the request is not of this form, or cannot be met"),
-                    "503": json_of(Refusal, "too many requests are waiting"),
+                    "503": json_of(Refusal, "too many requests are waiting, or the server ends"),
                 },
             }
         }

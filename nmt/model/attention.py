@@ -198,6 +198,10 @@ class ScaledDotAttention(Attention):
         weight_AD: Tensor = self.query_weight.weight
         return weight_AD * math.sqrt(self.heads)
 
+    def query(self, state_BTD: Tensor) -> Tensor:
+        query_BTA: Tensor = self.query_weight(state_BTD)  # a step scales this, which is smaller than the weight
+        return query_BTA * math.sqrt(self.heads)
+
 
 class LocationAttention(Attention):
     """score(s, i) = s . w_i                       Luong et al. 2015, arXiv:1508.04025, 3.1, eq. 8

@@ -66,7 +66,7 @@ def unroll_fused(cell: Cell, embedded_BTE: Tensor, carry: Carry, memory: Memory,
     """Run `cell` along the target. What is not in the loop is done for all positions at once, before or after it.
 
     Attention that knows no more of a position than its state and number is part of the loop. What else has to be in
-    one (coverage, predictive windows, several kinds) takes `unroll`.
+    one (coverage, predictive windows, several kinds, gates renormalised over sparse weights) takes `unroll`.
     """
     attention = cell.attention
     if not attention.is_loopable and (cell.from_loop is not None or attention.remembers):

@@ -61,10 +61,8 @@ class GivenPair:
         In a mixture it is the share of a kind, below one too where a window fades; of a gate it counts how much of the
         source is open.
         """
-        word_of_piece = self.target.word_of_piece[:LONGEST]
-        from_pieces_TJ = membership(word_of_piece, len(self.target.words))
-        given_T = rows_of_pieces(self.attention_TS, len(word_of_piece), offset).sum(axis=1)
-        weight_J: Matrix = given_T @ from_pieces_TJ / from_pieces_TJ.sum(axis=0).clip(min=1)
+        means_TJ = means_of_pieces(self.target)
+        weight_J: Matrix = rows_of_pieces(self.attention_TS, len(means_TJ), offset).sum(axis=1) @ means_TJ
         return weight_J
 
     def mean_attention(self, offset: int = 0) -> Matrix:
@@ -72,24 +70,22 @@ class GivenPair:
 
         See `given_weight` for what words give in all, and nmt.report.alignment.rows_of_pieces for `offset`.
         """
-        sides = (
-            (self.target.word_of_piece[:LONGEST], self.target.words),
-            (
-                self.source.word_of_piece[:LONGEST],
-                self.source.words,
-            ),
-        )
-        from_pieces_TJ, from_pieces_SI = (
-            (belongs := membership(words_of, len(words))) / belongs.sum(axis=0).clip(min=1) for words_of, words in sides
-        )
-        rows_TS = rows_of_pieces(self.attention_TS, len(from_pieces_TJ), offset)[:, : len(from_pieces_SI)]
-        means_JI: Matrix = from_pieces_TJ.T @ rows_TS @ from_pieces_SI
+        means_TJ, means_SI = means_of_pieces(self.target), means_of_pieces(self.source)
+        rows_TS = rows_of_pieces(self.attention_TS, len(means_TJ), offset)[:, : len(means_SI)]
+        means_JI: Matrix = means_TJ.T @ rows_TS @ means_SI
         return means_JI
 
     @property
     def alignment(self) -> list[Link]:
         """Pairs (source word, target word), counted from 0: where each target word looked most."""
         return links(self.word_attention)
+
+
+def means_of_pieces(side: Segmented) -> Matrix:
+    """What makes a mean over each word's pieces of what every piece has, and 0 where it has none: pieces x words."""
+    belongs = membership(side.word_of_piece[:LONGEST], len(side.words))
+    means: Matrix = belongs / belongs.sum(axis=0).clip(min=1)
+    return means
 
 
 def force_pairs(

@@ -131,6 +131,17 @@ def test_what_stands_around_a_score_is_in_the_fast_loop(name, wiring, feeding, a
             )
 
 
+@pytest.mark.parametrize("normalizer", ["sparsemax", "entmax"])
+@pytest.mark.parametrize("wiring", WIRINGS)
+@pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
+def test_gates_renormalised_over_sparse_weights_are_not_those_over_softmax(normalizer, wiring, feeding):
+    around = {"content_gate": "renormalised", "normalizer": normalizer}
+    case = decoder_case("bahdanau", 3, 5, 4, feeding=feeding, wiring=wiring, **around)
+    want, got = outputs_and_gradients(unroll, case), outputs_and_gradients(unroll_fused, case)
+    for quantity, expected in want.items():
+        torch.testing.assert_close(got[quantity], expected, rtol=1e-9, atol=1e-11)
+
+
 @pytest.mark.parametrize("name", DECODERS)
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
 def test_gradients_are_those_of_finite_differences(name, feeding):

@@ -91,8 +91,7 @@ def test_each_piece_belongs_to_its_word(subword, line):
 
 @pytest.mark.parametrize("nothing", ["\u200b", "\ufeff", "\u200e", "\x01"])
 def test_a_word_that_is_nothing_to_the_subword_model_takes_no_piece_from_others(subword, nothing):
-    if subword.encode(nothing):
-        pytest.skip("the subword model spells it")
+    assert subword.encode(nothing) == []
     found = subword.split_source(f"the {nothing} cat")
     assert found.words == ["the", nothing, "cat"]
     assert sorted(set(found.word_of_piece)) == [0, 2]
