@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nmt.commands.prepare import prepare as prepare
-    from nmt.commands.train import train as train
-    from nmt.commands.translate import Translator as Translator
-    from nmt.commands.translate import load as load
+    from nmt.cli.prepare import prepare as prepare
+    from nmt.cli.train import train as train
+    from nmt.cli.translate import Translator as Translator
+    from nmt.cli.translate import load as load
 
 __version__ = "0.1.0"
 __all__ = ["Translator", "__version__", "load", "prepare", "train"]
@@ -20,5 +20,5 @@ HOMES = {"Translator": "translate", "load": "translate", "prepare": "prepare", "
 
 def __getattr__(name: str) -> Any:
     if name in HOMES:
-        return getattr(import_module(f"nmt.commands.{HOMES[name]}"), name)
+        return getattr(import_module(f"nmt.cli.{HOMES[name]}"), name)
     raise AttributeError(f"module 'nmt' has no attribute {name!r}")

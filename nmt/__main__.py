@@ -1,5 +1,5 @@
 """python -m nmt"""
 
-from nmt.cli import run
+from nmt.cli.main import run
 
 run()

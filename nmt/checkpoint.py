@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from nmt.config import RunSettings, read_settings, to_toml
 from nmt.errors import DamageError, FolderError, FormatError, did_you_mean
-from nmt.files import replace_folder, settled, sha256
+from nmt.files import locate_folder, replace_folder, sha256
 from nmt.model.seq2seq import Seq2Seq
 from nmt.text.subword import Subword
 
@@ -47,9 +47,9 @@ class Run:
     source_subword: Subword
     target_subword: Subword
 
-    def build_model(self, *, is_drawn: bool = True) -> Seq2Seq:
+    def build_model(self, *, initialise: bool = True) -> Seq2Seq:
         """A model of this run's shape, with weights freshly drawn; not where others are about to take their place."""
-        return Seq2Seq(self.settings.model, self.source_subword.size, self.target_subword.size, is_drawn=is_drawn)
+        return Seq2Seq(self.settings.model, self.source_subword.size, self.target_subword.size, initialise=initialise)
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,14 @@ def open_run(path: Path | str, which: str = "best") -> LoadedRun:
     if which not in names:
         there = f"There are: {', '.join(names)}" if names else "There is none yet: train first"
         raise FolderError(f'{path} has no checkpoint "{which}"{did_you_mean(which, names)}\n  {there}')
-    model = run.build_model(is_drawn=False)
+    model = run.build_model(initialise=False)
     load_weights(model, run.path / which, is_shared=True)
     return LoadedRun(run.path, run.info, run.settings, run.source_subword, run.target_subword, model.eval(), which)
 
 
 def checkpoint_names(path: Path) -> list[str]:
     """The checkpoints of a run: best, last, then the numbered ones, oldest first."""
-    named = [name for name in ("best", "last") if (settled(path / name) / "checkpoint.json").exists()]
+    named = [name for name in ("best", "last") if (locate_folder(path / name) / "checkpoint.json").exists()]
     return named + [folder.name for folder in numbered(path)]
 
 
@@ -160,16 +160,21 @@ def save_checkpoint(
 
 def read_facts(folder: Path) -> dict[str, Any]:
     """What `checkpoint.json` of a checkpoint says."""
-    return read_json(settled(folder) / "checkpoint.json")
+    return read_json(locate_folder(folder) / "checkpoint.json")
 
 
 def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
     """The tensors of one file of a checkpoint, memory-mapped. Raises DamageError when it is not as it was written."""
-    path = settled(folder) / name
+    path = locate_folder(folder) / name
     expected = read_facts(folder).get("sha256", {}).get(name)
     if not path.exists() or sha256(path) != expected:
         raise damaged(path, "its checksum is not the one in checkpoint.json")
-    return load_tensors(path)
+    return {current_name(key): value for key, value in load_tensors(path).items()}
+
+
+def current_name(parameter: str) -> str:
+    """What a parameter is called now, whose name may be that of an older version."""
+    return parameter.replace(".attention.kinds.", ".attention.branches.").replace(".cover.", ".coverage_weight.")
 
 
 def load_weights(model: nn.Module, folder: Path, *, is_shared: bool = False) -> None:
@@ -246,7 +251,7 @@ def verify_run(path: Path) -> int:
     for name in checkpoint_names(path):
         for file, expected in read_facts(path / name).get("sha256", {"weights.safetensors": ""}).items():
             count += 1
-            place = settled(path / name) / file
+            place = locate_folder(path / name) / file
             if not place.is_file() or sha256(place) != expected:
                 problems.append(f"\n  {name}/{file} has other bytes than were written (SHA-256)")
     if problems:

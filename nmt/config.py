@@ -181,7 +181,7 @@ class TrainSettings(Settings):
 
 
 class SearchSettings(Settings):
-    """How translations are looked for, in validation and by default when translating. Read by nmt.commands only."""
+    """How to search for translations, in validation and by default when translating. Read by nmt.translation."""
 
     beam: int = Field(5, ge=1, le=1000, description="hypotheses kept, 1 is greedy")
     normalization: Literal["wu", "average", "none"] = Field("wu", description="how length is made up for")

@@ -45,14 +45,14 @@ def replace_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its place when the block ends well.
 
     A folder cannot be renamed over a full one, so the old one steps aside as `.NAME.old` first. A kill between the two
-    renames leaves only `.NAME.old`: `settle_folder` puts it back, and `settled` reads it there.
+    renames leaves only `.NAME.old`: `recover_folder` puts it back, and `locate_folder` reads it there.
 
     Raises FolderError when another program is replacing the same folder.
     """
     path = Path(os.path.abspath(path))  # "." has no name
     temporary, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
     temporary.mkdir(parents=True, exist_ok=True)
-    with sole_writer(temporary, path):
+    with exclusive_lock(temporary, path):
         try:
             for left in temporary.iterdir():  # by a kill
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -65,7 +65,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        settle_folder(path)
+        recover_folder(path)
         if path.exists():
             os.rename(path, old)
         os.rename(temporary, path)
@@ -74,7 +74,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def sole_writer(folder: Path, path: Path) -> Iterator[None]:
+def exclusive_lock(folder: Path, path: Path) -> Iterator[None]:
     """Hold `folder`, that is `path` or is to become it, against other programs, where the system has locks for that.
 
     Raises FolderError when another program holds it. The lock goes with the process, whatever ends it.
@@ -98,7 +98,7 @@ def sole_writer(folder: Path, path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def settle_folder(path: Path) -> None:
+def recover_folder(path: Path) -> None:
     """Undo or finish a replacement that was cut between its two renames."""
     path = Path(os.path.abspath(path))
     old = path.with_name(f".{path.name}.old")
@@ -109,7 +109,7 @@ def settle_folder(path: Path) -> None:
             os.rename(old, path)
 
 
-def settled(path: Path) -> Path:
+def locate_folder(path: Path) -> Path:
     """Where to read a folder that may just be replaced, or was cut off at it: for readers, who must not rename."""
     old = path.with_name(f".{path.name}.old")
     return old if old.exists() and not path.exists() else path

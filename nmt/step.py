@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 
-class Goal(NamedTuple):
+class ConstraintProgress(NamedTuple):
     """What a row has yet to say, where some words are required. Progress counts required tokens that were said."""
 
-    wanted_NQ: (
+    token_NQ: (
         Tensor  # ids that bring the row on, PAD where there are fewer; of equal ones that which leads furthest counts
     )
     progress_NQ: Tensor  # after saying them
@@ -32,11 +32,11 @@ class StepOut(NamedTuple):
     log_probs_NV: Tensor  # made for this step: whoever asked may write over it
     state: Any
     attention_NS: Tensor  # rows sum to one and are zero on padding; (N, 0) from a model without attention
-    goal: Goal | None = None  # from a wrapper that requires words
+    constraints: ConstraintProgress | None = None  # from a wrapper that requires words
     parts_NHS: Tensor | None = None  # what the attention is made of, from a model that knows; zero on padding
     words_V: Tensor | None = None  # ids of the columns where only some words were scored; ascending, 0 to 3 among them
 
-    def over(self, vocabulary: int) -> "StepOut":
+    def expand_to_vocabulary(self, vocabulary: int) -> "StepOut":
         """The same with a column for each of so many words: minus infinity for those that were not scored."""
         if self.words_V is None:
             return self

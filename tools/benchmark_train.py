@@ -228,9 +228,9 @@ def survey(data: str, device: str, max_tokens: int) -> dict[str, Any]:
     """The mean batch, the words, and what is held before there is a model."""
     import torch
 
-    from nmt.commands.devices import choose_device, describe
     from nmt.data.batches import plan_epoch
     from nmt.data.prepared import Prepared
+    from nmt.devices import choose_device, describe
     from nmt.training.update import Updater
 
     assert Updater  # imported for its memory
@@ -407,11 +407,11 @@ def tensors_in(value: Any) -> Iterator[Any]:
         yield value
 
 
-def timed_looks() -> list[tuple[Any, str, str]]:
+def timed_attention() -> list[tuple[Any, str, str]]:
     """Every function of attention inside a fused loop."""
-    from nmt.model.look import Look
+    from nmt.kernels.attention_step import FusedAttention
 
-    kinds = (Look, *Look.__subclasses__())
+    kinds = (FusedAttention, *FusedAttention.__subclasses__())
     return [(kind, name, "attention") for kind in kinds for name, value in vars(kind).items() if callable(value)]
 
 
@@ -422,7 +422,7 @@ def timed_functions(updater: Any) -> list[tuple[Any, str, str]]:
     cell = updater.model.cell
     readouts = [layer for name, layer in cell.named_children() if "readout" in name and not cell.fed_size]
     return [
-        *timed_looks(),
+        *timed_attention(),
         *((layer, "forward", "readout") for layer in readouts),
         (updater, "update", "the rest"),
         (updater.model, "encode", "encoder"),

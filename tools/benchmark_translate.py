@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 from benchmark_train import MIB, in_fresh_process, peak_mib, refuse_unusable, serve, spread, with_threads
 
-from nmt.commands.translate import command
+from nmt.cli.translate import command
 from nmt.errors import UsageError
 
 # torch is imported by the jobs alone: what this process holds at a fork counts in its children's peak memory.
@@ -113,12 +113,12 @@ def translate_side_by_side(
     """The same of several processes, with a thread each."""
     import sacrebleu
 
-    from nmt.commands.crew import Crew
     from nmt.text.corpus import read_lines
+    from nmt.translation.workers import WorkerPool
 
     lines, right = list(read_lines(source)), list(read_lines(reference))
     how = {"beam": beam, "batch_size": batch_size}
-    with Crew(processes, 1, runs=model, device="cpu", precision=precision) as crew:
+    with WorkerPool(processes, 1, runs=model, device="cpu", precision=precision) as crew:
         list(crew.stream(lines, **how))
         rates, texts = passes(lambda: [one.text for (one,) in crew.stream(lines * LONGER, **how)], seconds)
     peak = processes * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / MIB

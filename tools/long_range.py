@@ -113,7 +113,7 @@ def save_plot(path: Path, rows: Sequence[dict[str, Any]], trained_to: int) -> No
     """A panel for each task, a line for each kind; a dotted line marks the longest sentences of training."""
     from matplotlib import colormaps
 
-    from nmt.report.plots import GRAY, drawing, style
+    from nmt.analysis.plots import GRAY, drawing, style
 
     tasks, kinds = (list(dict.fromkeys(row[key] for row in rows)) for key in ("task", "kind"))
     with drawing(path, (4.6 * len(tasks) + 2, 4.2)) as figure:

@@ -95,7 +95,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 def save_plot(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Four panels, one for each varied quantity: speed on the left axis, memory on the right. Raises UsageError."""
-    from nmt.report.plots import BLUE, ORANGE, drawing, style
+    from nmt.analysis.plots import BLUE, ORANGE, drawing, style
 
     with drawing(path, (11, 7.5)) as figure:
         for number, (axis, (title, values)) in enumerate(AXES.items(), 1):

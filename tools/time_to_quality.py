@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from nmt.report.plots import drawing, style
+from nmt.analysis.plots import drawing, style
 
 Curve = tuple[str, list[tuple[float, float]]]
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nmt.data.prepared import Links, Split
+from nmt.data.prepared import LinkArrays, Split
 from nmt.ids import EOS, PAD
 
 POOL = 1_000_000  # pairs that are sorted together
@@ -74,10 +74,10 @@ def plan_batches(lengths: Sequence[int] | Lengths, budget: int) -> list[list[int
     >>> plan_batches([3, 3, 9, 1], 6)
     [[0, 1], [2], [3]]
     """
-    return [list(range(begin, end)) for begin, end in cut(np.asarray(lengths, np.int64), budget)]
+    return [list(range(begin, end)) for begin, end in token_groups(np.asarray(lengths, np.int64), budget)]
 
 
-def cut(lengths: Lengths, budget: int) -> Iterator[tuple[int, int]]:
+def token_groups(lengths: Lengths, budget: int) -> Iterator[tuple[int, int]]:
     """(begin, end) of each group of `plan_batches`."""
     ends = np.cumsum(lengths)
     begin = 0
@@ -103,7 +103,7 @@ def plan_epoch(source_lengths: Lengths, target_lengths: Lengths, max_tokens: int
     for begin in range(0, len(order), POOL):
         pool = order[begin : begin + POOL]
         pool = pool[by_length(source_lengths[pool], target_lengths[pool])]
-        batches += [pool[start:end] for start, end in cut(target_lengths[pool] + 1, max_tokens)]
+        batches += [pool[start:end] for start, end in token_groups(target_lengths[pool] + 1, max_tokens)]
     return [batches[number] for number in random.permutation(len(batches))]
 
 
@@ -124,14 +124,14 @@ def padding_share(split: Split, plan: Sequence[Rows]) -> float:
 
 def make_batch(split: Split, rows: Rows) -> Batch:
     """The pairs with these numbers as a batch."""
-    source_BS, source_lengths_B = pad(split.source_ids, split.source_offsets, rows)
-    target_BT, target_lengths_B = pad(split.target_ids, split.target_offsets, rows)
+    source_BS, source_lengths_B = pad_side(split.source_ids, split.source_offsets, rows)
+    target_BT, target_lengths_B = pad_side(split.target_ids, split.target_offsets, rows)
     tokens = int(source_lengths_B.sum()), int(target_lengths_B.sum())
     guide_BTS = None if split.links is None else make_guide(split.links, rows, source_lengths_B, target_lengths_B)
     return Batch(source_BS, source_lengths_B, target_BT, target_lengths_B, *tokens, guide_BTS)
 
 
-def pad(ids: Lengths, offsets: Lengths, rows: Rows) -> tuple[Tensor, Tensor]:
+def pad_side(ids: Lengths, offsets: Lengths, rows: Rows) -> tuple[Tensor, Tensor]:
     """Sentences side by side, each with EOS at its end. -> ids_BT, lengths_B"""
     begins_B, lengths_B = offsets[rows], offsets[rows + 1] - offsets[rows]
     positions_T = np.arange(lengths_B.max() + 1)
@@ -142,7 +142,7 @@ def pad(ids: Lengths, offsets: Lengths, rows: Rows) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(padded_BT), torch.from_numpy(lengths_B + 1)
 
 
-def make_guide(links: Links, rows: Rows, source_lengths_B: Tensor, target_lengths_B: Tensor) -> Tensor:
+def make_guide(links: LinkArrays, rows: Rows, source_lengths_B: Tensor, target_lengths_B: Tensor) -> Tensor:
     """What attention is to learn from the links of some pairs; see `Batch`. -> guide_BTS"""
     begins_B, counts_B = links.offsets[rows], links.offsets[rows + 1] - links.offsets[rows]
     numbers = np.arange(len(rows))
@@ -159,10 +159,10 @@ def make_guide(links: Links, rows: Rows, source_lengths_B: Tensor, target_length
 def split_batch(batch: Batch) -> tuple[Batch, Batch]:
     """Two halves of a batch, for when it is too large for memory as a whole."""
     middle = len(batch.source_BS) // 2
-    return part(batch, slice(None, middle)), part(batch, slice(middle, None))
+    return slice_batch(batch, slice(None, middle)), slice_batch(batch, slice(middle, None))
 
 
-def part(batch: Batch, rows: slice) -> Batch:
+def slice_batch(batch: Batch, rows: slice) -> Batch:
     """Some sentences of a batch, without the padding that only the others needed."""
     source_lengths_B, target_lengths_B = batch.source_lengths_B[rows], batch.target_lengths_B[rows]
     longest_source, longest_target = int(source_lengths_B.max()), int(target_lengths_B.max())
@@ -190,7 +190,7 @@ def train_batches(
         batch = make_batch(split, rows)
         return place, batch.pin() if device.type == "cuda" else batch
 
-    places = walk(split, max_tokens, seed, cursor)
+    places = epoch_rows(split, max_tokens, seed, cursor)
     with ThreadPoolExecutor(1, "batches") as pool:
         following = deque(pool.submit(lambda: make(*next(places))) for _ in range(AHEAD))
         while True:
@@ -199,7 +199,7 @@ def train_batches(
             yield place, batch.to(device)
 
 
-def walk(split: Split, max_tokens: int, seed: int, cursor: Cursor) -> Iterator[tuple[Cursor, Rows]]:
+def epoch_rows(split: Split, max_tokens: int, seed: int, cursor: Cursor) -> Iterator[tuple[Cursor, Rows]]:
     """The rows of every batch from `cursor` on, and the cursor after it."""
     assert len(split) > 0  # an empty corpus is refused when it is prepared
     epoch, batch = cursor
@@ -214,5 +214,5 @@ def walk(split: Split, max_tokens: int, seed: int, cursor: Cursor) -> Iterator[t
 def valid_batches(split: Split, max_tokens: int) -> Iterator[Batch]:
     """Every pair of a split once, in length order."""
     order = by_length(split.source_lengths, split.target_lengths)
-    for begin, end in cut(split.target_lengths[order] + 1, max_tokens):
+    for begin, end in token_groups(split.target_lengths[order] + 1, max_tokens):
         yield make_batch(split, order[begin:end])

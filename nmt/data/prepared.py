@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nmt.errors import DamageError, FolderError, FormatError
-from nmt.files import settle_folder, sha256, write_atomically
+from nmt.files import recover_folder, sha256, write_atomically
 from nmt.text.subword import Subword
 
 FORMAT_VERSION = 2
@@ -123,7 +123,7 @@ def foreign_entries(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.name not in own)
 
 
-class Links(NamedTuple):
+class LinkArrays(NamedTuple):
     """Which pieces belong together: those of pair n are links `offsets[n]` up to `offsets[n + 1]`.
 
     A link joins the pieces `sources[link]` and `targets[link]` of its pair, counted from 0.
@@ -142,7 +142,7 @@ class Split:
     source_offsets: NDArray[np.int64]
     target_ids: NDArray[np.integer[Any]]
     target_offsets: NDArray[np.int64]
-    links: Links | None = None
+    links: LinkArrays | None = None
 
     @classmethod
     def open(cls, folder: Path, name: SplitName, *, with_links: bool = False) -> "Split":
@@ -152,7 +152,7 @@ class Split:
             array: NDArray[Any] = np.load(folder / f"{name}.{part}.npy", mmap_mode="r")
             return array
 
-        links = Links(*(mapped(f"links.{part}") for part in Links._fields)) if with_links else None
+        links = LinkArrays(*(mapped(f"links.{part}") for part in LinkArrays._fields)) if with_links else None
         ids, offsets = ([mapped(f"{side}.{part}") for side in SIDES] for part in ("ids", "offsets"))
         return cls(ids[0], offsets[0], ids[1], offsets[1], links)
 
@@ -199,7 +199,7 @@ class Prepared:
         DamageError when a file is missing, has another size or, if small, another checksum.
         """
         path = Path(path)
-        settle_folder(path)
+        recover_folder(path)
         manifest = read_manifest(path)
         require_whole(path, manifest, up_to=SMALL)
         return cls(path, manifest)

@@ -13,19 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import ModelSettings
-from nmt.model.attention import (
+from nmt.model.attention.composite import CompositeAttention
+from nmt.model.attention.scores import (
     AdditiveAttention,
     Attention,
+    AttentionOutput,
     ConcatAttention,
     DotAttention,
     GeneralAttention,
     LocationAttention,
-    Looked,
     Memory,
     NoAttention,
     ScaledDotAttention,
 )
-from nmt.model.composite import CompositeAttention
 
 
 class Carry(NamedTuple):
@@ -33,7 +33,7 @@ class Carry(NamedTuple):
 
     hidden_BKD: Tensor
     fed_BKF: Tensor  # Luong's attentional vector; zeros before the first position, no columns where nothing is fed
-    past_BKP: Tensor | None = (
+    history_BKP: Tensor | None = (
         None  # what attention remembers; no columns before the first position, or where it is nothing
     )
 
@@ -92,7 +92,7 @@ class Cell(nn.Module):
         """One target position for K rows of each sentence."""
         return self.advance(inputs_BKI, carry, memory)[0]
 
-    def advance(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> tuple[CellOut, Looked]:
+    def advance(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> tuple[CellOut, AttentionOutput]:
         """The same, with all that attention has to show of it."""
         raise NotImplementedError
 
@@ -115,14 +115,14 @@ class AttendThenUpdate(Cell):
     def project(self, embedded_BKE: Tensor) -> Tensor:
         return torch.cat((self.from_embedding(embedded_BKE), self.readout_embedding(embedded_BKE)), dim=-1)
 
-    def advance(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> tuple[CellOut, Looked]:
+    def advance(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> tuple[CellOut, AttentionOutput]:
         gates = self.from_embedding.out_features
-        looked = self.attention.look(carry.hidden_BKD, memory, carry.past_BKP)
-        hidden_BKD = self.update(inputs_BKI[..., :gates], looked.context_BKM, carry.hidden_BKD)
-        readout_BKR = inputs_BKI[..., gates:] + self.readout(torch.cat((hidden_BKD, looked.context_BKM), dim=-1))
+        output = self.attention.step(carry.hidden_BKD, memory, carry.history_BKP)
+        hidden_BKD = self.update(inputs_BKI[..., :gates], output.context_BKM, carry.hidden_BKD)
+        readout_BKR = inputs_BKI[..., gates:] + self.readout(torch.cat((hidden_BKD, output.context_BKM), dim=-1))
         readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
-        carry = Carry(hidden_BKD, carry.fed_BKF, looked.past_BKP)
-        return CellOut(readout_BKR, carry, looked.weights_BKS), looked
+        carry = Carry(hidden_BKD, carry.fed_BKF, output.history_BKP)
+        return CellOut(readout_BKR, carry, output.weights_BKS), output
 
 
 class UpdateThenAttend(Cell):
@@ -138,13 +138,13 @@ class UpdateThenAttend(Cell):
         super().__init__(settings, attention, fed_size=fed, in_loop_size=fed)
         self.readout = nn.Linear(attention.memory_size + settings.decoder_size, settings.scored_size)
 
-    def advance(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> tuple[CellOut, Looked]:
+    def advance(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> tuple[CellOut, AttentionOutput]:
         hidden_BKD = self.update(inputs_BKI, carry.fed_BKF, carry.hidden_BKD)
-        looked = self.attention.look(hidden_BKD, memory, carry.past_BKP)
-        readout_BKR = self.readout(torch.cat((looked.context_BKM, hidden_BKD), dim=-1))
+        output = self.attention.step(hidden_BKD, memory, carry.history_BKP)
+        readout_BKR = self.readout(torch.cat((output.context_BKM, hidden_BKD), dim=-1))
         readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
         fed_BKF = readout_BKR if self.fed_size else carry.fed_BKF
-        return CellOut(readout_BKR, Carry(hidden_BKD, fed_BKF, looked.past_BKP), looked.weights_BKS), looked
+        return CellOut(readout_BKR, Carry(hidden_BKD, fed_BKF, output.history_BKP), output.weights_BKS), output
 
 
 DECODERS: dict[str, tuple[Callable[[int, int, int], Attention], Callable[[ModelSettings, Attention], Cell]]] = {

@@ -54,17 +54,17 @@ class Encoder(nn.Module):
         B, S, _ = embedded_BSE.shape
         positions_S = torch.arange(S, device=embedded_BSE.device)
         real_BS1 = (positions_S < lengths_B[:, None])[..., None]
-        turned_BS = (lengths_B[:, None] - 1 - positions_S) % S
-        rows_PSB, back_PBS = both_ways(turned_BS)
+        reversed_BS = (lengths_B[:, None] - 1 - positions_S) % S
+        rows_PSB, back_PBS = direction_indices(reversed_BS)
         values_BSM = embedded_BSE if self.norms else embedded_BSE * real_BS1
         for depth, (ahead, back, norm) in enumerate(zip(self.forwards, self.backwards, self.norms, strict=True)):
             if depth:
                 values_BSM = self.dropout(values_BSM)
-            inputs_PSBE = pick(values_BSM.flatten(0, 1), rows_PSB, back_PBS).view(2, S, B, -1)
+            inputs_PSBE = gather_rows(values_BSM.flatten(0, 1), rows_PSB, back_PBS).view(2, S, B, -1)
             states_PSBH = layer((ahead, back), inputs_PSBE)  # type: ignore[arg-type]
             beside_NP = back_PBS.flatten(1).t()
             from_PSB = torch.stack((2 * rows_PSB[0], 2 * rows_PSB[1] + 1))
-            values_BSM = pick(states_PSBH.flatten(0, 2), beside_NP, from_PSB).view(B, S, -1)
+            values_BSM = gather_rows(states_PSBH.flatten(0, 2), beside_NP, from_PSB).view(B, S, -1)
             values_BSM = norm(values_BSM) * real_BS1
         last_BM = values_BSM.gather(1, (lengths_B - 1)[:, None, None].expand(-1, 1, values_BSM.shape[-1]))[:, 0]
         size = last_BM.shape[-1] // 2
@@ -103,29 +103,29 @@ class SelfAttention(nn.Module):
         return normed_BSM
 
 
-def both_ways(turned_BS: Tensor) -> tuple[Tensor, Tensor]:
+def direction_indices(reversed_BS: Tensor) -> tuple[Tensor, Tensor]:
     """Where each direction finds its inputs among (B, S), and where (B, S) finds its states among (P, S, B).
 
     -> rows_PSB, back_PBS
     """
-    B, S = turned_BS.shape
-    sentences_B = torch.arange(B, device=turned_BS.device)
-    order_PBS = torch.stack((torch.arange(S, device=turned_BS.device).expand(B, S), turned_BS))
+    B, S = reversed_BS.shape
+    sentences_B = torch.arange(B, device=reversed_BS.device)
+    order_PBS = torch.stack((torch.arange(S, device=reversed_BS.device).expand(B, S), reversed_BS))
     rows_PSB = (sentences_B[:, None] * S + order_PBS).transpose(1, 2)
-    starts_P = torch.arange(2, device=turned_BS.device) * (B * S)
+    starts_P = torch.arange(2, device=reversed_BS.device) * (B * S)
     return rows_PSB, order_PBS * B + sentences_B[:, None] + starts_P[:, None, None]  # turning twice restores
 
 
-def pick(values_NF: Tensor, rows: Tensor, back: Tensor) -> Tensor:
+def gather_rows(values_NF: Tensor, rows: Tensor, back: Tensor) -> Tensor:
     """`values_NF[rows]`, where every row is picked equally often; `back` says where the copies of each went.
 
     -> picked_NF, in the order of `rows`
     """
-    picked_NF: Tensor = Pick.apply(values_NF, rows.flatten(), back.flatten())  # type: ignore[no-untyped-call]
+    picked_NF: Tensor = GatherRows.apply(values_NF, rows.flatten(), back.flatten())  # type: ignore[no-untyped-call]
     return picked_NF
 
 
-class Pick(torch.autograd.Function):
+class GatherRows(torch.autograd.Function):
     """Indexing whose gradient is indexing too, where torch would add row by row."""
 
     @staticmethod

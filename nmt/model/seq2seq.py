@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from nmt.config import ModelSettings
 from nmt.ids import BOS, PAD
-from nmt.model.attention import Memory
+from nmt.model.attention.scores import Memory
 from nmt.model.cells import Carry, build_cell
 from nmt.model.dropout import Dropout, WordDropout
 from nmt.model.encoder import Encoder, Layer, run_layer
@@ -37,7 +37,7 @@ class Seq2Seq(nn.Module):
     """
 
     def __init__(
-        self, settings: ModelSettings, source_vocabulary: int, target_vocabulary: int, *, is_drawn: bool = True
+        self, settings: ModelSettings, source_vocabulary: int, target_vocabulary: int, *, initialise: bool = True
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -64,7 +64,7 @@ class Seq2Seq(nn.Module):
         if settings.tie == "none":
             self.output_weight = nn.Parameter(torch.empty(target_vocabulary, settings.scored_size))
         self.output_bias = nn.Parameter(torch.empty(target_vocabulary))
-        if is_drawn:
+        if initialise:
             self.initialise()
 
     def initialise(self) -> None:
@@ -92,11 +92,11 @@ class Seq2Seq(nn.Module):
         source_BS: Tensor,
         lengths_B: Tensor,
         layer: Layer = run_layer,
-        remember: Callable[[Tensor, Tensor], Memory] | None = None,
+        build_memory: Callable[[Tensor, Tensor], Memory] | None = None,
     ) -> tuple[Memory, Carry]:
         """Memory to attend to, and the decoder's carry before its first position.
 
-        `remember` may take the place of the attention's own.
+        `build_memory` may take the place of the attention's own.
         """
         embedded_BSE = self.dropout(self.word_dropout(self.source_embedding(source_BS)))
         values_BSM, final_BM = self.encoder(embedded_BSE, lengths_B, layer)
@@ -105,8 +105,8 @@ class Seq2Seq(nn.Module):
         else:
             mean = self.settings.bridge == "mean"
             hidden_BD = torch.tanh(self.bridge(values_BSM.sum(1) / lengths_B[:, None] if mean else final_BM))
-        remember = remember or self.cell.attention.remember
-        memory = remember(self.dropout(values_BSM), source_BS != PAD)
+        build_memory = build_memory or self.cell.attention.build_memory
+        memory = build_memory(self.dropout(values_BSM), source_BS != PAD)
         return memory, self.cell.begin(hidden_BD)
 
     def forward(
@@ -150,11 +150,11 @@ class Seq2Seq(nn.Module):
         """See nmt.step.StepModel."""
         memory, carry = state
         embedded_BKE = self.target_embedding(previous_N.view(carry.hidden_BKD.shape[:2]))
-        found, looked = self.cell.advance(self.cell.project(embedded_BKE), carry, memory)
+        found, output = self.cell.advance(self.cell.project(embedded_BKE), carry, memory)
         readout_BKR, carry, attention_BKS = found
         logits_NV = self.score_words(readout_BKR.flatten(0, 1))
         log_probs_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32)).log_softmax(-1)
-        parts_NHS = None if looked.parts_BKHS is None else looked.parts_BKHS.flatten(0, 1)
+        parts_NHS = None if output.parts_BKHS is None else output.parts_BKHS.flatten(0, 1)
         return StepOut(log_probs_NV, State(memory, carry), attention_BKS.flatten(0, 1), parts_NHS=parts_NHS)
 
     def select(self, state: State, rows_BK: Tensor) -> State:

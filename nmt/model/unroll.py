@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nmt.model.attention import Memory
+from nmt.model.attention.scores import Memory
 from nmt.model.cells import Carry, Cell
 
 

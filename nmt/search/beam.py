@@ -15,16 +15,16 @@ import torch
 from torch import Tensor
 
 from nmt.ids import BOS, EOS, PAD, UNK
-from nmt.search.choose import Array, Choice, MostProbable
+from nmt.search.choices import Array, Choice, MostProbable
 from nmt.search.hypothesis import (
     Hypothesis,
     Normalization,
     coverage_penalty,
     length_penalty,
-    refuse_blind,
-    refuse_nan,
+    raise_if_nan,
+    require_attention,
 )
-from nmt.search.wrap import Forbid
+from nmt.search.restrictions import ForbiddenIds
 from nmt.step import StepModel
 
 MOST_PROBABLE = MostProbable()
@@ -44,7 +44,7 @@ def beam_search(
     n_best: int = 1,
     limits: Sequence[int] | None = None,
     choice: Choice = MOST_PROBABLE,
-    unsaid: Sequence[int] = (PAD, UNK, BOS),
+    forbidden_ids: Sequence[int] = (PAD, UNK, BOS),
     beta: float = 0.0,
 ) -> list[list[Hypothesis]]:
     """The best translations of each sentence, best first: n_best of them, or fewer when the model has no more.
@@ -52,7 +52,7 @@ def beam_search(
     A sentence has `beam` slots, in groups of equal size where the choice has several. A hypothesis that reaches EOS
     keeps its slot for good, so that a beam of one is greedy search. At each step the free slots go to what `choice`
     chooses: the most probable continuations; of equal ones, those of the better row and then of the smaller id. The
-    ids in `unsaid` are never said.
+    ids in `forbidden_ids` are never said.
 
     A sentence is done when it has no live hypothesis, or when none can come to matter: log-probabilities only fall
     and the length penalty never does, so a live one can score at most its present log_prob over the penalty at the
@@ -68,7 +68,7 @@ def beam_search(
     G = choice.groups
     slots = beam // G
     assert 1 <= n_best <= slots * G
-    model = Forbid(model, unsaid)
+    model = ForbiddenIds(model, forbidden_ids)
     device = source_BS.device
     if limits is None:
         limits = [length_limit(length, max_length_ratio, max_length_extra) for length in lengths_B.tolist()]
@@ -90,16 +90,16 @@ def beam_search(
     for length in range(1, max(limits) + 1):
         out = model.step(previous_N, state)
         if choice is not MOST_PROBABLE:
-            out = out.over(model.vocabulary)
+            out = out.expand_to_vocabulary(model.vocabulary)
         best = choice(log_prob_UK, out, free_U, slots, sentence_B, length - 1)
-        refuse_nan(best.log_prob_UW, length)
+        raise_if_nan(best.log_prob_UW, length)
         W = best.log_prob_UW.shape[1]
         taken_UW = (np.arange(W) < free_U[:, None]) & (best.log_prob_UW > -np.inf)
         is_end_UW = best.token_UW == EOS
         ends_UW, lives_UW = taken_UW & is_end_UW, taken_UW & ~is_end_UW
         score_UW = best.log_prob_UW / penalties[length]
         if beta:
-            refuse_blind(out.attention_NS)
+            require_attention(out.attention_NS)
             coverage_NS = coverage_NS + out.attention_NS
             real_NS = real_BS[sentence_B].repeat_interleave(len(coverage_NS) // len(sentence_B), 0)
             score_UW = score_UW + coverage_penalty(coverage_NS, real_NS, beta).cpu().numpy()[best.row_UW]

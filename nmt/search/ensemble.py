@@ -36,7 +36,8 @@ class Ensemble:
 
     def step(self, previous_N: Tensor, state: Any) -> StepOut:
         outs = [
-            model.step(previous_N, own).over(self.vocabulary) for model, own in zip(self.models, state, strict=True)
+            model.step(previous_N, own).expand_to_vocabulary(self.vocabulary)
+            for model, own in zip(self.models, state, strict=True)
         ]
         log_probs_NV = torch.stack([out.log_probs_NV for out in outs]).logsumexp(0) - math.log(len(outs))
         seen = [out.attention_NS for out in outs if out.attention_NS.shape[1]] or [outs[0].attention_NS]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nmt.ids import BOS
-from nmt.search.hypothesis import refuse_nan
+from nmt.search.hypothesis import raise_if_nan
 from nmt.step import StepModel
 
 
@@ -34,7 +34,7 @@ def force(
     previous_B = torch.full_like(lengths_B, BOS)
     log_probs, attention, parts = [], [], []
     for target_B in target_BT.unbind(1):
-        out = model.step(previous_B, state).over(model.vocabulary)
+        out = model.step(previous_B, state).expand_to_vocabulary(model.vocabulary)
         log_probs.append(out.log_probs_NV.gather(1, target_B[:, None])[:, 0])
         attention.append(out.attention_NS)
         parts.append(out.parts_NHS)
@@ -43,7 +43,7 @@ def force(
     parts_BHTS = None if parts[0] is None else torch.stack(parts, 2).float().cpu()  # type: ignore[arg-type]
     lengths = target_lengths_B.tolist()
     for position, log_probs_B in enumerate(log_probs_BT.numpy().T):
-        refuse_nan(log_probs_B[[row for row, length in enumerate(lengths) if position < length]], position + 1)
+        raise_if_nan(log_probs_B[[row for row, length in enumerate(lengths) if position < length]], position + 1)
     results = []
     for row, (length, source_length) in enumerate(zip(lengths, lengths_B.tolist(), strict=True)):
         token_log_probs = tuple(log_probs_BT[row, :length].tolist())

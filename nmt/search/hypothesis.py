@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nmt.errors import NmtError
 
-FAINT = 1e-6  # attention below which one source position cannot weigh more
+MIN_COVERAGE = 1e-6  # attention below which one source position cannot weigh more
 
 Normalization = Literal["wu", "average", "none"]
 
@@ -44,7 +44,7 @@ def coverage_penalty(coverage_NS: Tensor, real_NS: Tensor, beta: float) -> Tenso
     c is the attention that a position got from all target positions, EOS among them. Where it is next to nothing it
     counts as FAINT; the paper's sum has no bound. `real_NS` is true of the positions that count. Never above 0.
     """
-    return beta * coverage_NS.clamp(FAINT, 1).log().masked_fill(~real_NS, 0).sum(1)
+    return beta * coverage_NS.clamp(MIN_COVERAGE, 1).log().masked_fill(~real_NS, 0).sum(1)
 
 
 def length_penalty(length: Tensor, normalization: Normalization, alpha: float) -> Tensor:
@@ -67,7 +67,7 @@ def length_penalty(length: Tensor, normalization: Normalization, alpha: float) -
             return torch.ones_like(length)
 
 
-def refuse_nan(log_probs: NDArray[Any], position: int) -> None:
+def raise_if_nan(log_probs: NDArray[Any], position: int) -> None:
     """Raise NmtError when a model has yielded NaN."""
     if np.isnan(log_probs).any():
         raise NmtError(
@@ -76,7 +76,7 @@ def refuse_nan(log_probs: NDArray[Any], position: int) -> None:
         )
 
 
-def refuse_blind(attention_NS: Tensor) -> None:
+def require_attention(attention_NS: Tensor) -> None:
     """Raise NmtError when a model without attention is asked what it has covered."""
     if not attention_NS.shape[1]:
         raise NmtError(

@@ -130,7 +130,7 @@ def find_side(prefix: Path, lang: str) -> Path:
     return found[0]
 
 
-class Side:
+class CountedLines:
     """One half of a corpus while it is read: how many lines, and which are empty."""
 
     def __init__(self, path: Path) -> None:
@@ -159,7 +159,7 @@ def read_pairs(source_path: Path | str, target_path: Path | str) -> Iterator[Pai
 
     Raises DataError after the last common line when the files differ in length.
     """
-    source_side, target_side = Side(Path(source_path)), Side(Path(target_path))
+    source_side, target_side = CountedLines(Path(source_path)), CountedLines(Path(target_path))
     lines = zip_longest(source_side, target_side)
     for source, target in lines:
         if source is None or target is None:

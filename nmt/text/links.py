@@ -17,14 +17,14 @@ PHARAOH = re.compile(r"([0-9]+)([-sp?])([0-9]+)(?::[0-9.]+)?")
 SHOWN = 5  # problems of one file that are told in full
 
 
-class Gold(NamedTuple):
+class GoldLinks(NamedTuple):
     """Links that people or an aligner drew: sure ones, and all that are possible, the sure ones among them."""
 
     sure: frozenset[Link]
     possible: frozenset[Link]
 
 
-def parse_gold(line: str, place: str = "this line", base: int = 0) -> Gold:
+def parse_gold(line: str, place: str = "this line", base: int = 0) -> GoldLinks:
     """Read `1-2` or `1s2` as a sure link, `1p2` or `1?2` as a possible one; the first word has the number `base`.
 
     A share behind it, `1-2:0.9`, is not read.
@@ -45,10 +45,10 @@ def parse_gold(line: str, place: str = "this line", base: int = 0) -> Gold:
         possible.add(link)
         if match[2] in "-s":
             sure.add(link)
-    return Gold(frozenset(sure), frozenset(possible))
+    return GoldLinks(frozenset(sure), frozenset(possible))
 
 
-def refuse_far(gold: Gold, words: tuple[int, int] | None, place: str, hint: str, base: int = 0) -> None:
+def check_link_bounds(gold: GoldLinks, words: tuple[int, int] | None, place: str, hint: str, base: int = 0) -> None:
     """Raise DataError for a link to a word that a pair with so many words does not have; `hint` says what to try."""
     for link in sorted(gold.possible):
         if min(link) < 0 or (words and (link[0] >= words[0] or link[1] >= words[1])):
@@ -59,7 +59,7 @@ def refuse_far(gold: Gold, words: tuple[int, int] | None, place: str, hint: str,
             )
 
 
-def unequal(path: Path | str, lines: int, pairs: int) -> DataError:
+def line_count_error(path: Path | str, lines: int, pairs: int) -> DataError:
     """The error for a file of links that does not have a line for each pair."""
     return DataError(
         f"{path} has {lines:,} lines for {pairs:,} pairs\n"
@@ -93,13 +93,13 @@ def with_checked_links(pairs: Iterable[Pair], path: Path) -> Iterator[Pair]:
                 hint = "an aligner that counts from 1 or splits words otherwise does not fit"
                 gold = parse_gold(line, place)
                 links += len(gold.possible)
-                refuse_far(gold, (len(pair.source.split()), len(pair.target.split())), place, hint)
+                check_link_bounds(gold, (len(pair.source.split()), len(pair.target.split())), place, hint)
             except DataError as error:
                 problems.append(str(error))
         if pair is not None:
             yield pair
     if lines != count:
-        raise unequal(path, lines, count)
+        raise line_count_error(path, lines, count)
     if count and not links and not problems:
         raise DataError(f"{path} has no link in its {lines:,} lines\n  Attention would learn nothing from it")
     if len(problems) == 1:

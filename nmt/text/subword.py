@@ -81,7 +81,7 @@ def explain(complaint: str, name: str, vocab_size: int) -> str:
     return f"{name}: SentencePiece cannot train on this text: {complaint}"
 
 
-class Segmented(NamedTuple):
+class SegmentedLine(NamedTuple):
     """A line, its pieces, and the word that each piece belongs to.
 
     `words` are what `text.split()` yields; `word_of_piece[i]` is an index into them, -1 only when there is no word.
@@ -117,7 +117,7 @@ class Subword:
         return sha256(self.model_bytes).hexdigest()
 
     @cached_property
-    def spells_bytes(self) -> bool:
+    def has_byte_fallback(self) -> bool:
         """Whether what has no piece is spelt in bytes, so that nothing is unknown."""
         return any(self._processor.is_byte(index) for index in range(self.size))
 
@@ -148,7 +148,7 @@ class Subword:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, always one line. PAD, BOS and EOS say nothing."""
-        text: str = self._processor.decode(spoken(ids))
+        text: str = self._processor.decode(visible_ids(ids))
         return text.translate(LINE_ENDS)
 
     def id_of(self, piece: str) -> int:
@@ -160,22 +160,22 @@ class Subword:
         """The piece of each id, as SentencePiece writes it: "▁the", "s"."""
         return [self._processor.id_to_piece(int(index)) for index in ids]
 
-    def split_source(self, line: str) -> Segmented:
+    def segment(self, line: str) -> SegmentedLine:
         """A line to be translated, in pieces and in words."""
-        return segmented(line, self._processor.encode(line, return_type="offset_mapping"))
+        return segment_by_offsets(line, self._processor.encode(line, return_type="offset_mapping"))
 
-    def split_target(self, ids: Sequence[int]) -> Segmented:
+    def segment_ids(self, ids: Sequence[int]) -> SegmentedLine:
         """A translation, in pieces and in words; PAD, BOS and EOS are left out."""
-        found = self._processor.decode(spoken(ids), return_type="offset_mapping")
-        return segmented(found["text"].translate(LINE_ENDS), found)
+        found = self._processor.decode(visible_ids(ids), return_type="offset_mapping")
+        return segment_by_offsets(found["text"].translate(LINE_ENDS), found)
 
 
-def spoken(ids: Sequence[int]) -> list[int]:
+def visible_ids(ids: Sequence[int]) -> list[int]:
     """Ids without those that say nothing."""
     return [int(index) for index in ids if index not in (PAD, BOS, EOS)]
 
 
-def segmented(text: str, found: dict[str, list[int] | list[tuple[int, int]]]) -> Segmented:
+def segment_by_offsets(text: str, found: dict[str, list[int] | list[tuple[int, int]]]) -> SegmentedLine:
     """Which word each piece lies in, from its offsets.
 
     A piece belongs to the word in which it ends: so does one that begins on the blank before it ("▁the"), or on words
@@ -190,4 +190,4 @@ def segmented(text: str, found: dict[str, list[int] | list[tuple[int, int]]]) ->
     ids: list[int] = found["ids"]  # type: ignore[assignment]
     offsets: list[tuple[int, int]] = found["offsets"]  # type: ignore[assignment]
     ends = [max(begin, end - 1) for begin, end in offsets]
-    return Segmented(text, ids, words, [word_at[end] if end < len(word_at) else last for end in ends])
+    return SegmentedLine(text, ids, words, [word_at[end] if end < len(word_at) else last for end in ends])

@@ -17,7 +17,7 @@ def build_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Op
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, settings.beta2), fused=True)
 
 
-def step(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> None:
+def apply_update(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> None:
     """One step at a learning rate, with gradients scaled down to the norm `clip` where it is not 0.
 
     As torch.nn.utils.clip_grad_norm_, but that the fused optimizer scales while it reads, by the way it has for

@@ -25,13 +25,13 @@ from nmt.errors import TrainingError
 from nmt.files import remove_folder, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.optim import learning_rate
-from nmt.training.update import Figures, Updater
+from nmt.training.update import Updater, UpdateSums
 
 LOG_EVERY = 20  # updates between training records; losses are looked at, and the device waited for, no more often
 
 
 @dataclass(frozen=True)
-class Place:
+class TrainingState:
     """Where training stands: with weights, optimizer and random generators, all that resuming needs."""
 
     update: int = 0
@@ -45,10 +45,10 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """How training ended: where, and why, in words."""
 
-    place: Place
+    state: TrainingState
     reason: str
 
 
@@ -85,68 +85,68 @@ class Trainer:
         self.decode_bleu = decode_bleu
         self.report = report
 
-    def fit(self, place: Place | None = None) -> Outcome:
-        """Train from `place` (see `resume`) until a limit, and leave `last` and `best` behind.
+    def fit(self, state: TrainingState | None = None) -> TrainingOutcome:
+        """Train from `state` (see `resume`) until a limit, and leave `last` and `best` behind.
 
         Raises TrainingError when the loss is not a number, and KeyboardInterrupt after saving when SIGINT or SIGTERM
         asked to stop.
         """
-        place = place or Place()
-        started = time.monotonic() - place.seconds  # as if there had been no break
+        state = state or TrainingState()
+        started = time.monotonic() - state.seconds  # as if there had been no break
         end = time.monotonic() + (60 * self.settings.max_minutes or math.inf)
-        with interruptions() as interrupted, closing(self._batches(place)) as batches:
-            pending: list[Figures] = []
+        with catch_interrupts() as interrupted, closing(self._batches(state)) as batches:
+            pending: list[UpdateSums] = []
             since = time.monotonic()
             reason = ""
             while True:
-                reason = reason or self._why_stop(place)
-                if place.validated < place.update and (reason or self._is_validation_due(place)):
+                reason = reason or self._why_stop(state)
+                if state.validated < state.update and (reason or self._is_validation_due(state)):
                     if pending:
-                        self._log_training(place, pending, time.monotonic() - since)
-                    place = replace(self._validate(place), seconds=time.monotonic() - started)
-                    self._save_last(place)
+                        self._log_training(state, pending, time.monotonic() - since)
+                    state = replace(self._validate(state), seconds=time.monotonic() - started)
+                    self._save_last(state)
                     pending, since = [], time.monotonic()
-                    reason = reason or self._why_stop(place)
+                    reason = reason or self._why_stop(state)
                 if reason:
-                    return Outcome(place, reason)
+                    return TrainingOutcome(state, reason)
                 cursor, group = next(batches)
-                rate = self._rate(place, place.update + 1)
-                pending.append(self.updater.update(group, rate, self._guided_weight(place)))
+                rate = self._rate(state, state.update + 1)
+                pending.append(self.updater.update(group, rate, self._guided_weight(state)))
                 seconds = time.monotonic() - started
-                place = replace(place, update=place.update + 1, epoch=cursor.epoch, batch=cursor.batch, seconds=seconds)
+                state = replace(state, update=state.update + 1, epoch=cursor.epoch, batch=cursor.batch, seconds=seconds)
                 is_asked_to_stop = bool(interrupted)
                 if len(pending) == LOG_EVERY or is_asked_to_stop:
-                    self._log_training(place, pending, time.monotonic() - since)
+                    self._log_training(state, pending, time.monotonic() - since)
                     pending, since = [], time.monotonic()
                 if is_asked_to_stop:
-                    self._save_last(place)
+                    self._save_last(state)
                     raise KeyboardInterrupt
                 if time.monotonic() > end:
                     reason = f"{self.settings.max_minutes:g} minutes are over"
 
-    def resume(self) -> Place:
+    def resume(self) -> TrainingState:
         """Put weights, optimizer and random generators back as `last` has them. -> where to go on from"""
         last = self.folder / "last"
         load_weights(self.model, last)
         tensors = read_tensors(last, "training.safetensors")
         for name, parameter in self.model.named_parameters():
             prefix = f"optimizer.{name}."
-            state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-            if state:
+            moments = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            if moments:
                 self.updater.optimizer.state[parameter] = {
                     key: value if key == "step" and self.device.type == "cpu" else value.to(self.device)
-                    for key, value in state.items()
+                    for key, value in moments.items()
                 }
         torch.set_rng_state(tensors["random.cpu"])
         if self.device.type == "cuda" and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
-        place = Place(**read_facts(last)["place"])
-        self._forget_log_after(place.update)
-        return place
+        state = TrainingState(**read_facts(last)["place"])
+        self._forget_log_after(state.update)
+        return state
 
-    def _batches(self, place: Place) -> Generator[tuple[Cursor, list[Batch]], None, None]:
+    def _batches(self, state: TrainingState) -> Generator[tuple[Cursor, list[Batch]], None, None]:
         """Groups of batches that make one update each, and the cursor after them. An epoch's end ends a group."""
-        cursor = Cursor(place.epoch, place.batch)
+        cursor = Cursor(state.epoch, state.batch)
         batches = train_batches(self.train_split, self.settings.max_tokens, self.settings.seed, cursor, self.device)
         with closing(batches):  # type: ignore[type-var]
             group: list[Batch] = []
@@ -156,29 +156,29 @@ class Trainer:
                     yield after, group
                     group = []
 
-    def _why_stop(self, place: Place) -> str:
+    def _why_stop(self, state: TrainingState) -> str:
         """The limit that training has reached, in words, or nothing."""
         settings = self.settings
-        if settings.max_updates and place.update >= settings.max_updates:
+        if settings.max_updates and state.update >= settings.max_updates:
             return f"{settings.max_updates:,} updates are done"
-        if settings.max_epochs and place.epoch >= settings.max_epochs:
+        if settings.max_epochs and state.epoch >= settings.max_epochs:
             return f"{settings.max_epochs:,} epochs are done"
-        if settings.patience and place.stale >= settings.patience:
-            return f"{settings.metric} has not improved for {place.stale} validations"
+        if settings.patience and state.stale >= settings.patience:
+            return f"{settings.metric} has not improved for {state.stale} validations"
         return ""
 
-    def _rate(self, place: Place, update: int) -> float:
-        return learning_rate(self.settings, update, self.updates_in_all, place.plateaus)
+    def _rate(self, state: TrainingState, update: int) -> float:
+        return learning_rate(self.settings, update, self.updates_in_all, state.plateaus)
 
-    def _guided_weight(self, place: Place) -> float:
-        """Of the update that follows `place`: a pure function of it, as the learning rate is."""
-        return self.settings.guided_weight * self.settings.guided_decay**place.epoch
+    def _guided_weight(self, state: TrainingState) -> float:
+        """Of the update that follows `state`: a pure function of it, as the learning rate is."""
+        return self.settings.guided_weight * self.settings.guided_decay**state.epoch
 
-    def _is_validation_due(self, place: Place) -> bool:
+    def _is_validation_due(self, state: TrainingState) -> bool:
         every = self.settings.validate_every
-        return place.update % every == 0 if every else place.batch == 0
+        return state.update % every == 0 if every else state.batch == 0
 
-    def _validate(self, place: Place) -> Place:
+    def _validate(self, state: TrainingState) -> TrainingState:
         """Score the validation set, log it, and keep a numbered checkpoint and `best`."""
         self.model.eval()
         with torch.inference_mode():
@@ -188,32 +188,32 @@ class Trainer:
             ]
         nll, tokens = map(sum, zip(*sums, strict=True))
         if not math.isfinite(nll):
-            raise self._not_a_number("the validation loss after", place.update)
+            raise self._not_a_number("the validation loss after", state.update)
         figures = {"perplexity": math.exp(min(nll / tokens, 700)), "bleu": self.decode_bleu(self.model)}
         score = figures["bleu"] if self.settings.metric == "bleu" else -figures["perplexity"]
-        is_best = place.best is None or score > place.best
-        stale = 0 if is_best else place.stale + 1
+        is_best = state.best is None or score > state.best
+        stale = 0 if is_best else state.stale + 1
         at_plateau = stale > 0 and stale % self.settings.plateau == 0
-        place = replace(
-            place,
-            best=score if is_best else place.best,
+        state = replace(
+            state,
+            best=score if is_best else state.best,
             stale=stale,
-            validated=place.update,
-            plateaus=place.plateaus + (at_plateau and self.settings.schedule == "plateau"),
+            validated=state.update,
+            plateaus=state.plateaus + (at_plateau and self.settings.schedule == "plateau"),
         )
-        record = {"kind": "valid", "update": place.update, "epoch": place.epoch, **figures, "is_best": is_best}
-        self._log({**record, "seconds": place.seconds})
+        record = {"kind": "valid", "update": state.update, "epoch": state.epoch, **figures, "is_best": is_best}
+        self._log({**record, "seconds": state.seconds})
         weights = dict(self.model.named_parameters())
-        facts = {"update": place.update, **figures}
+        facts = {"update": state.update, **figures}
         if is_best:
             save_checkpoint(self.folder / "best", weights, facts)
         if self.settings.keep:
-            save_checkpoint(self.folder / f"update-{place.update:06d}", weights, facts)
+            save_checkpoint(self.folder / f"update-{state.update:06d}", weights, facts)
             for old in numbered(self.folder)[: -self.settings.keep]:
                 remove_folder(old)
-        return place
+        return state
 
-    def _save_last(self, place: Place) -> None:
+    def _save_last(self, state: TrainingState) -> None:
         """Write `last`, with all that `resume` needs."""
         tensors = {"random.cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
@@ -221,26 +221,26 @@ class Trainer:
         for name, parameter in self.model.named_parameters():
             for key, value in self.updater.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
-        facts = {"update": place.update, "place": asdict(place)}
+        facts = {"update": state.update, "place": asdict(state)}
         save_checkpoint(self.folder / "last", dict(self.model.named_parameters()), facts, tensors)
 
-    def _log_training(self, place: Place, pending: Sequence[Figures], seconds: float) -> None:
+    def _log_training(self, state: TrainingState, pending: Sequence[UpdateSums], seconds: float) -> None:
         """Log the means since the last record. Raises TrainingError when a loss is not a number."""
         losses, nlls, counts, guided, linked = zip(*pending, strict=True)
         losses_on_host = torch.stack(losses).cpu()
         finite = losses_on_host.isfinite()
         if not bool(finite.all()):
-            raise self._not_a_number("the loss of", place.update - len(pending) + 1 + int((~finite).nonzero()[0]))
+            raise self._not_a_number("the loss of", state.update - len(pending) + 1 + int((~finite).nonzero()[0]))
         tokens = sum(counts)
         record = {
             "kind": "train",
-            "update": place.update,
-            "epoch": place.epoch,
+            "update": state.update,
+            "epoch": state.epoch,
             "loss": float(losses_on_host.sum()) / tokens,
             "perplexity": math.exp(min(float(torch.stack(nlls).sum()) / tokens, 700)),
             "tokens_per_second": tokens / max(seconds, 1e-9),
-            "learning_rate": self._rate(place, place.update),
-            "seconds": place.seconds,
+            "learning_rate": self._rate(state, state.update),
+            "seconds": state.seconds,
         }
         if self.settings.guided_weight:
             record["guided_loss"] = float(torch.stack(guided).sum() / torch.stack(linked).sum())
@@ -270,7 +270,7 @@ class Trainer:
 
 
 @contextmanager
-def interruptions() -> Iterator[list[int]]:
+def catch_interrupts() -> Iterator[list[int]]:
     """A list that fills with the signals that ask to stop, instead of their stopping the program at once."""
     received: list[int] = []
 

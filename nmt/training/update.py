@@ -16,16 +16,16 @@ from nmt.config import TrainSettings
 from nmt.data.batches import Batch, split_batch
 from nmt.errors import TrainingError, is_out_of_memory
 from nmt.ids import PAD
-from nmt.model.compiled import compiled, compiled_pieces
+from nmt.kernels.compiled import compile_function, compile_kernels
+from nmt.kernels.loss_fused import ScoreBuffer, fused_loss, softmax_gradient, softmax_gradient_in_blocks
+from nmt.kernels.pointwise import EAGER_KERNELS
+from nmt.kernels.scan import scan_layer
+from nmt.kernels.unroll_fused import unroll_fused
 from nmt.model.encoder import Layer, run_layer
-from nmt.model.pieces import EAGER
-from nmt.model.scan import scan_layer
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.unroll import Unroll, unroll
-from nmt.model.unroll_fused import unroll_fused
 from nmt.training.loss import guided_loss, plain_loss
-from nmt.training.loss_fused import Scratch, fused_loss, soften_in_cache, soften_some
-from nmt.training.optim import build_optimizer, step
+from nmt.training.optim import apply_update, build_optimizer
 
 
 class Loops(NamedTuple):
@@ -44,15 +44,19 @@ def build_loops(settings: TrainSettings) -> Loops:
     """The loops that `settings` names, with their element-wise pieces compiled where it says so."""
     if LOOPS[settings.loop] is REFERENCE:
         return REFERENCE
-    pieces, soften = (compiled_pieces(), compiled(soften_some)) if settings.compile else (EAGER, soften_in_cache)
+    kernels, gradient_kernel = (
+        (compile_kernels(), compile_function(softmax_gradient))
+        if settings.compile
+        else (EAGER_KERNELS, softmax_gradient_in_blocks)
+    )
     return Loops(
-        partial(scan_layer, pieces=pieces),
-        partial(unroll_fused, pieces=pieces),
-        partial(fused_loss, soften=soften, scratch=Scratch()),
+        partial(scan_layer, kernels=kernels),
+        partial(unroll_fused, kernels=kernels),
+        partial(fused_loss, gradient_kernel=gradient_kernel, buffer=ScoreBuffer()),
     )
 
 
-class Figures(NamedTuple):
+class UpdateSums(NamedTuple):
     """Sums over an update; `guided` is 0 where attention is not guided."""
 
     loss: Tensor
@@ -75,7 +79,7 @@ class Updater:
         self.loops = build_loops(settings)
         self.optimizer = build_optimizer(model, settings)
 
-    def update(self, batches: Sequence[Batch], rate: float, guided_weight: float = 0.0) -> Figures:
+    def update(self, batches: Sequence[Batch], rate: float, guided_weight: float = 0.0) -> UpdateSums:
         """One step of the optimizer, on the loss of words and, with a weight, that of guided attention.
 
         A batch that does not fit in memory is done again in halves; one pair that does not fit raises TrainingError.
@@ -99,9 +103,9 @@ class Updater:
             batches = [half for halves in parts for half in halves]
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-        step(self.optimizer, rate, self.settings.clip)
+        apply_update(self.optimizer, rate, self.settings.clip)
         loss, nll, guided, linked = (torch.stack(parts).sum() for parts in zip(*sums, strict=True))
-        return Figures(loss, nll, tokens, guided, linked)
+        return UpdateSums(loss, nll, tokens, guided, linked)
 
     def _accumulate(self, batch: Batch, tokens: int, guided_weight: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Add a batch's share of the gradient. -> summed loss, nll and guided loss, and pieces with links"""

@@ -29,7 +29,7 @@ def test_prepare_and_train_are_functions(tmp_path):
     assert prepared.manifest.splits["train"].pairs == 64
     settings = RunSettings(model=ModelSettings(embedding_size=8), train=TrainSettings(max_updates=2))
     outcome = nmt.train(tmp_path / "data", tmp_path / "run", settings)
-    assert (outcome.place.update, outcome.reason) == (2, "2 updates are done")
+    assert (outcome.state.update, outcome.reason) == (2, "2 updates are done")
     assert len(nmt.load(tmp_path / "run").translate(["a b"])) == 1
 
 
@@ -40,12 +40,12 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_help_does_not_import_what_is_slow():
     slow = "{'torch', 'numpy', 'pydantic', 'sacrebleu', 'sentencepiece', 'matplotlib'}"
-    code = f"import sys, nmt.cli; nmt.cli.main(['--help']); sys.exit(len({slow} & set(sys.modules)))"
+    code = f"import sys, nmt.cli.main; nmt.cli.main.main(['--help']); sys.exit(len({slow} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def test_every_command_explains_itself_in_one_line(run_nmt):
-    from nmt.cli import COMMANDS
+    from nmt.cli.main import COMMANDS
 
     listed = run_nmt("--help").stdout
     for name, line in COMMANDS.items():
@@ -78,7 +78,7 @@ def test_words_that_make_no_command(run_nmt, words, message):
 
 
 def test_our_own_fault_keeps_its_traceback(run_nmt, monkeypatch):
-    monkeypatch.setattr("nmt.commands.score.read_parallel", lambda paths: 1 / 0)
+    monkeypatch.setattr("nmt.cli.score.read_parallel", lambda paths: 1 / 0)
     done = run_nmt("score", "--reference", __file__, __file__)
     assert done.code == 1
     assert "ZeroDivisionError" in done.stderr

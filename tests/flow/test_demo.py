@@ -2,7 +2,7 @@
 
 import pytest
 
-from nmt.commands.demo import SAMPLE
+from nmt.cli.demo import SAMPLE
 
 
 def test_the_demo_does_all_five_jobs(run_nmt, tmp_path):

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from nmt.analysis.alignment import extract_links, summarise_attention
+from nmt.analysis.page import AttentionView, Page
 from nmt.checkpoint import open_run
-from nmt.report.alignment import links, read_attention
-from nmt.report.page import Page, View
 
 SOURCE = ["ba de fi", "ku la <b>me</b>", "", "ni po ru sa te", "vi wo zu fi"]
 TARGET = ["fi de ba", "me la ku", "", "te sa ru po ni", "ba"]
@@ -22,7 +22,7 @@ GOLD = ["0-2 1-1 2-0", "0-2 1-1 2p0", "", "0-4 1-3 2-2 3p1 4-0", ""]
 @pytest.fixture(scope="module")
 def folder(reverser, tmp_path_factory):
     """Two runs, a page of both with gold and translations, the matrices and the table of the first."""
-    from nmt.cli import main
+    from nmt.cli.main import main
 
     folder = tmp_path_factory.mktemp("page")
     shutil.copytree(reverser, folder / "other")
@@ -488,9 +488,11 @@ def made_page(path, pairs, models=("model",)):
     page, random = Page("made", "x", "y", models), np.random.default_rng(1)
     for source, target in pairs:
         attention = random.dirichlet(np.full(len(source) + 1, 0.2), size=len(target))
-        weights, doubts = read_attention(attention, range(len(source)), range(len(target)), len(source), len(target))
-        given = (target, weights, links(weights), doubts, -1.0)
-        page.add(source, [View(model, 0, *given) for model in range(len(models))])
+        weights, doubts = summarise_attention(
+            attention, range(len(source)), range(len(target)), len(source), len(target)
+        )
+        given = (target, weights, extract_links(weights), doubts, -1.0)
+        page.add(source, [AttentionView(model, 0, *given) for model in range(len(models))])
     path.write_text(page.html(), encoding="utf-8")
     return path.as_uri()
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from nmt.commands import serve
-from nmt.commands.translate import Translator
+from nmt.cli import serve
+from nmt.cli.translate import Translator
 
 
 def start(*words, program=("-m", "nmt")):
@@ -166,8 +166,8 @@ def test_every_character_may_be_escaped(server):
 
 
 IMPATIENT = """
-from nmt.cli import run
-from nmt.commands import serve
+from nmt.cli.main import run
+from nmt.cli import serve
 serve.PATIENCE, serve.CONNECTIONS, work = 0.5, 20, serve.work
 def slow(translators, asked):
     if asked.source == "slowly":

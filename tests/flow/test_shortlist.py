@@ -12,7 +12,7 @@ import nmt
 from nmt.checkpoint import open_run
 from nmt.data.prepared import Prepared
 from nmt.ids import EOS
-from nmt.model.shortlist import Shortlist
+from nmt.inference.shortlist import Shortlist
 
 
 def words_on_list(path, prepared, word):

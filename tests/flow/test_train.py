@@ -18,8 +18,8 @@ from safetensors.torch import load_file, save_file
 
 from nmt.checkpoint import open_run, read_run, save_checkpoint
 from nmt.errors import UsageError
-from nmt.files import sha256, sole_writer
-from nmt.model.compiled import refuse_without_compiler
+from nmt.files import exclusive_lock, sha256
+from nmt.kernels.compiled import require_compiler
 from nmt.training.update import Updater
 
 SMALL = [
@@ -229,7 +229,7 @@ def test_a_run_is_trained_by_one_program_at_a_time(train, tmp_path):
     run = tmp_path / "run"
     assert train(run, *SMALL, "--max-updates", "1").code == 0
     before = contents(run)
-    with sole_writer(run, run):
+    with exclusive_lock(run, run):
         done = train(run, "--resume")
     assert done.code == 2
     assert f"{run} is being written by another program" in done.stderr
@@ -347,7 +347,7 @@ def test_events_hold_what_the_log_holds_and_only_once_after_resuming(train, tmp_
 
 def test_without_extras_training_goes_on_without_events_and_curve(train, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard.writer", None)
-    monkeypatch.setattr("nmt.commands.train.find_spec", lambda name: None)
+    monkeypatch.setattr("nmt.cli.train.find_spec", lambda name: None)
     assert train(tmp_path / "run", *SMALL, "--max-updates", "1").code == 0
     assert not {"events", "curve.png"} & {path.name for path in (tmp_path / "run").iterdir()}
 
@@ -363,7 +363,7 @@ def test_a_terminal_shows_a_bar_with_what_is_left(train, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("faster", [torch.bfloat16, torch.float32])
 def test_the_precision_that_is_picked_is_said(train, tmp_path, monkeypatch, faster):
-    monkeypatch.setattr("nmt.commands.devices.matmul_seconds", lambda dtype, device: 1.0 if dtype == faster else 2.0)
+    monkeypatch.setattr("nmt.devices.matmul_seconds", lambda dtype, device: 1.0 if dtype == faster else 2.0)
     done = train(tmp_path / "run", *SMALL, "--precision", "auto", "--max-updates", "1")
     assert f"), {str(faster).removeprefix('torch.')}\n" in done.stderr
 
@@ -376,7 +376,7 @@ def test_a_compiled_training_is_the_same_training(train, tmp_path, monkeypatch):
     assert train(tmp_path / "eager", *words, "--max-updates", "6").code == 0
     assert compiled == []
     assert train(tmp_path / "compiled", *words, "--max-updates", "3", "--compile").code == 0
-    assert set(compiled) == {"gru", "gru_backward", "attend", "attend_backward", "additive_keys", "soften_some"}
+    assert set(compiled) == {"gru", "gru_backward", "attend", "attend_backward", "additive_keys", "softmax_gradient"}
     done = train(tmp_path / "compiled", "--resume", "--max-updates", "6", "--no-compile")
     assert done.code == 0
     eager, others = (records(tmp_path / run, "valid")[-1]["perplexity"] for run in ("eager", "compiled"))
@@ -413,7 +413,7 @@ def test_what_compiling_needs_is_named_before_anything_is_written(train, tmp_pat
 def test_compiling_for_a_gpu_needs_triton(monkeypatch):
     monkeypatch.setattr("torch.utils._triton.has_triton", lambda: False)
     with pytest.raises(UsageError, match=r"train.compile needs Triton on a GPU, and it is not there\n  Install it"):
-        refuse_without_compiler(torch.device("cuda"))
+        require_compiler(torch.device("cuda"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -146,7 +146,7 @@ def test_bytes_that_are_not_utf8_end_the_output_before_their_line(run_nmt, rever
     assert "standard input is not UTF-8: line 2" in done.stderr
     assert out.read_text() == "what was there before\n"
     assert (tmp_path / "out.txt.part").read_text() == "de ba\n"
-    assert f"what is done is in {out}.part; the same command with --resume-output goes on" in done.stderr
+    assert f"finished lines are in {out}.part; the same command with --resume-output continues" in done.stderr
     mended = run_nmt("translate", "--model", reverser, "--output", out, "--resume-output", stdin="ba de\nku la\n")
     assert (mended.code, out.read_text()) == (0, "de ba\nla ku\n")
     assert os.listdir(tmp_path) == ["out.txt"]
@@ -205,7 +205,7 @@ def test_a_model_is_asked_for_and_must_be_a_run(run_nmt, tmp_path):
 
 
 def test_a_line_too_long_is_announced(run_nmt, reverser, monkeypatch):
-    monkeypatch.setattr("nmt.report.translate.LONGEST", 2)
+    monkeypatch.setattr("nmt.translation.pipeline.MAX_PIECES", 2)
     done = run_nmt("translate", "--model", reverser, stdin="ba\n" + "ku la me " * 5 + "\n")
     assert (done.code, done.stdout.count("\n")) == (0, 2)
     assert "nmt: line 2 is too long: only its first 2 pieces are translated\n" in done.stderr

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from nmt.checkpoint import open_run, verify_run
-from nmt.commands import crew
-from nmt.commands.crew import Crew
 from nmt.errors import DataError, NmtError
+from nmt.translation import workers as crew
+from nmt.translation.workers import WorkerPool
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_lines_and_links_are_those_of_one_process(run_nmt, reverser, lines, tmp_
 
 
 def test_a_crew_answers_as_a_translator_does(reverser, lines):
-    with Crew(2, 1, runs=(str(reverser),), precision="float32") as several:
+    with WorkerPool(2, 1, runs=(str(reverser),), precision="float32") as several:
         from nmt import Translator
 
         alone = Translator.load(reverser, precision="float32")
@@ -96,7 +96,7 @@ def test_a_crew_answers_as_a_translator_does(reverser, lines):
         with pytest.raises(NmtError, match='beem   no such setting; did you mean "beam"'):
             several.stream(lines, beem=3)
         # what is the matter with a line is said after the lines before it
-        from nmt.report.steer import Request
+        from nmt.translation.constraints import Request
 
         wishes = [*lines, Request("ba", constraints=("\U0001f600\ufffd\0",))]
         stream, said = several.stream(wishes, batch_size=4), []
@@ -156,7 +156,7 @@ def test_what_ends_the_program_ends_all_processes_and_leaves_complete_lines(run_
         said = process.stderr.read().decode()
     if ending == signal.SIGINT:
         assert list(filter(None, said.splitlines())) == [
-            f"nmt: what is done is in {part}; the same command with --resume-output goes on from there",
+            f"nmt: finished lines are in {part}; the same command with --resume-output continues",
             "nmt: error: interrupted",
         ]
     turned = "".join(" ".join(reversed(line.split())) + "\n" for line in lines)
@@ -186,7 +186,7 @@ def test_what_processes_cannot_open_is_said_once(run_nmt, tmp_path, in_threads):
 
 
 def test_a_gpu_is_not_shared_by_processes(run_nmt, reverser, monkeypatch):
-    monkeypatch.setattr("nmt.commands.devices.choose_device", lambda name: torch.device("cuda", 1))
+    monkeypatch.setattr("nmt.devices.choose_device", lambda name: torch.device("cuda", 1))
     done = run_nmt("translate", "--model", reverser, "--processes", 3, stdin="ba\n")
     assert (done.code, done.stdout) == (2, "")
     assert "--processes 3 would put as many models on cuda:1 without making it faster\n  Leave it out" in done.stderr

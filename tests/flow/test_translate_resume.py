@@ -33,7 +33,7 @@ def words_of(path):
 
 def cut_after(monkeypatch, lines, error):
     """Let something go wrong when so many lines have been translated."""
-    from nmt.commands.translate import Translator
+    from nmt.cli.translate import Translator
 
     stream = Translator.stream
 
@@ -58,7 +58,7 @@ def test_output_goes_on_where_it_stopped(run_nmt, reverser, corpus, tmp_path, mo
     done = run_nmt(*words)
     assert done.code == {KeyboardInterrupt: 130, NmtError: 2, RuntimeError: 1}[type(error)]
     part = tmp_path / "out.part"
-    assert f"nmt: what is done is in {part}; the same command with --resume-output goes on from there\n" in done.stderr
+    assert f"nmt: finished lines are in {part}; the same command with --resume-output continues\n" in done.stderr
     assert words_of(whole).startswith(words_of(part))
     assert part.read_bytes().endswith(b"\n")
     assert not out.exists()
@@ -77,7 +77,7 @@ def test_what_was_redirected_can_be_gone_on_with_too(run_nmt, reverser, corpus, 
     out = tmp_path / "out"
     out.write_text(whole[: len(whole) // 2])  # as `> out` leaves it
     work = []
-    from nmt.report import translate
+    from nmt.translation import pipeline as translate
 
     search = translate.beam_search
     monkeypatch.setattr(translate, "beam_search", lambda *a, **k: work.append(len(a[1])) or search(*a, **k))

@@ -10,7 +10,7 @@ from support.corpora import WORDS
 from support.runs import REVERSER
 
 import nmt
-from nmt.report.steer import Request
+from nmt.translation.constraints import Request
 
 LINES = ["ba de fi", "", "ku la", "me", "ni po ru sa", "te vi wo zu"]
 TEXT = "".join(f"{line}\n" for line in LINES)

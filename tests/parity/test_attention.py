@@ -6,12 +6,12 @@ import torch
 from support.models import ATTENTIONS, COMPOSITES, small_settings
 
 from nmt.config import ModelSettings
-from nmt.model.attention import Attention, Looked
+from nmt.model.attention.composite import CompositeAttention
+from nmt.model.attention.normalizers import NORMALIZERS
+from nmt.model.attention.scores import Attention, AttentionOutput
 from nmt.model.cells import DECODERS, build_attention
-from nmt.model.composite import CompositeAttention
 from nmt.model.dropout import Dropout
 from nmt.model.encoder import SelfAttention
-from nmt.model.normalizers import NORMALIZERS
 
 Weights = dict[str, np.ndarray]
 D, A = 6, 5
@@ -57,7 +57,7 @@ def test_context_and_weights_follow_the_equations(name):
     attention = DECODERS[name][0](D, memory_size, A).double()
     values_BSM, state_BTD = torch.randn(2, 3, memory_size).double(), torch.randn(2, 2, D).double()
     real_BS = torch.tensor([[True, True, True], [True, True, False]])
-    context_BTM, weights_BTS = attention(state_BTD, attention.remember(values_BSM, real_BS))
+    context_BTM, weights_BTS = attention(state_BTD, attention.build_memory(values_BSM, real_BS))
 
     parameters = parameters_of(attention)
     for b, t in np.ndindex(2, 2):
@@ -73,7 +73,7 @@ def test_context_and_weights_follow_the_equations(name):
 def test_no_attention_has_nothing_to_show():
     attention = DECODERS["none"][0](D, D, A)
     context_BTM, weights_BTS = attention(
-        torch.randn(2, 3, D), attention.remember(torch.randn(2, 4, D), torch.ones(2, 4).bool())
+        torch.randn(2, 3, D), attention.build_memory(torch.randn(2, 4, D), torch.ones(2, 4).bool())
     )
     assert (context_BTM.shape, weights_BTS.shape) == ((2, 3, 0), (2, 3, 0))
 
@@ -132,7 +132,7 @@ def numpy_looks(settings: ModelSettings, weights: Weights, states_TD, values_SM)
         weights_HS, parts = np.zeros((H, S)), []
         shares = softmax(weights["share.weight"] @ state_D + weights["share.bias"]) if len(names) > 1 else [1.0]
         for number, (name, window, share) in enumerate(zip(names, windows, shares, strict=True)):
-            own = part(weights, f"kinds.{number}")
+            own = part(weights, f"branches.{number}")
             inside, factor = [True] * S, [1.0] * S
             if window == "monotonic":
                 inside = [abs(i - min(t, S - 1)) <= settings.window_width for i in range(S)]
@@ -145,7 +145,7 @@ def numpy_looks(settings: ModelSettings, weights: Weights, states_TD, values_SM)
             for h in range(H):
                 scores = np.full(S, -np.inf)
                 for i in np.flatnonzero(inside):
-                    cover_A = own["cover.weight"] @ coverage_SC[i] if coverage_SC.size else 0.0
+                    cover_A = own["coverage_weight.weight"] @ coverage_SC[i] if coverage_SC.size else 0.0
                     compared_A = compare(name, part(own, "score"), state_D, values_SM[i], i, cover_A)
                     scores[i] = np.split(compared_A, H)[h].sum() * (np.sqrt(H) if name == "scaled-dot" else 1)
                 parts.append(share * NORMALIZED[settings.normalizer](scores) * factor)
@@ -183,12 +183,12 @@ def attention_of(settings: ModelSettings) -> Attention:
     return attention
 
 
-def follow(attention: Attention, states_BTD, values_BSM, real_BS) -> list[Looked]:
+def follow(attention: Attention, states_BTD, values_BSM, real_BS) -> list[AttentionOutput]:
     """A look for each position, in turn."""
-    memory, past, looks = attention.remember(values_BSM, real_BS), None, []
+    memory, past, looks = attention.build_memory(values_BSM, real_BS), None, []
     for state_BD in states_BTD.unbind(1):
-        looks.append(attention.look(state_BD[:, None], memory, past))
-        past = looks[-1].past_BKP
+        looks.append(attention.step(state_BD[:, None], memory, past))
+        past = looks[-1].history_BKP
     return looks
 
 
@@ -237,7 +237,7 @@ def test_nothing_around_a_score_changes_nothing(name):
     states_BTD, values_BSM = torch.randn(2, 3, 8).double(), torch.randn(2, 5, 8).double()
     real_BS = torch.arange(5) < torch.tensor([[5], [2]])
     for one in (0, 1):
-        found, expected = (each(states_BTD, each.remember(values_BSM, real_BS))[one] for each in (around, plain))
+        found, expected = (each(states_BTD, each.build_memory(values_BSM, real_BS))[one] for each in (around, plain))
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
 
 
@@ -245,10 +245,10 @@ def test_location_knows_every_length_and_no_content():
     attention = attention_of(small_settings(attention="luong-location"))
     state_BTD, values_BSM, real_BS = torch.randn(1, 1, 8).double(), torch.randn(1, 700, 8).double(), torch.ones(1, 700)
     looks = [
-        attention(state_BTD, attention.remember(values, real_BS.bool()))[1] for values in (values_BSM, -values_BSM)
+        attention(state_BTD, attention.build_memory(values, real_BS.bool()))[1] for values in (values_BSM, -values_BSM)
     ]
     assert torch.equal(*looks)
-    short = attention(state_BTD, attention.remember(values_BSM[:, :9], real_BS[:, :9].bool()))[1]
+    short = attention(state_BTD, attention.build_memory(values_BSM[:, :9], real_BS[:, :9].bool()))[1]
     torch.testing.assert_close(short, looks[0][..., :9] / looks[0][..., :9].sum(), rtol=1e-10, atol=0)
 
 

@@ -5,16 +5,16 @@ import torch
 from support.models import ATTENTIONS, KINDS, VOCABULARY, sentences, small_model
 
 from nmt.ids import BOS, EOS
-from nmt.model import engine, product
-from nmt.model.attention import AdditiveAttention
-from nmt.model.engine import Engine
-from nmt.model.packed import pack_cell
+from nmt.inference import engine, product
+from nmt.inference.engine import Engine
+from nmt.inference.packed import pack_cell
+from nmt.model.attention.scores import AdditiveAttention
 from nmt.search.beam import MOST_PROBABLE, beam_search
-from nmt.search.choose import Diverse, Sample
+from nmt.search.choices import Diverse, Sample
 from nmt.search.ensemble import Ensemble
 from nmt.search.forced import force
-from nmt.search.listed import Listed, among
-from nmt.search.wrap import NoRepeat
+from nmt.search.restrictions import NoRepeat
+from nmt.search.shortlisted import ShortlistedModel, restrict_to_shortlist
 
 SHAPES = [
     {},
@@ -34,7 +34,7 @@ def walk(model):
     previous_N, found = torch.full((3,), BOS), []
     for rows in ([[0, 0], [1, 1], [2, 2]], [[1, 0], [5, 4]], [[0], [3]], [[0], [1]]):
         out = model.step(previous_N, state)
-        found += [out.over(model.vocabulary).log_probs_NV, out.attention_NS]
+        found += [out.expand_to_vocabulary(model.vocabulary).log_probs_NV, out.attention_NS]
         rows_BK = torch.tensor(rows)
         state = model.select(out.state, rows_BK)
         previous_N = torch.randint(EOS + 1, model.vocabulary, (rows_BK.numel(),), generator=generator)
@@ -99,7 +99,7 @@ def test_embeddings_that_make_too_large_a_table_are_multiplied_at_every_step(mon
 def test_additive_scores_are_the_same_a_few_sentences_at_a_time(monkeypatch):
     model = small_model()
     whole = walk(Engine(model))
-    monkeypatch.setattr("nmt.model.packed.CACHED", 1)
+    monkeypatch.setattr("nmt.inference.packed.CACHED", 1)
     for one, other in zip(whole, walk(Engine(model)), strict=True):
         assert torch.equal(one, other)
 
@@ -140,10 +140,10 @@ def test_a_row_in_8_bits_depends_on_no_other(bounded):
 
 def lists():
     """Words that each of three sentences may say; ids that none of them may say are left over."""
-    sayable_BV = torch.zeros(3, VOCABULARY, dtype=torch.bool)
+    allowed_BV = torch.zeros(3, VOCABULARY, dtype=torch.bool)
     for row, ids in enumerate([[EOS, 5, 9, 20], [EOS, 4], [EOS, 5, 6, 7, 8]]):
-        sayable_BV[row, ids] = True
-    return sayable_BV
+        allowed_BV[row, ids] = True
+    return allowed_BV
 
 
 @torch.no_grad()
@@ -152,9 +152,9 @@ def lists():
 def test_scoring_listed_words_is_scoring_all_and_leaving_out_the_others(monkeypatch, name, columns, scored):
     monkeypatch.setattr(engine, "COLUMNS", columns)
     model = small_model(attention=name)
-    narrow = among(Engine(model), lists())
+    narrow = restrict_to_shortlist(Engine(model), lists())
     assert len(narrow.words_C) == scored
-    for one, twin in zip(walk(Listed(model, lists())), walk(narrow), strict=True):
+    for one, twin in zip(walk(ShortlistedModel(model, lists())), walk(narrow), strict=True):
         torch.testing.assert_close(twin, one, rtol=1e-10, atol=1e-12)
 
 
@@ -163,12 +163,12 @@ def test_search_among_listed_words_finds_the_same_whoever_shares_the_batch(beam)
     model = small_model()
     source_BS, lengths_B, _ = sentences([(4, 3), (2, 5), (6, 2)])
     how = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.5, "max_length_extra": 2, "beam": beam}
-    together = beam_search(Engine(model).among(lists()), source_BS, lengths_B, n_best=beam, **how)
-    slow = beam_search(Listed(model, lists()), source_BS, lengths_B, n_best=beam, **how)
+    together = beam_search(Engine(model).with_shortlist(lists()), source_BS, lengths_B, n_best=beam, **how)
+    slow = beam_search(ShortlistedModel(model, lists()), source_BS, lengths_B, n_best=beam, **how)
     assert [[h.tokens for h in found] for found in together] == [[h.tokens for h in found] for found in slow]
     for row, length in enumerate(lengths_B.tolist()):
         one = slice(row, row + 1)
-        narrow = Engine(model).among(lists()[one])
+        narrow = Engine(model).with_shortlist(lists()[one])
         (alone,) = beam_search(narrow, source_BS[one, :length], lengths_B[one], n_best=beam, **how)
         assert [h.tokens for h in alone] == [h.tokens for h in together[row]]
         for hypothesis, twin in zip(alone, together[row], strict=True):
@@ -193,6 +193,6 @@ def test_whatever_looks_at_words_looks_at_all_of_them():
     ]:
         narrow, slow = (
             beam_search(wrap(model), source_BS, lengths_B, n_best=4, choice=choice, **how)
-            for model in (Engine(model).among(lists()), Listed(model, lists()))
+            for model in (Engine(model).with_shortlist(lists()), ShortlistedModel(model, lists()))
         )
         assert [[h.tokens for h in found] for found in narrow] == [[h.tokens for h in found] for found in slow]

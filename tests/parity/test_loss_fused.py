@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from nmt.training import loss_fused
+from nmt.kernels import loss_fused
+from nmt.kernels.loss_fused import fused_loss
 from nmt.training.loss import plain_loss
-from nmt.training.loss_fused import fused_loss
 
 
 def figures_and_gradients(loss_of, N: int, smoothing: float, *, V: int = 11, operand=None, dtype=torch.float64):

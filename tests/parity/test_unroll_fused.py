@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from nmt.config import ModelSettings
+from nmt.kernels.compiled import compile_kernels
+from nmt.kernels.pointwise import EAGER_KERNELS, Kernels, additive_keys, attend, attend_backward, gru, gru_backward
+from nmt.kernels.unroll_fused import unroll_fused
 from nmt.model.cells import DECODERS, WIRINGS, Carry, Cell, build_cell
-from nmt.model.compiled import compiled_pieces
-from nmt.model.pieces import EAGER, Pieces, additive_keys, attend, attend_backward, gru, gru_backward
 from nmt.model.unroll import unroll
-from nmt.model.unroll_fused import unroll_fused
 
 
 class Case(NamedTuple):
@@ -64,7 +64,7 @@ def outputs_and_gradients(loop, case: Case, operand: torch.dtype | None = None) 
     inputs = {key: getattr(case, key).clone().requires_grad_() for key in case._fields[1:5]}
     case.cell.zero_grad()
     with torch.autocast("cpu", operand, enabled=operand is not None):
-        memory = case.cell.attention.remember(inputs["values_BSM"], case.real_BS)
+        memory = case.cell.attention.build_memory(inputs["values_BSM"], case.real_BS)
         for part in (memory.values_BSM, memory.keys_BSA):
             part.retain_grad()
         carry = Carry(inputs["hidden_BD"][:, None], inputs["fed_BF"][:, None])
@@ -118,10 +118,10 @@ AROUND: dict[str, dict[str, Any]] = {
 def test_what_stands_around_a_score_is_in_the_fast_loop(name, wiring, feeding, around, compiled, monkeypatch):
     case = decoder_case(name, 3, 5, 4, feeding=feeding, norm=True, wiring=wiring, attention_size=8, **AROUND[around])
     want = outputs_and_gradients(unroll, case)
-    monkeypatch.setattr("nmt.model.unroll_fused.unroll", None)  # which would be equal
-    monkeypatch.setattr("nmt.model.look.CACHED", 60)  # several blocks a head
-    pieces = Pieces(gru, gru_backward, attend, attend_backward, additive_keys) if compiled else EAGER
-    got = outputs_and_gradients(partial(unroll_fused, pieces=pieces), case)
+    monkeypatch.setattr("nmt.kernels.unroll_fused.unroll", None)  # which would be equal
+    monkeypatch.setattr("nmt.kernels.attention_step.CACHED", 60)  # several blocks a head
+    kernels = Kernels(gru, gru_backward, attend, attend_backward, additive_keys) if compiled else EAGER_KERNELS
+    got = outputs_and_gradients(partial(unroll_fused, kernels=kernels), case)
     assert want.keys() == got.keys()
     for quantity, expected in want.items():
         assert (got[quantity] is None) == (expected is None), quantity
@@ -148,7 +148,7 @@ def test_gradients_are_those_of_finite_differences(name, feeding):
     case = decoder_case(name, 2, 2, 2, feeding=feeding, norm=True, size=4)
 
     def run(embedded_BTE, hidden_BD, values_BSM, *weights):
-        memory = case.cell.attention.remember(values_BSM, case.real_BS)
+        memory = case.cell.attention.build_memory(values_BSM, case.real_BS)
         return tuple(unroll_fused(case.cell, embedded_BTE, case.cell.begin(hidden_BD), memory))
 
     inputs = [value.clone().requires_grad_() for value in (case.embedded_BTE, case.hidden_BD, case.values_BSM)]
@@ -202,12 +202,12 @@ def test_buffers_are_freed_with_the_outputs(name, feeding):
         states.append(weakref.ref(hidden_BD))
         return gates, hidden_BD
 
-    pieces = EAGER._replace(gru=watched_gru)
+    kernels = EAGER_KERNELS._replace(gru=watched_gru)
     case = decoder_case(name, 2, 3, 4, feeding=feeding)
-    memory = case.cell.attention.remember(case.values_BSM, case.real_BS)
+    memory = case.cell.attention.build_memory(case.values_BSM, case.real_BS)
     gc.disable()  # a cycle would wait for it, and memory would grow
     try:
-        outputs = unroll_fused(case.cell, case.embedded_BTE, case.cell.begin(case.hidden_BD), memory, pieces)
+        outputs = unroll_fused(case.cell, case.embedded_BTE, case.cell.begin(case.hidden_BD), memory, kernels)
         assert [state() is not None for state in states] == [True] * 4
         del outputs
         assert [state() is not None for state in states] == [False] * 4
@@ -218,10 +218,10 @@ def test_buffers_are_freed_with_the_outputs(name, feeding):
 @pytest.mark.parametrize("name", DECODERS)
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
 def test_pieces_for_a_compiler_equal_the_blocks(name, feeding):
-    pieces = Pieces(gru, gru_backward, attend, attend_backward, additive_keys)
+    kernels = Kernels(gru, gru_backward, attend, attend_backward, additive_keys)
     case = decoder_case(name, 3, 5, 4, feeding=feeding, norm=True)
     want = outputs_and_gradients(unroll, case)
-    got = outputs_and_gradients(partial(unroll_fused, pieces=pieces), case)
+    got = outputs_and_gradients(partial(unroll_fused, kernels=kernels), case)
     for quantity, expected in want.items():
         torch.testing.assert_close(
             got[quantity], expected, rtol=1e-9, atol=1e-11, msg=lambda t, q=quantity: f"{q}: {t}"
@@ -233,9 +233,9 @@ def test_pieces_for_a_compiler_equal_the_blocks(name, feeding):
 @pytest.mark.parametrize("name", ["bahdanau", "luong-general"])
 def test_compiled_pieces_equal_the_reference(name, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # so that it is compiled here
-    pieces = compiled_pieces()
+    kernels = compile_kernels()
     for sizes in ((3, 5, 4), (2, 7, 1)):  # one compilation serves both
         case = decoder_case(name, *sizes, dtype=torch.float32, size=16)
         want = outputs_and_gradients(unroll, case)
-        for quantity, found in outputs_and_gradients(partial(unroll_fused, pieces=pieces), case).items():
+        for quantity, found in outputs_and_gradients(partial(unroll_fused, kernels=kernels), case).items():
             torch.testing.assert_close(found, want[quantity], rtol=1e-4, atol=1e-5)

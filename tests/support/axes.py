@@ -73,8 +73,8 @@ def checked(function: Callable) -> Callable:
 
 def functions_of(package: str) -> Iterator[tuple[Any, str, Callable]]:
     """(owner, name, function) for every public function and method defined in a package of ours."""
-    for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        module = importlib.import_module(f"{package}.{info.name}")
+    for info in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+        module = importlib.import_module(info.name)
         owners = [
             module,
             *(c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == module.__name__),

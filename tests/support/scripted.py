@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nmt.ids import BOS, EOS
-from nmt.search.hypothesis import FAINT, length_penalty
+from nmt.search.hypothesis import MIN_COVERAGE, length_penalty
 from nmt.step import StepOut
 
 WORDS = 4  # the first id that is a word
@@ -105,7 +105,7 @@ def enumerate_best(
 
     def uncovered(tokens: tuple[int, ...]) -> float:
         looks = {model.attend(source, tokens[:said]) for said in range(len(tokens))} if beta else set()
-        return sum(math.log(FAINT) for position in range(len(source) - 1) if position not in looks)
+        return sum(math.log(MIN_COVERAGE) for position in range(len(source) - 1) if position not in looks)
 
     def endings(prefix: tuple[int, ...], log_prob: float) -> Iterator[Enumerated]:
         numbers = torch.tensor(model.log_probs(source, prefix)).tolist()  # rounded as the model's are

@@ -3,21 +3,21 @@ import math
 import numpy as np
 import pytest
 
-from nmt.errors import DataError
-from nmt.report.alignment import (
+from nmt.analysis.alignment import (
     NEIGHBOURS,
     SYMMETRISATIONS,
     alignment_error_rate,
-    doubts,
+    diagnose_attention,
+    extract_links,
     format_pharaoh,
-    links,
     merge_attention,
     parse_naacl,
-    shares,
+    reverse_links,
+    link_shares,
     symmetrise,
-    turn,
 )
-from nmt.text.links import Gold, parse_gold
+from nmt.errors import DataError
+from nmt.text.links import GoldLinks, parse_gold
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_reading_later_is_reading_shifted_attention(seed):
     ],
 )
 def test_a_target_word_links_to_where_it_looked_most(weights, expected):
-    assert links(weights) == expected
+    assert extract_links(weights) == expected
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_target_word_links_to_where_it_looked_most(weights, expected):
     [(0.3, [(0, 0), (1, 0), (2, 1)]), (0.5, [(0, 0), (2, 1)]), (0.05, [(0, 0), (0, 1), (1, 0), (2, 1)]), (0.95, [])],
 )
 def test_a_threshold_links_all_that_reach_it(threshold, expected):
-    assert links([[0.6, 0.4, 0.0], [0.1, 0.0, 0.9]], threshold) == expected
+    assert extract_links([[0.6, 0.4, 0.0], [0.1, 0.0, 0.9]], threshold) == expected
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_a_threshold_links_all_that_reach_it(threshold, expected):
     ],
 )
 def test_doubts_by_hand(attention, entropy, deviation, unattended, unsupported):
-    found = doubts(attention)
+    found = diagnose_attention(attention)
     assert (found.entropy, found.coverage_deviation) == pytest.approx((entropy, deviation))
     assert (found.unattended, found.unsupported) == (unattended, unsupported)
 
 
 def test_turning_swaps_the_two_sides():
-    assert turn([(0, 2), (1, 1)]) == [(1, 1), (2, 0)]
+    assert reverse_links([(0, 2), (1, 1)]) == [(1, 1), (2, 0)]
 
 
 # Source words run to the right, target words down: o both directions, f forward only, b backward only.
@@ -194,7 +194,7 @@ def test_symmetrisation_laws(seed):
     ],
 )
 def test_gold_links_are_sure_or_possible(line, sure, possible):
-    assert parse_gold(line) == Gold(frozenset(sure), frozenset(possible))
+    assert parse_gold(line) == GoldLinks(frozenset(sure), frozenset(possible))
 
 
 @pytest.mark.parametrize("word", ["1:2", "1-", "-1-2", "1-2-3", "a-b", "1P2"])
@@ -246,7 +246,7 @@ def test_what_is_no_naacl_link_is_named(line, message):
 def test_links_may_carry_their_share():
     weights = np.array([[0.25, 0.75], [1.0, 0.0]])
     found = [(1, 0), (0, 1)]
-    assert format_pharaoh(found, shares(weights, found)) == "0-1:1.000 1-0:0.750"
+    assert format_pharaoh(found, link_shares(weights, found)) == "0-1:1.000 1-0:0.750"
 
 
 def test_pharaoh_lines_are_read_back():
@@ -277,7 +277,7 @@ def test_alignment_error_rate_by_hand(predicted, gold, expected):
 @pytest.mark.parametrize("seed", range(5))
 def test_without_possible_links_aer_is_one_minus_f1(seed):
     found, drawn = random_directions(seed)
-    score = alignment_error_rate([found], [Gold(frozenset(drawn), frozenset(drawn))])
+    score = alignment_error_rate([found], [GoldLinks(frozenset(drawn), frozenset(drawn))])
     assert score.aer == pytest.approx(1 - score.f1)
 
 
@@ -289,7 +289,9 @@ def test_nltk_finds_the_same_error_rate(seed):
     predicted, golds, all_of = [], [], [set(), set(), set()]
     for sentence in range(5):
         found, drawn = (random_directions(int(random.integers(1000)))[0] for _ in range(2))
-        gold = Gold(frozenset(link for link in drawn if random.random() < 0.7), frozenset(drawn | set(list(found)[:2])))
+        gold = GoldLinks(
+            frozenset(link for link in drawn if random.random() < 0.7), frozenset(drawn | set(list(found)[:2]))
+        )
         predicted.append(found)
         golds.append(gold)
         for whole, part in zip(all_of, (gold.sure, found, gold.possible), strict=True):

@@ -17,7 +17,7 @@ from nmt.data.batches import (
     train_batches,
     valid_batches,
 )
-from nmt.data.prepared import Links, Split
+from nmt.data.prepared import LinkArrays, Split
 from nmt.ids import EOS, PAD
 
 CPU = torch.device("cpu")
@@ -113,7 +113,7 @@ def test_a_batch_by_hand():
 def linked(split: Split, *pairs: list[tuple[int, int]]) -> Split:
     """That split with links (source piece, target piece) for each pair."""
     sources, targets = np.array([link for links in pairs for link in links], np.int32).reshape(-1, 2).T
-    return replace(split, links=Links(sources, targets, np.cumsum([0, *map(len, pairs)])))
+    return replace(split, links=LinkArrays(sources, targets, np.cumsum([0, *map(len, pairs)])))
 
 
 def test_a_guide_by_hand():

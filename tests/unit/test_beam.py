@@ -9,10 +9,10 @@ from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 from nmt.errors import NmtError
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.search.beam import beam_search
-from nmt.search.choose import Diverse
+from nmt.search.choices import Diverse
 from nmt.search.forced import force
-from nmt.search.hypothesis import FAINT, coverage_penalty, length_penalty
-from nmt.search.wrap import Forbid
+from nmt.search.hypothesis import MIN_COVERAGE, coverage_penalty, length_penalty
+from nmt.search.restrictions import ForbiddenIds
 
 A, B, C, D = WORDS, WORDS + 1, WORDS + 2, WORDS + 3
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.5, "max_length_extra": 2}
@@ -59,7 +59,7 @@ def test_length_penalty(n, normalization, alpha, penalty):
         ([1.0, 1.0, 0.0], 0.0),  # the third is no word
         ([0.5, 1.7, 0.0], math.log(0.5)),  # more than enough is enough
         ([0.5, 0.25, 9.0], math.log(0.125)),
-        ([1.0, 0.0, 0.0], math.log(FAINT)),
+        ([1.0, 0.0, 0.0], math.log(MIN_COVERAGE)),
     ],
 )
 def test_coverage_penalty(coverage, penalty):
@@ -251,14 +251,14 @@ def test_coverage_needs_attention():
         search(small_model(attention="none"), (A, B), beta=0.1)
 
 
-@pytest.mark.parametrize("unsaid", [(), (UNK,), (PAD, UNK, BOS)])
-def test_words_that_are_never_said_lose_their_probability_and_others_keep_theirs(unsaid):
+@pytest.mark.parametrize("forbidden_ids", [(), (UNK,), (PAD, UNK, BOS)])
+def test_words_that_are_never_said_lose_their_probability_and_others_keep_theirs(forbidden_ids):
     source_BS, lengths_B = batch([A, B])
     previous_N = torch.tensor([BOS])
     right_NV, got_NV = (
         model.step(previous_N, model.start(source_BS, lengths_B)).log_probs_NV
-        for model in (small_model(), Forbid(small_model(), unsaid))
+        for model in (small_model(), ForbiddenIds(small_model(), forbidden_ids))
     )
-    others = [word for word in range(right_NV.shape[1]) if word not in unsaid]
-    assert (got_NV[:, list(unsaid)] == -math.inf).all()
+    others = [word for word in range(right_NV.shape[1]) if word not in forbidden_ids]
+    assert (got_NV[:, list(forbidden_ids)] == -math.inf).all()
     assert torch.equal(got_NV[:, others], right_NV[:, others])

@@ -241,7 +241,7 @@ def in_small(monkeypatch):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(torch.autograd, "backward", torch.autograd.backward)
             patch.setattr(torch.nn.utils, "clip_grad_norm_", torch.nn.utils.clip_grad_norm_)
-            for owner, function, _ in tool.timed_looks():
+            for owner, function, _ in tool.timed_attention():
                 patch.setattr(owner, function, getattr(owner, function))
             return json.loads(json.dumps(jobs[kind](**json.loads(json.dumps(words)))))
 

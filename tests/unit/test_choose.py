@@ -11,9 +11,18 @@ from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 
 from nmt.ids import EOS, PAD
 from nmt.search.beam import beam_search
-from nmt.search.choose import BLOCK, Diverse, Sample, continuations, lean, likeliest, take_turns, truncate
+from nmt.search.choices import (
+    BLOCK,
+    Diverse,
+    Sample,
+    allocate_slots,
+    choose_continuations,
+    favour_constraints,
+    top_ids,
+    truncate,
+)
 from nmt.search.forced import force
-from nmt.step import Goal
+from nmt.step import ConstraintProgress
 
 A, B, C = WORDS, WORDS + 1, WORDS + 2
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_length_extra": 4}
@@ -156,16 +165,18 @@ def test_groups_stop_no_sooner_than_they_may():
     ],
 )
 def test_banks_take_turns(ranks, banks, order):
-    assert take_turns(torch.tensor([ranks]), torch.tensor([banks])).tolist() == [order]
+    assert allocate_slots(torch.tensor([ranks]), torch.tensor([banks])).tolist() == [order]
 
 
 def test_a_goal_that_is_reached_changes_nothing():
     log_probs_NV = torch.randn(6, 9, generator=torch.Generator().manual_seed(1)).log_softmax(1)
     log_prob_UK = np.array([[-1.0, -1.5, -math.inf], [-0.1, -0.2, -3.0]])
     none = torch.zeros(6, 2, dtype=torch.long)
-    goal = Goal(none, none, torch.full((6,), 3))
+    constraints = ConstraintProgress(none, none, torch.full((6,), 3))
     for slots in (1, 3, 20):
-        plain, with_goal = (continuations(log_prob_UK, log_probs_NV, slots, goal=some) for some in (None, goal))
+        plain, with_goal = (
+            choose_continuations(log_prob_UK, log_probs_NV, slots, constraints=some) for some in (None, constraints)
+        )
         size = min(part.shape[1] for part in (plain.token_UW, with_goal.token_UW))
         for one, other in zip(plain, with_goal, strict=True):
             is_real = np.isfinite(plain.log_prob_UW[:, :size])
@@ -178,7 +189,7 @@ def test_the_likeliest_are_the_likeliest(words, count):
     scores_NV = torch.rand(4, words, generator=torch.Generator().manual_seed(words))
     scores_NV[3, words // 2] = math.nan
     want = scores_NV.topk(min(count, words)).indices.sort().values
-    assert torch.equal(likeliest(scores_NV, count).sort().values, want)
+    assert torch.equal(top_ids(scores_NV, count).sort().values, want)
 
 
 def test_a_wide_beam_in_groups_still_finds_the_best():
@@ -188,14 +199,20 @@ def test_a_wide_beam_in_groups_still_finds_the_best():
 
 
 def test_tensors_are_shaped_as_they_are_named(monkeypatch):
-    from nmt.search import ban, beam, choose, require, wrap
+    from nmt.search import banned as ban
+    from nmt.search import beam
+    from nmt.search import choices as choose
+    from nmt.search import required as require
+    from nmt.search import restrictions as wrap
 
     assert hold_axes(monkeypatch, "nmt.search") > 40
     model = wrap.NoRepeat(wrap.MinLength(ScriptedModel.random(vocab=3, seed=0), 2), 2)
     begins_V = torch.ones(7, dtype=torch.bool)
     model = wrap.Prefix(model, [(A,), (), ()], [True, False, False], begins_V)
-    model = require.Require(model, [[(A, B)], [], [(C,), (A,)]], [[True], [], [True, False]], [5, 6, 7], begins_V)
-    model = ban.Ban(model, (b"", b"", b"", b" ", b" a", b" b", b"c"), [[b"cc"], [b"a", b" bb"], []])
+    model = require.RequiredPhrases(
+        model, [[(A, B)], [], [(C,), (A,)]], [[True], [], [True, False]], [5, 6, 7], begins_V
+    )
+    model = ban.BannedStrings(model, (b"", b"", b"", b" ", b" a", b" b", b"c"), [[b"cc"], [b"a", b" bb"], []])
     choices = choose.Diverse(2, 0.5), choose.Sample(4, [1, 2, 3], seed=1, **OFF | {"top_p": 0.9}), choose.MostProbable()
     for choice in choices:
         how = HOW | {"beam": 4, "n_best": 4, "limits": [5, 6, 7], "choice": choice}
@@ -204,11 +221,15 @@ def test_tensors_are_shaped_as_they_are_named(monkeypatch):
 
 def test_what_may_not_be_said_goes_to_what_is_required():
     p_NV = torch.tensor([[0, 0, 0, 0, 0.1, 0.3, 0.2], [0, 0, 0, 0, 0.5, 0.25, 0.25], [0, 0, 0, 0, 0.9, 0.1, 0]])
-    wanted_NQ = torch.tensor([[PAD, 4, 5], [6, 4, PAD], [6, 4, PAD]])
-    goal = Goal(wanted_NQ, torch.ones(3, 3, dtype=torch.long), torch.zeros(3, dtype=torch.long))
+    token_NQ = torch.tensor([[PAD, 4, 5], [6, 4, PAD], [6, 4, PAD]])
+    constraints = ConstraintProgress(token_NQ, torch.ones(3, 3, dtype=torch.long), torch.zeros(3, dtype=torch.long))
     expected = [
         [0, 0, 0, 0, 0.3, 0.5, 0.2],  # 0.4 was the end's
         [0, 0, 0, 0, 0, 0, 1],  # a phrase is under way
         [0, 0, 0, 0, 0.9, 0.1, 0],  # and may not go on here
     ]
-    assert torch.allclose(lean(p_NV.double().log(), goal).exp(), torch.tensor(expected, dtype=torch.float64), atol=1e-7)
+    assert torch.allclose(
+        favour_constraints(p_NV.double().log(), constraints).exp(),
+        torch.tensor(expected, dtype=torch.float64),
+        atol=1e-7,
+    )

@@ -7,12 +7,12 @@ import sys
 import click
 import pytest
 
-from nmt.cli import COMMANDS
+from nmt.cli.main import COMMANDS
 
 OPTIONS = [
     (name, parameter)
     for name in COMMANDS
-    for parameter in importlib.import_module(f"nmt.commands.{name}").command.params
+    for parameter in importlib.import_module(f"nmt.cli.{name}").command.params
     if isinstance(parameter, click.Option)
 ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nmt.cli import main
+from nmt.cli.main import main
 from nmt.config import resolve
 
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,8 @@ from support.corpora import WORDS
 from support.scripted import ScriptedModel, copying
 
 from nmt.ids import UNK
-from nmt.report.translate import copy_unknown, translate_lines
 from nmt.text.subword import Subword, train_subword
+from nmt.translation.pipeline import copy_unknown, translate_lines
 
 OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
 
@@ -25,7 +25,7 @@ def translated(model, subword, line, **options):
     ["ba @ de", "@", "@@ ba", "ba d@e", "@ba ba@", "ba@de fi", "de x@y@z ba", "ba de"],
 )
 def test_a_copied_line_is_the_line_whatever_is_unknown_in_it(subword, line):
-    assert not subword.spells_bytes
+    assert not subword.has_byte_fallback
     one = translated(copying(subword.size), subword, line, replace_unk=True)
     assert one.text == line
     assert one.target_words == one.source_words
@@ -40,10 +40,10 @@ def test_a_copied_line_is_the_line_whatever_is_unknown_in_it(subword, line):
 def test_marks_that_can_be_spelled_are_the_targets_own(line, said):
     subword = Subword(train_subword([", ".join(WORDS) + ' ! . " x y'] * 9, vocab_size=32, byte_fallback=False))
     for before, after in (("", ""), ("", ","), ('"', '".'), ("", " ba")):
-        source = subword.split_source(line)
+        source = subword.segment(line)
         ids = [UNK if subword.decode([index]) == "x" else index for index in subword.encode(f"{before}x{after}")]
         assert ids.count(UNK) == 1
-        target = subword.split_target(ids)
+        target = subword.segment_ids(ids)
         attention_TS = np.zeros((len(ids) + 1, len(source.ids) + 1))
         attention_TS[:, 0] = 1
         assert copy_unknown(target, subword, source, attention_TS).text == before + said + after

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from nmt.commands import devices
-from nmt.commands.devices import choose_translation_precision, has_int8
+from nmt import devices
+from nmt.devices import choose_translation_precision, has_int8
 from nmt.errors import UsageError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

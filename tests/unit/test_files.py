@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from nmt.errors import FolderError
-from nmt.files import remove_folder, replace_folder, settle_folder, settled, sha256, write_atomically
+from nmt.files import locate_folder, recover_folder, remove_folder, replace_folder, sha256, write_atomically
 
 
 def names(folder):
@@ -83,13 +83,13 @@ def test_a_kill_between_the_renames_is_mended(tmp_path, monkeypatch):
         fill(path, "two")
     monkeypatch.undo()
     assert not path.exists()
-    assert (settled(path) / "file").read_text() == "one"  # whoever only reads moves nothing
+    assert (locate_folder(path) / "file").read_text() == "one"  # whoever only reads moves nothing
     assert not path.exists()
-    settle_folder(path)
-    assert settled(path) == path
+    recover_folder(path)
+    assert locate_folder(path) == path
     assert (path / "file").read_text() == "one"
     (tmp_path / ".run.old").mkdir()  # a kill after both renames
-    settle_folder(path)
+    recover_folder(path)
     assert not (tmp_path / ".run.old").exists()
 
 

@@ -8,10 +8,10 @@ from support.models import small_settings
 from nmt.data.prepared import Prepared
 from nmt.ids import EOS
 from nmt.model.seq2seq import Seq2Seq
-from nmt.report.given import GivenPair, force_pairs
 from nmt.search.forced import force
 from nmt.text.corpus import Pair
-from nmt.text.subword import Segmented
+from nmt.text.subword import SegmentedLine
+from nmt.translation.forced import ForcedPair, force_pairs
 
 PAIRS = [
     Pair("ba de fi", "fi de ba"),
@@ -70,7 +70,7 @@ def test_a_model_without_attention_links_nothing(subword):
 
 
 def test_both_sides_are_read_up_to_the_longest(subword, monkeypatch):
-    monkeypatch.setattr("nmt.report.given.LONGEST", 3)
+    monkeypatch.setattr("nmt.translation.forced.MAX_PIECES", 3)
     [one] = force_pairs(make_model(subword), subword, subword, [Pair("ba de fi go", "ku la me ni")])
     assert one.attention_TS.shape == (4, 4)  # three pieces and EOS
     assert one.word_attention.shape == (4, 4)
@@ -78,9 +78,9 @@ def test_both_sides_are_read_up_to_the_longest(subword, monkeypatch):
 
 def test_a_gate_is_as_open_as_its_pieces_are_on_average():
     """Not more for words of more pieces, as attention is."""
-    source = Segmented("ab c", [5, 6, 7], ["ab", "c", "!"], [0, 0, 1])
-    target = Segmented("x y", [5, 6], ["x", "y"], [0, 1])
+    source = SegmentedLine("ab c", [5, 6, 7], ["ab", "c", "!"], [0, 0, 1])
+    target = SegmentedLine("x y", [5, 6], ["x", "y"], [0, 1])
     gate_TS = np.array([[0.2, 0.4, 0.9, 0.5]] * 3, np.float32)
-    one = GivenPair(source, target, -1.0, (-0.5, -0.3, -0.2), gate_TS)
+    one = ForcedPair(source, target, -1.0, (-0.5, -0.3, -0.2), gate_TS)
     np.testing.assert_allclose(one.mean_attention(), [[0.3, 0.9, 0.0]] * 2, atol=1e-6)
-    np.testing.assert_allclose(one.given_weight(), [2.0, 2.0], atol=1e-6)
+    np.testing.assert_allclose(one.total_weight(), [2.0, 2.0], atol=1e-6)

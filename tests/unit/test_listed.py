@@ -10,7 +10,7 @@ from support.scripted import WORDS, ScriptedModel, batch
 from nmt.ids import EOS
 from nmt.search.beam import beam_search
 from nmt.search.ensemble import Ensemble
-from nmt.search.listed import among
+from nmt.search.shortlisted import restrict_to_shortlist
 
 A, B, C, D = WORDS, WORDS + 1, WORDS + 2, WORDS + 3
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_length_extra": 3, "beam": 5, "n_best": 4}
@@ -18,7 +18,7 @@ LISTS = [(EOS, A, C), (EOS, B), (EOS, A, B, D)]
 SOURCES = [(A, B, C), (B,), (D, A)]
 
 
-def sayable(*lists, vocabulary=WORDS + 4):
+def allowed_words(*lists, vocabulary=WORDS + 4):
     flags_BV = torch.zeros(len(lists), vocabulary, dtype=torch.bool)
     for row, ids in enumerate(lists):
         flags_BV[row, list(ids)] = True
@@ -43,7 +43,7 @@ def facts(hypotheses):
 @pytest.mark.parametrize("seed", range(4))
 def test_a_list_is_as_if_no_other_words_were_known(seed):
     model = ScriptedModel.random(vocab=4, seed=seed)
-    found = beam_search(among(model, sayable(*LISTS)), *batch(*SOURCES), **HOW)
+    found = beam_search(restrict_to_shortlist(model, allowed_words(*LISTS)), *batch(*SOURCES), **HOW)
     for source, ids, hypotheses in zip(SOURCES, LISTS, found, strict=True):
         (want,) = beam_search(knowing(model, ids), *batch(source), **HOW)
         assert facts(hypotheses) == facts(want)
@@ -53,7 +53,7 @@ def test_a_list_is_as_if_no_other_words_were_known(seed):
 
 def test_members_of_an_ensemble_choose_among_listed_words():
     models = [ScriptedModel.random(vocab=4, seed=seed) for seed in (1, 2)]
-    found = beam_search(among(Ensemble(models), sayable(*LISTS)), *batch(*SOURCES), **HOW)
+    found = beam_search(restrict_to_shortlist(Ensemble(models), allowed_words(*LISTS)), *batch(*SOURCES), **HOW)
     for source, ids, hypotheses in zip(SOURCES, LISTS, found, strict=True):
         (want,) = beam_search(Ensemble([knowing(model, ids) for model in models]), *batch(source), **HOW)
         assert [h.tokens for h in hypotheses] == [h.tokens for h in want]
@@ -66,9 +66,9 @@ def test_a_network_with_a_list_translates_the_same_alone_and_in_any_batch():
     generator = torch.Generator().manual_seed(1)
     flags_BV = torch.rand(4, model.vocabulary, generator=generator) < 0.4
     flags_BV[:, EOS] = True
-    together = beam_search(among(model, flags_BV), source_BS, lengths_B, **HOW)
+    together = beam_search(restrict_to_shortlist(model, flags_BV), source_BS, lengths_B, **HOW)
     for row, length in enumerate(lengths_B.tolist()):
         source = source_BS[row : row + 1, :length], lengths_B[row : row + 1]
-        (alone,) = beam_search(among(model, flags_BV[row : row + 1]), *source, **HOW)
+        (alone,) = beam_search(restrict_to_shortlist(model, flags_BV[row : row + 1]), *source, **HOW)
         assert [h.tokens for h in alone] == [h.tokens for h in together[row]]
         assert [h.log_prob for h in alone] == pytest.approx([h.log_prob for h in together[row]], abs=1e-9)

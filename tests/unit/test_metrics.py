@@ -5,8 +5,8 @@ from random import Random
 import pytest
 import sacrebleu
 
+from nmt.analysis.metrics import METRICS, compare_systems, score_corpus
 from nmt.errors import DataError, NmtError, UsageError
-from nmt.report.metrics import METRICS, compare_systems, score_corpus
 
 HYPOTHESES = ["The cat sat on the mat.", "", "A dog  barks loudly at two men .", "It's 5,000 km – far!", "Yes\u2028no"]
 REFERENCES = ["The cat is on the mat.", "Nothing", "Two men hear a dog bark loudly.", "It is 5,000 km: far!", "yes no "]

@@ -2,13 +2,13 @@
 
 from typing import get_args
 
-from nmt.commands.align import COMBINE
+from nmt.analysis.alignment import SYMMETRISATIONS
+from nmt.cli.align import COMBINE
 from nmt.config import AttentionName, ModelSettings, SearchSettings, TrainSettings
+from nmt.model.attention.coverage import COVERAGES
+from nmt.model.attention.normalizers import NORMALIZERS
+from nmt.model.attention.windows import WINDOWS
 from nmt.model.cells import DECODERS, WIRINGS
-from nmt.model.coverage import COVERAGES
-from nmt.model.normalizers import NORMALIZERS
-from nmt.model.windows import WINDOWS
-from nmt.report.alignment import SYMMETRISATIONS
 from nmt.search.hypothesis import Normalization
 from nmt.training.update import LOOPS
 

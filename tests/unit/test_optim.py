@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from nmt.config import TrainSettings
-from nmt.training.optim import build_optimizer, count_updates, learning_rate, step
+from nmt.training.optim import apply_update, build_optimizer, count_updates, learning_rate
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_gradient_without_end_changes_nothing(broken):
         for parameter in model.parameters():
             parameter.grad = torch.full_like(parameter, 0.5)
         model.weight.grad[0, 0] = gradient
-        step(optimizer, 0.1, 1.0)
+        apply_update(optimizer, 0.1, 1.0)
         state = {
             f"{name}.{key}": value.clone()
             for name, p in model.named_parameters()

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
+from nmt.cli.output import find_resume_point, partial_path, write_in_parts
 from nmt.errors import DataError, FolderError, UsageError
-from nmt.report.output import part_of, resume, write_in_parts
 
 
 def write(path, *lines, size=0):
@@ -37,7 +37,7 @@ def test_what_ends_the_program_leaves_what_was_written_beside_it(tmp_path):
     path.write_text("old\n")
     with pytest.raises(KeyboardInterrupt):
         write(path, b"one\n", b"two\n", None)
-    assert (path.read_text(), part_of(path).read_text()) == ("old\n", "one\ntwo\n")
+    assert (path.read_text(), partial_path(path).read_text()) == ("old\n", "one\ntwo\n")
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "other", None)
     assert sorted(os.listdir(tmp_path)) == ["out", "out.part"]
@@ -54,7 +54,7 @@ def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
     assert os.read(reader, 99) == b"through\n"
     os.close(reader)
     with pytest.raises(UsageError, match="pipe is no file that can be gone on with\n  Leave out --resume-output"):
-        resume([tmp_path / "pipe"], None)
+        find_resume_point([tmp_path / "pipe"], None)
 
 
 def test_two_programs_do_not_write_one_file(tmp_path):
@@ -80,30 +80,30 @@ def test_two_programs_do_not_write_one_file(tmp_path):
 def test_what_is_there_is_cut_to_what_is_complete(tmp_path, part, links, index, done, kept, place):
     paths = [tmp_path / "out", tmp_path / "links"][: 1 if links is None else 2]
     for path, content in zip(paths, [part, links], strict=False):
-        (part_of(path) if place == "part" else path).write_bytes(content)
-    got, sizes = resume(paths, index)
+        (partial_path(path) if place == "part" else path).write_bytes(content)
+    got, sizes = find_resume_point(paths, index)
     assert got == done
     for path, size in zip(paths, sizes, strict=True):
-        assert part_of(path).read_bytes()[:size].count(b"\n") == kept.count(b"\n")
+        assert partial_path(path).read_bytes()[:size].count(b"\n") == kept.count(b"\n")
         write(path, b"more\n", size=size)
     assert paths[0].read_bytes() == kept + b"more\n"
 
 
 def test_without_resuming_all_begins_again(tmp_path):
-    part_of(tmp_path / "out").write_text("left\n")
+    partial_path(tmp_path / "out").write_text("left\n")
     write(tmp_path / "out", b"new\n")
     assert (os.listdir(tmp_path), (tmp_path / "out").read_text()) == (["out"], "new\n")
 
 
 def test_a_file_that_is_missing_makes_all_begin_again(tmp_path):
     (tmp_path / "out").write_text("a\nb\n")
-    assert resume([tmp_path / "out", tmp_path / "links"], None) == (0, [0, 0])
+    assert find_resume_point([tmp_path / "out", tmp_path / "links"], None) == (0, [0, 0])
     assert os.listdir(tmp_path) == ["out"]
 
 
 def test_lines_without_an_index_cannot_be_gone_on_with(tmp_path):
     (tmp_path / "out").write_text('{"index": 0}\n{"text": 1}\n')
     with pytest.raises(DataError, match=r"out, line 2 has no index, so that it cannot be gone on with\n"):
-        resume([tmp_path / "out"], lambda line: json.loads(line)["index"])
+        find_resume_point([tmp_path / "out"], lambda line: json.loads(line)["index"])
     assert os.listdir(tmp_path) == ["out"]
     assert (tmp_path / "out").read_text() == '{"index": 0}\n{"text": 1}\n'

@@ -7,16 +7,16 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from nmt.report.alignment import Doubts
-from nmt.report.page import BLOCK, Page, View, describe, quantise
-from nmt.text.links import Gold
+from nmt.analysis.alignment import AttentionDiagnostics
+from nmt.analysis.page import BLOCK, AttentionView, Page, describe, quantise
+from nmt.text.links import GoldLinks
 
-NO_DOUBTS = Doubts(0.5, 0.25, [1], [])
+NO_DOUBTS = AttentionDiagnostics(0.5, 0.25, [1], [])
 HOSTILE = "</script><script>alert(1)</script>"
 
 
 def view(weights, model=0, rank=0, target=("x", "y")):
-    return View(model, rank, list(target), np.array(weights), [(0, 0), (1, 1)], NO_DOUBTS, -1.5)
+    return AttentionView(model, rank, list(target), np.array(weights), [(0, 0), (1, 1)], NO_DOUBTS, -1.5)
 
 
 def unpacked(html):
@@ -33,7 +33,7 @@ def test_a_weight_is_a_byte(weight):
 
 
 def test_a_sentence_says_what_is_known_of_it():
-    gold = Gold(frozenset({(0, 0)}), frozenset({(0, 0), (1, 0)}))
+    gold = GoldLinks(frozenset({(0, 0)}), frozenset({(0, 0), (1, 0)}))
     facts = describe(["a", "b"], [view([[1, 0], [0, 1]]), view([[1, 0]], rank=1, target=["x"])], gold)
     assert (facts["source"], facts["gold"]) == ("a b", [[0, 0, True], [1, 0, False]])
     given, translated = facts["views"]

@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
+from nmt.analysis.plots import LABEL_COLUMNS, columns_of, fit, fonts_for, save_curve, save_heat_map, terminal_heat_map
 from nmt.errors import NmtError, UsageError
-from nmt.report.plots import LABEL_COLUMNS, columns_of, fit, fonts_for, save_curve, save_heat_map, terminal_heat_map
 
 WEIGHTS = [[0.9, 0.1, 0.0], [0.05, 0.6, 0.35]]
 LOG = [

@@ -7,11 +7,11 @@ import torch
 from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 
 from nmt.ids import EOS
-from nmt.search.ban import Ban, automaton, matched
+from nmt.search.banned import BannedStrings, automaton, matched
 from nmt.search.beam import beam_search
 from nmt.search.forced import force
-from nmt.search.require import Require
-from nmt.search.wrap import MinLength, NoRepeat, Prefix
+from nmt.search.required import RequiredPhrases
+from nmt.search.restrictions import MinLength, NoRepeat, Prefix
 
 A, B, C = WORDS, WORDS + 1, WORDS + 2
 LIMIT = 5
@@ -38,7 +38,7 @@ def text(tokens):
 
 
 def require(*phrases, is_open=True):
-    return lambda model: Require(model, [phrases], [[is_open] * len(phrases)], [LIMIT], BEGINS)
+    return lambda model: RequiredPhrases(model, [phrases], [[is_open] * len(phrases)], [LIMIT], BEGINS)
 
 
 RESTRICTIONS = {
@@ -54,11 +54,17 @@ RESTRICTIONS = {
         lambda model: Prefix(model, [(C, A)], [True], BEGINS),
         lambda tokens: tokens[:2] == (C, A) and tokens[2] in (A, C, EOS),
     ),
-    "ban": (lambda model: Ban(model, SURFACES, [[b"ab"]]), lambda tokens: b"ab" not in text(tokens)),
-    "ban at a beginning": (lambda model: Ban(model, SURFACES, [[b" b"]]), lambda tokens: b" b" not in text(tokens)),
-    "ban at an end": (lambda model: Ban(model, SURFACES, [[b"b "]]), lambda tokens: b"b " not in text(tokens)),
+    "ban": (lambda model: BannedStrings(model, SURFACES, [[b"ab"]]), lambda tokens: b"ab" not in text(tokens)),
+    "ban at a beginning": (
+        lambda model: BannedStrings(model, SURFACES, [[b" b"]]),
+        lambda tokens: b" b" not in text(tokens),
+    ),
+    "ban at an end": (
+        lambda model: BannedStrings(model, SURFACES, [[b"b "]]),
+        lambda tokens: b"b " not in text(tokens),
+    ),
     "bans": (
-        lambda model: Ban(model, SURFACES, [[b"bb", b"a a"]]),
+        lambda model: BannedStrings(model, SURFACES, [[b"bb", b"a a"]]),
         lambda tokens: b"bb" not in text(tokens) and b"a a" not in text(tokens),
     ),
     "require": (require((A, B)), lambda tokens: contains(tokens, (A, B))),
@@ -77,7 +83,7 @@ RESTRICTIONS = {
         lambda tokens: len(tokens) > 2 and len(set(tokens)) == len(tokens),
     ),
     "require in ban in prefix": (
-        lambda model: Ban(require((C,))(Prefix(model, [(A,)], [False], BEGINS)), SURFACES, [[b"bb"]]),
+        lambda model: BannedStrings(require((C,))(Prefix(model, [(A,)], [False], BEGINS)), SURFACES, [[b"bb"]]),
         lambda tokens: tokens[0] == A and C in tokens and b"bb" not in text(tokens),
     ),
 }
@@ -117,9 +123,9 @@ def test_each_sentence_has_its_own_restrictions_alone_and_in_any_batch(seed, bea
         if any(phrases[row] for row in rows):
             is_open = [[False] * len(phrases[row]) for row in rows]
             some = [phrases[row] for row in rows], is_open, [limits[row] for row in rows]
-            wrapped = Require(wrapped, *some, BEGINS)
+            wrapped = RequiredPhrases(wrapped, *some, BEGINS)
         if any(bans[row] for row in rows):
-            wrapped = Ban(wrapped, SURFACES, [bans[row] for row in rows])
+            wrapped = BannedStrings(wrapped, SURFACES, [bans[row] for row in rows])
         how = HOW | {"beam": beam, "n_best": beam, "limits": [limits[row] for row in rows]}
         return dict(zip(rows, beam_search(wrapped, *batch(*(sources[row] for row in rows)), **how), strict=True))
 
@@ -140,7 +146,7 @@ def test_required_phrases_are_said_however_narrow_the_beam_and_short_the_limit(s
     model = ScriptedModel.random(vocab=3, seed=seed, sharpness=6.0)
     phrases = [(A, B), (C, C), (A,)]
     for limit in (6, 7, 12):
-        wrapped = Require(model, [phrases], [[False] * 3], [limit], BEGINS)
+        wrapped = RequiredPhrases(model, [phrases], [[False] * 3], [limit], BEGINS)
         (found,) = beam_search(wrapped, *batch((A,)), beam=beam, n_best=beam, limits=[limit], **HOW)
         assert found
         for one in found:
@@ -157,17 +163,19 @@ def test_progress_shares_out_the_beam():
     def log_probs(source, prefix):
         return [-9.0, -9.0, -9.0, -0.2 if len(prefix) > 1 else -5.0, -6.0, -0.5, -3.0]
 
-    phrases = Require(ScriptedModel(7, log_probs), [[(A,)]], [[True]], [30], BEGINS)
+    phrases = RequiredPhrases(ScriptedModel(7, log_probs), [[(A,)]], [[True]], [30], BEGINS)
     (found,) = beam_search(phrases, *batch((A,)), beam=2, limits=[30], **HOW)
     assert len(found[0].tokens) < 9
-    phrases.step = lambda previous, state: Require.step(phrases, previous, state)._replace(goal=None)
+    phrases.step = lambda previous, state: RequiredPhrases.step(phrases, previous, state)._replace(constraints=None)
     (late,) = beam_search(phrases, *batch((A,)), beam=2, limits=[30], **HOW)
     assert len(late[0].tokens) == 30
 
 
 def test_what_is_forced_wins_over_what_is_forbidden():
     model = ScriptedModel.random(vocab=3, seed=0)
-    wrapped = Ban(NoRepeat(MinLength(Prefix(model, [(B, B, EOS)], [False], BEGINS), 9), 1), SURFACES, [[b"b"]])
+    wrapped = BannedStrings(
+        NoRepeat(MinLength(Prefix(model, [(B, B, EOS)], [False], BEGINS), 9), 1), SURFACES, [[b"b"]]
+    )
     ((found,),) = beam_search(wrapped, *batch((A,)), beam=1, **HOW)
     assert found.tokens == (B, B, EOS)
 

@@ -10,15 +10,15 @@ from support.axes import hold_axes
 
 from nmt.errors import DamageError, FolderError, FormatError, NmtError
 from nmt.ids import BOS, EOS, PAD, UNK
-from nmt.model import shortlist
-from nmt.model.shortlist import (
+from nmt.inference import shortlist
+from nmt.inference.shortlist import (
+    PairWeights,
     Shortlist,
-    Weighted,
     best_of_each,
-    co_occurrence,
     most_frequent,
     refuse_other_subwords,
-    summed,
+    sum_weights,
+    train_ibm_model_1,
 )
 
 OWN = ("s" * 64, "t" * 64)
@@ -44,12 +44,12 @@ def pairs(*texts):
     ],
 )
 def test_a_list_is_the_union_over_the_source(monkeypatch, source, ids):
-    assert hold_axes(monkeypatch, "nmt.model") > 0
+    assert hold_axes(monkeypatch, "nmt.inference") > 0
     assert lists().of(torch.tensor(source)).tolist() == ids
 
 
 def test_a_list_does_not_depend_on_who_shares_the_batch():
-    together = lists().sayable(torch.tensor([[4, EOS, PAD], [5, 6, EOS], [EOS, PAD, PAD]]))
+    together = lists().allowed_words(torch.tensor([[4, EOS, PAD], [5, 6, EOS], [EOS, PAD, PAD]]))
     for row, source in enumerate(([4, EOS], [5, 6, EOS], [EOS])):
         assert together[row].nonzero()[:, 0].tolist() == lists().of(torch.tensor(source)).tolist()
     assert together[:, EOS].all()
@@ -58,7 +58,7 @@ def test_a_list_does_not_depend_on_who_shares_the_batch():
 
 def test_the_best_are_kept_by_weight_and_of_equals_the_smaller_ids():
     source, target = np.array([5, 4, 4, 5, 4]), np.array([9, 6, 8, 7, 5])
-    weighted = Weighted(source, target, np.array([2.0, 1.0, 3.0, 2.0, 1.0]))
+    weighted = PairWeights(source, target, np.array([2.0, 1.0, 3.0, 2.0, 1.0]))
     assert best_of_each(weighted, 7, 2)[4:].tolist() == [[8, 5], [7, 9], [EOS, EOS]]
 
 
@@ -76,7 +76,7 @@ def as_table(weighted):
 
 
 def test_one_step_of_expectation_shares_each_target_piece_evenly():
-    found = as_table(co_occurrence(pairs(("4", "6"), ("4 5", "6 7")), 8, 8, rounds=range(1)))
+    found = as_table(train_ibm_model_1(pairs(("4", "6"), ("4 5", "6 7")), 8, 8, rounds=range(1)))
     third = pytest.approx(1 / 3)
     assert found == {(4, 6): pytest.approx(1 / 2 + 1 / 3), (4, 7): third, (5, 6): third, (5, 7): third}
 
@@ -85,7 +85,7 @@ def test_what_others_explain_is_not_counted_again():
     """Das Haus, das Buch, ein Buch: counting together cannot tell, expectation can; Brown et al. 1993's own example."""
     das, ein, haus, buch = 4, 5, 6, 7
     text = pairs(("4 6", "14 16"), ("4 7", "14 17"), ("5 7", "15 17"))
-    found = as_table(co_occurrence(text, 8, 18, rounds=range(20)))
+    found = as_table(train_ibm_model_1(text, 8, 18, rounds=range(20)))
     for source, target in ((das, 14), (ein, 15), (haus, 16), (buch, 17)):
         rivals = {other: weight for (word, other), weight in found.items() if word == source}
         assert max(rivals, key=rivals.__getitem__) == target
@@ -97,9 +97,9 @@ def test_counting_in_pieces_changes_nothing(monkeypatch):
     text = [
         (random.integers(4, 9, random.integers(0, 5)), random.integers(4, 9, random.integers(0, 5))) for _ in "x" * 30
     ]
-    whole = co_occurrence(text, 9, 9)
+    whole = train_ibm_model_1(text, 9, 9)
     monkeypatch.setattr(shortlist, "CELLS", 7)
-    parts = co_occurrence(text, 9, 9)
+    parts = train_ibm_model_1(text, 9, 9)
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
     said = sum(len(target) for _, target in text)
@@ -170,9 +170,9 @@ def test_what_was_made_for_other_subwords_is_refused(other, side):
 
 def test_weights_are_summed_up():
     parts = [
-        Weighted(np.array([4, 5, 4]), np.array([6, 6, 6]), np.array([1.0, 2.0, 0.5])),
-        Weighted(np.array([], int), np.array([], int), np.array([])),
-        Weighted(np.array([5, 4]), np.array([7, 6]), np.array([3.0, 0.25])),
+        PairWeights(np.array([4, 5, 4]), np.array([6, 6, 6]), np.array([1.0, 2.0, 0.5])),
+        PairWeights(np.array([], int), np.array([], int), np.array([])),
+        PairWeights(np.array([5, 4]), np.array([7, 6]), np.array([3.0, 0.25])),
     ]
-    assert [column.tolist() for column in summed(parts, 8)] == [[4, 5, 5], [6, 6, 7], [1.75, 2.0, 3.0]]
-    assert len(summed([], 8).weight_X) == 0
+    assert [column.tolist() for column in sum_weights(parts, 8)] == [[4, 5, 5], [6, 6, 7], [1.75, 2.0, 3.0]]
+    assert len(sum_weights([], 8).weight_X) == 0

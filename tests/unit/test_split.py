@@ -7,10 +7,10 @@ import pytest
 from support.corpora import WORDS as TOY_WORDS
 from support.scripted import copying
 
-from nmt.report.alignment import links
-from nmt.report.split import split_line
-from nmt.report.translate import translate_lines
+from nmt.analysis.alignment import extract_links
 from nmt.text.subword import Subword, train_subword
+from nmt.translation.long_lines import split_line
+from nmt.translation.pipeline import translate_lines
 
 OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
 
@@ -81,7 +81,7 @@ def test_parts_become_one_translation_with_the_indices_of_the_line(subword, long
         assert len(one.token_log_probs) == len(one.tokens)
         assert one.log_prob == pytest.approx(sum(one.token_log_probs))
         assert np.array_equal(one.attention_TS, np.eye(len(one.tokens)))  # every piece looks at its own copy
-        assert one.alignment == links(one.word_attention)
+        assert one.alignment == extract_links(one.word_attention)
         starts = np.cumsum(
             [0, *(len(word) for word in line.split())]
         )  # each copy looks at the word that it is cut from

@@ -7,13 +7,13 @@ import pytest
 from support.corpora import WORDS as TOY_WORDS
 from support.scripted import ScriptedModel, copying
 
+from nmt.analysis.metrics import score_corpus
 from nmt.errors import DataError
 from nmt.ids import EOS
-from nmt.report.metrics import score_corpus
-from nmt.report.risk import by_expected_utility
-from nmt.report.steer import Request, Speaker
-from nmt.report.translate import translate_lines
 from nmt.text.subword import Subword, train_subword
+from nmt.translation.constraints import ConstraintCompiler, Request
+from nmt.translation.mbr import rank_by_utility
+from nmt.translation.pipeline import translate_lines
 
 OPTIONS = {"beam": 3, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_length_extra": 8}
 
@@ -25,8 +25,8 @@ def subword():
 
 
 @pytest.fixture(scope="module")
-def speaker(subword):
-    return Speaker(subword)
+def compiler(subword):
+    return ConstraintCompiler(subword)
 
 
 def translate(subword, requests, seed=0, **options):
@@ -35,8 +35,8 @@ def translate(subword, requests, seed=0, **options):
 
 
 @pytest.mark.parametrize("text", ["ba de", "Größe", "x, de. <x1>", "日本 ba"])
-def test_surfaces_are_what_pieces_add_to_the_text(subword, speaker, text):
-    said = b"".join(speaker.surfaces[index] for index in [*subword.encode(text), EOS])
+def test_surfaces_are_what_pieces_add_to_the_text(subword, compiler, text):
+    said = b"".join(compiler.surfaces[index] for index in [*subword.encode(text), EOS])
     assert said == f" {text} ".encode()
 
 
@@ -53,10 +53,10 @@ def test_surfaces_are_what_pieces_add_to_the_text(subword, speaker, text):
         ("</s>", True),
     ],
 )
-def test_which_pieces_begin_a_word(subword, speaker, piece, begins):
+def test_which_pieces_begin_a_word(subword, compiler, piece, begins):
     pieces = subword.pieces(range(subword.size))
     if piece in pieces:
-        assert bool(speaker.begins_word_V[pieces.index(piece)]) == begins
+        assert bool(compiler.begins_word_V[pieces.index(piece)]) == begins
     else:
         assert piece in ("ba",)  # every other one is there
 
@@ -153,7 +153,7 @@ def test_the_choice_has_the_highest_expected_utility(subword, metric, is_sample)
             scores.append(scorer * (1 if is_sample else math.exp(other.log_prob)))
         return sum(scores)
 
-    found = by_expected_utility(candidates, metric, is_sample=is_sample)
+    found = rank_by_utility(candidates, metric, is_sample=is_sample)
     assert len(found) == len(set(texts))
     if metric == "chrf":  # corpus BLEU of a sentence has no effective order
         assert [one.text for one in found] == sorted(
@@ -168,8 +168,8 @@ def by_text(candidates, text):
 def test_the_likeliest_outvotes_more_of_little_weight(subword):
     (candidates,) = translate(subword, ["ba de"], seed=1, sample=True, n_best=20)
     for one in candidates:
-        assert by_expected_utility([one], "bleu", is_sample=False) == [one]
-    (best, *_) = by_expected_utility(candidates, "chrf", is_sample=False)
+        assert rank_by_utility([one], "bleu", is_sample=False) == [one]
+    (best, *_) = rank_by_utility(candidates, "chrf", is_sample=False)
     assert best in candidates
 
 
@@ -177,6 +177,6 @@ def test_the_choice_reaches_the_user(subword):
     options = {"mbr": "chrf", "candidates": 3, "beam": 3}
     (chosen,) = translate(subword, ["ba de fi"], seed=2, n_best=3, **options)
     (beam,) = translate(subword, ["ba de fi"], seed=2, n_best=3)
-    assert [one.text for one in chosen] == [one.text for one in by_expected_utility(beam, "chrf", is_sample=False)]
+    assert [one.text for one in chosen] == [one.text for one in rank_by_utility(beam, "chrf", is_sample=False)]
     ((first,),) = translate(subword, ["ba de fi"], seed=2, **options)
     assert first.text == chosen[0].text

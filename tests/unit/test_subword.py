@@ -45,7 +45,7 @@ def test_a_decoded_text_is_one_line(subword):
     newline = subword.pieces(range(SIZE)).index("<0x0A>")
     ids = [*subword.encode("the cat"), newline, *subword.encode("a dog")]
     assert "\n" not in subword.decode(ids)
-    assert "\n" not in subword.split_target(ids).text
+    assert "\n" not in subword.segment_ids(ids).text
 
 
 def test_a_symbol_stays_one_piece(subword):
@@ -81,7 +81,7 @@ def test_many_lines_encode_as_each_does(subword):
     ],
 )
 def test_each_piece_belongs_to_its_word(subword, line):
-    found = subword.split_source(line)
+    found = subword.segment(line)
     assert (found.text, found.ids, found.words) == (line, subword.encode(line), line.split())
     assert found.word_of_piece == sorted(found.word_of_piece)
     for number, word in enumerate(found.words):
@@ -92,7 +92,7 @@ def test_each_piece_belongs_to_its_word(subword, line):
 @pytest.mark.parametrize("nothing", ["\u200b", "\ufeff", "\u200e", "\x01"])
 def test_a_word_that_is_nothing_to_the_subword_model_takes_no_piece_from_others(subword, nothing):
     assert subword.encode(nothing) == []
-    found = subword.split_source(f"the {nothing} cat")
+    found = subword.segment(f"the {nothing} cat")
     assert found.words == ["the", nothing, "cat"]
     assert sorted(set(found.word_of_piece)) == [0, 2]
     assert subword.decode([i for i, word in zip(found.ids, found.word_of_piece, strict=True) if word == 2]) == "cat"
@@ -100,14 +100,14 @@ def test_a_word_that_is_nothing_to_the_subword_model_takes_no_piece_from_others(
 
 def test_words_of_a_translation(subword):
     ids = subword.encode("the 漢字 sees")
-    found = subword.split_target([*ids, EOS, PAD])
+    found = subword.segment_ids([*ids, EOS, PAD])
     assert (found.text, found.ids, found.words) == ("the 漢字 sees", ids, ["the", "漢字", "sees"])
     assert len(found.word_of_piece) == len(ids)
     assert sorted(set(found.word_of_piece)) == [0, 1, 2]
 
 
 def test_a_lone_blank_belongs_to_the_word_after_it(subword):
-    found = subword.split_source("the 漢")
+    found = subword.segment("the 漢")
     pieces = subword.pieces(found.ids)
     blank = pieces.index("<0xE6>") - 1
     assert (pieces[blank], found.word_of_piece[blank]) == ("▁", 1)
@@ -116,9 +116,9 @@ def test_a_lone_blank_belongs_to_the_word_after_it(subword):
 def test_a_last_blank_belongs_to_the_word_before_it_and_to_none_when_there_is_none(subword):
     blank = subword.pieces(range(SIZE)).index("▁")
     the = subword.encode("the")
-    assert set(subword.split_target([*the, blank]).word_of_piece) == {0}
-    assert set(subword.split_target([blank, blank]).word_of_piece) <= {-1}
-    assert subword.split_target([]).words == []
+    assert set(subword.segment_ids([*the, blank]).word_of_piece) == {0}
+    assert set(subword.segment_ids([blank, blank]).word_of_piece) <= {-1}
+    assert subword.segment_ids([]).words == []
 
 
 def test_the_same_lines_give_the_same_model():

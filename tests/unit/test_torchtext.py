@@ -6,7 +6,7 @@ import nmt
 from nmt.data.prepared import Prepared
 from nmt.errors import DataError
 from nmt.text.corpus import Pair, read_pairs
-from nmt.text.torchtext import iterate_pairs, store_pairs
+from nmt.text.iterables import iterate_pairs, store_pairs
 
 
 @pytest.mark.parametrize(

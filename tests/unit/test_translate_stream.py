@@ -8,11 +8,11 @@ from support.corpora import WORDS as TOY_WORDS
 from support.scripted import ScriptedModel, copying
 
 from nmt.errors import NmtError
-from nmt.report import translate
-from nmt.report.given import force_pairs
-from nmt.report.translate import plan_batches, translate_lines
 from nmt.text.corpus import Pair
 from nmt.text.subword import Subword, train_subword
+from nmt.translation import pipeline as translate
+from nmt.translation.forced import force_pairs
+from nmt.translation.pipeline import plan_batches, translate_lines
 
 OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
 
@@ -116,7 +116,7 @@ def test_n_best_lists_come_best_first(subword):
 
 
 def test_a_line_too_long_is_cut_and_says_so(subword, copier, monkeypatch):
-    monkeypatch.setattr(translate, "LONGEST", 5)
+    monkeypatch.setattr(translate, "MAX_PIECES", 5)
     line = " ".join(TOY_WORDS)
     (one, other) = best(copier, subword, [line, "ba"])
     assert line.startswith(one.text)

@@ -1,0 +1,1 @@
+"""Alignments, metrics, plots and the page of attention."""

@@ -1,0 +1,196 @@
+"""A page of attention to open in a browser: one file that needs no network and no other file.
+
+It is put together from the template, style and script in `page/`. What it shows is packed as text that HTML cannot read
+as anything else; the script sets every word as text.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nmt.analysis.alignment import (
+    AttentionDiagnostics,
+    Matrix,
+    alignment_error_rate,
+    extract_links,
+    summarise_attention,
+)
+from nmt.text.links import GoldLinks, Link
+from nmt.translation.forced import ForcedPair
+from nmt.translation.pipeline import MAX_PIECES, Translation
+
+# I source words   J target words
+
+BLOCK = 256  # sentences whose attention is unpacked together
+POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src blob: data:; connect-src {connect}"
+
+
+class AttentionView(NamedTuple):
+    """A target of a sentence as one model sees it.
+
+    `model` counts the page's models from 0. `rank` is 0 for a target that was given, and 1 for the model's best
+    translation. `score` is the mean log-probability of a piece. A gate is no attention and has no `diagnostics`.
+    """
+
+    model: int
+    rank: int
+    target_words: Sequence[str]
+    weights_JI: Matrix
+    links: list[Link]
+    diagnostics: AttentionDiagnostics | None
+    score: float
+
+
+def gate_view(model: int, one: ForcedPair, offset: int = 0) -> AttentionView:
+    """A gate on source words, which opens for each by itself: means over their pieces, and no links."""
+    shown = forced_view(model, one, offset)
+    return shown._replace(weights_JI=one.mean_attention(offset), links=[], diagnostics=None)
+
+
+def forced_view(model: int, one: ForcedPair, offset: int = 0, threshold: float | None = None) -> AttentionView:
+    """A given pair in a model's eyes; `offset` and `threshold` say how attention becomes links."""
+    weights_JI, diagnostics = summarise_attention(
+        one.attention_TS,
+        one.source.word_of_piece[:MAX_PIECES],
+        one.target.word_of_piece[:MAX_PIECES],
+        len(one.source.words),
+        len(one.target.words),
+        offset,
+    )
+    score = one.log_prob / len(one.token_log_probs)
+    return AttentionView(
+        model, 0, one.target.words, weights_JI, extract_links(weights_JI, threshold), diagnostics, score
+    )
+
+
+def translation_view(
+    model: int, rank: int, one: Translation, offset: int = 0, threshold: float | None = None
+) -> AttentionView:
+    """A translation as its model made it."""
+    weights_JI, diagnostics = summarise_attention(
+        one.attention_TS,
+        one.source_word_of_piece,
+        one.target_word_of_piece,
+        len(one.source_words),
+        len(one.target_words),
+        offset,
+    )
+    score = one.log_prob / max(len(one.token_log_probs), 1)
+    return AttentionView(
+        model, rank, one.target_words, weights_JI, extract_links(weights_JI, threshold), diagnostics, score
+    )
+
+
+class Page:
+    """Sentences, gathered one by one, and then the page of them.
+
+    With `max_characters` it has a box for text of so many, which it sends to the server that it came from.
+
+    Takes about a byte of memory for every word of the source times every word of a target, before it is packed.
+    """
+
+    def __init__(
+        self, title: str, source_lang: str, target_lang: str, models: Sequence[str], max_characters: int | None = None
+    ) -> None:
+        self.facts: dict[str, Any] = {
+            "title": title,
+            "source": source_lang,
+            "target": target_lang,
+            "models": models,
+            "block": BLOCK,
+        }
+        if max_characters:
+            self.facts["live"] = max_characters
+        self.sentences: list[str] = []
+        self.blocks: list[str] = []
+        self.waiting: list[bytes] = []
+
+    def add(self, source_words: Sequence[str], views: Sequence[AttentionView], gold: GoldLinks | None = None) -> None:
+        """Show a sentence below those that are there; gold belongs to the views of rank 0."""
+        self.sentences.append(json.dumps(describe(source_words, views, gold), ensure_ascii=False))
+        self.waiting.append(b"".join(quantise(view.weights_JI) for view in views))
+        if len(self.waiting) == BLOCK:
+            self.close_block()
+
+    def close_block(self) -> None:
+        if self.waiting:
+            self.blocks.append(pack(b"".join(self.waiting)))
+            self.waiting = []
+
+    def html(self, connect: str = "'none'") -> str:
+        """The whole file. `connect` is what the page may fetch from, as a source of a content security policy."""
+        self.close_block()
+        facts = json.dumps(self.facts, ensure_ascii=False)
+        index = f'{facts[:-1]}, "sentences": [{",".join(self.sentences)}]}}'
+        packed = {"index": pack(index.encode())} | {
+            f"block-{number}": block for number, block in enumerate(self.blocks)
+        }
+        folder = files("nmt.analysis") / "page"
+        style, script, template = (
+            (folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js", "page.html")
+        )
+        parts = {
+            "policy": POLICY.format(script=digest(script), style=digest(style), connect=connect),
+            "style": style,
+            "script": script,
+            "data": "\n".join(
+                f'<script type="text/plain" id="{name}">{text}</script>' for name, text in packed.items()
+            ),
+        }
+        before, *rest = template.split("{{")
+        named = (part.split("}}", 1) for part in rest)
+        return before + "".join(parts[name] + after for name, after in named)
+
+
+def describe(
+    source_words: Sequence[str], views: Sequence[AttentionView], gold: GoldLinks | None = None
+) -> dict[str, Any]:
+    """A sentence as the script reads it, but for the attention. A gold link is [source word, target word, is sure]."""
+    facts: dict[str, Any] = {"source": " ".join(source_words), "views": []}
+    if gold is not None:
+        facts["gold"] = [[*link, link in gold.sure] for link in sorted(gold.possible)]
+    for view in views:
+        entry = {
+            "model": view.model,
+            "rank": view.rank,
+            "target": " ".join(view.target_words),
+            "links": view.links,
+            "score": round(view.score, 4),
+        }
+        if view.diagnostics is not None:
+            entry |= {
+                "entropy": round(view.diagnostics.entropy, 4),
+                "coverage": round(view.diagnostics.coverage_deviation, 4),
+                "unattended": view.diagnostics.unattended,
+                "unsupported": view.diagnostics.unsupported,
+            }
+        if gold is not None and view.rank == 0 and view.diagnostics is not None:
+            entry["aer"] = round(alignment_error_rate([view.links], [gold]).aer, 4)
+        facts["views"].append(entry)
+    return facts
+
+
+def quantise(weights_JI: Matrix) -> bytes:
+    """Attention as one byte a pair of words, row by row: 255 is all of it."""
+    return np.rint(255 * np.asarray(weights_JI)).astype(np.uint8).tobytes()
+
+
+def packed_weights(views: Sequence[AttentionView]) -> list[str]:
+    """The attention of each view as base64, for an answer that is not a page."""
+    return [base64.b64encode(quantise(view.weights_JI)).decode() for view in views]
+
+
+def pack(content: bytes) -> str:
+    """Bytes as ASCII letters, digits, +, / and = only."""
+    return base64.b64encode(zlib.compress(content, 9)).decode()
+
+
+def digest(content: str) -> str:
+    """What a content security policy calls a script or style by."""
+    return f"sha256-{base64.b64encode(sha256(content.encode()).digest()).decode()}"

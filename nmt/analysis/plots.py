@@ -1,0 +1,264 @@
+"""Pictures: attention as a heat map in the terminal or in a file, and how a training run went.
+
+Files are drawn with matplotlib, the extra `plot`; the terminal needs nothing. Nothing here reads a model or a log.
+"""
+
+import math
+import unicodedata
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nmt.analysis.alignment import Links, extract_links
+from nmt.errors import NmtError, UsageError
+from nmt.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# I source words   J target words
+
+SHADES = ((0.75, "█"), (0.5, "▓"), (0.25, "▒"), (0.1, "░"), (0.0, "·"))  # attention from so much on, and its mark
+LEGEND = "attention: " + "  ".join(f"{mark} from {bound:.0%}" for bound, mark in SHADES[-2::-1])
+NARROWEST = 12  # columns of a terminal
+LABEL_COLUMNS = 20  # a word takes no more of the terminal's width than this
+PICTURES = (".png", ".svg", ".pdf")
+BLUE, ORANGE, GRAY = "#1f4e79", "#d9722e", "#6b7280"
+VALIDATION: dict[str, Any] = {"color": ORANGE, "marker": "o", "markersize": 3.5}
+
+
+def terminal_heat_map(
+    weights_JI: ArrayLike, source_words: Sequence[str], target_words: Sequence[str], width: int = 80
+) -> str:
+    """Attention between words as a drawing of at most `width` columns, which are at least NARROWEST.
+
+    Source words stand on stairs above their columns, target words before their rows. A cell is two columns wide, or one
+    where two do not fit; where one does not fit either, the rest of the source follows in further drawings.
+
+              ╷ ein
+              │ ╷ Hund
+              │ │ ╷ bellt
+        a     ██· ·
+        dog   · ██░░
+        barks · ░░▓▓
+    """
+    weights_JI = np.asarray(weights_JI, dtype=float)
+    most = min(LABEL_COLUMNS, width // 3)
+    label = min(max(map(columns_of, target_words), default=0), most)
+    room = width - (label + 1) - len("╷ ") - min(max(map(columns_of, source_words), default=0), most)
+    cell = 2 if len(source_words) <= room // 2 + 1 else 1
+    at_once = room // cell + 1
+    drawings = []
+    for start in range(0, len(source_words), at_once):
+        words = source_words[start : start + at_once]
+        lines = []
+        for number, word in enumerate(words):
+            stairs = " " * (label + 1) + "│".ljust(cell) * number + "╷ "
+            lines.append(f"{stairs}{ltr(fit(word, width - len(stairs)))}")
+        for word, row in zip(target_words, weights_JI[:, start : start + at_once], strict=True):
+            name = fit(word, label)
+            cells = "".join(shade(weight, cell) for weight in row)
+            lines.append(f"{ltr(name)}{' ' * (label - columns_of(name))} {cells}".rstrip())
+        drawings.append("\n".join(lines))
+    return "\n\n".join(drawings)
+
+
+def shade(weight: float, cell: int) -> str:
+    """`cell` columns with the mark of the highest bound that a weight reaches."""
+    mark = next(mark for bound, mark in SHADES if weight >= bound)
+    return mark.ljust(cell) if mark == "·" else mark * cell
+
+
+def columns_of(text: str) -> int:
+    """Terminal columns that a text takes: two for wide East Asian characters, none for those that combine."""
+    return sum(map(character_columns, text))
+
+
+def character_columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def fit(text: str, columns: int) -> str:
+    """The text in at most so many columns, cut with an ellipsis; control characters cannot reach the terminal."""
+    text = "".join("\ufffd" if unicodedata.category(character) == "Cc" else character for character in text)
+    if columns_of(text) <= columns:
+        return text
+    while text and columns_of(text) > columns - 1:
+        text = text[:-1]
+    return text + "…" if columns > 0 else ""
+
+
+def ltr(word: str) -> str:
+    """A word that runs to the left between marks that keep what stands beside it in its place."""
+    is_turned = any(unicodedata.bidirectional(character) in ("R", "AL") for character in word)
+    return f"\u200e{word}\u200e" if is_turned else word
+
+
+def save_heat_map(
+    path: Path | str,
+    weights_JI: ArrayLike,
+    source_words: Sequence[str],
+    target_words: Sequence[str],
+    title: str = "",
+    framed: Links | None = None,
+) -> set[str]:
+    """Attention between words as a picture, PNG, SVG or PDF by the suffix of `path`; the same input, the same bytes.
+
+    Links are framed: those of `framed`, or of each target word with its strongest source word. Each script is drawn
+    with an installed font that has it. -> the characters that no font has, which a PNG or PDF shows as boxes
+
+    Raises:
+        UsageError: another suffix.
+        NmtError: matplotlib is not installed.
+    """
+    weights_JI = np.asarray(weights_JI, dtype=float).reshape(len(target_words), len(source_words))
+    columns, rows = ([fit(word, LABEL_COLUMNS) for word in words] for words in (source_words, target_words))
+    beside, above = (max(map(columns_of, words), default=0) * 0.09 for words in (rows, columns))  # inches
+    size = (max(0.34 * len(columns) + beside + 1.2, 3.2), max(0.34 * len(rows) + above + 0.8, 2.4))
+    with drawing(Path(path), size) as figure:
+        import matplotlib
+        from matplotlib.patches import Rectangle
+
+        families, unknown = fonts_for("".join([title, *columns, *rows]))
+        matplotlib.rcParams["font.family"] = families  # drawing() puts back what was there
+        axes = figure.add_subplot()
+        axes.set_title(title, fontsize=10, color=GRAY, loc="left", pad=12)
+        axes.xaxis.tick_top()
+        axes.set_xticks(range(len(columns)), columns, rotation=55, ha="left", rotation_mode="anchor")
+        axes.set_yticks(range(len(rows)), rows)
+        axes.tick_params(length=0, labelsize=10, pad=4)
+        axes.spines[:].set_visible(False)
+        if weights_JI.size == 0:
+            return unknown
+        image = axes.imshow(weights_JI, cmap="Blues", vmin=0, vmax=1, aspect="equal")
+        axes.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
+        axes.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=1.5)
+        axes.tick_params(which="minor", length=0)
+        for column, row in extract_links(weights_JI) if framed is None else framed:
+            corner = (column - 0.44, row - 0.44)
+            axes.add_patch(Rectangle(corner, 0.88, 0.88, fill=False, edgecolor=ORANGE, linewidth=1.4))
+        bar = figure.colorbar(image, ax=axes, shrink=0.6, aspect=14, pad=0.03, ticks=[0, 0.5, 1])
+        bar.ax.tick_params(length=0, labelsize=8, colors=GRAY)
+        bar.outline.set_visible(False)
+    return unknown
+
+
+def fonts_for(text: str) -> tuple[list[str], set[str]]:
+    """Font families that together have a text's characters, and those that none has; upright sans fonts go first."""
+    from matplotlib.font_manager import FontProperties, findfont, fontManager
+
+    families = ["sans-serif"]
+    unknown = {character for character in text if character_columns(character)} - characters_of(
+        findfont(FontProperties())
+    )
+    upright = (font for font in fontManager.ttflist if font.style == "normal" and font.weight == 400)
+    for font in sorted(upright, key=lambda font: ("Sans" not in font.name, font.name)):
+        if not unknown:
+            break
+        if font.name not in families and (known := unknown & characters_of(font.fname)):
+            families.append(font.name)
+            unknown -= known
+    return families, unknown
+
+
+@cache
+def characters_of(font: str) -> frozenset[str]:
+    """The characters that a font file has; of the font of last resort, which has a box for each, none."""
+    from matplotlib.font_manager import get_font
+
+    return frozenset() if "LastResort" in font else frozenset(map(chr, get_font(font).get_charmap()))
+
+
+def save_curve(path: Path | str, records: Sequence[Mapping[str, Any]]) -> None:
+    """A training run over its updates, PNG, SVG or PDF by the suffix: losses above, validation BLEU below.
+
+    `records` are the lines of a run's log: {"kind": "train", "update", "loss"} and {"kind": "valid", "update",
+    "perplexity", "bleu"}. The training loss is per token and may be smoothed; the validation loss is the logarithm of
+    its perplexity. The best of each validation curve is marked.
+
+    Raises as `save_heat_map` does.
+    """
+
+    def curve(kind: str, value: str) -> tuple[list[int], list[float]]:
+        points = [
+            (record["update"], record[value])
+            for record in records
+            if record["kind"] == kind and record.get(value) is not None
+        ]
+        return [update for update, _ in points], [number for _, number in points]
+
+    updates, perplexities = curve("valid", "perplexity")
+    bleu = curve("valid", "bleu")
+    with drawing(Path(path), (7.2, 5.6 if bleu[0] else 3.2)) as figure:
+        axes = figure.add_subplot(2 if bleu[0] else 1, 1, 1)
+        axes.plot(*curve("train", "loss"), color=BLUE, alpha=0.55, linewidth=1.2, label="training, as optimised")
+        losses = [math.log(perplexity) for perplexity in perplexities]
+        axes.plot(updates, losses, label="validation", **VALIDATION)
+        style(axes, "loss per target token, nats")
+        mark_best(axes, updates, losses, min, lambda loss: f"perplexity {math.exp(loss):.2f}")
+        axes.legend(frameon=False, fontsize=9, loc="upper right")
+        if bleu[0]:
+            axes = figure.add_subplot(2, 1, 2, sharex=axes)
+            axes.plot(*bleu, **VALIDATION)
+            style(axes, "validation BLEU")
+            mark_best(axes, *bleu, max, lambda score: f"{score:.1f} BLEU")
+        axes.set_xlabel("updates", fontsize=9, color=GRAY)
+
+
+def mark_best(
+    axes: "Axes", updates: list[int], values: list[float], best: Callable[..., float], words: Callable[[float], str]
+) -> None:
+    """Ring a curve's best point and say above the axes what it reached and when."""
+    if values:
+        value = best(values)
+        update = updates[values.index(value)]
+        axes.plot([update], [value], color=ORANGE, marker="o", markersize=9, fillstyle="none")
+        axes.set_title(f"best: {words(value)} at update {update:,}", fontsize=9, color=ORANGE, loc="right")
+
+
+def style(axes: "Axes", title: str) -> None:
+    """Quiet axes under a title."""
+    axes.set_title(title, fontsize=10, color=GRAY, loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#d1d5db")
+    axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
+    axes.tick_params(length=0, labelsize=9, colors=GRAY)
+    axes.locator_params(axis="x", integer=True)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+
+
+@contextmanager
+def drawing(path: Path, size: tuple[float, float]) -> Iterator["Figure"]:
+    """A figure that is written to `path` when the block ends well."""
+    if path.suffix not in PICTURES:
+        raise UsageError(f'{path}: no picture can be written as "{path.suffix}"\n  There are {", ".join(PICTURES)}')
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise NmtError(f'{path} needs the extra that draws pictures: pip install "nmt[plot]"') from error
+    settings: dict[Any, Any] = {
+        "text.parse_math": False,  # a dollar sign in a word is a dollar sign
+        "svg.fonttype": "none",  # text stays text
+        "pdf.fonttype": 42,
+        "svg.hashsalt": "nmt",  # names inside the file do not change from one time to the next
+    }
+    no_date: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure = Figure(figsize=size, layout="constrained")
+        yield figure
+        with write_atomically(path, "wb") as file:
+            figure.savefig(
+                file, format=path.suffix[1:], dpi=160, metadata=no_date.get(path.suffix), bbox_inches="tight"
+            )

@@ -1,0 +1,133 @@
+"""The command line: which commands there are, and what becomes of an error.
+
+A command's module is imported when it runs, so that `nmt --help` answers without importing torch.
+"""
+
+import errno
+import importlib
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from nmt import __version__
+from nmt.errors import NmtError, did_you_mean
+
+COMMANDS = {
+    "prepare": "Turn parallel text into subword models and encoded tensors.",
+    "train": "Train a translator on a prepared corpus.",
+    "translate": "Translate files, or stdin to stdout.",
+    "score": "Score translations against references: BLEU, chrF, TER.",
+    "evaluate": "Translate and score with one or several runs, in one table.",
+    "align": "Link the words of given pairs by attention; score the links.",
+    "serve": "Translate in the browser as one types, and over HTTP.",
+    "inspect": "Say what a run or a prepared folder holds.",
+    "average": "Average the last checkpoints of a run into a new run.",
+    "shortlist": "List which pieces translate which, to search among fewer.",
+    "demo": "Prepare, train, translate, score and align on the sample corpus.",
+}
+# what is wrong with the place that was named, or with the disk it is on
+OF_THE_PLACE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENOENT, errno.EISDIR),
+}
+
+
+class Commands(click.Group):
+    """A group whose members are named here and imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"nmt.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f'no command "{args[0]}"{did_you_mean(args[0], COMMANDS)}', ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="nmt", message="%(prog)s %(version)s")
+@click.pass_context
+def nmt(context: click.Context) -> None:
+    """Train, run, score and inspect attention-GRU translation models.
+
+    Results go to stdout, progress and messages to stderr. `nmt COMMAND --help` says what a command takes.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code: 0 done, 2 the user's input, 1 our fault, 130 interrupted."""
+    try:
+        nmt.main(args=None if arguments is None else list(arguments), prog_name="nmt", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        where = getattr(error, "ctx", None)
+        command = where.command_path if where is not None else "nmt"
+        return fail(f"{error.format_message()}\n  `{command} --help` lists what it takes")
+    except NmtError as error:
+        return fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return fail("interrupted", 130)
+    except SystemExit:
+        return 0  # click leaves so when the reader of stdout has left, and silences the flush at exit
+    except OSError as error:
+        if error.errno not in OF_THE_PLACE:
+            return crash()
+        what = f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename else str(error.strerror)
+        return fail(f"{what}\n  What was there before is untouched; make room or name another place, then run again")
+    except Exception:
+        return crash()
+    return 0
+
+
+def fail(message: str, code: int = 2) -> int:
+    """Print what the user can mend."""
+    print(f"nmt: error: {message}", file=sys.stderr)
+    return code
+
+
+def crash() -> int:
+    """Print what only we can mend."""
+    traceback.print_exc()
+    print(
+        "nmt: this is a fault of the program, not of your input; please report it with the lines above", file=sys.stderr
+    )
+    return 1
+
+
+def run() -> None:
+    """The console script. Its words are UTF-8 in every locale; a stream that was closed (`<&-`) is as good as empty."""
+    for name, mode, errors in (
+        ("stdin", "r", "strict"),
+        ("stdout", "w", "surrogateescape"),  # file names are written as they were given
+        ("stderr", "w", "backslashreplace"),
+    ):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)
+    sys.exit(main())

@@ -1,0 +1,242 @@
+"""Which target pieces a sentence may be translated with, told by its source pieces, so that few need be scored.
+
+A shortlist is made from which piece goes with which, counted here or elsewhere; it knows ids and no text, and no model.
+"""
+
+# B sentences   S source positions   W source pieces   V target pieces   K columns of the table   F frequent pieces
+# X pairs of a source and a target piece   Y of them with repeats, in sentences   C pieces of one list
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
+
+from nmt.errors import DamageError, FolderError, FormatError, NmtError
+from nmt.files import write_atomically
+from nmt.ids import BOS, EOS, PAD, UNK
+
+FORMAT_VERSION = "1"
+KIND = "nmt shortlist"
+NAME = "shortlist.safetensors"  # in a run folder
+CELLS = 2**20  # pairs of pieces that are looked at together
+
+Ids = NDArray[np.integer[Any]]
+
+
+class PairWeights(NamedTuple):
+    """How much speaks for each of some pairs of a source and a target piece."""
+
+    source_X: NDArray[np.int64]
+    target_X: NDArray[np.int64]
+    weight_X: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Shortlist:
+    """For each source piece the target pieces that it may become, and those that may always be said.
+
+    A sentence's list is the union over its pieces and depends on nothing else; EOS is on every list, PAD, UNK and BOS
+    on none. Jean et al. 2015, arXiv:1412.2007, section 3.3, who filled it from a dictionary.
+    """
+
+    table_WK: Tensor  # EOS where a piece has fewer than K
+    frequent_F: Tensor  # EOS among them
+    vocabulary: int
+    fingerprints: tuple[str, str]  # of the source's and of the target's subword model
+
+    def allowed_words(self, source_BS: Tensor) -> Tensor:
+        """Whether each target id is on the list of each sentence; padding adds nothing. -> allowed_BV"""
+        allowed_BV = torch.zeros(len(source_BS), self.vocabulary, dtype=torch.bool, device=source_BS.device)
+        allowed_BV[:, self.frequent_F] = True
+        return allowed_BV.scatter_(1, self.table_WK[source_BS].flatten(1).to(source_BS.device), True)
+
+    def of(self, source_S: Tensor) -> Tensor:
+        """The list of one sentence, sorted. -> ids_C"""
+        return self.allowed_words(source_S[None])[0].nonzero()[:, 0]
+
+    def write(self, path: Path) -> None:
+        """Write a file that `read` reads, or leave what was there. A folder is given one of its own name for it."""
+        tensors = {"table": self.table_WK.int(), "frequent": self.frequent_F.int()}
+        facts = {
+            "kind": KIND,
+            "format_version": FORMAT_VERSION,
+            "vocabulary": str(self.vocabulary),
+            "fingerprints": " ".join(self.fingerprints),
+            "sha256": checksum(tensors),
+        }
+        with write_atomically(shortlist_path(path), "wb") as file:
+            file.write(dump_tensors(tensors, facts))
+
+    @classmethod
+    def read(cls, path: Path) -> "Shortlist":
+        """The shortlist in a file, or in a folder that `write` was given. No code in it is run.
+
+        Raises FolderError when it is missing or none, FormatError for another version, DamageError when its bytes are
+        not those that were written.
+        """
+        path = shortlist_path(path)
+        if not path.is_file():
+            raise FolderError(f"{path} does not exist\n  {MAKE}")
+        try:
+            with safe_open(path, "pt") as file:
+                facts = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            raise FolderError(f"{path} is no shortlist, or is cut short\n  {MAKE}") from error
+        if facts.get("kind") != KIND:
+            raise FolderError(f"{path} is no shortlist\n  {MAKE}")
+        version = facts["format_version"]
+        if version != FORMAT_VERSION:
+            raise FormatError(f"{path} has format version {version}, and this program reads {FORMAT_VERSION}\n  {MAKE}")
+        if checksum(tensors) != facts["sha256"]:
+            raise DamageError(f"{path} is damaged: its bytes are not those that were written\n  {MAKE}")
+        source, target = facts["fingerprints"].split()
+        return cls(tensors["table"].long(), tensors["frequent"].long(), int(facts["vocabulary"]), (source, target))
+
+
+MAKE = "`nmt shortlist` makes one"
+
+
+def shortlist_path(path: Path) -> Path:
+    """The file of a shortlist that is in a file or in a folder."""
+    return path / NAME if path.is_dir() else path
+
+
+def refuse_other_subwords(path: Path, own: tuple[str, str], run: Path, wanted: tuple[str, str]) -> None:
+    """Raise NmtError when what is at `path` and a run do not mean the same by an id.
+
+    Each has two fingerprints, of the source's and of the target's subword model.
+    """
+    for side, one, other in zip(("source", "target"), own, wanted, strict=True):
+        if one != other:
+            raise NmtError(
+                f"{path} was made for other subwords than those of {run}: their {side} subword models differ\n"
+                f"  The SHA-256 of one begins {one[:12]}, of the other {other[:12]}; make a shortlist from the "
+                "prepared folder that the run was trained on"
+            )
+
+
+def checksum(tensors: Mapping[str, Tensor]) -> str:
+    """What tells the content of tensors from other content."""
+    digest = sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tuple(tensors[name].shape)} {tensors[name].dtype} ".encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def best_of_each(weighted: PairWeights, source_size: int, best: int) -> Tensor:
+    """The `best` target pieces of each source piece by weight, EOS where there are fewer. -> table_WK
+
+    Of equal weights the smaller ids win.
+    """
+    source_X, target_X, weight_X = weighted
+    order_X = np.lexsort((target_X, -weight_X, source_X))
+    source_X, target_X = source_X[order_X], target_X[order_X]
+    begins_W = np.searchsorted(source_X, np.arange(source_size))
+    rank_X = np.arange(len(source_X)) - begins_W[source_X]
+    is_kept_X = rank_X < best
+    table_WK = np.full((source_size, best), EOS)
+    table_WK[source_X[is_kept_X], rank_X[is_kept_X]] = target_X[is_kept_X]
+    return torch.from_numpy(table_WK)
+
+
+def most_frequent(counts_V: NDArray[np.int64], most: int) -> Tensor:
+    """EOS and the `most` most frequent target pieces that can be said, less those that never occur. -> frequent_F"""
+    counts_V = counts_V.copy()
+    counts_V[[PAD, UNK, BOS, EOS]] = 0
+    frequent_F = np.argsort(-counts_V, kind="stable")[:most]
+    return torch.from_numpy(np.sort(np.append(frequent_F[counts_V[frequent_F] > 0], EOS)))
+
+
+def train_ibm_model_1(
+    pairs: Iterable[tuple[Ids, Ids]], source_size: int, target_size: int, rounds: Iterable[object] = range(5)
+) -> PairWeights:
+    """How often each source piece is expected to have yielded each target piece, by lexical translation alone.
+
+    p(t | s) ~ sum over places of t in the targets:   p(t | s) / sum_s' p(t | s'),   s' in the source of that target
+
+    IBM model 1 (Brown et al. 1993, Computational Linguistics 19:2, section 4.1) by expectation and maximisation from
+    equal probabilities; weights are the expected counts of the last of so many `rounds`. `pairs` are ids without EOS
+    and are kept in memory as one number for each pair of pieces in each sentence pair. EOS stands for the empty word of
+    every source.
+    """
+    sentences = [(np.append(source, EOS).astype(np.int64), target) for source, target in pairs if len(target)]
+    found: NDArray[np.int64] = np.zeros(0, np.int64)
+    for keys_Y, _ in pair_keys(sentences, target_size):
+        found = np.union1d(found, keys_Y)
+    places = [
+        (np.searchsorted(found, keys_Y).astype(np.int32), sources)
+        for keys_Y, sources in pair_keys(sentences, target_size)
+    ]
+    source_X, target_X = np.divmod(found, target_size)
+    weight_X = probability_X = np.ones(len(found))
+    for _ in rounds:
+        weight_X = np.zeros(len(found))
+        for place_Y, sources in places:
+            share_Y = probability_X[place_Y]
+            begins = np.cumsum(sources) - sources
+            share_Y /= np.repeat(np.add.reduceat(share_Y, begins), sources)
+            weight_X += np.bincount(place_Y, share_Y, len(found))
+        probability_X = weight_X / np.bincount(source_X, weight_X, source_size)[source_X]
+    return PairWeights(source_X, target_X, weight_X)
+
+
+def sum_weights(parts: Iterable[PairWeights], target_size: int) -> PairWeights:
+    """Each pair of pieces once, with the sum of its weights."""
+    keys_X: NDArray[np.int64] = np.zeros(0, np.int64)
+    weight_X: NDArray[np.float64] = np.zeros(0)
+    for part in parts:
+        keys_X, place_Y = np.unique(np.append(keys_X, part.source_X * target_size + part.target_X), return_inverse=True)
+        weight_X = np.bincount(place_Y, np.append(weight_X, part.weight_X), len(keys_X)).astype(np.float64)
+    return PairWeights(*np.divmod(keys_X, target_size), weight_X)
+
+
+def pair_keys(
+    sentences: Iterable[tuple[NDArray[np.int64], Ids]], target_size: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """source id * target_size + target id of every pair of pieces, some sentences at a time.
+
+    With each target piece's keys side by side, and how many there are of each.
+    """
+    keys: list[NDArray[np.int64]] = []
+    widths: list[NDArray[np.int64]] = []
+    size = 0
+    for source, target in sentences:
+        keys.append((target[:, None] + source * target_size).ravel())
+        widths.append(np.full(len(target), len(source)))
+        size += len(keys[-1])
+        if size > CELLS:
+            yield np.concatenate(keys), np.concatenate(widths)
+            keys, widths, size = [], [], 0
+    if keys:
+        yield np.concatenate(keys), np.concatenate(widths)
+
+
+class ShortlistCoverage(NamedTuple):
+    """How much of given translations a shortlist allows. `said` counts target tokens, EOS among them."""
+
+    said: int
+    listed: int  # of these, how many are on their sentence's list
+    sizes: int  # of all lists together
+    sentences: int
+
+
+def coverage(shortlist: Shortlist, pairs: Iterable[tuple[Ids, Ids]]) -> ShortlistCoverage:
+    """Look every target token up in its sentence's list; `pairs` are ids without EOS."""
+    said = listed = sizes = sentences = 0
+    for source, target in pairs:
+        allowed_V = shortlist.allowed_words(torch.tensor([[*source.tolist(), EOS]]))[0]
+        listed += int(allowed_V[torch.tensor([*target.tolist(), EOS])].sum())
+        said += len(target) + 1
+        sizes += int(allowed_V.sum())
+        sentences += 1
+    return ShortlistCoverage(said, listed, sizes, sentences)

@@ -1,0 +1,175 @@
+"""GRUs side by side over whole sequences at the hardware's speed, their backward pass written by hand.
+
+For the encoder's two directions, and for a decoder that attends afterwards. The derivation stands at the top of
+nmt.kernels.unroll_fused.
+"""
+
+# P GRUs side by side   T positions   B sentences   N = P * B rows, or P * T * B   E input   D state   G = 3 * D gates
+# F features   C = 4 * D gradients of gates   O output   I input
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from nmt.kernels.pointwise import EAGER_KERNELS, Kernels
+from nmt.model.linear import pad_rows, product_dtype, weight_gradient
+
+EPSILON = 1e-5  # of torch.nn.LayerNorm
+
+
+def scan_layer(grus: Sequence[nn.GRU], inputs_PTBE: Tensor, kernels: Kernels = EAGER_KERNELS) -> Tensor:
+    """Each GRU over its own inputs, from zeros. -> states_PTBD"""
+    weights, biases, recurrent_weights, recurrent_biases = (
+        torch.stack([getattr(one, name) for one in grus])
+        for name in ("weight_ih_l0", "bias_ih_l0", "weight_hh_l0", "bias_hh_l0")
+    )
+    P, T, B, _ = inputs_PTBE.shape
+    sums_PNG = torch.baddbmm(biases[:, None], pad_rows(inputs_PTBE.flatten(1, 2)), weights.transpose(1, 2))
+    sums_TPBG = sums_PNG[:, : T * B].view(P, T, B, -1).transpose(0, 1)
+    hidden_PBD = biases.new_zeros(P, B, recurrent_weights.shape[-1])
+    return scan(sums_TPBG, hidden_PBD, recurrent_weights, recurrent_biases, {}, kernels).transpose(0, 1)
+
+
+def scan(
+    sums_TPBG: Tensor,
+    hidden_PBD: Tensor,
+    weight_PGD: Tensor,
+    bias_PG: Tensor,
+    norms: dict[str, Tensor | None],
+    kernels: Kernels = EAGER_KERNELS,
+) -> Tensor:
+    """Run GRUs whose inputs' share of the gates is `sums`. `norms` may hold weight and bias of both sums' layer norms.
+
+    -> states_TPBD, as operands of products
+    """
+    norm_parameters = [norms.get(f"norm_{side}_{key}_G") for side in ("input", "hidden") for key in ("weight", "bias")]
+    states_TPBD: Tensor = Scan.apply(  # type: ignore[no-untyped-call]
+        kernels, product_dtype(sums_TPBG), sums_TPBG, hidden_PBD, weight_PGD, bias_PG, *norm_parameters
+    )
+    return states_TPBD
+
+
+class Scan(torch.autograd.Function):
+    """The loop as one differentiable function. Its element-wise part sees all sentences of all GRUs as rows N."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        kernels: Kernels,
+        operand: torch.dtype,
+        sums_TPBG: Tensor,
+        hidden_PBD: Tensor,
+        weight_PGD: Tensor,
+        bias_PG: Tensor,
+        *norms: Tensor | None,
+    ) -> Tensor:
+        T, P, B, G = sums_TPBG.shape
+        D = G // 3
+        with torch.autocast(sums_TPBG.device.type, enabled=False):
+            sums_TNG = sums_TPBG.detach().reshape(T, P * B, G)
+            weight_PGD = weight_PGD.to(operand).roll(D, 1)
+            weight_PDG = weight_PGD.transpose(1, 2)
+            bias_P1G = bias_PG.to(operand).roll(D, 1)[:, None]
+            norm_input, norm_hidden = LayerNormSteps(norms[0], norms[1]), LayerNormSteps(norms[2], norms[3], roll=D)
+            states_TPBD = hidden_PBD.new_empty(T + 1, P, B, D, dtype=operand)
+            states_TPBD[0] = hidden_PBD
+            hidden_TND, gates_T, recurrent_TNG = [hidden_PBD.detach().flatten(0, 1)], [], []
+            for t, sums_NG in enumerate(sums_TNG):
+                reads_NG = torch.baddbmm(bias_P1G, states_TPBD[t], weight_PDG).view(P * B, G)
+                recurrent_TNG.append(norm_hidden.forward(reads_NG))
+                gates, hidden_ND = kernels.gru(norm_input.forward(sums_NG), recurrent_TNG[t], hidden_TND[t])
+                gates_T.append(gates)
+                hidden_TND.append(hidden_ND)
+                states_TPBD[t + 1] = hidden_ND.view(P, B, D)
+        ctx.kept = kernels, weight_PGD, norm_input, norm_hidden, gates_T, hidden_TND, states_TPBD, recurrent_TNG
+        return states_TPBD[1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_states_TPBD: Tensor) -> tuple[Tensor | None, ...]:
+        kernels, weight_PGD, norm_input, norm_hidden, gates_T, hidden_TND, states_TPBD, recurrent_TNG = ctx.kept
+        T, P, B, D = d_states_TPBD.shape
+        G = 3 * D
+        with torch.autocast(d_states_TPBD.device.type, enabled=False):
+            # [n_b | r | z | n_a]: the state was read for the first three, and what the inputs made is the last three.
+            d_TNC = states_TPBD.new_empty(T, P * B, 4 * D)
+            d_reads_TNG, d_sums_TNG = d_TNC[..., :G], d_TNC[..., D:]
+            if norm_input:
+                d_reads_TNG, d_sums_TNG = torch.empty_like(d_reads_TNG), torch.empty_like(d_sums_TNG)
+            d_hidden_ND = torch.zeros_like(hidden_TND[0])
+            d_read_ND = torch.zeros_like(d_TNC[0, :, :D])
+            for t in reversed(range(T)):
+                d_hidden_ND += d_states_TPBD[t].flatten(0, 1)
+                d_hidden_ND, *d_gates = kernels.gru_backward(
+                    d_hidden_ND, d_read_ND, hidden_TND[t], gates_T[t], recurrent_TNG[t][:, :D]
+                )
+                torch.cat(d_gates, -1, out=d_TNC[t])
+                if norm_input:
+                    d_sums_TNG[t] = norm_input.backward(t, d_TNC[t, :, D:])
+                    d_reads_TNG[t] = norm_hidden.backward(t, d_TNC[t, :, :G])
+                d_read_ND = torch.bmm(d_reads_TNG[t].view(P, B, G), weight_PGD).flatten(0, 1)
+            d_hidden_PBD = (d_hidden_ND + d_read_ND).view(P, B, D)
+            # One product a GRU: batched ones would first copy what lies in slices, transposed.
+            d_reads_PTBG, read_PTBD = d_reads_TNG.view(T, P, B, G).unbind(1), states_TPBD[:-1].unbind(1)
+            d_weight_PGD = torch.stack([weight_gradient(*pair) for pair in zip(d_reads_PTBG, read_PTBD, strict=True)])
+            d_bias_PG = torch.stack([bias_gradient(d_reads_TBG) for d_reads_TBG in d_reads_PTBG])
+            d_norms = *norm_input.gradients(d_TNC[..., D:]), *norm_hidden.gradients(d_TNC[..., :G])
+        work = d_hidden_ND.dtype
+        d_weight_PGD, d_bias_PG = d_weight_PGD.to(work).roll(-D, 1), d_bias_PG.to(work).roll(-D, 1)
+        return None, None, d_sums_TNG.view(T, P, B, G), d_hidden_PBD, d_weight_PGD, d_bias_PG, *d_norms
+
+
+class LayerNormSteps:
+    """Layer normalisation of every position in its turn, or nothing where there are no weights.
+
+    `roll` is by how much features were turned round against the weights.
+    """
+
+    def __init__(self, weight_F: Tensor | None, bias_F: Tensor | None, roll: int = 0) -> None:
+        self.roll = roll
+        self.weight_F = None if weight_F is None else weight_F.roll(roll)
+        self.bias_F = None if bias_F is None else bias_F.roll(roll)
+        self.kept_T: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def __bool__(self) -> bool:
+        return self.weight_F is not None
+
+    def forward(self, values_BF: Tensor) -> Tensor:
+        """-> normed_BF"""
+        if self.weight_F is None:
+            return values_BF
+        values_BF = values_BF.to(self.weight_F.dtype)
+        normed_BF, mean_B1, scale_B1 = torch.native_layer_norm(
+            values_BF, self.weight_F.shape, self.weight_F, self.bias_F, EPSILON
+        )
+        self.kept_T.append((values_BF, mean_B1, scale_B1))
+        return normed_BF
+
+    def backward(self, t: int, d_normed_BF: Tensor) -> Tensor:
+        """-> d_values_BF"""
+        return self._gradients(d_normed_BF, self.kept_T[t], [True, False, False])[0] if self else d_normed_BF
+
+    def gradients(self, d_normed_TBF: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Of weight and bias, over all positions."""
+        if not self:
+            return None, None
+        kept = tuple(torch.stack(part) for part in zip(*self.kept_T, strict=True))
+        _, d_weight_F, d_bias_F = self._gradients(d_normed_TBF, kept, [False, True, True])
+        return d_weight_F.roll(-self.roll), d_bias_F.roll(-self.roll)
+
+    def _gradients(self, d_normed: Tensor, kept: tuple[Tensor, ...], wanted: list[bool]) -> tuple[Tensor, ...]:
+        assert self.weight_F is not None
+        values, mean, scale = kept
+        d_normed = d_normed.to(values.dtype)
+        gradients: tuple[Tensor, ...] = torch.ops.aten.native_layer_norm_backward(
+            d_normed, values, self.weight_F.shape, mean, scale, self.weight_F, self.bias_F, wanted
+        )
+        return gradients
+
+
+def bias_gradient(d_out_TBO: Tensor) -> Tensor:
+    """The gradient of a bias. -> d_bias_O"""
+    return d_out_TBO.sum((0, 1))

@@ -1,0 +1,1 @@
+"""Kinds of attention: scores, and what combines around them."""
