@@ -83,7 +83,7 @@ def test_a_kind_that_has_no_packed_form_runs_as_it_is():
 
     model = small_model()
     model.cell.attention.__class__ = Other
-    assert pack_cell(model.cell, product.multiply_in("float32", torch.device("cpu")), True) is None
+    assert pack_cell(model.cell, product.product_builder("float32", torch.device("cpu")), True) is None
     assert_same_walk(model, Engine(model), rtol=1e-10, atol=1e-12)
 
 
