@@ -1,4 +1,4 @@
-"""Attention-GRU machine translation: train, translate, score, and see which word came from where.
+"""Attention-GRU machine translation: train, translate, score, and see which source word each target word came from.
 
 The public API. What needs torch is imported when it is first used.
 """
@@ -7,18 +7,61 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nmt.cli.prepare import prepare as prepare
-    from nmt.cli.train import train as train
-    from nmt.cli.translate import Translator as Translator
-    from nmt.cli.translate import load as load
+    from nmt import config as config
+    from nmt import errors as errors
+    from nmt.api import align as align
+    from nmt.api import evaluate as evaluate
+    from nmt.api import load as load
+    from nmt.api import resume as resume
+    from nmt.api import score as score
+    from nmt.api import train as train
+    from nmt.data.prepare import prepare as prepare
+    from nmt.progress import Progress as Progress
+    from nmt.translation.request import Request as Request
+    from nmt.translation.result import Translation as Translation
+    from nmt.translation.translator import Translator as Translator
 
 __version__ = "0.1.0"
-__all__ = ["Translator", "__version__", "load", "prepare", "train"]
 
-HOMES = {"Translator": "translate", "load": "translate", "prepare": "prepare", "train": "train"}
+HOMES = {
+    "Progress": "progress",
+    "Request": "translation.request",
+    "Translation": "translation.result",
+    "Translator": "translation.translator",
+    "align": "api",
+    "evaluate": "api",
+    "load": "api",
+    "prepare": "data.prepare",
+    "resume": "api",
+    "score": "api",
+    "train": "api",
+}
+MODULES = ("config", "errors")
+__all__ = [
+    "Progress",
+    "Request",
+    "Translation",
+    "Translator",
+    "__version__",
+    "align",
+    "config",
+    "errors",
+    "evaluate",
+    "load",
+    "prepare",
+    "resume",
+    "score",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
+    if name in MODULES:
+        return import_module(f"nmt.{name}")
     if name in HOMES:
-        return getattr(import_module(f"nmt.cli.{HOMES[name]}"), name)
+        return getattr(import_module(f"nmt.{HOMES[name]}"), name)
     raise AttributeError(f"module 'nmt' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -17,7 +17,7 @@ from safetensors.torch import save as dump_tensors
 from torch import Tensor, nn
 
 from nmt.config import RunSettings, read_settings, to_toml
-from nmt.errors import DamageError, FolderError, FormatError, did_you_mean
+from nmt.errors import DamageError, FolderError, FormatError, Option, did_you_mean
 from nmt.files import locate_folder, replace_folder, sha256
 from nmt.model.seq2seq import Seq2Seq
 from nmt.text.subword import Subword
@@ -26,7 +26,7 @@ FORMAT_VERSION = 1
 
 
 class RunInfo(BaseModel):
-    """What a run folder says of itself in `run.json`."""
+    """The content of a run folder's `run.json`."""
 
     format_version: int
     source_lang: str
@@ -63,10 +63,13 @@ class LoadedRun(Run):
 def create_run(
     path: Path, settings: RunSettings, info: RunInfo, source_subword: Subword, target_subword: Subword
 ) -> Run:
-    """Lay out a new run folder. Raises FolderError when something is there already."""
+    """Make a new run folder. Raises FolderError when something is there already."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         what = "a run" if (path / "run.json").exists() else "something else"
-        raise FolderError(f"{path} already holds {what}\n  Name another --out; `nmt train --resume` goes on with a run")
+        raise FolderError(
+            f"{path} already holds {what}\n  Name another ",
+            *(Option("out"), "; ", Option("resume", True), " continues a run"),
+        )
     with replace_folder(path) as folder:
         (folder / "settings.toml").write_text(to_toml(settings), encoding="utf-8")
         (folder / "source.model").write_bytes(source_subword.model_bytes)
@@ -84,10 +87,10 @@ def read_run(path: Path) -> Run:
     """
     if not (path / "run.json").exists():
         what = "is not a run folder" if path.exists() else "does not exist"
-        hint = "A run is what `nmt train --out` writes; it holds a run.json"
+        hint: list[str | Option] = ["A run is a folder that `nmt train` writes; it holds a run.json"]
         if (path / "checkpoint.json").exists():
-            hint = f"It is a checkpoint of one: name {path.parent}, and choose by --checkpoint {path.name}"
-        raise FolderError(f"{path} {what}\n  {hint}")
+            hint = [f"It is a checkpoint of a run: name {path.parent}, and ", Option("checkpoint", path.name)]
+        raise FolderError(f"{path} {what}\n  ", *hint)
     facts = read_json(path / "run.json")
     if facts.get("format_version") != FORMAT_VERSION:
         raise FormatError(
@@ -97,7 +100,7 @@ def read_run(path: Path) -> Run:
     try:
         info = RunInfo.model_validate(facts)
     except ValidationError as error:
-        raise damaged(path / "run.json", "it lacks what a run says of itself") from error
+        raise damage_error(path / "run.json", "it lacks a field, or has one of a wrong type") from error
     source_subword = Subword.read(path / "source.model")
     target_subword = source_subword if info.joint else Subword.read(path / "target.model")
     for name, subword, fingerprint in (
@@ -124,7 +127,8 @@ def open_run(path: Path | str, which: str = "best") -> LoadedRun:
     if which not in names:
         there = f"There are: {', '.join(names)}" if names else "There is none yet: train first"
         raise FolderError(f'{path} has no checkpoint "{which}"{did_you_mean(which, names)}\n  {there}')
-    model = run.build_model(initialise=False)
+    with torch.random.fork_rng([]):  # layers draw weights when they are made
+        model = run.build_model(initialise=False)
     load_weights(model, run.path / which, is_shared=True)
     return LoadedRun(run.path, run.info, run.settings, run.source_subword, run.target_subword, model.eval(), which)
 
@@ -132,10 +136,10 @@ def open_run(path: Path | str, which: str = "best") -> LoadedRun:
 def checkpoint_names(path: Path) -> list[str]:
     """The checkpoints of a run: best, last, then the numbered ones, oldest first."""
     named = [name for name in ("best", "last") if (locate_folder(path / name) / "checkpoint.json").exists()]
-    return named + [folder.name for folder in numbered(path)]
+    return named + [folder.name for folder in numbered_checkpoints(path)]
 
 
-def numbered(path: Path) -> list[Path]:
+def numbered_checkpoints(path: Path) -> list[Path]:
     """The numbered checkpoint folders of a run, oldest first."""
     updates = {folder: folder.name.removeprefix("update-") for folder in path.glob("update-*")}
     there = [
@@ -158,17 +162,17 @@ def save_checkpoint(
         (temporary / "checkpoint.json").write_text(text + "\n", encoding="utf-8")
 
 
-def read_facts(folder: Path) -> dict[str, Any]:
-    """What `checkpoint.json` of a checkpoint says."""
+def read_checkpoint_info(folder: Path) -> dict[str, Any]:
+    """The content of a checkpoint's `checkpoint.json`."""
     return read_json(locate_folder(folder) / "checkpoint.json")
 
 
 def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
     """The tensors of one file of a checkpoint, memory-mapped. Raises DamageError when it is not as it was written."""
     path = locate_folder(folder) / name
-    expected = read_facts(folder).get("sha256", {}).get(name)
+    expected = read_checkpoint_info(folder).get("sha256", {}).get(name)
     if not path.exists() or sha256(path) != expected:
-        raise damaged(path, "its checksum is not the one in checkpoint.json")
+        raise damage_error(path, "its checksum is not the one in checkpoint.json")
     return {current_name(key): value for key, value in load_tensors(path).items()}
 
 
@@ -186,7 +190,7 @@ def load_weights(model: nn.Module, folder: Path, *, is_shared: bool = False) -> 
     parameters = dict(model.named_parameters())
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if shapes != {name: tuple(parameter.shape) for name, parameter in parameters.items()}:
-        raise damaged(
+        raise damage_error(
             folder / "weights.safetensors",
             "its tensors are not those of the model in settings.toml, or that file was changed",
         )
@@ -201,11 +205,12 @@ def load_weights(model: nn.Module, folder: Path, *, is_shared: bool = False) -> 
 def average_run(path: Path, last: int, out: Path) -> list[str]:
     """Write to `out` a copy of a run whose weights are the mean of its `last` numbered checkpoints; their names."""
     run = read_run(path)
-    folders = numbered(path)[-last:]
+    folders = numbered_checkpoints(path)[-last:]
     if len(folders) < last:
         raise FolderError(
-            f"{path} has {len(folders)} numbered checkpoints, fewer than --last {last}\n"
-            "  `train.keep` says how many a run keeps, one for each validation"
+            f"{path} has {len(folders)} numbered checkpoints, fewer than ",
+            Option("last", last),
+            "\n  The setting train.keep is how many a run keeps, one for each validation",
         )
     mean: dict[str, Tensor] = {}
     for folder in folders:
@@ -214,12 +219,12 @@ def average_run(path: Path, last: int, out: Path) -> list[str]:
     create_run(out, run.settings, run.info, run.source_subword, run.target_subword)
     names = [folder.name for folder in folders]
     weights = {name: tensor.float() for name, tensor in mean.items()}
-    save_checkpoint(out / "best", weights, {"update": read_facts(folders[-1])["update"], "average_of": names})
+    save_checkpoint(out / "best", weights, {"update": read_checkpoint_info(folders[-1])["update"], "average_of": names})
     return names
 
 
 def describe_run(path: Path) -> str:
-    """What `nmt inspect` says of a run: languages, size, checkpoints with their scores, settings."""
+    """A run in words: languages, size, checkpoints with their scores, settings."""
     run = read_run(path)
     model = run.build_model()
     count = sum(parameter.numel() for parameter in model.parameters())
@@ -233,7 +238,7 @@ def describe_run(path: Path) -> str:
         f"  vocabulary  {vocabulary}",
     ]
     for name in checkpoint_names(path):
-        facts = read_facts(path / name)
+        facts = read_checkpoint_info(path / name)
         figures = [f"update {facts['update']:,}"]
         figures += [f"{key} {facts[key]:.2f}" for key in ("bleu", "perplexity") if facts.get(key) is not None]
         if "average_of" in facts:
@@ -249,7 +254,7 @@ def verify_run(path: Path) -> int:
     """
     problems, count = [], len({"source.model", "target.model"} & {file.name for file in path.iterdir()})
     for name in checkpoint_names(path):
-        for file, expected in read_facts(path / name).get("sha256", {"weights.safetensors": ""}).items():
+        for file, expected in read_checkpoint_info(path / name).get("sha256", {"weights.safetensors": ""}).items():
             count += 1
             place = locate_folder(path / name) / file
             if not place.is_file() or sha256(place) != expected:
@@ -266,14 +271,14 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         facts = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise damaged(path, error.strerror or str(error)) from error
+        raise damage_error(path, error.strerror or str(error)) from error
     except ValueError as error:
-        raise damaged(path, "it is not JSON") from error
+        raise damage_error(path, "it is not JSON") from error
     if not isinstance(facts, dict):
-        raise damaged(path, "it is not a JSON object")
+        raise damage_error(path, "it is not a JSON object")
     return facts
 
 
-def damaged(path: Path, why: str) -> DamageError:
+def damage_error(path: Path, why: str) -> DamageError:
     """The error for a file that is not what was written."""
     return DamageError(f"{path} is damaged: {why}\n  Restore it from a copy, or use another checkpoint of the run")

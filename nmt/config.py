@@ -6,14 +6,15 @@ knows what a setting does.
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from nmt.errors import SettingsError, did_you_mean
+from nmt.errors import Option, SettingsError, did_you_mean
 
 ScoreName = Literal["bahdanau", "luong-dot", "luong-general", "luong-concat", "luong-location", "scaled-dot"]
 AttentionName = Literal[ScoreName, "none"]
@@ -26,7 +27,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-S = TypeVar("S", bound=Settings)
+Checked = TypeVar("Checked")
 
 
 class PrepareSettings(Settings):
@@ -183,32 +184,44 @@ class TrainSettings(Settings):
 class SearchSettings(Settings):
     """How to search for translations, in validation and by default when translating. Read by nmt.translation."""
 
-    beam: int = Field(5, ge=1, le=1000, description="hypotheses kept, 1 is greedy")
-    normalization: Literal["wu", "average", "none"] = Field("wu", description="how length is made up for")
-    alpha: float = Field(1.0, ge=0, description="strength of Wu's length penalty")
-    beta: float = Field(0.0, ge=0, description="strength of Wu's coverage penalty, which brings back what was left out")
+    beam: int = Field(5, ge=1, le=1000, description="hypotheses kept for each sentence; 1 is greedy search")
+    normalization: Literal["wu", "average", "none"] = Field(
+        "wu", description="length normalization of scores: Wu et al. 2016, log-probability per token, or none"
+    )
+    alpha: float = Field(1.0, ge=0, description="exponent of Wu's length penalty")
+    beta: float = Field(
+        0.0, ge=0, description="weight of Wu's coverage penalty, which prefers translations that leave nothing out"
+    )
     max_length_ratio: float = Field(2.0, gt=0, le=100, description="longest translation, in pieces per source piece")
-    max_length_extra: int = Field(10, ge=0, le=10_000, description="pieces on top of that")
+    max_length_extra: int = Field(10, ge=0, le=10_000, description="pieces allowed beyond max_length_ratio")
     min_length: int = Field(0, ge=0, description="shortest translation, in pieces")
-    no_repeat: int = Field(0, ge=0, description="pieces in a row that are not said twice, 0 for no such rule")
-    groups: int = Field(1, ge=1, description="of a diverse beam, which say different things")
-    diversity: float = Field(0.5, ge=0, description="strength with which groups keep apart")
-    sample: bool = Field(False, description="draw translations instead of looking for the best")
-    temperature: float = Field(1.0, ge=0.01, le=100, description="of sampling: below 1 favours likely pieces")
-    top_k: int = Field(0, ge=0, description="likeliest pieces that sampling draws from, 0 for all")
-    top_p: float = Field(1.0, gt=0, le=1, description="probability that the pieces which sampling draws from hold")
-    seed: int = Field(1, ge=0, lt=2**63, description="of sampling")
-    mbr: Literal["none", "chrf", "bleu"] = Field("none", description="choose what is most like the other candidates")
-    candidates: int = Field(0, ge=0, le=1000, description="translations that --mbr chooses among, 0 for the whole beam")
+    no_repeat: int = Field(0, ge=0, description="forbid repeating any sequence of this many pieces; 0 allows all")
+    groups: int = Field(1, ge=1, description="groups of a diverse beam, which avoid each other's pieces")
+    diversity: float = Field(0.5, ge=0, description="penalty for a piece that an earlier group has chosen")
+    sample: bool = Field(False, description="draw translations at random instead of searching for the best")
+    temperature: float = Field(
+        1.0, ge=0.01, le=100, description="temperature of sampling; below 1 favours likely pieces"
+    )
+    top_k: int = Field(0, ge=0, description="sample from this many likeliest pieces; 0 for all")
+    top_p: float = Field(
+        1.0, gt=0, le=1, description="sample from the fewest likeliest pieces with this total probability"
+    )
+    seed: int = Field(1, ge=0, lt=2**63, description="random seed of sampling")
+    mbr: Literal["none", "chrf", "bleu"] = Field(
+        "none", description="choose the candidate most like the others by this metric (minimum Bayes risk)"
+    )
+    candidates: int = Field(
+        0, ge=0, le=1000, description="candidates for minimum Bayes risk; 0 for all hypotheses of the beam"
+    )
     replace_unk: bool = Field(
-        False, description="a word with unknown characters is copied from the source word it looks at"
+        False, description="replace a word with unknown characters by the source word with most of its attention"
     )
     keep_symbols: bool = Field(
-        False, description="symbols of nmt prepare --symbol in a line are in its translation, as often"
+        False, description="require each symbol of the source (a piece that nmt prepare was given) in the translation"
     )
     split_long: bool = Field(False, description="translate long lines sentence by sentence")
     longest: int = Field(
-        150, ge=1, le=1000, description="pieces of a line that is not split; 150 is what training keeps by default"
+        150, ge=1, le=1000, description="pieces above which split_long splits a line; training keeps 150 by default"
     )
 
     @model_validator(mode="after")
@@ -216,7 +229,7 @@ class SearchSettings(Settings):
         if self.beam % self.groups and not self.sample:
             raise ValueError(f"{self.groups} groups cannot share a beam of {self.beam} evenly")
         if self.candidates > self.beam and not self.sample:
-            raise ValueError(f"a beam of {self.beam} cannot find {self.candidates} candidates; --sample can draw them")
+            raise ValueError(f"a beam of {self.beam} cannot find {self.candidates} candidates; sample can draw them")
         if self.sample and self.groups > 1:
             raise ValueError("samples are independent: groups are for a beam")
         return self
@@ -243,27 +256,29 @@ def recipe_names() -> list[str]:
     return sorted(file.name[:-5] for file in resources.files("nmt.recipes").iterdir() if file.name.endswith(".toml"))
 
 
-def resolve(recipe: str | None, file: Path | None, overrides: Sequence[str]) -> RunSettings:
-    """Defaults, then the recipe, then the file, then `section.key=value` words: the later wins.
+def resolve_settings(
+    recipe: str | None = None, config: Path | str | None = None, overrides: Sequence[str] = ()
+) -> RunSettings:
+    """Defaults, then the recipe, then the TOML file, then `section.key=value` words: the later wins.
 
     Raises SettingsError that lists every problem, with the nearest name for one that does not exist.
     """
     values: dict[str, dict[str, Any]] = {}
-    origin = []
+    origin: list[str | Option] = []
     if recipe is not None:
         if recipe not in recipe_names():
             known = ", ".join(recipe_names())
             raise SettingsError(f'no recipe "{recipe}"{did_you_mean(recipe, recipe_names())}\n  There are: {known}')
-        origin.append(f"recipe {recipe}")
+        origin += [f"recipe {recipe}"]
         merge(values, tomllib.loads((resources.files("nmt.recipes") / f"{recipe}.toml").read_text("utf-8")))
-    if file is not None:
-        origin.append(str(file))
-        merge(values, read_toml(file))
+    if config is not None:
+        origin += [" and "] * bool(origin) + [str(config)]
+        merge(values, read_toml(Path(config)))
     if overrides:
-        origin.append("--set")
+        origin += [" and "] * bool(origin) + [Option("overrides")]
         for word in overrides:
             merge(values, parse_override(word))
-    return check(RunSettings, values, " and ".join(origin) or "the defaults")
+    return check(RunSettings, values, *(origin or ["the defaults"]))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -286,7 +301,9 @@ def parse_override(word: str) -> dict[str, Any]:
     name, equals, value = word.partition("=")
     section, dot, key = name.strip().partition(".")
     if not (equals and dot and key):
-        raise SettingsError(f'--set "{word}" is not section.key=value\n  For example: --set train.clip=0.5')
+        raise SettingsError(
+            f'"{word}" is not section.key=value\n  For example: ', Option("overrides", "train.clip=0.5")
+        )
     try:
         return {section: {key: tomllib.loads(f"value = {value.strip()}")["value"]}}
     except tomllib.TOMLDecodeError:
@@ -302,19 +319,29 @@ def merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
             values[section] = entries
 
 
-def check(kind: type[S], values: Mapping[str, Any], origin: str) -> S:
-    """`values` as `kind`. Raises SettingsError that names every value which does not fit, and what would."""
+def check(kind: type[Checked], values: Mapping[str, Any], *origin: str | Option) -> Checked:
+    """`values` as `kind`, a section of settings or a dataclass whose fields pydantic can check.
+
+    Raises SettingsError that names every value which does not fit, and what would; messages call the values `origin`.
+    """
     try:
-        return kind.model_validate(values)
+        return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
         problems = [describe(kind, problem) for problem in error.errors()]
     width = max(len(place) for place, _ in problems)
     lines = "\n".join(f"  {place:{width}}   {reason}" for place, reason in problems)
     count = "1 setting" if len(problems) == 1 else f"{len(problems)} settings"
-    raise SettingsError(f"{count} in {origin} cannot be used\n{lines}")
+    raise SettingsError(f"{count} in ", *origin, f" cannot be used\n{lines}")
 
 
-def describe(kind: type[Settings], problem: Any) -> tuple[str, str]:
+def field_names(kind: type, path: Sequence[str]) -> Iterable[str]:
+    """The names of the fields of `kind`, or of the section that `path` leads to."""
+    for part in path:
+        kind = kind.model_fields[part].annotation  # type: ignore[attr-defined]
+    return kind.model_fields if issubclass(kind, BaseModel) else [field.name for field in fields(kind)]  # type: ignore[arg-type]
+
+
+def describe(kind: type, problem: Any) -> tuple[str, str]:
     """(`section.key = value`, what is wrong with it) for one of pydantic's findings."""
     path = [part for part in problem["loc"] if isinstance(part, str)]
     place, value, context = ".".join(path), json.dumps(problem["input"], default=str), problem.get("ctx", {})
@@ -325,16 +352,16 @@ def describe(kind: type[Settings], problem: Any) -> tuple[str, str]:
         "less_than_equal": "at most",
     }
     match problem["type"]:
-        case "extra_forbidden":
-            for part in path[:-1]:
-                kind = kind.model_fields[part].annotation  # type: ignore[assignment]
-            return place, f"no such setting{did_you_mean(path[-1], kind.model_fields)}"
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            return place, f"no such setting{did_you_mean(path[-1], field_names(kind, path[:-1]))}"
         case "literal_error":
             choices = [word.strip(" '") for word in context["expected"].replace(" or ", ", ").split(",")]
             return (
                 f"{place} = {value}",
                 f"not one of {', '.join(choices)}{did_you_mean(str(problem['input']), choices)}",
             )
+        case "missing":
+            return place, "is missing"
         case "value_error":
             return place or "settings", str(context["error"])
         case name if name in bounds:
@@ -345,7 +372,7 @@ def describe(kind: type[Settings], problem: Any) -> tuple[str, str]:
 
 
 def to_toml(settings: RunSettings) -> str:
-    """Every setting with its meaning, as a file that `--config` reads."""
+    """Every setting with its meaning, as a TOML file that `resolve_settings` reads."""
     lines = []
     for section, entries in settings:
         lines.append(f"[{section}]")

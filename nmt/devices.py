@@ -8,7 +8,7 @@ import time
 
 import torch
 
-from nmt.errors import UsageError
+from nmt.errors import Option, UsageError
 from nmt.inference.product import Int8
 
 GAIN = 1.5  # bfloat16 must be this many times faster to be worth its rounding
@@ -27,7 +27,7 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError):
         pass
     there = ", ".join(["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))])
-    raise UsageError(f'--device "{name}" cannot be used here\n  There are: auto, {there}')
+    raise UsageError(Option("device", name), f" cannot be used here\n  There are: auto, {there}")
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
@@ -48,12 +48,15 @@ def choose_translation_precision(name: str, device: torch.device) -> str:
     """
     if device.type == "cuda":
         if name == "int8":
-            raise UsageError("--precision int8 is for a CPU\n  On a GPU there are: auto, float32, bfloat16")
+            raise UsageError(
+                Option("precision", "int8"), " is for a CPU\n  On a GPU there are: auto, float32, bfloat16"
+            )
         return str(choose_precision(name, device)).removeprefix("torch.")
     if name == "int8" and not has_int8():
         raise UsageError(
-            "--precision int8 cannot be used here: this build of torch has no product of 8-bit integers, or a wrong "
-            "one\n  There are: auto, float32, bfloat16"
+            Option("precision", "int8"),
+            " cannot be used here: this build of torch has no product of 8-bit integers, or a wrong one\n"
+            "  There are: auto, float32, bfloat16",
         )
     if name == "auto":
         return "int8" if torch.cpu._is_vnni_supported() and has_int8() else "float32"
@@ -83,7 +86,7 @@ def matmul_seconds(dtype: torch.dtype, device: torch.device) -> float:
     return statistics.median(seconds)
 
 
-def describe(device: torch.device, precision: torch.dtype) -> str:
+def describe_device(device: torch.device, precision: torch.dtype) -> str:
     """`cpu (2 threads), bfloat16`"""
     threads = torch.get_num_threads()
     cpu = f"cpu ({threads} thread{'s' * (threads > 1)})"

@@ -1,20 +1,41 @@
-"""What can go wrong in a way the user can mend, and the exit code it gets.
+"""What can go wrong in a way that a user can mend.
 
-Imported by every room and importing none. Everything else that is raised is our fault and keeps its traceback.
+Imported by every room and importing none. Everything else that is raised is a fault of the program and keeps its
+traceback.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+
+class Option(NamedTuple):
+    """An argument that a message names: `beam` or `beam=5` to a Python caller, a flag on the command line."""
+
+    name: str
+    value: Any = None  # what to set it to, where the message suggests that
+
+    def __str__(self) -> str:
+        return self.name if self.value is None else f"{self.name}={self.value!r}"
 
 
 class NmtError(Exception):
-    """A problem the user can mend: printed as one message, without a traceback."""
+    """A problem that the user can mend.
 
-    exit_code = 2
+    Its arguments are the parts of the message: strings, and an `Option` where an argument is named. `str` writes the
+    message for a Python caller; `message` lets the command line write options as flags.
+    """
+
+    def __str__(self) -> str:
+        return self.message(str)
+
+    def message(self, write: Callable[[Option], str]) -> str:
+        """The whole message, every option written by `write`."""
+        return "".join(write(part) if isinstance(part, Option) else str(part) for part in self.args)
 
 
 class UsageError(NmtError):
-    """Command-line words that do not fit together."""
+    """Arguments that do not fit together, or a value that an argument cannot have."""
 
 
 class SettingsError(NmtError):
@@ -38,7 +59,16 @@ class DamageError(FolderError):
 
 
 class TrainingError(NmtError):
-    """Training cannot go on: the loss is not a number, or one pair alone does not fit in memory."""
+    """Training cannot continue: the loss is not a number, or one pair alone does not fit in memory."""
+
+
+def indent(problems: Iterable[NmtError]) -> list[str | Option]:
+    """The messages of several problems as parts of one, each on lines of its own, indented by two."""
+    parts: list[str | Option] = []
+    for problem in problems:
+        parts.append("\n  ")
+        parts += [part if isinstance(part, Option) else str(part).replace("\n", "\n  ") for part in problem.args]
+    return parts
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
@@ -48,6 +78,6 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on the host or on a device. Torch's is told by name, not imported."""
+    """Whether memory ran out, on the host or on a device. Torch's error is known by name, so torch is not imported."""
     is_known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return is_known or "can't allocate memory" in str(error)

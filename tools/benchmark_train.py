@@ -205,7 +205,7 @@ def serve(main: Callable[[], None], jobs: dict[str, Callable[..., Any]]) -> None
             main()
     except NmtError as error:
         print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        sys.exit(2)
 
 
 def peak_mib(device: str) -> float:
@@ -230,7 +230,7 @@ def survey(data: str, device: str, max_tokens: int) -> dict[str, Any]:
 
     from nmt.data.batches import plan_epoch
     from nmt.data.prepared import Prepared
-    from nmt.devices import choose_device, describe
+    from nmt.devices import choose_device, describe_device
     from nmt.training.update import Updater
 
     assert Updater  # imported for its memory
@@ -240,7 +240,7 @@ def survey(data: str, device: str, max_tokens: int) -> dict[str, Any]:
     pairs = len(split)
     source, target = (int(lengths.sum()) + pairs for lengths in (split.source_lengths, split.target_lengths))
     means = pairs / len(plan), source / pairs, target / pairs, target / len(plan)
-    where = describe(choose_device(device), torch.float32).partition(",")[0]
+    where = describe_device(choose_device(device), torch.float32).partition(",")[0]
     return {
         "machine": f"{where}, torch {torch.__version__}",
         "shape": [round(mean) for mean in means],

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from attention_kinds import KINDS
 
-from nmt.config import resolve
+from nmt.config import resolve_settings
 from nmt.data.batches import Batch
 from nmt.errors import NmtError
 from nmt.files import write_atomically
@@ -55,7 +55,7 @@ def draw(task: str, sentences: int, length: int, symbols: int, generator: torch.
 
 def measure(task: str, kind: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
     """Train one model, and its accuracy at each length."""
-    settings = resolve(None, None, [*SMALL, *KINDS[kind], *arguments.settings])
+    settings = resolve_settings(None, None, [*SMALL, *KINDS[kind], *arguments.settings])
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     words = EOS + 1 + arguments.symbols

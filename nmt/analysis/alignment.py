@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nmt.errors import DataError
+from nmt.errors import DataError, Option
 from nmt.text.links import GoldLinks, Link
 
 # S source positions, I source words   T target positions, J target words
@@ -252,7 +252,8 @@ def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", ba
         if source == target == 0 < base:
             raise DataError(
                 f"{path}, line {number:,}: word 0 is the empty word where words are counted from 1, and is not linked "
-                "to itself\n  --gold-base 0 counts from 0"
+                "to itself\n  ",
+                *(Option("gold_base", 0), " counts from 0"),
             )
         if min(source, target) < base:
             continue

@@ -14,7 +14,7 @@ from sacrebleu import BLEU, CHRF, TER
 from sacrebleu.metrics.base import Metric, Score, Signature
 from sacrebleu.significance import PairedTest
 
-from nmt.errors import DataError, NmtError, UsageError, did_you_mean
+from nmt.errors import DataError, NmtError, Option, UsageError, did_you_mean
 
 METRICS = ("bleu", "chrf", "chrf++", "ter", "accuracy", "f1")
 TOKENIZERS = tuple(BLEU.TOKENIZERS)
@@ -81,8 +81,8 @@ class LabelMetric(Metric):
     def _extract_reference_info(self, refs: Sequence[str]) -> dict[str, Any]:
         if len(refs) > 1:
             raise UsageError(
-                f"accuracy and f1 compare with one label a line, and there are {len(refs)} references\n"
-                "  Name one --reference, or other --metrics"
+                f"accuracy and f1 compare with one label a line, and there are {len(refs)} references\n  Name one in ",
+                *(Option("references"), ", or choose other ", Option("metrics")),
             )
         return {"label": refs[0]}
 
@@ -225,6 +225,20 @@ def prepare_lines(
     return [[line.rstrip() for line in lines] for lines in systems], [
         [line.rstrip() for line in lines] for lines in references
     ]
+
+
+def score_systems(
+    systems: Sequence[Sequence[str]],
+    references: Sequence[Sequence[str]],
+    metrics: Sequence[str] = ("bleu",),
+    tokenize: str = "13a",
+    lowercase: bool = False,
+    samples: int = 0,
+) -> list[list[MetricScore]]:
+    """A row of scores for each system: `score_corpus`, or `compare_systems` by that many `samples` where not 0."""
+    if samples:
+        return compare_systems(systems, references, metrics, tokenize, lowercase, samples)
+    return [score_corpus(system, references, metrics, tokenize, lowercase) for system in systems]
 
 
 def make_metrics(names: Sequence[str], tokenize: str, lowercase: bool) -> dict[str, Metric]:

@@ -18,12 +18,8 @@ from nmt.analysis.alignment import (
     AttentionDiagnostics,
     Matrix,
     alignment_error_rate,
-    extract_links,
-    summarise_attention,
 )
 from nmt.text.links import GoldLinks, Link
-from nmt.translation.forced import ForcedPair
-from nmt.translation.pipeline import MAX_PIECES, Translation
 
 # I source words   J target words
 
@@ -45,46 +41,6 @@ class AttentionView(NamedTuple):
     links: list[Link]
     diagnostics: AttentionDiagnostics | None
     score: float
-
-
-def gate_view(model: int, one: ForcedPair, offset: int = 0) -> AttentionView:
-    """A gate on source words, which opens for each by itself: means over their pieces, and no links."""
-    shown = forced_view(model, one, offset)
-    return shown._replace(weights_JI=one.mean_attention(offset), links=[], diagnostics=None)
-
-
-def forced_view(model: int, one: ForcedPair, offset: int = 0, threshold: float | None = None) -> AttentionView:
-    """A given pair in a model's eyes; `offset` and `threshold` say how attention becomes links."""
-    weights_JI, diagnostics = summarise_attention(
-        one.attention_TS,
-        one.source.word_of_piece[:MAX_PIECES],
-        one.target.word_of_piece[:MAX_PIECES],
-        len(one.source.words),
-        len(one.target.words),
-        offset,
-    )
-    score = one.log_prob / len(one.token_log_probs)
-    return AttentionView(
-        model, 0, one.target.words, weights_JI, extract_links(weights_JI, threshold), diagnostics, score
-    )
-
-
-def translation_view(
-    model: int, rank: int, one: Translation, offset: int = 0, threshold: float | None = None
-) -> AttentionView:
-    """A translation as its model made it."""
-    weights_JI, diagnostics = summarise_attention(
-        one.attention_TS,
-        one.source_word_of_piece,
-        one.target_word_of_piece,
-        len(one.source_words),
-        len(one.target_words),
-        offset,
-    )
-    score = one.log_prob / max(len(one.token_log_probs), 1)
-    return AttentionView(
-        model, rank, one.target_words, weights_JI, extract_links(weights_JI, threshold), diagnostics, score
-    )
 
 
 class Page:
@@ -113,7 +69,7 @@ class Page:
 
     def add(self, source_words: Sequence[str], views: Sequence[AttentionView], gold: GoldLinks | None = None) -> None:
         """Show a sentence below those that are there; gold belongs to the views of rank 0."""
-        self.sentences.append(json.dumps(describe(source_words, views, gold), ensure_ascii=False))
+        self.sentences.append(json.dumps(describe_sentence(source_words, views, gold), ensure_ascii=False))
         self.waiting.append(b"".join(quantise(view.weights_JI) for view in views))
         if len(self.waiting) == BLOCK:
             self.close_block()
@@ -148,7 +104,7 @@ class Page:
         return before + "".join(parts[name] + after for name, after in named)
 
 
-def describe(
+def describe_sentence(
     source_words: Sequence[str], views: Sequence[AttentionView], gold: GoldLinks | None = None
 ) -> dict[str, Any]:
     """A sentence as the script reads it, but for the attention. A gold link is [source word, target word, is sure]."""

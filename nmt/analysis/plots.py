@@ -3,6 +3,7 @@
 Files are drawn with matplotlib, the extra `plot`; the terminal needs nothing. Nothing here reads a model or a log.
 """
 
+import json
 import math
 import unicodedata
 import warnings
@@ -213,6 +214,12 @@ def save_curve(path: Path | str, records: Sequence[Mapping[str, Any]]) -> None:
             style(axes, "validation BLEU")
             mark_best(axes, *bleu, max, lambda score: f"{score:.1f} BLEU")
         axes.set_xlabel("updates", fontsize=9, color=GRAY)
+
+
+def save_curve_of_log(path: Path, log: Path) -> None:
+    """`save_curve` of the records in a run's log.jsonl."""
+    with open(log, encoding="utf-8") as file:
+        save_curve(path, [json.loads(line) for line in file])
 
 
 def mark_best(

@@ -1,6 +1,6 @@
-"""`nmt demo`: the five jobs on the sample corpus, each by the command line that it shows.
+"""`nmt demo`: the five jobs on the sample corpus, each by the command line that it prints.
 
-Every job is a command of its own, run as a person would; nothing is done here that they cannot do.
+Every job is a command of its own, run as a person would run it.
 """
 
 import os
@@ -15,22 +15,23 @@ from shutil import which
 import click
 
 import nmt
+from nmt.cli.command import NmtCommand
 from nmt.errors import FolderError
 
 SAMPLE = Path(nmt.__file__).parents[1] / "data" / "sample"
 SHOWN = 5
 
 
-@click.command()
+@click.command(cls=NmtCommand)
 @click.option(
     "--out", default="demo", type=click.Path(path_type=Path), metavar="DIR", help="folder to make  [default: demo]"
 )
 @click.option(
     "--corpus", default=SAMPLE, type=click.Path(path_type=Path), metavar="DIR", help="folder of the sample corpus"
 )
-@click.option("--max-epochs", type=click.IntRange(1), metavar="N", help="train for fewer passes than the recipe does")
+@click.option("--max-epochs", type=click.IntRange(1), metavar="N", help="train for fewer epochs than the recipe does")
 def command(out: Path, corpus: Path, max_epochs: int | None) -> None:
-    """Do all five jobs on the sample corpus, and say which command does each.
+    """Do all five jobs on the sample corpus, and print the command of each.
 
     About two minutes on two CPU cores.
     """
@@ -72,7 +73,7 @@ def command(out: Path, corpus: Path, max_epochs: int | None) -> None:
 
 
 def nmt_command(name: str, *words: object, save_as: Path | None = None) -> None:
-    """Show a command line and run it; what it prints goes to a file when one is named."""
+    """Print a command line and run it; its output goes to a file when one is named."""
     arguments = [str(word) for word in words]
     into = f" > {shlex.quote(str(save_as))}" if save_as else ""
     click.secho(f"\n$ nmt {name} {shlex.join(arguments)}{into}", bold=True)

@@ -1,6 +1,6 @@
-"""The command line: which commands there are, and what becomes of an error.
+"""The command line: the list of commands, and how errors are printed.
 
-A command's module is imported when it runs, so that `nmt --help` answers without importing torch.
+A command's module is imported when it runs, so that `nmt --help` is printed without importing torch.
 """
 
 import errno
@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import click
 
 from nmt import __version__
-from nmt.errors import NmtError, did_you_mean
+from nmt.cli.command import CommandError
+from nmt.errors import did_you_mean
 
 COMMANDS = {
     "prepare": "Turn parallel text into subword models and encoded tensors.",
@@ -23,14 +24,14 @@ COMMANDS = {
     "score": "Score translations against references: BLEU, chrF, TER.",
     "evaluate": "Translate and score with one or several runs, in one table.",
     "align": "Link the words of given pairs by attention; score the links.",
-    "serve": "Translate in the browser as one types, and over HTTP.",
-    "inspect": "Say what a run or a prepared folder holds.",
+    "serve": "Translate in the browser while typing, and over HTTP.",
+    "inspect": "Describe a run or a prepared folder.",
     "average": "Average the last checkpoints of a run into a new run.",
-    "shortlist": "List which pieces translate which, to search among fewer.",
+    "shortlist": "List the likely translations of each piece, for a faster search.",
     "demo": "Prepare, train, translate, score and align on the sample corpus.",
 }
-# what is wrong with the place that was named, or with the disk it is on
-OF_THE_PLACE = {
+# errors of the path that was given, or of the disk it is on
+PATH_ERRORS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENOENT, errno.EISDIR),
 }
@@ -71,7 +72,7 @@ class Commands(click.Group):
 def nmt(context: click.Context) -> None:
     """Train, run, score and inspect attention-GRU translation models.
 
-    Results go to stdout, progress and messages to stderr. `nmt COMMAND --help` says what a command takes.
+    Results go to stdout, progress and messages to stderr. `nmt COMMAND --help` lists the options of a command.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -86,15 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         where = getattr(error, "ctx", None)
         command = where.command_path if where is not None else "nmt"
-        return fail(f"{error.format_message()}\n  `{command} --help` lists what it takes")
-    except NmtError as error:
-        return fail(str(error), error.exit_code)
+        return fail(f"{error.format_message()}\n  `{command} --help` lists the options")
+    except CommandError as error:
+        return fail(str(error))
     except (KeyboardInterrupt, click.Abort):
         return fail("interrupted", 130)
     except SystemExit:
-        return 0  # click leaves so when the reader of stdout has left, and silences the flush at exit
+        return 0  # click exits so when the reader of stdout has gone, and silences the flush at exit
     except OSError as error:
-        if error.errno not in OF_THE_PLACE:
+        if error.errno not in PATH_ERRORS:
             return crash()
         what = f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename else str(error.strerror)
         return fail(f"{what}\n  What was there before is untouched; make room or name another place, then run again")
@@ -104,13 +105,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def fail(message: str, code: int = 2) -> int:
-    """Print what the user can mend."""
+    """Print a problem that the user can mend."""
     print(f"nmt: error: {message}", file=sys.stderr)
     return code
 
 
 def crash() -> int:
-    """Print what only we can mend."""
+    """Print a fault of the program."""
     traceback.print_exc()
     print(
         "nmt: this is a fault of the program, not of your input; please report it with the lines above", file=sys.stderr
@@ -119,7 +120,7 @@ def crash() -> int:
 
 
 def run() -> None:
-    """The console script. Its words are UTF-8 in every locale; a stream that was closed (`<&-`) is as good as empty."""
+    """The console script. Text is UTF-8 in every locale; a stream that was closed (`<&-`) counts as empty."""
     for name, mode, errors in (
         ("stdin", "r", "strict"),
         ("stdout", "w", "surrogateescape"),  # file names are written as they were given

@@ -1,9 +1,10 @@
-"""Command-line options made from settings, so that default, bounds and meaning are written once.
+"""Options that several commands share, each declared once; and options made from settings.
 
 An option that is not given is None and leaves the setting as it is elsewhere.
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
@@ -15,19 +16,146 @@ from nmt.config import Settings
 F = TypeVar("F", bound=Callable[..., Any])
 BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "above"), Le: ("le", "at most"), Lt: ("lt", "below")}
 
+INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
+OUTPUT = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path)
 
+checkpoint_option = click.option(
+    "--checkpoint",
+    default="best",
+    metavar="NAME",
+    help="checkpoint to load: best, last, update-000500 …  [default: best]",
+)
+device_option = click.option(
+    "--device",
+    default="auto",
+    metavar="DEVICE",
+    help="device to compute on: auto (the first GPU, else the CPU), cpu, cuda, cuda:1 …  [default: auto]",
+)
+batch_size_option = click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=64,
+    metavar="N",
+    help="sentences in a batch; 1 reads, translates and writes one line at a time  [default: 64]",
+)
 precision_option = click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16", "int8"]),
     default="auto",
-    help="of products; auto is what is fastest on this machine  [default: auto]",
+    help="number format of matrix products; auto chooses the fastest on this CPU or GPU  [default: auto]",
+)
+shortlist_option = click.option(
+    "--shortlist",
+    type=FOLDER,
+    metavar="FILE",
+    help="allow only the target pieces of this shortlist; a file that `nmt shortlist` wrote, or a run folder with one",
+)
+gold_option = click.option(
+    "--gold",
+    type=INPUT,
+    metavar="FILE",
+    help="gold word links to compare with: 1-2 is sure, 1p2 is possible; or the NAACL format",
+)
+gold_base_option = click.option(
+    "--gold-base",
+    type=click.IntRange(0, 1),
+    metavar="N",
+    help="number of the first word in --gold  [default: 0; in the NAACL format: 1]",
+)
+
+
+def model_option(purpose: str) -> Callable[[F], F]:
+    """`--model`, which may be repeated for a purpose."""
+    return click.option("--model", multiple=True, required=True, metavar="RUN", help=f"run folder; repeat it {purpose}")
+
+
+def format_option(*choices: str) -> Callable[[F], F]:
+    """`--format`, with the first choice as the default."""
+    return click.option(
+        "--format",
+        "style",
+        type=click.Choice(choices),
+        default=choices[0],
+        help=f"output format  [default: {choices[0]}]",
+    )
+
+
+def combine(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator, listed in help in the order given."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+parallel_options = combine(
+    click.option(
+        "--processes",
+        type=click.IntRange(1),
+        default=1,
+        metavar="N",
+        help="processes that translate side by side on the CPU  [default: 1]",
+    ),
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        metavar="N",
+        help="threads of each process  [default: the cores, divided among the processes]",
+    ),
+)
+link_options = combine(
+    click.option(
+        "--offset",
+        type=click.IntRange(0, 1),
+        default=0,
+        metavar="N",
+        help="read the attention of the step that predicts a word (0), or of the next step, whose input it is (1)"
+        "  [default: 0]",
+    ),
+    click.option(
+        "--threshold",
+        type=click.FloatRange(0, 1, min_open=True),
+        metavar="X",
+        help="link each target word to all source words with at least this share of its attention"
+        "  [default: only to the one with most]",
+    ),
+    click.option("--probabilities", is_flag=True, help="write links as i-j:0.912, with their share of the attention"),
+)
+metric_options = combine(
+    click.option(
+        "--metrics",
+        multiple=True,
+        metavar="NAME...",
+        default=("bleu", "chrf", "ter"),
+        callback=lambda ctx, parameter, words: [name for word in words for name in word.split(",")],
+        help="metrics to compute: bleu, chrf, chrf++, ter, accuracy, f1  [default: bleu chrf ter]",
+    ),
+    click.option(
+        "--tokenize",
+        default="13a",
+        metavar="NAME",
+        help="sacreBLEU's tokenizer for BLEU  [default: 13a]",
+    ),
+    click.option("--lowercase", is_flag=True, help="ignore case in BLEU and chrF; TER always does"),
+    click.option("--significance", is_flag=True, help="compare each row with the first by paired bootstrap"),
+    click.option(
+        "--samples",
+        type=click.IntRange(1),
+        default=1000,
+        metavar="N",
+        help="bootstrap samples for --significance  [default: 1000]",
+    ),
 )
 
 
 def settings_options(kind: type[Settings], flags: Mapping[str, str] | None = None) -> Callable[[F], F]:
     """A decorator that gives a command one option for each setting of `kind`.
 
-    `flags` overrides what an option is called: {"symbols": "--symbol"}.
+    `flags` overrides the name of an option: {"symbols": "--symbol"}.
     """
 
     def decorate(function: F) -> F:
@@ -62,32 +190,6 @@ def describe_values(field: FieldInfo) -> str:
     return "; ".join([f"default: {default}", *bounds])
 
 
-def given(kind: type[Settings], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those settings of `kind` that were given as options."""
+def given_settings(kind: type[Settings], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of `kind` that were given as options."""
     return {name: options[name] for name in kind.model_fields if options.get(name) not in (None, ())}
-
-
-def link_options(function: F) -> F:
-    """The options that say how attention becomes links, the same for every command that writes them."""
-    for option in reversed(
-        [
-            click.option(
-                "--offset",
-                type=click.IntRange(0, 1),
-                default=0,
-                metavar="N",
-                help="read attention where a word is predicted (0) or a step later, when it is known (1) [default: 0]",
-            ),
-            click.option(
-                "--threshold",
-                type=click.FloatRange(0, 1, min_open=True),
-                metavar="X",
-                help="link all words with so much attention  [default: the one with most]",
-            ),
-            click.option(
-                "--probabilities", is_flag=True, help="write links as i-j:0.912, with their share of attention"
-            ),
-        ]
-    ):
-        function = option(function)
-    return function

@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nmt.errors import DamageError, FolderError, FormatError
+from nmt.errors import DamageError, FolderError, FormatError, Option
 from nmt.files import recover_folder, sha256, write_atomically
 from nmt.text.subword import Subword
 
@@ -209,8 +209,8 @@ class Prepared:
         self._require(name)
         if with_links and self.manifest.splits[name].links is None:
             raise FolderError(
-                f"{self.path} was prepared without word alignments, which guide attention\n"
-                f"  Prepare it with --{name}-alignments FILE, or set train.guided_weight=0"
+                f"{self.path} was prepared without word alignments, which guide attention\n  Prepare it with ",
+                *(Option(f"{name}_alignments"), ", or set train.guided_weight=0"),
             )
         return Split.open(self.path, name, with_links=with_links)
 
@@ -222,7 +222,32 @@ class Prepared:
 
     def _require(self, name: SplitName) -> None:
         if name not in self.manifest.splits:
-            raise FolderError(f"{self.path} was prepared without --{name}\n  It has {', '.join(self.manifest.splits)}")
+            there = ", ".join(self.manifest.splits)
+            raise FolderError(f"{self.path} was prepared without ", Option(name), f"\n  It has {there}")
+
+
+def describe_prepared(prepared: Prepared) -> str:
+    """A prepared folder in words: sizes, subwords, splits, settings."""
+    manifest = prepared.manifest
+    size = sum(record.size for record in manifest.files.values())
+    pieces = [f"{prepared.source_subword.size:,} {'joint' if manifest.joint else manifest.source_lang}"]
+    if not manifest.joint:
+        pieces.append(f"{prepared.target_subword.size:,} {manifest.target_lang}")
+    lines = [
+        f"{prepared.path}: prepared corpus, {manifest.source_lang} to {manifest.target_lang}",
+        f"  format version {manifest.format_version}, {len(manifest.files)} files, {size / 2**20:,.1f} MiB",
+        f"  subwords: {manifest.settings['subword']}, {', '.join(pieces)}",
+        "",
+        f"  {'':6}{'pairs':>12}{'source tokens':>16}{'target tokens':>16}",
+    ]
+    for name, counts in manifest.splits.items():
+        lines.append(f"  {name:6}{counts.pairs:>12,}{counts.source_tokens:>16,}{counts.target_tokens:>16,}")
+    linked = [f"{counts.links:,} in {name}" for name, counts in manifest.splits.items() if counts.links is not None]
+    lines += ["", f"  word alignments, as links of pieces: {', '.join(linked)}"] if linked else []
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in manifest.dropped.items()) or "nothing"
+    lines += ["", f"  left out of train: {left_out}", "  settings:"]
+    lines += [f"    {name} = {value}" for name, value in manifest.settings.items()]
+    return "\n".join(lines)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -241,14 +266,16 @@ def read_manifest(folder: Path) -> Manifest:
     if version not in READABLE:
         raise FormatError(
             f"{folder} was prepared in format version {version}; this nmt reads {' and '.join(map(str, READABLE))}\n"
-            "  Prepare the corpus again, with --overwrite or another --out"
+            "  Prepare the corpus again, with ",
+            *(Option("overwrite", True), " or another ", Option("out")),
         )
     try:
         return Manifest.model_validate(entries)
     except ValidationError as error:
         places = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
         raise DamageError(
-            f"{path} was edited: {places} cannot be used\n  Prepare the corpus again, with --overwrite"
+            f"{path} was edited: {places} cannot be used\n  Prepare the corpus again, with ",
+            Option("overwrite", True),
         ) from error
 
 
@@ -268,4 +295,4 @@ def require_whole(folder: Path, manifest: Manifest, up_to: float = float("inf"))
             problems.append(f"{name} has other bytes than were written (SHA-256)")
     if problems:
         listed = "".join(f"\n  {problem}" for problem in problems)
-        raise DamageError(f"{folder} is damaged{listed}\n  Prepare the corpus again, with --overwrite")
+        raise DamageError(f"{folder} is damaged{listed}\n  Prepare the corpus again, with ", Option("overwrite", True))

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from nmt.errors import UsageError
+from nmt.errors import Option, UsageError
 from nmt.kernels.pointwise import Kernels, additive_keys, attend, attend_backward, gru, gru_backward
 
 
@@ -52,16 +52,19 @@ def require_compiler(device: torch.device) -> None:
         except RuntimeError as error:
             raise UsageError(
                 "train.compile needs a C++ compiler, and there is no g++ or $CXX that works\n"
-                "  Install one (Debian: apt install g++), or train without --compile"
+                "  Install one (Debian: apt install g++), or train without ",
+                Option("compile"),
             ) from error
         header = Path(sysconfig.get_path("include")) / "Python.h"
         if not header.is_file():
             raise UsageError(
                 f"train.compile needs Python's headers, and {header} is not there\n"
-                "  Install them (Debian: apt install python3-dev), or train without --compile"
+                "  Install them (Debian: apt install python3-dev), or train without ",
+                Option("compile"),
             )
     elif not has_triton():
         raise UsageError(
             "train.compile needs Triton on a GPU, and it is not there\n"
-            "  Install it (pip install triton), or train without --compile"
+            "  Install it (pip install triton), or train without ",
+            Option("compile"),
         )

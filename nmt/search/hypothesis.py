@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nmt.errors import NmtError
+from nmt.errors import NmtError, Option
 
 MIN_COVERAGE = 1e-6  # attention below which one source position cannot weigh more
 
@@ -72,7 +72,8 @@ def raise_if_nan(log_probs: NDArray[Any], position: int) -> None:
     if np.isnan(log_probs).any():
         raise NmtError(
             f"the model's log-probabilities are not numbers (NaN) at target position {position}\n"
-            "  Its weights are damaged, or precision ran out: try another checkpoint, or --precision float32"
+            "  Its weights are damaged, or the number format is too narrow: try another checkpoint, or ",
+            Option("precision", "float32"),
         )
 
 

@@ -7,7 +7,7 @@ import gzip
 import lzma
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from glob import escape
@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, BinaryIO, NamedTuple
 
-from nmt.errors import DataError
+from nmt.errors import DataError, UsageError
 
 try:
     from compression import zstd  # type: ignore[import-not-found, unused-ignore]
@@ -152,6 +152,29 @@ class CountedLines:
         if not self.empty:
             return f"{self.path.name} has none"
         return f"{self.path.name} has {self.empty:,}, the first at line {self.first_empty:,}"
+
+
+def read_parallel(paths: Sequence[Path | str]) -> list[list[str]]:
+    """The lines of files that belong together line by line; `-` is standard input.
+
+    Raises DataError for files of unequal length, which sacreBLEU would cut silently, and for empty ones; UsageError
+    when standard input is named more than once.
+    """
+    names = ["standard input" if str(path) == "-" else str(path) for path in paths]
+    if names.count("standard input") > 1:
+        raise UsageError('standard input can be read only once, and "-" is named more often')
+    sides = [CountedLines(Path(path)) for path in paths]
+    lines = [list(side) for side in sides]
+    for name, side in zip(names, sides, strict=True):
+        if side.lines != sides[0].lines:
+            raise DataError(
+                f"{names[0]} has {sides[0].lines:,} lines and {name} has {side.lines:,}\n"
+                "  Line n of one must belong to line n of the other. Look first at empty lines:\n"
+                f"  {sides[0].describe_empty()}; {side.describe_empty()}"
+            )
+    if not sides[0].lines:
+        raise DataError(f"{names[0]} is empty: there are no lines in it")
+    return lines
 
 
 def read_pairs(source_path: Path | str, target_path: Path | str) -> Iterator[Pair]:

@@ -4,17 +4,17 @@ Words are what blanks separate, counted from 0. How good links are is not its bu
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from nmt.errors import DataError
+from nmt.errors import DataError, Option, indent
 from nmt.text.corpus import Pair, read_lines
 
 Link = tuple[int, int]
 PHARAOH = re.compile(r"([0-9]+)([-sp?])([0-9]+)(?::[0-9.]+)?")
-SHOWN = 5  # problems of one file that are told in full
+SHOWN = 5  # problems of one file that a message holds in full
 
 
 class GoldLinks(NamedTuple):
@@ -48,14 +48,17 @@ def parse_gold(line: str, place: str = "this line", base: int = 0) -> GoldLinks:
     return GoldLinks(frozenset(sure), frozenset(possible))
 
 
-def check_link_bounds(gold: GoldLinks, words: tuple[int, int] | None, place: str, hint: str, base: int = 0) -> None:
-    """Raise DataError for a link to a word that a pair with so many words does not have; `hint` says what to try."""
+def check_link_bounds(
+    gold: GoldLinks, words: tuple[int, int] | None, place: str, hint: Sequence[str | Option], base: int = 0
+) -> None:
+    """Raise DataError for a link to a word that a pair of so many words does not have; `hint` says what to try."""
     for link in sorted(gold.possible):
         if min(link) < 0 or (words and (link[0] >= words[0] or link[1] >= words[1])):
             past = f"points past {words[0]} and {words[1]} words" if words else "has a word before the first"
             raise DataError(
                 f"{place}: link {link[0] + base}-{link[1] + base} {past}\n"
-                f"  Words are what blanks separate, and are counted from {base}; {hint}"
+                f"  Blanks separate words, which are counted from {base}; ",
+                *hint,
             )
 
 
@@ -83,19 +86,19 @@ def with_checked_links(pairs: Iterable[Pair], path: Path) -> Iterator[Pair]:
 
     Raises DataError after the last pair, with what is wrong in every line of the file: the first five in full.
     """
-    problems: list[str] = []
+    problems: list[DataError] = []
     count = lines = links = 0
     for pair, line in zip_longest(pairs, read_lines(path)):
         count, lines = count + (pair is not None), lines + (line is not None)
         if pair is not None and line is not None:
             place = f"{path}, line {lines:,}"
             try:
-                hint = "an aligner that counts from 1 or splits words otherwise does not fit"
+                hint = ["an aligner that counts from 1 or splits words otherwise does not fit"]
                 gold = parse_gold(line, place)
                 links += len(gold.possible)
                 check_link_bounds(gold, (len(pair.source.split()), len(pair.target.split())), place, hint)
             except DataError as error:
-                problems.append(str(error))
+                problems.append(error)
         if pair is not None:
             yield pair
     if lines != count:
@@ -103,8 +106,7 @@ def with_checked_links(pairs: Iterable[Pair], path: Path) -> Iterator[Pair]:
     if count and not links and not problems:
         raise DataError(f"{path} has no link in its {lines:,} lines\n  Attention would learn nothing from it")
     if len(problems) == 1:
-        raise DataError(problems[0])
+        raise problems[0]
     if problems:
-        listed = "".join("\n  " + problem.replace("\n", "\n  ") for problem in problems[:SHOWN])
         more = f"\n  and {len(problems) - SHOWN:,} lines more" if len(problems) > SHOWN else ""
-        raise DataError(f"{len(problems):,} lines of {path} cannot be used{listed}{more}")
+        raise DataError(f"{len(problems):,} lines of {path} cannot be used", *indent(problems[:SHOWN]), more)

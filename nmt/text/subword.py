@@ -16,7 +16,7 @@ import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 
-from nmt.errors import DataError, FolderError
+from nmt.errors import DataError, FolderError, Option
 from nmt.ids import BOS, EOS, PAD, UNK
 
 LINE_ENDS = str.maketrans("\r\n", "  ")
@@ -59,26 +59,29 @@ def train_subword(
             minloglevel=2,
         )
     except RuntimeError as error:
-        raise DataError(explain(str(error), name, vocab_size)) from error
+        raise vocabulary_error(str(error), name, vocab_size) from error
     return model.getvalue()
 
 
-def explain(complaint: str, name: str, vocab_size: int) -> str:
-    """SentencePiece's complaint in our words."""
+def vocabulary_error(complaint: str, name: str, vocab_size: int) -> DataError:
+    """The error for SentencePiece's complaint about the text called `name`."""
     if most := re.search(r"value <= (\d+)", complaint):
-        return (
+        return DataError(
             f"{name}: a vocabulary of {vocab_size:,} pieces is larger than the text supports\n"
-            f"  The largest that works is {int(most[1]):,}: --vocab-size {most[1]}"
+            f"  The largest that works is {int(most[1]):,}: ",
+            Option("vocab_size", int(most[1])),
         )
     if least := re.search(r"required_chars\. \d+ vs (\d+)", complaint):
-        return (
+        return DataError(
             f"{name}: a vocabulary of {vocab_size:,} pieces has no room for the {int(least[1]):,} characters, bytes "
-            f"and symbols that need one\n  The smallest that works is {int(least[1]):,}: --vocab-size {least[1]}, "
-            "or lower --character-coverage"
+            f"and symbols that need one\n  The smallest that works is {int(least[1]):,}: ",
+            *(Option("vocab_size", int(least[1])), ", or lower ", Option("character_coverage")),
         )
     if "sentences_.empty()" in complaint:
-        return f"{name}: no line is left to train subwords on\n  Empty lines and lines above 4192 bytes are left out"
-    return f"{name}: SentencePiece cannot train on this text: {complaint}"
+        return DataError(
+            f"{name}: no line is left to train subwords on\n  Empty lines and lines above 4192 bytes are left out"
+        )
+    return DataError(f"{name}: SentencePiece cannot train on this text: {complaint}")
 
 
 class SegmentedLine(NamedTuple):

@@ -1,7 +1,7 @@
 """The training loop: updates, validation, checkpoints, and stopping when told to.
 
-It knows batches and the model. How validation text is decoded and scored is a function handed in, and what a person
-sees of progress goes through another.
+It knows batches and the model. The function that translates and scores the validation text is handed in, and so is the
+one that receives log records.
 """
 
 import json
@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 
-from nmt.checkpoint import load_weights, numbered, read_facts, read_tensors, save_checkpoint
+from nmt.checkpoint import load_weights, numbered_checkpoints, read_checkpoint_info, read_tensors, save_checkpoint
 from nmt.config import TrainSettings
 from nmt.data.batches import Batch, Cursor, train_batches, valid_batches
 from nmt.data.prepared import Split
-from nmt.errors import TrainingError
+from nmt.errors import Option, TrainingError
 from nmt.files import remove_folder, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.optim import learning_rate
@@ -46,7 +46,7 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """How training ended: where, and why, in words."""
+    """How training ended: in which state, and why, in words."""
 
     state: TrainingState
     reason: str
@@ -55,7 +55,7 @@ class TrainingOutcome:
 class Trainer:
     """Fits a model to a corpus and leaves checkpoints and a log in a run folder.
 
-    `updates_in_all` is what the limits come to, 0 for no end. `decode_bleu` translates the validation set with a model
+    `updates_in_all` is what the limits come to, 0 for no end. `compute_bleu` translates the validation set with a model
     and scores it. `report` gets every record of the log as it is written: `kind` is "train" (means since the record
     before) or "valid".
     """
@@ -71,7 +71,7 @@ class Trainer:
         device: torch.device,
         precision: torch.dtype,
         updates_in_all: int,
-        decode_bleu: Callable[[Seq2Seq], float],
+        compute_bleu: Callable[[Seq2Seq], float],
         report: Callable[[dict[str, Any]], None],
     ) -> None:
         self.folder = folder
@@ -82,7 +82,7 @@ class Trainer:
         self.settings = settings
         self.device = device
         self.updates_in_all = updates_in_all
-        self.decode_bleu = decode_bleu
+        self.compute_bleu = compute_bleu
         self.report = report
 
     def fit(self, state: TrainingState | None = None) -> TrainingOutcome:
@@ -140,7 +140,7 @@ class Trainer:
         torch.set_rng_state(tensors["random.cpu"])
         if self.device.type == "cuda" and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
-        state = TrainingState(**read_facts(last)["place"])
+        state = TrainingState(**read_checkpoint_info(last)["place"])
         self._forget_log_after(state.update)
         return state
 
@@ -189,7 +189,7 @@ class Trainer:
         nll, tokens = map(sum, zip(*sums, strict=True))
         if not math.isfinite(nll):
             raise self._not_a_number("the validation loss after", state.update)
-        figures = {"perplexity": math.exp(min(nll / tokens, 700)), "bleu": self.decode_bleu(self.model)}
+        figures = {"perplexity": math.exp(min(nll / tokens, 700)), "bleu": self.compute_bleu(self.model)}
         score = figures["bleu"] if self.settings.metric == "bleu" else -figures["perplexity"]
         is_best = state.best is None or score > state.best
         stale = 0 if is_best else state.stale + 1
@@ -209,7 +209,7 @@ class Trainer:
             save_checkpoint(self.folder / "best", weights, facts)
         if self.settings.keep:
             save_checkpoint(self.folder / f"update-{state.update:06d}", weights, facts)
-            for old in numbered(self.folder)[: -self.settings.keep]:
+            for old in numbered_checkpoints(self.folder)[: -self.settings.keep]:
                 remove_folder(old)
         return state
 
@@ -252,7 +252,8 @@ class Trainer:
         return TrainingError(
             f"{what} update {update:,} is not a number\n"
             f"  {self.folder} {left}. Try a lower train.learning_rate (now {self.settings.learning_rate:g}), "
-            "a longer train.warmup or --precision float32"
+            "a longer train.warmup or ",
+            Option("precision", "float32"),
         )
 
     def _log(self, record: dict[str, Any]) -> None:

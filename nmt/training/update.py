@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nmt.config import TrainSettings
 from nmt.data.batches import Batch, split_batch
-from nmt.errors import TrainingError, is_out_of_memory
+from nmt.errors import Option, TrainingError, is_out_of_memory
 from nmt.ids import PAD
 from nmt.kernels.compiled import compile_function, compile_kernels
 from nmt.kernels.loss_fused import ScoreBuffer, fused_loss, softmax_gradient, softmax_gradient_in_blocks
@@ -96,8 +96,8 @@ class Updater:
                     raise
             if all(len(batch.source_BS) == 1 for batch in batches):
                 raise TrainingError(
-                    "one sentence pair alone does not fit in memory\n"
-                    "  Prepare with a smaller --max-length, or train a smaller model"
+                    "one sentence pair alone does not fit in memory\n  Prepare with a smaller ",
+                    *(Option("max_length"), ", or train a smaller model"),
                 )
             parts = [split_batch(batch) if len(batch.source_BS) > 1 else (batch,) for batch in batches]
             batches = [half for halves in parts for half in halves]

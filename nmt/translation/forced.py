@@ -1,4 +1,4 @@
-"""Given pairs in a model's eyes: how probable each target is, and which source word each of its words came from.
+"""Forced decoding of given pairs: how probable each target is, and which source word each of its words came from.
 
 Runs any step model; it reads no folder and writes no file.
 """
@@ -8,7 +8,6 @@ Runs any step model; it reads no folder and writes no file.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 import torch
@@ -21,7 +20,8 @@ from nmt.step import StepModel
 from nmt.text.corpus import Pair
 from nmt.text.links import Link
 from nmt.text.subword import SegmentedLine, Subword
-from nmt.translation.pipeline import MAX_PIECES, WINDOW_BATCHES, pad_ids, plan_batches, run_in_halves
+from nmt.translation import batching
+from nmt.translation.batching import pad_ids, read_windows, run_batches, window_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,8 @@ class ForcedPair:
         """Target words x source words; see nmt.analysis.alignment.merge_attention."""
         return merge_attention(
             self.attention_TS,
-            self.source.word_of_piece[:MAX_PIECES],
-            self.target.word_of_piece[:MAX_PIECES],
+            self.source.word_of_piece[: batching.MAX_PIECES],
+            self.target.word_of_piece[: batching.MAX_PIECES],
             len(self.source.words),
             len(self.target.words),
         )
@@ -77,13 +77,13 @@ class ForcedPair:
 
     @property
     def alignment(self) -> list[Link]:
-        """Pairs (source word, target word), counted from 0: where each target word looked most."""
+        """Links (source word, target word), counted from 0: each target word with the source word of most attention."""
         return extract_links(self.word_attention)
 
 
 def piece_averages(side: SegmentedLine) -> Matrix:
     """What makes a mean over each word's pieces of what every piece has, and 0 where it has none: pieces x words."""
-    belongs = piece_membership(side.word_of_piece[:MAX_PIECES], len(side.words))
+    belongs = piece_membership(side.word_of_piece[: batching.MAX_PIECES], len(side.words))
     means: Matrix = belongs / belongs.sum(axis=0).clip(min=1)
     return means
 
@@ -94,34 +94,26 @@ def force_pairs(
     target_subword: Subword,
     pairs: Iterable[Pair],
     *,
-    batch_sentences: int = 64,
+    batch_size: int = 64,
     device: torch.device | str = "cpu",
 ) -> Iterator[ForcedPair]:
-    """Every pair as the model sees it, in order. Reads a window of pairs ahead, to batch those of like length.
+    """Forced decoding of every pair, in order. Reads a window of pairs ahead, to batch pairs of like length.
 
-    An empty side is EOS alone: an empty target has a probability too, that of saying nothing.
+    An empty side is EOS alone: an empty target has a probability too, that of generating nothing.
     """
 
     def force_batch(some: Sequence[tuple[SegmentedLine, SegmentedLine]]) -> list[Forced]:
-        sources = pad_ids([[*source.ids[:MAX_PIECES], EOS] for source, _ in some])
-        targets = pad_ids([[*target.ids[:MAX_PIECES], EOS] for _, target in some])
+        sources = pad_ids([[*source.ids[: batching.MAX_PIECES], EOS] for source, _ in some])
+        targets = pad_ids([[*target.ids[: batching.MAX_PIECES], EOS] for _, target in some])
         return force(model, *(tensor.to(device) for tensor in (*sources, *targets)))
 
-    stream = iter(pairs)
-    while read := list(islice(stream, WINDOW_BATCHES * batch_sentences)):
-        sources = [source_subword.segment(pair.source) for pair in read]
-        targets = [target_subword.segment(pair.target) for pair in read]
-        lengths = [min(max(len(s.ids), len(t.ids)), MAX_PIECES) + 1 for s, t in zip(sources, targets, strict=True)]
-        found: dict[int, ForcedPair] = {}
-        for rows in plan_batches(lengths, batch_sentences):
-            forced = run_in_halves(force_batch, [(sources[row], targets[row]) for row in rows])
-            for row, one in zip(rows, forced, strict=True):
-                found[row] = ForcedPair(
-                    sources[row],
-                    targets[row],
-                    one.log_prob,
-                    one.token_log_probs,
-                    one.attention_TS.numpy(),
-                    None if one.parts_HTS is None else one.parts_HTS.numpy(),
-                )
-        yield from (found[row] for row in range(len(read)))
+    for window in read_windows(pairs, window_size(batch_size)):
+        sides = [(source_subword.segment(pair.source), target_subword.segment(pair.target)) for pair in window]
+        lengths = [min(max(len(source.ids), len(target.ids)), batching.MAX_PIECES) + 1 for source, target in sides]
+        found = run_batches(force_batch, sides, lengths, batch_size)
+        for (source, target), forced in zip(sides, found, strict=True):
+            assert forced is not None
+            parts_HTS = None if forced.parts_HTS is None else forced.parts_HTS.numpy()
+            yield ForcedPair(
+                source, target, forced.log_prob, forced.token_log_probs, forced.attention_TS.numpy(), parts_HTS
+            )

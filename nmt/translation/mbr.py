@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nmt.translation.pipeline import Translation
+    from nmt.translation.result import Translation
 
 
 def rank_by_utility(candidates: "Sequence[Translation]", metric: str, *, is_sample: bool) -> "list[Translation]":

@@ -1,29 +1,52 @@
-"""Lines of text, or JSON Lines, as requests for translation.
+"""What is asked of a translation, and how lines of text or JSON ask for it.
 
-Says which line of which file is wrong; whether a wish can be met is for nmt.translation.constraints to say.
+Messages name the line and the file; whether a request can be met stands in nmt.translation.constraints.
 """
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, Strict
 
-from nmt.config import Settings, check
+from nmt.config import check
 from nmt.errors import DataError
+from nmt.text.corpus import read_lines
 
-if TYPE_CHECKING:
-    from nmt.translation.constraints import Request
+Text = Annotated[str, Strict()]
 
 
-class RequestLine(Settings):
-    """What a line of JSON may hold; see nmt.translation.constraints.Request."""
+@dataclass(frozen=True)
+class Request:
+    """A line to be translated, and what its translation must and must not contain.
 
-    source: str = Field(description="the line to be translated")
-    prefix: str = Field("", description="how its translation begins")
-    constraints: tuple[str, ...] = Field((), strict=False, description="what it contains")
-    banned: tuple[str, ...] = Field((), strict=False, description="what it does not contain")
-    max_length: int | None = Field(None, ge=1, le=10_000, description="pieces that it has at most, with the end as one")
+    `prefix` is how the translation begins; where it ends with a blank, a new word follows it. `constraints` are words
+    or phrases that it contains, each as often as it is named, from the beginning of a word to the end of one. `banned`
+    are strings that it does not contain, anywhere inside words, or at their beginning (" cat") or end ("cat ") only
+    where there is a blank. All are case-sensitive. `max_length` counts pieces and the end.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    source: Text
+    prefix: Text = ""
+    constraints: tuple[Text, ...] = ()
+    banned: tuple[Text, ...] = ()
+    max_length: Annotated[int, Strict(), Field(ge=1, le=10_000)] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises DataError for what is no string, and for a lone surrogate, which is half a character without UTF-8."""
+        for text in (self.source, self.prefix, *self.constraints, *self.banned):
+            if not isinstance(text, str):
+                raise DataError(f"a request is made of strings, not of {type(text).__name__}: {str(text)[:60]!r}")
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise DataError(
+                    f"{text[:60]!r} has half a character at position {error.start + 1:,}\n"
+                    "  It was cut or decoded wrongly where it comes from: write whole characters, in UTF-8"
+                ) from error
 
 
 def read_requests(
@@ -32,32 +55,29 @@ def read_requests(
     prefix: str = "",
     constraints: tuple[str, ...] = (),
     banned: tuple[str, ...] = (),
-) -> "Iterator[Request]":
-    """Every line of the files, one after the other; `form` is "text" or "jsonl". A blank line is an empty request.
+) -> Iterator[Request]:
+    """Every line of the files, one file after the other; `form` is "text" or "jsonl". A blank line is an empty request.
 
     `constraints` and `banned` are added to those of each line; `prefix` is for lines that have none of their own.
 
     Raises DataError for a line that is no JSON object, SettingsError for one with keys or values that do not fit.
     """
-    from nmt.text.corpus import read_lines
-    from nmt.translation.constraints import Request
-
     for file in files:
         name = "standard input" if file == "-" else file
         for number, line in enumerate(read_lines(file), 1):
             if form == "text" or not line.strip():
                 yield Request(line, prefix, constraints, banned)
                 continue
-            place = f"{name}, line {number:,}"
-            own = parse(line, place)
-            wishes = own.prefix or prefix, constraints + own.constraints, banned + own.banned
-            try:
-                yield Request(own.source, *wishes, own.max_length)
-            except DataError as error:
-                raise DataError(f"{place}: {error}") from error
+            own = parse(line, f"{name}, line {number:,}")
+            yield replace(
+                own,
+                prefix=own.prefix or prefix,
+                constraints=constraints + own.constraints,
+                banned=banned + own.banned,
+            )
 
 
-def parse(line: str, place: str) -> RequestLine:
+def parse(line: str, place: str) -> Request:
     """One line of JSON, which messages call `place`."""
     try:
         values = json.loads(line)
@@ -67,7 +87,10 @@ def parse(line: str, place: str) -> RequestLine:
         raise DataError(f"{place} is no JSON that can be read: {error}{EXAMPLE}") from error
     if not isinstance(values, dict):
         raise DataError(f"{place} is JSON, but no object: {line[:60]}{EXAMPLE}")
-    return check(RequestLine, values, place)
+    try:
+        return check(Request, values, place)
+    except DataError as error:
+        raise DataError(f"{place}: ", *error.args) from error
 
 
 EXAMPLE = '\n  A line looks like {"source": "a line", "constraints": ["a word"], "banned": [], "prefix": ""}'

@@ -143,7 +143,7 @@ def test_the_table_has_the_worst_pairs_first(run_nmt, files, reverser):
     counted = [sum(len(row[column].split()) for row in rows) for column in (8, 10, 9, 11)]
     assert done.stderr.splitlines()[0] == (
         f"{counted[0]} of {counted[1]} source words get almost no attention; "
-        f"{counted[2]} of {counted[3]} target words look nowhere in particular"
+        f"{counted[2]} of {counted[3]} target words attend to no word in particular"
     )
     run_nmt(*words)
     assert (files / "table.tsv").read_text().startswith("pair\tlog_prob_per_token\tentropy\t")
@@ -294,9 +294,9 @@ def test_gold_that_says_little_is_told(run_nmt, files, reverser):
     (files / "part").write_text("1 1 3\n1 3 1\n")
     (files / "unsure").write_text("0p2\n\n0p1\n0p0\n0p3\n0p3\n")
     words = ["align", "--model", reverser, "--source", "source", "--target", "target", "--gold"]
-    told = "part has no link for 4 of 6 pairs, the first being 3: whatever is linked there counts as wrong"
+    told = "part has no link for 4 of 6 pairs, the first being 3: every link there counts as wrong"
     assert run_nmt(*words, "part").stderr.startswith(f"nmt: {told}\npercent ")
-    assert run_nmt(*words, "unsure").stderr.startswith("nmt: unsure has no sure link: recall says nothing\npercent ")
+    assert run_nmt(*words, "unsure").stderr.startswith("nmt: unsure has no sure link: recall means nothing\npercent ")
 
 
 def test_characters_that_no_font_has_are_named_once(run_nmt, files, reverser):
@@ -305,7 +305,7 @@ def test_characters_that_no_font_has_are_named_once(run_nmt, files, reverser):
     words = ["align", "--model", reverser, "--source", "source", "--target", "target", "--plot", "pictures"]
     assert run_nmt(*words).stderr == (
         "no font here has \U0010fffd: the pictures show boxes\n"
-        "  Install one that has (the Noto fonts, say), or draw with --plot-format svg\n"
+        "  Install one that has (the Noto fonts, for example), or draw with --plot-format svg\n"
     )
     assert run_nmt(*words, "--plot-format", "svg").stderr == ""
 
@@ -343,14 +343,14 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ({"--target": "latin"}, "latin is not UTF-8: line 1, byte 1 of the "),
         ({"--gold": "short"}, "short has 2 lines for 6 pairs\n  Line n holds the links of pair n"),
         ({"--gold": "target"}, 'target, line 1: "fi" is not a link\n  Write 1-2 for a sure link'),
-        ({"--gold": "far"}, "far, line 3: link 2-1 points past 2 and 2 words\n  Words are what blanks separate"),
+        ({"--gold": "far"}, "far, line 3: link 2-1 points past 2 and 2 words\n  Blanks separate words"),
         (
             {"--symmetrise": "union"},
             "--symmetrise combines two directions: name a run of the opposite one with --reverse",
         ),
         (
             {"--gold": "naacl"},
-            "naacl, sentence 3: link 3-1 points past 2 and 2 words\n  Words are what blanks separate, and are counted "
+            "naacl, sentence 3: link 3-1 points past 2 and 2 words\n  Blanks separate words, which are counted "
             "from 1; --gold-base 0 counts from 0",
         ),
         ({"--gold": "gold", "--gold-base": "1"}, "gold, line 1: link 0-2 points past 3 and 3 words\n"),
@@ -359,17 +359,20 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
             {"--gold": "zero"},
             "zero, line 1: word 0 is the empty word where words are counted from 1, and is not",
         ),
-        ({"--gold-base": "0"}, "--gold-base is of --gold: name its file"),
-        ({"--limit": "3"}, "--plot-format and --limit are of --plot: name its folder"),
-        ({"--plot-format": "svg"}, "--plot-format and --limit are of --plot: name its folder"),
+        ({"--gold-base": "0"}, "--gold-base has no effect without --gold: name its file"),
+        ({"--limit": "3"}, "--plot-format and --limit have no effect without --plot: name its folder"),
+        ({"--plot-format": "svg"}, "--plot-format and --limit have no effect without --plot: name its folder"),
         ({"--table": "x", "--matrix": "./x"}, "--table and --matrix cannot both be x\n"),
         ({"--table": "source"}, "the input and --table cannot both be source\n"),
         ({"--gold": "gold", "--html": "gold"}, "the input and --html cannot both be gold\n"),
-        ({"--table": "-"}, '"-" is no file that can be written: name one, or use /dev/stdout where that is a pipe\n'),
+        ({"--table": "-"}, '"-" is not a file to write to: name one, or use /dev/stdout where that is a pipe\n'),
         ({"--offset": "2"}, "Invalid value for '--offset': 2 is not in the range 0<=x<=1."),
         ({"--threshold": "0"}, "Invalid value for '--threshold': 0.0 is not in the range 0<x<=1."),
         ({"--reverse": "{run}", "--probabilities": ""}, "--probabilities are those of one direction: leave out"),
-        ({"--probabilities": "", "--format": "json"}, "--probabilities stand in lines of text: leave out --format"),
+        (
+            {"--probabilities": "", "--format": "json"},
+            "--probabilities are written in lines of text: leave out --format",
+        ),
         ({"--table": "no/where.tsv"}, "no/where.tsv cannot be written: there is no folder no\n"),
         ({"--symmetrise": "unoin"}, "Invalid value for '--symmetrise': 'unoin' is not one of 'intersection', 'union'"),
         (
@@ -377,12 +380,15 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
             "--n-best shows translations, which --reverse has no links for: leave one out",
         ),
         ({"--parts": ""}, "--parts are those of one --model, for --html or --matrix: name one of these, and one run"),
-        ({"--parts": "", "--html": "page.html"}, "the attention of {run} is one look without parts: leave out --parts"),
+        (
+            {"--parts": "", "--html": "page.html"},
+            "the attention of {run} has no parts, such as heads or a gate\n  Leave out --parts",
+        ),
         ({"--matrix": "no/where.jsonl"}, "no/where.jsonl cannot be written: there is no folder no\n"),
         ({"--model": "short"}, "short is not a run folder\n"),
         (
             {"--model": "{run}/best"},
-            "{run}/best is not a run folder\n  It is a checkpoint of one: name {run}, and choose by --checkpoint best",
+            "{run}/best is not a run folder\n  It is a checkpoint of a run: name {run}, and --checkpoint best",
         ),
         ({"--checkpoint": "bset"}, '{run} has no checkpoint "bset"; did you mean "best"?'),
         ({"--reverse": "{run}"}, "{run} is not the opposite of {run}: they translate a to b and a to b\n"),
@@ -411,6 +417,6 @@ def test_a_run_without_attention_cannot_align(run_nmt, files, reverser, blind, r
     done = run_nmt("align", *words, "--source", "source", "--target", "target")
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr == (
-        f"nmt: error: {blind} has no attention, so it cannot say which word came from where\n"
+        f"nmt: error: {blind} has no attention, so it has no word links\n"
         '  Train a run with another model.attention than "none"\n'
     )

@@ -1,12 +1,20 @@
 """The Python way, the module way, completion, and how soon help answers."""
 
+import os
+import pickle
+import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 
 import nmt
 from nmt.config import ModelSettings, RunSettings, TrainSettings
+from nmt.errors import DataError, NmtError
+from nmt.search.choices import Continuations, MostProbable
+from nmt.search.restrictions import ForbiddenIds
 
 
 def test_three_lines_translate(reverser):
@@ -31,6 +39,145 @@ def test_prepare_and_train_are_functions(tmp_path):
     outcome = nmt.train(tmp_path / "data", tmp_path / "run", settings)
     assert (outcome.state.update, outcome.reason) == (2, "2 updates are done")
     assert len(nmt.load(tmp_path / "run").translate(["a b"])) == 1
+
+
+def test_the_names_of_the_api_are_listed():
+    assert {"Translator", "Translation", "Request", "prepare", "train", "resume", "score"} <= set(dir(nmt))
+    assert {"evaluate", "align", "settings", "errors", "Progress", "register_attention"} <= set(dir(nmt))
+    for name in dir(nmt):
+        assert getattr(nmt, name)
+
+
+def test_the_library_prints_nothing_unless_asked(tiny_corpus, reverser, tmp_path, capfd):
+    splits = {split: tiny_corpus / split for split in ("train", "valid")}
+    languages = {"source_lang": "a", "target_lang": "b", "vocab_size": 296}
+    nmt.prepare(**splits, out=tmp_path / "data", **languages)
+    settings = RunSettings(model=ModelSettings(embedding_size=8), train=TrainSettings(max_updates=1))
+    nmt.train(tmp_path / "data", tmp_path / "run", settings)
+    nmt.resume(tmp_path / "data", tmp_path / "run", max_updates=2)
+    nmt.align(reverser, ["ba de"], ["de ba"])
+    nmt.evaluate(reverser, ["ba de"], ["de ba"])
+    assert capfd.readouterr() == ("", "")
+    nmt.prepare(**splits, out=tmp_path / "more", **languages, progress=True)
+    assert capfd.readouterr().err.startswith("subwords: learning from 1,000 training pairs\n")
+
+
+def test_a_caller_sees_progress_in_a_way_of_their_own(tiny_prepared, tmp_path):
+    class Kinds(nmt.Progress):
+        def record(self, record):
+            kinds.append(record["kind"])
+
+    kinds = []
+    settings = RunSettings(model=ModelSettings(embedding_size=8), train=TrainSettings(max_updates=2))
+    nmt.train(tiny_prepared, tmp_path / "run", settings, progress=Kinds())
+    assert kinds == ["begin", "train", "valid", "end"]
+
+
+def test_texts_are_aligned_scored_and_evaluated(reverser):
+    [pair] = nmt.align(reverser, ["ba de fi"], ["fi de ba"])
+    assert (pair.source_words, pair.target_words) == (["ba", "de", "fi"], ["fi", "de", "ba"])
+    assert sorted(target for _, target in pair.links) == [0, 1, 2]
+    assert [one.name for one in nmt.score(["fi de ba go"], ["fi de ba go"], ["bleu", "chrf"])] == ["BLEU", "chrF2"]
+    assert nmt.score(["a b c d"], [["x"], ["a b c d"]], ["bleu"])[0].score == pytest.approx(100)
+    found = nmt.evaluate([reverser, reverser], ["ba de fi go", "ku la"], ["go fi de ba", "la ku"], ["bleu"], beam=2)
+    assert (found.translations, found.beam) == (["go fi de ba", "la ku"], 2)
+    assert found.scores[0].score == pytest.approx(100)
+    assert 1 < found.perplexity < 2
+    with pytest.raises(DataError, match="2 sources cannot be aligned with 1 targets"):
+        nmt.align(reverser, ["a", "b"], ["a"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "message"),
+    [
+        (["ba"], {"n_best": 0}, "n_best=0 must be a whole number of at least 1"),
+        (["ba"], {"batch_size": -1}, "batch_size=-1 must be a whole number of at least 1"),
+        (["ba"], {"batch_size": 2.5}, "batch_size=2.5 must be a whole number of at least 1"),
+        (["ba", None], {}, "line 2 is NoneType, not a string or a Request: 'None'"),
+        (["ba", float("nan")], {}, "line 2 is float, not a string or a Request: 'nan'"),
+        ([b"ba"], {}, "line 1 is bytes, not a string or a Request: \"b'ba'\""),
+        (["ba"], {"beem": 1}, 'beem   no such setting; did you mean "beam"'),
+        (["ba"], {"top_k": 5}, "top_k has no effect without sample\n  Add it, or leave both out"),
+        (["ba"], {"n_best": 9}, "a beam of 5 cannot find the 9 best translations"),
+    ],
+)
+def test_values_that_cannot_be_used_are_refused_in_words_of_the_caller(reverser, lines, options, message):
+    with pytest.raises(NmtError, match=re.escape(message)) as caught:
+        nmt.load(reverser).translate(lines, **options)
+    assert "--" not in str(caught.value)
+
+
+def test_what_a_request_cannot_hold_is_refused():
+    with pytest.raises(DataError, match="a request is made of strings, not of NoneType"):
+        nmt.Request(None)
+    with pytest.raises(DataError, match="a request is made of strings, not of int"):
+        nmt.Request("ba", constraints=(3,))
+
+
+def test_loading_and_training_leave_the_global_generator_alone(tiny_prepared, reverser, tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(2)
+    torch.manual_seed(5)
+    nmt.load(reverser)
+    first = torch.rand(1)
+    settings = RunSettings(model=ModelSettings(embedding_size=8), train=TrainSettings(max_updates=1))
+    nmt.train(tiny_prepared, tmp_path / "run", settings)
+    assert torch.equal(torch.cat([first, torch.rand(1)]), expected)
+
+
+LINES = ["ba de fi", "", "go ku la me ni", "po"]
+
+
+@pytest.mark.parametrize("precision", ["float32", "auto"])
+def test_a_translator_can_be_pickled(reverser, precision):
+    translator = nmt.load(reverser, precision=precision)
+    copy = pickle.loads(pickle.dumps(translator))
+    for one, other in zip(translator.translate(LINES), copy.translate(LINES), strict=True):
+        assert (one.text, one.score) == (other.text, other.score)
+
+
+def test_threads_share_a_translator(reverser):
+    translator = nmt.load(reverser, precision="float32")
+    expected = [one.text for one in translator.translate(LINES)]
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(translator.translate, LINES) for _ in range(8)]
+        assert all([one.text for one in job.result()] == expected for job in jobs)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_translator_works_after_a_fork(reverser):
+    """In a process of its own with two threads, where a child that waits for the parent's threads would hang."""
+    code = f"""
+import multiprocessing, torch, nmt
+torch.set_num_threads(2)
+translator = nmt.load({str(reverser)!r}, precision="float32")
+translator.translate(["ba de fi"] * 40)
+def job(line):
+    return translator.translate([line])[0].text
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(pool.map_async(job, ["ba de", "go ku"]).get(60))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=200)
+    assert (done.stdout, done.returncode) == ("['de ba', 'ku go']\n", 0), done.stderr
+
+
+def test_a_wrapper_and_a_choice_of_the_caller_take_part_in_the_search(reverser):
+    class SecondBest:
+        """Never the most probable continuation, to show who chooses."""
+
+        groups = 1
+
+        def __call__(self, log_prob_UK, out, free_U, slots, sentence_B, position):
+            best = MostProbable()(log_prob_UK, out, free_U, slots + 1, sentence_B, position)
+            return Continuations(*(part[:, 1:] for part in best))
+
+    plain = nmt.load(reverser)
+    ids = plain.runs[0].target_subword.encode("ba")
+    wrapped = nmt.Translator.load(reverser, wrap=lambda model: ForbiddenIds(model, ids))
+    assert plain.translate(["ba de fi"])[0].text == "fi de ba"
+    assert "ba" not in wrapped.translate(["ba de fi"])[0].text.split()
+    chosen = nmt.Translator.load(reverser, choice=SecondBest())
+    assert chosen.translate(["ba de fi"], beam=1)[0].text != "fi de ba"
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -78,7 +225,7 @@ def test_words_that_make_no_command(run_nmt, words, message):
 
 
 def test_our_own_fault_keeps_its_traceback(run_nmt, monkeypatch):
-    monkeypatch.setattr("nmt.cli.score.read_parallel", lambda paths: 1 / 0)
+    monkeypatch.setattr("nmt.text.corpus.read_parallel", lambda paths: 1 / 0)
     done = run_nmt("score", "--reference", __file__, __file__)
     assert done.code == 1
     assert "ZeroDivisionError" in done.stderr

@@ -110,9 +110,12 @@ def test_significance_compares_with_the_first_row(run_nmt, files, reverser):
         (["--metrics", "blue"], 'no metric "blue"; did you mean "bleu"?'),
         (["--tokenize", "14a"], 'no tokenizer "14a"; did you mean "13a"?'),
         (["--significance"], "--significance compares with the first of several systems, and there is only one"),
-        (["--model", "absent", "--log-probs", "log"], "--log-probs writes what one run says, or one --ensemble, and"),
+        (
+            ["--model", "absent", "--log-probs", "log"],
+            "--log-probs writes the figures of one run, or of one --ensemble, and",
+        ),
         (["--log-probs", "no/log"], "no/log cannot be written: there is no folder no\n"),
-        (["--model", "absent"], "absent does not exist\n  A run is what `nmt train --out` writes"),
+        (["--model", "absent"], "absent does not exist\n  A run is a folder that `nmt train` writes"),
         (["--beam", "0"], "Invalid value for '--beam': 0 is not in the range x>=1"),
     ],
 )

@@ -71,7 +71,7 @@ def test_without_a_weight_alignments_are_not_used_and_said_to_be_there(train, ru
     done = train(tmp_path / "run", *SMALL, "--max-updates", "2")
     assert done.code == 0
     assert (
-        "its word alignments are not used: --set train.guided_weight=0.1, say, guides attention by them\n"
+        "the corpus has word alignments, which are not used: set train.guided_weight, to 0.1 for example\n"
         in done.stderr
     )
     assert all("guided_loss" not in record for record in records(tmp_path / "run"))
@@ -149,6 +149,6 @@ def test_a_corpus_without_alignments_guides_nothing(run_nmt, tiny_prepared, tmp_
     assert done.code == 2
     assert done.stderr == (
         f"nmt: error: {tiny_prepared} was prepared without word alignments, which guide attention\n"
-        "  Prepare it with --train-alignments FILE, or set train.guided_weight=0\n"
+        "  Prepare it with --train-alignments, or set train.guided_weight=0\n"
     )
     assert not (tmp_path / "run").exists()

@@ -235,10 +235,10 @@ def test_a_packed_file_that_is_cut_short(refused, corpus):
 def test_no_text_was_named(refused):
     assert refused(train=(), valid=()) == (
         "2 problems with the text\n"
-        "  no training pairs were named\n"
-        "    --train PREFIX or --tsv FILE names them\n"
-        "  no validation pairs were named\n"
-        "    --valid PREFIX or --valid-tsv FILE names them\n"
+        "  there are no training pairs\n"
+        "    Name them with --train\n"
+        "  there are no validation pairs\n"
+        "    Name them with --valid\n"
     )
 
 
@@ -280,7 +280,7 @@ def test_alignments_that_do_not_fit_are_named_with_their_lines(refused, corpus):
     assert refused("--train-alignments", links) == (
         f"2 lines of {links} cannot be used\n"
         f"  {links}, line 999: link 9-1 points past {words[0]} and {words[1]} words\n"
-        "    Words are what blanks separate, and are counted from 0; an aligner that counts from 1 or splits words "
+        "    Blanks separate words, which are counted from 0; an aligner that counts from 1 or splits words "
         "otherwise does not fit\n"
         f'  {links}, line 1,000: "0,0" is not a link\n'
         "    Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; count from 0\n"
@@ -288,8 +288,8 @@ def test_alignments_that_do_not_fit_are_named_with_their_lines(refused, corpus):
     assert refused("--train-alignments", links, "--train-alignments", corpus / "gone") == (
         "2 problems with the text\n"
         f"  {corpus}/gone does not exist\n"
-        "  2 files of word alignments do not fit 1 training corpora\n"
-        "    Repeat --train-alignments FILE for each --train, then for each --tsv, in their order\n"
+        "  2 files of word alignments, but 1 training corpora\n"
+        "    --train-alignments names one file for each corpus, in the order of the corpora\n"
     )
     assert refused("--train-alignments", corpus).startswith(f"{corpus} is not a file\n")
 
@@ -307,7 +307,7 @@ def test_a_corpus_of_which_nothing_is_left(refused, corpus):
     for lang in "ab":
         (corpus / f"train.{lang}").write_text("ba de fi go ku la me ni po ru sa te vi wo zu\n" * 400)
     message = refused("--max-length", "1", size=281)
-    assert message == "no training pair is left of 400: 400 too long\n  Loosen --max-length or --max-ratio\n"
+    assert message == "no training pair is left of 400: 400 too long\n  Raise --max-length or --max-ratio\n"
 
 
 def test_a_vocabulary_larger_than_the_text_supports(refused, prepare):

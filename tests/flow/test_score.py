@@ -148,7 +148,7 @@ def test_labels_have_a_table(run_nmt, files):
         (
             ["reference", "--reference", "reference", "worse", "--metrics", "accuracy"],
             "",
-            "accuracy and f1 compare with one label a line, and there are 2 references\n  Name one --ref",
+            "accuracy and f1 compare with one label a line, and there are 2 references\n  Name one in --ref",
         ),
         (["reference", "worse", "--significance"], "", "--significance compares with the first of several systems"),
         (["-", "-"], "a\n", 'standard input can be read only once, and "-" is named more often'),
@@ -193,8 +193,11 @@ def test_links_of_any_aligner_are_scored_against_gold(run_nmt, files):
         (["--gold", "short", "gold"], "short has 1 lines for 4 pairs\n  Line n holds the links of pair n"),
         (["--gold", "gold", "--gold-base", "1", "gold"], "gold, line 1: link 0-0 has a word before the first\n"),
         (["--gold", "gold", "gold", "short"], "gold has 4 lines and short has 1\n"),
-        (["--gold", "gold", "--reference", "worse", "gold"], "--reference is for translations and --gold for word"),
-        (["--reference", "worse", "--gold-base", "1", "worse"], "--gold-base is of --gold: name its file"),
+        (["--gold", "gold", "--reference", "worse", "gold"], "--reference is for translations and --gold is for word"),
+        (
+            ["--reference", "worse", "--gold-base", "1", "worse"],
+            "--gold-base has no effect without --gold: name its file",
+        ),
     ],
 )
 def test_what_are_no_links_is_said(run_nmt, files, words, message):
@@ -209,4 +212,4 @@ def test_a_reference_must_be_named(run_nmt):
     done = run_nmt("score", stdin="a\n")
     assert done.code == 2
     assert "Missing option '--reference'" in done.stderr
-    assert "`nmt score --help` lists what it takes" in done.stderr
+    assert "`nmt score --help` lists the options" in done.stderr

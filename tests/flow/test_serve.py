@@ -17,8 +17,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from nmt import Translator
 from nmt.cli import serve
-from nmt.cli.translate import Translator
+from nmt.server import app as application
+from nmt.server.schema import Answer
 
 
 def start(*words, program=("-m", "nmt")):
@@ -26,7 +28,7 @@ def start(*words, program=("-m", "nmt")):
     command = [sys.executable, *program, "serve", "--port", 0, *words]
     process = subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True)
     said = process.stderr.readline()
-    address = re.match(r"http://(127\.0\.0\.[12]:[0-9]+) translates a to b; Ctrl-C ends it\n$", said)
+    address = re.match(r"http://(127\.0\.0\.[12]:[0-9]+) translates a to b; Ctrl-C stops it\n$", said)
     assert address, said + process.stderr.read()
     return process, address[1]
 
@@ -56,7 +58,7 @@ def ask(address, method, path, content=None, headers=None):
 def test_a_sentence_is_translated_by_every_model(server):
     status, answer = ask(server, "POST", "/api/translate", {"source": " ba  de\nfi ", "n_best": 2})
     assert status == 200
-    assert serve.Answer.model_validate(answer).model_dump(mode="json") == answer
+    assert Answer.model_validate(answer).model_dump(mode="json") == answer
     assert answer["source"] == "ba de fi"
     assert [(view["model"], view["rank"]) for view in answer["views"]] == [(0, 1), (0, 2), (1, 1), (1, 2)]
     best = answer["views"][0]
@@ -167,15 +169,16 @@ def test_every_character_may_be_escaped(server):
 
 IMPATIENT = """
 from nmt.cli.main import run
-from nmt.cli import serve
-serve.PATIENCE, serve.CONNECTIONS, work = 0.5, 20, serve.work
+from nmt.server import app, protocol
+app.REQUEST_SECONDS = protocol.REQUEST_SECONDS = 0.5
+protocol.MAX_CONNECTIONS, answer_request = 20, app.answer_request
 def slow(translators, asked):
     if asked.source == "slowly":
         import sys, time
         print("begun", file=sys.stderr, flush=True)
         time.sleep(30)
-    return work(translators, asked)
-serve.work = slow
+    return answer_request(translators, asked)
+app.answer_request = slow
 run()
 """
 
@@ -204,8 +207,8 @@ def test_who_keeps_connections_open_is_hung_up_on_and_ctrl_c_ends_at_once(revers
             assert process.stderr.readline() == "begun\n"
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == 0
-            assert busy.result() == (503, {"error": "the server ends"})
-        assert process.stderr.read().splitlines()[-1] == "ended"
+            assert busy.result() == (503, {"error": "the server is stopping"})
+        assert process.stderr.read().splitlines()[-1] == "stopped"
     finally:
         process.kill()
         process.communicate()
@@ -231,7 +234,7 @@ async def post(app, content, is_there=True):
 
 
 def test_what_comes_when_too_many_wait_is_sent_away(reverser, monkeypatch):
-    app = serve.build_app([Translator.load(reverser)], ["one"], 40, 2, ["*"])
+    app = application.build_app([Translator.load(reverser)], ["one"], 40, 2, ["*"])
     at_once, most, go_on = [], [], threading.Event()
 
     def slow(translators, asked):
@@ -241,7 +244,7 @@ def test_what_comes_when_too_many_wait_is_sent_away(reverser, monkeypatch):
         at_once.remove(asked)
         return {"answered": asked.source}
 
-    monkeypatch.setattr(serve, "work", slow)
+    monkeypatch.setattr(application, "answer_request", slow)
 
     async def crowd():
         first = [asyncio.create_task(post(app, {"source": text})) for text in "ab"]
@@ -382,7 +385,7 @@ def test_what_cannot_be_served(run_nmt, reverser, turned, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused = {
-            ("--model", reverser, "--port", port): f"127.0.0.1, port {port} cannot be listened at: ",
+            ("--model", reverser, "--port", port): f"127.0.0.1, port {port} cannot be listened on: ",
             ("--model", reverser, "--model", turned): f"{turned} cannot stand beside {reverser}: they translate b to a",
             ("--model", "absent"): "absent does not exist\n  A run is what",
             ("--model", reverser, "--host", ""): "--host is empty\n  Leave it out, or say 0.0.0.0",

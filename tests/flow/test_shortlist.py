@@ -98,10 +98,13 @@ def test_a_run_of_other_subwords_cannot_read_the_corpus(run_nmt, reverser, tiny_
     [
         (["--data", "gone", "--out", "list"], "gone does not exist\n  `nmt prepare` makes one"),
         (["--out", "gone/list"], "gone/list cannot be written: there is no folder gone\n"),
-        (["--out", "list", "--model", "nowhere"], "nowhere does not exist\n  A run is what `nmt train --out` writes"),
+        (
+            ["--out", "list", "--model", "nowhere"],
+            "nowhere does not exist\n  A run is a folder that `nmt train` writes",
+        ),
         (["--out", "list", "--best", "0"], "0 is not in the range x>=1"),
         (["--out", "list", "--checkpoint", "bets", "--model", "RUN"], 'has no checkpoint "bets"; did you mean "best"?'),
-        (["--out", "list", "--device", "abacus", "--model", "RUN"], '--device "abacus" cannot be used here\n'),
+        (["--out", "list", "--device", "abacus", "--model", "RUN"], "--device abacus cannot be used here\n"),
     ],
 )
 def test_what_does_not_fit_is_said(run_nmt, reverser, tiny_prepared, tmp_path, monkeypatch, words, message):

@@ -160,18 +160,18 @@ def test_bytes_that_are_not_utf8_end_the_output_before_their_line(run_nmt, rever
         (["--alpha", "-1"], "alpha = -1.0   must be at least 0\n"),
         (["--output", "gone/out.txt"], "gone/out.txt cannot be written: there is no folder gone\n"),
         (["--output", ""], ". cannot be written: it is a folder\n  Name a file in it"),
-        (["--output", "out.gz"], "out.gz would not be packed: leave out .gz, or pack what comes to standard output"),
-        (["--seed", "5"], "--seed does nothing without --sample\n  Add it, or leave both out"),
-        (["--longest", "5"], "--longest does nothing without --split-long\n"),
-        (["--candidates", "5"], "--candidates does nothing without --mbr\n"),
-        (["--diversity", "5"], "--diversity does nothing without --groups\n"),
+        (["--output", "out.gz"], "out.gz would not be compressed: leave out .gz, or compress standard output"),
+        (["--seed", "5"], "--seed has no effect without --sample\n  Add it, or leave both out"),
+        (["--longest", "5"], "--longest has no effect without --split-long\n"),
+        (["--candidates", "5"], "--candidates has no effect without --mbr\n"),
+        (["--diversity", "5"], "--diversity has no effect without --groups\n"),
         (["--max-length-ratio", "1e300"], "max_length_ratio = 1e+300   must be at most 100"),
         (["--alignments", "gone/links"], "gone/links cannot be written: there is no folder gone\n"),
         (["--output", "same", "--alignments", "same"], "--output and --alignments cannot both be same\n"),
-        (["--output", "-"], '"-" is no file that can be written: name one, or use /dev/stdout'),
+        (["--output", "-"], '"-" is not a file to write to: name one, or use /dev/stdout'),
         (["missing.txt"], "'missing.txt' does not exist"),
         (["--checkpoint", "bets"], 'has no checkpoint "bets"; did you mean "best"?'),
-        (["--device", "abacus"], '--device "abacus" cannot be used here\n'),
+        (["--device", "abacus"], "--device abacus cannot be used here\n"),
     ],
 )
 def test_what_does_not_fit_is_said(run_nmt, reverser, tmp_path, monkeypatch, words, message):
@@ -205,7 +205,7 @@ def test_a_model_is_asked_for_and_must_be_a_run(run_nmt, tmp_path):
 
 
 def test_a_line_too_long_is_announced(run_nmt, reverser, monkeypatch):
-    monkeypatch.setattr("nmt.translation.pipeline.MAX_PIECES", 2)
+    monkeypatch.setattr("nmt.translation.batching.MAX_PIECES", 2)
     done = run_nmt("translate", "--model", reverser, stdin="ba\n" + "ku la me " * 5 + "\n")
     assert (done.code, done.stdout.count("\n")) == (0, 2)
     assert "nmt: line 2 is too long: only its first 2 pieces are translated\n" in done.stderr

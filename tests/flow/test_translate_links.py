@@ -60,8 +60,8 @@ def test_links_that_nobody_would_see_are_refused(run_nmt, reverser, words):
     done = run_nmt("translate", "--model", reverser, *words, stdin=TEXT)
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr == (
-        "nmt: error: --threshold, --probabilities and --offset are for word links: name a file with --alignments, "
-        "or take --format jsonl\n"
+        "nmt: error: --threshold, --probabilities and --offset are about word links: name a file with --alignments, "
+        "or use --format jsonl\n"
     )
 
 
@@ -89,8 +89,8 @@ def test_unknown_words_are_copied_where_asked(run_nmt, mumbler, reverser):
     runs = [run_nmt("translate", "--model", reverser, *more, stdin=TEXT) for more in ([], ["--replace-unk"])]
     assert runs[0].stdout == runs[1].stdout != ""  # it spells what it does not know in bytes
     assert runs[1].stderr == (
-        f"nmt: --replace-unk does nothing: {reverser} spells in bytes what has no piece\n"
-        "  A corpus prepared with --no-byte-fallback and a --character-coverage below 1 has what is unknown\n"
+        f"nmt: --replace-unk has no effect: {reverser} spells unknown characters in bytes\n"
+        "  A corpus prepared with --no-byte-fallback and a --character-coverage below 1 has unknown characters\n"
     )
     assert "does nothing" not in copied.stderr
 

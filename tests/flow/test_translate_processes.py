@@ -80,7 +80,7 @@ def test_lines_and_links_are_those_of_one_process(run_nmt, reverser, lines, tmp_
 
 
 def test_a_crew_answers_as_a_translator_does(reverser, lines):
-    with WorkerPool(2, 1, runs=(str(reverser),), precision="float32") as several:
+    with WorkerPool(2, 1, model=(str(reverser),), precision="float32") as several:
         from nmt import Translator
 
         alone = Translator.load(reverser, precision="float32")
@@ -96,7 +96,7 @@ def test_a_crew_answers_as_a_translator_does(reverser, lines):
         with pytest.raises(NmtError, match='beem   no such setting; did you mean "beam"'):
             several.stream(lines, beem=3)
         # what is the matter with a line is said after the lines before it
-        from nmt.translation.constraints import Request
+        from nmt.translation.request import Request
 
         wishes = [*lines, Request("ba", constraints=("\U0001f600\ufffd\0",))]
         stream, said = several.stream(wishes, batch_size=4), []
@@ -171,7 +171,7 @@ def test_what_ends_the_program_ends_all_processes_and_leaves_complete_lines(run_
     [
         (["--processes", "0"], "0 is not in the range x>=1"),
         (["--threads", "0"], "0 is not in the range x>=1"),
-        (["--processes", "2", "--batch-size", "1"], "--batch-size 1 answers one line at a time, which several"),
+        (["--processes", "2", "--batch-size", "1"], "--batch-size 1 translates one line at a time, which several"),
     ],
 )
 def test_what_does_not_fit_is_said(run_nmt, reverser, words, message):
@@ -182,14 +182,14 @@ def test_what_does_not_fit_is_said(run_nmt, reverser, words, message):
 def test_what_processes_cannot_open_is_said_once(run_nmt, tmp_path, in_threads):
     done = run_nmt("translate", "--model", tmp_path / "nowhere", "--processes", 2, stdin="")
     assert (done.code, done.stdout) == (2, "")
-    assert done.stderr.count("nowhere does not exist") == done.stderr.count("\n  A run is what") == 1
+    assert done.stderr.count("nowhere does not exist") == done.stderr.count("\n  A run is a folder") == 1
 
 
 def test_a_gpu_is_not_shared_by_processes(run_nmt, reverser, monkeypatch):
     monkeypatch.setattr("nmt.devices.choose_device", lambda name: torch.device("cuda", 1))
     done = run_nmt("translate", "--model", reverser, "--processes", 3, stdin="ba\n")
     assert (done.code, done.stdout) == (2, "")
-    assert "--processes 3 would put as many models on cuda:1 without making it faster\n  Leave it out" in done.stderr
+    assert "--processes 3 would put 3 models on cuda:1 without making it faster\n  Leave it out" in done.stderr
 
 
 def test_threads_are_what_was_asked_for(run_nmt, reverser):

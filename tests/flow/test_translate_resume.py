@@ -33,7 +33,7 @@ def words_of(path):
 
 def cut_after(monkeypatch, lines, error):
     """Let something go wrong when so many lines have been translated."""
-    from nmt.cli.translate import Translator
+    from nmt import Translator
 
     stream = Translator.stream
 
@@ -93,9 +93,9 @@ def test_what_was_redirected_can_be_gone_on_with_too(run_nmt, reverser, corpus, 
 @pytest.mark.parametrize(
     ("content", "words", "message"),
     [
-        (b"a\n" * 9, [], "out already holds 9 lines, and the input only has 2\n  It was made of another input"),
-        (b"a\nb\n", ["--n-best", "2"], "line 1 has no index, so that it cannot be gone on with\n  Use the --format"),
-        (b"a\n", ["--n-best", "2", "--format", "jsonl"], "line 1 has no index, so that it cannot be gone on with"),
+        (b"a\n" * 9, [], "out already holds 9 lines, and the input has only 2\n  It was made of another input"),
+        (b"a\nb\n", ["--n-best", "2"], "line 1 has no index, so writing to it cannot be resumed\n  Use the --format"),
+        (b"a\n", ["--n-best", "2", "--format", "jsonl"], "line 1 has no index, so writing to it cannot be resumed"),
     ],
 )
 def test_other_output_is_not_gone_on_with(run_nmt, reverser, tmp_path, content, words, message):
@@ -108,9 +108,9 @@ def test_other_output_is_not_gone_on_with(run_nmt, reverser, tmp_path, content, 
 
 def test_only_a_file_can_be_gone_on_with(run_nmt, reverser):
     done = run_nmt("translate", "--model", reverser, "--resume-output", stdin="ba\n")
-    assert (done.code, "--resume-output goes on with a file: name it with --output" in done.stderr) == (2, True)
+    assert (done.code, "--resume-output continues a file: name it with --output" in done.stderr) == (2, True)
     done = run_nmt("translate", "--model", reverser, "--resume-output", "--output", "/dev/null", stdin="ba\n")
-    assert (done.code, "/dev/null is no file that can be gone on with" in done.stderr) == (2, True)
+    assert (done.code, "/dev/null is not a file, so writing to it cannot be resumed" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])

@@ -10,10 +10,10 @@ from nmt.analysis.alignment import (
     diagnose_attention,
     extract_links,
     format_pharaoh,
+    link_shares,
     merge_attention,
     parse_naacl,
     reverse_links,
-    link_shares,
     symmetrise,
 )
 from nmt.errors import DataError

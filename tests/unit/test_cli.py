@@ -39,7 +39,7 @@ def test_an_option_is_explained_in_one_style(command, option):
         assert option.metavar.isupper()
 
 
-@pytest.mark.parametrize("name", ["device", "checkpoint", "batch_size", "runs"])
+@pytest.mark.parametrize("name", ["device", "checkpoint", "batch_size", "model"])
 def test_one_name_has_one_type_and_one_default(name):
     found = [option for _, option in OPTIONS if option.name == name]
     assert found

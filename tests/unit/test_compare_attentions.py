@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nmt.cli.main import main
-from nmt.config import resolve
+from nmt.config import resolve_settings
 
 ROOT = Path(__file__).parents[2]
 LINES = {"train": 100, "valid": 8, "test": 8}
@@ -126,7 +126,7 @@ def test_a_budget_and_kinds_that_cannot_be_are_refused(tool, monkeypatch, capsys
 def test_every_kind_can_be_built_for_both_corpora(tool):
     for settings in tool.KINDS.values():
         for recipe in ("sample", "multi30k"):
-            assert resolve(recipe, None, settings)
+            assert resolve_settings(recipe, None, settings)
 
 
 def test_links_that_guide_turn_with_the_direction(tool, tmp_path):

@@ -11,7 +11,7 @@ from nmt.config import (
     check,
     parse_override,
     recipe_names,
-    resolve,
+    resolve_settings,
     to_toml,
 )
 from nmt.errors import SettingsError, did_you_mean
@@ -20,7 +20,7 @@ from nmt.errors import SettingsError, did_you_mean
 def test_the_later_wins(tmp_path):
     file = tmp_path / "my.toml"
     file.write_text("[train]\nwarmup = 5\nclip = 2.0\n")
-    settings = resolve("sample", file, ["train.clip=3", "model.attention=luong-dot"])
+    settings = resolve_settings("sample", file, ["train.clip=3", "model.attention=luong-dot"])
     assert (settings.train.warmup, settings.train.clip, settings.model.attention) == (5, 3.0, "luong-dot")
     assert settings.model.embedding_size == 128  # of the recipe
     assert settings.search.beam == 5  # the default
@@ -28,14 +28,14 @@ def test_the_later_wins(tmp_path):
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_can_be_used(name):
-    assert resolve(name, None, []) != RunSettings()
+    assert resolve_settings(name, None, []) != RunSettings()
 
 
 def test_written_settings_read_back_the_same_and_say_what_they_mean():
-    settings = resolve(None, None, ["train.learning_rate=1e-5", "model.dropout=0.25"])
+    settings = resolve_settings(None, None, ["train.learning_rate=1e-5", "model.dropout=0.25"])
     text = to_toml(settings)
     assert check(RunSettings, tomllib.loads(text), "text") == settings
-    assert "beam = 5  # hypotheses kept, 1 is greedy" in text
+    assert "beam = 5  # hypotheses kept for each sentence; 1 is greedy search" in text
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_words_of_another_form_are_refused(word):
 def test_all_problems_are_told_at_once():
     words = ["model.attention=loung-general", "train.label_smoothing=1.2", "train.max_toknes=3", "train.warmup=1.5"]
     with pytest.raises(SettingsError) as caught:
-        resolve(None, None, words)
+        resolve_settings(None, None, words)
     head, *lines = str(caught.value).splitlines()
-    assert head == "4 settings in --set cannot be used"
+    assert head == "4 settings in overrides cannot be used"
     told = {" ".join(line.split()) for line in lines}
     assert told == {
         'model.attention = "loung-general" not one of bahdanau, luong-dot, luong-general, luong-concat, '
@@ -102,20 +102,20 @@ def test_all_problems_are_told_at_once():
 )
 def test_parts_of_attention_that_do_not_fit_are_refused(words, problem):
     with pytest.raises(SettingsError) as caught:
-        resolve(None, None, [f"model.{word}" for word in words])
+        resolve_settings(None, None, [f"model.{word}" for word in words])
     assert problem in " ".join(str(caught.value).split())
 
 
 @pytest.mark.parametrize("words", [['mix=["luong-dot"]', "attention=luong-dot", "mix_window=predictive"], ["heads=4"]])
 def test_parts_of_attention_that_fit_are_taken_and_written(words):
-    settings = resolve(None, None, [f"model.{word}" for word in words])
+    settings = resolve_settings(None, None, [f"model.{word}" for word in words])
     assert settings.model.is_composite
     assert check(RunSettings, tomllib.loads(to_toml(settings)), "text") == settings
 
 
 def test_a_section_that_does_not_exist_or_is_no_section():
     with pytest.raises(SettingsError, match=r'modle   no such setting; did you mean "model"\?'):
-        resolve(None, None, ["modle.dropout=0.1"])
+        resolve_settings(None, None, ["modle.dropout=0.1"])
     with pytest.raises(SettingsError, match="1 setting in"):
         check(RunSettings, {"model": 3}, "a test")
 
@@ -123,10 +123,10 @@ def test_a_section_that_does_not_exist_or_is_no_section():
 def test_a_file_that_is_not_toml(tmp_path):
     (tmp_path / "bad.toml").write_text("warmup 5")
     with pytest.raises(SettingsError, match="is not TOML"):
-        resolve(None, tmp_path / "bad.toml", [])
+        resolve_settings(None, tmp_path / "bad.toml", [])
     (tmp_path / "latin.toml").write_bytes(b"# f\xfcr\n")
     with pytest.raises(SettingsError, match="cannot be read"):
-        resolve(None, tmp_path / "latin.toml", [])
+        resolve_settings(None, tmp_path / "latin.toml", [])
 
 
 def test_settings_never_change():
@@ -143,7 +143,7 @@ def test_the_nearest_name_is_offered(word, tail):
 @pytest.mark.parametrize("name", ["train.learning_rate", "search.alpha", "search.max_length_ratio"])
 def test_settings_are_finite(name, value):
     with pytest.raises(SettingsError, match=name):
-        resolve(None, None, [f"{name}={value}"])
+        resolve_settings(None, None, [f"{name}={value}"])
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 from support.corpora import WORDS
+from support.lines import translate_lines
 from support.scripted import ScriptedModel, copying
 
 from nmt.ids import UNK
 from nmt.text.subword import Subword, train_subword
-from nmt.translation.pipeline import copy_unknown, translate_lines
+from nmt.translation.result import copy_unknown
 
 OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
 

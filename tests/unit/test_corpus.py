@@ -150,16 +150,16 @@ def test_a_table_has_two_columns(tmp_path):
         list(TsvFile(path).read())
 
 
-def numbered(count):
+def numbered_checkpoints(count):
     return [Pair(str(number), "") for number in range(count)]
 
 
 def test_a_sample_is_the_whole_when_that_fits():
-    assert sample_pairs(numbered(5), 5, seed=1) == numbered(5)
+    assert sample_pairs(numbered_checkpoints(5), 5, seed=1) == numbered_checkpoints(5)
 
 
 def test_a_sample_is_a_function_of_the_seed():
-    first, again, other = (sample_pairs(numbered(1000), 20, seed) for seed in (1, 1, 2))
+    first, again, other = (sample_pairs(numbered_checkpoints(1000), 20, seed) for seed in (1, 1, 2))
     assert first == again != other
     assert len(set(first)) == 20
 
@@ -167,6 +167,6 @@ def test_a_sample_is_a_function_of_the_seed():
 def test_each_pair_is_as_likely_to_be_sampled():
     hits = [0] * 10
     for seed in range(2000):
-        for pair in sample_pairs(numbered(10), 3, seed):
+        for pair in sample_pairs(numbered_checkpoints(10), 3, seed):
             hits[int(pair.source)] += 1
     assert all(500 < hit < 700 for hit in hits)  # 600 expected, standard deviation 20

@@ -23,7 +23,7 @@ def test_what_is_named_is_taken_or_refused(monkeypatch):
         assert choose_translation_precision(name, CPU) == name
     assert choose_translation_precision("float32", GPU) == "float32"
     monkeypatch.setattr(devices, "has_int8", lambda: False)
-    with pytest.raises(UsageError, match=r"--precision int8 cannot be used here: .*\n  There are: auto, float32, bfl"):
+    with pytest.raises(UsageError, match=r"precision='int8' cannot be used here: .*\n  There are: auto, float32, bfl"):
         choose_translation_precision("int8", CPU)
 
 
@@ -35,7 +35,7 @@ def test_a_product_that_is_wrong_or_missing_is_noticed(monkeypatch, product):
 
 def test_int8_is_for_a_cpu(monkeypatch):
     with pytest.raises(
-        UsageError, match="--precision int8 is for a CPU\n  On a GPU there are: auto, float32, bfloat16"
+        UsageError, match="precision='int8' is for a CPU\n  On a GPU there are: auto, float32, bfloat16"
     ):
         choose_translation_precision("int8", GPU)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)

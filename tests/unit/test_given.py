@@ -34,10 +34,10 @@ def make_model(subword, attention="bahdanau"):
     return Seq2Seq(small_settings(attention=attention), subword.size, subword.size).double().eval()
 
 
-@pytest.mark.parametrize("batch_sentences", [1, 2, 64])
-def test_a_pair_is_seen_alike_alone_and_in_any_batch(subword, batch_sentences):
+@pytest.mark.parametrize("batch_size", [1, 2, 64])
+def test_a_pair_is_seen_alike_alone_and_in_any_batch(subword, batch_size):
     model = make_model(subword)
-    given = list(force_pairs(model, subword, subword, PAIRS, batch_sentences=batch_sentences))
+    given = list(force_pairs(model, subword, subword, PAIRS, batch_size=batch_size))
     assert [(one.source.text, one.target.text) for one in given] == PAIRS
     for pair, one in zip(PAIRS, given, strict=True):
         source, target = ([*subword.encode(side), EOS] for side in pair)
@@ -70,7 +70,7 @@ def test_a_model_without_attention_links_nothing(subword):
 
 
 def test_both_sides_are_read_up_to_the_longest(subword, monkeypatch):
-    monkeypatch.setattr("nmt.translation.forced.MAX_PIECES", 3)
+    monkeypatch.setattr("nmt.translation.batching.MAX_PIECES", 3)
     [one] = force_pairs(make_model(subword), subword, subword, [Pair("ba de fi go", "ku la me ni")])
     assert one.attention_TS.shape == (4, 4)  # three pieces and EOS
     assert one.word_attention.shape == (4, 4)

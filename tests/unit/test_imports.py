@@ -1,6 +1,7 @@
 """Rooms import in one direction only, as a table says; every import statement of the package is read."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -8,28 +9,49 @@ import pytest
 import nmt
 
 PACKAGE = Path(nmt.__file__).parent
-BASE = {"errors", "ids", "files"}
+GROUND = {"errors", "ids", "files", "config", "progress"}
 MAY_IMPORT = {
     "errors": set(),
     "ids": set(),
-    "files": {"errors"},
     "step": set(),
+    "files": {"errors"},
+    "progress": set(),
     "config": {"errors"},
-    "text": BASE,
-    "data": BASE | {"text"},
-    "model": {"errors", "ids", "files", "step", "config"},
-    "search": {"errors", "ids", "step"},
-    "checkpoint": {"errors", "files", "config", "text", "model"},
-    "training": BASE | {"config", "data", "model", "checkpoint"},
-    "report": {"errors", "ids", "step", "text", "search", "files"},
+    "devices": {"errors", "inference"},
     "recipes": set(),
-    "cli": {"errors", "commands", ""},  # commands inside functions only, which --help's speed holds
+    "text": GROUND,
+    "data": GROUND | {"text"},
+    "search": {"errors", "ids", "step"},
+    "model": GROUND | {"step"},
+    "kernels": GROUND | {"step", "model"},
+    "checkpoint": GROUND | {"text", "model"},
+    "inference": GROUND | {"step", "model", "checkpoint"},
+    "analysis": GROUND | {"text"},
+    "translation": GROUND | {"step", "devices", "text", "search", "model", "inference", "checkpoint", "analysis"},
+    "training": GROUND | {"devices", "data", "model", "kernels", "checkpoint"},
+    "server": GROUND | {"", "text", "translation", "analysis"},
+    "api": GROUND | {"devices", "data", "analysis", "training", "translation"},
+    "": {"api", "data", "translation", "progress", "config", "errors"},
     "__main__": {"cli"},
-    "": {"commands"},
 }
-ROOMS = [*MAY_IMPORT, "commands"]
-ONLY_IN = {"sentencepiece": "text/subword.py", "sacrebleu": "report/metrics.py", "matplotlib": "report/plots.py"}
+ROOMS = {*MAY_IMPORT, "cli"}
+ONLY_IN = {
+    "sentencepiece": "text/subword.py",
+    "sacrebleu": "analysis/metrics.py",
+    "matplotlib": "analysis/plots.py",
+    "starlette": "server/app.py",
+}
 FILES = sorted(PACKAGE.rglob("*.py"))
+FLAG = re.compile(r"(^|[\s`(\"'])--[a-z]")
+
+
+def name_of(path: Path) -> str:
+    """`nmt.cli.main` of nmt/cli/main.py."""
+    parts = ["nmt", *path.relative_to(PACKAGE).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in FILES}
 
 
 def imported(path: Path) -> set[str]:
@@ -40,7 +62,8 @@ def imported(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            names.add(node.module)
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= (submodules & MODULES.keys()) or {node.module}
     return names
 
 
@@ -54,11 +77,38 @@ def test_imports_keep_their_direction(path):
     room = room_of(path)
     assert room in ROOMS, "a room without a row in the table"
     ours = {[*name.split("."), ""][1] for name in imported(path) if name.split(".")[0] == "nmt"}
-    allowed = set(ROOMS) if room == "commands" else MAY_IMPORT[room] | {room}
+    allowed = ROOMS if room == "cli" else MAY_IMPORT[room] | {room}
     assert ours <= allowed
+
+
+def test_no_two_files_import_each_other():
+    imports = {name: imported(path) & MODULES.keys() - {name} for name, path in MODULES.items()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, f"a circle: {' -> '.join([*trail[trail.index(name) :], name])}"
+        if name not in done:
+            for other in sorted(imports[name]):
+                visit(other, (*trail, name))
+            done.add(name)
+
+    for name in MODULES:
+        visit(name, ())
 
 
 @pytest.mark.parametrize(("library", "home"), ONLY_IN.items())
 def test_a_library_has_one_home(library, home):
     users = [path for path in FILES if library in {name.split(".")[0] for name in imported(path)}]
     assert users == [PACKAGE / home]
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room_of(path) != "cli"], ids=name_of)
+def test_only_the_command_line_knows_click_and_flags(path):
+    assert "click" not in imported(path)
+    tree = ast.parse(path.read_text("utf-8"))
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    assert [text for text in texts if FLAG.search(text)] == []
+
+
+def test_no_file_is_too_long_to_read():
+    assert {str(path): lines for path in FILES if (lines := len(path.read_text("utf-8").splitlines())) > 400} == {}

@@ -47,7 +47,7 @@ def test_pairs_pass_while_their_links_are_checked(links):
         (["0-0", "", "", "9-9"], "{path} has 4 lines for 3 pairs\n"),
         (
             ["0-3", "", ""],
-            "{path}, line 1: link 0-3 points past 2 and 3 words\n  Words are what blanks separate, ",
+            "{path}, line 1: link 0-3 points past 2 and 3 words\n  Blanks separate words, ",
         ),
         (["2-0", "", ""], "{path}, line 1: link 2-0 points past 2 and 3 words\n"),
         (["", "0-0", ""], "{path}, line 2: link 0-0 points past 0 and 0 words\n"),

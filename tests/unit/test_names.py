@@ -3,7 +3,7 @@
 from typing import get_args
 
 from nmt.analysis.alignment import SYMMETRISATIONS
-from nmt.cli.align import COMBINE
+from nmt.cli.align import SYMMETRISE
 from nmt.config import AttentionName, ModelSettings, SearchSettings, TrainSettings
 from nmt.model.attention.coverage import COVERAGES
 from nmt.model.attention.normalizers import NORMALIZERS
@@ -25,4 +25,4 @@ def test_every_choice_of_a_setting_has_something_behind_it():
     assert values(ModelSettings, "normalizer") == NORMALIZERS.keys()
     assert values(TrainSettings, "loop") == LOOPS.keys()
     assert values(SearchSettings, "normalization") == set(get_args(Normalization))
-    assert tuple(COMBINE.choices) == SYMMETRISATIONS
+    assert tuple(SYMMETRISE.choices) == SYMMETRISATIONS

@@ -53,7 +53,9 @@ def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
     write(tmp_path / "pipe", b"through\n")
     assert os.read(reader, 99) == b"through\n"
     os.close(reader)
-    with pytest.raises(UsageError, match="pipe is no file that can be gone on with\n  Leave out --resume-output"):
+    with pytest.raises(
+        UsageError, match="pipe is not a file, so writing to it cannot be resumed\n  Leave out --resume-output"
+    ):
         find_resume_point([tmp_path / "pipe"], None)
 
 
@@ -103,7 +105,7 @@ def test_a_file_that_is_missing_makes_all_begin_again(tmp_path):
 
 def test_lines_without_an_index_cannot_be_gone_on_with(tmp_path):
     (tmp_path / "out").write_text('{"index": 0}\n{"text": 1}\n')
-    with pytest.raises(DataError, match=r"out, line 2 has no index, so that it cannot be gone on with\n"):
+    with pytest.raises(DataError, match=r"out, line 2 has no index, so writing to it cannot be resumed\n"):
         find_resume_point([tmp_path / "out"], lambda line: json.loads(line)["index"])
     assert os.listdir(tmp_path) == ["out"]
     assert (tmp_path / "out").read_text() == '{"index": 0}\n{"text": 1}\n'

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nmt.analysis.alignment import AttentionDiagnostics
-from nmt.analysis.page import BLOCK, AttentionView, Page, describe, quantise
+from nmt.analysis.page import BLOCK, AttentionView, Page, describe_sentence, quantise
 from nmt.text.links import GoldLinks
 
 NO_DOUBTS = AttentionDiagnostics(0.5, 0.25, [1], [])
@@ -34,7 +34,7 @@ def test_a_weight_is_a_byte(weight):
 
 def test_a_sentence_says_what_is_known_of_it():
     gold = GoldLinks(frozenset({(0, 0)}), frozenset({(0, 0), (1, 0)}))
-    facts = describe(["a", "b"], [view([[1, 0], [0, 1]]), view([[1, 0]], rank=1, target=["x"])], gold)
+    facts = describe_sentence(["a", "b"], [view([[1, 0], [0, 1]]), view([[1, 0]], rank=1, target=["x"])], gold)
     assert (facts["source"], facts["gold"]) == ("a b", [[0, 0, True], [1, 0, False]])
     given, translated = facts["views"]
     assert given == {
@@ -51,7 +51,7 @@ def test_a_sentence_says_what_is_known_of_it():
     }
     assert (translated["rank"], translated["target"]) == (1, "x")
     assert "aer" not in translated  # gold belongs to the given text
-    assert "gold" not in describe(["a"], [])
+    assert "gold" not in describe_sentence(["a"], [])
 
 
 @pytest.mark.parametrize("sentences", [0, 1, BLOCK, BLOCK + 1])

@@ -241,7 +241,7 @@ def test_every_damaged_file_is_named(folder):
         "  target.model has other bytes than were written (SHA-256)\n"
         f"  train.source.ids.npy has {size:,} bytes; {size + 1:,} were written\n"
         "  valid.source.txt is missing\n"
-        "  Prepare the corpus again, with --overwrite"
+        "  Prepare the corpus again, with overwrite=True"
     )
 
 
@@ -256,7 +256,7 @@ def test_large_files_are_held_against_their_size_when_opened_and_their_bytes_whe
 def test_a_split_that_was_not_prepared(folder):
     opened = Prepared.open(folder)
     del opened.manifest.splits["test"]
-    with pytest.raises(FolderError, match="was prepared without --test\n  It has train, valid"):
+    with pytest.raises(FolderError, match="was prepared without test\n  It has train, valid"):
         opened.split("test")
 
 

@@ -5,12 +5,12 @@ import itertools
 import numpy as np
 import pytest
 from support.corpora import WORDS as TOY_WORDS
+from support.lines import translate_lines
 from support.scripted import copying
 
 from nmt.analysis.alignment import extract_links
 from nmt.text.subword import Subword, train_subword
 from nmt.translation.long_lines import split_line
-from nmt.translation.pipeline import translate_lines
 
 OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
 
@@ -95,9 +95,7 @@ def test_parts_are_translated_as_they_are_alone(subword):
     model = copying(subword.size)
     (whole,) = translate_lines(model, subword, subword, LINES[:1], **OPTIONS, split_long=True, longest=7, n_best=2)
     parts = list(
-        translate_lines(
-            model, subword, subword, split_line(LINES[0], subword, 7), **OPTIONS, n_best=2, batch_sentences=1
-        )
+        translate_lines(model, subword, subword, split_line(LINES[0], subword, 7), **OPTIONS, n_best=2, batch_size=1)
     )
     for rank, one in enumerate(whole):
         assert one.text == " ".join(part[rank].text for part in parts if part[rank].text)

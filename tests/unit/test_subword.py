@@ -131,14 +131,14 @@ def test_the_same_lines_give_the_same_model():
 def test_the_largest_vocabulary_that_is_offered_works(kind):
     with pytest.raises(DataError, match="en: a vocabulary of 5,000 pieces is larger than the text supports") as caught:
         train_subword(LINES, "en", vocab_size=5000, subword=kind)
-    largest = int(str(caught.value).rpartition("--vocab-size ")[2])
+    largest = int(str(caught.value).rpartition("vocab_size=")[2])
     assert Subword(train_subword(LINES, vocab_size=largest, subword=kind)).size == largest
 
 
 def test_the_smallest_vocabulary_that_is_offered_works():
     with pytest.raises(DataError, match="en: a vocabulary of 100 pieces has no room") as caught:
         train_subword(LINES, "en", vocab_size=100)
-    smallest = int(str(caught.value).partition("--vocab-size ")[2].partition(",")[0])
+    smallest = int(str(caught.value).partition("vocab_size=")[2].partition(",")[0])
     assert Subword(train_subword(LINES, vocab_size=smallest)).size == smallest
 
 

@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 import torch
 from support.corpora import WORDS as TOY_WORDS
+from support.lines import translate_lines
 from support.scripted import ScriptedModel, copying
 
 from nmt.errors import NmtError
 from nmt.text.corpus import Pair
 from nmt.text.subword import Subword, train_subword
-from nmt.translation import pipeline as translate
+from nmt.translation import batching
+from nmt.translation.batching import plan_batches
 from nmt.translation.forced import force_pairs
-from nmt.translation.pipeline import plan_batches, translate_lines
 
 OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
 
@@ -47,10 +48,10 @@ def test_batches_hold_so_many_sentences_and_pieces(lengths, sentences, batches):
     assert plan_batches(lengths, sentences) == batches
 
 
-@pytest.mark.parametrize("batch_sentences", [1, 2, 64])
-def test_lines_come_back_in_order_and_number_whatever_the_batch(subword, copier, batch_sentences):
+@pytest.mark.parametrize("batch_size", [1, 2, 64])
+def test_lines_come_back_in_order_and_number_whatever_the_batch(subword, copier, batch_size):
     lines = ["ba de fi go ku", "", "la", "  \t ", "me ni po", "\u3000", "ru sa", "ba " * 30 + "ba", "te"] * 5
-    found = best(copier, subword, lines, batch_sentences=batch_sentences)
+    found = best(copier, subword, lines, batch_size=batch_size)
     assert [one.text for one in found] == [" ".join(line.split()) for line in lines]
     assert [one.source for one in found] == lines
 
@@ -64,10 +65,10 @@ def test_a_stream_without_end_is_read_one_window_at_a_time(subword, copier):
             read += 1
             yield "ba de"
 
-    stream = translate_lines(copier, subword, subword, endless(), batch_sentences=2, **OPTIONS)
-    for _ in range(3 * translate.WINDOW_BATCHES):
+    stream = translate_lines(copier, subword, subword, endless(), batch_size=2, **OPTIONS)
+    for _ in range(3 * batching.WINDOW_BATCHES):
         assert next(stream)[0].text == "ba de"
-    assert read == 4 * translate.WINDOW_BATCHES
+    assert read == 4 * batching.WINDOW_BATCHES
 
 
 def test_batches_of_one_do_not_wait_for_the_next_line(subword, copier):
@@ -77,7 +78,7 @@ def test_batches_of_one_do_not_wait_for_the_next_line(subword, copier):
         yield "de fi"
 
     answers = []
-    for found in translate_lines(copier, subword, subword, conversation(), batch_sentences=1, **OPTIONS):
+    for found in translate_lines(copier, subword, subword, conversation(), batch_size=1, **OPTIONS):
         answers.append(found[0].text)
     assert answers == ["ba", "de fi"]
 
@@ -116,7 +117,7 @@ def test_n_best_lists_come_best_first(subword):
 
 
 def test_a_line_too_long_is_cut_and_says_so(subword, copier, monkeypatch):
-    monkeypatch.setattr(translate, "MAX_PIECES", 5)
+    monkeypatch.setattr("nmt.translation.batching.MAX_PIECES", 5)
     line = " ".join(TOY_WORDS)
     (one, other) = best(copier, subword, [line, "ba"])
     assert line.startswith(one.text)

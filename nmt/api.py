@@ -1,0 +1,191 @@
+"""The functions of the public API that join several rooms; `import nmt` offers them as `nmt.train` and so on.
+
+They print nothing unless `progress` is True.
+"""
+
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nmt.analysis.alignment import Symmetrisation
+from nmt.analysis.metrics import MetricScore, score_corpus, score_systems
+from nmt.config import RunSettings
+from nmt.data.prepared import Prepared
+from nmt.devices import choose_device
+from nmt.errors import DataError
+from nmt.progress import Progress, choose_progress
+from nmt.training.run import Record, fit, reopen_run, start_run
+from nmt.training.trainer import TrainingOutcome
+from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner
+from nmt.translation.evaluation import Evaluation, evaluate_runs
+from nmt.translation.translator import Translator
+from nmt.translation.validation import validation_bleu
+
+METRICS = ("bleu", "chrf", "ter")
+
+load = Translator.load
+
+
+def train(
+    data: Path | str,
+    out: Path | str,
+    settings: RunSettings | None = None,
+    *,
+    device: str = "auto",
+    progress: bool | Progress = False,
+) -> TrainingOutcome:
+    """Train on the prepared folder `data` and leave a run folder at `out`.
+
+    Torch's global random generator is as it was before, when training ends.
+
+    Raises UsageError for settings that the corpus or the machine cannot meet, FolderError when `out` holds something
+    already, TrainingError when the loss is not a number.
+    """
+    settings = settings or RunSettings()
+    where = choose_device(device)
+    prepared = Prepared.open(data)
+    run = start_run(prepared, Path(out), settings, where)
+    with fork_random(where):
+        torch.manual_seed(settings.train.seed)
+        return fit(run, prepared, settings, where, is_resumed=False, **joints(run.path, prepared, settings, progress))
+
+
+def resume(
+    data: Path | str,
+    out: Path | str,
+    *,
+    device: str = "auto",
+    progress: bool | Progress = False,
+    **limits: Any,
+) -> TrainingOutcome:
+    """Continue the run `out` from its last checkpoint. `limits` change settings of its training: max_epochs and so on.
+
+    Raises FolderError when there is nothing to resume, or when `data` is not the corpus of the run; SettingsError.
+    """
+    where = choose_device(device)
+    run, prepared, settings = reopen_run(Path(data), Path(out), where, limits)
+    with fork_random(where):
+        return fit(run, prepared, settings, where, is_resumed=True, **joints(run.path, prepared, settings, progress))
+
+
+def fork_random(device: torch.device) -> Any:
+    """A context after which torch's random generators, the device's too, are as they were before."""
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+
+
+def joints(folder: Path, prepared: Prepared, settings: RunSettings, progress: bool | Progress) -> dict[str, Any]:
+    """What training is handed from other rooms: the validation score, progress, and the learning curve."""
+    search = settings.search.model_copy(update={"beam": settings.train.validation_beam})
+    compute_bleu = validation_bleu(
+        prepared.lines("valid", "source"),
+        prepared.lines("valid", "target"),
+        prepared.source_subword,
+        prepared.target_subword,
+        search,
+    )
+
+    def draw_curve(record: Record) -> None:
+        if record["kind"] == "valid" and find_spec("matplotlib"):
+            from nmt.analysis.plots import save_curve_of_log
+
+            save_curve_of_log(folder / "curve.png", folder / "log.jsonl")
+
+    return {"compute_bleu": compute_bleu, "progress": choose_progress(progress), "observers": [draw_curve]}
+
+
+def score(
+    hypotheses: Sequence[str],
+    references: Sequence[str] | Sequence[Sequence[str]],
+    metrics: Sequence[str] = METRICS,
+    *,
+    tokenize: str = "13a",
+    lowercase: bool = False,
+) -> list[MetricScore]:
+    """Scores of translations, in the order of `metrics`; see nmt.analysis.metrics.score_corpus.
+
+    `references` are lines or, where lines have several references, several lists of lines.
+    """
+    lists = [references] if all(isinstance(line, str) for line in references) else references
+    return score_corpus(hypotheses, lists, metrics, tokenize, lowercase)  # type: ignore[arg-type]
+
+
+def evaluate(
+    model: Path | str | Sequence[Path | str],
+    source: Sequence[str],
+    references: Sequence[str] | Sequence[Sequence[str]],
+    metrics: Sequence[str] = METRICS,
+    *,
+    beam: int | None = None,
+    tokenize: str = "13a",
+    lowercase: bool = False,
+    batch_size: int = 64,
+    checkpoint: str = "best",
+    device: str = "auto",
+    precision: str = "auto",
+    shortlist: Path | str | None = None,
+    progress: bool | Progress = False,
+) -> Evaluation:
+    """Translate `source` with a run, or with several as an ensemble, and score the translations.
+
+    `beam` is by default that of the run's settings.
+    """
+    lists = [references] if all(isinstance(line, str) for line in references) else references
+    runs = [str(model)] if isinstance(model, Path | str) else [str(path) for path in model]
+    (found,) = evaluate_runs(
+        [runs],
+        source,
+        lists,  # type: ignore[arg-type]
+        beams=() if beam is None else (beam,),
+        batch_size=batch_size,
+        progress=choose_progress(progress),
+        checkpoint=checkpoint,
+        device=device,
+        precision=precision,
+        shortlist=shortlist,
+    )
+    (row,) = score_systems([found.translations], lists, metrics, tokenize, lowercase)  # type: ignore[arg-type]
+    return found._replace(scores=row)
+
+
+def align(
+    model: Path | str,
+    source: Iterable[str],
+    target: Iterable[str],
+    *,
+    reverse: Path | str | None = None,
+    symmetrise: Symmetrisation = "grow-diag",
+    offset: int = 0,
+    threshold: float | None = None,
+    batch_size: int = 64,
+    checkpoint: str = "best",
+    device: str = "auto",
+    precision: str = "auto",
+    progress: bool | Progress = False,
+) -> list[AlignedPair]:
+    """Word links of given pairs by the attention of a run; see nmt.translation.aligner.align_pairs.
+
+    `reverse` is a run of the opposite direction, whose links are combined with those of `model` by `symmetrise`.
+
+    Raises DataError when `source` and `target` differ in length, UsageError for a run without attention.
+    """
+    sources, targets = list(source), list(target)
+    if len(sources) != len(targets):
+        raise DataError(f"{len(sources):,} sources cannot be aligned with {len(targets):,} targets")
+    loading = {"checkpoint": checkpoint, "device": device, "precision": precision}
+    opposite = None if reverse is None else load_aligner(reverse, **loading)
+    return list(
+        align_pairs(
+            load_aligner(model, **loading),
+            sources,
+            targets,
+            reverse=opposite,
+            symmetrisation=symmetrise,
+            offset=offset,
+            threshold=threshold,
+            batch_size=batch_size,
+            progress=choose_progress(progress),
+        )
+    )

@@ -1,0 +1,37 @@
+"""A command that reports errors in terms of its own options."""
+
+import shlex
+from typing import Any
+
+import click
+
+from nmt.errors import NmtError, Option
+
+
+class CommandError(Exception):
+    """A problem that the user can mend, as the command that met it reports it."""
+
+
+class NmtCommand(click.Command):
+    """A command whose errors name its flags where the library names arguments."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except NmtError as error:
+            raise CommandError(error.message(self.write_option)) from error
+
+    def write_option(self, option: Option) -> str:
+        """`--vocab-size 900`: a flag of this command or, where it has none of that name, the one that another has."""
+        flags = {parameter.name: parameter for parameter in self.params if isinstance(parameter, click.Option)}
+        known = flags.get(option.name)
+        is_off = option.value is False
+        if known is None:
+            flag = f"--{'no-' * is_off}{option.name.replace('_', '-')}"
+        else:
+            flag = known.secondary_opts[0] if is_off else known.opts[0]
+        return (
+            flag
+            if option.value is None or isinstance(option.value, bool)
+            else f"{flag} {shlex.quote(str(option.value))}"
+        )

@@ -1,0 +1,79 @@
+"""How a long call reports what it does: to nobody, to a person at a terminal, or to the caller's own object."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+
+class Progress:
+    """Receives the progress of a long call and shows nothing. Subclass it to show progress in another way."""
+
+    def note(self, text: str) -> None:
+        """A fact worth reading once."""
+
+    def track(self, items: Iterable[Item], title: str, total: int | None = None, unit: str = "it") -> Iterable[Item]:
+        """The same items, counted on their way; `total` is how many there will be, where that is known."""
+        return items
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """A record of training; `kind` is "begin", "train", "valid" or "end". See nmt.training.run.train."""
+
+
+class TerminalProgress(Progress):
+    """Writes to standard error: notes and validations as lines, counts as bars, which only a terminal shows."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._max_minutes = 0.0
+
+    def note(self, text: str) -> None:
+        tqdm.write(text, sys.stderr)  # above a bar that may be there
+
+    def track(self, items: Iterable[Item], title: str, total: int | None = None, unit: str = "it") -> Iterable[Item]:
+        counted: Iterable[Item] = tqdm(items, title, total, unit=f" {unit}", disable=None, leave=False)
+        return counted
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        match record["kind"]:
+            case "begin":
+                total = record["updates_in_all"] or None
+                self._bar = tqdm(total=total, initial=record["update"], unit="update", disable=None, dynamic_ncols=True)
+                self._max_minutes = record["max_minutes"]
+            case "train":
+                figures = [
+                    f"loss {record['loss']:.2f}",
+                    f"perplexity {record['perplexity']:.1f}",
+                    f"{record['tokens_per_second']:,.0f} tokens/s",
+                ]
+                if "guided_loss" in record:
+                    figures.insert(2, f"guided {record['guided_loss']:.2f}")
+                if self._max_minutes:
+                    left = self._max_minutes - self._bar.format_dict["elapsed"] / 60
+                    figures.append(f"{max(0, left):.1f} minutes left")
+                self._bar.set_postfix_str(", ".join(figures), refresh=False)
+                self._bar.update(record["update"] - self._bar.n)
+            case "valid":
+                figures = [f"{name} {record[name]:.2f}" for name in ("perplexity", "bleu")]
+                figures += ["best so far"] if record["is_best"] else []
+                place = f"epoch {record['epoch']}, update {record['update']:,}, {record['seconds'] / 60:.1f} min"
+                self.note(f"{place}: {', '.join(figures)}")
+            case "end":
+                self._bar.close()
+
+
+class WithoutBars(TerminalProgress):
+    """Writes notes to standard error and shows no bars."""
+
+    def track(self, items: Iterable[Item], title: str, total: int | None = None, unit: str = "it") -> Iterable[Item]:
+        return items
+
+
+def choose_progress(progress: bool | Progress) -> Progress:
+    """True is a terminal's, False is nobody's."""
+    if isinstance(progress, Progress):
+        return progress
+    return TerminalProgress() if progress else Progress()

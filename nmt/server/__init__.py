@@ -1,0 +1,1 @@
+"""Translation over HTTP: an application, its schema, and a protocol for slow or many clients."""

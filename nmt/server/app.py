@@ -1,0 +1,124 @@
+"""The web application behind `nmt serve`: translation while one types, and a JSON API.
+
+An answer holds what the page of attention shows.
+"""
+
+import asyncio
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from anyio import CapacityLimiter, fail_after, to_thread
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from nmt.analysis.page import AttentionView, Page, describe_sentence, packed_weights
+from nmt.errors import NmtError
+from nmt.server.protocol import REQUEST_SECONDS
+from nmt.server.schema import Align, Translate, openapi
+from nmt.text.corpus import Pair
+from nmt.translation.forced import force_pairs
+from nmt.translation.translator import Translator
+from nmt.translation.views import forced_view, translation_view
+
+BYTES_PER_CHARACTER = 12  # at most, as JSON may escape a character
+
+
+def build_app(
+    translators: list[Translator], names: list[str], max_characters: int, max_waiting: int, hosts: list[str]
+) -> Starlette:
+    """The application: the page, the two answers and their description. It answers one request at a time.
+
+    A request must name one of `hosts` as its host, so that no foreign page can reach a server on this machine under
+    another name; nor can it under the right name, because a browser names the page that asks.
+    """
+
+    info = translators[0].runs[0].info
+    html = Page("nmt serve", info.source_lang, info.target_lang, names, max_characters).html("'self'")
+    document = openapi(max_characters)
+    turn, waiting = CapacityLimiter(1), CapacityLimiter(max_waiting)
+
+    async def page(request: Request) -> Response:
+        return HTMLResponse(html)
+
+    async def description(request: Request) -> Response:
+        return JSONResponse(document)
+
+    async def answer(request: Request, kind: type[Translate] | type[Align]) -> Response:
+        origin = request.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+            return refuse(403, f"a page of {origin} asks: only this server's own may")
+        content = bytearray()
+        try:
+            with fail_after(REQUEST_SECONDS):
+                async for part in request.stream():
+                    content += part
+                    if len(content) > BYTES_PER_CHARACTER * 2 * max_characters + 1000:
+                        most = f"a text may have {max_characters:,} characters"
+                        return refuse(413, f"{most}, so this request is too large")
+        except (TimeoutError, ClientDisconnect):
+            return refuse(408, f"the request was not whole within {REQUEST_SECONDS} seconds")
+        try:
+            asked = kind.model_validate_json(bytes(content))
+        except ValidationError as error:
+            problems = (f"{'.'.join(map(str, one['loc'])) or 'the body'}: {one['msg']}" for one in error.errors())
+            return refuse(422, "; ".join(problems))
+        for name, text in asked.model_dump(include={"source", "target"}).items():
+            if len(text) > max_characters:
+                return refuse(413, f"{name} has {len(text):,} characters; at most {max_characters:,} are taken")
+        if waiting.available_tokens < 1:
+            return refuse(503, f"{max_waiting} requests are waiting already; try again")
+        try:
+            async with waiting, turn:
+                if await request.is_disconnected():
+                    return refuse(408, "the client has gone")
+                found = await to_thread.run_sync(answer_request, translators, asked, abandon_on_cancel=True)
+        except NmtError as error:
+            return refuse(422, str(error))
+        except asyncio.CancelledError:
+            return refuse(503, "the server is stopping")
+        return JSONResponse(found)
+
+    async def explain(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return refuse(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
+
+    def refuse(status: int, message: str) -> JSONResponse:
+        return JSONResponse({"error": message}, status, {"Retry-After": "1"} if status == 503 else None)
+
+    return Starlette(
+        routes=[
+            Route("/", page),
+            Route("/api/openapi.json", description),
+            Route("/api/translate", partial(answer, kind=Translate), methods=["POST"]),
+            Route("/api/align", partial(answer, kind=Align), methods=["POST"]),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
+        exception_handlers={HTTPException: explain},
+    )
+
+
+def answer_request(translators: list[Translator], asked: Translate | Align) -> dict[str, Any]:
+    """The answer to a request, with the views of every model."""
+
+    source = " ".join(asked.source.split())
+    views: list[AttentionView] = []
+    for number, translator in enumerate(translators):
+        if isinstance(asked, Translate):
+            own = translator.runs[0].settings.search
+            beam = max(own.beam, asked.n_best * own.groups)
+            (found,) = translator.stream([source], n_best=asked.n_best, batch_size=1, beam=beam)
+            views += [translation_view(number, rank, one) for rank, one in enumerate(found, 1)]
+        else:
+            run = translator.runs[0]
+            pair = Pair(source, " ".join(asked.target.split()))
+            subwords = run.source_subword, run.target_subword
+            (given,) = force_pairs(translator.model, *subwords, [pair], device=translator.device)
+            views.append(forced_view(number, given))
+    return describe_sentence(source.split(), views) | {"weights": packed_weights(views)}

@@ -1,0 +1,156 @@
+"""A prepared folder in, a run folder out: everything that a training needs, put together.
+
+The loop itself stands in nmt.training.trainer. How validation text is translated and scored is handed in.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nmt.checkpoint import FORMAT_VERSION, Run, RunInfo, checkpoint_names, create_run, read_checkpoint_info, read_run
+from nmt.config import RunSettings, TrainSettings, check, to_toml
+from nmt.data.batches import padding_share, plan_epoch
+from nmt.data.prepared import Prepared
+from nmt.devices import choose_precision, describe_device
+from nmt.errors import FolderError, Option, UsageError
+from nmt.files import exclusive_lock, sha256, write_atomically
+from nmt.model.seq2seq import Seq2Seq
+from nmt.progress import Progress
+from nmt.training.optim import count_updates
+from nmt.training.trainer import Trainer, TrainingOutcome
+
+Record = Mapping[str, Any]
+
+
+def start_run(prepared: Prepared, out: Path, settings: RunSettings, device: torch.device) -> Run:
+    """Make a run folder at `out`. Raises UsageError for settings that this corpus or machine cannot meet, before there
+    is one, and FolderError when `out` holds something already."""
+    require_kernels(settings.train, device)
+    manifest = prepared.manifest
+    if settings.model.tie == "all" and not manifest.joint:
+        raise UsageError(
+            'model.tie = "all" needs one vocabulary for both languages, and this corpus has two\n  Prepare it with ',
+            *(Option("joint", True), ', or set model.tie="target"'),
+        )
+    prepared.split("train", with_links=settings.train.guided_weight > 0)
+    info = RunInfo(
+        format_version=FORMAT_VERSION,
+        source_lang=manifest.source_lang,
+        target_lang=manifest.target_lang,
+        joint=manifest.joint,
+        source_fingerprint=prepared.source_subword.fingerprint,
+        target_fingerprint=prepared.target_subword.fingerprint,
+        data_fingerprint=sha256(prepared.path / "manifest.json"),
+    )
+    return create_run(out, settings, info, prepared.source_subword, prepared.target_subword)
+
+
+def reopen_run(
+    data: Path, out: Path, device: torch.device, limits: dict[str, Any]
+) -> tuple[Run, Prepared, RunSettings]:
+    """A run to resume, its corpus, and its settings with some of those in `train` changed: max_epochs and so on.
+
+    Raises FolderError when there is nothing to resume, or when the run was trained on another corpus.
+    """
+    run = read_run(out)
+    if "last" not in checkpoint_names(run.path):
+        raise FolderError(
+            f"{out} has no checkpoint to resume from\n  Remove it and train without ", Option("resume", True)
+        )
+    prepared = Prepared.open(data)
+    if sha256(data / "manifest.json") != run.info.data_fingerprint:
+        raise FolderError(
+            f"{data} is not the corpus that {out} was trained on\n  Name the one of its first training in ",
+            Option("data"),
+        )
+    train = check(TrainSettings, run.settings.train.model_dump() | limits, "the options that change a resumed run")
+    require_kernels(train, device)
+    return run, prepared, run.settings.model_copy(update={"train": train})
+
+
+def require_kernels(settings: TrainSettings, device: torch.device) -> None:
+    """Raise UsageError where kernels are to be compiled, and this machine has no compiler for them."""
+    if settings.compile:
+        from nmt.kernels.compiled import require_compiler  # a second of imports
+
+        require_compiler(device)
+
+
+def fit(
+    run: Run,
+    prepared: Prepared,
+    settings: RunSettings,
+    device: torch.device,
+    *,
+    is_resumed: bool,
+    compute_bleu: Callable[[Seq2Seq], float],
+    progress: Progress,
+    observers: Sequence[Callable[[Record], None]] = (),
+) -> TrainingOutcome:
+    """Train a run, from its last checkpoint when it is resumed. Every log record goes to progress and `observers`."""
+    precision = choose_precision(settings.train.precision, device)
+    train_split = prepared.split("train", with_links=settings.train.guided_weight > 0)
+    lengths = train_split.source_lengths, train_split.target_lengths
+    plan = plan_epoch(*lengths, settings.train.max_tokens, settings.train.seed, epoch=0)
+    model = run.build_model()
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    padding = padding_share(train_split, plan)
+    progress.note(f"{len(train_split):,} pairs, {len(plan):,} batches an epoch, {padding:.1%} padding")
+    if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
+        progress.note("the corpus has word alignments, which are not used: set train.guided_weight, to 0.1 for example")
+    progress.note(f"{settings.model.attention}, {parameters:,} parameters, {describe_device(device, precision)}")
+    updates_in_all = count_updates(settings.train, len(plan))
+    done = read_checkpoint_info(run.path / "last")["update"] if is_resumed else 0
+    with exclusive_lock(run.path, run.path), event_writer(run.path / "events", done) as write_events:
+        if settings != run.settings:
+            with write_atomically(run.path / "settings.toml") as file:  # which the next resumption reads
+                file.write(to_toml(settings))
+
+        def report(record: dict[str, Any]) -> None:
+            for observe in (write_events, progress.record, *observers):
+                observe(record)
+
+        trainer = Trainer(
+            run.path,
+            model,
+            train_split,
+            prepared.split("valid"),
+            settings.train,
+            device=device,
+            precision=precision,
+            updates_in_all=updates_in_all,
+            compute_bleu=compute_bleu,
+            report=report,
+        )
+        begin = {"kind": "begin", "update": done, "updates_in_all": updates_in_all}
+        progress.record(begin | {"max_minutes": settings.train.max_minutes})
+        try:
+            outcome = trainer.fit(trainer.resume() if is_resumed else None)
+        finally:
+            progress.record({"kind": "end"})
+    progress.note(f"stopped: {outcome.reason}; {run.path} is ready to translate")
+    return outcome
+
+
+@contextmanager
+def event_writer(folder: Path, done: int) -> Iterator[Callable[[Record], None]]:
+    """A function that turns log records into TensorBoard events, where the extra `tensorboard` is installed.
+
+    Events after update `done`, from which training continues, are hidden.
+    """
+    try:
+        from torch.utils.tensorboard.writer import SummaryWriter
+    except ImportError:
+        yield lambda record: None
+        return
+    with SummaryWriter(str(folder), purge_step=done + 1 if done else None) as writer:
+
+        def write_events(record: Record) -> None:
+            for name, value in record.items():
+                if isinstance(value, float):
+                    writer.add_scalar(f"{record['kind']}/{name}", value, record["update"])
+
+        yield write_events

@@ -1,0 +1,70 @@
+"""Runs translate a test set with several beams; the references are scored by forced decoding."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+
+from nmt.analysis.metrics import MetricScore
+from nmt.progress import Progress
+from nmt.translation.aligner import force_lines
+from nmt.translation.translator import Translator
+from nmt.translation.workers import WorkerPool
+
+
+class Evaluation(NamedTuple):
+    """What one run, or one ensemble, made of a test set with one beam.
+
+    `perplexity` is exp of minus the mean log-probability of the references' tokens, EOS included, without label
+    smoothing. `reference_log_probs` has the log-probability and the token count of each line of the first reference.
+    `scores` of the translations are added by nmt.evaluate.
+    """
+
+    name: str
+    beam: int
+    translations: list[str]
+    sentences_per_second: float
+    perplexity: float
+    reference_log_probs: list[tuple[float, int]]
+    scores: Sequence[MetricScore] = ()
+
+
+def evaluate_runs(
+    models: Sequence[Sequence[str]],
+    sources: Sequence[str],
+    references: Sequence[Sequence[str]],
+    *,
+    beams: Sequence[int] = (),
+    batch_size: int = 64,
+    processes: int = 1,
+    threads: int = 1,
+    progress: Progress,
+    **loading: Any,
+) -> Iterator[Evaluation]:
+    """Every member of `models`, the runs of one ensemble each, with every beam; by default that of its settings.
+
+    `loading` are arguments of Translator.load. With several `processes`, each uses `threads` threads.
+    """
+    for runs in models:
+        name = " + ".join(runs)
+        translator = Translator.load(runs, **loading)
+        forced = [  # log-probability and tokens of each sentence
+            [
+                (one.log_prob, len(one.token_log_probs))
+                for one in force_lines(translator, sources, lines, batch_size, progress)
+            ]
+            for lines in references
+        ]
+        log_prob, tokens = (sum(column) for column in zip(*(pair for lines in forced for pair in lines), strict=True))
+        perplexity = math.exp(-log_prob / tokens)
+        in_workers = loading | {"model": runs, "precision": translator.precision}  # one precision for all processes
+        pool = WorkerPool(processes, threads, **in_workers) if processes > 1 else nullcontext(translator)
+        with pool as translators:
+            for beam in beams or (translator.runs[0].settings.search.beam,):
+                found = translators.stream(sources, batch_size=batch_size, beam=beam)
+                begin = time.perf_counter()
+                counted = progress.track(found, f"{name}, beam {beam}", len(sources), "lines")
+                translations = [one.text for [one] in counted]
+                rate = len(sources) / (time.perf_counter() - begin)
+                yield Evaluation(name, beam, translations, rate, perplexity, forced[0])

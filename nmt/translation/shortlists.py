@@ -1,0 +1,87 @@
+"""Making a shortlist: which target pieces go with which source pieces of a corpus.
+
+How a shortlist is stored and used stands in nmt.inference.shortlist, and so does IBM model 1.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nmt.ids import EOS
+from nmt.inference.shortlist import (
+    Ids,
+    PairWeights,
+    Shortlist,
+    best_of_each,
+    most_frequent,
+    sum_weights,
+    train_ibm_model_1,
+)
+from nmt.progress import Progress
+from nmt.search.forced import Forced, force
+from nmt.text.subword import Subword
+from nmt.translation.batching import pad_ids, read_windows, run_batches, window_size
+from nmt.translation.translator import Translator
+
+MIN_WEIGHT = 0.01  # attention below this links no pieces
+ROUNDS = 5  # of expectation and maximisation
+
+
+def build_shortlist(
+    pairs: Iterable[tuple[Ids, Ids]],
+    counts_V: NDArray[np.int64],
+    subwords: tuple[Subword, Subword],
+    *,
+    translator: Translator | None = None,
+    best: int = 100,
+    frequent: int = 100,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> Shortlist:
+    """The `best` target pieces of each source piece, the one of the same spelling, and the `frequent` ones of all.
+
+    `pairs` are the ids of training pairs without EOS, `counts_V` the frequencies of target pieces, `subwords` those of
+    source and target. Pieces go together by lexical translation (IBM model 1) or, with a translator, by its attention.
+    """
+    source, target = subwords
+    if translator is None:
+        rounds = (progress or Progress()).track(range(ROUNDS), "counting", ROUNDS, "rounds")
+        weights = train_ibm_model_1(pairs, source.size, target.size, rounds)
+    else:
+        weights = sum_weights(attention_weights(translator, pairs, batch_size), target.size)
+    table_WK = torch.cat([best_of_each(weights, source.size, best), same_spelling(source, target)[:, None]], 1)
+    fingerprints = source.fingerprint, target.fingerprint
+    return Shortlist(table_WK, most_frequent(counts_V, frequent), target.size, fingerprints)
+
+
+def same_spelling(source: Subword, target: Subword) -> Tensor:
+    """For each source piece the target piece of the same spelling, so that names and figures can be copied.
+
+    EOS where there is none, as for PAD, UNK and BOS. -> ids_W
+    """
+    ids = {piece: index for index, piece in enumerate(target.pieces(range(target.size))) if index > EOS}
+    return torch.tensor([ids.get(piece, EOS) for piece in source.pieces(range(source.size))])
+
+
+def attention_weights(
+    translator: Translator, pairs: Iterable[tuple[Ids, Ids]], batch_size: int
+) -> Iterator[PairWeights]:
+    """The attention that each target piece pays to each source piece, a window of pairs at a time; EOS is left out."""
+
+    def force_batch(some: Sequence[tuple[list[int], list[int]]]) -> list[Forced]:
+        sides = [pad_ids(side) for side in zip(*some, strict=True)]
+        return force(translator.model, *(tensor.to(translator.device) for side in sides for tensor in side))
+
+    with_ends = (([*source.tolist(), EOS], [*target.tolist(), EOS]) for source, target in pairs)
+    for window in read_windows(with_ends, window_size(batch_size)):
+        found = run_batches(force_batch, window, [max(map(len, pair)) for pair in window], batch_size)
+        columns: list[tuple[NDArray[np.int64], ...]] = []
+        for (source, target), forced in zip(window, found, strict=True):
+            assert forced is not None
+            weights_TS = forced.attention_TS[:-1].numpy()
+            positions = np.nonzero(weights_TS >= MIN_WEIGHT)
+            columns.append((np.array(source)[positions[1]], np.array(target)[positions[0]], weights_TS[positions]))
+        yield PairWeights(*(np.concatenate(column) for column in zip(*columns, strict=True)))

@@ -1,0 +1,184 @@
+"""A translator: one run, or several that vote, loaded and ready to translate."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nmt.checkpoint import LoadedRun, open_run
+from nmt.config import SearchSettings, check
+from nmt.devices import choose_device, choose_translation_precision
+from nmt.errors import FolderError, NmtError, Option, UsageError
+from nmt.inference.engine import Engine
+from nmt.inference.shortlist import Shortlist, refuse_other_subwords
+from nmt.search.choices import Choice
+from nmt.search.ensemble import Ensemble
+from nmt.step import StepModel
+from nmt.translation.pipeline import translate_lines
+from nmt.translation.request import Request
+from nmt.translation.result import Translation
+
+# search settings that have an effect only beside another one
+NEEDS = dict.fromkeys(("temperature", "top_k", "top_p", "seed"), "sample") | {
+    "candidates": "mbr",
+    "diversity": "groups",
+    "longest": "split_long",
+}
+Wrapper = Callable[[StepModel], StepModel]
+
+if hasattr(os, "register_at_fork"):  # OpenMP's threads do not survive a fork, and a child that waits for them hangs
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
+class Translator:
+    """Translates lines with a run, or with several runs as an ensemble.
+
+    >>> translator = Translator.load("checkpoints/my-run")
+    >>> [translation.text for translation in translator.translate(["a line", "another"], beam=5)]
+
+    Lines are strings, or requests with constraints: Request("a line", constraints=("a word",)). Search options are the
+    fields of SearchSettings: beam, alpha, sample, no_repeat and so on; the settings of the first run give the others.
+
+    A translator can be pickled, shared by threads, and used after a fork, where it computes with one thread.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[LoadedRun],
+        device: torch.device,
+        precision: str,
+        shortlist: Shortlist | None = None,
+        *,
+        wrap: Wrapper | None = None,
+        choice: Choice | None = None,
+    ) -> None:
+        """`wrap` makes a step model of another, for all lines; `choice` replaces how continuations are chosen."""
+        self.runs = runs
+        self.device = device
+        self.precision = precision
+        self.shortlist = shortlist
+        self.wrap = wrap
+        self.choice = choice
+        engines = [Engine(run.model.to(device), precision) for run in runs]
+        self.model: StepModel = engines[0] if len(engines) == 1 else Ensemble(engines)
+        if wrap:
+            self.model = wrap(self.model)
+
+    @classmethod
+    def load(
+        cls,
+        model: Path | str | Sequence[Path | str],
+        checkpoint: str = "best",
+        device: str = "auto",
+        precision: str = "auto",
+        shortlist: Path | str | None = None,
+        *,
+        wrap: Wrapper | None = None,
+        choice: Choice | None = None,
+    ) -> "Translator":
+        """Load a run folder, or several as an ensemble; and a shortlist, which limits the target pieces.
+
+        Raises FolderError for a folder that is no run or lacks the checkpoint, NmtError for runs whose subword models
+        differ, or for which the shortlist was not made, UsageError for a device or precision that is not there.
+        """
+        chosen_device = choose_device(device)
+        chosen_precision = choose_translation_precision(precision, chosen_device)
+        runs = [open_run(path, checkpoint) for path in ([model] if isinstance(model, Path | str) else model)]
+        if not runs:
+            raise UsageError("there is no run to load\n  Name one or several in ", Option("model"))
+        for run in runs[1:]:
+            refuse_other_vocabulary(run, runs[0])
+        allowed = None if shortlist is None else read_shortlist(Path(shortlist), runs[0])
+        return cls(runs, chosen_device, chosen_precision, allowed, wrap=wrap, choice=choice)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The arguments of `__init__`; packed weights are made anew where it is unpickled."""
+        names = "runs", "device", "precision", "shortlist", "wrap", "choice"
+        return {name: getattr(self, name) for name in names}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def translate(self, lines: Iterable[str | Request], **options: Any) -> list[Translation]:
+        """The best translation of each line; `options` are those of `stream`."""
+        return [found[0] for found in self.stream(lines, **options)]
+
+    def n_best(self, lines: Iterable[str | Request], n: int, **options: Any) -> list[list[Translation]]:
+        """The n best translations of each line, best first; `options` are those of `stream`."""
+        return list(self.stream(lines, n_best=n, **options))
+
+    def stream(
+        self, lines: Iterable[str | Request], *, n_best: int = 1, batch_size: int = 64, first: int = 1, **search: Any
+    ) -> Iterator[list[Translation]]:
+        """The `n_best` translations of each line, best first, while lines are read; see translate_lines.
+
+        Raises SettingsError for search options that do not exist or are out of bounds; UsageError for an `n_best` above
+        the beam and for an option without effect; DataError for a line that is no string or a request that cannot be
+        met; TypeError for a single line that is not in a list. The first line has number `first`.
+        """
+        if isinstance(lines, str | bytes | Request):
+            raise TypeError("lines are several: put a single one in a list")
+        for name, value in (("n_best", n_best), ("batch_size", batch_size)):
+            if not isinstance(value, int) or value < 1:
+                raise UsageError(Option(name, value), " must be a whole number of at least 1")
+        run = self.runs[0]
+        settings = check(SearchSettings, run.settings.search.model_dump() | search, "the search options")
+        default = SearchSettings()
+        for name, needed in NEEDS.items():
+            is_changed = name in search and search[name] != getattr(default, name)
+            if is_changed and getattr(settings, needed) == getattr(default, needed):
+                raise UsageError(
+                    Option(name), " has no effect without ", Option(needed), "\n  Add it, or leave both out"
+                )
+        if n_best > settings.beam and not settings.sample:
+            raise UsageError(
+                f"a beam of {settings.beam} cannot find the {n_best} best translations\n"
+                f"  Ask for at most {settings.beam}, or for a beam of {n_best} or more"
+            )
+        return translate_lines(
+            self.model,
+            run.source_subword,
+            run.target_subword,
+            lines,
+            settings,
+            n_best=n_best,
+            batch_size=batch_size,
+            device=self.device,
+            first=first,
+            shortlist=self.shortlist.allowed_words if self.shortlist else None,
+            choice=self.choice,
+        )
+
+
+def read_shortlist(path: Path, run: LoadedRun) -> Shortlist:
+    """A shortlist that a run can be used with."""
+    found = Shortlist.read(path)
+    own = run.source_subword.fingerprint, run.target_subword.fingerprint
+    refuse_other_subwords(path, found.fingerprints, run.path, own)
+    return found
+
+
+def refuse_other_vocabulary(run: LoadedRun, first: LoadedRun) -> None:
+    """Raise NmtError when the ids of two runs mean different pieces."""
+    for side, own, wanted in (
+        ("source", run.source_subword.fingerprint, first.source_subword.fingerprint),
+        ("target", run.target_subword.fingerprint, first.target_subword.fingerprint),
+    ):
+        if own != wanted:
+            raise NmtError(
+                f"{run.path} and {first.path} cannot translate together: their {side} subword models differ\n"
+                f"  The SHA-256 of one begins {own[:12]}, of the other {wanted[:12]}; "
+                "an ensemble is made of runs trained on one prepared folder"
+            )
+
+
+def refuse_other_languages(first: LoadedRun, other: LoadedRun) -> None:
+    """Raise FolderError when two runs that are to be compared do not translate between the same languages."""
+    if (first.info.source_lang, first.info.target_lang) != (other.info.source_lang, other.info.target_lang):
+        raise FolderError(
+            f"{other.path} cannot stand beside {first.path}: they translate {other.info.source_lang} to "
+            f"{other.info.target_lang} and {first.info.source_lang} to {first.info.target_lang}\n"
+            "  Compare runs of one direction"
+        )

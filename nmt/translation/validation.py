@@ -1,0 +1,27 @@
+"""The validation score of a model in training: it translates the validation text, and metrics score the result."""
+
+from collections.abc import Callable, Sequence
+
+from nmt.analysis.metrics import score_corpus
+from nmt.config import SearchSettings
+from nmt.model.seq2seq import Seq2Seq
+from nmt.text.subword import Subword
+from nmt.translation.pipeline import translate_lines
+
+
+def validation_bleu(
+    sources: Sequence[str],
+    references: Sequence[str],
+    source_subword: Subword,
+    target_subword: Subword,
+    search: SearchSettings,
+) -> Callable[[Seq2Seq], float]:
+    """A function that translates `sources` with a model and returns the BLEU of the translations."""
+
+    def compute_bleu(model: Seq2Seq) -> float:
+        device = next(model.parameters()).device
+        found = translate_lines(model, source_subword, target_subword, sources, search, device=device)
+        (bleu,) = score_corpus([translations[0].text for translations in found], [references], ["bleu"])
+        return bleu.score
+
+    return compute_bleu
