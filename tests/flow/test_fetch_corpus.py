@@ -1,8 +1,7 @@
-"""tools/fetch_corpus.py as a user meets it: against folders, and servers that resume, restart, break off or lie."""
+"""fetch_corpus.py as a user meets it: against folders, and servers that resume, restart, break off or lie."""
 
 import gzip
 import hashlib
-import importlib.util
 import subprocess
 import sys
 import threading
@@ -11,14 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from support.tools import TOOLS, load_tool
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "tools" / "fetch_corpus.py"
-MULTI30K = ROOT.parent / "shared" / "data" / "multi30k"
+SCRIPT = TOOLS / "corpora" / "fetch_corpus.py"
+MULTI30K = TOOLS.parents[1] / "shared" / "data" / "multi30k"
 
-specification = importlib.util.spec_from_file_location("fetch_corpus", SCRIPT)
-fetch_corpus = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(fetch_corpus)
+fetch_corpus = load_tool("corpora/fetch_corpus")
 
 TEXTS = {"train.en.gz": b"a dog\n" * 999, "train.de.gz": "ein schöner Hund\n".encode() * 999}
 

@@ -1,12 +1,13 @@
-"""Labels as targets, as tools/make_label_corpus.py says to do it: its own lines, typed one by one."""
+"""Labels as targets, as tools/corpora/make_label_corpus.py says to do it: its own lines, typed one by one."""
 
 import json
 import runpy
 import shlex
 import sys
-from pathlib import Path
 
-TOOL = Path(__file__).parents[2] / "tools" / "make_label_corpus.py"
+from support.tools import TOOLS
+
+TOOL = TOOLS / "corpora" / "make_label_corpus.py"
 
 
 def test_attention_finds_the_words_that_decide(run_nmt, monkeypatch, tmp_path):

@@ -1,27 +1,20 @@
-"""tools/long_range.py: its tasks and figures, and a comparison in small that goes on after a break."""
+"""long_range.py: its tasks and figures, and a comparison in small that goes on after a break."""
 
-import importlib.util
 import json
 import sys
 from argparse import Namespace
-from pathlib import Path
 
 import pytest
 import torch
+from support.tools import load_tool
 
 from nmt.ids import EOS
 from nmt.search.hypothesis import Hypothesis
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
 def tool(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "tools")
-    specification = importlib.util.spec_from_file_location("long_range", ROOT / "tools/long_range.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_tool("experiments/long_range")
 
 
 def call(tool, monkeypatch, out, *words) -> None:

@@ -1,7 +1,7 @@
-#!/usr/bin/env python3
 """Kinds of attention side by side, each trained with the same budget.
 
-    tools/compare_attentions.py --data DIR --source FILE --reference FILE --out DIR [--kinds bahdanau local-p …]
+    python tools/experiments/compare_attentions.py \\
+        --data DIR --source FILE --reference FILE --out DIR [--kinds bahdanau local-p …]
                                 [--seeds 1 2 3] [--epochs N | --minutes M] [--recipe multi30k] [--sample-epochs 10]
                                 [--set SECTION.KEY=VALUE …]
 

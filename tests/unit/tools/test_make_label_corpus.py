@@ -1,11 +1,11 @@
 import runpy
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
+from support.tools import TOOLS
 
-TOOL = Path(__file__).parents[2] / "tools" / "make_label_corpus.py"
+TOOL = TOOLS / "corpora" / "make_label_corpus.py"
 
 
 @pytest.fixture

@@ -1,18 +1,18 @@
-"""tools/compare_attentions.py: a comparison in small, going on after a break, and what it says of several seeds."""
+"""compare_attentions.py: a comparison in small, going on after a break, and what it says of several seeds."""
 
 import contextlib
-import importlib.util
 import io
 import json
 import sys
 from pathlib import Path
 
 import pytest
+from support.tools import TOOLS, load_tool
 
 from nmt.cli.main import main
 from nmt.config import resolve_settings
 
-ROOT = Path(__file__).parents[2]
+SAMPLE = TOOLS.parent / "data" / "sample"
 LINES = {"train": 100, "valid": 8, "test": 8}
 SMALL = [f"model.{size}=16" for size in ("embedding_size", "encoder_size", "attention_size", "readout_size")]
 SMALL += ["model.decoder_size=32", "train.max_tokens=2000"]
@@ -21,10 +21,7 @@ SMALL += ["model.decoder_size=32", "train.max_tokens=2000"]
 @pytest.fixture
 def tool(monkeypatch, tmp_path):
     """The tool with commands run in this process, noted in `tool.said`, and a sample corpus of a few lines."""
-    monkeypatch.syspath_prepend(ROOT / "tools")
-    specification = importlib.util.spec_from_file_location("compare_attentions", ROOT / "tools/compare_attentions.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    module = load_tool("experiments/compare_attentions")
     module.said = []
 
     def run(*words) -> str:
@@ -37,7 +34,7 @@ def tool(monkeypatch, tmp_path):
     sample.mkdir()
     for split, count in LINES.items():
         for side in ("en", "de", "align"):
-            lines = (ROOT / f"data/sample/{split}.{side}").read_text("utf-8").splitlines(keepends=True)
+            lines = (SAMPLE / f"{split}.{side}").read_text("utf-8").splitlines(keepends=True)
             (sample / f"{split}.{side}").write_text("".join(lines[:count]), "utf-8")
     monkeypatch.setattr(module, "nmt", run)
     monkeypatch.setattr(module, "VOCABULARY", 330)

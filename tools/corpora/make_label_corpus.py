@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """A small labelled corpus with a planted rule, to see whether attention finds what decides.
 
-    tools/make_label_corpus.py --out DIR [--seed N]
+    python tools/corpora/make_label_corpus.py --out DIR [--seed N]
 
 A line of `train.text` is a remark of 6 to 14 words. One of its words is planted, and alone decides the label, good or
 bad, which is line n of `train.label`; all other words fall on both alike. `train.align` links the planted word with the

@@ -1,18 +1,16 @@
-"""tools/measure_translate.py, and what it measures in small: memory does not grow with the input."""
+"""measure_translate.py, and what it measures in small: memory does not grow with the input."""
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-TOOLS = Path(__file__).parents[2] / "tools"
+from support.tools import TOOLS
 
 
 def run(code, *words):
     """The tool in a process that holds little, because a child's peak begins with what its parent holds."""
     command = [sys.executable, "-c", f"import sys, measure_translate as tool; {code}; tool.main()"]
-    return subprocess.run([*command, *map(str, words)], cwd=TOOLS, capture_output=True, text=True)
+    return subprocess.run([*command, *map(str, words)], cwd=TOOLS / "benchmarks", capture_output=True, text=True)
 
 
 def test_memory_does_not_grow_with_the_input(reverser, tiny_corpus):

@@ -1,16 +1,14 @@
-"""tools/benchmark_translate.py: what it runs, reads from logs and prints; and a whole run in small."""
+"""benchmark_translate.py: what it runs, reads from logs and prints; and a whole run in small."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.tools import TOOLS, load_tool
 
 from nmt.errors import UsageError
-
-TOOLS = Path(__file__).parents[2] / "tools"
 
 OPENNMT_LOG = """\
 [INFO] PRED SCORE: -0.6040, PRED PPL: 1.83 NB SENTENCES: 1000
@@ -44,11 +42,7 @@ training:
 
 @pytest.fixture
 def tool(monkeypatch):
-    monkeypatch.syspath_prepend(TOOLS)
-    specification = importlib.util.spec_from_file_location("benchmark_translate", TOOLS / "benchmark_translate.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_tool("benchmarks/benchmark_translate")
 
 
 def fake_peers(folder: Path, opennmt: str = OPENNMT_LOG, code: int = 0) -> Path:
@@ -203,7 +197,9 @@ def test_peers_must_translate_the_same_lines(tool, monkeypatch, capsys, tmp_path
 def test_a_job_that_cannot_be_done_ends_the_tool_with_its_message(tmp_path):
     (tmp_path / "some").write_text("a line\n")
     words = ["--model", tmp_path / "nothing", "--source", tmp_path / "some", "--reference", tmp_path / "some"]
-    done = subprocess.run([sys.executable, TOOLS / "benchmark_translate.py", *words], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, TOOLS / "benchmarks" / "benchmark_translate.py", *words], capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert f"error: {tmp_path / 'nothing'} does not exist" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,22 +1,16 @@
 """The sample corpus: the checked-in files are what the grammar writes, and they keep the promises of data/README.md."""
 
 import hashlib
-import importlib.util
 import re
-import sys
 from itertools import groupby
-from pathlib import Path
 
 import pytest
+from support.tools import TOOLS, load_tool
 
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "data" / "sample"
+SAMPLE = TOOLS.parent / "data" / "sample"
 SIZES = {"train": 10_000, "valid": 500, "test": 500}
 
-specification = importlib.util.spec_from_file_location("make_sample_corpus", ROOT / "tools" / "make_sample_corpus.py")
-grammar = importlib.util.module_from_spec(specification)
-sys.modules["make_sample_corpus"] = grammar  # dataclasses look their module up
-specification.loader.exec_module(grammar)
+grammar = load_tool("corpora/make_sample_corpus")
 
 
 def read(name: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Target tokens per second of training: our loops and the installed peers, in turn on one machine and one corpus.
 
-    python tools/benchmark_train.py --data data/m30k [--peers DIR] [--attention bahdanau luong-dot/no …] [--json FILE]
+    python tools/benchmarks/benchmark_train.py \\
+        --data data/m30k [--peers DIR] [--attention bahdanau luong-dot/no …] [--json FILE]
 
 Everybody trains the same sizes (12 M parameters, 8,000 pieces) with about 1,780 real target tokens an update; `/no` is
 without input feeding. Each measurement is a process of its own, so its peak memory is its own too; the systems take

@@ -1,6 +1,7 @@
 """Sentences per second of translation: each precision of ours, our plain search and the installed peers, in turn.
 
-    python tools/benchmark_translate.py --model RUN --source FILE --reference FILE [--shortlist FILE] [--peers DIR] …
+    python tools/benchmarks/benchmark_translate.py \\
+        --model RUN --source FILE --reference FILE [--shortlist FILE] [--peers DIR] …
 
 Everybody translates the same sentences with the same number of threads, greedily and with a beam, all together and one
 at a time. `nmt reference` is the model as it was trained in float32, step by step, with every word scored. `nmt

@@ -1,21 +1,16 @@
-"""tools/time_to_quality.py: what it reads from runs and from the command line, and the picture."""
+"""time_to_quality.py: what it reads from runs and from the command line, and the picture."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
+from support.tools import load_tool
 
 
 @pytest.fixture
 def tool():
-    specification = importlib.util.spec_from_file_location("time_to_quality", ROOT / "tools/time_to_quality.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_tool("benchmarks/time_to_quality")
 
 
 @pytest.fixture

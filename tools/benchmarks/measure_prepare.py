@@ -1,6 +1,6 @@
 """Show that the memory of `nmt prepare` does not grow with the corpus: the same pairs, once and many times over.
 
-    python tools/measure_prepare.py data/multi30k/train data/multi30k/val --times 1 10 100
+    python tools/benchmarks/measure_prepare.py data/multi30k/train data/multi30k/val --times 1 10 100
 
 Each row is one `nmt prepare` in a process of its own, and the most memory that the process held (resident set). With
 --sample-lines no larger than the corpus, SentencePiece learns from equally many lines each time, and what is left to

@@ -1134,7 +1134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description="Write the sample corpus: parallel sentences with gold word alignments."
     )
-    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "data" / "sample")
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[2] / "data" / "sample")
     parser.add_argument("--seed", type=int, default=SEED, help=f"another seed gives other sentences (default {SEED})")
     options = parser.parse_args()
     write_corpus(options.out, options.seed)

@@ -1,7 +1,7 @@
-#!/usr/bin/env python3
 """Alignment error of every attention on the sample corpus, which has gold links.
 
-    tools/compare_alignments.py --out DIR [--attention bahdanau luong-dot …] [--seeds 1 2] [--set SECTION.KEY=VALUE …]
+    python tools/experiments/compare_alignments.py \\
+        --out DIR [--attention bahdanau luong-dot …] [--seeds 1 2] [--set SECTION.KEY=VALUE …]
 
 Trains each attention in both directions with the recipe `sample`, aligns the test set by forced decoding, and prints
 a Markdown table: AER of each direction and of their combinations, and BLEU of the forward run. A median stands where
@@ -18,7 +18,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-SAMPLE = Path(__file__).parents[1] / "data" / "sample"
+SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 ATTENTIONS = ["bahdanau", "luong-dot", "luong-general", "luong-concat"]
 DIRECTIONS = [("en", "de"), ("de", "en")]
 EXACT = ["--precision", "float32"]  # so that figures do not depend on the machine

@@ -1,7 +1,7 @@
-#!/usr/bin/env python3
 """How good runs were on their validation set after so many minutes, in one plot with figures of other programs.
 
-    tools/time_to_quality.py RUN [RUN …] --out quality.png [--other "NAME: MINUTES BLEU, MINUTES BLEU, …"]
+    python tools/benchmarks/time_to_quality.py \\
+        RUN [RUN …] --out quality.png [--other "NAME: MINUTES BLEU, MINUTES BLEU, …"]
 
 Minutes of a run are those of its log, training and validation together.
 """

@@ -1,22 +1,16 @@
-"""tools/measure_growth.py: a job in small, its table and plot, and the words it refuses."""
+"""measure_growth.py: a job in small, its table and plot, and the words it refuses."""
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import pytest
-
-TOOLS = Path(__file__).parents[2] / "tools"
+from support.tools import load_tool
 
 
 @pytest.fixture
 def tool(monkeypatch):
     """The tool, in small and in this process."""
-    monkeypatch.syspath_prepend(TOOLS)
-    specification = importlib.util.spec_from_file_location("measure_growth", TOOLS / "measure_growth.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    module = load_tool("benchmarks/measure_growth")
     job = lambda threads, kind, script, **words: json.loads(json.dumps(module.measure(**words)))  # noqa: E731
     axes = {"batch_tokens": [20, 40], "length": [5, 10], "size": [8, 16], "words": [50, 60]}
     monkeypatch.setattr(module, "in_fresh_process", job)

@@ -1,6 +1,7 @@
 """Show that the memory of `nmt translate` does not grow with its input: the same lines from a pipe, over and over.
 
-    python tools/measure_translate.py --model RUN --source FILE --lines 1000 1000000 [-- --beam 1 --processes 2 …]
+    python tools/benchmarks/measure_translate.py \\
+        --model RUN --source FILE --lines 1000 1000000 [-- --beam 1 --processes 2 …]
 
 Each row is one `nmt translate`, with what stands after `--`, in a process of its own: the lines that went in and came
 out, seconds from the command to its end, and the most memory that the largest of its processes held (resident set).

@@ -1,6 +1,5 @@
-"""tools/benchmark_train.py: what it counts, reads from logs, attributes and prints; and a whole run in small."""
+"""benchmark_train.py: what it counts, reads from logs, attributes and prints; and a whole run in small."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from support.models import ATTENTIONS, VOCABULARY, small_model, small_settings
+from support.tools import TOOLS, load_tool
 from torch.utils.flop_counter import FlopCounterMode
 
 from nmt.config import ModelSettings, TrainSettings
@@ -17,11 +17,8 @@ from nmt.errors import UsageError
 from nmt.training.loss import plain_loss
 from nmt.training.update import Updater
 
-SCRIPT = Path(__file__).parents[2] / "tools" / "benchmark_train.py"
-specification = importlib.util.spec_from_file_location("benchmark_train", SCRIPT)
-tool = importlib.util.module_from_spec(specification)
-sys.modules["benchmark_train"] = tool  # dataclasses and measure_growth look it up
-specification.loader.exec_module(tool)
+SCRIPT = TOOLS / "benchmarks" / "benchmark_train.py"
+tool = load_tool("benchmarks/benchmark_train")
 
 OPENNMT_LOG = """\
 [INFO] Start training loop and validate every 120 steps...

@@ -1,4 +1,4 @@
-"""Bring a public corpus to this machine, checked: tools/fetch_corpus.py multi30k --out data/multi30k
+"""Bring a public corpus to this machine, checked: python tools/corpora/fetch_corpus.py multi30k --out data/multi30k
 
 Run by hand; it imports nothing from nmt and nothing imports it. A download that broke off goes on where it stopped; a
 file gets its name only when it is whole and right.

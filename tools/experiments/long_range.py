@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """What each kind of attention is worth as sentences grow: copying, reversing and sorting random symbols.
 
-    tools/long_range.py --out DIR [--kinds bahdanau none …] [--tasks copy reverse sort] [--seeds 1 2]
+    python tools/experiments/long_range.py --out DIR [--kinds bahdanau none …] [--tasks copy reverse sort] [--seeds 1 2]
                         [--updates N | --minutes M] [--trained-to 200] [--lengths 10 25 50 …] [--set NAME=VALUE …]
 
 A small model learns each task from sentences of 1 to --trained-to symbols, made as it goes, a length an update; then it

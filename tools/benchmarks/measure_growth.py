@@ -1,6 +1,6 @@
 """How the cost of training grows with batch, sentence length, state size and vocabulary.
 
-    python tools/measure_growth.py [--compile] [--json FILE] [--plot FILE.png]
+    python tools/benchmarks/measure_growth.py [--compile] [--json FILE] [--plot FILE.png]
 
 One of the four is varied at a time, the others stay at 1,780 target tokens, 16 tokens a side, a state of 512 and 8,000
 words. Batches are random words, sentences of one length. Each measurement is a process of its own. `beyond` is the
