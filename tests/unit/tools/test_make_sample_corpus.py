@@ -10,7 +10,10 @@ from support.tools import TOOLS, load_tool
 SAMPLE = TOOLS.parent / "data" / "sample"
 SIZES = {"train": 10_000, "valid": 500, "test": 500}
 
-grammar = load_tool("corpora/make_sample_corpus")
+tool = load_tool("corpora/make_sample_corpus")
+lexicon, phrases, words, grammar = (
+    load_tool(f"corpora/sample_corpus.{name}") for name in ("lexicon", "phrases", "words", "grammar")
+)
 
 
 def read(name: str) -> list[str]:
@@ -37,7 +40,7 @@ def pairs(corpus) -> list[tuple[list[str], list[str], list[str]]]:
 
 
 def test_the_grammar_writes_the_files_that_are_checked_in(tmp_path):
-    grammar.write_corpus(tmp_path)
+    tool.write_corpus(tmp_path)
     sums = (SAMPLE / "SHA256SUMS").read_text()
     assert (tmp_path / "SHA256SUMS").read_text() == sums
     for line in sums.splitlines():
@@ -47,7 +50,7 @@ def test_the_grammar_writes_the_files_that_are_checked_in(tmp_path):
 
 
 def test_another_seed_writes_other_sentences():
-    assert grammar.make_pairs(20, seed=1) == grammar.make_pairs(20, seed=1) != grammar.make_pairs(20, seed=2)
+    assert tool.make_pairs(20, seed=1) == tool.make_pairs(20, seed=1) != tool.make_pairs(20, seed=2)
 
 
 def test_sizes(corpus):
@@ -106,7 +109,7 @@ def test_a_source_has_one_translation_only():
     sentences = grammar.Grammar(seed=7)
     draws = 15_000
     for _ in range(draws):
-        pair = grammar.finish(sentences.sentence())
+        pair = tool.make_pair(sentences.make_sentence())
         assert translations.setdefault(pair.source, pair.target) == pair.target
     assert len(translations) < draws
 
@@ -169,9 +172,9 @@ def test_words_change_places(pairs):
     ],
 )
 def test_fixed_expressions_carry_their_links(entry, source, links):
-    phrase = grammar.fixed(entry)
+    phrase = phrases.read_expression(entry)
     assert [word.text for word in phrase.source] == source
-    assert grammar.finish(phrase).links == links
+    assert tool.make_pair(phrase).links == links
 
 
 @pytest.mark.parametrize(
@@ -187,6 +190,6 @@ def test_fixed_expressions_carry_their_links(entry, source, links):
     ],
 )  # fmt: skip
 def test_noun_phrases_agree(english, case, is_plural, german):
-    noun = next(noun for noun in grammar.NOUNS["person"] if noun.singular == english)
-    phrase = grammar.Grammar(seed=1).described(grammar.AN, noun, case, is_plural, ["old"])
+    noun = next(noun for noun in words.NOUNS["person"] if noun.singular == english)
+    phrase = grammar.Grammar(seed=1).describe(lexicon.AN, noun, case, is_plural, ["old"])
     assert " ".join(word.text for word in phrase.target) == german
