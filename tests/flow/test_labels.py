@@ -1,4 +1,4 @@
-"""Labels as targets, as tools/corpora/make_label_corpus.py says to do it: its own lines, typed one by one."""
+"""Labels as targets, by the commands in the help of tools/corpora/make_label_corpus.py, one after the other."""
 
 import json
 import runpy
@@ -12,9 +12,9 @@ TOOL = TOOLS / "corpora" / "make_label_corpus.py"
 
 def test_attention_finds_the_words_that_decide(run_nmt, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", [str(TOOL), "--out", str(tmp_path)])
-    said = runpy.run_path(str(TOOL), run_name="__main__")["__doc__"].replace("\\\n", " ").replace("$D", str(tmp_path))
+    text = runpy.run_path(str(TOOL), run_name="__main__")["__doc__"].replace("\\\n", " ").replace("$D", str(tmp_path))
     prepare, train, translate, score, align = (
-        shlex.split(line)[1:] for line in said.splitlines() if line.startswith("    nmt ")
+        shlex.split(line)[1:] for line in text.splitlines() if line.startswith("    nmt ")
     )
     for words in (prepare, [*train, "--device", "cpu"], translate):
         done = run_nmt(*words)

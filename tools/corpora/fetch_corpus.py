@@ -1,10 +1,13 @@
-"""Bring a public corpus to this machine, checked: python tools/corpora/fetch_corpus.py multi30k --out data/multi30k
+"""Download a public corpus and verify its checksums.
 
-Run by hand; it imports nothing from nmt and nothing imports it. A download that broke off goes on where it stopped; a
-file gets its name only when it is whole and right.
+    python tools/corpora/fetch_corpus.py multi30k --out data/multi30k [--mirror DIR_OR_URL]
 
-The checksums are those of the decompressed text. A gzip file also holds a name, a time and the mark of the program that
-packed it, so the same text packed again by a mirror has other bytes; the text is what a result depends on.
+An interrupted download continues where it stopped. A file gets its final name only after its checksum has been
+verified.
+
+The checksums are those of the decompressed text. A gzip file also contains a name, a time and a mark of the program
+that compressed it, so that the same text, compressed again by a mirror, has other bytes. Results depend on the text
+only.
 """
 
 from __future__ import annotations
@@ -53,11 +56,11 @@ CORPORA = {
 
 
 class FetchError(Exception):
-    """Something the user can put right; the message is all that is shown."""
+    """A problem that the user can solve; only its message is shown."""
 
 
 def text_sum(path: Path) -> str:
-    """SHA-256 of the text in a gzip file, or words for a file that cannot be unpacked."""
+    """SHA-256 of the text in a gzip file, or a description of why it cannot be decompressed."""
     digest = hashlib.sha256()
     try:
         with gzip.open(path) as file:
@@ -69,7 +72,7 @@ def text_sum(path: Path) -> str:
 
 
 def mirror_url(mirror: str) -> str:
-    """A mirror is a folder or a URL; both are read as a URL."""
+    """The address of a mirror, which is a folder or a URL."""
     if mirror.startswith(("https://", "http://")):
         return mirror.rstrip("/")
     folder = Path(mirror)
@@ -79,9 +82,9 @@ def mirror_url(mirror: str) -> str:
 
 
 def download(url: str, part: Path) -> None:
-    """Append what is missing to part, or write it anew where the server cannot send the rest of a file.
+    """Append the missing bytes to `part`, or write it anew where the server cannot send the rest of a file.
 
-    Raises FetchError; what came before the trouble stays in part.
+    Raises FetchError; the bytes that arrived before it stay in `part`.
     """
     done = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
@@ -101,7 +104,7 @@ def download(url: str, part: Path) -> None:
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and done:
-            part.unlink()  # longer than the file itself, so no beginning of it
+            part.unlink()  # it is longer than the file, so it is not the beginning of it
             download(url, part)
             return
         raise FetchError(f"{url} cannot be downloaded: the server answers {error.code} {error.reason}") from error
@@ -116,7 +119,7 @@ def wrong_sum(path: Path, expected: str, found: str, next_move: str) -> FetchErr
 
 
 def fetch(corpus: Corpus, out: Path, url: str) -> None:
-    """Every file of the corpus into the folder out; right ones that are there already stay as they are."""
+    """Download every file of the corpus into the folder `out`, except for correct files that are already there."""
     if out.exists() and not out.is_dir():
         raise FetchError(f"{out} is a file; name a folder with --out")
     out.mkdir(parents=True, exist_ok=True)
@@ -144,10 +147,14 @@ def fetch(corpus: Corpus, out: Path, url: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="fetch_corpus.py", description="Download a public corpus and check it.")
-    parser.add_argument("corpus", choices=CORPORA)
+    parser = argparse.ArgumentParser(
+        prog="fetch_corpus.py", description="Download a public corpus and verify its checksums."
+    )
+    parser.add_argument("corpus", choices=CORPORA, help="which corpus to download")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
-    parser.add_argument("--mirror", metavar="DIR_OR_URL", help="take the files of the same names from here instead")
+    parser.add_argument(
+        "--mirror", metavar="DIR_OR_URL", help="a folder or an address that has files of the same names"
+    )
     options = parser.parse_args(arguments)
     corpus = CORPORA[options.corpus]
     try:
