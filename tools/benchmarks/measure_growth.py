@@ -1,22 +1,31 @@
-"""How the cost of training grows with batch, sentence length, state size and vocabulary.
+"""How the cost of training grows with batch size, sentence length, state size and vocabulary.
 
     python tools/benchmarks/measure_growth.py [--compile] [--json FILE] [--plot FILE.png]
 
-One of the four is varied at a time, the others stay at 1,780 target tokens, 16 tokens a side, a state of 512 and 8,000
-words. Batches are random words, sentences of one length. Each measurement is a process of its own. `beyond` is the
-peak of its memory less the peak after an update with one pair of two tokens, when imports, weights, gradients and
-Adam's moments are all there; it is also printed per source and target token: where that does not grow with the
-length, memory is linear in source and target length.
+One of the four quantities varies at a time. The others stay at 1,780 target tokens a batch, 16 tokens a sentence, a
+decoder state of 512 and a vocabulary of 8,000. Batches are random words, in sentences of one length. Each measurement
+runs in a process of its own. `beyond` is its peak memory minus the peak after an update with one pair of two tokens, at
+which time imports, weights, gradients and Adam's moments are all in memory. It is also printed per source and target
+token: where that figure does not grow with the length, memory is linear in source and target length.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmark_train import in_fresh_process, peak_mib, serve, spread, synchroniser, window_rates
+from measuring import (
+    check_output,
+    measure_peak_mib,
+    measure_rates,
+    run_in_fresh_process,
+    run_tool,
+    summarize,
+    synchronize,
+)
 
 from nmt.config import AttentionName, ModelSettings, TrainSettings
 
@@ -41,7 +50,7 @@ def measure(
     device: str,
     seconds: float,
 ) -> dict[str, Any]:
-    """Rates of windows and peak memory of updates with one batch."""
+    """Rates of windows, and peak memory, of updates with one batch."""
     import torch
 
     from nmt.data.batches import Batch
@@ -61,27 +70,27 @@ def measure(
     settings = TrainSettings(**training)
     updater = Updater(network, settings, device=torch.device(device), precision=getattr(torch, precision))
     updater.update([draw(1, 2)], settings.learning_rate)
-    before = peak_mib(device)
+    before = measure_peak_mib(device)
     batch = draw(max(1, round(batch_tokens / length)), length)
 
     def update() -> int:
         return updater.update([batch], settings.learning_rate).tokens
 
-    rates = window_rates(update, seconds, synchroniser(device), **WINDOWS)
-    peak = peak_mib(device)
+    rates = measure_rates(update, seconds, partial(synchronize, device), **WINDOWS)
+    peak = measure_peak_mib(device)
     tokens = batch.source_tokens + batch.target_tokens
     return {
-        "target_tokens_per_second": spread(rates),
+        "target_tokens_per_second": summarize(rates),
         "peak_mib": peak,
         "beyond_mib": peak - before,
         "beyond_kib_per_token": 1024 * (peak - before) / tokens,
     }
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """A line for each measurement, the varied quantity first."""
+def format_table(rows: Sequence[dict[str, Any]]) -> str:
+    """A line for each measurement; the quantity that varies stands first."""
     lines = [
-        "| varied | | system | target tokens/s (min–max) | peak MiB | beyond, MiB | KiB a token of either side |",
+        "| quantity | value | system | target tokens/s (min–max) | peak MiB | beyond, MiB | KiB a token, both sides |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -94,7 +103,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def save_plot(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Four panels, one for each varied quantity: speed on the left axis, memory on the right. Raises UsageError."""
+    """Draw a panel for each quantity: speed on the left axis, memory on the right axis. Raises UsageError."""
     from nmt.analysis.plots import BLUE, ORANGE, drawing, style
 
     with drawing(path, (11, 7.5)) as figure:
@@ -103,11 +112,11 @@ def save_plot(path: Path, rows: Sequence[dict[str, Any]]) -> None:
             memory = speed.twinx()
             style(speed, "")
             for system, line in zip(dict.fromkeys(row["system"] for row in rows), ("-", "--"), strict=False):
-                mine = [row for row in rows if (row["varied"], row["system"]) == (axis, system)]
-                x = [row[axis] for row in mine]
-                medians = [row["target_tokens_per_second"]["median"] for row in mine]
+                points = [row for row in rows if (row["varied"], row["system"]) == (axis, system)]
+                x = [row[axis] for row in points]
+                medians = [row["target_tokens_per_second"]["median"] for row in points]
                 speed.plot(x, medians, line, color=BLUE, marker="o", markersize=3.5, label=system)
-                memory.plot(x, [row["peak_mib"] for row in mine], line, color=ORANGE, marker="s", markersize=3.5)
+                memory.plot(x, [row["peak_mib"] for row in points], line, color=ORANGE, marker="s", markersize=3.5)
             speed.set_xscale("log")
             speed.set_xticks(values, [f"{value:,}" for value in values])
             speed.minorticks_off()
@@ -121,31 +130,46 @@ def save_plot(path: Path, rows: Sequence[dict[str, Any]]) -> None:
             speed.legend(frameon=False, fontsize=8, loc="lower left")
 
 
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--attention",
+        choices=get_args(AttentionName),
+        default="bahdanau",
+        help="attention of the model (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision", choices=["float32", "bfloat16"], default="float32", help="precision (default: %(default)s)"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=5, help="duration of a measurement after its warm-up (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--vary", nargs="+", choices=list(AXES), default=list(AXES), help="quantities to vary (default: all)"
+    )
+    parser.add_argument("--compile", action="store_true", help="measure the compiled loop too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the figures into this file")
+    arguments = parser.parse_args()
+    check_output(parser, "--json", arguments.json)
+    check_output(parser, "--plot", arguments.plot)
+    return arguments
+
+
 def main() -> None:
     """Measure every point, print the table, write JSON and plot."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--attention", choices=get_args(AttentionName), default="bahdanau")
-    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 …")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=5, help="of a measurement, beside its warm-up")
-    parser.add_argument("--vary", nargs="+", choices=list(AXES), default=list(AXES))
-    parser.add_argument("--compile", action="store_true", help="measure the compiled loop too")
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png")
-    arguments = parser.parse_args()
-    for option, path in ("--json", arguments.json), ("--plot", arguments.plot):
-        if path and not path.parent.is_dir():
-            parser.error(f"{option} {path}: {path.parent} is no folder; make it first")
+    arguments = parse_arguments()
     rows = []
     for axis in arguments.vary:
         for value in AXES[axis][1]:
             for system in ["nmt fused", *["nmt fused --compile"] * arguments.compile]:
                 point = STANDARD | {axis: value}
-                found = in_fresh_process(
-                    arguments.threads,
-                    "measure",
+                found = run_in_fresh_process(
                     __file__,
+                    "measure",
+                    arguments.threads,
                     **point,
                     attention=arguments.attention,
                     training={"loop": "fused", "compile": "--compile" in system},
@@ -159,10 +183,10 @@ def main() -> None:
     if arguments.json:
         report = {"attention": arguments.attention, "precision": arguments.precision, "threads": arguments.threads}
         arguments.json.write_text(json.dumps({**report, "rows": rows}, indent=2) + "\n", encoding="utf-8")
-    print(table(rows))
+    print(format_table(rows))
     if arguments.plot:
         save_plot(arguments.plot, rows)
 
 
 if __name__ == "__main__":
-    serve(main, {"measure": measure})
+    run_tool(main, {"measure": measure})

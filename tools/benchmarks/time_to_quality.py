@@ -1,9 +1,9 @@
-"""How good runs were on their validation set after so many minutes, in one plot with figures of other programs.
+"""Plot the validation BLEU of runs against minutes of training, with figures of other programs beside them.
 
-    python tools/benchmarks/time_to_quality.py \\
-        RUN [RUN …] --out quality.png [--other "NAME: MINUTES BLEU, MINUTES BLEU, …"]
+    python tools/benchmarks/time_to_quality.py RUN [RUN …] --out quality.png
+                                               [--other "NAME: MINUTES BLEU, MINUTES BLEU, …"]
 
-Minutes of a run are those of its log, training and validation together.
+The minutes of a run come from its log and include training and validation.
 """
 
 import argparse
@@ -13,32 +13,35 @@ from pathlib import Path
 
 from nmt.analysis.plots import drawing, style
 
-Curve = tuple[str, list[tuple[float, float]]]
+Curve = tuple[str, list[tuple[float, float]]]  # a name, and minutes with their BLEU
 
 
-def of_run(run: Path) -> Curve:
+def read_run(run: Path) -> Curve:
     """Minutes and greedy BLEU at each validation of a run."""
     records = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
-    return run.name, [(each["seconds"] / 60, each["bleu"]) for each in records if each["kind"] == "valid"]
+    return run.name, [(record["seconds"] / 60, record["bleu"]) for record in records if record["kind"] == "valid"]
 
 
-def figures(words: str) -> Curve:
-    """A name and its figures as they stand on the command line. Raises ValueError where they do not read so."""
-    name, _, said = words.rpartition(":")
-    pairs = [tuple(map(float, pair.split())) for pair in said.split(",")]
-    if not name or any(len(pair) != 2 for pair in pairs):
-        raise ValueError(words)
-    return name.strip(), [(minutes, bleu) for minutes, bleu in pairs]
+def parse_curve(text: str) -> Curve:
+    """A curve from the command line. Raises ArgumentTypeError."""
+    name, _, figures = text.rpartition(":")
+    try:
+        points = [(float(minutes), float(bleu)) for minutes, bleu in (pair.split() for pair in figures.split(","))]
+    except ValueError:
+        points = []
+    if not name or not points:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME: MINUTES BLEU, MINUTES BLEU, …")
+    return name.strip(), points
 
 
-def save_plot(path: Path, ours: Sequence[Curve], others: Sequence[Curve]) -> None:
-    """Ours with full lines, the others' dashed."""
+def save_plot(path: Path, runs: Sequence[Curve], others: Sequence[Curve]) -> None:
+    """Draw the runs with solid lines, the others with dashed lines."""
     with drawing(path, (7.2, 4.2)) as figure:
         axes = figure.add_subplot()
         style(axes, "BLEU on the validation set, greedy")
-        for curves, look in ((ours, "o-"), (others, "s--")):
+        for curves, line in ((runs, "o-"), (others, "s--")):
             for name, points in curves:
-                axes.plot(*zip(*points, strict=True), look, markersize=4, label=name)
+                axes.plot(*zip(*points, strict=True), line, markersize=4, label=name)
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("minutes", fontsize=9)
@@ -46,13 +49,20 @@ def save_plot(path: Path, ours: Sequence[Curve], others: Sequence[Curve]) -> Non
 
 
 def main() -> None:
-    """Draw all that is named."""
+    """Draw all curves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--other", type=figures, action="append", default=[], metavar="FIGURES")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="picture to write: .png, .svg or .pdf")
+    parser.add_argument(
+        "--other",
+        type=parse_curve,
+        action="append",
+        default=[],
+        metavar="FIGURES",
+        help='"NAME: MINUTES BLEU, MINUTES BLEU, …"; may be given several times',
+    )
     arguments = parser.parse_args()
-    save_plot(arguments.out, [of_run(run) for run in arguments.runs], arguments.other)
+    save_plot(arguments.out, [read_run(run) for run in arguments.runs], arguments.other)
 
 
 if __name__ == "__main__":

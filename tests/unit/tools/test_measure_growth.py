@@ -1,4 +1,4 @@
-"""measure_growth.py: a job in small, its table and plot, and the words it refuses."""
+"""measure_growth.py: a measurement in small, the table and the plot, and the options it refuses."""
 
 import json
 import sys
@@ -11,9 +11,9 @@ from support.tools import load_tool
 def tool(monkeypatch):
     """The tool, in small and in this process."""
     module = load_tool("benchmarks/measure_growth")
-    job = lambda threads, kind, script, **words: json.loads(json.dumps(module.measure(**words)))  # noqa: E731
+    job = lambda script, job, threads, **arguments: json.loads(json.dumps(module.measure(**arguments)))  # noqa: E731
     axes = {"batch_tokens": [20, 40], "length": [5, 10], "size": [8, 16], "words": [50, 60]}
-    monkeypatch.setattr(module, "in_fresh_process", job)
+    monkeypatch.setattr(module, "run_in_fresh_process", job)
     monkeypatch.setattr(module, "WINDOWS", {"warm_updates": 1, "warm_seconds": 0, "window": 1})
     monkeypatch.setattr(module, "STANDARD", {axis: values[0] for axis, values in axes.items()})
     monkeypatch.setattr(module, "AXES", {axis: (module.AXES[axis][0], values) for axis, values in axes.items()})
@@ -46,7 +46,7 @@ def test_a_row_of_the_table(tool):
     rate = {"median": 1234.4, "min": 1000, "max": 2000}
     found = {"target_tokens_per_second": rate, "peak_mib": 512.4, "beyond_mib": 64.0, "beyond_kib_per_token": 18.25}
     row = {"varied": "length", "system": "nmt fused", **tool.STANDARD, **found}
-    assert tool.table([row]).splitlines()[2] == (
+    assert tool.format_table([row]).splitlines()[2] == (
         "| source and target length, tokens | 5 | nmt fused | 1,234 (1,000–2,000) | 512 | 64 | 18.2 |"
     )
 
@@ -54,13 +54,19 @@ def test_a_row_of_the_table(tool):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--plot", "nowhere/grown.png"], "--plot nowhere/grown.png: nowhere is no folder; make it first"),
-        (["--json", "nowhere/grown.json"], "--json nowhere/grown.json: nowhere is no folder; make it first"),
+        (
+            ["--plot", "nowhere/grown.png"],
+            "--plot nowhere/grown.png: the folder nowhere does not exist; create it first",
+        ),
+        (
+            ["--json", "nowhere/grown.json"],
+            "--json nowhere/grown.json: the folder nowhere does not exist; create it first",
+        ),
         (["--vary", "lenght"], "argument --vary: invalid choice: 'lenght'"),
         (["--attention", "loung-dot"], "argument --attention: invalid choice: 'loung-dot'"),
     ],
 )
-def test_words_that_cannot_be_used_are_named(tool, monkeypatch, capsys, tmp_path, words, message):
+def test_options_that_cannot_be_used_are_named(tool, monkeypatch, capsys, tmp_path, words, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match="2"):
         call(tool, monkeypatch, *words)

@@ -1,4 +1,4 @@
-"""time_to_quality.py: what it reads from runs and from the command line, and the picture."""
+"""time_to_quality.py: the curves of runs and of the command line, and the picture."""
 
 import json
 import sys
@@ -28,18 +28,20 @@ def call(tool, monkeypatch, *words) -> None:
 
 
 def test_a_run_is_its_validations(tool, run):
-    assert tool.of_run(run) == ("ours", [(1.5, 21.5)])
+    assert tool.read_run(run) == ("ours", [(1.5, 21.5)])
 
 
 def test_figures_of_others_are_minutes_and_bleu(tool):
-    assert tool.figures("OpenNMT-py: 1.9 4.8, 3.6 15.3") == ("OpenNMT-py", [(1.9, 4.8), (3.6, 15.3)])
+    assert tool.parse_curve("OpenNMT-py: 1.9 4.8, 3.6 15.3") == ("OpenNMT-py", [(1.9, 4.8), (3.6, 15.3)])
 
 
 @pytest.mark.parametrize("words", ["1.9 4.8", "OpenNMT-py: 1.9", "OpenNMT-py: 1.9 x", "OpenNMT-py:"])
-def test_figures_that_do_not_read_so_are_refused(tool, monkeypatch, capsys, run, tmp_path, words):
+def test_figures_of_another_form_are_refused(tool, monkeypatch, capsys, run, tmp_path, words):
     with pytest.raises(SystemExit, match="2"):
         call(tool, monkeypatch, run, "--out", tmp_path / "plot.svg", "--other", words)
-    assert f"argument --other: invalid figures value: '{words}'" in capsys.readouterr().err
+    assert (
+        f"argument --other: {words!r} is not of the form NAME: MINUTES BLEU, MINUTES BLEU, …" in capsys.readouterr().err
+    )
 
 
 def test_the_picture_names_every_curve(tool, monkeypatch, run, tmp_path):
