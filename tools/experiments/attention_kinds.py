@@ -1,4 +1,4 @@
-"""The kinds of attention that the comparing tools know, as settings: a name, and what `nmt train --set` says for it."""
+"""The kinds of attention that the experiments compare: names, and their settings as `nmt train --set` takes them."""
 
 KINDS: dict[str, list[str]] = {
     "bahdanau": ["model.attention=bahdanau"],

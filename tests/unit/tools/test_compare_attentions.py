@@ -1,4 +1,4 @@
-"""compare_attentions.py: a comparison in small, going on after a break, and what it says of several seeds."""
+"""compare_attentions.py: a comparison in small, its continuation after an interruption, and several seeds."""
 
 import contextlib
 import io
@@ -20,14 +20,14 @@ SMALL += ["model.decoder_size=32", "train.max_tokens=2000"]
 
 @pytest.fixture
 def tool(monkeypatch, tmp_path):
-    """The tool with commands run in this process, noted in `tool.said`, and a sample corpus of a few lines."""
+    """The tool with commands run in this process, noted in `tool.calls`, and a sample corpus of a few lines."""
     module = load_tool("experiments/compare_attentions")
-    module.said = []
+    monkeypatch.setattr(module, "calls", [], raising=False)
 
     def run(*words) -> str:
-        module.said.append([str(word) for word in words])
+        module.calls.append([str(word) for word in words])
         with contextlib.redirect_stdout(io.StringIO()) as out:
-            assert main(module.said[-1]) == 0
+            assert main(module.calls[-1]) == 0
         return out.getvalue()
 
     sample = tmp_path / "sample"
@@ -36,9 +36,9 @@ def tool(monkeypatch, tmp_path):
         for side in ("en", "de", "align"):
             lines = (SAMPLE / f"{split}.{side}").read_text("utf-8").splitlines(keepends=True)
             (sample / f"{split}.{side}").write_text("".join(lines[:count]), "utf-8")
-    monkeypatch.setattr(module, "nmt", run)
+    monkeypatch.setattr(module, "run_nmt", run)
     monkeypatch.setattr(module, "VOCABULARY", 330)
-    monkeypatch.setattr(module.compare_alignments, "SAMPLE", sample)
+    monkeypatch.setattr(load_tool("experiments/commands"), "SAMPLE", sample)
     return module
 
 
@@ -54,9 +54,9 @@ def test_every_kind_is_measured_once(tool, monkeypatch, capsys, tmp_path, tiny_p
     where = tiny_prepared, tiny_corpus, tmp_path / "out"
     compare(tool, monkeypatch, *where, "--epochs", 1, "--kinds", "bahdanau")
     capsys.readouterr()
-    tool.said.clear()
+    tool.calls.clear()
     compare(tool, monkeypatch, *where, "--epochs", 1, "--kinds", "bahdanau", "none")
-    assert {words[words.index("--out") + 1] for words in tool.said if "--out" in words} == {f"{where[2]}/runs/none-1"}
+    assert {words[words.index("--out") + 1] for words in tool.calls if "--out" in words} == {f"{where[2]}/runs/none-1"}
     rows = {row["kind"]: row for row in json.loads((tmp_path / "out/compared.json").read_text())["rows"]}
     assert rows["bahdanau"]["parameters"] > rows["none"]["parameters"] > 10_000
     assert 0 <= rows["bahdanau"]["aer"] <= 100
@@ -78,9 +78,9 @@ def test_alignment_error_can_be_left_out(tool, monkeypatch, capsys, tmp_path, ti
     assert not (tmp_path / "out/sample-runs").exists()
 
 
-def test_training_goes_on_for_what_is_left_of_its_time(tool, monkeypatch, tmp_path):
+def test_training_resumes_for_the_rest_of_its_minutes(tool, monkeypatch, tmp_path):
     commands = []
-    monkeypatch.setattr(tool, "nmt", lambda *words: commands.append([*map(str, words)]))
+    monkeypatch.setattr(tool, "run_nmt", lambda *words: commands.append([*map(str, words)]))
     run = tmp_path / "run"
     limits = {"epochs": None, "minutes": 3.0}
     tool.train(run, Path("data"), ["--recipe", "r"], **limits)
@@ -100,21 +100,21 @@ def test_training_goes_on_for_what_is_left_of_its_time(tool, monkeypatch, tmp_pa
     ]
 
 
-def test_seeds_are_told_by_their_median_and_spread(tool):
+def test_several_seeds_give_their_median_and_range(tool):
     row = {"kind": "x", "parameters": 5000, "tokens_per_second": 10.0, "entropy": 1.0, "aer": None}
-    table = tool.table_of([row | {"seed": seed, "bleu": bleu} for seed, bleu in ((1, 30.0), (2, 33.0), (3, 31.0))])
+    table = tool.format_table([row | {"seed": seed, "bleu": bleu} for seed, bleu in ((1, 30.0), (2, 33.0), (3, 31.0))])
     assert table.splitlines()[2] == "| x | 5,000 | 10 | 31.0 (30.0–33.0) | 1.00 | – |"
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "say how long to train: --epochs or --minutes"),
-        (["--epochs", 0], "--epochs is at least 1"),
+        ([], "give the length of training: --epochs or --minutes"),
+        (["--epochs", 0], "--epochs must be at least 1"),
         (["--epochs", 1, "--kinds", "luong"], "invalid choice: 'luong'"),
     ],
 )
-def test_a_budget_and_kinds_that_cannot_be_are_refused(tool, monkeypatch, capsys, tmp_path, words, message):
+def test_options_that_cannot_be_used_are_named(tool, monkeypatch, capsys, tmp_path, words, message):
     with pytest.raises(SystemExit):
         compare(tool, monkeypatch, tmp_path, tmp_path, tmp_path, *words)
     assert message in capsys.readouterr().err
@@ -124,10 +124,3 @@ def test_every_kind_can_be_built_for_both_corpora(tool):
     for settings in tool.KINDS.values():
         for recipe in ("sample", "multi30k"):
             assert resolve_settings(recipe, None, settings)
-
-
-def test_links_that_guide_turn_with_the_direction(tool, tmp_path):
-    alignments = tool.compare_alignments
-    assert alignments.links_of("en", tmp_path) == alignments.SAMPLE / "train.align"
-    (alignments.SAMPLE / "train.align").write_text("0-1 2p3\n\n4?5 10s0\n", "utf-8")
-    assert alignments.links_of("de", tmp_path).read_text("utf-8") == "1-0 3p2\n\n5?4 0s10\n"

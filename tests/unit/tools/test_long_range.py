@@ -1,4 +1,4 @@
-"""long_range.py: its tasks and figures, and a comparison in small that goes on after a break."""
+"""long_range.py: its tasks and figures, and a comparison in small that continues after an interruption."""
 
 import json
 import sys
@@ -36,14 +36,14 @@ def test_a_task_is_what_it_is_called(tool, task, change):
 @pytest.mark.parametrize(("spoil", "share"), [(0, 1.0), (1, 0.75), (4, 0.0)])
 def test_accuracy_counts_symbols_in_their_place(tool, monkeypatch, spoil, share):
     def search(model, source_BS, lengths_B, **how):
-        said = [[EOS + 1000] * spoil + words[spoil:-1] for words in source_BS.tolist()]
-        return [[Hypothesis((*words, EOS), 0.0, 0.0, (), torch.empty(0), True)] for words in said]
+        outputs = [[EOS + 1000] * spoil + words[spoil:-1] for words in source_BS.tolist()]
+        return [[Hypothesis((*words, EOS), 0.0, 0.0, (), torch.empty(0), True)] for words in outputs]
 
     monkeypatch.setattr(tool, "beam_search", search)
-    assert tool.accuracy_at(None, "copy", 4, Namespace(sentences=5, symbols=20)) == share
+    assert tool.measure_accuracy(None, "copy", 4, Namespace(sentences=5, symbols=20)) == share
 
 
-def test_what_is_trained_is_kept(tool, monkeypatch, capsys, tmp_path):
+def test_figures_are_kept(tool, monkeypatch, capsys, tmp_path):
     small = ["--updates", 2, "--trained-to", 5, "--tasks", "copy"]
     call(tool, monkeypatch, tmp_path, *small)
     first = json.loads((tmp_path / "long_range.json").read_text())
@@ -63,7 +63,7 @@ def test_what_is_trained_is_kept(tool, monkeypatch, capsys, tmp_path):
     assert lines[-1].startswith("| none | ")
 
 
-def test_attention_learns_to_reverse_what_nothing_else_does(tool):
+def test_attention_learns_to_reverse_and_a_model_without_it_does_not(tool):
     words = {"updates": 150, "minutes": float("inf"), "trained_to": 8, "lengths": [8], "symbols": 6, "sentences": 40}
     settings = ["train.max_tokens=300", "train.learning_rate=0.01", "train.warmup=20"]
     arguments = Namespace(**words, settings=settings)
