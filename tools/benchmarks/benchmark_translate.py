@@ -109,7 +109,7 @@ def translate_in_processes(
 
     lines, references = list(read_lines(source)), list(read_lines(reference))
     options = {"beam": beam, "batch_size": batch_size}
-    with WorkerPool(processes, 1, runs=model, device="cpu", precision=precision) as pool:
+    with WorkerPool(processes, 1, model=model, device="cpu", precision=precision) as pool:
         list(pool.stream(lines, **options))
         rates, texts = measure_passes(
             lambda: [one.text for (one,) in pool.stream(lines * REPETITIONS, **options)], seconds

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nmt.errors import NmtError
+from nmt.errors import NmtError, Option
 
 MIB = 2**20 if sys.platform == "darwin" else 2**10  # units of peak memory, as the system reports it, in a MiB
 
@@ -32,8 +32,14 @@ def run_tool(main: Callable[[], None], jobs: dict[str, Callable[..., Any]]) -> N
         else:
             main()
     except NmtError as error:
-        print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr)
+        print(f"{Path(sys.argv[0]).name}: error: {error.message(write_flag)}", file=sys.stderr)
         sys.exit(2)
+
+
+def write_flag(option: Option) -> str:
+    """An argument that a message names, as it is given on the command line."""
+    flag = f"--{option.name.replace('_', '-')}"
+    return flag if option.value is None else f"{flag} {option.value}"
 
 
 def run_in_fresh_process(script: str, job: str, threads: int, **arguments: Any) -> Any:

@@ -24,7 +24,7 @@ from attention_kinds import KINDS
 
 from nmt.config import resolve_settings
 from nmt.data.batches import Batch
-from nmt.errors import NmtError
+from nmt.errors import NmtError, Option
 from nmt.files import write_atomically
 from nmt.ids import EOS
 from nmt.model.seq2seq import Seq2Seq
@@ -137,6 +137,11 @@ def save_plot(path: Path, rows: Sequence[dict[str, Any]], trained_to: int) -> No
         axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
 
 
+def write_flag(option: Option) -> str:
+    """The settings that a message names, as they are given on the command line."""
+    return "--set" if option.value is None else f"--set {option.value}"
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for figures")
@@ -201,7 +206,7 @@ def main() -> None:
                     try:
                         figures = measure(task, kind, seed, arguments)
                     except NmtError as error:
-                        sys.exit(f"{Path(__file__).name}: error: {error}")
+                        sys.exit(f"{Path(__file__).name}: error: {error.message(write_flag)}")
                     with write_atomically(path) as file:
                         json.dump(figures, file)
                 facts = json.loads(path.read_text("utf-8"))

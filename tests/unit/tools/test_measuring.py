@@ -1,9 +1,12 @@
-"""measuring.py: rates of windows, and what becomes of a job that fails."""
+"""measuring.py: rates of windows, and the messages of errors and failed jobs."""
 
 import subprocess
 import sys
 
+import pytest
 from support.tools import TOOLS, load_tool
+
+from nmt.errors import Option, UsageError
 
 tool = load_tool("benchmarks/measuring")
 
@@ -34,3 +37,17 @@ def test_a_job_that_is_killed_is_named(tmp_path):
     done = subprocess.run([sys.executable, script], env=path, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "die {'signal': 9} was killed by signal 9\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "flag"),
+    [(Option("precision"), "--precision"), (Option("batch_size", 64), "--batch-size 64")],
+)
+def test_a_message_names_options_as_they_are_given(monkeypatch, capsys, option, flag):
+    def main() -> None:
+        raise UsageError("leave out ", option)
+
+    monkeypatch.setattr(sys, "argv", ["tools/benchmarks/benchmark.py"])
+    with pytest.raises(SystemExit, match="2"):
+        tool.run_tool(main, {})
+    assert capsys.readouterr().err == f"benchmark.py: error: leave out {flag}\n"
