@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from nmt.cli.command import NmtCommand
+from nmt.cli.imports import import_option
 from nmt.cli.options import (
     INPUT,
     OUTPUT,
@@ -81,6 +82,7 @@ SYMMETRISE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-fina
 @checkpoint_option
 @device_option
 @precision_option
+@import_option
 def command(
     model: tuple[str, ...],
     source: str,

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from nmt.cli.command import NmtCommand
+from nmt.cli.imports import import_option
 from nmt.cli.options import FOLDER
 
 
@@ -18,6 +19,7 @@ from nmt.cli.options import FOLDER
     help="how many of the last numbered checkpoints to average  [default: 3]",
 )
 @click.option("--out", required=True, type=FOLDER, metavar="RUN", help="run folder to make")
+@import_option
 def command(run: Path, last: int, out: Path) -> None:
     """Average the weights of the last numbered checkpoints of RUN into a new run."""
     from nmt.checkpoint import average_run

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from nmt.cli.imports import import_option
 from nmt.cli.options import (
     OUTPUT,
     batch_size_option,
@@ -58,6 +59,7 @@ from nmt.errors import UsageError
 @checkpoint_option
 @device_option
 @precision_option
+@import_option
 def command(
     model: tuple[str, ...],
     source: str,

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from nmt.cli.command import NmtCommand
+from nmt.cli.imports import import_option
 from nmt.cli.options import FOLDER
 from nmt.errors import FolderError
 
@@ -15,6 +16,7 @@ from nmt.errors import FolderError
 @click.command(cls=NmtCommand)
 @click.argument("folder", type=FOLDER)
 @click.option("--verify", is_flag=True, help="compare every file with its checksum")
+@import_option
 def command(folder: Path, verify: bool) -> None:
     """Describe a run or a prepared folder."""
     from nmt.data.prepared import MANIFEST, Prepared, describe_prepared, require_whole

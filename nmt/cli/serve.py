@@ -11,6 +11,7 @@ import click
 
 from nmt.cli.align import name_runs
 from nmt.cli.command import NmtCommand
+from nmt.cli.imports import import_option
 from nmt.cli.options import checkpoint_option, device_option, model_option, precision_option
 from nmt.errors import NmtError, UsageError
 
@@ -46,6 +47,7 @@ SHUTDOWN_SECONDS = 2  # seconds in which requests may still be answered when the
 @checkpoint_option
 @device_option
 @precision_option
+@import_option
 def command(
     model: tuple[str, ...],
     host: str,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nmt.cli.command import NmtCommand
+from nmt.cli.imports import import_option
 from nmt.cli.options import FOLDER, batch_size_option, checkpoint_option, device_option
 from nmt.cli.output import refuse_unwritable
 from nmt.cli.tables import tabulate
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 @batch_size_option
 @checkpoint_option
 @device_option
+@import_option
 def command(
     data: Path,
     out: Path,

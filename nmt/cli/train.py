@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from nmt.cli.command import NmtCommand
+from nmt.cli.imports import import_option
 from nmt.cli.options import FOLDER, device_option
 from nmt.config import recipe_names, resolve_settings
 from nmt.errors import UsageError
@@ -47,6 +48,7 @@ from nmt.errors import UsageError
     default=None,
     help="compile element-wise operations first, which takes seconds; training then runs faster",
 )
+@import_option
 def command(
     data: Path,
     out: Path,

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from nmt.cli.command import NmtCommand
+from nmt.cli.imports import import_option
 from nmt.cli.options import (
     INPUT,
     OUTPUT,
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
 @checkpoint_option
 @device_option
 @precision_option
+@import_option
 def command(
     model: tuple[str, ...],
     files: tuple[str, ...],
