@@ -24,16 +24,17 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
-from nmt.config import AttentionName, ModelSettings, TrainSettings
+from nmt.attention_names import BUILT_IN_ATTENTIONS
+from nmt.config import ModelSettings, TrainSettings
 from nmt.errors import NmtError, UsageError
 
 # torch is imported by the jobs alone: what this process holds at a fork counts in its children's peak memory.
 
 SIZES = {"tie": "none", "dropout": 0.2}  # beside the defaults
 TRAINING = {"max_tokens": 1850, "learning_rate": 1e-3, "label_smoothing": 0.0}  # 1,780 tokens a batch of Multi30k
-ATTENTIONS = [name + feeding for name in get_args(AttentionName) for feeding in ("", "/no")]
+ATTENTIONS = [name + feeding for name in BUILT_IN_ATTENTIONS for feeding in ("", "/no")]
 DEFAULT_ATTENTIONS = ["bahdanau", "luong-general", "luong-dot/no"]
 WINDOWS = {"warm_updates": 30, "warm_seconds": 8, "window": 20}  # kernels are built for every shape they meet
 PROFILED = 20  # updates
@@ -426,7 +427,7 @@ def timed_functions(updater: Any) -> list[tuple[Any, str, str]]:
         *((layer, "forward", "readout") for layer in readouts),
         (updater, "update", "the rest"),
         (updater.model, "encode", "encoder"),
-        (cell.attention, "keys", "keys"),
+        (cell.attention, "project_keys", "keys"),
         (cell.attention, "forward", "attention"),
         (utils, "get_total_norm", "optimizer"),
         (updater.optimizer, "step", "optimizer"),

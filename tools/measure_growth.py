@@ -14,11 +14,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from benchmark_train import in_fresh_process, peak_mib, serve, spread, synchroniser, window_rates
 
-from nmt.config import AttentionName, ModelSettings, TrainSettings
+from nmt.attention_names import BUILT_IN_ATTENTIONS
+from nmt.config import ModelSettings, TrainSettings
 
 STANDARD = {"batch_tokens": 1780, "length": 16, "size": 512, "words": 8000}
 AXES: dict[str, tuple[str, Sequence[int]]] = {
@@ -35,7 +36,7 @@ def measure(
     length: int,
     size: int,
     words: int,
-    attention: AttentionName,
+    attention: str,
     training: dict[str, Any],
     precision: str,
     device: str,
@@ -124,7 +125,7 @@ def save_plot(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 def main() -> None:
     """Measure every point, print the table, write JSON and plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--attention", choices=get_args(AttentionName), default="bahdanau")
+    parser.add_argument("--attention", choices=BUILT_IN_ATTENTIONS, default="bahdanau")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 …")
     parser.add_argument("--threads", type=int, default=2)
