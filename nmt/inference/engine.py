@@ -1,7 +1,7 @@
 """A trained network packed for translation: a step model that computes what `Seq2Seq` computes, faster.
 
 Whatever is the same at every step is computed when the engine is built: weights are packed in the chosen precision, and
-embeddings are multiplied by the weights that they meet.
+embeddings are multiplied by the weights of the decoder's step.
 """
 
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   E embedding   M memory   V target words
