@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from nmt.inference.product import BuildProduct, Product
-from nmt.kernels.attention_step import CACHED
 from nmt.model.attention.base import Attention, Memory
 from nmt.model.attention.scores import AdditiveAttention, ConcatAttention, DotAttention, GeneralAttention, NoAttention
 from nmt.model.cells import AttendThenUpdate, Carry, Cell, CellOut, UpdateThenAttend
 from nmt.model.encoder import Encoder
+
+CACHED = 1 << 17  # numbers in a block of additive attention for each thread: half a megabyte fits a core's cache
 
 
 class PackedAttention:
