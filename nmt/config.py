@@ -14,10 +14,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from nmt.attention_names import BUILT_IN_ATTENTIONS, KNOWN_ATTENTIONS, AttentionName, MixedName
 from nmt.errors import Option, SettingsError, did_you_mean
 
-ScoreName = Literal["bahdanau", "luong-dot", "luong-general", "luong-concat", "luong-location", "scaled-dot"]
-AttentionName = Literal[ScoreName, "none"]
 WindowName = Literal["none", "monotonic", "predictive"]
 
 
@@ -54,67 +53,69 @@ class PrepareSettings(Settings):
 class ModelSettings(Settings):
     """The network. Read by nmt.model only."""
 
-    attention: AttentionName = Field("bahdanau", description="how the decoder looks at the source")
+    attention: AttentionName = Field("bahdanau", description="score of source positions; none for no attention")
     wiring: Literal["auto", "before", "after"] = Field(
-        "auto", description="look before or after the decoder's GRU; auto as in the attention's paper"
+        "auto", description="attend before or after the decoder's GRU update; auto as in the paper of the attention"
     )
-    heads: int = Field(1, ge=1, description="looks at a time, each in a share of the space")
-    window: WindowName = Field("none", description="look around a place that moves on word by word, or is predicted")
+    heads: int = Field(1, ge=1, description="attention heads, each with its own share of the dimensions")
+    window: WindowName = Field("none", description="attend only near the target position, or near a predicted one")
     window_width: int = Field(10, ge=1, description="source positions on each side of a window's centre")
     normalizer: Literal["softmax", "sparsemax", "entmax"] = Field(
-        "softmax", description="scores to weights; the other two give most positions exactly none"
+        "softmax", description="how scores become weights; sparsemax and entmax give most positions exactly zero"
     )
     content_gate: Literal["none", "plain", "renormalised"] = Field(
-        "none", description="weights times a gate of each source state, which may then be made to sum to one again"
+        "none", description="multiply weights by a gate of the source state; renormalised: then divide by their sum"
     )
     coverage: Literal["none", "linguistic", "neural"] = Field(
-        "none", description="what scores know of where was looked before: a sum by fertility, or a small GRU"
+        "none", description="tell the score which source words have been attended to: by fertility, or by a GRU"
     )
-    coverage_size: int = Field(10, ge=1, description="numbers a source position that neural coverage keeps")
-    mix: tuple[ScoreName, ...] = Field(
-        (), strict=False, description="further attentions, which a gate of the decoder's state mixes with the first"
+    coverage_size: int = Field(10, ge=1, description="dimensions of neural coverage for each source position")
+    mix: tuple[MixedName, ...] = Field(
+        (), strict=False, description="further attentions; a gate of the decoder state mixes their weights"
     )
-    mix_window: WindowName = Field("none", description="window of these")
-    input_feeding: bool = Field(True, description="feed what attention found back into the decoder's GRU")
-    embedding_size: int = Field(256, ge=1, description="numbers that stand for a token")
-    encoder_size: int = Field(256, ge=1, description="encoder state, each direction")
-    encoder_layers: int = Field(1, ge=0, description="bidirectional GRU layers, 0 to look at embeddings alone")
-    decoder_size: int = Field(512, ge=1, description="decoder state")
-    attention_size: int = Field(512, ge=1, description="space in which additive and concat scores compare")
-    readout_size: int = Field(512, ge=1, description="vector that words are scored against, when target ids are untied")
-    bridge: Literal["final", "mean", "zeros"] = Field("final", description="encoder states that start the decoder")
-    tie: Literal["none", "target", "all"] = Field("target", description="embeddings shared: target in and out, or all")
-    dropout: float = Field(0.3, ge=0, lt=1, description="on embeddings, between layers, on memory and readout")
-    variational: bool = Field(False, description="one dropout mask a sentence instead of one a position")
-    word_dropout: float = Field(0.0, ge=0, lt=1, description="probability that an input token's embedding is dropped")
+    mix_window: WindowName = Field("none", description="window of the attentions in mix")
+    input_feeding: bool = Field(True, description="feed what attention computed into the decoder's GRU")
+    embedding_size: int = Field(256, ge=1, description="dimensions of a token's embedding")
+    encoder_size: int = Field(256, ge=1, description="dimensions of an encoder state, in each direction")
+    encoder_layers: int = Field(1, ge=0, description="bidirectional GRU layers, 0 to attend to embeddings")
+    decoder_size: int = Field(512, ge=1, description="dimensions of the decoder state")
+    attention_size: int = Field(512, ge=1, description="dimensions in which additive and scaled scores compare")
+    readout_size: int = Field(512, ge=1, description="dimensions of the readout that predicts words, when tie is none")
+    bridge: Literal["final", "mean", "zeros"] = Field("final", description="source of the decoder's first state")
+    tie: Literal["none", "target", "all"] = Field("target", description="shared embeddings: target in and out, or all")
+    dropout: float = Field(0.3, ge=0, lt=1, description="dropout of embeddings, layer inputs, memory and readout")
+    variational: bool = Field(False, description="draw one dropout mask for a sentence instead of one for a position")
+    word_dropout: float = Field(0.0, ge=0, lt=1, description="probability that a token's embedding is set to zero")
     layer_norm: bool = Field(False, description="normalise encoder outputs, the decoder's gates and the readout")
-    encoder_heads: int = Field(0, ge=0, description="of self-attention on top of the encoder, 0 for none")
+    encoder_heads: int = Field(0, ge=0, description="self-attention heads on top of the encoder, 0 for none")
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "ModelSettings":
         memory, problems = 2 * self.encoder_size, []
         kinds = self.attention, *self.mix
-        if "luong-dot" in kinds and self.decoder_size != memory:
-            problems.append(
-                f"luong-dot needs decoder_size to be twice encoder_size, not {self.decoder_size} and "
-                f"{self.encoder_size}; luong-general fits any sizes"
-            )
+        for kind in dict.fromkeys(kinds):
+            check_sizes = KNOWN_ATTENTIONS[kind]
+            try:
+                if check_sizes is not None:
+                    check_sizes(self)
+            except SettingsError as error:
+                problems.append(f"{kind} {error}")
         if not self.encoder_layers and self.embedding_size != memory:
             problems.append(
                 f"without encoder_layers, embedding_size needs to be twice encoder_size, not {self.embedding_size} and "
                 f"{self.encoder_size}"
             )
         if self.attention == "none" and self.is_composite:
-            problems.append('attention = "none" looks at nothing: leave out what shapes a look, or name an attention')
+            problems.append(
+                'attention = "none" has no weights: leave out heads, window, normalizer, content_gate, coverage and mix'
+            )
         windowed = [(self.attention, self.window), *((kind, self.mix_window) for kind in self.mix)]
         if len(set(windowed)) < len(windowed):
-            problems.append("mix names an attention twice: one that looks the same way adds nothing")
+            problems.append("mix names an attention twice: a copy with the same window adds nothing")
         if self.mix_window != "none" and not self.mix:
-            problems.append("mix_window is of the attentions in mix, and there is none: set window, or mix")
+            problems.append("mix_window applies to the attentions in mix, and mix is empty: set window, or mix")
         spaces = {"twice encoder_size": memory}
-        for kind in kinds:
-            compares = "attention_size" if kind in ("bahdanau", "luong-concat", "scaled-dot") else "decoder_size"
-            spaces[compares] = getattr(self, compares)
+        spaces |= {size: getattr(self, size) for kind, size in BUILT_IN_ATTENTIONS.items() if kind in kinds}
         for space, size in spaces.items() if self.heads > 1 else ():
             if size % self.heads:
                 problems.append(f"{self.heads} heads cannot share {space}, which is {size}, evenly")
@@ -126,13 +127,13 @@ class ModelSettings(Settings):
 
     @property
     def is_composite(self) -> bool:
-        """Whether anything stands around the score."""
-        shapes = self.window, self.content_gate, self.coverage
-        return self.heads > 1 or self.normalizer != "softmax" or bool(self.mix) or any(one != "none" for one in shapes)
+        """Whether attention has more parts than one score and softmax."""
+        parts = self.window, self.content_gate, self.coverage
+        return self.heads > 1 or self.normalizer != "softmax" or bool(self.mix) or any(one != "none" for one in parts)
 
     @property
     def scored_size(self) -> int:
-        """Size of the vector that words are scored against: the embedding's when that is tied."""
+        """Size of the readout, which is multiplied with a vector of each word: the embedding's size when it is tied."""
         return self.readout_size if self.tie == "none" else self.embedding_size
 
 
@@ -362,6 +363,8 @@ def describe(kind: type, problem: Any) -> tuple[str, str]:
             )
         case "missing":
             return place, "is missing"
+        case "unknown_attention":
+            return f"{place} = {value}", context["reason"]
         case "value_error":
             return place or "settings", str(context["error"])
         case name if name in bounds:

@@ -9,7 +9,7 @@ import time
 import torch
 
 from nmt.errors import Option, UsageError
-from nmt.inference.product import Int8
+from nmt.inference.product import Int8Product
 
 GAIN = 1.5  # bfloat16 must be this many times faster to be worth its rounding
 ERROR = 0.05  # of a product, as a share of its size, that rounding explains; a machine that errs by more overflows
@@ -68,7 +68,7 @@ def has_int8() -> bool:
     generator = torch.Generator().manual_seed(0)
     weight_OI, x_NI = (torch.randn(rows, 512, generator=generator) for rows in (256, 8))
     try:
-        found_NO = Int8(weight_OI, None, False)(x_NI)
+        found_NO = Int8Product(weight_OI, None, False)(x_NI)
     except (RuntimeError, AttributeError):
         return False
     exact_NO = x_NI @ weight_OI.T

@@ -42,6 +42,10 @@ class SettingsError(NmtError):
     """A setting that is unknown, ill-typed or out of bounds."""
 
 
+class RegistrationError(NmtError):
+    """Something that cannot be registered under a name."""
+
+
 class DataError(NmtError):
     """Text, pairs or lines that cannot be used as they are."""
 

@@ -69,7 +69,7 @@ def command(
     import numpy as np
 
     from nmt.data.prepared import Prepared
-    from nmt.inference.shortlist import coverage, refuse_other_subwords, shortlist_path
+    from nmt.inference.shortlist import measure_coverage, refuse_other_subwords, shortlist_path
     from nmt.progress import TerminalProgress
     from nmt.translation.aligner import load_aligner
     from nmt.translation.shortlists import build_shortlist
@@ -107,9 +107,9 @@ def command(
 
     table = [["split", "target tokens", "on the list", "pieces on a list", f"of {size:,}"]]
     for name in (name for name in prepared.manifest.splits if name != "train"):
-        found = coverage(shortlist, pairs(prepared.split(name)))
+        found = measure_coverage(shortlist, pairs(prepared.split(name)))
         mean = found.sizes / found.sentences
         table.append(
-            [name, f"{found.said:,}", f"{found.listed / found.said:.2%}", f"{mean:,.0f}", f"{mean / size:.1%}"]
+            [name, f"{found.tokens:,}", f"{found.listed / found.tokens:.2%}", f"{mean:,.0f}", f"{mean / size:.1%}"]
         )
     click.echo(tabulate(table))

@@ -1,1 +1,1 @@
-"""What runs a trained network fast."""
+"""Fast translation with a trained network, and shortlists of target words."""

@@ -1,11 +1,11 @@
-"""A trained network packed for translation: the step model that says what `Seq2Seq` says, sooner.
+"""A trained network packed for translation: a step model that computes what `Seq2Seq` computes, faster.
 
-Whatever is the same at every step is done when it is made: weights are packed in the precision that is asked for, and
-embeddings multiplied by what reads them.
+Whatever is the same at every step is computed when the engine is built: weights are packed in the chosen precision, and
+embeddings are multiplied by the weights of the decoder's step.
 """
 
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   E embedding   M memory   V target words
-# I what the embedding contributes   R readout   C words that may be said in a batch
+# I inputs from the embedding   R readout   C words that are scored
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,18 +15,18 @@ from torch import Tensor
 
 from nmt.ids import EOS
 from nmt.inference.packed import PackedLayer, pack_cell
-from nmt.inference.product import product_builder
+from nmt.inference.product import choose_product
 from nmt.model.seq2seq import Seq2Seq, State
 from nmt.step import StepOut
 
-TABLE = 1 << 26  # numbers at most that embeddings are multiplied to beforehand: a quarter of a gibibyte
-COLUMNS = 256  # lists of words are filled up to a multiple of so many: oneDNN makes code for every number it meets
+TABLE = 1 << 26  # largest table of projected embeddings, in numbers: a quarter of a gibibyte
+COLUMNS = 256  # the number of scored words is a multiple of this, because oneDNN builds code for every new number
 
 
 class Engine:
-    """A step model made of a `Seq2Seq` in evaluation mode, which it keeps.
+    """A step model built from a `Seq2Seq` in evaluation mode, which it keeps.
 
-    Numbers between products stay in the model's type. A cell or an attention without a packed form runs as it is.
+    Numbers between products have the model's type. A cell or an attention that has no packed form runs unchanged.
     """
 
     @torch.no_grad()
@@ -34,17 +34,17 @@ class Engine:
         self.model = model
         self.vocabulary = model.vocabulary
         embedding_VE = model.target_embedding.weight
-        build_product = product_builder(precision, embedding_VE.device)
+        build_product = choose_product(precision, embedding_VE.device)
         settings = model.settings
         is_bounded = settings.encoder_layers > 0 and not (settings.layer_norm or settings.encoder_heads)
         self.cell = pack_cell(model.cell, build_product, is_bounded)
         self.layer = PackedLayer(model.encoder, build_product, is_bounded)
         self.score_words = build_product(model.output_vectors, model.output_bias, True)
-        width = model.cell.project(embedding_VE[:1]).shape[1]
+        width = model.cell.project_embedding(embedding_VE[:1]).shape[1]
         self.table_VI: Tensor | None = None
         if self.vocabulary * width <= TABLE:
             with torch.autocast(embedding_VE.device.type, torch.bfloat16, enabled=precision != "float32"):
-                self.table_VI = model.cell.project(embedding_VE).to(embedding_VE.dtype)
+                self.table_VI = model.cell.project_embedding(embedding_VE).to(embedding_VE.dtype)
 
     def start(self, source_BS: Tensor, lengths_B: Tensor) -> State:
         """See nmt.step.StepModel."""
@@ -56,19 +56,18 @@ class Engine:
         return self.step_with(previous_N, state, self.score_words)
 
     def step_with(self, previous_N: Tensor, state: State, score_words: Callable[[Tensor], Tensor]) -> StepOut:
-        """A step in which words are scored so: readout_NR -> logits_NV."""
+        """A step whose logits are computed by `score_words`: readout_NR -> logits_NV."""
         memory, carry = state
         if self.table_VI is None:
-            inputs_NI = self.model.cell.project(self.model.target_embedding(previous_N))
+            inputs_NI = self.model.cell.project_embedding(self.model.target_embedding(previous_N))
         else:
             inputs_NI = self.table_VI.index_select(0, previous_N)
-        parts_BKHS = None
         if self.cell is None:
             inputs_BKI = inputs_NI.view(*carry.hidden_BKD.shape[:2], -1)
-            found, (*_, parts_BKHS) = self.model.cell.advance(inputs_BKI, carry, memory)
+            output = self.model.cell(inputs_BKI, carry, memory)
         else:
-            found = self.cell(inputs_NI, carry, memory)
-        readout_BKR, carry, attention_BKS = found
+            output = self.cell(inputs_NI, carry, memory)
+        readout_BKR, carry, attention_BKS, parts_BKHS = output
         log_probs_NV = score_words(readout_BKR.flatten(0, 1)).log_softmax(-1)
         parts_NHS = None if parts_BKHS is None else parts_BKHS.flatten(0, 1)
         return StepOut(log_probs_NV, State(memory, carry), attention_BKS.flatten(0, 1), parts_NHS=parts_NHS)
@@ -78,7 +77,7 @@ class Engine:
         return self.model.select(state, rows_BK)
 
     def with_shortlist(self, allowed_BV: Tensor) -> "ShortlistEngine":
-        """Itself for one batch, with the words that each of its sentences may say."""
+        """A step model for one batch that scores only the words allowed in its sentences."""
         return ShortlistEngine(self, allowed_BV)
 
 
@@ -90,10 +89,10 @@ class ShortlistState(NamedTuple):
 
 
 class ShortlistEngine:
-    """An engine that chooses among the words of a list, one for each sentence of the batch it is made for.
+    """An engine that generates only words of a list. It serves one batch, which has a list for each sentence.
 
-    A probability is that of a softmax over the sentence's own list, so that it does not matter whose lists the batch
-    holds. Only words that are on one of them are scored.
+    Only words that are on a list of the batch are scored. Probabilities are a softmax over the sentence's own list, so
+    they do not depend on the other sentences.
     """
 
     def __init__(self, engine: Engine, allowed_BV: Tensor) -> None:
@@ -107,7 +106,7 @@ class ShortlistEngine:
         words_C = torch.cat([words_C, others_V[: -len(words_C) % COLUMNS]]).sort().values
         self.allowed_BC = allowed_BV[:, words_C]
         self.words_C = words_C
-        self.score_words = engine.score_words.some(words_C)
+        self.score_words = engine.score_words.select_outputs(words_C)
 
     def start(self, source_BS: Tensor, lengths_B: Tensor) -> ShortlistState:
         """See nmt.step.StepModel."""

@@ -1,6 +1,7 @@
-"""Which target pieces a sentence may be translated with, told by its source pieces, so that few need be scored.
+"""Shortlists: the target pieces that a sentence may be translated with, so that few words are scored.
 
-A shortlist is made from which piece goes with which, counted here or elsewhere; it knows ids and no text, and no model.
+A list depends on the source pieces of the sentence, through weights of pairs of pieces, which are counted here or
+elsewhere. Everything works on ids; text and models are elsewhere.
 """
 
 # B sentences   S source positions   W source pieces   V target pieces   K columns of the table   F frequent pieces
@@ -26,13 +27,13 @@ from nmt.ids import BOS, EOS, PAD, UNK
 FORMAT_VERSION = "1"
 KIND = "nmt shortlist"
 NAME = "shortlist.safetensors"  # in a run folder
-CELLS = 2**20  # pairs of pieces that are looked at together
+CELLS = 2**20  # pairs of pieces in a block
 
 Ids = NDArray[np.integer[Any]]
 
 
 class PairWeights(NamedTuple):
-    """How much speaks for each of some pairs of a source and a target piece."""
+    """Weights of pairs of a source and a target piece; a larger weight is a more likely translation."""
 
     source_X: NDArray[np.int64]
     target_X: NDArray[np.int64]
@@ -41,10 +42,10 @@ class PairWeights(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Shortlist:
-    """For each source piece the target pieces that it may become, and those that may always be said.
+    """The target pieces allowed for each source piece, and those that are always allowed.
 
-    A sentence's list is the union over its pieces and depends on nothing else; EOS is on every list, PAD, UNK and BOS
-    on none. Jean et al. 2015, arXiv:1412.2007, section 3.3, who filled it from a dictionary.
+    A sentence's list is the union over its source pieces. EOS is on every list; PAD, UNK and BOS are on none. Jean et
+    al. 2015, arXiv:1412.2007, section 3.3, who filled it from a dictionary.
     """
 
     table_WK: Tensor  # EOS where a piece has fewer than K
@@ -53,34 +54,34 @@ class Shortlist:
     fingerprints: tuple[str, str]  # of the source's and of the target's subword model
 
     def allowed_words(self, source_BS: Tensor) -> Tensor:
-        """Whether each target id is on the list of each sentence; padding adds nothing. -> allowed_BV"""
+        """Whether each target id is on the list of each sentence; padding adds no ids. -> allowed_BV"""
         allowed_BV = torch.zeros(len(source_BS), self.vocabulary, dtype=torch.bool, device=source_BS.device)
         allowed_BV[:, self.frequent_F] = True
         return allowed_BV.scatter_(1, self.table_WK[source_BS].flatten(1).to(source_BS.device), True)
 
-    def of(self, source_S: Tensor) -> Tensor:
-        """The list of one sentence, sorted. -> ids_C"""
+    def list_words(self, source_S: Tensor) -> Tensor:
+        """The list of one sentence, in ascending order. -> ids_C"""
         return self.allowed_words(source_S[None])[0].nonzero()[:, 0]
 
     def write(self, path: Path) -> None:
-        """Write a file that `read` reads, or leave what was there. A folder is given one of its own name for it."""
+        """Write a file for `read`, completely or not at all. In a folder the file is `shortlist.safetensors`."""
         tensors = {"table": self.table_WK.int(), "frequent": self.frequent_F.int()}
         facts = {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
             "vocabulary": str(self.vocabulary),
             "fingerprints": " ".join(self.fingerprints),
-            "sha256": checksum(tensors),
+            "sha256": compute_checksum(tensors),
         }
         with write_atomically(shortlist_path(path), "wb") as file:
             file.write(dump_tensors(tensors, facts))
 
     @classmethod
     def read(cls, path: Path) -> "Shortlist":
-        """The shortlist in a file, or in a folder that `write` was given. No code in it is run.
+        """Read the shortlist in a file or a folder. A file holds numbers and no code.
 
-        Raises FolderError when it is missing or none, FormatError for another version, DamageError when its bytes are
-        not those that were written.
+        Raises FolderError when the file is missing or no shortlist, FormatError for another version, and DamageError
+        when its bytes are not those that were written.
         """
         path = shortlist_path(path)
         if not path.is_file():
@@ -96,7 +97,7 @@ class Shortlist:
         version = facts["format_version"]
         if version != FORMAT_VERSION:
             raise FormatError(f"{path} has format version {version}, and this program reads {FORMAT_VERSION}\n  {MAKE}")
-        if checksum(tensors) != facts["sha256"]:
+        if compute_checksum(tensors) != facts["sha256"]:
             raise DamageError(f"{path} is damaged: its bytes are not those that were written\n  {MAKE}")
         source, target = facts["fingerprints"].split()
         return cls(tensors["table"].long(), tensors["frequent"].long(), int(facts["vocabulary"]), (source, target))
@@ -106,14 +107,14 @@ MAKE = "`nmt shortlist` makes one"
 
 
 def shortlist_path(path: Path) -> Path:
-    """The file of a shortlist that is in a file or in a folder."""
+    """The file of a shortlist: `path`, or a file in it where it is a folder."""
     return path / NAME if path.is_dir() else path
 
 
 def refuse_other_subwords(path: Path, own: tuple[str, str], run: Path, wanted: tuple[str, str]) -> None:
-    """Raise NmtError when what is at `path` and a run do not mean the same by an id.
+    """Raise NmtError when ids mean other subwords at `path` than in a run.
 
-    Each has two fingerprints, of the source's and of the target's subword model.
+    Each has two fingerprints: of the source's and of the target's subword model.
     """
     for side, one, other in zip(("source", "target"), own, wanted, strict=True):
         if one != other:
@@ -124,8 +125,8 @@ def refuse_other_subwords(path: Path, own: tuple[str, str], run: Path, wanted: t
             )
 
 
-def checksum(tensors: Mapping[str, Tensor]) -> str:
-    """What tells the content of tensors from other content."""
+def compute_checksum(tensors: Mapping[str, Tensor]) -> str:
+    """The SHA-256 of tensors with their names, shapes and types."""
     digest = sha256()
     for name in sorted(tensors):
         digest.update(f"{name} {tuple(tensors[name].shape)} {tensors[name].dtype} ".encode())
@@ -133,10 +134,10 @@ def checksum(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def best_of_each(weighted: PairWeights, source_size: int, best: int) -> Tensor:
+def select_best(weighted: PairWeights, source_size: int, best: int) -> Tensor:
     """The `best` target pieces of each source piece by weight, EOS where there are fewer. -> table_WK
 
-    Of equal weights the smaller ids win.
+    Among equal weights smaller ids are first.
     """
     source_X, target_X, weight_X = weighted
     order_X = np.lexsort((target_X, -weight_X, source_X))
@@ -149,8 +150,8 @@ def best_of_each(weighted: PairWeights, source_size: int, best: int) -> Tensor:
     return torch.from_numpy(table_WK)
 
 
-def most_frequent(counts_V: NDArray[np.int64], most: int) -> Tensor:
-    """EOS and the `most` most frequent target pieces that can be said, less those that never occur. -> frequent_F"""
+def select_frequent(counts_V: NDArray[np.int64], most: int) -> Tensor:
+    """EOS and the `most` most frequent target pieces, without those that never occur. -> frequent_F"""
     counts_V = counts_V.copy()
     counts_V[[PAD, UNK, BOS, EOS]] = 0
     frequent_F = np.argsort(-counts_V, kind="stable")[:most]
@@ -160,32 +161,31 @@ def most_frequent(counts_V: NDArray[np.int64], most: int) -> Tensor:
 def train_ibm_model_1(
     pairs: Iterable[tuple[Ids, Ids]], source_size: int, target_size: int, rounds: Iterable[object] = range(5)
 ) -> PairWeights:
-    """How often each source piece is expected to have yielded each target piece, by lexical translation alone.
+    """The expected number of times that each source piece is translated to each target piece, by IBM model 1.
 
-    p(t | s) ~ sum over places of t in the targets:   p(t | s) / sum_s' p(t | s'),   s' in the source of that target
+    p(t | s) ~ sum over occurrences of t in targets:   p(t | s) / sum_s' p(t | s'),   s' in the source of that target
 
-    IBM model 1 (Brown et al. 1993, Computational Linguistics 19:2, section 4.1) by expectation and maximisation from
-    equal probabilities; weights are the expected counts of the last of so many `rounds`. `pairs` are ids without EOS
-    and are kept in memory as one number for each pair of pieces in each sentence pair. EOS stands for the empty word of
-    every source.
+    Brown et al. 1993, Computational Linguistics 19:2, section 4.1, by expectation and maximisation from equal
+    probabilities. Weights are the expected counts of the last of `rounds`. `pairs` are ids without EOS, and are kept in
+    memory as one number for each pair of pieces in each sentence pair. EOS is the empty word of every source.
     """
     sentences = [(np.append(source, EOS).astype(np.int64), target) for source, target in pairs if len(target)]
-    found: NDArray[np.int64] = np.zeros(0, np.int64)
-    for keys_Y, _ in pair_keys(sentences, target_size):
-        found = np.union1d(found, keys_Y)
-    places = [
-        (np.searchsorted(found, keys_Y).astype(np.int32), sources)
-        for keys_Y, sources in pair_keys(sentences, target_size)
+    known_X: NDArray[np.int64] = np.zeros(0, np.int64)
+    for keys_Y, _ in encode_pairs(sentences, target_size):
+        known_X = np.union1d(known_X, keys_Y)
+    occurrences = [
+        (np.searchsorted(known_X, keys_Y).astype(np.int32), sources)
+        for keys_Y, sources in encode_pairs(sentences, target_size)
     ]
-    source_X, target_X = np.divmod(found, target_size)
-    weight_X = probability_X = np.ones(len(found))
+    source_X, target_X = np.divmod(known_X, target_size)
+    weight_X = probability_X = np.ones(len(known_X))
     for _ in rounds:
-        weight_X = np.zeros(len(found))
-        for place_Y, sources in places:
-            share_Y = probability_X[place_Y]
+        weight_X = np.zeros(len(known_X))
+        for pair_Y, sources in occurrences:
+            share_Y = probability_X[pair_Y]
             begins = np.cumsum(sources) - sources
             share_Y /= np.repeat(np.add.reduceat(share_Y, begins), sources)
-            weight_X += np.bincount(place_Y, share_Y, len(found))
+            weight_X += np.bincount(pair_Y, share_Y, len(known_X))
         probability_X = weight_X / np.bincount(source_X, weight_X, source_size)[source_X]
     return PairWeights(source_X, target_X, weight_X)
 
@@ -195,17 +195,17 @@ def sum_weights(parts: Iterable[PairWeights], target_size: int) -> PairWeights:
     keys_X: NDArray[np.int64] = np.zeros(0, np.int64)
     weight_X: NDArray[np.float64] = np.zeros(0)
     for part in parts:
-        keys_X, place_Y = np.unique(np.append(keys_X, part.source_X * target_size + part.target_X), return_inverse=True)
-        weight_X = np.bincount(place_Y, np.append(weight_X, part.weight_X), len(keys_X)).astype(np.float64)
+        keys_X, pair_Y = np.unique(np.append(keys_X, part.source_X * target_size + part.target_X), return_inverse=True)
+        weight_X = np.bincount(pair_Y, np.append(weight_X, part.weight_X), len(keys_X)).astype(np.float64)
     return PairWeights(*np.divmod(keys_X, target_size), weight_X)
 
 
-def pair_keys(
+def encode_pairs(
     sentences: Iterable[tuple[NDArray[np.int64], Ids]], target_size: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """source id * target_size + target id of every pair of pieces, some sentences at a time.
+    """source id * target_size + target id of every pair of pieces, a block of sentences at a time.
 
-    With each target piece's keys side by side, and how many there are of each.
+    The keys of a target piece are adjacent. Yields keys_Y and the number of keys of each target piece.
     """
     keys: list[NDArray[np.int64]] = []
     widths: list[NDArray[np.int64]] = []
@@ -222,21 +222,21 @@ def pair_keys(
 
 
 class ShortlistCoverage(NamedTuple):
-    """How much of given translations a shortlist allows. `said` counts target tokens, EOS among them."""
+    """How much of known translations a shortlist allows."""
 
-    said: int
-    listed: int  # of these, how many are on their sentence's list
-    sizes: int  # of all lists together
+    tokens: int  # of the target, with EOS
+    listed: int  # tokens that are on their sentence's list
+    sizes: int  # the sum of the sizes of all lists
     sentences: int
 
 
-def coverage(shortlist: Shortlist, pairs: Iterable[tuple[Ids, Ids]]) -> ShortlistCoverage:
-    """Look every target token up in its sentence's list; `pairs` are ids without EOS."""
-    said = listed = sizes = sentences = 0
+def measure_coverage(shortlist: Shortlist, pairs: Iterable[tuple[Ids, Ids]]) -> ShortlistCoverage:
+    """Look up every target token in its sentence's list; `pairs` are ids without EOS."""
+    tokens = listed = sizes = sentences = 0
     for source, target in pairs:
         allowed_V = shortlist.allowed_words(torch.tensor([[*source.tolist(), EOS]]))[0]
         listed += int(allowed_V[torch.tensor([*target.tolist(), EOS])].sum())
-        said += len(target) + 1
+        tokens += len(target) + 1
         sizes += int(allowed_V.sum())
         sentences += 1
-    return ShortlistCoverage(said, listed, sizes, sentences)
+    return ShortlistCoverage(tokens, listed, sizes, sentences)

@@ -1,1 +1,1 @@
-"""The fast path of training; the readable twin of each kernel stands in nmt.model or nmt.training."""
+"""Fast forms of the training loops and of the loss. Each computes what a readable twin computes."""

@@ -1,11 +1,11 @@
-"""Attention inside a fast loop: one target position of every sentence at a time, and its gradients.
+"""Attention inside the fused loop: one target position of every sentence at a time, and its gradients.
 
-The derivation stands at the top of nmt.kernels.unroll_fused. Each head has a row of its own for every sentence, the
-rows of the first head before those of the second, so that a head is a softmax like any other.
+The derivation is at the top of nmt.kernels.recurrence. Each head of each sentence is one row, the rows of the first
+head before those of the second, so every row is one softmax.
 """
 
 # B sentences   T target positions   S source positions   M memory   A attention space   H heads   N = H * B rows
-# E = A / H   U = M / H   X = T, or 1 where all positions meet the same
+# E = A / H   U = M / H   X = T, or 1 where the bias is the same at all target positions
 
 from typing import Any
 
@@ -14,24 +14,24 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from nmt.kernels.pointwise import Kernels
+from nmt.model.attention.base import FusedInputs
 from nmt.model.attention.normalizers import SOFTMAX, Normalizer
-from nmt.model.attention.scores import FusedInputs
 
-CACHED = 1 << 17  # numbers that additive attention works on at once per thread: half a megabyte stays in a core's cache
+CACHED = 1 << 17  # numbers in a block of additive attention for each thread: half a megabyte fits a core's cache
 
 
 class FusedAttention:
-    """Attention by dot product for one target position of every sentence at a time, and its gradients."""
+    """Attention with dot scores for one target position of every sentence at a time, and its gradients."""
 
-    def __init__(self, laid: FusedInputs, normalizer: Normalizer, positions: int) -> None:
-        work = torch.promote_types(laid.values_NSU.dtype, torch.float32)
-        self.values_NSU, self.keys_NSE = laid.values_NSU.to(work), laid.keys_NSE.to(work)
-        self.bias_XNS, self.heads, self.normalizer = laid.bias_XNS.to(work), laid.heads, normalizer
+    def __init__(self, inputs: FusedInputs, normalizer: Normalizer, positions: int) -> None:
+        work = torch.promote_types(inputs.values_NSU.dtype, torch.float32)
+        self.values_NSU, self.keys_NSE = inputs.values_NSU.to(work), inputs.keys_NSE.to(work)
+        self.bias_XNS, self.heads, self.normalizer = inputs.bias_XNS.to(work), inputs.heads, normalizer
         self.d_context_TNU = self.values_NSU.new_empty(positions, len(self.values_NSU), self.values_NSU.shape[-1])
         self.d_scores_TNS = self.values_NSU.new_empty(positions, *self.values_NSU.shape[:2])
 
     def forward(self, t: int, query_BA: Tensor, weights_NS: Tensor, context_BM: Tensor) -> None:
-        """Fills `weights_NS` and `context_BM`."""
+        """Fill `weights_NS` and `context_BM` for target position t."""
         scores_NS = self.score(self.split_heads(query_BA.to(self.keys_NSE.dtype)))
         weights_NS.copy_(self.normalizer.weights(scores_NS.add_(self.bias_at(t))))
         context_BM.copy_(self.merge_heads(torch.bmm(weights_NS[:, None], self.values_NSU)[:, 0]))
@@ -39,7 +39,7 @@ class FusedAttention:
     def backward(
         self, t: int, query_BA: Tensor, weights_NS: Tensor, d_context_BM: Tensor, d_weights_NS: Tensor | None
     ) -> Tensor:
-        """-> d_query_BA"""
+        """Gradient of target position t. -> d_query_BA"""
         self.d_context_TNU[t] = self.split_heads(d_context_BM)
         d_total_NS = torch.bmm(self.d_context_TNU[t][:, None], self.values_NSU.transpose(1, 2))[:, 0]
         if d_weights_NS is not None:
@@ -68,7 +68,7 @@ class FusedAttention:
         return torch.bmm(d_scores_NS[:, None], self.keys_NSE)[:, 0]
 
     def keys_gradient(self, query_TBA: Tensor) -> tuple[Tensor, Tensor | None]:
-        """-> d_keys_NSE and no d_v"""
+        """The gradients of keys and of v, which a dot score has not. -> d_keys_NSE, d_v_HE"""
         query_NTE = self.split_heads(query_TBA).transpose(0, 1).to(self.d_scores_TNS.dtype)
         return torch.bmm(self.d_scores_TNS.permute(1, 2, 0), query_NTE), None
 
@@ -77,19 +77,19 @@ class FusedAttention:
         return self.bias_XNS[t if len(self.bias_XNS) > 1 else 0]
 
     def split_heads(self, whole: Tensor) -> Tensor:
-        """The heads' shares of the last axis, (..., B, A), as rows, (..., N, E)."""
+        """Heads as rows: (..., B, A) to (..., N, E)."""
         return torch.unflatten(whole, -1, (self.heads, -1)).transpose(-2, -3).flatten(-3, -2)
 
     def merge_heads(self, parts: Tensor) -> Tensor:
-        """The way back, (N, E) to (B, A)."""
+        """The inverse of `split_heads`: (N, E) to (B, A)."""
         return torch.unflatten(parts, 0, (self.heads, -1)).transpose(0, 1).flatten(1)
 
 
 class FusedAdditiveAttention(FusedAttention):
-    """The same with additive scores, a few rows at a time so that their (S, E) numbers stay in the cache."""
+    """The same with additive scores, a block of rows at a time so that their (S, E) numbers stay in the cache."""
 
-    def __init__(self, laid: FusedInputs, v_HE: Tensor, normalizer: Normalizer, positions: int) -> None:
-        super().__init__(laid, normalizer, positions)
+    def __init__(self, inputs: FusedInputs, v_HE: Tensor, normalizer: Normalizer, positions: int) -> None:
+        super().__init__(inputs, normalizer, positions)
         rows, length, size = self.keys_NSE.shape
         self.sentences = rows // self.heads
         block = self.sentences
@@ -107,7 +107,7 @@ class FusedAdditiveAttention(FusedAttention):
             self.squares_NSE, self.d_v_HE = torch.zeros_like(self.keys_NSE), torch.zeros_like(self.v_HE)
 
     def tanh_sum(self, query_NE: Tensor, block: slice) -> Tensor:
-        """tanh(q + k) of some rows. -> inside_NSE, overwritten by the next"""
+        """tanh(q + k) of a block of rows. -> inside_NSE, which the next call overwrites"""
         keys_NSE = self.keys_NSE[block]
         inside_NSE = self.inside_NSE[: len(keys_NSE)]
         return torch.add(keys_NSE, query_NE[block, None], out=inside_NSE).tanh_()
@@ -121,11 +121,11 @@ class FusedAdditiveAttention(FusedAttention):
     def query_gradient(self, query_NE: Tensor, d_scores_NS: Tensor) -> Tensor:
         d_query_NE = torch.empty_like(query_NE)
         for head, block in self.blocks:
-            inside_NSE, d_some_NS = self.tanh_sum(query_NE, block), d_scores_NS[block]
-            self.d_v_HE[head].addmv_(inside_NSE.flatten(0, 1).t(), d_some_NS.view(-1))
+            inside_NSE, d_block_NS = self.tanh_sum(query_NE, block), d_scores_NS[block]
+            self.d_v_HE[head].addmv_(inside_NSE.flatten(0, 1).t(), d_block_NS.view(-1))
             inside_NSE.mul_(inside_NSE)
-            torch.bmm(d_some_NS[:, None], inside_NSE, out=d_query_NE[block, None])
-            self.squares_NSE[block].addcmul_(d_some_NS[..., None], inside_NSE)
+            torch.bmm(d_block_NS[:, None], inside_NSE, out=d_query_NE[block, None])
+            self.squares_NSE[block].addcmul_(d_block_NS[..., None], inside_NSE)
         return d_query_NE.mul_(self.v_N1E[:, 0]).neg_()
 
     def keys_gradient(self, query_TBA: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -134,11 +134,11 @@ class FusedAdditiveAttention(FusedAttention):
 
 
 class CompiledAttention(FusedAttention):
-    """Either score, in one call a position; values and keys stay in the precision they came in."""
+    """Dot or additive scores with compiled kernels, one call for a position; values and keys keep their precision."""
 
-    def __init__(self, laid: FusedInputs, v_HE: Tensor | None, positions: int, kernels: Kernels) -> None:
-        super().__init__(laid, SOFTMAX, positions)
-        self.values_NSU, self.keys_NSE = laid.values_NSU, laid.keys_NSE
+    def __init__(self, inputs: FusedInputs, v_HE: Tensor | None, positions: int, kernels: Kernels) -> None:
+        super().__init__(inputs, SOFTMAX, positions)
+        self.values_NSU, self.keys_NSE = inputs.values_NSU, inputs.keys_NSE
         self.kernels = kernels
         self.v_NE = None
         if v_HE is not None:
@@ -147,10 +147,10 @@ class CompiledAttention(FusedAttention):
 
     def forward(self, t: int, query_BA: Tensor, weights_NS: Tensor, context_BM: Tensor) -> None:
         assert self.kernels.attend is not None
-        found_NS, context_NU = self.kernels.attend(
+        new_weights_NS, context_NU = self.kernels.attend(
             self.split_heads(query_BA), self.values_NSU, self.keys_NSE, self.bias_at(t), self.v_NE
         )
-        weights_NS.copy_(found_NS)
+        weights_NS.copy_(new_weights_NS)
         context_BM.copy_(self.merge_heads(context_NU))
 
     def backward(
@@ -182,56 +182,56 @@ class CompiledAttention(FusedAttention):
 
 
 def build_fused_attention(
-    laid: FusedInputs, v_HE: Tensor | None, normalizer: Normalizer, kernels: Kernels, positions: int = 0
+    inputs: FusedInputs, v_HE: Tensor | None, normalizer: Normalizer, kernels: Kernels, positions: int = 0
 ) -> FusedAttention:
-    """Attention that adds where there is a `v`, and multiplies where there is none.
+    """Attention with additive scores where there is a `v_HE`, with dot scores where there is none.
 
-    `positions` makes room for the gradients of so many.
+    `positions` allocates gradients for a number of target positions.
     """
     if kernels.attend is not None and normalizer is SOFTMAX:
-        return CompiledAttention(laid, v_HE, positions, kernels)
+        return CompiledAttention(inputs, v_HE, positions, kernels)
     return (
-        FusedAttention(laid, normalizer, positions)
+        FusedAttention(inputs, normalizer, positions)
         if v_HE is None
-        else FusedAdditiveAttention(laid, v_HE, normalizer, positions)
+        else FusedAdditiveAttention(inputs, v_HE, normalizer, positions)
     )
 
 
 class AttentionFunction(torch.autograd.Function):
-    """Attention of queries that are all known, one position after the other."""
+    """Attention where the queries of all target positions are known, one position after the other."""
 
     @staticmethod
     def forward(
-        ctx: Any, kernels: Kernels, normalizer: Normalizer, query_TBA: Tensor, v_HE: Tensor | None, *laid: Any
+        ctx: Any, kernels: Kernels, normalizer: Normalizer, query_TBA: Tensor, v_HE: Tensor | None, *inputs: Any
     ) -> tuple[Tensor, Tensor]:
         """-> context_TBM, weights_TNS"""
         ctx.set_materialize_grads(False)
-        ctx.kernels, ctx.normalizer, ctx.heads = kernels, normalizer, laid[-1]
+        ctx.kernels, ctx.normalizer, ctx.heads = kernels, normalizer, inputs[-1]
         with torch.autocast(query_TBA.device.type, enabled=False):
-            attention = build_fused_attention(FusedInputs(*laid), v_HE, normalizer, kernels)
+            attention = build_fused_attention(FusedInputs(*inputs), v_HE, normalizer, kernels)
             weights_TNS = attention.values_NSU.new_empty(len(query_TBA), *attention.values_NSU.shape[:2])
             size = attention.heads * attention.values_NSU.shape[-1]
             context_TBM = attention.values_NSU.new_empty(*query_TBA.shape[:2], size)
             for t, query_BA in enumerate(query_TBA):
                 attention.forward(t, query_BA, weights_TNS[t], context_TBM[t])
-        ctx.save_for_backward(query_TBA, v_HE, *laid[:-1], weights_TNS)
+        ctx.save_for_backward(query_TBA, v_HE, *inputs[:-1], weights_TNS)
         return context_TBM, weights_TNS
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_context_TBM: Tensor | None, d_weights_TNS: Tensor | None) -> tuple[Tensor | None, ...]:
         query_TBA, v_HE, *tensors, weights_TNS = ctx.saved_tensors
-        laid = FusedInputs(tensors[0], tensors[1], tensors[2], ctx.heads)
+        inputs = FusedInputs(tensors[0], tensors[1], tensors[2], ctx.heads)
         if d_context_TBM is None:
-            size = laid.heads * laid.values_NSU.shape[-1]
-            d_context_TBM = laid.values_NSU.new_zeros(*query_TBA.shape[:2], size)
+            size = inputs.heads * inputs.values_NSU.shape[-1]
+            d_context_TBM = inputs.values_NSU.new_zeros(*query_TBA.shape[:2], size)
         with torch.autocast(query_TBA.device.type, enabled=False):
-            attention = build_fused_attention(laid, v_HE, ctx.normalizer, ctx.kernels, len(query_TBA))
+            attention = build_fused_attention(inputs, v_HE, ctx.normalizer, ctx.kernels, len(query_TBA))
             d_query_TBA = torch.empty_like(query_TBA)
             for t, (query_BA, weights_NS) in enumerate(zip(query_TBA, weights_TNS, strict=True)):
-                d_look_NS = None if d_weights_TNS is None else d_weights_TNS[t]
-                d_query_TBA[t] = attention.backward(t, query_BA, weights_NS, d_context_TBM[t], d_look_NS)
+                d_weights_NS = None if d_weights_TNS is None else d_weights_TNS[t]
+                d_query_TBA[t] = attention.backward(t, query_BA, weights_NS, d_context_TBM[t], d_weights_NS)
             d_keys_NSE, d_v_HE = attention.keys_gradient(query_TBA)
-            d_values_NSU = attention.values_gradient(weights_TNS).to(laid.values_NSU.dtype)
+            d_values_NSU = attention.values_gradient(weights_TNS).to(inputs.values_NSU.dtype)
             d_bias_XNS = attention.bias_gradient()
-        return None, None, d_query_TBA, d_v_HE, d_values_NSU, d_keys_NSE.to(laid.keys_NSE.dtype), d_bias_XNS, None
+        return None, None, d_query_TBA, d_v_HE, d_values_NSU, d_keys_NSE.to(inputs.keys_NSE.dtype), d_bias_XNS, None

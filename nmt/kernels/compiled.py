@@ -1,4 +1,4 @@
-"""Inductor for functions that are called again and again: one compilation serves every size, and later runs."""
+"""Compilation by torch.compile of functions that are called often: one serves every size, and later runs."""
 
 import os
 import sysconfig
@@ -13,29 +13,29 @@ from nmt.kernels.pointwise import Kernels, additive_keys, attend, attend_backwar
 
 
 def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, compiled when it is first called; needs a C++ compiler on a CPU. Kept on disk for later runs.
+    """`function`, compiled at its first call and kept on disk for later runs. On a CPU this needs a C++ compiler.
 
-    On a CPU tanh is written with exp, within 1e-7 of torch's and three times as fast.
+    On a CPU tanh is computed with exp, within 1e-7 of torch's tanh and three times as fast.
     """
-    import torch._dynamo.config as dynamo  # a second and more, which only those wait for who compile
+    import torch._dynamo.config as dynamo  # the import takes a second or more, so only those who compile wait for it
     import torch.fx.experimental._config as shapes
 
-    shapes.use_duck_shape = False  # sizes that happen to be equal need not stay so
+    shapes.use_duck_shape = False  # two sizes that are equal once may differ later
     dynamo.recompile_limit = 64
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder()))
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(locate_cache()))
     result: Callable[..., Any] = torch.compile(
         function, dynamic=True, fullgraph=True, options={"cpp.use_decompose_tanh": True}
     )
     return result
 
 
-def cache_folder() -> Path:
-    """Where compiled functions are kept, by the XDG base directory specification."""
+def locate_cache() -> Path:
+    """The folder of compiled functions, by the XDG base directory specification."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nmt" / "compiled"
 
 
 def compile_kernels() -> Kernels:
-    """The element-wise equations of the fast loops, compiled."""
+    """The element-wise functions of the fused loop, compiled."""
     return Kernels(
         *(compile_function(kernel) for kernel in (gru, gru_backward, attend, attend_backward, additive_keys))
     )

@@ -1,9 +1,10 @@
-"""`plain_loss` together with its gradient, some positions at a time: the scores of all words are never all held.
+"""`plain_loss` together with its gradient, a block of positions at a time, so that memory holds the scores of a block.
 
-Same arguments and same figures; under autocast the products take its precision, and everything else stays as it is.
+It has the arguments of `plain_loss` and computes the same. Under autocast products have its precision, everything else
+keeps its own.
 """
 
-# N target positions that are real   C of them at a time   R readout   V target words
+# N real target positions   C positions of a block   R readout   V target words
 
 from collections.abc import Callable
 from functools import reduce
@@ -16,21 +17,20 @@ from torch.nn import functional as F
 
 from nmt.model.linear import MULTIPLE, product_dtype
 
-HELD = 1 << 24  # scores, in the precision of the products: 2,097 positions of 8,000 words
-CACHED = 1 << 20  # scores in full precision that fit the cores' caches on their way from score to gradient
+HELD = 1 << 24  # scores of a block, in the precision of the products: 2,097 positions of 8,000 words
+CACHED = 1 << 20  # scores in full precision that fit the cores' caches while they become gradients
 
 SoftmaxGradient = Callable[..., tuple[Tensor, Tensor]]
 
 
 class ScoreBuffer:
-    """Memory for the scores of words, kept between updates: asking the system for so much again takes longer than
-    filling it."""
+    """Memory for the scores of words, kept between updates, because allocating it takes longer than filling it."""
 
     def __init__(self) -> None:
         self.kept = torch.empty(0)
 
     def take(self, rows: int, like_VR: Tensor) -> Tensor:
-        """-> scores_CV, of any content"""
+        """Uninitialised memory. -> scores_CV"""
         size = rows * len(like_VR)
         if self.kept.numel() < size or (self.kept.dtype, self.kept.device) != (like_VR.dtype, like_VR.device):
             self.kept = like_VR.new_empty(size)
@@ -46,32 +46,28 @@ def fused_loss(
     gradient_kernel: SoftmaxGradient | None = None,
     buffer: ScoreBuffer | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """See `plain_loss`. The gradient is made with the loss, so it can be asked for once.
+    """See `plain_loss`. The gradient is computed with the loss, and `backward` runs once.
 
-    `gradient_kernel` is `softmax_gradient` or its equal; by default `softmax_gradient_in_blocks`, which needs no
+    `gradient_kernel` is a compiled `softmax_gradient`; by default `softmax_gradient_in_blocks`, which needs no
     compiler.
     """
-    operand, gradient_kernel, buffer = (
-        product_dtype(readout_NR),
-        gradient_kernel or softmax_gradient_in_blocks,
-        buffer or ScoreBuffer(),
-    )
+    gradient_kernel, buffer = gradient_kernel or softmax_gradient_in_blocks, buffer or ScoreBuffer()
     loss: tuple[Tensor, Tensor] = FusedLoss.apply(  # type: ignore[no-untyped-call]
-        readout_NR, vectors_VR, bias_V, target_N, smoothing, operand, gradient_kernel, buffer
+        readout_NR, vectors_VR, bias_V, target_N, smoothing, product_dtype(readout_NR), gradient_kernel, buffer
     )
     return loss
 
 
 def softmax_gradient(scores_CV: Tensor, bias_V: Tensor, word_C: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-    """Turn scores without their bias into the gradient by them, but for what belongs to the reference words, in place.
+    """Overwrite scores, which lack their bias, with the gradient by them, except the term of the reference words.
 
-    -> the reference words' scores_C and log_p_C
+    Returns score_C and log_p_C of the reference words.
     """
     work_CV = scores_CV.to(bias_V.dtype) + bias_V
     total_C1 = work_CV.logsumexp(-1, keepdim=True)
-    right_C = scores_CV.gather(-1, word_C[:, None]).squeeze(-1) + bias_V[word_C]
+    score_C = scores_CV.gather(-1, word_C[:, None]).squeeze(-1) + bias_V[word_C]
     scores_CV.copy_(torch.exp(work_CV - total_C1) - smoothing / scores_CV.shape[-1])
-    return right_C, right_C - total_C1.squeeze(-1)
+    return score_C, score_C - total_C1.squeeze(-1)
 
 
 def softmax_gradient_in_blocks(
@@ -79,15 +75,15 @@ def softmax_gradient_in_blocks(
 ) -> tuple[Tensor, Tensor]:
     """`softmax_gradient` without a compiler: a few positions at a time, so that every pass finds them in the cache."""
     positions = max(1, CACHED // scores_CV.shape[-1])
-    found = []
-    for some_CV, some_C in zip(torch.split(scores_CV, positions), torch.split(word_C, positions), strict=True):
-        work_CV = some_CV + bias_V
-        right_C = work_CV.gather(-1, some_C[:, None]).squeeze(-1)
+    of_reference_words = []
+    for block_CV, block_C in zip(torch.split(scores_CV, positions), torch.split(word_C, positions), strict=True):
+        work_CV = block_CV + bias_V
+        score_C = work_CV.gather(-1, block_C[:, None]).squeeze(-1)
         log_p_CV = work_CV.log_softmax(-1)
-        found.append((right_C, log_p_CV.gather(-1, some_C[:, None]).squeeze(-1)))
-        some_CV.copy_(log_p_CV.exp_().sub_(smoothing / scores_CV.shape[-1]))
-    right, log_p = zip(*found, strict=True)
-    return torch.cat(right), torch.cat(log_p)
+        of_reference_words.append((score_C, log_p_CV.gather(-1, block_C[:, None]).squeeze(-1)))
+        block_CV.copy_(log_p_CV.exp_().sub_(smoothing / scores_CV.shape[-1]))
+    scores, log_p = zip(*of_reference_words, strict=True)
+    return torch.cat(scores), torch.cat(log_p)
 
 
 class FusedLoss(torch.autograd.Function):
@@ -97,8 +93,8 @@ class FusedLoss(torch.autograd.Function):
     d_l(v) = p(v) - (1 - e) [v = y] - e / V;    d_o = d_l W;    d_W = sum d_l o;    d_b = sum d_l
 
     With -log p(v) = -log p(y) + l(y) - l(v), a position's loss is -log p(y) + e * (l(y) - mean over v of l(v)), and
-    the sum of all l is (sum o) . (sum W) + N * sum b. Products read `operand`; softmax and sums over positions are in
-    `work`.
+    the sum of all l is (sum o) . (sum W) + N * sum b. Operands of products have the type `operand`; softmax and sums
+    over positions have the type `work`.
     """
 
     @staticmethod
@@ -123,19 +119,19 @@ class FusedLoss(torch.autograd.Function):
             d_readouts: list[Tensor] = []
             d_vectors: list[Tensor] = []
             d_biases: list[Tensor] = []
-            for some_CR, some_C in zip(torch.split(out_NR, step), torch.split(target_N, step), strict=True):
-                real, spare = len(some_C), -len(some_C) % MULTIPLE
-                out_CR, word_C = F.pad(some_CR, (0, 0, 0, spare)), F.pad(some_C, (0, spare))
+            for block_CR, block_C in zip(torch.split(out_NR, step), torch.split(target_N, step), strict=True):
+                real, missing = len(block_C), -len(block_C) % MULTIPLE
+                out_CR, word_C = F.pad(block_CR, (0, 0, 0, missing)), F.pad(block_C, (0, missing))
                 d_scores_CV = torch.mm(out_CR, into_VR.t(), out=buffer.take(len(out_CR), into_VR))
-                right_C, log_p_C = gradient_kernel(d_scores_CV, bias_V.to(work), word_C, smoothing)
-                scores, log_p = scores + right_C[:real].sum(dtype=work), log_p + log_p_C[:real].sum()
+                score_C, log_p_C = gradient_kernel(d_scores_CV, bias_V.to(work), word_C, smoothing)
+                scores, log_p = scores + score_C[:real].sum(dtype=work), log_p + log_p_C[:real].sum()
                 if wants_gradient:
-                    d_right_C = log_p_C.exp() - (1 - smoothing + smoothing / words)
-                    d_scores_CV[torch.arange(len(word_C), device=word_C.device), word_C] = d_right_C.to(operand)
+                    d_reference_C = log_p_C.exp() - (1 - smoothing + smoothing / words)
+                    d_scores_CV[torch.arange(len(word_C), device=word_C.device), word_C] = d_reference_C.to(operand)
                     d_scores_CV[real:] = 0
                     d_readouts.append((d_scores_CV @ into_VR)[:real].to(readout_NR.dtype))
-                    # Three quarters of the time of d_scores.t() @ out, which reads the larger operand transposed. A row
-                    # of ones below makes the bias's gradient on the way.
+                    # This takes three quarters of the time of d_scores.t() @ out, which reads the larger operand
+                    # transposed. The last row, of ones, computes the gradient of the bias.
                     d_both = F.pad(out_CR, (0, 1), value=1).t().contiguous() @ d_scores_CV
                     d_vectors.append(d_both[:-1].t().to(work, memory_format=torch.contiguous_format))
                     d_biases.append(d_both[-1].to(work))
@@ -153,5 +149,5 @@ class FusedLoss(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_loss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        gradients, ctx.gradients = ctx.gradients, None  # held here no longer, so that nobody has to copy them
+        gradients, ctx.gradients = ctx.gradients, None  # released here, so that they need not be copied
         return *(gradient.mul_(d_loss) for gradient in gradients), *(None,) * 5

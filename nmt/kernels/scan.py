@@ -1,10 +1,10 @@
-"""GRUs side by side over whole sequences at the hardware's speed, their backward pass written by hand.
+"""GRUs over whole sequences, several in parallel, with a backward pass written by hand.
 
-For the encoder's two directions, and for a decoder that attends afterwards. The derivation stands at the top of
-nmt.kernels.unroll_fused.
+The encoder runs its two directions this way, and so does a decoder whose recurrence does not depend on attention. The
+derivation is at the top of nmt.kernels.recurrence.
 """
 
-# P GRUs side by side   T positions   B sentences   N = P * B rows, or P * T * B   E input   D state   G = 3 * D gates
+# P GRUs in parallel   T positions   B sentences   N = P * B rows, or P * T * B   E input   D state   G = 3 * D gates
 # F features   C = 4 * D gradients of gates   O output   I input
 
 from collections.abc import Sequence
@@ -21,111 +21,113 @@ EPSILON = 1e-5  # of torch.nn.LayerNorm
 
 
 def scan_layer(grus: Sequence[nn.GRU], inputs_PTBE: Tensor, kernels: Kernels = EAGER_KERNELS) -> Tensor:
-    """Each GRU over its own inputs, from zeros. -> states_PTBD"""
+    """Run each GRU over its own inputs, from a state of zeros. -> states_PTBD"""
     weights, biases, recurrent_weights, recurrent_biases = (
         torch.stack([getattr(one, name) for one in grus])
         for name in ("weight_ih_l0", "bias_ih_l0", "weight_hh_l0", "bias_hh_l0")
     )
     P, T, B, _ = inputs_PTBE.shape
-    sums_PNG = torch.baddbmm(biases[:, None], pad_rows(inputs_PTBE.flatten(1, 2)), weights.transpose(1, 2))
-    sums_TPBG = sums_PNG[:, : T * B].view(P, T, B, -1).transpose(0, 1)
+    input_gates_PNG = torch.baddbmm(biases[:, None], pad_rows(inputs_PTBE.flatten(1, 2)), weights.transpose(1, 2))
+    input_gates_TPBG = input_gates_PNG[:, : T * B].view(P, T, B, -1).transpose(0, 1)
     hidden_PBD = biases.new_zeros(P, B, recurrent_weights.shape[-1])
-    return scan(sums_TPBG, hidden_PBD, recurrent_weights, recurrent_biases, {}, kernels).transpose(0, 1)
+    return scan(input_gates_TPBG, hidden_PBD, recurrent_weights, recurrent_biases, {}, kernels).transpose(0, 1)
 
 
 def scan(
-    sums_TPBG: Tensor,
+    input_gates_TPBG: Tensor,
     hidden_PBD: Tensor,
     weight_PGD: Tensor,
     bias_PG: Tensor,
     norms: dict[str, Tensor | None],
     kernels: Kernels = EAGER_KERNELS,
 ) -> Tensor:
-    """Run GRUs whose inputs' share of the gates is `sums`. `norms` may hold weight and bias of both sums' layer norms.
+    """Run GRUs from `input_gates` W x + b, with the weight U and the bias c of nmt.model.cells.Cell.
 
-    -> states_TPBD, as operands of products
+    `norms` may hold weight and bias of the layer norms of W x + b and of U h + c. -> states_TPBD, as operands of
+    products
     """
     norm_parameters = [norms.get(f"norm_{side}_{key}_G") for side in ("input", "hidden") for key in ("weight", "bias")]
     states_TPBD: Tensor = Scan.apply(  # type: ignore[no-untyped-call]
-        kernels, product_dtype(sums_TPBG), sums_TPBG, hidden_PBD, weight_PGD, bias_PG, *norm_parameters
+        kernels, product_dtype(input_gates_TPBG), input_gates_TPBG, hidden_PBD, weight_PGD, bias_PG, *norm_parameters
     )
     return states_TPBD
 
 
 class Scan(torch.autograd.Function):
-    """The loop as one differentiable function. Its element-wise part sees all sentences of all GRUs as rows N."""
+    """The loop as one differentiable function. In its element-wise part all sentences of all GRUs are rows N."""
 
     @staticmethod
     def forward(
         ctx: Any,
         kernels: Kernels,
         operand: torch.dtype,
-        sums_TPBG: Tensor,
+        input_gates_TPBG: Tensor,
         hidden_PBD: Tensor,
         weight_PGD: Tensor,
         bias_PG: Tensor,
         *norms: Tensor | None,
     ) -> Tensor:
-        T, P, B, G = sums_TPBG.shape
+        T, P, B, G = input_gates_TPBG.shape
         D = G // 3
-        with torch.autocast(sums_TPBG.device.type, enabled=False):
-            sums_TNG = sums_TPBG.detach().reshape(T, P * B, G)
+        with torch.autocast(input_gates_TPBG.device.type, enabled=False):
+            input_gates_TNG = input_gates_TPBG.detach().reshape(T, P * B, G)
             weight_PGD = weight_PGD.to(operand).roll(D, 1)
             weight_PDG = weight_PGD.transpose(1, 2)
             bias_P1G = bias_PG.to(operand).roll(D, 1)[:, None]
             norm_input, norm_hidden = LayerNormSteps(norms[0], norms[1]), LayerNormSteps(norms[2], norms[3], roll=D)
             states_TPBD = hidden_PBD.new_empty(T + 1, P, B, D, dtype=operand)
             states_TPBD[0] = hidden_PBD
-            hidden_TND, gates_T, recurrent_TNG = [hidden_PBD.detach().flatten(0, 1)], [], []
-            for t, sums_NG in enumerate(sums_TNG):
-                reads_NG = torch.baddbmm(bias_P1G, states_TPBD[t], weight_PDG).view(P * B, G)
-                recurrent_TNG.append(norm_hidden.forward(reads_NG))
-                gates, hidden_ND = kernels.gru(norm_input.forward(sums_NG), recurrent_TNG[t], hidden_TND[t])
+            hidden_TND, gates_T, hidden_gates_TNG = [hidden_PBD.detach().flatten(0, 1)], [], []
+            for t, input_gates_NG in enumerate(input_gates_TNG):
+                hidden_gates_NG = torch.baddbmm(bias_P1G, states_TPBD[t], weight_PDG).view(P * B, G)
+                hidden_gates_TNG.append(norm_hidden.forward(hidden_gates_NG))
+                gates, hidden_ND = kernels.gru(norm_input.forward(input_gates_NG), hidden_gates_TNG[t], hidden_TND[t])
                 gates_T.append(gates)
                 hidden_TND.append(hidden_ND)
                 states_TPBD[t + 1] = hidden_ND.view(P, B, D)
-        ctx.kept = kernels, weight_PGD, norm_input, norm_hidden, gates_T, hidden_TND, states_TPBD, recurrent_TNG
+        ctx.kept = kernels, weight_PGD, norm_input, norm_hidden, gates_T, hidden_TND, states_TPBD, hidden_gates_TNG
         return states_TPBD[1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_states_TPBD: Tensor) -> tuple[Tensor | None, ...]:
-        kernels, weight_PGD, norm_input, norm_hidden, gates_T, hidden_TND, states_TPBD, recurrent_TNG = ctx.kept
+        kernels, weight_PGD, norm_input, norm_hidden, gates_T, hidden_TND, states_TPBD, hidden_gates_TNG = ctx.kept
         T, P, B, D = d_states_TPBD.shape
         G = 3 * D
         with torch.autocast(d_states_TPBD.device.type, enabled=False):
-            # [n_b | r | z | n_a]: the state was read for the first three, and what the inputs made is the last three.
+            # [n_b | r | z | n_a]: the first three belong to U h + c, the last three to W x + b.
             d_TNC = states_TPBD.new_empty(T, P * B, 4 * D)
-            d_reads_TNG, d_sums_TNG = d_TNC[..., :G], d_TNC[..., D:]
+            d_hidden_gates_TNG, d_input_gates_TNG = d_TNC[..., :G], d_TNC[..., D:]
             if norm_input:
-                d_reads_TNG, d_sums_TNG = torch.empty_like(d_reads_TNG), torch.empty_like(d_sums_TNG)
+                d_hidden_gates_TNG = torch.empty_like(d_hidden_gates_TNG)
+                d_input_gates_TNG = torch.empty_like(d_input_gates_TNG)
             d_hidden_ND = torch.zeros_like(hidden_TND[0])
-            d_read_ND = torch.zeros_like(d_TNC[0, :, :D])
+            d_product_ND = torch.zeros_like(d_TNC[0, :, :D])
             for t in reversed(range(T)):
                 d_hidden_ND += d_states_TPBD[t].flatten(0, 1)
                 d_hidden_ND, *d_gates = kernels.gru_backward(
-                    d_hidden_ND, d_read_ND, hidden_TND[t], gates_T[t], recurrent_TNG[t][:, :D]
+                    d_hidden_ND, d_product_ND, hidden_TND[t], gates_T[t], hidden_gates_TNG[t][:, :D]
                 )
                 torch.cat(d_gates, -1, out=d_TNC[t])
                 if norm_input:
-                    d_sums_TNG[t] = norm_input.backward(t, d_TNC[t, :, D:])
-                    d_reads_TNG[t] = norm_hidden.backward(t, d_TNC[t, :, :G])
-                d_read_ND = torch.bmm(d_reads_TNG[t].view(P, B, G), weight_PGD).flatten(0, 1)
-            d_hidden_PBD = (d_hidden_ND + d_read_ND).view(P, B, D)
-            # One product a GRU: batched ones would first copy what lies in slices, transposed.
-            d_reads_PTBG, read_PTBD = d_reads_TNG.view(T, P, B, G).unbind(1), states_TPBD[:-1].unbind(1)
-            d_weight_PGD = torch.stack([weight_gradient(*pair) for pair in zip(d_reads_PTBG, read_PTBD, strict=True)])
-            d_bias_PG = torch.stack([bias_gradient(d_reads_TBG) for d_reads_TBG in d_reads_PTBG])
+                    d_input_gates_TNG[t] = norm_input.backward(t, d_TNC[t, :, D:])
+                    d_hidden_gates_TNG[t] = norm_hidden.backward(t, d_TNC[t, :, :G])
+                d_product_ND = torch.bmm(d_hidden_gates_TNG[t].view(P, B, G), weight_PGD).flatten(0, 1)
+            d_hidden_PBD = (d_hidden_ND + d_product_ND).view(P, B, D)
+            # One product for each GRU: a batched product would first copy the transposed slices.
+            d_PTBG, previous_PTBD = d_hidden_gates_TNG.view(T, P, B, G).unbind(1), states_TPBD[:-1].unbind(1)
+            d_weight_PGD = torch.stack([weight_gradient(*pair) for pair in zip(d_PTBG, previous_PTBD, strict=True)])
+            d_bias_PG = torch.stack([bias_gradient(d_TBG) for d_TBG in d_PTBG])
             d_norms = *norm_input.gradients(d_TNC[..., D:]), *norm_hidden.gradients(d_TNC[..., :G])
         work = d_hidden_ND.dtype
         d_weight_PGD, d_bias_PG = d_weight_PGD.to(work).roll(-D, 1), d_bias_PG.to(work).roll(-D, 1)
-        return None, None, d_sums_TNG.view(T, P, B, G), d_hidden_PBD, d_weight_PGD, d_bias_PG, *d_norms
+        return None, None, d_input_gates_TNG.view(T, P, B, G), d_hidden_PBD, d_weight_PGD, d_bias_PG, *d_norms
 
 
 class LayerNormSteps:
-    """Layer normalisation of every position in its turn, or nothing where there are no weights.
+    """Layer normalisation of one position after the other, or the identity where there are no weights.
 
-    `roll` is by how much features were turned round against the weights.
+    `roll` is by how much the features are rolled against the weights.
     """
 
     def __init__(self, weight_F: Tensor | None, bias_F: Tensor | None, roll: int = 0) -> None:
@@ -153,7 +155,7 @@ class LayerNormSteps:
         return self._gradients(d_normed_BF, self.kept_T[t], [True, False, False])[0] if self else d_normed_BF
 
     def gradients(self, d_normed_TBF: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Of weight and bias, over all positions."""
+        """The gradients of weight and bias, over all positions."""
         if not self:
             return None, None
         kept = tuple(torch.stack(part) for part in zip(*self.kept_T, strict=True))

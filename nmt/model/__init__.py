@@ -1,1 +1,1 @@
-"""Encoder, attention, decoder."""
+"""The network: encoder, attention and decoder."""

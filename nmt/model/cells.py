@@ -1,10 +1,10 @@
-"""One decoder step: the GRU's equations, and the two ways to wire attention around it.
+"""One decoder step: the GRU's equations, and attention before the GRU's update or after it.
 
-A cell serves K rows of a sentence at a time: in training K is one position of the target, in search the beam.
+A cell steps K rows of each sentence together: in training K is 1, in search it is the beam.
 """
 
 # B sentences   K rows of a sentence   E embedding   M memory   D decoder state   G = 3 * D gates   R readout
-# F what is fed back   I what the embedding contributes before the loop   S source positions   P what is remembered
+# F fed vector   I inputs from the embedding, computed before the loop   S source positions   P history   H parts
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,47 +13,36 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import ModelSettings
-from nmt.model.attention.composite import CompositeAttention
-from nmt.model.attention.scores import (
-    AdditiveAttention,
-    Attention,
-    AttentionOutput,
-    ConcatAttention,
-    DotAttention,
-    GeneralAttention,
-    LocationAttention,
-    Memory,
-    NoAttention,
-    ScaledDotAttention,
-)
+from nmt.model.attention.base import Attention, Memory
+from nmt.model.attention.registry import REGISTERED_ATTENTIONS, build_attention
 
 
 class Carry(NamedTuple):
-    """What a decoder row remembers from one target position to the next."""
+    """What a decoder row hands on from one target position to the next."""
 
     hidden_BKD: Tensor
     fed_BKF: Tensor  # Luong's attentional vector; zeros before the first position, no columns where nothing is fed
-    history_BKP: Tensor | None = (
-        None  # what attention remembers; no columns before the first position, or where it is nothing
-    )
+    history_BKP: Tensor | None = None  # of attention; no columns before the first position, or where it has none
 
 
 class CellOut(NamedTuple):
-    """What one step yields."""
+    """What one step computes."""
 
     readout_BKR: Tensor
     carry: Carry
     attention_BKS: Tensor
+    parts_BKHS: Tensor | None = None  # see AttentionOutput
 
 
 class Cell(nn.Module):
-    """A GRU with attention. What the two wirings share: parameters, gates and the first carry.
+    """A GRU with attention: what the two wirings share, which is parameters, gates and the first carry.
 
     r = sigm(W_r x + b_r + U_r h + c_r);  z = sigm(W_z x + b_z + U_z h + c_z)
     n = tanh(W_n x + b_n + r * (U_n h + c_n));  h' = (1 - z) * n + z * h
 
     Cho et al. 2014, arXiv:1406.1078, in the form of torch.nn.GRUCell: the reset gate acts after the product with U.
-    With layer normalisation both sums are normalised before they meet (Ba et al. 2016, arXiv:1607.06450, supplement).
+    Layer normalisation applies to W x + b and to U h + c, before they are added (Ba et al. 2016, arXiv:1607.06450,
+    supplement).
     """
 
     def __init__(self, settings: ModelSettings, attention: Attention, fed_size: int, in_loop_size: int) -> None:
@@ -68,13 +57,13 @@ class Cell(nn.Module):
         self.norm_hidden = nn.LayerNorm(gates) if settings.layer_norm else nn.Identity()
         self.norm_readout = nn.LayerNorm(settings.scored_size) if settings.layer_norm else nn.Identity()
 
-    def begin(self, hidden_BD: Tensor) -> Carry:
-        """The carry before the first position: one row a sentence."""
+    def initial_carry(self, hidden_BD: Tensor) -> Carry:
+        """The carry before the first position, with one row for each sentence."""
         hidden_B1D = hidden_BD[:, None]
         return Carry(hidden_B1D, hidden_B1D.new_zeros(len(hidden_BD), 1, self.fed_size), hidden_B1D[..., :0])
 
-    def project(self, embedded_BKE: Tensor) -> Tensor:
-        """The embedding's share of a step, which needs no loop. -> inputs_BKI"""
+    def project_embedding(self, embedded_BKE: Tensor) -> Tensor:
+        """The part of a step that depends on the embedding alone. -> inputs_BKI"""
         inputs_BKG: Tensor = self.from_embedding(embedded_BKE)
         return inputs_BKG
 
@@ -90,10 +79,6 @@ class Cell(nn.Module):
 
     def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
         """One target position for K rows of each sentence."""
-        return self.advance(inputs_BKI, carry, memory)[0]
-
-    def advance(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> tuple[CellOut, AttentionOutput]:
-        """The same, with all that attention has to show of it."""
         raise NotImplementedError
 
 
@@ -102,7 +87,7 @@ class AttendThenUpdate(Cell):
 
     c = attention(s(t-1));  s(t) = GRU([e(t); c], s(t-1));  readout = tanh(W_s s(t) + W_c c + W_e e(t) + b)
 
-    Unlike the paper, the readout reads the new state, and tanh takes the place of maxout. Without input feeding the
+    Unlike in the paper, the readout depends on the new state, and tanh replaces maxout. Without input feeding the
     context enters the readout only.
     """
 
@@ -112,17 +97,17 @@ class AttendThenUpdate(Cell):
         self.readout_embedding = nn.Linear(settings.embedding_size, settings.scored_size)
         self.readout = nn.Linear(settings.decoder_size + memory, settings.scored_size, bias=False)
 
-    def project(self, embedded_BKE: Tensor) -> Tensor:
+    def project_embedding(self, embedded_BKE: Tensor) -> Tensor:
         return torch.cat((self.from_embedding(embedded_BKE), self.readout_embedding(embedded_BKE)), dim=-1)
 
-    def advance(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> tuple[CellOut, AttentionOutput]:
+    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
         gates = self.from_embedding.out_features
-        output = self.attention.step(carry.hidden_BKD, memory, carry.history_BKP)
+        output = self.attention(carry.hidden_BKD, memory, carry.history_BKP)
         hidden_BKD = self.update(inputs_BKI[..., :gates], output.context_BKM, carry.hidden_BKD)
         readout_BKR = inputs_BKI[..., gates:] + self.readout(torch.cat((hidden_BKD, output.context_BKM), dim=-1))
         readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
         carry = Carry(hidden_BKD, carry.fed_BKF, output.history_BKP)
-        return CellOut(readout_BKR, carry, output.weights_BKS), output
+        return CellOut(readout_BKR, carry, output.weights_BKS, output.parts_BKHS)
 
 
 class UpdateThenAttend(Cell):
@@ -130,7 +115,7 @@ class UpdateThenAttend(Cell):
 
     s(t) = GRU([e(t); a(t-1)], s(t-1));  c = attention(s(t));  a(t) = tanh(W [c; s(t)] + b)
 
-    a(t) is the readout, and is fed to the next step when input feeding is on. Unlike the paper, W has a bias.
+    a(t) is the readout, and with input feeding an input of the next step. Unlike in the paper, W has a bias.
     """
 
     def __init__(self, settings: ModelSettings, attention: Attention) -> None:
@@ -138,38 +123,23 @@ class UpdateThenAttend(Cell):
         super().__init__(settings, attention, fed_size=fed, in_loop_size=fed)
         self.readout = nn.Linear(attention.memory_size + settings.decoder_size, settings.scored_size)
 
-    def advance(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> tuple[CellOut, AttentionOutput]:
+    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
         hidden_BKD = self.update(inputs_BKI, carry.fed_BKF, carry.hidden_BKD)
-        output = self.attention.step(hidden_BKD, memory, carry.history_BKP)
+        output = self.attention(hidden_BKD, memory, carry.history_BKP)
         readout_BKR = self.readout(torch.cat((output.context_BKM, hidden_BKD), dim=-1))
         readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
         fed_BKF = readout_BKR if self.fed_size else carry.fed_BKF
-        return CellOut(readout_BKR, Carry(hidden_BKD, fed_BKF, output.history_BKP), output.weights_BKS), output
+        carry = Carry(hidden_BKD, fed_BKF, output.history_BKP)
+        return CellOut(readout_BKR, carry, output.weights_BKS, output.parts_BKHS)
 
 
-DECODERS: dict[str, tuple[Callable[[int, int, int], Attention], Callable[[ModelSettings, Attention], Cell]]] = {
-    "bahdanau": (AdditiveAttention, AttendThenUpdate),
-    "luong-dot": (DotAttention, UpdateThenAttend),
-    "luong-general": (GeneralAttention, UpdateThenAttend),
-    "luong-concat": (ConcatAttention, UpdateThenAttend),
-    "luong-location": (LocationAttention, UpdateThenAttend),
-    "scaled-dot": (ScaledDotAttention, UpdateThenAttend),
-    "none": (NoAttention, UpdateThenAttend),
-}
 WIRINGS: dict[str, Callable[[ModelSettings, Attention], Cell]] = {
     "before": AttendThenUpdate,
     "after": UpdateThenAttend,
 }
 
 
-def build_attention(settings: ModelSettings) -> Attention:
-    """The score that `settings.attention` names, and what the settings put around it."""
-    sizes = settings.decoder_size, 2 * settings.encoder_size, settings.attention_size
-    scores = [DECODERS[name][0](*sizes) for name in (settings.attention, *settings.mix)]
-    return CompositeAttention(settings, scores) if settings.is_composite else scores[0]
-
-
 def build_cell(settings: ModelSettings) -> Cell:
-    """The decoder step that the settings name: `settings.attention` in its paper's wiring or the one asked for."""
-    wiring = WIRINGS.get(settings.wiring, DECODERS[settings.attention][1])
-    return wiring(settings, build_attention(settings))
+    """The decoder step that settings describe; wiring "auto" is that of the attention in its paper."""
+    wiring = REGISTERED_ATTENTIONS[settings.attention].wiring if settings.wiring == "auto" else settings.wiring
+    return WIRINGS[wiring](settings, build_attention(settings))

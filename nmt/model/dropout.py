@@ -1,4 +1,4 @@
-"""Dropout of features and of whole tokens, one mask a position or one a sentence."""
+"""Dropout of features and of whole tokens, with one mask for each position or one for each sentence."""
 
 # B sentences   T positions   F features
 
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class Dropout(nn.Module):
     """Zero each feature with probability `p` and scale the rest by 1 / (1 - p), in training only.
 
-    `variational` draws one mask a sentence and uses it at every position (Gal and Ghahramani 2016, arXiv:1512.05287;
-    unlike them, on what enters and leaves the recurrent layers only, never on the recurrent state).
+    `variational` draws one mask for a sentence and uses it at every position (Gal and Ghahramani 2016,
+    arXiv:1512.05287; unlike theirs, it applies to inputs and outputs of recurrent layers, never to recurrent states).
     """
 
     def __init__(self, p: float, variational: bool) -> None:
@@ -22,15 +22,15 @@ class Dropout(nn.Module):
         """-> dropped_BTF"""
         if not self.training or self.p == 0:
             return values_BTF
-        one_a_sentence = values_BTF[:, :1] if self.variational else values_BTF
-        return values_BTF * draw_factors(one_a_sentence, self.p)
+        masked = values_BTF[:, :1] if self.variational else values_BTF
+        return values_BTF * draw_factors(masked, self.p)
 
 
 def draw_factors(like: Tensor, p: float) -> Tensor:
     """Zero with probability `p`, 1 / (1 - p) otherwise, in the shape and type of `like`.
 
-    One draw of 64 bits serves four numbers, a tenth of the time of torch's dropout on a CPU, whose generator runs on
-    one core. So `p` is a multiple of 2 ** -16; the factor is that of the rounded one.
+    One draw of 64 bits yields four numbers, in a tenth of the time of torch's dropout on a CPU, whose generator runs
+    on one core. `p` is rounded to a multiple of 2 ** -16, and the factor is that of the rounded one.
     """
     zeros = min(round(p * 2**16), 2**16 - 1)
     draws = torch.empty(-(-like.numel() // 4), dtype=torch.int64, device=like.device).random_(-(2**63), None)
@@ -39,7 +39,7 @@ def draw_factors(like: Tensor, p: float) -> Tensor:
 
 
 class WordDropout(nn.Module):
-    """Zero the whole embedding of a position with probability `p`; the rest is not scaled, since most words stay."""
+    """Zero the whole embedding of a position with probability `p`. Others are not scaled, because most words stay."""
 
     def __init__(self, p: float) -> None:
         super().__init__()

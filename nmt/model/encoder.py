@@ -1,4 +1,4 @@
-"""The source side: embedded tokens in, memory and a summary for the decoder's first state out."""
+"""The encoder: from embedded source tokens to memory, and to a summary for the decoder's first state."""
 
 # B sentences   S source positions   E embedding   H encoder state, one direction   M = 2 * H memory
 # N = B * S positions   P directions   F features   A heads   D = M / A
@@ -17,21 +17,21 @@ Layer = Callable[[Sequence[nn.GRU], Tensor], Tensor]
 
 
 def run_layer(grus: Sequence[nn.GRU], inputs_PSBE: Tensor) -> Tensor:
-    """Each GRU over its own inputs, as torch runs it. -> states_PSBH"""
+    """Run each GRU over its own inputs, by torch. -> states_PSBH"""
     return torch.stack([gru(inputs_SBE)[0] for gru, inputs_SBE in zip(grus, inputs_PSBE, strict=True)])
 
 
 class Encoder(nn.Module):
     """Bidirectional GRU layers                    Bahdanau et al. 2015, arXiv:1409.0473, A.2.1
 
-    The memory of a word is the forward state after it beside the backward state before it. Unlike the paper's single
-    layer, any number are stacked, with dropout between them and layer normalisation after each when asked.
+    The memory of a word is a concatenation: the forward state after it and the backward state before it. The paper has
+    one layer; here any number are stacked, with dropout between them and optional layer normalisation after each.
 
-    The backward direction is a forward GRU over sentences turned round within their own length, so that nothing is
-    packed: padding comes last in both directions and is never read, and no length leaves the device.
+    The backward direction is a forward GRU over reversed sentences, each within its own length. Padding is last in both
+    directions and never read, so no packed sequences are needed, and lengths stay on the device.
 
-    With `heads` the states of the top layer then look at each other. Without layers the memory of a word is its own
-    embedding, of 2 * `size` numbers, which knows nothing of its neighbours or its place.
+    With `heads` the states of the top layer then attend to each other. Without layers the memory of a word is its
+    embedding, which has 2 * `size` dimensions and does not depend on the word's neighbours or position.
     """
 
     def __init__(
@@ -46,25 +46,25 @@ class Encoder(nn.Module):
         self.self_attention = SelfAttention(2 * size, heads, dropout) if heads else None
 
     def forward(self, embedded_BSE: Tensor, lengths_B: Tensor, layer: Layer = run_layer) -> tuple[Tensor, Tensor]:
-        """-> values_BSM, final_BM: memory, zero on padding; the last state of each direction of the top layer, without
-        layers half of the last embedding and half of the first.
+        """Memory, zero on padding, and the last state of each direction of the top layer. -> values_BSM, final_BM
 
-        `lengths_B` counts real positions, each at least one. `layer` is `run_layer` or its equal, `scan_layer`.
+        Without layers `final_BM` is half of the last embedding and half of the first. `lengths_B` counts real
+        positions, at least one in each sentence. `layer` is `run_layer`, or `scan_layer`, which computes the same.
         """
         B, S, _ = embedded_BSE.shape
         positions_S = torch.arange(S, device=embedded_BSE.device)
         real_BS1 = (positions_S < lengths_B[:, None])[..., None]
         reversed_BS = (lengths_B[:, None] - 1 - positions_S) % S
-        rows_PSB, back_PBS = direction_indices(reversed_BS)
+        rows_PSB, back_PBS = index_directions(reversed_BS)
         values_BSM = embedded_BSE if self.norms else embedded_BSE * real_BS1
         for depth, (ahead, back, norm) in enumerate(zip(self.forwards, self.backwards, self.norms, strict=True)):
             if depth:
                 values_BSM = self.dropout(values_BSM)
             inputs_PSBE = gather_rows(values_BSM.flatten(0, 1), rows_PSB, back_PBS).view(2, S, B, -1)
             states_PSBH = layer((ahead, back), inputs_PSBE)  # type: ignore[arg-type]
-            beside_NP = back_PBS.flatten(1).t()
-            from_PSB = torch.stack((2 * rows_PSB[0], 2 * rows_PSB[1] + 1))
-            values_BSM = gather_rows(states_PSBH.flatten(0, 2), beside_NP, from_PSB).view(B, S, -1)
+            pairs_NP = back_PBS.flatten(1).t()  # both directions of a source position, one after the other
+            unpair_PSB = torch.stack((2 * rows_PSB[0], 2 * rows_PSB[1] + 1))
+            values_BSM = gather_rows(states_PSBH.flatten(0, 2), pairs_NP, unpair_PSB).view(B, S, -1)
             values_BSM = norm(values_BSM) * real_BS1
         last_BM = values_BSM.gather(1, (lengths_B - 1)[:, None, None].expand(-1, 1, values_BSM.shape[-1]))[:, 0]
         size = last_BM.shape[-1] // 2
@@ -98,13 +98,13 @@ class SelfAttention(nn.Module):
         )
         real_B11S = real_BS[:, None, None]
         mixed_BASD = F.scaled_dot_product_attention(query_BASD, key_BASD, value_BASD, attn_mask=real_B11S)
-        looked_BSM = self.out_weight(mixed_BASD.transpose(1, 2).flatten(2))
-        normed_BSM: Tensor = self.norm(values_BSM + self.dropout(looked_BSM))
+        attended_BSM = self.out_weight(mixed_BASD.transpose(1, 2).flatten(2))
+        normed_BSM: Tensor = self.norm(values_BSM + self.dropout(attended_BSM))
         return normed_BSM
 
 
-def direction_indices(reversed_BS: Tensor) -> tuple[Tensor, Tensor]:
-    """Where each direction finds its inputs among (B, S), and where (B, S) finds its states among (P, S, B).
+def index_directions(reversed_BS: Tensor) -> tuple[Tensor, Tensor]:
+    """Indices of each direction's inputs in a flattened (B, S), and of the states of (B, S) in a flattened (P, S, B).
 
     -> rows_PSB, back_PBS
     """
@@ -113,11 +113,13 @@ def direction_indices(reversed_BS: Tensor) -> tuple[Tensor, Tensor]:
     order_PBS = torch.stack((torch.arange(S, device=reversed_BS.device).expand(B, S), reversed_BS))
     rows_PSB = (sentences_B[:, None] * S + order_PBS).transpose(1, 2)
     starts_P = torch.arange(2, device=reversed_BS.device) * (B * S)
-    return rows_PSB, order_PBS * B + sentences_B[:, None] + starts_P[:, None, None]  # turning twice restores
+    return rows_PSB, order_PBS * B + sentences_B[:, None] + starts_P[
+        :, None, None
+    ]  # a sentence reversed twice is itself
 
 
 def gather_rows(values_NF: Tensor, rows: Tensor, back: Tensor) -> Tensor:
-    """`values_NF[rows]`, where every row is picked equally often; `back` says where the copies of each went.
+    """`values_NF[rows]`, where every row is picked equally often; `back` holds the indices of the copies of each row.
 
     -> picked_NF, in the order of `rows`
     """
@@ -126,7 +128,7 @@ def gather_rows(values_NF: Tensor, rows: Tensor, back: Tensor) -> Tensor:
 
 
 class GatherRows(torch.autograd.Function):
-    """Indexing whose gradient is indexing too, where torch would add row by row."""
+    """Indexing whose gradient is computed by indexing too; torch's would add row by row."""
 
     @staticmethod
     def forward(ctx: Any, values_NF: Tensor, rows_N: Tensor, back_N: Tensor) -> Tensor:

@@ -1,8 +1,7 @@
-"""Products over all positions of a batch, in numbers of rows that come often.
+"""Products over all positions of a batch, whose rows are padded to multiples of 64.
 
-In bfloat16 oneDNN builds code for every number of rows that a CPU's product meets, and keeps it. For a product of a few
-milliseconds that takes as long as the product itself, and batches of all lengths meet new numbers for thousands of
-updates.
+In bfloat16 on a CPU, oneDNN builds code for every new number of rows. That takes as long as a product of a few
+milliseconds, and batches of all lengths bring new numbers for thousands of updates.
 """
 
 # N positions, or T * B   I input   O output
@@ -15,25 +14,25 @@ MULTIPLE = 64
 
 
 def product_dtype(value: Tensor) -> torch.dtype:
-    """What products read: autocast's type where it is on."""
+    """The type of a product's operands: that of autocast where it is on."""
     device = value.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else value.dtype
 
 
 def pad_rows(values: Tensor) -> Tensor:
-    """(…, N, I) with rows of zeros, up to a multiple of 64, where that saves building code."""
-    spare = -values.shape[-2] % MULTIPLE
-    builds = values.device.type == "cpu" and product_dtype(values) == torch.bfloat16
-    return F.pad(values, (0, 0, 0, spare)) if spare and builds else values
+    """(…, N, I) with N padded to a multiple of 64 by zeros, where oneDNN would build code for every N."""
+    missing = -values.shape[-2] % MULTIPLE
+    builds_code = values.device.type == "cpu" and product_dtype(values) == torch.bfloat16
+    return F.pad(values, (0, 0, 0, missing)) if missing and builds_code else values
 
 
 def apply_linear(linear: nn.Linear, values: Tensor) -> Tensor:
-    """`linear` over all positions, which are the dimensions before the last."""
+    """`linear` on the last dimension, with padded rows."""
     positions = values.shape[:-1]
     out_NO: Tensor = linear(pad_rows(values.flatten(0, -2)))
     return out_NO[: positions.numel()].view(*positions, -1)
 
 
 def weight_gradient(d_out_TBO: Tensor, in_TBI: Tensor) -> Tensor:
-    """The gradient of a weight that turned each `in` into `out`: one product over all positions. -> d_weight_OI"""
+    """The gradient of the weight in out = W in, summed over all positions in one product. -> d_weight_OI"""
     return pad_rows(d_out_TBO.flatten(0, 1)).t() @ pad_rows(in_TBI.flatten(0, 1))

@@ -1,6 +1,6 @@
-"""The whole network: embeddings, encoder, bridge, decoder and output layer; a step model for search.
+"""The whole network: embeddings, encoder, bridge, decoder and output layer. It is also a step model for search.
 
-It knows token ids and tensors, and neither text nor training.
+It works on token ids and tensors; text and training are elsewhere.
 """
 
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   T target positions
@@ -15,16 +15,17 @@ from torch.nn import functional as F
 
 from nmt.config import ModelSettings
 from nmt.ids import BOS, PAD
-from nmt.model.attention.scores import Memory
+from nmt.model.attention.base import Memory
 from nmt.model.cells import Carry, build_cell
 from nmt.model.dropout import Dropout, WordDropout
 from nmt.model.encoder import Encoder, Layer, run_layer
+from nmt.model.initialise import draw_parameters
 from nmt.model.unroll import Unroll, Unrolled, unroll
 from nmt.step import StepOut
 
 
 class State(NamedTuple):
-    """A batch in the middle of decoding: what belongs to sentences, and what belongs to rows."""
+    """A batch in the middle of decoding: the memory of its sentences, and the carry of their rows."""
 
     memory: Memory
     carry: Carry
@@ -33,7 +34,7 @@ class State(NamedTuple):
 class Seq2Seq(nn.Module):
     """GRU encoder-decoder with attention. `tie="all"` needs one vocabulary for both sides.
 
-    Parameters mean nothing unless they are drawn: reading them takes less time than that.
+    With `initialise=False` parameters are left undefined, which saves time where a checkpoint replaces them.
     """
 
     def __init__(
@@ -68,24 +69,8 @@ class Seq2Seq(nn.Module):
             self.initialise()
 
     def initialise(self) -> None:
-        """Draw every parameter: orthogonal recurrences, Xavier projections, embeddings of standard deviation 0.1.
-
-        Xavier scale on an embedding would shrink as the vocabulary grows.
-        """
-        for name, parameter in self.named_parameters():
-            if "norm" in name:
-                continue
-            if parameter.dim() == 1:
-                nn.init.zeros_(parameter)
-            elif "embedding.weight" in name and not name.startswith("cell"):
-                nn.init.normal_(parameter, std=0.1)
-                with torch.no_grad():
-                    parameter[PAD].zero_()
-            elif "weight_hh" in name or "from_hidden" in name:
-                for gate in parameter.chunk(3):
-                    nn.init.orthogonal_(gate)
-            else:
-                nn.init.xavier_uniform_(parameter)
+        """Draw every parameter: see nmt.model.initialise."""
+        draw_parameters(self)
 
     def encode(
         self,
@@ -94,9 +79,9 @@ class Seq2Seq(nn.Module):
         layer: Layer = run_layer,
         build_memory: Callable[[Tensor, Tensor], Memory] | None = None,
     ) -> tuple[Memory, Carry]:
-        """Memory to attend to, and the decoder's carry before its first position.
+        """The memory of a batch, and the decoder's carry before its first position.
 
-        `build_memory` may take the place of the attention's own.
+        `layer` is `run_layer`, or `scan_layer`, which computes the same. `build_memory` replaces the attention's own.
         """
         embedded_BSE = self.dropout(self.word_dropout(self.source_embedding(source_BS)))
         values_BSM, final_BM = self.encoder(embedded_BSE, lengths_B, layer)
@@ -107,7 +92,7 @@ class Seq2Seq(nn.Module):
             hidden_BD = torch.tanh(self.bridge(values_BSM.sum(1) / lengths_B[:, None] if mean else final_BM))
         build_memory = build_memory or self.cell.attention.build_memory
         memory = build_memory(self.dropout(values_BSM), source_BS != PAD)
-        return memory, self.cell.begin(hidden_BD)
+        return memory, self.cell.initial_carry(hidden_BD)
 
     def forward(
         self,
@@ -117,10 +102,10 @@ class Seq2Seq(nn.Module):
         layer: Layer = run_layer,
         decode: Unroll = unroll,
     ) -> Unrolled:
-        """Teacher forcing: what the decoder yields at every position of a target that ends with EOS.
+        """Teacher forcing: what the decoder computes at every position of a target that ends with EOS.
 
-        `layer` is the encoder's `run_layer` or its equal in other clothes, `scan_layer`; so are `decode`'s `unroll`
-        and `unroll_fused`.
+        `layer` is `run_layer` or `scan_layer`, `decode` is `unroll` or `unroll_fused`. The second of each is faster and
+        computes the same.
         """
         memory, carry = self.encode(source_BS, lengths_B, layer)
         previous_BT = F.pad(target_BT[:, :-1], (1, 0), value=BOS)
@@ -130,16 +115,16 @@ class Seq2Seq(nn.Module):
 
     @property
     def output_vectors(self) -> Tensor:
-        """What a readout is scored against: the target embeddings when they are tied. -> vectors_VR"""
+        """The output vectors of words: the target embeddings when they are tied. -> vectors_VR"""
         return self.output_weight if self.settings.tie == "none" else self.target_embedding.weight
 
     @property
     def part_names(self) -> tuple[str, ...]:
-        """What the parts of attention are called that a step shows; none where it is one look."""
+        """Names of the parts of attention in StepOut.parts_NHS; empty where attention has one part."""
         return self.cell.attention.part_names
 
     def score_words(self, readout_NR: Tensor) -> Tensor:
-        """-> logits_NV"""
+        """The logits of all words. -> logits_NV"""
         return F.linear(readout_NR, self.output_vectors, self.output_bias)
 
     def start(self, source_BS: Tensor, lengths_B: Tensor) -> State:
@@ -150,19 +135,19 @@ class Seq2Seq(nn.Module):
         """See nmt.step.StepModel."""
         memory, carry = state
         embedded_BKE = self.target_embedding(previous_N.view(carry.hidden_BKD.shape[:2]))
-        found, output = self.cell.advance(self.cell.project(embedded_BKE), carry, memory)
-        readout_BKR, carry, attention_BKS = found
-        logits_NV = self.score_words(readout_BKR.flatten(0, 1))
+        output = self.cell(self.cell.project_embedding(embedded_BKE), carry, memory)
+        logits_NV = self.score_words(output.readout_BKR.flatten(0, 1))
         log_probs_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32)).log_softmax(-1)
         parts_NHS = None if output.parts_BKHS is None else output.parts_BKHS.flatten(0, 1)
-        return StepOut(log_probs_NV, State(memory, carry), attention_BKS.flatten(0, 1), parts_NHS=parts_NHS)
+        state = State(memory, output.carry)
+        return StepOut(log_probs_NV, state, output.attention_BKS.flatten(0, 1), parts_NHS=parts_NHS)
 
     def select(self, state: State, rows_BK: Tensor) -> State:
-        """See nmt.step.StepModel. Memory is touched only when sentences left."""
+        """See nmt.step.StepModel. Memory is copied only when sentences have left the batch."""
         memory, carry = state
         sentences, width = carry.hidden_BKD.shape[:2]
         if len(rows_BK) != sentences:
             kept_B = rows_BK[:, 0] // width
             memory = Memory(*(part[kept_B] for part in memory))
-        parts = (part if part is None else part.flatten(0, 1)[rows_BK] for part in carry)
-        return State(memory, Carry(*parts))  # type: ignore[arg-type]
+        selected = (part if part is None else part.flatten(0, 1)[rows_BK] for part in carry)
+        return State(memory, Carry(*selected))  # type: ignore[arg-type]

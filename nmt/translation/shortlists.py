@@ -15,8 +15,8 @@ from nmt.inference.shortlist import (
     Ids,
     PairWeights,
     Shortlist,
-    best_of_each,
-    most_frequent,
+    select_best,
+    select_frequent,
     sum_weights,
     train_ibm_model_1,
 )
@@ -52,9 +52,9 @@ def build_shortlist(
         weights = train_ibm_model_1(pairs, source.size, target.size, rounds)
     else:
         weights = sum_weights(attention_weights(translator, pairs, batch_size), target.size)
-    table_WK = torch.cat([best_of_each(weights, source.size, best), same_spelling(source, target)[:, None]], 1)
+    table_WK = torch.cat([select_best(weights, source.size, best), same_spelling(source, target)[:, None]], 1)
     fingerprints = source.fingerprint, target.fingerprint
-    return Shortlist(table_WK, most_frequent(counts_V, frequent), target.size, fingerprints)
+    return Shortlist(table_WK, select_frequent(counts_V, frequent), target.size, fingerprints)
 
 
 def same_spelling(source: Subword, target: Subword) -> Tensor:

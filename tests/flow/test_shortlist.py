@@ -18,7 +18,7 @@ from nmt.inference.shortlist import Shortlist
 def words_on_list(path, prepared, word):
     """The words of the toy language that are on the list of a sentence of one word."""
     subword = Prepared.open(prepared).source_subword
-    ids = Shortlist.read(path).of(torch.tensor(subword.encode(word)))
+    ids = Shortlist.read(path).list_words(torch.tensor(subword.encode(word)))
     return {piece.removeprefix("▁") for piece in subword.pieces(ids)} & set(WORDS)
 
 

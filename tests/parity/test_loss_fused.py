@@ -1,4 +1,4 @@
-"""The chunked loss against the plain one: both figures and every gradient, by name."""
+"""The loss in blocks against the plain one: both figures and every gradient, by name."""
 
 import pytest
 import torch
@@ -10,23 +10,23 @@ from nmt.training.loss import plain_loss
 
 def figures_and_gradients(loss_of, N: int, smoothing: float, *, V: int = 11, operand=None, dtype=torch.float64):
     torch.manual_seed(N)
-    given = {
+    inputs = {
         "readout": torch.randn(N, 5, dtype=dtype).tanh(),
         "vectors": torch.randn(V, 5, dtype=dtype),
         "bias": torch.randn(V, dtype=dtype),
     }
-    given = {name: value.requires_grad_() for name, value in given.items()}
+    inputs = {name: value.requires_grad_() for name, value in inputs.items()}
     with torch.autocast("cpu", operand, enabled=operand is not None):
-        loss, nll = loss_of(*given.values(), torch.randint(V, (N,)), smoothing)
+        loss, nll = loss_of(*inputs.values(), torch.randint(V, (N,)), smoothing)
     assert not nll.requires_grad
     (loss * 0.3).backward()
-    return {"loss": loss.detach(), "nll": nll} | {f"gradient of {name}": value.grad for name, value in given.items()}
+    return {"loss": loss.detach(), "nll": nll} | {f"gradient of {name}": value.grad for name, value in inputs.items()}
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("N", [1, 3, 4, 9])
 def test_fused_loss_equals_the_plain_one(N, smoothing, monkeypatch):
-    monkeypatch.setattr(loss_fused, "HELD", 4 * 11)  # four positions: below, at and above
+    monkeypatch.setattr(loss_fused, "HELD", 4 * 11)  # blocks of four positions: fewer, as many, and more
     monkeypatch.setattr(loss_fused, "CACHED", 3 * 11)
     want, got = figures_and_gradients(plain_loss, N, smoothing), figures_and_gradients(fused_loss, N, smoothing)
     assert want.keys() == got.keys()
@@ -37,7 +37,7 @@ def test_fused_loss_equals_the_plain_one(N, smoothing, monkeypatch):
 
 
 def test_bfloat16_stays_close_to_float32():
-    """Measured at most 0.004 of a quantity's own root mean square; eps of bfloat16 is 0.008."""
+    """Errors are norms as fractions of the quantity's own norm, measured at most 0.004; eps of bfloat16 is 0.008."""
     want = figures_and_gradients(plain_loss, 200, 0.1, V=300, dtype=torch.float32)
     got = figures_and_gradients(fused_loss, 200, 0.1, V=300, dtype=torch.float32, operand=torch.bfloat16)
     for quantity, expected in want.items():
@@ -45,7 +45,7 @@ def test_bfloat16_stays_close_to_float32():
         assert error < 0.01, f"{quantity}: {error}"
 
 
-def test_a_reference_word_of_no_probability_costs_a_number():
+def test_a_reference_word_of_probability_zero_has_a_finite_loss():
     readout, vectors, bias = torch.zeros(1, 1), torch.zeros(2, 1), torch.tensor([0.0, 1000.0])
     loss, nll = fused_loss(readout, vectors, bias, torch.tensor([0]), 0.0)
     assert loss == nll

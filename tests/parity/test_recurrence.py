@@ -1,4 +1,5 @@
-"""The decoder's GRU against torch's cell, the encoder against torch's packed layers, gradients against differences."""
+"""The decoder's GRU against torch's cell, the encoder against torch's packed layers, gradients against finite
+differences."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The fast loop against its readable twin: every output and every gradient, by name."""
+"""The fused loop against the readable loop: every output and every gradient, by name."""
 
 import gc
 import shutil
@@ -15,12 +15,16 @@ from nmt.config import ModelSettings
 from nmt.kernels.compiled import compile_kernels
 from nmt.kernels.pointwise import EAGER_KERNELS, Kernels, additive_keys, attend, attend_backward, gru, gru_backward
 from nmt.kernels.unroll_fused import unroll_fused
-from nmt.model.cells import DECODERS, WIRINGS, Carry, Cell, build_cell
+from nmt.model.attention.registry import REGISTERED_ATTENTIONS
+from nmt.model.cells import WIRINGS, Carry, Cell, build_cell
 from nmt.model.unroll import unroll
+
+# Kinds that run in the fused loops; without attention the decoder's GRU does.
+FUSED = [name for name, (kind, _) in REGISTERED_ATTENTIONS.items() if kind.fused_form or name == "none"]
 
 
 class Case(NamedTuple):
-    """A decoder and what it reads; `values_BSM` is projected to keys by the cell's attention, as in training."""
+    """A decoder and its inputs; the cell's attention projects `values_BSM` to keys, as in training."""
 
     cell: Cell
     embedded_BTE: Tensor
@@ -60,7 +64,7 @@ def decoder_case(
 
 
 def outputs_and_gradients(loop, case: Case, operand: torch.dtype | None = None) -> dict[str, Tensor]:
-    """Everything that comes out of a loop and, through a random linear loss, back."""
+    """All outputs of a loop and, through a random linear loss, all gradients."""
     inputs = {key: getattr(case, key).clone().requires_grad_() for key in case._fields[1:5]}
     case.cell.zero_grad()
     with torch.autocast("cpu", operand, enabled=operand is not None):
@@ -77,7 +81,7 @@ def outputs_and_gradients(loop, case: Case, operand: torch.dtype | None = None) 
     return found | {f"gradient of {key}": value.grad for key, value in case.cell.named_parameters()}
 
 
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("name", REGISTERED_ATTENTIONS)
 @pytest.mark.parametrize("wiring", WIRINGS)
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
 @pytest.mark.parametrize("norm", [True, False], ids=["norm", "no norm"])
@@ -97,8 +101,8 @@ def test_fused_unroll_equals_reference(name, wiring, feeding, norm, B, S, T):
         )
 
 
-# What may stand around a score inside the loop: each with scores that add and that multiply, and all together.
-AROUND: dict[str, dict[str, Any]] = {
+# Parts that the fused loop combines with a score, each alone and then several together.
+PARTS: dict[str, dict[str, Any]] = {
     "heads": {"heads": 2},
     "local-m": {"window": "monotonic", "window_width": 1},
     "sparsemax": {"normalizer": "sparsemax"},
@@ -110,15 +114,15 @@ AROUND: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("around", AROUND)
-@pytest.mark.parametrize("name", ["bahdanau", "luong-dot", "luong-concat", "scaled-dot"])
+@pytest.mark.parametrize("parts", PARTS)
+@pytest.mark.parametrize("name", [name for name in FUSED if name != "none"])
 @pytest.mark.parametrize("wiring", WIRINGS)
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
-@pytest.mark.parametrize("compiled", [True, False], ids=["pieces", "blocks"])
-def test_what_stands_around_a_score_is_in_the_fast_loop(name, wiring, feeding, around, compiled, monkeypatch):
-    case = decoder_case(name, 3, 5, 4, feeding=feeding, norm=True, wiring=wiring, attention_size=8, **AROUND[around])
+@pytest.mark.parametrize("compiled", [True, False], ids=["kernels", "blocks"])
+def test_the_fused_loop_combines_scores_with_parts(name, wiring, feeding, parts, compiled, monkeypatch):
+    case = decoder_case(name, 3, 5, 4, feeding=feeding, norm=True, wiring=wiring, attention_size=8, **PARTS[parts])
     want = outputs_and_gradients(unroll, case)
-    monkeypatch.setattr("nmt.kernels.unroll_fused.unroll", None)  # which would be equal
+    monkeypatch.setattr("nmt.kernels.unroll_fused.unroll", None)  # so that it cannot take the place of the fused loop
     monkeypatch.setattr("nmt.kernels.attention_step.CACHED", 60)  # several blocks a head
     kernels = Kernels(gru, gru_backward, attend, attend_backward, additive_keys) if compiled else EAGER_KERNELS
     got = outputs_and_gradients(partial(unroll_fused, kernels=kernels), case)
@@ -134,39 +138,40 @@ def test_what_stands_around_a_score_is_in_the_fast_loop(name, wiring, feeding, a
 @pytest.mark.parametrize("normalizer", ["sparsemax", "entmax"])
 @pytest.mark.parametrize("wiring", WIRINGS)
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
-def test_gates_renormalised_over_sparse_weights_are_not_those_over_softmax(normalizer, wiring, feeding):
-    around = {"content_gate": "renormalised", "normalizer": normalizer}
-    case = decoder_case("bahdanau", 3, 5, 4, feeding=feeding, wiring=wiring, **around)
+def test_gates_renormalised_over_sparse_weights_take_the_readable_loop(normalizer, wiring, feeding):
+    parts = {"content_gate": "renormalised", "normalizer": normalizer}
+    case = decoder_case("bahdanau", 3, 5, 4, feeding=feeding, wiring=wiring, **parts)
     want, got = outputs_and_gradients(unroll, case), outputs_and_gradients(unroll_fused, case)
     for quantity, expected in want.items():
         torch.testing.assert_close(got[quantity], expected, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("name", FUSED)
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
 def test_gradients_are_those_of_finite_differences(name, feeding):
     case = decoder_case(name, 2, 2, 2, feeding=feeding, norm=True, size=4)
 
     def run(embedded_BTE, hidden_BD, values_BSM, *weights):
         memory = case.cell.attention.build_memory(values_BSM, case.real_BS)
-        return tuple(unroll_fused(case.cell, embedded_BTE, case.cell.begin(hidden_BD), memory))
+        return tuple(unroll_fused(case.cell, embedded_BTE, case.cell.initial_carry(hidden_BD), memory))
 
     inputs = [value.clone().requires_grad_() for value in (case.embedded_BTE, case.hidden_BD, case.values_BSM)]
     assert torch.autograd.gradcheck(run, (*inputs, *case.cell.parameters()))
 
 
 @pytest.mark.parametrize(
-    ("name", "around"), [*((name, {}) for name in DECODERS), *(("scaled-dot", around) for around in AROUND.values())]
+    ("name", "parts"),
+    [*((name, {}) for name in FUSED), *(("scaled-dot", parts) for parts in PARTS.values())],
 )
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
-def test_bfloat16_stays_close_to_float32(name, around, feeding):
-    """Root mean square errors, as shares of the quantity's own; eps of bfloat16 is 0.008. Measured at most 0.017 here,
-    0.037 in the reference, whose states and sums of gradients are in bfloat16 too. A gate's bias has a gradient whose
-    summands nearly cancel.
+def test_bfloat16_stays_close_to_float32(name, parts, feeding):
+    """Errors are norms as fractions of the quantity's own norm; eps of bfloat16 is 0.008. Measured at most 0.017 in the
+    fused loop, and 0.037 in the readable loop, whose states and sums of gradients are in bfloat16 too. The gradient of
+    a gate's bias is left out, because its terms nearly cancel.
     """
-    case = decoder_case(name, 4, 6, 8, feeding=feeding, dtype=torch.float32, size=32, attention_size=32, **around)
+    case = decoder_case(name, 4, 6, 8, feeding=feeding, dtype=torch.float32, size=32, attention_size=32, **parts)
     for parameter in case.cell.parameters():
-        parameter.data *= 0.5  # the scale that weights start at
+        parameter.data *= 0.5  # the scale of initial weights
     want, got = outputs_and_gradients(unroll, case), outputs_and_gradients(unroll_fused, case, torch.bfloat16)
     for quantity, expected in want.items():
         if expected is not None and expected.numel() and "gate.bias" not in quantity:
@@ -175,7 +180,7 @@ def test_bfloat16_stays_close_to_float32(name, around, feeding):
 
 
 def peak_bytes(loop, case: Case) -> int:
-    """What `outputs_and_gradients` allocates on top of what is there, at its most."""
+    """The most that `outputs_and_gradients` allocates at any time."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         outputs_and_gradients(loop, case)
     events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
@@ -192,7 +197,7 @@ def test_additive_scores_are_never_held_for_all_positions(name, feeding):
     assert peak_bytes(unroll, case) > held
 
 
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("name", FUSED)
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
 def test_buffers_are_freed_with_the_outputs(name, feeding):
     states = []
@@ -207,7 +212,7 @@ def test_buffers_are_freed_with_the_outputs(name, feeding):
     memory = case.cell.attention.build_memory(case.values_BSM, case.real_BS)
     gc.disable()  # a cycle would wait for it, and memory would grow
     try:
-        outputs = unroll_fused(case.cell, case.embedded_BTE, case.cell.begin(case.hidden_BD), memory, kernels)
+        outputs = unroll_fused(case.cell, case.embedded_BTE, case.cell.initial_carry(case.hidden_BD), memory, kernels)
         assert [state() is not None for state in states] == [True] * 4
         del outputs
         assert [state() is not None for state in states] == [False] * 4
@@ -215,9 +220,9 @@ def test_buffers_are_freed_with_the_outputs(name, feeding):
         gc.enable()
 
 
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("name", FUSED)
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
-def test_pieces_for_a_compiler_equal_the_blocks(name, feeding):
+def test_kernels_for_a_compiler_equal_the_blocks(name, feeding):
     kernels = Kernels(gru, gru_backward, attend, attend_backward, additive_keys)
     case = decoder_case(name, 3, 5, 4, feeding=feeding, norm=True)
     want = outputs_and_gradients(unroll, case)
@@ -228,11 +233,11 @@ def test_pieces_for_a_compiler_equal_the_blocks(name, feeding):
         )
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="compiled pieces need a C++ compiler")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiled kernels need a C++ compiler")
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("name", ["bahdanau", "luong-general"])
-def test_compiled_pieces_equal_the_reference(name, monkeypatch, tmp_path):
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # so that it is compiled here
+def test_compiled_kernels_equal_the_reference(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # so that compilation is part of the test
     kernels = compile_kernels()
     for sizes in ((3, 5, 4), (2, 7, 1)):  # one compilation serves both
         case = decoder_case(name, *sizes, dtype=torch.float32, size=16)

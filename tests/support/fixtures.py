@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nmt.cli.main import main
+from support.attentions import plugins, register  # noqa: F401
 from support.browser import chromium, open_page  # noqa: F401
 from support.corpora import tiny_corpus, tiny_prepared  # noqa: F401
 from support.runs import reverser  # noqa: F401

@@ -1,16 +1,17 @@
 """Small models and inputs for them, the same for every test that compares two ways of computing one thing."""
 
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from nmt.config import AttentionName, ModelSettings
+from nmt.attention_names import BUILT_IN_ATTENTIONS
+from nmt.config import ModelSettings
 from nmt.ids import EOS, PAD
 from nmt.model.seq2seq import Seq2Seq
 
-ATTENTIONS = get_args(AttentionName)
-# What stands around a score, each alone and then together; tests of all attention take these and ATTENTIONS.
+ATTENTIONS = tuple(BUILT_IN_ATTENTIONS)
+# Each part that combines with a score, and then all together. Tests of all attention take these and ATTENTIONS.
 COMPOSITES: dict[str, dict[str, Any]] = {
     "additive heads": {"heads": 2, "attention_size": 8},
     "dot heads": {"attention": "luong-dot", "heads": 2},

@@ -66,7 +66,8 @@ def test_all_problems_are_told_at_once():
     told = {" ".join(line.split()) for line in lines}
     assert told == {
         'model.attention = "loung-general" not one of bahdanau, luong-dot, luong-general, luong-concat, '
-        'luong-location, scaled-dot, none; did you mean "luong-general"?',
+        'luong-location, scaled-dot, none; did you mean "luong-general"? If not, register it first: import the module '
+        "that calls register_attention",
         "train.label_smoothing = 1.2 must be below 1",
         'train.max_toknes no such setting; did you mean "max_tokens"?',
         "train.warmup = 1.5 must be a valid integer",
@@ -81,11 +82,11 @@ def test_all_problems_are_told_at_once():
             "luong-dot needs decoder_size to be twice encoder_size, not 8 and 256",
         ),
         (['mix=["luong-dot"]', "decoder_size=8"], "luong-dot needs decoder_size to be twice encoder_size"),
-        (["attention=none", "heads=2"], 'attention = "none" looks at nothing: leave out what shapes a look'),
-        (["attention=none", "coverage=neural"], 'attention = "none" looks at nothing'),
+        (["attention=none", "heads=2"], 'attention = "none" has no weights: leave out heads, window, normalizer,'),
+        (["attention=none", "coverage=neural"], 'attention = "none" has no weights'),
         (['mix=["bahdanau"]'], "mix names an attention twice"),
         (['mix=["luong-dot", "luong-dot"]', "mix_window=monotonic"], "mix names an attention twice"),
-        (["mix_window=monotonic"], "mix_window is of the attentions in mix, and there is none"),
+        (["mix_window=monotonic"], "mix_window applies to the attentions in mix, and mix is empty"),
         (
             ["heads=3"],
             "3 heads cannot share twice encoder_size, which is 512, evenly; 3 heads cannot share attention_size",
@@ -97,6 +98,12 @@ def test_all_problems_are_told_at_once():
             "without encoder_layers, embedding_size needs to be twice encoder_size, not 256 and 256",
         ),
         (['mix=["luong-dott"]'], 'did you mean "luong-dot"?'),
+        (
+            ['mix=["none"]'],
+            'mix = "none" not one of bahdanau, luong-dot, luong-general, luong-concat, luong-location, scaled-dot; '
+            "register it first: import the module that calls register_attention",
+        ),
+        (["attention=cosine"], "scaled-dot, none; register it first: import the module that calls register_attention"),
         (["window_width=0"], "model.window_width = 0 must be at least 1"),
     ],
 )

@@ -29,7 +29,7 @@ def test_what_is_named_is_taken_or_refused(monkeypatch):
 
 @pytest.mark.parametrize("product", [lambda x_NI: torch.zeros(8, 256), lambda x_NI: torch.ops.onednn.none_such(x_NI)])
 def test_a_product_that_is_wrong_or_missing_is_noticed(monkeypatch, product):
-    monkeypatch.setattr(devices, "Int8", lambda weight_OI, bias_O, is_bounded: product)
+    monkeypatch.setattr(devices, "Int8Product", lambda weight_OI, bias_O, is_bounded: product)
     assert not has_int8()
 
 

@@ -9,14 +9,15 @@ import pytest
 import nmt
 
 PACKAGE = Path(nmt.__file__).parent
-GROUND = {"errors", "ids", "files", "config", "progress"}
+GROUND = {"errors", "ids", "files", "attention_names", "config", "progress"}
 MAY_IMPORT = {
     "errors": set(),
     "ids": set(),
     "step": set(),
     "files": {"errors"},
     "progress": set(),
-    "config": {"errors"},
+    "attention_names": {"errors"},
+    "config": {"errors", "attention_names"},
     "devices": {"errors", "inference"},
     "recipes": set(),
     "text": GROUND,

@@ -3,12 +3,14 @@
 from typing import get_args
 
 from nmt.analysis.alignment import SYMMETRISATIONS
+from nmt.attention_names import BUILT_IN_ATTENTIONS
 from nmt.cli.align import SYMMETRISE
-from nmt.config import AttentionName, ModelSettings, SearchSettings, TrainSettings
+from nmt.config import ModelSettings, SearchSettings, TrainSettings
 from nmt.model.attention.coverage import COVERAGES
 from nmt.model.attention.normalizers import NORMALIZERS
+from nmt.model.attention.registry import REGISTERED_ATTENTIONS, Wiring
 from nmt.model.attention.windows import WINDOWS
-from nmt.model.cells import DECODERS, WIRINGS
+from nmt.model.cells import WIRINGS
 from nmt.search.hypothesis import Normalization
 from nmt.training.update import LOOPS
 
@@ -18,7 +20,8 @@ def values(kind, name):
 
 
 def test_every_choice_of_a_setting_has_something_behind_it():
-    assert set(get_args(AttentionName)) == DECODERS.keys()
+    assert BUILT_IN_ATTENTIONS.keys() == REGISTERED_ATTENTIONS.keys()
+    assert set(get_args(Wiring)) == WIRINGS.keys()
     assert values(ModelSettings, "wiring") == {"auto", *WIRINGS}
     assert values(ModelSettings, "window") == values(ModelSettings, "mix_window") == {"none", *WINDOWS}
     assert values(ModelSettings, "coverage") == {"none", *COVERAGES}

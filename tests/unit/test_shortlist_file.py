@@ -14,9 +14,9 @@ from nmt.inference import shortlist
 from nmt.inference.shortlist import (
     PairWeights,
     Shortlist,
-    best_of_each,
-    most_frequent,
     refuse_other_subwords,
+    select_best,
+    select_frequent,
     sum_weights,
     train_ibm_model_1,
 )
@@ -45,13 +45,13 @@ def pairs(*texts):
 )
 def test_a_list_is_the_union_over_the_source(monkeypatch, source, ids):
     assert hold_axes(monkeypatch, "nmt.inference") > 0
-    assert lists().of(torch.tensor(source)).tolist() == ids
+    assert lists().list_words(torch.tensor(source)).tolist() == ids
 
 
 def test_a_list_does_not_depend_on_who_shares_the_batch():
     together = lists().allowed_words(torch.tensor([[4, EOS, PAD], [5, 6, EOS], [EOS, PAD, PAD]]))
     for row, source in enumerate(([4, EOS], [5, 6, EOS], [EOS])):
-        assert together[row].nonzero()[:, 0].tolist() == lists().of(torch.tensor(source)).tolist()
+        assert together[row].nonzero()[:, 0].tolist() == lists().list_words(torch.tensor(source)).tolist()
     assert together[:, EOS].all()
     assert not together[:, [PAD, UNK, BOS]].any()
 
@@ -59,14 +59,14 @@ def test_a_list_does_not_depend_on_who_shares_the_batch():
 def test_the_best_are_kept_by_weight_and_of_equals_the_smaller_ids():
     source, target = np.array([5, 4, 4, 5, 4]), np.array([9, 6, 8, 7, 5])
     weighted = PairWeights(source, target, np.array([2.0, 1.0, 3.0, 2.0, 1.0]))
-    assert best_of_each(weighted, 7, 2)[4:].tolist() == [[8, 5], [7, 9], [EOS, EOS]]
+    assert select_best(weighted, 7, 2)[4:].tolist() == [[8, 5], [7, 9], [EOS, EOS]]
 
 
-def test_the_most_frequent_are_words_that_occur():
+def test_the_select_frequent_are_words_that_occur():
     counts = np.array([9, 9, 9, 9, 1, 0, 5, 3])
-    assert most_frequent(counts, 2).tolist() == [EOS, 6, 7]
-    assert most_frequent(counts, 9).tolist() == [EOS, 4, 6, 7]
-    assert most_frequent(counts, 0).tolist() == [EOS]
+    assert select_frequent(counts, 2).tolist() == [EOS, 6, 7]
+    assert select_frequent(counts, 9).tolist() == [EOS, 4, 6, 7]
+    assert select_frequent(counts, 0).tolist() == [EOS]
 
 
 def as_table(weighted):
@@ -107,7 +107,7 @@ def test_counting_in_pieces_changes_nothing(monkeypatch):
 
 
 def test_coverage_counts_tokens_and_sizes():
-    found = shortlist.coverage(lists(), pairs(("4", "7 6"), ("5 6", "8 9 10")))
+    found = shortlist.measure_coverage(lists(), pairs(("4", "7 6"), ("5 6", "8 9 10")))
     assert found == (7, 6, 4 + 5, 2)  # 6 is on no list; EOS is on both
 
 

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from measuring import (
     check_output,
@@ -37,11 +37,12 @@ from training_cost import Shape, list_products, time_product
 from training_profile import profile_updates
 from training_report import format_profile, format_table, make_row
 
-from nmt.config import AttentionName, ModelSettings, TrainSettings
+from nmt.attention_names import BUILT_IN_ATTENTIONS
+from nmt.config import ModelSettings, TrainSettings
 
 SIZES = {"tie": "none", "dropout": 0.2}  # all other sizes are the defaults
 TRAINING = {"max_tokens": 1850, "learning_rate": 1e-3, "label_smoothing": 0.0}  # 1,780 tokens a batch of Multi30k
-ATTENTIONS = [name + feeding for name in get_args(AttentionName) for feeding in ("", "/no")]
+ATTENTIONS = [name + feeding for name in BUILT_IN_ATTENTIONS for feeding in ("", "/no")]
 DEFAULT_ATTENTIONS = ["bahdanau", "luong-general", "luong-dot/no"]
 WINDOWS = {"warm_updates": 30, "warm_seconds": 8, "window": 20}  # kernels are built for every new shape
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from measuring import (
     check_output,
@@ -27,7 +27,8 @@ from measuring import (
     synchronize,
 )
 
-from nmt.config import AttentionName, ModelSettings, TrainSettings
+from nmt.attention_names import BUILT_IN_ATTENTIONS
+from nmt.config import ModelSettings, TrainSettings
 
 STANDARD = {"batch_tokens": 1780, "length": 16, "size": 512, "words": 8000}
 AXES: dict[str, tuple[str, Sequence[int]]] = {
@@ -44,7 +45,7 @@ def measure(
     length: int,
     size: int,
     words: int,
-    attention: AttentionName,
+    attention: str,
     training: dict[str, Any],
     precision: str,
     device: str,
@@ -134,7 +135,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--attention",
-        choices=get_args(AttentionName),
+        choices=BUILT_IN_ATTENTIONS,
         default="bahdanau",
         help="attention of the model (default: %(default)s)",
     )

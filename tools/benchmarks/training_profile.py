@@ -105,7 +105,7 @@ def list_timed_functions(updater: Any) -> list[tuple[Any, str, str]]:
         *((layer, "forward", "readout") for layer in readouts),
         (updater, "update", "the rest"),
         (updater.model, "encode", "encoder"),
-        (cell.attention, "keys", "keys"),
+        (cell.attention, "project_keys", "keys"),
         (cell.attention, "forward", "attention"),
         (utils, "get_total_norm", "optimizer"),
         (updater.optimizer, "step", "optimizer"),

@@ -1,1 +1,1 @@
-"""Kinds of attention: scores, and what combines around them."""
+"""Kinds of attention: scores, the parts that combine with a score, and the registry of kinds."""

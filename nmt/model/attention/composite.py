@@ -1,11 +1,12 @@
-"""Attention put together from parts: scores with heads, windows, sparse weights, gates and coverage.
+"""Attention composed of parts: scores with heads, windows, sparse weights, gates and coverage.
 
-What one score alone does stands in nmt.model.attention.scores; each part here is a setting of its own.
+A single score is in nmt.model.attention.scores; each part here has a setting of its own.
 """
 
 # B sentences   T target positions   K rows of a sentence   S source positions   M memory   D decoder state
-# A attention space   H heads   J kinds   P what is remembered: words said, then coverage   X = T, or 1
-# E = M / H, in `step`, where N counts heads of all kinds   N = H * B rows of the fast loops   U = M / H   E = A / H
+# A attention space   H heads   J kinds   P history: target positions so far, then coverage   X = T, or 1
+# E = M / H, in `forward`, where N counts heads of all kinds   N = H * B rows of the fused loop   U = M / H   E = A / H
+# C coverage   Y what coverage reads of a source position
 
 import math
 from collections.abc import Sequence
@@ -15,10 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nmt.config import ModelSettings
+from nmt.model.attention.base import Attention, AttentionOutput, FusedInputs, Memory, padding_bias
 from nmt.model.attention.coverage import COVERAGES
 from nmt.model.attention.normalizers import NORMALIZERS
-from nmt.model.attention.scores import Attention, AttentionOutput, FusedInputs, Memory, padding_bias
 from nmt.model.attention.windows import WINDOWS
+from nmt.model.initialise import draw_parameters
 
 
 class Branch(nn.Module):
@@ -45,8 +47,7 @@ class Branch(nn.Module):
         keys_BXSA = keys_BSA[:, None]
         if self.coverage_weight is not None:
             keys_BXSA = keys_BXSA + self.coverage_weight(coverage_BTSC.to(keys_BSA.dtype))
-        scores_BTHS = self.score.score(self.score.query(state_BTD), keys_BXSA)
-        scores_BTHS = scores_BTHS.to(torch.promote_types(scores_BTHS.dtype, torch.float32))
+        scores_BTHS = self.score.compute_scores(state_BTD, keys_BXSA)
         inside_BXS, factor_BTS = real_BS[:, None], None
         if self.window is not None:
             inside_BXS, factor_BTS = self.window(state_BTD, position_BT, real_BS)
@@ -57,22 +58,24 @@ class Branch(nn.Module):
 class CompositeAttention(Attention):
     """One kind of attention or several, with heads, a gate on the source and coverage.
 
-    kinds     w = sum over kinds j of share_j w_j, share = softmax(W s + b): their contexts mixed, because they mix the
+    kinds     w = sum over kinds j of share_j w_j, share = softmax(W s + b): one context, because all kinds weight the
               same memory
-    heads     head n compares in its own share of the attention space and mixes its own share of the projected memory;
-              the contexts lie side by side. Vaswani et al. 2017, arXiv:1706.03762, 3.2.2, whose last projection is
-              left to what reads the context; of additive scores, as in Chen et al. 2018, arXiv:1804.09849, 4
+    heads     head n compares in its own share of the attention space and weights its own share of the projected
+              memory; the contexts are concatenated. Vaswani et al. 2017, arXiv:1706.03762, 3.2.2, without their last
+              projection, because what reads the context projects it; of additive scores, as in Chen et al. 2018,
+              arXiv:1804.09849, 4
     gate      w_i = sigm(g . h_i + b) w_i; renormalised: divided by their sum
 
-    The context takes the weights as they are, and a plain gate or a predictive window leaves less than one of them.
-    What is shown, and what coverage adds up, is their mean over heads, divided by its sum: rows sum to one.
+    The context is computed from these weights, which sum to less than one under a plain gate or a predictive window.
+    The weights that `forward` returns, which coverage sums, are their mean over heads divided by its sum: rows sum to
+    one.
     """
 
     def __init__(self, settings: ModelSettings, scores: Sequence[Attention]) -> None:
         memory = 2 * settings.encoder_size
         coverage = COVERAGES[settings.coverage](settings, memory) if settings.coverage != "none" else None
         gated = settings.content_gate != "none"
-        # What the keys of a sentence hold, side by side: those of each kind, the gate's and coverage's.
+        # The keys of a sentence are a concatenation: those of each kind, the gate's and coverage's.
         key_sizes = [
             *(score.key_size for score in scores),
             int(gated),
@@ -94,39 +97,38 @@ class CompositeAttention(Attention):
         self.gate = nn.Linear(memory, 1) if gated else None
         self.is_renormalised = settings.content_gate == "renormalised"
         self.has_history = bool(self.coverage_size) or "monotonic" in windows
-        reshapes = self.is_renormalised and settings.normalizer != "softmax"
-        self.supports_fused = not (self.coverage_size or "predictive" in windows or settings.mix or reshapes)
+        # A softmax renormalised by a gate is a softmax of biased scores; other normalizers have no such form.
+        changes_form = self.is_renormalised and settings.normalizer != "softmax"
+        if not (self.coverage_size or "predictive" in windows or settings.mix or changes_form):
+            self.fused_form = self.base_score.fused_form
         self.part_names = (*name_parts([settings.attention, *settings.mix], windows, self.heads), *["gate"] * gated)
+
+    def initialise(self) -> None:
+        draw_parameters(self)
 
     @property
     def base_score(self) -> Attention:
         return self.branches[0].score
 
-    def keys(self, values_BSM: Tensor) -> Tensor:
-        """Those of every kind, then what gate and coverage read of a source position. -> keys_BSA"""
-        keys = [branch.score.keys(values_BSM) for branch in self.branches]
+    def project_keys(self, values_BSM: Tensor) -> Tensor:
+        """The keys of every kind, then what gate and coverage read of a source position. -> keys_BSA"""
+        keys = [branch.score.project_keys(values_BSM) for branch in self.branches]
         keys += [self.gate(values_BSM)] if self.gate is not None else []
         keys += [self.coverage.key_weight(values_BSM)] if self.coverage is not None else []
         return torch.cat(keys, -1)
 
     def build_memory(self, values_BSM: Tensor, real_BS: Tensor) -> Memory:
         projected_BSM = values_BSM if self.value_weight is None else self.value_weight(values_BSM)
-        return Memory(projected_BSM, self.keys(values_BSM), real_BS)
+        return Memory(projected_BSM, self.project_keys(values_BSM), real_BS)
 
-    def forward(self, state_BTD: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """All positions at once, where none needs to know of the one before."""
-        assert not self.has_history
-        output = self.step(state_BTD, memory, None)
-        return output.context_BKM, output.weights_BKS
-
-    def step(self, state_BKD: Tensor, memory: Memory, history_BKP: Tensor | None) -> AttentionOutput:
+    def forward(self, state_BKD: Tensor, memory: Memory, history_BKP: Tensor | None = None) -> AttentionOutput:
         B, K, S = *state_BKD.shape[:2], memory.real_BS.shape[1]
-        *keys, gate_BS1, kept_BSY = torch.split(memory.keys_BSA, self.key_sizes, -1)
-        known_BKP = history_BKP
-        if known_BKP is None or not known_BKP.shape[-1]:  # before the first position, or where nothing is remembered
+        *keys, gate_BS1, coverage_keys_BSY = torch.split(memory.keys_BSA, self.key_sizes, -1)
+        earlier_BKP = history_BKP
+        if earlier_BKP is None or not earlier_BKP.shape[-1]:  # before the first position, or where there is no history
             dtype = torch.promote_types(state_BKD.dtype, torch.float32)
-            known_BKP = state_BKD.new_zeros(B, K, 1 + S * self.coverage_size, dtype=dtype)
-        position_BK, coverage_BKSC = known_BKP[..., 0], known_BKP[..., 1:].view(B, K, S, self.coverage_size)
+            earlier_BKP = state_BKD.new_zeros(B, K, 1 + S * self.coverage_size, dtype=dtype)
+        position_BK, coverage_BKSC = earlier_BKP[..., 0], earlier_BKP[..., 1:].view(B, K, S, self.coverage_size)
         weights_BKJHS = torch.stack(
             [
                 branch(state_BKD, keys_BSA, memory.real_BS, position_BK, coverage_BKSC)
@@ -146,17 +148,20 @@ class CompositeAttention(Attention):
                 weights_BKHS = renormalise(weights_BKHS)
         values_BSHE = torch.unflatten(memory.values_BSM, -1, (self.heads, -1))
         context_BKM = torch.einsum("bkhs,bshe->bkhe", weights_BKHS.to(values_BSHE.dtype), values_BSHE).flatten(2)
-        shown_BKS = renormalise(weights_BKHS.mean(2))
+        mean_BKS = renormalise(weights_BKHS.mean(2))
         if self.has_history:
-            past = [position_BK[..., None] + 1]
+            history = [position_BK[..., None] + 1]
             if self.coverage is not None:
-                past.append(self.coverage(coverage_BKSC, shown_BKS, state_BKD, kept_BSY).flatten(2))
-            history_BKP = torch.cat(past, -1)
-        return AttentionOutput(context_BKM, shown_BKS, history_BKP, parts_BKNS)
+                coverage_BKSC = self.coverage(coverage_BKSC, mean_BKS, state_BKD, coverage_keys_BSY)
+                history.append(coverage_BKSC.flatten(2))
+            history_BKP = torch.cat(history, -1)
+        return AttentionOutput(context_BKM, mean_BKS, history_BKP, parts_BKNS)
 
     def build_fused_inputs(self, memory: Memory, history_BKP: Tensor | None, positions: int) -> FusedInputs:
-        """A gate belongs to the source alone, so that softmax renormalised by it is that of score + log gate, and a
-        plain gate may as well be on the values; a monotonic window is known before the loop.
+        """See Attention.build_fused_inputs.
+
+        A gate depends on the source alone, so a softmax renormalised by it is the softmax of score + log gate, and a
+        plain gate is a factor of the values. A monotonic window is known before the loop.
         """
         (branch,) = self.branches
         keys_BSA, gate_BS1, _ = torch.split(memory.keys_BSA, self.key_sizes, -1)
@@ -187,11 +192,11 @@ class CompositeAttention(Attention):
 
 
 def renormalise(weights: Tensor) -> Tensor:
-    """Weights of source positions, the last axis, divided by their sum, which gates may have left at zero."""
+    """Weights divided by their sum over source positions, the last axis; a closed gate may have made it zero."""
     return weights / weights.sum(-1, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)
 
 
 def name_parts(names: Sequence[str], windows: Sequence[str], heads: int) -> list[str]:
-    """What the parts of attention are called: by kind, window and head, where there are several."""
+    """Names of the parts of attention: kind, window and head, as far as there are several."""
     branches = [name if window == "none" else f"{name} {window}" for name, window in zip(names, windows, strict=True)]
     return [f"{branch} head {head}" if heads > 1 else branch for branch in branches for head in range(1, heads + 1)]

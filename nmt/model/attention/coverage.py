@@ -1,10 +1,10 @@
-"""What attention remembers of where it has looked, so that source words are neither skipped nor said twice.
+"""Coverage: which source positions attention has attended to, so that none is left out or translated twice.
 
-The coverage of a source position belongs to a row; scores read it, and each look updates it.
+Each row of the decoder has its own. Scores depend on it, and every target position updates it.
 """
 
 # B sentences   K rows of a sentence   S source positions   M memory   D decoder state   C coverage
-# Y what coverage keeps of a source position: 1 or 3 * C
+# Y keys of coverage for a source position: 1 or 3 * C
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,9 @@ from nmt.config import ModelSettings
 
 
 class Coverage(nn.Module):
-    """C(t, i), from C(t - 1, i) and the weight a(t, i) that position i got; C(0, i) = 0.
+    """C(t, i), from C(t - 1, i) and the weight a(t, i) of source position i; C(0, i) = 0.
 
-    `size` is C, `key_weight` turns memory into the Y numbers a sentence is read for, once.
+    `size` is C. `key_weight` projects the memory of a sentence to the Y keys of coverage, once.
     """
 
     size: int

@@ -1,4 +1,4 @@
-"""Where in the source a look may go: a window around a centre that moves along with the target.
+"""Windows: attention limited to source positions near a centre, which moves with the target position.
 
 Luong et al. 2015, arXiv:1508.04025, 3.2: local attention.
 """
@@ -12,46 +12,42 @@ from nmt.config import ModelSettings
 
 
 class Window(nn.Module):
-    """Positions from centre - width to centre + width; the others get no weight."""
-
-    counts = False  # whether `centre` needs to know how many words were said before
+    """Positions from centre - width to centre + width; the others get a weight of zero."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.width = settings.window_width
 
-    def centre(self, state_BTD: Tensor, position_BT: Tensor, last_B1: Tensor) -> Tensor:
-        """A source position, counted from 0; `last_B1` is that of EOS. -> centre_BT"""
+    def find_centre(self, state_BTD: Tensor, position_BT: Tensor, last_B1: Tensor) -> Tensor:
+        """A source position, counted from 0; `position_BT` is the target position, `last_B1` is EOS. -> centre_BT"""
         raise NotImplementedError
 
-    def factor(self, distance_BTS: Tensor) -> Tensor | None:
-        """What weights are multiplied by inside the window, if anything. -> factor_BTS"""
+    def compute_factor(self, distance_BTS: Tensor) -> Tensor | None:
+        """The factor of weights inside the window; None for no factor. -> factor_BTS"""
         return None
 
     def forward(self, state_BTD: Tensor, position_BT: Tensor, real_BS: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Which positions may be looked at, and the factor of each. -> inside_BTS, factor_BTS"""
+        """Which source positions are real and inside the window, and the factor of each. -> inside_BTS, factor_BTS"""
         last_B1 = real_BS.sum(-1, keepdim=True) - 1
         positions_S = torch.arange(real_BS.shape[1], device=real_BS.device)
-        distance_BTS = positions_S - self.centre(state_BTD, position_BT, last_B1)[..., None]
-        return (distance_BTS.abs() <= self.width) & real_BS[:, None], self.factor(distance_BTS)
+        distance_BTS = positions_S - self.find_centre(state_BTD, position_BT, last_B1)[..., None]
+        return (distance_BTS.abs() <= self.width) & real_BS[:, None], self.compute_factor(distance_BTS)
 
 
 class MonotonicWindow(Window):
     """centre = t                                   local-m
 
-    Unlike the paper it stops at the last source position, for a target that is longer than its source and the window.
+    Unlike in the paper the centre stays at the last source position when the target is longer than the source.
     """
 
-    counts = True
-
-    def centre(self, state_BTD: Tensor, position_BT: Tensor, last_B1: Tensor) -> Tensor:
+    def find_centre(self, state_BTD: Tensor, position_BT: Tensor, last_B1: Tensor) -> Tensor:
         return position_BT.minimum(last_B1.to(position_BT.dtype))
 
 
 class PredictiveWindow(Window):
     """centre = (S - 1) sigm(v . tanh(W s));  factor = exp(-(i - centre) ** 2 / (2 sigma ** 2)), sigma = width / 2
 
-    local-p, eqs. 9 and 10. S - 1 for the paper's S because positions are counted from 0.
+    local-p, eqs. 9 and 10. S - 1 takes the place of the paper's S, because positions are counted from 0.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -59,11 +55,11 @@ class PredictiveWindow(Window):
         self.state_weight = nn.Linear(settings.decoder_size, settings.attention_size, bias=False)
         self.v = nn.Linear(settings.attention_size, 1, bias=False)
 
-    def centre(self, state_BTD: Tensor, position_BT: Tensor, last_B1: Tensor) -> Tensor:
-        share_BT: Tensor = self.v(torch.tanh(self.state_weight(state_BTD)))[..., 0].to(position_BT.dtype).sigmoid()
-        return share_BT * last_B1
+    def find_centre(self, state_BTD: Tensor, position_BT: Tensor, last_B1: Tensor) -> Tensor:
+        fraction_BT: Tensor = self.v(torch.tanh(self.state_weight(state_BTD)))[..., 0].to(position_BT.dtype).sigmoid()
+        return fraction_BT * last_B1
 
-    def factor(self, distance_BTS: Tensor) -> Tensor | None:
+    def compute_factor(self, distance_BTS: Tensor) -> Tensor | None:
         return torch.exp(-2 * (distance_BTS / self.width) ** 2)
 
 

@@ -1,0 +1,89 @@
+"""Kinds of attention by name: those of this package, and those that `register_attention` adds.
+
+Settings accept a name as soon as it is registered here.
+"""
+
+from typing import Literal, NamedTuple, get_args
+
+from nmt.attention_names import KNOWN_ATTENTIONS
+from nmt.config import ModelSettings
+from nmt.errors import RegistrationError, SettingsError, did_you_mean
+from nmt.model.attention.base import Attention
+from nmt.model.attention.composite import CompositeAttention
+from nmt.model.attention.scores import (
+    AdditiveAttention,
+    ConcatAttention,
+    DotAttention,
+    GeneralAttention,
+    LocationAttention,
+    NoAttention,
+    ScaledDotAttention,
+)
+
+Wiring = Literal["before", "after"]
+
+
+class RegisteredAttention(NamedTuple):
+    """A kind of attention, and whether it attends before or after the decoder's GRU update unless settings choose."""
+
+    kind: type[Attention]
+    wiring: Wiring
+
+
+REGISTERED_ATTENTIONS: dict[str, RegisteredAttention] = {}
+
+
+def register_attention(name: str, kind: type[Attention], *, wiring: Wiring) -> None:
+    """Make a kind of attention known by `name`, as a value of `model.attention` and `model.mix`.
+
+    `wiring` is where it attends: "before" the decoder's GRU update as in Bahdanau et al. 2015, or "after" it as in
+    Luong et al. 2015. Raises RegistrationError when the name is taken, when `kind` is no subclass of Attention, or when
+    the wiring is neither.
+    """
+    if name in REGISTERED_ATTENTIONS:
+        owner = REGISTERED_ATTENTIONS[name].kind
+        raise RegistrationError(
+            f'the attention "{name}" is registered already: it is {owner.__module__}.{owner.__qualname__}\n'
+            "  Register another name"
+        )
+    if not (isinstance(kind, type) and issubclass(kind, Attention) and kind is not Attention):
+        raise RegistrationError(f'"{name}" cannot be registered: {kind!r} is not a subclass of Attention')
+    if wiring not in get_args(Wiring):
+        known = get_args(Wiring)
+        raise RegistrationError(
+            f'"{name}" cannot be registered: wiring = "{wiring}" is not one of {", ".join(known)}'
+            f"{did_you_mean(str(wiring), known)}"
+        )
+    REGISTERED_ATTENTIONS[name] = RegisteredAttention(kind, wiring)
+    KNOWN_ATTENTIONS[name] = kind.check_sizes
+
+
+register_attention("bahdanau", AdditiveAttention, wiring="before")
+register_attention("luong-dot", DotAttention, wiring="after")
+register_attention("luong-general", GeneralAttention, wiring="after")
+register_attention("luong-concat", ConcatAttention, wiring="after")
+register_attention("luong-location", LocationAttention, wiring="after")
+register_attention("scaled-dot", ScaledDotAttention, wiring="after")
+register_attention("none", NoAttention, wiring="after")
+
+
+def build_attention(settings: ModelSettings) -> Attention:
+    """The attention that settings describe. Raises SettingsError for parts that a registered kind cannot be part of."""
+    names = settings.attention, *settings.mix
+    sizes = settings.decoder_size, 2 * settings.encoder_size, settings.attention_size
+    scores = [REGISTERED_ATTENTIONS[name].kind(*sizes) for name in names]  # type: ignore[call-arg]
+    if not settings.is_composite:
+        return scores[0]
+    for name, score in zip(names, scores, strict=True):
+        kind = type(score)
+        if kind.forward is not Attention.forward or kind.build_memory is not Attention.build_memory:
+            raise SettingsError(
+                f"{name} does not only score source positions: its class defines forward or build_memory\n"
+                "  Leave out heads, window, normalizer, content_gate, coverage and mix, which need a score"
+            )
+        if score.key_size % settings.heads:
+            raise SettingsError(
+                f"{settings.heads} heads cannot share the {score.key_size} dimensions of {name} evenly\n"
+                "  Choose other model.heads, or other sizes"
+            )
+    return CompositeAttention(settings, scores)

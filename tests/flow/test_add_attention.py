@@ -1,0 +1,94 @@
+"""The example of nmt/README.md as it is printed: it trains, translates, aligns, and combines with other settings."""
+
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from support.runs import REVERSER
+
+import nmt
+from nmt.attention_names import KNOWN_ATTENTIONS
+from nmt.config import RunSettings
+from nmt.errors import SettingsError
+from nmt.model.attention.registry import REGISTERED_ATTENTIONS
+
+README = Path(nmt.__file__).with_name("README.md").read_text("utf-8")
+SOURCE = "ba de fi\n\nku la\n"
+
+
+@pytest.fixture
+def cosine(register, tmp_path, monkeypatch):
+    """The example as a module `cosine`, imported for one test."""
+    section = README.split("## Add a kind of attention")[1]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    (tmp_path / "cosine.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    yield importlib.import_module("cosine")
+    del sys.modules["cosine"]
+
+
+def train(prepared, out, **changes):
+    """A run of a few epochs, with other settings of attention than the reverser's."""
+    settings = REVERSER.model_copy(
+        update={
+            "model": REVERSER.model.model_copy(update=changes),
+            "train": REVERSER.train.model_copy(update={"max_epochs": 2}),
+        }
+    )
+    return nmt.train(prepared, out, RunSettings.model_validate(settings.model_dump()), device="cpu")
+
+
+def test_the_example_trains_and_its_run_is_used_as_any_other(cosine, tiny_prepared, tmp_path, run_nmt, reverser):
+    run = tmp_path / "run"
+    train(tiny_prepared, run, attention="cosine")
+    assert 'attention = "cosine"' in (run / "settings.toml").read_text("utf-8")
+    assert type(nmt.load(run).model.model.cell.attention) is cosine.CosineAttention
+
+    alone = run_nmt("translate", "--model", run, stdin=SOURCE)
+    assert (alone.code, alone.stdout.count("\n")) == (0, 3)
+    assert alone.stdout.splitlines()[1] == ""
+    ensemble = run_nmt("translate", "--model", run, "--model", reverser, stdin=SOURCE)
+    assert ensemble.code == 0
+    listed = tmp_path / "list"
+    assert run_nmt("shortlist", "--data", tiny_prepared, "--out", listed).code == 0
+    assert run_nmt("translate", "--model", run, "--shortlist", listed, stdin=SOURCE).code == 0
+    assert run_nmt("translate", "--model", run, "--alignments", tmp_path / "links", stdin=SOURCE).code == 0
+    links = (tmp_path / "links").read_text().splitlines()
+    assert len(links[0].split()) == len(alone.stdout.splitlines()[0].split())
+
+
+def test_the_example_combines_with_parts_and_shows_them(cosine, tiny_prepared, tmp_path, run_nmt):
+    run = tmp_path / "run"
+    train(tiny_prepared, run, attention="bahdanau", mix=("cosine",), heads=2, coverage="linguistic")
+    (tmp_path / "source").write_text(SOURCE)
+    (tmp_path / "target").write_text("fi de ba\n\nla ku\n")
+    pair = "--source", tmp_path / "source", "--target", tmp_path / "target"
+    done = run_nmt("align", "--model", run, *pair, "--parts", "--matrix", tmp_path / "matrix.jsonl")
+    assert done.code == 0, done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "matrix.jsonl").read_text("utf-8").splitlines()]
+    names = ["bahdanau head 1", "bahdanau head 2", "cosine head 1", "cosine head 2"]
+    assert [list(row["parts"]) for row in rows] == [names] * 3
+
+
+def test_a_run_of_a_kind_that_is_not_registered_names_the_remedy(cosine, tiny_prepared, tmp_path):
+    train(tiny_prepared, tmp_path / "run", attention="cosine")
+    del KNOWN_ATTENTIONS["cosine"], REGISTERED_ATTENTIONS["cosine"]
+    with pytest.raises(SettingsError) as caught:
+        nmt.load(tmp_path / "run")
+    assert str(caught.value) == (
+        f"1 setting in {tmp_path}/run/settings.toml cannot be used\n"
+        '  model.attention = "cosine"   not one of bahdanau, luong-dot, luong-general, luong-concat, luong-location, '
+        "scaled-dot, none; register it first: import the module that calls register_attention"
+    )
+
+
+def test_the_readme_names_files_that_exist():
+    package = Path(nmt.__file__).parent
+    names = re.findall(r"`((?:\w+/)*\w+\.py)`", README)
+    assert len(names) > 15
+    missing = {name for name in names if not any((root / name).is_file() for root in (package, package.parent))}
+    assert missing == {"cosine.py"}
