@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from nmt.api import score as score
     from nmt.api import train as train
     from nmt.data.prepare import prepare as prepare
+    from nmt.model.attention.base import Attention as Attention
+    from nmt.model.attention.registry import register_attention as register_attention
     from nmt.progress import Progress as Progress
     from nmt.translation.request import Request as Request
     from nmt.translation.result import Translation as Translation
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 HOMES = {
+    "Attention": "model.attention.base",
     "Progress": "progress",
     "Request": "translation.request",
     "Translation": "translation.result",
@@ -32,12 +35,14 @@ HOMES = {
     "evaluate": "api",
     "load": "api",
     "prepare": "data.prepare",
+    "register_attention": "model.attention.registry",
     "resume": "api",
     "score": "api",
     "train": "api",
 }
 MODULES = ("config", "errors")
 __all__ = [
+    "Attention",
     "Progress",
     "Request",
     "Translation",
@@ -49,6 +54,7 @@ __all__ = [
     "evaluate",
     "load",
     "prepare",
+    "register_attention",
     "resume",
     "score",
     "train",

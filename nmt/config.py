@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from nmt.attention_names import BUILT_IN_ATTENTIONS, KNOWN_ATTENTIONS, AttentionName, MixedName
-from nmt.errors import Option, SettingsError, did_you_mean
+from nmt.errors import Option, SettingsError, UnknownAttentionError, did_you_mean
 
 WindowName = Literal["none", "monotonic", "predictive"]
 
@@ -329,10 +329,12 @@ def check(kind: type[Checked], values: Mapping[str, Any], *origin: str | Option)
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
         problems = [describe(kind, problem) for problem in error.errors()]
+        is_unregistered = any(problem["type"] == "unknown_attention" for problem in error.errors())
     width = max(len(place) for place, _ in problems)
     lines = "\n".join(f"  {place:{width}}   {reason}" for place, reason in problems)
     count = "1 setting" if len(problems) == 1 else f"{len(problems)} settings"
-    raise SettingsError(f"{count} in ", *origin, f" cannot be used\n{lines}")
+    error_type = UnknownAttentionError if is_unregistered else SettingsError
+    raise error_type(f"{count} in ", *origin, f" cannot be used\n{lines}")
 
 
 def field_names(kind: type, path: Sequence[str]) -> Iterable[str]:

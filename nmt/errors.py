@@ -46,6 +46,10 @@ class RegistrationError(NmtError):
     """Something that cannot be registered under a name."""
 
 
+class UnknownAttentionError(SettingsError):
+    """A kind of attention that is not registered; the module that registers it may not have been imported."""
+
+
 class DataError(NmtError):
     """Text, pairs or lines that cannot be used as they are."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from nmt.errors import NmtError, Option
+from nmt.errors import NmtError, Option, UnknownAttentionError
 
 
 class CommandError(Exception):
@@ -19,7 +19,10 @@ class NmtCommand(click.Command):
         try:
             return super().invoke(ctx)
         except NmtError as error:
-            raise CommandError(error.message(self.write_option)) from error
+            message = error.message(self.write_option)
+            if isinstance(error, UnknownAttentionError):
+                message += "\n  --import MODULE imports the module that registers it"
+            raise CommandError(message) from error
 
     def write_option(self, option: Option) -> str:
         """`--vocab-size 900`: a flag of this command or, where it has none of that name, the one that another has."""

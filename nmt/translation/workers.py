@@ -12,6 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from multiprocessing.connection import Connection
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -62,11 +63,14 @@ class WorkerPool:
     """
 
     def __init__(self, processes: int, threads: int, **loading: Any) -> None:
+        from nmt.model.attention.registry import plugin_modules
+
         self.processes = processes
         self.loading = tuple(loading.items())
         self.lifeline, end = multiprocessing.Pipe()
         spawn = multiprocessing.get_context("spawn")
-        self.pool = ProcessPoolExecutor(processes, spawn, initializer=start_worker, initargs=(threads, end))
+        starting = threads, end, plugin_modules()
+        self.pool = ProcessPoolExecutor(processes, spawn, initializer=start_worker, initargs=starting)
 
     def __enter__(self) -> "WorkerPool":
         return self
@@ -127,13 +131,15 @@ class WorkerPool:
         return self.pool.submit(translate_share, self.loading, lines, options | {"first": first})
 
 
-def start_worker(threads: int, lifeline: Connection) -> None:
+def start_worker(threads: int, lifeline: Connection, modules: list[str]) -> None:
     """Prepare a process that ignores Ctrl-C, which its parent handles, and ends when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=exit_with_parent, args=(lifeline,), daemon=True).start()
     import torch
 
     torch.set_num_threads(threads)
+    for module in modules:
+        import_module(module)
 
 
 def exit_with_parent(lifeline: Connection) -> None:

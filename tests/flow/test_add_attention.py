@@ -92,3 +92,79 @@ def test_the_readme_names_files_that_exist():
     assert len(names) > 15
     missing = {name for name in names if not any((root / name).is_file() for root in (package, package.parent))}
     assert missing == {"cosine.py"}
+
+
+@pytest.fixture
+def forgotten(register):
+    """Ends every registration of the test, and forgets the modules that `--import` has loaded."""
+    before = set(sys.modules)
+    yield
+    for name in {"cosine", "broken", "needy"} - before:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def cosine_file(tmp_path):
+    section = README.split("## Add a kind of attention")[1]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    path = tmp_path / "plugin" / "cosine.py"
+    path.parent.mkdir()
+    path.write_text(code, encoding="utf-8")
+    return path
+
+
+def test_every_command_imports_the_example_where_asked(forgotten, cosine_file, tiny_prepared, tmp_path, run_nmt):
+    run, plugin = tmp_path / "run", ("--import", cosine_file)
+    settings = ["model.attention=cosine", "model.encoder_size=16", "model.decoder_size=32", "train.max_updates=30"]
+    words = [word for setting in settings for word in ("--set", setting)]
+    done = run_nmt("train", "--data", tiny_prepared, "--out", run, *words, *plugin, process=True)
+    assert done.code == 0, done.stderr
+    lacking = run_nmt("translate", "--model", run, stdin=SOURCE, process=True)
+    assert (lacking.code, lacking.stdout) == (2, "")
+    assert "register it first: import the module that calls register_attention\n" in lacking.stderr
+    assert lacking.stderr.endswith("  --import MODULE imports the module that registers it\n")
+    alone = run_nmt("translate", "--model", run, *plugin, "--precision", "float32", stdin=SOURCE, process=True)
+    several = ("--processes", 2, "--precision", "float32")
+    in_workers = run_nmt("translate", "--model", run, *plugin, *several, stdin=SOURCE, process=True)
+    assert (alone.code, alone.stdout.count("\n")) == (0, 3), alone.stderr
+    assert in_workers.stdout == alone.stdout, in_workers.stderr
+    (tmp_path / "source").write_text("ba de\n")
+    pair = "--source", tmp_path / "source", "--target", tmp_path / "source"
+    assert run_nmt("align", "--model", run, *pair, *plugin, process=True).code == 0
+    for command in ("inspect", "average --last 1 --out", "shortlist --best 5 --data"):
+        name, *options = command.split()
+        places = {"inspect": [run], "average": [tmp_path / "mean", run]}
+        places["shortlist"] = [tiny_prepared, "--out", tmp_path / "list", "--model", run]
+        done = run_nmt(name, *options, *places[name], *plugin, process=True)
+        assert done.code == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("nowhere.py", "--import nowhere.py: there is no such file\n"),
+        ("nowhere", '--import nowhere: no module "nowhere" is installed or in the current folder\n'),
+        ("broken.py", "ZeroDivisionError: division by zero\n"),
+        ("needy.py", "ModuleNotFoundError: No module named 'absent_package'\n"),
+        (
+            "wrong.py",
+            "--import wrong.py: \"wrong\" cannot be registered: <class 'int'> is not a subclass of Attention\n",
+        ),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_named(forgotten, run_nmt, tmp_path, monkeypatch, module, message):
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "needy.py").write_text("import absent_package\n")
+    (tmp_path / "wrong.py").write_text('import nmt\nnmt.register_attention("wrong", int, wiring="after")\n')
+    monkeypatch.chdir(tmp_path)
+    done = run_nmt("inspect", "--import", module, tmp_path)
+    assert (done.code, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "fault of the program" not in done.stderr
+
+
+def test_a_class_that_is_defined_again_takes_the_place_of_the_first(cosine):
+    again = type("CosineAttention", (cosine.CosineAttention,), {"__module__": "cosine"})
+    again.__qualname__ = "CosineAttention"
+    nmt.register_attention("cosine", again, wiring="before")
+    assert REGISTERED_ATTENTIONS["cosine"] == (again, "before")

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "training": GROUND | {"devices", "data", "model", "kernels", "checkpoint"},
     "server": GROUND | {"", "text", "translation", "analysis"},
     "api": GROUND | {"devices", "data", "analysis", "training", "translation"},
-    "": {"api", "data", "translation", "progress", "config", "errors"},
+    "": {"api", "data", "model", "translation", "progress", "config", "errors"},
     "__main__": {"cli"},
 }
 ROOMS = {*MAY_IMPORT, "cli"}

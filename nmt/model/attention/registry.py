@@ -37,22 +37,23 @@ def register_attention(name: str, kind: type[Attention], *, wiring: Wiring) -> N
     """Make a kind of attention known by `name`, as a value of `model.attention` and `model.mix`.
 
     `wiring` is where it attends: "before" the decoder's GRU update as in Bahdanau et al. 2015, or "after" it as in
-    Luong et al. 2015. Raises RegistrationError when the name is taken, when `kind` is no subclass of Attention, or when
-    the wiring is neither.
+    Luong et al. 2015. A class that is defined again, as in a notebook, takes the place of the one of the same name.
+
+    Raises RegistrationError when another class has the name, when `kind` is no subclass of Attention, or when the
+    wiring is neither.
     """
-    if name in REGISTERED_ATTENTIONS:
-        owner = REGISTERED_ATTENTIONS[name].kind
-        raise RegistrationError(
-            f'the attention "{name}" is registered already: it is {owner.__module__}.{owner.__qualname__}\n'
-            "  Register another name"
-        )
     if not (isinstance(kind, type) and issubclass(kind, Attention) and kind is not Attention):
         raise RegistrationError(f'"{name}" cannot be registered: {kind!r} is not a subclass of Attention')
     if wiring not in get_args(Wiring):
-        known = get_args(Wiring)
+        wirings = get_args(Wiring)
         raise RegistrationError(
-            f'"{name}" cannot be registered: wiring = "{wiring}" is not one of {", ".join(known)}'
-            f"{did_you_mean(str(wiring), known)}"
+            f'"{name}" cannot be registered: wiring = "{wiring}" is not one of {", ".join(wirings)}'
+            f"{did_you_mean(str(wiring), wirings)}"
+        )
+    known = REGISTERED_ATTENTIONS.get(name)
+    if known and full_name(known.kind) != full_name(kind):
+        raise RegistrationError(
+            f'the attention "{name}" is registered already: it is {full_name(known.kind)}\n  Register another name'
         )
     REGISTERED_ATTENTIONS[name] = RegisteredAttention(kind, wiring)
     KNOWN_ATTENTIONS[name] = kind.check_sizes
@@ -65,6 +66,17 @@ register_attention("luong-concat", ConcatAttention, wiring="after")
 register_attention("luong-location", LocationAttention, wiring="after")
 register_attention("scaled-dot", ScaledDotAttention, wiring="after")
 register_attention("none", NoAttention, wiring="after")
+
+
+def full_name(kind: type) -> str:
+    """`package.module.Class`"""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def plugin_modules() -> list[str]:
+    """The modules that registered kinds come from, other than this package: what another process has to import."""
+    modules = {registered.kind.__module__ for registered in REGISTERED_ATTENTIONS.values()}
+    return sorted(module for module in modules if module != "__main__" and module.split(".")[0] != "nmt")
 
 
 def build_attention(settings: ModelSettings) -> Attention:
