@@ -5,3 +5,6 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from support.fixtures import *  # noqa: F403
+from support.processes import let_sigint_end_programs
+
+let_sigint_end_programs()
