@@ -295,8 +295,10 @@ def test_the_page_translates_as_one_types(open_page, server):
     shown = page.locator("#show option").all_text_contents()
     assert {"reverser · given translation", "reverser · best translation", "other · given translation"} <= set(shown)
 
+    expect(page.locator("#number")).to_have_text("1 of 1")
     page.click("#keep")
     expect(page.locator(".item")).to_have_count(2)
+    expect(page.locator("#number")).to_have_text("1 of 2")
     page.fill("#source-text", "ku")
     expect(page.locator("#target-text")).to_have_value("ku")
     assert page.locator(".item span:first-child").all_text_contents() == ["ku", "ba de fi"]

@@ -48,7 +48,7 @@ function updateList() {
   byId("count").textContent = wanted ? `${formatNumber(found.length)} of ${all}` : all;
   byId("reverse").textContent = sign < 0 ? "↓" : "↑";
   renderRows();
-  updateStepButtons();
+  updateSteps();
 }
 
 function updateListFromTop() {

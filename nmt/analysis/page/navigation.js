@@ -1,7 +1,9 @@
 // From one sentence to another, and between the list and the sentence where only one of them has room.
 
-function updateStepButtons() {
-  const place = state.order.indexOf(state.current);
+/** Update the buttons that lead to the sentences beside this one, and its number. */
+function updateSteps() {
+  const place = state.order.indexOf(state.current), count = state.page.sentences.length;
+  byId("number").textContent = state.current < 0 ? "" : `${formatNumber(state.current + 1)} of ${formatNumber(count)}`;
   byId("previous").disabled = place <= 0;
   byId("next").disabled = place >= state.order.length - 1;
 }

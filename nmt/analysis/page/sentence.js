@@ -8,8 +8,7 @@ async function renderSentence() {
   if (!sentence) return;
   const weights = await loadWeights(index);
   if (rendering !== renderings) return;  // another sentence was selected meanwhile
-  byId("number").textContent = `${formatNumber(index + 1)} of ${formatNumber(state.page.sentences.length)}`;
-  updateStepButtons();
+  updateSteps();
   const focused = document.activeElement.word, number = [...byId("views").children].indexOf(focused?.box);
   const keys = [byId("show").value, byId("compare").value].filter(Boolean);
   byId("views").replaceChildren(...keys.map((key) => createView(sentence, weights, key)));
