@@ -5,3 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from support.fixtures import *  # noqa: F403
+from support.processes import let_sigint_end_programs
+from support.skipped import pytest_terminal_summary  # noqa: F401
+
+let_sigint_end_programs()

@@ -1,7 +1,7 @@
 """A page of attention to open in a browser: one file that needs no network and no other file.
 
-It is put together from the template, style and script in `page/`. What it shows is packed as text that HTML cannot read
-as anything else; the script sets every word as text.
+It consists of the template, the style and the joined scripts in `page/`. What it shows is packed as text that HTML
+cannot read as anything else; the script sets every word as text.
 """
 
 import base64
@@ -24,13 +24,17 @@ from nmt.text.links import GoldLinks, Link
 # I source words   J target words
 
 BLOCK = 256  # sentences whose attention is unpacked together
+SCRIPTS = (  # in the order in which they are joined
+    *("base.js", "data.js", "list.js", "navigation.js", "sentence.js", "highlight.js", "pictures.js", "save.js"),
+    *("live.js", "listeners.js", "start.js"),
+)
 POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src blob: data:; connect-src {connect}"
 
 
 class AttentionView(NamedTuple):
-    """A target of a sentence as one model sees it.
+    """One model's attention for a sentence and one of its translations.
 
-    `model` counts the page's models from 0. `rank` is 0 for a target that was given, and 1 for the model's best
+    `model` counts the page's models from 0. `rank` is 0 for a given translation, and 1 for the model's best
     translation. `score` is the mean log-probability of a piece. A gate is no attention and has no `diagnostics`.
     """
 
@@ -44,11 +48,12 @@ class AttentionView(NamedTuple):
 
 
 class Page:
-    """Sentences, gathered one by one, and then the page of them.
+    """Collects sentences one by one, and then makes the page of them.
 
-    With `max_characters` it has a box for text of so many, which it sends to the server that it came from.
+    With `max_characters` the page has boxes for texts of at most that length, which it sends to the server that it came
+    from.
 
-    Takes about a byte of memory for every word of the source times every word of a target, before it is packed.
+    Before it is packed, the attention of a view takes a byte for each pair of a source word and a target word.
     """
 
     def __init__(
@@ -62,7 +67,7 @@ class Page:
             "block": BLOCK,
         }
         if max_characters:
-            self.facts["live"] = max_characters
+            self.facts["max_characters"] = max_characters
         self.sentences: list[str] = []
         self.blocks: list[str] = []
         self.waiting: list[bytes] = []
@@ -80,7 +85,7 @@ class Page:
             self.waiting = []
 
     def html(self, connect: str = "'none'") -> str:
-        """The whole file. `connect` is what the page may fetch from, as a source of a content security policy."""
+        """The whole file. `connect` is the source, in a content security policy, that the page may fetch from."""
         self.close_block()
         facts = json.dumps(self.facts, ensure_ascii=False)
         index = f'{facts[:-1]}, "sentences": [{",".join(self.sentences)}]}}'
@@ -88,9 +93,10 @@ class Page:
             f"block-{number}": block for number, block in enumerate(self.blocks)
         }
         folder = files("nmt.analysis") / "page"
-        style, script, template = (
-            (folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js", "page.html")
+        template, style, *scripts = (
+            (folder / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", *SCRIPTS)
         )
+        script = "\n".join(scripts)
         parts = {
             "policy": POLICY.format(script=digest(script), style=digest(style), connect=connect),
             "style": style,
@@ -107,7 +113,7 @@ class Page:
 def describe_sentence(
     source_words: Sequence[str], views: Sequence[AttentionView], gold: GoldLinks | None = None
 ) -> dict[str, Any]:
-    """A sentence as the script reads it, but for the attention. A gold link is [source word, target word, is sure]."""
+    """A sentence as the script reads it, without the attention. A gold link is [source word, target word, is sure]."""
     facts: dict[str, Any] = {"source": " ".join(source_words), "views": []}
     if gold is not None:
         facts["gold"] = [[*link, link in gold.sure] for link in sorted(gold.possible)]
@@ -133,12 +139,12 @@ def describe_sentence(
 
 
 def quantise(weights_JI: Matrix) -> bytes:
-    """Attention as one byte a pair of words, row by row: 255 is all of it."""
+    """Attention as a byte for each pair of words, row by row, where 255 is all attention."""
     return np.rint(255 * np.asarray(weights_JI)).astype(np.uint8).tobytes()
 
 
 def packed_weights(views: Sequence[AttentionView]) -> list[str]:
-    """The attention of each view as base64, for an answer that is not a page."""
+    """The attention of each view in base64, for an answer over HTTP."""
     return [base64.b64encode(quantise(view.weights_JI)).decode() for view in views]
 
 
@@ -148,5 +154,5 @@ def pack(content: bytes) -> str:
 
 
 def digest(content: str) -> str:
-    """What a content security policy calls a script or style by."""
+    """The name that a content security policy has for a script or style."""
     return f"sha256-{base64.b64encode(sha256(content.encode()).digest()).decode()}"

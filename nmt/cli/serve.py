@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import threading
+from contextlib import suppress
 from importlib.util import find_spec
 from ipaddress import ip_address
 
@@ -101,10 +102,9 @@ def command(
         lifespan="off",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    try:
+    with suppress(KeyboardInterrupt):  # which uvicorn raises when it has ended, except where SIGINT is ignored
         uvicorn.Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
+    click.echo("stopped", err=True)
     if threading.active_count() > 1:  # a sentence is still translated, which nobody waits for any more
         sys.stderr.flush()
         os._exit(0)

@@ -9,12 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from unittest.mock import Mock
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from support.processes import wait_until
 
 from nmt.checkpoint import open_run, read_run, save_checkpoint
 from nmt.errors import UsageError
@@ -422,9 +422,7 @@ def test_an_interrupted_training_saves_first_and_resumes(tiny_prepared, train, t
     words = ["--data", tiny_prepared, "--out", run, *SMALL, "--device", "cpu", "--max-epochs", "1000"]
     command = [sys.executable, "-m", "nmt", "train", *map(str, words)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    deadline = time.monotonic() + 60
-    while not (run / "last").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until((run / "last").exists, process)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors.decode()

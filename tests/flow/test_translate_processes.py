@@ -5,12 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
+from support.processes import wait_until
 
 from nmt.checkpoint import open_run, verify_run
 from nmt.errors import DataError, NmtError
@@ -51,13 +51,6 @@ def is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
-
-
-def wait_for(claim, seconds=100):
-    until = time.monotonic() + seconds
-    while not claim():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -146,13 +139,13 @@ def test_what_ends_the_program_ends_all_processes_and_leaves_complete_lines(run_
         process.stdin.write(text.encode())
         process.stdin.flush()
         part = tmp_path / "out.part"
-        wait_for(lambda: part.exists() and part.read_text().count("\n") >= 60)
+        wait_until(lambda: part.exists() and part.read_text().count("\n") >= 60, process)
         crew_of_it = children(process.pid)
         assert len(crew_of_it) == 2
         os.killpg(process.pid, ending) if ending == signal.SIGINT else process.send_signal(ending)  # as Ctrl-C does
         process.stdin.close()
         assert process.wait(60) == (130 if ending == signal.SIGINT else -ending)
-        wait_for(lambda: not any(map(is_alive, crew_of_it)))
+        wait_until(lambda: not any(map(is_alive, crew_of_it)))
         said = process.stderr.read().decode()
     if ending == signal.SIGINT:
         assert list(filter(None, said.splitlines())) == [

@@ -9,6 +9,7 @@ import sys
 import termios
 
 import pytest
+from support.processes import wait_until
 
 from nmt.errors import NmtError
 
@@ -120,10 +121,10 @@ def test_a_kill_leaves_complete_lines(run_nmt, reverser, tmp_path, ending):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdin.write(b"ba de\nku la me\n")
         process.stdin.flush()
-        while not (tmp_path / "out.part").exists() or (tmp_path / "out.part").read_text().count("\n") < 2:
-            assert process.poll() is None
+        part = tmp_path / "out.part"
+        wait_until(lambda: part.exists() and part.read_text().count("\n") == 2, process)
         process.send_signal(ending)
-        process.wait(20)
+        assert process.wait(60) == (130 if ending == signal.SIGINT else -ending)
     assert (tmp_path / "out.part").read_text() == "de ba\nme la ku\n"
     words = ["translate", "--model", reverser, "--output", out, "--resume-output"]
     assert run_nmt(*words, stdin="ba de\nku la me\nte\n").code == 0

@@ -12,7 +12,7 @@ WAIT = 30_000  # milliseconds: a busy machine may stand still for a while
 def chromium():
     """A browser without a window."""
     if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
+        pytest.skip("no Chromium to open the page in (Debian: apt install chromium)")
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=WAIT)

@@ -223,7 +223,7 @@ def test_validation_sees_every_pair_once_and_always_in_the_same_order():
     assert lengths == sorted(lengths)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that PyTorch can use")
 def test_batches_reach_the_gpu_unchanged():
     split = random_split(60)
     stream = train_batches(split, 100, 1, Cursor(0, 0), "cuda")

@@ -48,7 +48,8 @@ def test_bytes_that_are_not_utf8_are_placed(content, message):
 
 
 def pack_zst(content: bytes) -> bytes:
-    return pytest.importorskip("backports.zstd", reason="the extra zstd is not installed").compress(content)
+    reason = 'no backports.zstd (pip install "nmt[zstd]")'
+    return pytest.importorskip("backports.zstd", reason=reason).compress(content)
 
 
 PACKERS = {".gz": gzip.compress, ".xz": lzma.compress, ".zst": pack_zst}

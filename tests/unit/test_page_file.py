@@ -3,12 +3,13 @@ import json
 import re
 import zlib
 from hashlib import sha256
+from importlib.resources import files
 
 import numpy as np
 import pytest
 
 from nmt.analysis.alignment import AttentionDiagnostics
-from nmt.analysis.page import BLOCK, AttentionView, Page, describe_sentence, quantise
+from nmt.analysis.page import BLOCK, SCRIPTS, AttentionView, Page, describe_sentence, quantise
 from nmt.text.links import GoldLinks
 
 NO_DOUBTS = AttentionDiagnostics(0.5, 0.25, [1], [])
@@ -50,7 +51,7 @@ def test_a_sentence_says_what_is_known_of_it():
         "aer": pytest.approx(1 - (1 + 1) / (2 + 1), abs=1e-4),
     }
     assert (translated["rank"], translated["target"]) == (1, "x")
-    assert "aer" not in translated  # gold belongs to the given text
+    assert "aer" not in translated  # gold belongs to the given translation
     assert "gold" not in describe_sentence(["a"], [])
 
 
@@ -89,3 +90,14 @@ def test_only_the_page_s_own_script_and_style_may_run():
         assert f"{kind}-src 'sha256-{wanted}'" in policy
     assert "connect-src 'self'" in Page("t", "a", "b", ["m"]).html("'self'")
     assert "{{" not in re.sub(r"<script>.*</script>", "", html, flags=re.DOTALL)
+
+
+def test_every_file_of_the_folder_is_in_the_page_and_scripts_come_in_order():
+    folder = files("nmt.analysis") / "page"
+    assert sorted(file.name for file in folder.iterdir()) == sorted([*SCRIPTS, "page.css", "page.html"])
+    html = Page("t", "a", "b", ["m"]).html()
+    contents = [(folder / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    assert f"<script>{chr(10).join(contents)}</script>" in html
+    for name, content in zip(SCRIPTS, contents, strict=True):
+        assert content.startswith("// "), f"{name} does not begin with what lives there"
+        assert len(content.splitlines()) < 300, name

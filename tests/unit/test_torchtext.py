@@ -76,9 +76,7 @@ def test_pairs_prepare_to_the_same_folder_as_the_files_they_came_from(tiny_corpu
 
 
 def test_the_real_torchtext_prepares_to_the_same_folder(tiny_corpus, tiny_prepared, tmp_path):
-    torchtext = pytest.importorskip(
-        "torchtext", reason='torchtext 0.6.0 is not installed: pip install "nmt[torchtext]"'
-    )
+    torchtext = pytest.importorskip("torchtext", reason='no torchtext 0.6.0 (pip install "nmt[torchtext]")')
     assert torchtext.__version__ == "0.6.0"
     from torchtext.data import Field, RawField
     from torchtext.datasets import TranslationDataset

@@ -45,7 +45,7 @@ def test_figures_of_another_form_are_refused(tool, monkeypatch, capsys, run, tmp
 
 
 def test_the_picture_names_every_curve(tool, monkeypatch, run, tmp_path):
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("matplotlib", reason='no matplotlib (pip install "nmt[plot]")')
     plot = tmp_path / "plot.svg"
     call(tool, monkeypatch, run, "--out", plot, "--other", "OpenNMT-py: 1.9 4.8, 3.6 15.3")
     drawn = plot.read_text("utf-8")

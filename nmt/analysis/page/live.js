@@ -1,0 +1,118 @@
+// With `nmt serve`: what is typed is sent to the server, and its answer is shown as the first sentence of the list.
+
+const live = {
+  request: null,       // the latest request, which can be aborted
+  timer: 0,
+  hasUnsentText: false,
+};
+
+function showLiveMessage(text, isError = false) {
+  byId("live-message").textContent = text;
+  byId("live-message").classList.toggle("error", isError);
+}
+
+/** Ask the server. -> its answer; null when it refused, did not answer, or was asked something newer meanwhile */
+async function postToServer(path, body) {
+  live.request?.abort();
+  const request = live.request = new AbortController();
+  showLiveMessage("…");
+  try {
+    const response = await fetch(path, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+      signal: request.signal,
+    });
+    const answer = await response.json();
+    if (live.request !== request) return null;
+    if (!response.ok) {
+      showLiveMessage(answer.error, true);
+      return null;
+    }
+    showLiveMessage("");
+    answer.weights = answer.weights.map(decodeBase64);
+    return answer;
+  } catch (error) {
+    if (error.name !== "AbortError") showLiveMessage("The server does not answer.", true);
+    return null;
+  }
+}
+
+/** Show an answer, by the first of these views that it has. */
+function showAnswer(sentence, ...keys) {
+  state.page.sentences[0] = sentence;
+  updateMenus();
+  byId("show").value = keys.find((key) => findView(sentence, key) >= 0);
+  updateList();
+  return showSentence(0);
+}
+
+const shownTarget = (sentence) => shownView(sentence)?.target ?? "";
+
+/** Put a sentence of the list into the text boxes; what was typed there is not sent any more. */
+function fillTextBoxes(index) {
+  live.request?.abort();
+  clearTimeout(live.timer);
+  live.hasUnsentText = false;
+  showLiveMessage("");
+  const sentence = state.page.sentences[index];
+  byId("source-text").value = sentence.source;
+  byId("target-text").value = shownTarget(sentence);
+}
+
+async function translateText() {
+  const answer = await postToServer("/api/translate", { source: byId("source-text").value, n_best: 3 });
+  if (!answer) return;
+  const chosen = byId("show").value, [model] = chosen.split(":");
+  await showAnswer(answer, chosen, `${model || 0}:1`, "0:1");
+  byId("target-text").value = shownTarget(answer);
+}
+
+/** Show the attention for an edited target; the models' own translations of the same source stay beside it. */
+async function alignText() {
+  const given = byId("target-text").value;
+  const answer = await postToServer("/api/align", { source: byId("source-text").value, target: given });
+  if (!answer) return;
+  const before = state.page.sentences[state.current];
+  before.views.forEach((view, number) => {
+    if (before.source !== answer.source || view.rank === 0) return;
+    answer.views.push(view);
+    answer.weights.push(before.weights[number]);
+  });
+  await showAnswer(answer, byId("show").value.replace(/:.*/, ":0"), "0:0");
+  if (byId("target-text").value !== given) byId("target-text").value = shownTarget(answer);  // another view was chosen
+}
+
+function keepSentence() {
+  const [{ source, views }, ...kept] = state.page.sentences;
+  const isSame = (one) => one.source === source && JSON.stringify(one.views) === JSON.stringify(views);
+  if (state.current > 0 || kept.some(isSame)) return showLiveMessage("The list has this sentence already.");
+  if (!source) return showLiveMessage("There is no sentence to keep.");
+  state.page.sentences.push({ ...state.page.sentences[0] });
+  updateList();
+  return showLiveMessage("The sentence is in the list.");
+}
+
+/** Do something when no key was pressed for a while. */
+function whenTypingPauses(work) {
+  return () => {
+    live.request?.abort();  // an answer to the text before must not replace what is typed
+    clearTimeout(live.timer);
+    live.hasUnsentText = true;
+    live.timer = setTimeout(() => {
+      live.hasUnsentText = false;
+      work();
+    }, 250);
+  };
+}
+
+function startLive() {
+  byId("live").hidden = false;
+  state.page.sentences.push({ source: "", views: [], weights: [] });
+  byId("source-text").maxLength = byId("target-text").maxLength = state.page.max_characters;
+  byId("source-text").addEventListener("input", whenTypingPauses(translateText));
+  byId("target-text").addEventListener("input", whenTypingPauses(alignText));
+  byId("keep").addEventListener("click", keepSentence);
+  byId("show").addEventListener("change", () => {
+    if (!live.hasUnsentText) byId("target-text").value = shownTarget(state.page.sentences[state.current]);
+  });
+  document.body.classList.add("shows-sentence");
+}

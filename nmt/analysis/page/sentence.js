@@ -1,0 +1,83 @@
+// The sentence that is shown: a box for each view, with its scores, its words and the place of its picture.
+
+let renderings = 0;
+
+async function renderSentence() {
+  const rendering = (renderings += 1);
+  const index = state.current, sentence = state.page.sentences[index];
+  if (!sentence) return;
+  const weights = await loadWeights(index);
+  if (rendering !== renderings) return;  // another sentence was selected meanwhile
+  updateSteps();
+  const focused = document.activeElement.word, number = [...byId("views").children].indexOf(focused?.box);
+  const keys = [byId("show").value, byId("compare").value].filter(Boolean);
+  byId("views").replaceChildren(...keys.map((key) => createView(sentence, weights, key)));
+  highlight(null);
+  drawPictures();
+  if (!focused) return;
+  const box = byId("views").children[number];
+  (box?.querySelector(`[aria-label="${focused.side} words"] .word`) ?? byId("sentence")).focus();
+}
+
+/** A box for a view; what it shows is its `pair`. */
+function createView(sentence, weights, key) {
+  const number = findView(sentence, key);
+  const header = createElement("header", {}, createElement("h2", {}, viewName(key)));
+  const box = createElement("section", { class: "view", "aria-label": viewName(key) }, header);
+  if (number < 0) {
+    box.append(createElement("p", { class: "empty" }, "This sentence has no such translation."));
+    return box;
+  }
+  const view = sentence.views[number];
+  const source = splitWords(sentence.source), target = splitWords(view.target);
+  const isGolden = view.rank === 0 && view.entropy !== undefined;
+  box.pair = {
+    source, target, weights: weights[number], links: view.links, gold: isGolden ? sentence.gold : undefined,
+    name: `${viewName(key)}, sentence ${state.current + 1}`,
+  };
+  header.append(createScores(view));
+  const unattended = "This source word receives almost no attention.";
+  const unsupported = "This target word attends to no source word in particular.";
+  box.append(
+    createWords(box, "source", source, view.unattended ?? [], unattended),
+    createWords(box, "target", target, view.unsupported ?? [], unsupported),
+    createElement("div", { class: "picture" }),
+  );
+  return box;
+}
+
+function createScores(view) {
+  const list = createElement("dl", { class: "scores" });
+  const add = (name, value, title) => {
+    list.append(createElement("div", { title }, createElement("dt", {}, name), createElement("dd", {}, value)));
+  };
+  if (view.aer !== undefined) add("AER", formatPercent(view.aer, 1), "alignment error rate; lower is better");
+  add("score", view.score.toFixed(2), "mean log-probability of a target piece");
+  if (view.entropy === undefined) return list;  // a gate is no attention
+  add(
+    "entropy", `${view.entropy.toFixed(2)} bits`,
+    "0 bits: each target word attends to one source word; 1 bit: to two of them equally",
+  );
+  add(
+    "coverage deviation", view.coverage.toFixed(2),
+    "0: each source word receives the attention of exactly one target word; higher: some receive more or less",
+  );
+  return list;
+}
+
+function createWords(box, side, words, doubtful, reason) {
+  const language = state.page[side];
+  const attributes = { class: "words", role: "group", "aria-label": `${side} words`, dir: "auto", lang: language };
+  const line = createElement("p", attributes);
+  if (!words.length) line.append(createElement("span", { class: "empty" }, "no words"));
+  words.forEach((word, index) => {
+    const button = createElement("button", { class: "word", type: "button", tabindex: index ? -1 : 0 }, word);
+    if (doubtful.includes(index)) {
+      button.classList.add("doubtful");
+      button.title = reason;
+    }
+    button.word = { box, side, index };
+    line.append(button, index < words.length - 1 ? " " : "");
+  });
+  return createElement("div", {}, createElement("span", { class: "label" }, language || side), line);
+}

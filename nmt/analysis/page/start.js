@@ -1,0 +1,23 @@
+// The start of the page, when all the files before this one have been read.
+
+async function start() {
+  if (!("DecompressionStream" in window)) {
+    byId("about").textContent =
+      "This browser is too old to open the page: it has no DecompressionStream, which browsers have had since 2023.";
+    return;
+  }
+  const index = await unpack(byId("index").textContent);
+  state.page = JSON.parse(new TextDecoder().decode(index));
+  const { title, models, source, target } = state.page;
+  document.title = title;
+  byId("title").textContent = title;
+  byId("about").textContent = [`${source} → ${target}`, ...models].join(" · ");
+  if (state.page.max_characters) startLive();
+  updateMenus();
+  for (const listen of [listenToSearch, listenToList, listenToWords, listenToControls, listenToWindow]) listen();
+  updateList();
+  if (!followAddress(location.hash) && state.order.length) selectSentence(state.order[0]);
+  document.documentElement.dataset.ready = "";
+}
+
+start();
