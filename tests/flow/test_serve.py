@@ -398,7 +398,7 @@ def test_what_cannot_be_served(run_nmt, reverser, turned, monkeypatch):
             ("--model", reverser, "--port", port): f"127.0.0.1, port {port} cannot be listened on: ",
             ("--model", reverser, "--model", turned): f"{turned} cannot stand beside {reverser}: they translate b to a",
             ("--model", "absent"): "absent does not exist\n  A run is a folder",
-            ("--model", reverser, "--host", ""): "--host is empty\n  Leave it out, or say 0.0.0.0",
+            ("--model", reverser, "--host", ""): "--host is empty\n  Leave it out, or use 0.0.0.0",
             ("--model", reverser, "--port", 70000): "Invalid value for '--port': 70000 is not in the range",
             ("--model", reverser, "--host", "no.such.name.invalid", "--port", 0): "no.such.name.invalid, port 0 cannot",
         }
