@@ -11,19 +11,16 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from nmt.cli.command import NmtCommand
-from nmt.cli.imports import import_option
 from nmt.cli.options import (
     INPUT,
     OUTPUT,
     batch_size_option,
-    checkpoint_option,
-    device_option,
     format_option,
     gold_base_option,
     gold_option,
     link_options,
     model_option,
-    precision_option,
+    run_options,
 )
 from nmt.cli.output import refuse_overlap
 from nmt.cli.tables import tabulate_links
@@ -79,10 +76,7 @@ SYMMETRISE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-fina
 )
 @format_option("text", "json")
 @batch_size_option
-@checkpoint_option
-@device_option
-@precision_option
-@import_option
+@run_options
 def command(
     model: tuple[str, ...],
     source: str,

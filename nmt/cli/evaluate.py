@@ -6,17 +6,14 @@ from typing import Any
 
 import click
 
-from nmt.cli.imports import import_option
 from nmt.cli.options import (
     OUTPUT,
     batch_size_option,
-    checkpoint_option,
-    device_option,
     format_option,
     metric_options,
     model_option,
     parallel_options,
-    precision_option,
+    run_options,
     shortlist_option,
 )
 from nmt.cli.output import refuse_unwritable
@@ -56,10 +53,7 @@ from nmt.errors import UsageError
 @batch_size_option
 @shortlist_option
 @parallel_options
-@checkpoint_option
-@device_option
-@precision_option
-@import_option
+@run_options
 def command(
     model: tuple[str, ...],
     source: str,

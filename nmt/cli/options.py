@@ -11,6 +11,7 @@ import click
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
+from nmt.cli.imports import import_option
 from nmt.config import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,6 +108,7 @@ parallel_options = combine(
         help="threads of each process  [default: the cores, divided among the processes]",
     ),
 )
+run_options = combine(checkpoint_option, device_option, precision_option, import_option)
 link_options = combine(
     click.option(
         "--offset",

@@ -12,8 +12,10 @@ import click
 
 from nmt.cli.align import name_runs
 from nmt.cli.command import NmtCommand
-from nmt.cli.imports import import_option
-from nmt.cli.options import checkpoint_option, device_option, model_option, precision_option
+from nmt.cli.options import (
+    model_option,
+    run_options,
+)
 from nmt.errors import NmtError, UsageError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -45,10 +47,7 @@ SHUTDOWN_SECONDS = 2  # seconds in which requests may still be answered when the
     metavar="N",
     help="requests that may wait at a time; further ones are refused  [default: 16]",
 )
-@checkpoint_option
-@device_option
-@precision_option
-@import_option
+@run_options
 def command(
     model: tuple[str, ...],
     host: str,

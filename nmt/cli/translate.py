@@ -11,19 +11,16 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from nmt.cli.command import NmtCommand
-from nmt.cli.imports import import_option
 from nmt.cli.options import (
     INPUT,
     OUTPUT,
     batch_size_option,
-    checkpoint_option,
-    device_option,
     format_option,
     given_settings,
     link_options,
     model_option,
     parallel_options,
-    precision_option,
+    run_options,
     settings_options,
     shortlist_option,
 )
@@ -81,10 +78,7 @@ if TYPE_CHECKING:
 @shortlist_option
 @parallel_options
 @settings_options(SearchSettings)
-@checkpoint_option
-@device_option
-@precision_option
-@import_option
+@run_options
 def command(
     model: tuple[str, ...],
     files: tuple[str, ...],
