@@ -54,5 +54,5 @@ import_option = click.option(
     is_eager=True,
     expose_value=False,
     callback=import_modules,
-    help="Python module, or file ending in .py, that registers kinds of attention; repeat for more",
+    help="module, or file that ends in .py, which registers kinds of attention; repeat for more",
 )
