@@ -218,6 +218,7 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(train, 
     assert (contents(run / "best"), contents(run / "last")) == before
 
 
+@pytest.mark.numerical
 def test_a_loss_that_never_was_a_number_leaves_a_run_that_may_go(train, tmp_path):
     """The first update makes weights of 3e38: on every CPU two of them add up to more than a float32 can hold."""
     done = train(tmp_path / "run", *SMALL, "--set", "train.learning_rate=3e38", "--set", "train.warmup=0")
@@ -226,6 +227,7 @@ def test_a_loss_that_never_was_a_number_leaves_a_run_that_may_go(train, tmp_path
     assert f"{tmp_path / 'run'} holds no checkpoint yet and may be removed" in done.stderr
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_an_absurd_learning_rate_ends_in_a_message_or_in_a_curve(train, tmp_path, precision):
     """With weights of 1e30 the order of a CPU's sums decides whether the loss is a number."""

@@ -212,6 +212,7 @@ def test_a_line_too_long_is_announced(run_nmt, reverser, monkeypatch):
     assert "nmt: line 2 is too long: only its first 2 pieces are translated\n" in done.stderr
 
 
+@pytest.mark.numerical
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", pytest.param("int8", marks=needs_int8)])
 def test_every_precision_translates(run_nmt, reverser, precision):
     done = run_nmt("translate", "--model", reverser, "--precision", precision, stdin="ba de\nku\n")

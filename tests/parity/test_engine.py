@@ -17,6 +17,8 @@ from nmt.search.forced import force
 from nmt.search.restrictions import NoRepeat
 from nmt.search.shortlisted import ShortlistedModel, restrict_to_shortlist
 
+pytestmark = pytest.mark.numerical
+
 SHAPES = [
     {},
     {"layer_norm": True, "encoder_layers": 2},

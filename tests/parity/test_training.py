@@ -7,6 +7,8 @@ from support.models import ATTENTIONS, COMPOSITES, sentences, small_model
 from nmt.ids import PAD
 from nmt.training.update import LOOPS
 
+pytestmark = pytest.mark.numerical
+
 REGULARISED = {"dropout": 0.4, "word_dropout": 0.3, "layer_norm": True, "encoder_layers": 2}
 
 

@@ -19,6 +19,8 @@ from nmt.kernels.unroll_fused import unroll_fused
 from nmt.model.cells import DECODERS, WIRINGS, Carry, Cell, build_cell
 from nmt.model.unroll import unroll
 
+pytestmark = pytest.mark.numerical
+
 
 class Case(NamedTuple):
     """A decoder and what it reads; `values_BSM` is projected to keys by the cell's attention, as in training."""

@@ -5,6 +5,8 @@ from nmt import devices
 from nmt.devices import choose_translation_precision, has_amx, has_int8
 from nmt.errors import UsageError
 
+pytestmark = pytest.mark.numerical
+
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
