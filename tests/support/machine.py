@@ -4,4 +4,4 @@ import pytest
 
 from nmt.devices import has_int8
 
-needs_int8 = pytest.mark.skipif(not has_int8(), reason="this CPU has no right products of 8-bit integers (no VNNI)")
+needs_int8 = pytest.mark.skipif(not has_int8(), reason="sums of 8-bit products overflow on this CPU: it lacks VNNI")
