@@ -12,7 +12,7 @@ demo: .venv/.ready
 	$(BIN)/nmt demo
 
 test: .venv/.ready
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4
+	tools/test.sh
 
 check: .venv/.ready
 	tools/check.sh

@@ -3,6 +3,7 @@
 It looks at the machine and at nothing else: no settings, no model.
 """
 
+import os
 import statistics
 import time
 
@@ -43,7 +44,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 def choose_translation_precision(name: str, device: torch.device) -> str:
     """`auto` is what is fastest on a machine of this kind, whatever else it is doing: a run must repeat.
 
-    On a CPU that has instructions for products of 8-bit integers (VNNI, AMX) that is int8, on others float32.
+    On a CPU with AMX that is int8, on others float32: oneDNN multiplies signed 8-bit integers fast with AMX only.
     Raises UsageError for int8 where it cannot be had.
     """
     if device.type == "cuda":
@@ -59,14 +60,24 @@ def choose_translation_precision(name: str, device: torch.device) -> str:
             "  There are: auto, float32, bfloat16",
         )
     if name == "auto":
-        return "int8" if torch.cpu._is_vnni_supported() and has_int8() else "float32"
+        return "int8" if has_amx() and has_int8() else "float32"
     return name
 
 
+def has_amx() -> bool:
+    """Whether oneDNN uses AMX: the CPU has it, the system allows it, and no environment variable forbids it."""
+    limit = (os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "default").lower()
+    return torch.cpu._init_amx() and (limit in ("all", "default") or "amx" in limit)
+
+
 def has_int8() -> bool:
-    """Whether products in 8 bits exist and come out right, but for rounding."""
+    """Whether products in 8 bits exist and come out right, but for rounding.
+
+    Every operand of the probe is as large as 8 bits hold: a CPU without VNNI, which adds two products in 16 bits, then
+    errs by half.
+    """
     generator = torch.Generator().manual_seed(0)
-    weight_OI, x_NI = (torch.randn(rows, 512, generator=generator) for rows in (256, 8))
+    weight_OI, x_NI = (torch.randn(rows, 512, generator=generator).sign() for rows in (256, 8))
     try:
         found_NO = Int8Product(weight_OI, None, False)(x_NI)
     except (RuntimeError, AttributeError):

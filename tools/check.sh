@@ -6,4 +6,4 @@ bin=.venv/bin
 $bin/ruff format --check .
 $bin/ruff check .
 $bin/mypy
-$bin/pytest --numprocesses auto --maxprocesses 4 "$@"
+tools/test.sh "$@"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +30,7 @@ SHADES = ((0.75, "█"), (0.5, "▓"), (0.25, "▒"), (0.1, "░"), (0.0, "·"))
 LEGEND = "attention: " + "  ".join(f"{mark} from {bound:.0%}" for bound, mark in SHADES[-2::-1])
 NARROWEST = 12  # columns of a terminal
 LABEL_COLUMNS = 20  # a word takes no more of the terminal's width than this
+LARGEST = 200  # nats or BLEU in a curve: an untrained network's loss is the log of its vocabulary, about 10
 PICTURES = (".png", ".svg", ".pdf")
 BLUE, ORANGE, GRAY = "#1f4e79", "#d9722e", "#6b7280"
 VALIDATION: dict[str, Any] = {"color": ORANGE, "marker": "o", "markersize": 3.5}
@@ -185,34 +186,26 @@ def save_curve(path: Path | str, records: Sequence[Mapping[str, Any]]) -> None:
 
     `records` are the lines of a run's log: {"kind": "train", "update", "loss"} and {"kind": "valid", "update",
     "perplexity", "bleu"}. The training loss is per token and may be smoothed; the validation loss is the logarithm of
-    its perplexity. The best of each validation curve is marked.
+    its perplexity. The best of each validation curve is marked. What is no number, or beyond LARGEST, as in a run that
+    diverges, is left out and counted in the title.
 
     Raises as `save_heat_map` does.
     """
-
-    def curve(kind: str, value: str) -> tuple[list[int], list[float]]:
-        points = [
-            (record["update"], record[value])
-            for record in records
-            if record["kind"] == kind and record.get(value) is not None
-        ]
-        return [update for update, _ in points], [number for _, number in points]
-
-    updates, perplexities = curve("valid", "perplexity")
-    bleu = curve("valid", "bleu")
-    with drawing(Path(path), (7.2, 5.6 if bleu[0] else 3.2)) as figure:
-        axes = figure.add_subplot(2 if bleu[0] else 1, 1, 1)
-        axes.plot(*curve("train", "loss"), color=BLUE, alpha=0.55, linewidth=1.2, label="training, as optimised")
-        losses = [math.log(perplexity) for perplexity in perplexities]
-        axes.plot(updates, losses, label="validation", **VALIDATION)
-        style(axes, "loss per target token, nats")
-        mark_best(axes, updates, losses, min, lambda loss: f"perplexity {math.exp(loss):.2f}")
+    losses = read_curve(records, "train", "loss")
+    valid_losses = read_curve(records, "valid", "perplexity", loss_of_perplexity)
+    bleu = read_curve(records, "valid", "bleu")
+    with drawing(Path(path), (7.2, 5.6 if bleu.updates else 3.2)) as figure:
+        axes = figure.add_subplot(2 if bleu.updates else 1, 1, 1)
+        axes.plot(losses.updates, losses.values, color=BLUE, alpha=0.55, linewidth=1.2, label="training, as optimised")
+        axes.plot(valid_losses.updates, valid_losses.values, label="validation", **VALIDATION)
+        style(axes, "loss per target token, nats", losses.left_out + valid_losses.left_out)
+        mark_best(axes, valid_losses, min, lambda loss: f"perplexity {format_number(math.exp(loss))}")
         axes.legend(frameon=False, fontsize=9, loc="upper right")
-        if bleu[0]:
+        if bleu.updates:
             axes = figure.add_subplot(2, 1, 2, sharex=axes)
-            axes.plot(*bleu, **VALIDATION)
-            style(axes, "validation BLEU")
-            mark_best(axes, *bleu, max, lambda score: f"{score:.1f} BLEU")
+            axes.plot(bleu.updates, bleu.values, **VALIDATION)
+            style(axes, "validation BLEU", bleu.left_out)
+            mark_best(axes, bleu, max, lambda score: f"{score:.1f} BLEU")
         axes.set_xlabel("updates", fontsize=9, color=GRAY)
 
 
@@ -222,19 +215,48 @@ def save_curve_of_log(path: Path, log: Path) -> None:
         save_curve(path, [json.loads(line) for line in file])
 
 
-def mark_best(
-    axes: "Axes", updates: list[int], values: list[float], best: Callable[..., float], words: Callable[[float], str]
-) -> None:
+class Curve(NamedTuple):
+    """Values that can be drawn, the updates they belong to, and how many others there were."""
+
+    updates: list[int]
+    values: list[float]
+    left_out: int
+
+
+def read_curve(
+    records: Sequence[Mapping[str, Any]], kind: str, key: str, measure: Callable[[float], float] = float
+) -> Curve:
+    """What `measure` makes of a value in each record of a kind that has one."""
+    points = [
+        (record["update"], measure(record[key]))
+        for record in records
+        if record["kind"] == kind and record.get(key) is not None
+    ]
+    drawn = [(update, value) for update, value in points if abs(value) <= LARGEST]  # false of nan
+    return Curve([update for update, _ in drawn], [value for _, value in drawn], len(points) - len(drawn))
+
+
+def loss_of_perplexity(perplexity: float) -> float:
+    return math.log(perplexity) if perplexity > 0 else math.nan
+
+
+def format_number(number: float) -> str:
+    """`90.00`, and `1.5e+86` of a number that would fill the line."""
+    return f"{number:.2f}" if number < 1e6 else f"{number:.2g}"
+
+
+def mark_best(axes: "Axes", drawn: Curve, best: Callable[..., float], words: Callable[[float], str]) -> None:
     """Ring a curve's best point and say above the axes what it reached and when."""
-    if values:
-        value = best(values)
-        update = updates[values.index(value)]
+    if drawn.values:
+        value = best(drawn.values)
+        update = drawn.updates[drawn.values.index(value)]
         axes.plot([update], [value], color=ORANGE, marker="o", markersize=9, fillstyle="none")
         axes.set_title(f"best: {words(value)} at update {update:,}", fontsize=9, color=ORANGE, loc="right")
 
 
-def style(axes: "Axes", title: str) -> None:
-    """Quiet axes under a title."""
+def style(axes: "Axes", title: str, left_out: int) -> None:
+    """Quiet axes under a title, which counts the values that are left out."""
+    title += f" ({left_out:,} off the scale)" if left_out else ""
     axes.set_title(title, fontsize=10, color=GRAY, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#d1d5db")

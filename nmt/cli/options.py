@@ -44,7 +44,8 @@ precision_option = click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16", "int8"]),
     default="auto",
-    help="number format of matrix products; auto chooses the fastest on this CPU or GPU  [default: auto]",
+    help="number format of matrix products; auto is int8 on a CPU with AMX, bfloat16 on a GPU that has it, else float32"
+    "  [default: auto]",
 )
 shortlist_option = click.option(
     "--shortlist",

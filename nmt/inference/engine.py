@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nmt.ids import EOS
 from nmt.inference.packed import PackedLayer, pack_cell
-from nmt.inference.product import choose_product
+from nmt.inference.product import can_multiply_bfloat16, choose_product
 from nmt.model.seq2seq import Seq2Seq, State
 from nmt.step import StepOut
 
@@ -43,7 +43,9 @@ class Engine:
         width = model.cell.project_embedding(embedding_VE[:1]).shape[1]
         self.table_VI: Tensor | None = None
         if self.vocabulary * width <= TABLE:
-            with torch.autocast(embedding_VE.device.type, torch.bfloat16, enabled=precision != "float32"):
+            device = embedding_VE.device
+            is_rounded = precision != "float32" and can_multiply_bfloat16(device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=is_rounded):
                 self.table_VI = model.cell.project_embedding(embedding_VE).to(embedding_VE.dtype)
 
     def start(self, source_BS: Tensor, lengths_B: Tensor) -> State:

@@ -120,15 +120,25 @@ def as_operand(x_NI: Tensor, dtype: torch.dtype) -> Tensor:
     return padded
 
 
+def can_multiply_bfloat16(device: torch.device) -> bool:
+    """Whether there is code for it: on a CPU that is oneDNN's, for AVX-512 and up. Torch's own is 100 times slower."""
+    return device.type != "cpu" or (torch._C._has_mkldnn and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def choose_product(precision: str, device: torch.device) -> BuildProduct:
-    """The kind of product for float32, bfloat16 or int8. With float32, weights in float64 stay in float64."""
+    """The kind of product for float32, bfloat16 or int8. With float32, weights in float64 stay in float64.
+
+    Where bfloat16 cannot be multiplied, weights are rounded to it and multiplied in float32.
+    """
 
     def build_product(weight_OI: Tensor, bias_O: Tensor | None, is_bounded: bool) -> Product:
         if precision == "int8":
             return Int8Product(weight_OI, bias_O, is_bounded)
         if precision == "bfloat16":
             weight_OI, bias_O = weight_OI.bfloat16(), None if bias_O is None else bias_O.bfloat16()
-            if device.type == "cpu" and torch._C._has_mkldnn:
+            if not can_multiply_bfloat16(device):
+                return PlainProduct(weight_OI.float(), None if bias_O is None else bias_O.float())
+            if device.type == "cpu":
                 return PackedProduct(weight_OI, bias_O)
         return PlainProduct(weight_OI, bias_O)
 

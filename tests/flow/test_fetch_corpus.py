@@ -150,7 +150,11 @@ def test_a_part_that_cannot_be_continued_is_begun_again(fetch, serve, published,
     assert_complete(fetch.out)
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"another text\n"), gzip.compress(b"a dog\n" * 999)[:-9], b"<html>"])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(b"another text\n"), gzip.compress(b"a dog\n" * 999)[:-9], b"<html>"],
+    ids=["other", "cut short", "not packed"],  # bytes would name the test, and those of gzip hold the time
+)
 def test_a_wrong_file_is_refused_and_nothing_of_it_is_kept(fetch, serve, published, content):
     (published / "train.de.gz").write_bytes(content)
     code, out, err = fetch(serve(published)[0])

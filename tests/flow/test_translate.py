@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 from support.corpora import WORDS
+from support.machine import needs_int8
 
 import nmt
 from nmt.checkpoint import RunInfo, create_run, open_run, save_checkpoint
@@ -211,7 +212,8 @@ def test_a_line_too_long_is_announced(run_nmt, reverser, monkeypatch):
     assert "nmt: line 2 is too long: only its first 2 pieces are translated\n" in done.stderr
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.numerical
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", pytest.param("int8", marks=needs_int8)])
 def test_every_precision_translates(run_nmt, reverser, precision):
     done = run_nmt("translate", "--model", reverser, "--precision", precision, stdin="ba de\nku\n")
     assert (done.code, done.stdout) == (0, "de ba\nku\n")

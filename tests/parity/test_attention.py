@@ -13,6 +13,8 @@ from nmt.model.attention.registry import REGISTERED_ATTENTIONS, build_attention
 from nmt.model.dropout import Dropout
 from nmt.model.encoder import SelfAttention
 
+pytestmark = pytest.mark.numerical
+
 Weights = dict[str, np.ndarray]
 D, A = 6, 5
 

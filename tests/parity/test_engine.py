@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from support.machine import needs_int8
 from support.models import ATTENTIONS, KINDS, VOCABULARY, sentences, small_model
 
 from nmt.ids import BOS, EOS
@@ -15,6 +16,8 @@ from nmt.search.ensemble import Ensemble
 from nmt.search.forced import force
 from nmt.search.restrictions import NoRepeat
 from nmt.search.shortlisted import ShortlistedModel, restrict_to_shortlist
+
+pytestmark = pytest.mark.numerical
 
 SHAPES = [
     {},
@@ -66,7 +69,9 @@ def test_the_engine_computes_what_the_network_computes_in_every_wiring(attention
 
 @torch.no_grad()
 @pytest.mark.parametrize("attention", ATTENTIONS)
-@pytest.mark.parametrize(("precision", "atol"), [("float32", 1e-5), ("bfloat16", 0.05), ("int8", 0.1)])
+@pytest.mark.parametrize(
+    ("precision", "atol"), [("float32", 1e-5), ("bfloat16", 0.05), pytest.param("int8", 0.1, marks=needs_int8)]
+)
 def test_a_lower_precision_computes_nearly_the_same(attention, precision, atol):
     """Log-probabilities are around -3. Measured at most 1e-6 in float32, 0.02 in bfloat16, 0.05 in int8."""
     for shape in SHAPES:
@@ -114,7 +119,9 @@ def operands(rows, bounded):
 @pytest.mark.parametrize("rows", [1, 8, 9, 16, 17, 40, 257])
 @pytest.mark.parametrize("bounded", [True, False])
 @pytest.mark.parametrize("has_bias", [True, False])
-@pytest.mark.parametrize("kind", [product.PlainProduct, product.PackedProduct, product.Int8Product])
+@pytest.mark.parametrize(
+    "kind", [product.PlainProduct, product.PackedProduct, pytest.param(product.Int8Product, marks=needs_int8)]
+)
 def test_packed_products_equal_exact_ones(kind, has_bias, bounded, rows):
     """Rounding to 8 bits changes an operand by half a level at most, which bounds the error of a sum of 40 products."""
     x_NI, weight_OI, bias_O = operands(rows, bounded)
@@ -130,6 +137,18 @@ def test_packed_products_equal_exact_ones(kind, has_bias, bounded, rows):
     torch.testing.assert_close(packed.select_outputs(kept_C)(x_NI), packed(x_NI)[:, kept_C], rtol=1e-5, atol=1e-5)
 
 
+@torch.no_grad()
+def test_without_products_of_bfloat16_its_weights_are_multiplied_in_float32(monkeypatch):
+    x_NI, weight_OI, bias_O = operands(9, True)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    multiply = product.choose_product("bfloat16", torch.device("cpu"))(weight_OI, bias_O, True)
+    rounded_NO = x_NI @ weight_OI.bfloat16().float().T + bias_O.bfloat16().float()
+    torch.testing.assert_close(multiply(x_NI), rounded_NO, rtol=1e-5, atol=1e-5)
+    model = small_model().float()
+    assert_same_steps(model, Engine(model, "bfloat16"), rtol=0, atol=0.05)
+
+
+@needs_int8
 @pytest.mark.parametrize("bounded", [True, False])
 def test_a_row_in_8_bits_depends_on_no_other(bounded):
     x_NI, weight_OI, bias_O = operands(70, bounded)

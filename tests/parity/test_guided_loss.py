@@ -12,6 +12,8 @@ from nmt.data.batches import Batch
 from nmt.training.loss import guided_loss
 from nmt.training.update import Updater
 
+pytestmark = pytest.mark.numerical
+
 SIZES = [(4, 6), (7, 3), (1, 1), (5, 5)]
 
 

@@ -7,6 +7,8 @@ from nmt.kernels import loss_fused
 from nmt.kernels.loss_fused import fused_loss
 from nmt.training.loss import plain_loss
 
+pytestmark = pytest.mark.numerical
+
 
 def figures_and_gradients(loss_of, N: int, smoothing: float, *, V: int = 11, operand=None, dtype=torch.float64):
     torch.manual_seed(N)

@@ -11,6 +11,8 @@ from nmt.model.cells import build_cell
 from nmt.model.dropout import Dropout
 from nmt.model.encoder import Encoder
 
+pytestmark = pytest.mark.numerical
+
 
 @pytest.mark.parametrize("name", ["bahdanau", "luong-dot", "none"])
 def test_the_cell_updates_as_a_torch_gru_cell(name):

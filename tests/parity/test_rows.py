@@ -6,6 +6,8 @@ from torch import nn
 
 from nmt.model.linear import MULTIPLE, apply_linear, pad_rows, weight_gradient
 
+pytestmark = pytest.mark.numerical
+
 
 @pytest.mark.parametrize("rows", [1, MULTIPLE - 1, MULTIPLE, MULTIPLE + 1])
 def test_only_bfloat16_is_padded(rows):

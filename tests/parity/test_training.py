@@ -5,6 +5,8 @@ import torch
 from support.models import ATTENTIONS, COMPOSITES
 from support.steps import assert_same_step, figures_and_gradients
 
+pytestmark = pytest.mark.numerical
+
 
 @pytest.mark.parametrize("name", ATTENTIONS)
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])

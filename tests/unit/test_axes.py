@@ -7,6 +7,8 @@ from support.models import KINDS, sentences, small_model
 
 from nmt.search import beam, forced
 
+pytestmark = pytest.mark.numerical
+
 
 @pytest.mark.parametrize("kind", [*KINDS, "encoder heads"])
 @pytest.mark.parametrize("feeding", [True, False])

@@ -14,6 +14,8 @@ from nmt.search.forced import force
 from nmt.search.hypothesis import MIN_COVERAGE, coverage_penalty, length_penalty
 from nmt.search.restrictions import ForbiddenIds
 
+pytestmark = pytest.mark.numerical
+
 A, B, C, D = WORDS, WORDS + 1, WORDS + 2, WORDS + 3
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.5, "max_length_extra": 2}
 NORMALIZATIONS = [("wu", 0.0), ("wu", 0.6), ("wu", 1.0), ("wu", 3.0), ("average", 1.0), ("none", 1.0)]

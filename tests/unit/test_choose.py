@@ -24,6 +24,8 @@ from nmt.search.choices import (
 from nmt.search.forced import force
 from nmt.step import ConstraintProgress
 
+pytestmark = pytest.mark.numerical
+
 A, B, C = WORDS, WORDS + 1, WORDS + 2
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_length_extra": 4}
 OFF = {"temperature": 1.0, "top_k": 0, "top_p": 1.0}

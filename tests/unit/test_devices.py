@@ -2,20 +2,47 @@ import pytest
 import torch
 
 from nmt import devices
-from nmt.devices import choose_translation_precision, has_int8
+from nmt.devices import choose_translation_precision, has_amx, has_int8
 from nmt.errors import UsageError
+
+pytestmark = pytest.mark.numerical
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.mark.parametrize(
-    ("vnni", "int8", "chosen"),
+    ("amx", "int8", "chosen"),
     [(True, True, "int8"), (False, True, "float32"), (True, False, "float32")],
 )
-def test_auto_is_the_fastest_that_a_cpu_has(monkeypatch, vnni, int8, chosen):
-    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: vnni)
+def test_auto_is_the_fastest_that_a_cpu_has(monkeypatch, amx, int8, chosen):
+    monkeypatch.setattr(devices, "has_amx", lambda: amx)
     monkeypatch.setattr(devices, "has_int8", lambda: int8)
     assert choose_translation_precision("auto", CPU) == chosen
+
+
+@pytest.mark.parametrize("variable", ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"])
+@pytest.mark.parametrize(
+    ("cpu", "limit", "amx"),
+    [
+        (True, "", True),
+        (True, "DEFAULT", True),
+        (True, "all", True),
+        (True, "AVX512_CORE_AMX", True),
+        (True, "avx10_1_512_amx_fp16", True),
+        (True, "AVX512_CORE_FP16", False),
+        (True, "AVX512_CORE_BF16", False),
+        (True, "AVX2", False),
+        (True, "sse41", False),
+        (False, "", False),
+        (False, "AVX512_CORE_AMX", False),
+    ],
+)
+def test_amx_is_there_unless_the_environment_forbids_it(monkeypatch, variable, cpu, limit, amx):
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(torch.cpu, "_init_amx", lambda: cpu)
+    monkeypatch.setenv(variable, limit)
+    assert has_amx() == amx
 
 
 def test_what_is_named_is_taken_or_refused(monkeypatch):
@@ -27,10 +54,34 @@ def test_what_is_named_is_taken_or_refused(monkeypatch):
         choose_translation_precision("int8", CPU)
 
 
-@pytest.mark.parametrize("product", [lambda x_NI: torch.zeros(8, 256), lambda x_NI: torch.ops.onednn.none_such(x_NI)])
+class Saturating:
+    """Products in 8 bits as without VNNI: x is shifted to be unsigned, and sums of two are kept in 16 bits."""
+
+    def __init__(self, weight_OI, bias_O, is_bounded):
+        self.pairs_OPK = (127 * weight_OI).unflatten(1, (-1, 2))
+
+    def __call__(self, x_NI):
+        pairs_NPK = (127 * x_NI + 128).unflatten(1, (-1, 2))
+        sums_NOP = torch.einsum("npk,opk->nop", pairs_NPK, self.pairs_OPK).clamp(-(2**15), 2**15 - 1)
+        return (sums_NOP.sum(-1) - 128 * self.pairs_OPK.sum((1, 2))) / 127**2
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        lambda weight_OI, bias_O, is_bounded: lambda x_NI: torch.zeros(8, 256),
+        lambda weight_OI, bias_O, is_bounded: lambda x_NI: torch.ops.onednn.none_such(x_NI),
+        Saturating,
+    ],
+)
 def test_a_product_that_is_wrong_or_missing_is_noticed(monkeypatch, product):
-    monkeypatch.setattr(devices, "Int8Product", lambda weight_OI, bias_O, is_bounded: product)
+    monkeypatch.setattr(devices, "Int8Product", product)
     assert not has_int8()
+
+
+def test_a_product_that_is_right_is_taken(monkeypatch):
+    monkeypatch.setattr(devices, "Int8", lambda weight_OI, bias_O, is_bounded: lambda x_NI: x_NI @ weight_OI.T)
+    assert has_int8()
 
 
 def test_int8_is_for_a_cpu(monkeypatch):

@@ -10,6 +10,8 @@ from nmt.search.beam import beam_search
 from nmt.search.ensemble import Ensemble
 from nmt.search.forced import force
 
+pytestmark = pytest.mark.numerical
+
 A, B = WORDS, WORDS + 1
 OPTIONS = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_length_extra": 6}
 

@@ -8,6 +8,8 @@ from nmt.errors import NmtError
 from nmt.ids import EOS, PAD
 from nmt.search.forced import force
 
+pytestmark = pytest.mark.numerical
+
 A, B, C = WORDS, WORDS + 1, WORDS + 2
 
 

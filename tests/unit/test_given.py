@@ -13,6 +13,8 @@ from nmt.text.corpus import Pair
 from nmt.text.subword import SegmentedLine
 from nmt.translation.forced import ForcedPair, force_pairs
 
+pytestmark = pytest.mark.numerical
+
 PAIRS = [
     Pair("ba de fi", "fi de ba"),
     Pair("go", "ku la"),

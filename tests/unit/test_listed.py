@@ -12,6 +12,8 @@ from nmt.search.beam import beam_search
 from nmt.search.ensemble import Ensemble
 from nmt.search.shortlisted import restrict_to_shortlist
 
+pytestmark = pytest.mark.numerical
+
 A, B, C, D = WORDS, WORDS + 1, WORDS + 2, WORDS + 3
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_length_extra": 3, "beam": 5, "n_best": 4}
 LISTS = [(EOS, A, C), (EOS, B), (EOS, A, B, D)]

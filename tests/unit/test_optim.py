@@ -9,6 +9,8 @@ from torch import nn
 from nmt.config import TrainSettings
 from nmt.training.optim import apply_update, build_optimizer, count_updates, learning_rate
 
+pytestmark = pytest.mark.numerical
+
 
 @pytest.mark.parametrize(
     ("schedule", "rates"),

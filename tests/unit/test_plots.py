@@ -141,6 +141,50 @@ def test_a_curve_can_be_drawn_at_any_time(tmp_path, records):
     assert (tmp_path / "curve.png").stat().st_size > 1000
 
 
+ABSURD = [0.0, 1e-320, 1e-300, 199.0, 1e30, 1e300, sys.float_info.max, math.inf, math.nan, -math.inf, -1e300]
+
+
+def train_record(update, loss):
+    return LOG[0] | {"update": update, "loss": loss}
+
+
+def valid_record(update, perplexity, bleu):
+    return LOG[1] | {"update": update, "perplexity": perplexity, "bleu": bleu}
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        *([valid_record(1, value, value)] for value in ABSURD),  # one single point
+        *([*LOG, train_record(10**15, value), valid_record(10**15, value, value)] for value in ABSURD),
+        [record for value in ABSURD for record in (train_record(1, value), valid_record(1, value, None))],
+    ],
+)
+def test_absurd_values_are_drawn_or_left_out_without_a_warning(tmp_path, records):
+    """pytest makes errors of warnings."""
+    save_curve(tmp_path / "curve.png", records)
+    assert (tmp_path / "curve.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("records", "titles"),
+    [
+        (LOG, ["loss per target token, nats", "validation BLEU", "best: perplexity 90.00 at update 10"]),
+        (
+            [*LOG, train_record(30, 1e300), train_record(40, math.nan), valid_record(40, math.inf, math.nan)],
+            ["loss per target token, nats (3 off the scale)", "validation BLEU (1 off the scale)"],
+        ),
+        ([valid_record(1, 1e86, None)], ["loss per target token, nats", "best: perplexity 1e+86 at update 1"]),
+        ([valid_record(1, 1e87, None)], ["loss per target token, nats (1 off the scale)"]),  # e ** 200 lies between
+    ],
+)
+def test_what_a_curve_leaves_out_is_counted_in_its_title(tmp_path, records, titles):
+    save_curve(tmp_path / "curve.svg", records)
+    drawn = (tmp_path / "curve.svg").read_text(encoding="utf-8")
+    for title in titles:
+        assert f">{title}</text>" in drawn
+
+
 def test_an_unknown_kind_of_picture_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r'map\.gif: no picture can be written as "\.gif"\n  There are \.png, \.svg'):
         save_heat_map(tmp_path / "map.gif", WEIGHTS, ["a", "b", "c"], ["x", "y"])

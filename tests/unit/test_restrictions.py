@@ -13,6 +13,8 @@ from nmt.search.forced import force
 from nmt.search.required import RequiredPhrases
 from nmt.search.restrictions import MinLength, NoRepeat, Prefix
 
+pytestmark = pytest.mark.numerical
+
 A, B, C = WORDS, WORDS + 1, WORDS + 2
 LIMIT = 5
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_length_extra": LIMIT - 1}

@@ -11,6 +11,8 @@ from nmt.ids import BOS
 from nmt.model.dropout import Dropout, WordDropout
 from nmt.model.seq2seq import Seq2Seq
 
+pytestmark = pytest.mark.numerical
+
 CASES = [settings | {"input_feeding": feeding} for settings in KINDS.values() for feeding in (True, False)]
 CASES.append({"encoder_heads": 4})
 
