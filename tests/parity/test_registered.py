@@ -16,7 +16,7 @@ from nmt.search.beam import beam_search
 from nmt.search.ensemble import Ensemble
 from nmt.search.shortlisted import restrict_to_shortlist
 
-pytestmark = pytest.mark.usefixtures("plugins")
+pytestmark = [pytest.mark.numerical, pytest.mark.usefixtures("plugins")]
 SIZES = {"attention_size": 8}
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.5, "max_length_extra": 2, "beam": 3, "n_best": 3}
 

@@ -80,7 +80,7 @@ def test_a_product_that_is_wrong_or_missing_is_noticed(monkeypatch, product):
 
 
 def test_a_product_that_is_right_is_taken(monkeypatch):
-    monkeypatch.setattr(devices, "Int8", lambda weight_OI, bias_O, is_bounded: lambda x_NI: x_NI @ weight_OI.T)
+    monkeypatch.setattr(devices, "Int8Product", lambda weight_OI, bias_O, is_bounded: lambda x_NI: x_NI @ weight_OI.T)
     assert has_int8()
 
 
