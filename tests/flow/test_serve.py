@@ -408,5 +408,5 @@ def test_what_cannot_be_served(run_nmt, reverser, turned, monkeypatch):
             assert done.stderr.startswith(f"nmt: error: {message}")
     monkeypatch.setattr(serve, "find_spec", lambda name: None)
     done = run_nmt("serve", "--model", reverser)
-    assert done.stderr == 'nmt: error: nmt serve needs the extra that answers: pip install "nmt[serve]"\n'
+    assert done.stderr == 'nmt: error: nmt serve needs an extra: pip install "nmt[serve]"\n'
     assert not Path("absent").exists()
