@@ -23,7 +23,7 @@ from nmt.errors import NmtError
 from nmt.server.protocol import REQUEST_SECONDS
 from nmt.server.schema import Align, Translate, openapi
 from nmt.text.corpus import Pair
-from nmt.translation.forced import force_pairs
+from nmt.translation.forced_pairs import force_pairs
 from nmt.translation.translator import Translator
 from nmt.translation.views import forced_view, translation_view
 

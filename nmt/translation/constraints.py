@@ -18,7 +18,7 @@ from nmt.config import SearchSettings
 from nmt.errors import DataError
 from nmt.ids import EOS, UNK
 from nmt.search.banned import BannedStrings
-from nmt.search.beam import MOST_PROBABLE, length_limit
+from nmt.search.beam import MOST_PROBABLE, compute_length_limit
 from nmt.search.choices import Choice, Diverse, Sample
 from nmt.search.required import RequiredPhrases
 from nmt.search.restrictions import MinLength, NoRepeat, Prefix
@@ -98,7 +98,7 @@ class ConstraintCompiler:
                 if text and ban in f" {text.strip()} ":
                     raise DataError(f"the {what} {text!r} contains {ban!r}, which is banned\n  Drop one of the two")
         needed = len(prefix) + sum(map(len, phrases))
-        limit = length_limit(len(source.ids) + 1, search.max_length_ratio, search.max_length_extra)
+        limit = compute_length_limit(len(source.ids) + 1, search.max_length_ratio, search.max_length_extra)
         if request.max_length is not None:
             if 0 < needed >= request.max_length:
                 raise DataError(
