@@ -19,7 +19,7 @@ from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress
 from nmt.text.corpus import Corpus, Pair, ParallelFiles, TsvFile, sample_pairs
 from nmt.text.iterables import store_pairs
-from nmt.text.links import read_links, with_checked_links
+from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, train_subword
 
 TSV_SUFFIXES = (".tsv", ".tsv.gz", ".tsv.xz", ".tsv.zst")
@@ -216,7 +216,7 @@ def survey(
         for corpus, links in zip_longest(corpora[name], alignments if name == "train" else ()):
             before = counts[name]
             with attempt():
-                for pair in with_checked_links(corpus.read(), links) if links else corpus.read():
+                for pair in check_links_of_pairs(corpus.read(), links) if links else corpus.read():
                     counts[name] += 1
                     yield pair
                 if counts[name] == before:

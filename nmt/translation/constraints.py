@@ -52,7 +52,7 @@ class ConstraintCompiler:
     def surfaces(self) -> tuple[bytes, ...]:
         """What each id adds to the text, in bytes; EOS ends a word as a blank does."""
         texts = []
-        for piece in self.subword.pieces(range(self.subword.size)):
+        for piece in self.subword.ids_to_pieces(range(self.subword.size)):
             is_byte = BYTE_PIECE.fullmatch(piece)
             texts.append(bytes.fromhex(is_byte[1]) if is_byte else piece.replace("▁", " ").encode())
         texts[: EOS + 1] = [b"", b"", b"", b" "]  # PAD, UNK, BOS
@@ -91,7 +91,7 @@ class ConstraintCompiler:
         """`kept` are further required pieces. Raises DataError for what cannot be generated or has no room."""
         prefix = self.encode_exactly(request.prefix, "the prefix") if request.prefix else []
         phrases = [self.encode_exactly(phrase, "the constraint") for phrase in request.constraints]
-        phrases += [[self.subword.id_of(piece)] for piece in kept]
+        phrases += [[self.subword.piece_to_id(piece)] for piece in kept]
         banned = [self.encode_banned(text) for text in request.banned]
         for ban in request.banned:
             for what, text in [("prefix", request.prefix), *(("constraint", text) for text in request.constraints)]:

@@ -62,8 +62,8 @@ def same_spelling(source: Subword, target: Subword) -> Tensor:
 
     EOS where there is none, as for PAD, UNK and BOS. -> ids_W
     """
-    ids = {piece: index for index, piece in enumerate(target.pieces(range(target.size))) if index > EOS}
-    return torch.tensor([ids.get(piece, EOS) for piece in source.pieces(range(source.size))])
+    ids = {piece: index for index, piece in enumerate(target.ids_to_pieces(range(target.size))) if index > EOS}
+    return torch.tensor([ids.get(piece, EOS) for piece in source.ids_to_pieces(range(source.size))])
 
 
 def attention_weights(

@@ -139,7 +139,7 @@ def test_a_joint_vocabulary_is_one_model(prepare, corpus):
     opened = Prepared.open(corpus / "out")
     assert opened.source_subword is opened.target_subword
     assert opened.source_subword.size == 300
-    assert {"<x>", "<y>"} <= set(opened.source_subword.pieces(range(300)))
+    assert {"<x>", "<y>"} <= set(opened.source_subword.ids_to_pieces(range(300)))
     assert opened.manifest.settings["symbols"] == ["<x>", "<y>"]
 
 
@@ -164,7 +164,7 @@ def test_word_alignments_become_links_of_pieces(prepare, corpus, run_nmt):
         own = slice(*split.links.offsets[row : row + 2])
         for i, j in zip(split.links.sources[own], split.links.targets[own], strict=True):
             linked = split.source(row)[i], split.target(row)[j]
-            assert opened.source_subword.pieces(linked[:1]) == opened.target_subword.pieces(linked[1:])
+            assert opened.source_subword.ids_to_pieces(linked[:1]) == opened.target_subword.ids_to_pieces(linked[1:])
     count = opened.manifest.splits["train"].links
     assert count == len(split.links.sources) > len(lines)
     assert f"  word alignments, as links of pieces: {count:,} in train\n" in run_nmt("inspect", corpus / "out").stdout
@@ -205,18 +205,18 @@ def test_missing_files_are_named_at_once(refused, corpus):
     (corpus / "train.a").unlink()
     message = refused("--test", corpus / "gone", "--tsv", corpus / "gone.tsv")
     assert message.startswith("4 problems with the text\n")
-    assert f"  {corpus}/train.a does not exist\n    Looked in {corpus} for train.a, train.a.gz," in message
+    assert f"  {corpus}/train.a does not exist\n    {corpus} has none of train.a, train.a.gz," in message
     assert f"{corpus}/valid.b does not exist" in message
     assert f"{corpus}/gone.a does not exist" in message
     assert f"{corpus}/gone.b does not exist" in message
     assert f"{corpus}/gone.tsv does not exist" in message
 
 
-def test_a_prefix_that_was_given_with_its_language_shows_what_is_there(refused, corpus):
+def test_the_message_for_a_prefix_with_its_language_gives_the_prefix(refused, corpus):
     message = refused(train=("--train", corpus / "train.a"))
     assert f"{corpus}/train.a.a does not exist" in message
-    assert f"A PREFIX is named without its ending: {corpus}/train" in message
-    assert "there are train.a" in message
+    assert f"Give the prefix without its ending: {corpus}/train" in message
+    assert "; it has train.a\n" in message
 
 
 def test_a_file_that_cannot_be_read(refused, corpus):
@@ -273,17 +273,18 @@ def test_alignments_that_do_not_fit_are_named_with_their_lines(refused, corpus):
     links.write_text("0-0\n" * 999)
     assert refused("--train-alignments", links) == (
         f"{links} has 999 lines for {PAIRS} pairs\n"
-        "  Line n holds the links of pair n; a pair without links has an empty line\n"
+        "  Line n must have the links of pair n; a pair without links has an empty line\n"
     )
     links.write_text("0-0\n" * 998 + "0-0 9-1\n0,0\n")
     words = [len((corpus / f"train.{lang}").read_text().splitlines()[998].split()) for lang in "ab"]
     assert refused("--train-alignments", links) == (
         f"2 lines of {links} cannot be used\n"
-        f"  {links}, line 999: link 9-1 points past {words[0]} and {words[1]} words\n"
-        "    Blanks separate words, which are counted from 0; an aligner that counts from 1 or splits words "
-        "otherwise does not fit\n"
+        f"  {links}, line 999: link 9-1 is out of range: the pair has {words[0]} and {words[1]} words\n"
+        "    Words are separated by blanks and counted from 0; links of an aligner that counts from 1, or splits "
+        "text in another way, cannot be used\n"
         f'  {links}, line 1,000: "0,0" is not a link\n'
-        "    Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; count from 0\n"
+        "    Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; "
+        "the first word is 0\n"
     )
     assert refused("--train-alignments", links, "--train-alignments", corpus / "gone") == (
         "2 problems with the text\n"

@@ -19,7 +19,7 @@ def words_on_list(path, prepared, word):
     """The words of the toy language that are on the list of a sentence of one word."""
     subword = Prepared.open(prepared).source_subword
     ids = Shortlist.read(path).list_words(torch.tensor(subword.encode(word)))
-    return {piece.removeprefix("▁") for piece in subword.pieces(ids)} & set(WORDS)
+    return {piece.removeprefix("▁") for piece in subword.ids_to_pieces(ids)} & set(WORDS)
 
 
 def test_words_are_listed_with_their_translations_and_counted(run_nmt, tiny_prepared, tmp_path):
@@ -121,7 +121,9 @@ def narrow(tiny_prepared, reverser, tmp_path_factory):
     """A list that knows of three words only: for each source piece those that are spelt the same, and few others."""
     subword = Prepared.open(tiny_prepared).source_subword
     path = tmp_path_factory.mktemp("lists") / "narrow"
-    ids = [piece if subword.pieces([piece])[0] in ("▁ba", "▁de", "▁fi") else EOS for piece in range(subword.size)]
+    ids = [
+        piece if subword.ids_to_pieces([piece])[0] in ("▁ba", "▁de", "▁fi") else EOS for piece in range(subword.size)
+    ]
     prints = Prepared.open(tiny_prepared)
     fingerprints = prints.source_subword.fingerprint, prints.target_subword.fingerprint
     Shortlist(torch.tensor(ids)[:, None], torch.tensor([EOS]), subword.size, fingerprints).write(path)
