@@ -13,7 +13,7 @@ import torch
 from nmt.analysis.alignment import Symmetrisation
 from nmt.analysis.metrics import MetricScore, score_corpus, score_systems
 from nmt.config import RunSettings
-from nmt.data.prepared import Prepared
+from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_device
 from nmt.errors import DataError
 from nmt.progress import Progress, choose_progress
@@ -46,7 +46,7 @@ def train(
     """
     settings = settings or RunSettings()
     where = choose_device(device)
-    prepared = Prepared.open(data)
+    prepared = PreparedCorpus.open(data)
     run = start_run(prepared, Path(out), settings, where)
     with fork_random(where):
         torch.manual_seed(settings.train.seed)
@@ -76,12 +76,12 @@ def fork_random(device: torch.device) -> Any:
     return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 
-def joints(folder: Path, prepared: Prepared, settings: RunSettings, progress: bool | Progress) -> dict[str, Any]:
+def joints(folder: Path, prepared: PreparedCorpus, settings: RunSettings, progress: bool | Progress) -> dict[str, Any]:
     """What training is handed from other rooms: the validation score, progress, and the learning curve."""
     search = settings.search.model_copy(update={"beam": settings.train.validation_beam})
     compute_bleu = validation_bleu(
-        prepared.lines("valid", "source"),
-        prepared.lines("valid", "target"),
+        prepared.read_raw_lines("valid", "source"),
+        prepared.read_raw_lines("valid", "target"),
         prepared.source_subword,
         prepared.target_subword,
         search,

@@ -10,13 +10,21 @@ from typing import Any
 
 import torch
 
-from nmt.checkpoint import FORMAT_VERSION, Run, RunInfo, checkpoint_names, create_run, read_checkpoint_info, read_run
+from nmt.checkpoint import (
+    RUN_FORMAT_VERSION,
+    Run,
+    RunInfo,
+    create_run,
+    list_checkpoints,
+    read_checkpoint_info,
+    read_run,
+)
 from nmt.config import RunSettings, TrainSettings, check, to_toml
-from nmt.data.batches import padding_share, plan_epoch
-from nmt.data.prepared import Prepared
+from nmt.data.batches import compute_padding_share, plan_epoch
+from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_precision, describe_device
 from nmt.errors import FolderError, Option, UsageError
-from nmt.files import exclusive_lock, sha256, write_atomically
+from nmt.files import hash_file, lock_exclusively, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress
 from nmt.training.optim import count_updates
@@ -25,7 +33,7 @@ from nmt.training.trainer import Trainer, TrainingOutcome
 Record = Mapping[str, Any]
 
 
-def start_run(prepared: Prepared, out: Path, settings: RunSettings, device: torch.device) -> Run:
+def start_run(prepared: PreparedCorpus, out: Path, settings: RunSettings, device: torch.device) -> Run:
     """Make a run folder at `out`. Raises UsageError for settings that this corpus or machine cannot meet, before there
     is one, and FolderError when `out` holds something already."""
     require_kernels(settings.train, device)
@@ -35,33 +43,33 @@ def start_run(prepared: Prepared, out: Path, settings: RunSettings, device: torc
             'model.tie = "all" needs one vocabulary for both languages, and this corpus has two\n  Prepare it with ',
             *(Option("joint", True), ', or set model.tie="target"'),
         )
-    prepared.split("train", with_links=settings.train.guided_weight > 0)
+    prepared.open_split("train", with_links=settings.train.guided_weight > 0)
     info = RunInfo(
-        format_version=FORMAT_VERSION,
+        format_version=RUN_FORMAT_VERSION,
         source_lang=manifest.source_lang,
         target_lang=manifest.target_lang,
         joint=manifest.joint,
         source_fingerprint=prepared.source_subword.fingerprint,
         target_fingerprint=prepared.target_subword.fingerprint,
-        data_fingerprint=sha256(prepared.path / "manifest.json"),
+        data_fingerprint=hash_file(prepared.path / "manifest.json"),
     )
     return create_run(out, settings, info, prepared.source_subword, prepared.target_subword)
 
 
 def reopen_run(
     data: Path, out: Path, device: torch.device, limits: dict[str, Any]
-) -> tuple[Run, Prepared, RunSettings]:
+) -> tuple[Run, PreparedCorpus, RunSettings]:
     """A run to resume, its corpus, and its settings with some of those in `train` changed: max_epochs and so on.
 
     Raises FolderError when there is nothing to resume, or when the run was trained on another corpus.
     """
     run = read_run(out)
-    if "last" not in checkpoint_names(run.path):
+    if "last" not in list_checkpoints(run.path):
         raise FolderError(
             f"{out} has no checkpoint to resume from\n  Remove it and train without ", Option("resume", True)
         )
-    prepared = Prepared.open(data)
-    if sha256(data / "manifest.json") != run.info.data_fingerprint:
+    prepared = PreparedCorpus.open(data)
+    if hash_file(data / "manifest.json") != run.info.data_fingerprint:
         raise FolderError(
             f"{data} is not the corpus that {out} was trained on\n  Name the one of its first training in ",
             Option("data"),
@@ -81,7 +89,7 @@ def require_kernels(settings: TrainSettings, device: torch.device) -> None:
 
 def fit(
     run: Run,
-    prepared: Prepared,
+    prepared: PreparedCorpus,
     settings: RunSettings,
     device: torch.device,
     *,
@@ -92,19 +100,19 @@ def fit(
 ) -> TrainingOutcome:
     """Train a run, from its last checkpoint when it is resumed. Every log record goes to progress and `observers`."""
     precision = choose_precision(settings.train.precision, device)
-    train_split = prepared.split("train", with_links=settings.train.guided_weight > 0)
+    train_split = prepared.open_split("train", with_links=settings.train.guided_weight > 0)
     lengths = train_split.source_lengths, train_split.target_lengths
     plan = plan_epoch(*lengths, settings.train.max_tokens, settings.train.seed, epoch=0)
     model = run.build_model()
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    padding = padding_share(train_split, plan)
+    padding = compute_padding_share(train_split, plan)
     progress.note(f"{len(train_split):,} pairs, {len(plan):,} batches an epoch, {padding:.1%} padding")
     if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
         progress.note("the corpus has word alignments, which are not used: set train.guided_weight, to 0.1 for example")
     progress.note(f"{settings.model.attention}, {parameters:,} parameters, {describe_device(device, precision)}")
     updates_in_all = count_updates(settings.train, len(plan))
     done = read_checkpoint_info(run.path / "last")["update"] if is_resumed else 0
-    with exclusive_lock(run.path, run.path), event_writer(run.path / "events", done) as write_events:
+    with lock_exclusively(run.path, run.path), event_writer(run.path / "events", done) as write_events:
         if settings != run.settings:
             with write_atomically(run.path / "settings.toml") as file:  # which the next resumption reads
                 file.write(to_toml(settings))
@@ -117,7 +125,7 @@ def fit(
             run.path,
             model,
             train_split,
-            prepared.split("valid"),
+            prepared.open_split("valid"),
             settings.train,
             device=device,
             precision=precision,

@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
-from nmt.checkpoint import load_weights, numbered_checkpoints, read_checkpoint_info, read_tensors, save_checkpoint
+from nmt.checkpoint import list_numbered_checkpoints, load_weights, read_checkpoint_info, read_tensors, save_checkpoint
 from nmt.config import TrainSettings
-from nmt.data.batches import Batch, Cursor, train_batches, valid_batches
+from nmt.data.batches import Batch, Cursor, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
 from nmt.errors import Option, TrainingError
 from nmt.files import remove_folder, write_atomically
@@ -147,7 +147,9 @@ class Trainer:
     def _batches(self, state: TrainingState) -> Generator[tuple[Cursor, list[Batch]], None, None]:
         """Groups of batches that make one update each, and the cursor after them. An epoch's end ends a group."""
         cursor = Cursor(state.epoch, state.batch)
-        batches = train_batches(self.train_split, self.settings.max_tokens, self.settings.seed, cursor, self.device)
+        batches = iterate_train_batches(
+            self.train_split, self.settings.max_tokens, self.settings.seed, cursor, self.device
+        )
         with closing(batches):  # type: ignore[type-var]
             group: list[Batch] = []
             for after, batch in batches:
@@ -184,7 +186,7 @@ class Trainer:
         with torch.inference_mode():
             sums = [
                 (float(self.updater.loss(batch.to(self.device))[1]), batch.target_tokens)
-                for batch in valid_batches(self.valid_split, self.settings.max_tokens)
+                for batch in iterate_valid_batches(self.valid_split, self.settings.max_tokens)
             ]
         nll, tokens = map(sum, zip(*sums, strict=True))
         if not math.isfinite(nll):
@@ -209,7 +211,7 @@ class Trainer:
             save_checkpoint(self.folder / "best", weights, facts)
         if self.settings.keep:
             save_checkpoint(self.folder / f"update-{state.update:06d}", weights, facts)
-            for old in numbered_checkpoints(self.folder)[: -self.settings.keep]:
+            for old in list_numbered_checkpoints(self.folder)[: -self.settings.keep]:
                 remove_folder(old)
         return state
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from nmt.checkpoint import create_run, open_run, save_checkpoint
+from nmt.checkpoint import create_run, load_run, save_checkpoint
 from nmt.config import ModelSettings, RunSettings
 
 SOURCE = ["ba de fi", "", "ku la", "me", "ni po ru sa", "te vi wo zu"]
@@ -40,7 +40,7 @@ def mirror(reverser, tmp_path_factory):
 
 def untaught(reverser, path, **settings):
     """A run for the reverser's corpus that knows nothing yet."""
-    taught = open_run(reverser)
+    taught = load_run(reverser)
     small = RunSettings(model=ModelSettings(embedding_size=4, encoder_size=4, decoder_size=4, **settings))
     run = create_run(path, small, taught.info, taught.source_subword, taught.target_subword)
     save_checkpoint(path / "best", dict(run.build_model().named_parameters()), {"update": 1})

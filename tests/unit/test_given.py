@@ -5,7 +5,7 @@ import pytest
 import torch
 from support.models import small_settings
 
-from nmt.data.prepared import Prepared
+from nmt.data.prepared import PreparedCorpus
 from nmt.ids import EOS
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.forced_decoding import force_decode
@@ -28,7 +28,7 @@ PAIRS = [
 
 @pytest.fixture(scope="module")
 def subword(tiny_prepared):
-    return Prepared.open(tiny_prepared).source_subword
+    return PreparedCorpus.open(tiny_prepared).source_subword
 
 
 def make_model(subword, attention="bahdanau"):

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 import nmt
-from nmt.data.prepared import Prepared
+from nmt.data.prepared import PreparedCorpus
 from nmt.errors import DataError
 from nmt.text.corpus import Pair, read_pairs
 from nmt.text.iterables import iterate_pairs, store_pairs
@@ -88,5 +88,5 @@ def test_torchtext_gives_the_same_prepared_folder(tiny_corpus, tiny_prepared, tm
         )
         out = tmp_path / str(number)
         prepared = nmt.prepare(train, valid, out, test=test, source_lang="a", target_lang="b", vocab_size=296)
-        assert isinstance(prepared, Prepared)
+        assert isinstance(prepared, PreparedCorpus)
         assert same_files(out, tiny_prepared)
