@@ -224,7 +224,7 @@ def test_a_loss_that_never_was_a_number_leaves_a_run_that_may_go(train, tmp_path
     done = train(tmp_path / "run", *SMALL, "--set", "train.learning_rate=3e38", "--set", "train.warmup=0")
     assert done.code == 2
     assert "is not a number" in done.stderr
-    assert f"{tmp_path / 'run'} holds no checkpoint yet and may be removed" in done.stderr
+    assert f"{tmp_path / 'run'} has no checkpoint yet and can be removed" in done.stderr
 
 
 @pytest.mark.numerical
@@ -494,7 +494,7 @@ def test_what_is_already_there_is_not_touched(train, tmp_path):
         (["--set", "model.dropout=1"], "model.dropout = 1   must be below 1"),
         (["--set", "model.attention=loung-dot"], 'did you mean "luong-dot"?'),
         (["--set", "model.attention=luong-dot", "--set", "model.decoder_size=8"], "luong-dot needs decoder_size"),
-        (["--set", "train.schedule=cosine", "--max-epochs", "0"], "cosine needs an end"),
+        (["--set", "train.schedule=cosine", "--max-epochs", "0"], "the cosine schedule needs a limit"),
         (["--set", "model.tie=all"], 'model.tie = "all" needs one vocabulary for both languages'),
         (["--device", "cuda:77"], "--device cuda:77 cannot be used here"),
         (["--device", "tpu"], "--device tpu cannot be used here"),
@@ -585,7 +585,7 @@ def test_options_beside_resume_are_checked(train, tmp_path):
     assert train(tmp_path / "run", *SMALL, "--set", "train.schedule=cosine", "--max-epochs", "1").code == 0
     done = train(tmp_path / "run", "--resume", "--max-epochs", "0")
     assert done.code == 2
-    assert "cosine needs an end: set train.max_epochs or train.max_updates" in done.stderr
+    assert "the cosine schedule needs a limit: set train.max_epochs or train.max_updates" in done.stderr
 
 
 def test_averaged_checkpoints_are_their_mean_and_translate(run_nmt, reverser, tmp_path):
