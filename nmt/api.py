@@ -1,7 +1,4 @@
-"""The functions of the public API that join several rooms; `import nmt` offers them as `nmt.train` and so on.
-
-They print nothing unless `progress` is True.
-"""
+"""Functions of the public API that use several rooms: `nmt.train` and so on. They print only with `progress=True`."""
 
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
@@ -13,18 +10,18 @@ import torch
 from nmt.analysis.alignment import Symmetrisation
 from nmt.analysis.metrics import MetricScore, score_corpus, score_systems
 from nmt.config import RunSettings
-from nmt.data.prepared import Prepared
+from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_device
 from nmt.errors import DataError
 from nmt.progress import Progress, choose_progress
-from nmt.training.run import Record, fit, reopen_run, start_run
+from nmt.training.run import Record, reopen_run, start_run, train_run
 from nmt.training.trainer import TrainingOutcome
 from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner
 from nmt.translation.evaluation import Evaluation, evaluate_runs
 from nmt.translation.translator import Translator
 from nmt.translation.validation import validation_bleu
 
-METRICS = ("bleu", "chrf", "ter")
+DEFAULT_METRICS = ("bleu", "chrf", "ter")
 
 load = Translator.load
 
@@ -37,20 +34,22 @@ def train(
     device: str = "auto",
     progress: bool | Progress = False,
 ) -> TrainingOutcome:
-    """Train on the prepared folder `data` and leave a run folder at `out`.
+    """Train on the prepared folder `data` and write a run folder to `out`.
 
-    Torch's global random generator is as it was before, when training ends.
+    The state of torch's global random generator is the same afterwards as before.
 
-    Raises UsageError for settings that the corpus or the machine cannot meet, FolderError when `out` holds something
-    already, TrainingError when the loss is not a number.
+    Raises UsageError for settings that do not fit the corpus or the machine, FolderError when `out` already holds
+    files, and TrainingError when the loss is not a number.
     """
     settings = settings or RunSettings()
     where = choose_device(device)
-    prepared = Prepared.open(data)
+    prepared = PreparedCorpus.open(data)
     run = start_run(prepared, Path(out), settings, where)
     with fork_random(where):
         torch.manual_seed(settings.train.seed)
-        return fit(run, prepared, settings, where, is_resumed=False, **joints(run.path, prepared, settings, progress))
+        return train_run(
+            run, prepared, settings, where, is_resumed=False, **build_hooks(run.path, prepared, settings, progress)
+        )
 
 
 def resume(
@@ -63,25 +62,30 @@ def resume(
 ) -> TrainingOutcome:
     """Continue the run `out` from its last checkpoint. `limits` change settings of its training: max_epochs and so on.
 
-    Raises FolderError when there is nothing to resume, or when `data` is not the corpus of the run; SettingsError.
+    Raises FolderError when the run has no checkpoint, or when `data` is not the corpus that it was trained on;
+    SettingsError for wrong `limits`.
     """
     where = choose_device(device)
     run, prepared, settings = reopen_run(Path(data), Path(out), where, limits)
     with fork_random(where):
-        return fit(run, prepared, settings, where, is_resumed=True, **joints(run.path, prepared, settings, progress))
+        return train_run(
+            run, prepared, settings, where, is_resumed=True, **build_hooks(run.path, prepared, settings, progress)
+        )
 
 
 def fork_random(device: torch.device) -> Any:
-    """A context after which torch's random generators, the device's too, are as they were before."""
+    """A context that restores torch's random generators, also that of the device, when it ends."""
     return torch.random.fork_rng([device] if device.type == "cuda" else [])
 
 
-def joints(folder: Path, prepared: Prepared, settings: RunSettings, progress: bool | Progress) -> dict[str, Any]:
-    """What training is handed from other rooms: the validation score, progress, and the learning curve."""
+def build_hooks(
+    folder: Path, prepared: PreparedCorpus, settings: RunSettings, progress: bool | Progress
+) -> dict[str, Any]:
+    """The arguments of train_run that come from other rooms: validation BLEU, progress and the learning curve."""
     search = settings.search.model_copy(update={"beam": settings.train.validation_beam})
     compute_bleu = validation_bleu(
-        prepared.lines("valid", "source"),
-        prepared.lines("valid", "target"),
+        prepared.read_raw_lines("valid", "source"),
+        prepared.read_raw_lines("valid", "target"),
         prepared.source_subword,
         prepared.target_subword,
         search,
@@ -99,7 +103,7 @@ def joints(folder: Path, prepared: Prepared, settings: RunSettings, progress: bo
 def score(
     hypotheses: Sequence[str],
     references: Sequence[str] | Sequence[Sequence[str]],
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = DEFAULT_METRICS,
     *,
     tokenize: str = "13a",
     lowercase: bool = False,
@@ -116,7 +120,7 @@ def evaluate(
     model: Path | str | Sequence[Path | str],
     source: Sequence[str],
     references: Sequence[str] | Sequence[Sequence[str]],
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = DEFAULT_METRICS,
     *,
     beam: int | None = None,
     tokenize: str = "13a",

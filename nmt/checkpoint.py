@@ -1,7 +1,7 @@
-"""A run folder on disk: settings, subword models, weights and where training stands.
+"""A run folder on disk: settings, subword models, and checkpoints with weights and the state of training.
 
-No code runs when one is loaded: weights and optimizer are safetensors, the rest JSON and TOML. Every file is known by
-its checksum, and a kill at any instant leaves the previous checkpoint whole.
+Loading a run executes no code from it: weights and optimizer states are safetensors, all other files JSON and TOML.
+Every file of a checkpoint has a checksum. If the program is killed, the previous checkpoint stays complete.
 """
 
 import json
@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from nmt.config import RunSettings, read_settings, to_toml
 from nmt.errors import DamageError, FolderError, FormatError, Option, did_you_mean
-from nmt.files import locate_folder, replace_folder, sha256
+from nmt.files import hash_file, locate_folder, replace_folder
 from nmt.model.seq2seq import Seq2Seq
 from nmt.text.subword import Subword
 
-FORMAT_VERSION = 1
+RUN_FORMAT_VERSION = 1
 
 
 class RunInfo(BaseModel):
@@ -39,7 +39,7 @@ class RunInfo(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, read: everything that translating needs."""
+    """A run folder without its weights."""
 
     path: Path
     info: RunInfo
@@ -48,7 +48,7 @@ class Run:
     target_subword: Subword
 
     def build_model(self, *, initialise: bool = True) -> Seq2Seq:
-        """A model of this run's shape, with weights freshly drawn; not where others are about to take their place."""
+        """A model with this run's settings. Its weights are random, or undefined when `initialise` is False."""
         return Seq2Seq(self.settings.model, self.source_subword.size, self.target_subword.size, initialise=initialise)
 
 
@@ -63,7 +63,7 @@ class LoadedRun(Run):
 def create_run(
     path: Path, settings: RunSettings, info: RunInfo, source_subword: Subword, target_subword: Subword
 ) -> Run:
-    """Make a new run folder. Raises FolderError when something is there already."""
+    """Make a new run folder. Raises FolderError when `path` already exists and is not an empty folder."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         what = "a run" if (path / "run.json").exists() else "something else"
         raise FolderError(
@@ -80,27 +80,27 @@ def create_run(
 
 
 def read_run(path: Path) -> Run:
-    """A run folder without its weights.
+    """Read a run folder, without its weights.
 
-    Raises FolderError when it is none, FormatError for another version, DamageError when a subword model is not the
-    run's.
+    Raises FolderError when `path` is not a run folder, FormatError for another format version, and DamageError when a
+    subword model is not the one that the run was trained with.
     """
     if not (path / "run.json").exists():
         what = "is not a run folder" if path.exists() else "does not exist"
-        hint: list[str | Option] = ["A run is a folder that `nmt train` writes; it holds a run.json"]
+        hint: list[str | Option] = ["A run is a folder that `nmt train` writes; it has a file run.json"]
         if (path / "checkpoint.json").exists():
-            hint = [f"It is a checkpoint of a run: name {path.parent}, and ", Option("checkpoint", path.name)]
+            hint = [f"It is a checkpoint of a run: use {path.parent} with ", Option("checkpoint", path.name)]
         raise FolderError(f"{path} {what}\n  ", *hint)
     facts = read_json(path / "run.json")
-    if facts.get("format_version") != FORMAT_VERSION:
+    if facts.get("format_version") != RUN_FORMAT_VERSION:
         raise FormatError(
-            f"{path} has format version {facts.get('format_version')}, and this program reads {FORMAT_VERSION}\n"
-            "  Use the program that wrote it, or train again"
+            f"{path} has format version {facts.get('format_version')}, and this version of nmt reads "
+            f"{RUN_FORMAT_VERSION}\n  Use the version that wrote it, or train again"
         )
     try:
         info = RunInfo.model_validate(facts)
     except ValidationError as error:
-        raise damage_error(path / "run.json", "it lacks a field, or has one of a wrong type") from error
+        raise make_damage_error(path / "run.json", "a field is missing or has a wrong type") from error
     source_subword = Subword.read(path / "source.model")
     target_subword = source_subword if info.joint else Subword.read(path / "target.model")
     for name, subword, fingerprint in (
@@ -109,55 +109,55 @@ def read_run(path: Path) -> Run:
     ):
         if subword.fingerprint != fingerprint:
             raise DamageError(
-                f"{path / name} is not the subword model this run was trained with\n"
-                f"  Its SHA-256 begins {subword.fingerprint[:12]}, the run's {fingerprint[:12]}: restore the file"
+                f"{path / name} is not the subword model that this run was trained with\n  Its SHA-256 begins with "
+                f"{subword.fingerprint[:12]}, not with {fingerprint[:12]}: restore the file"
             )
     return Run(path, info, read_settings(path / "settings.toml"), source_subword, target_subword)
 
 
-def open_run(path: Path | str, which: str = "best") -> LoadedRun:
-    """A run with the weights of checkpoint `which`: best, last or a numbered one.
+def load_run(path: Path | str, which: str = "best") -> LoadedRun:
+    """Load a run with the weights of the checkpoint `which`: best, last, or a numbered one such as update-000500.
 
-    Before the first validation there is no best yet; the last is taken then.
+    Before the first validation there is no best checkpoint; then `best` stands for the last one.
     """
     run = read_run(Path(path))
-    names = checkpoint_names(run.path)
+    names = list_checkpoints(run.path)
     if which == "best" and "best" not in names and "last" in names:
         which = "last"
     if which not in names:
-        there = f"There are: {', '.join(names)}" if names else "There is none yet: train first"
-        raise FolderError(f'{path} has no checkpoint "{which}"{did_you_mean(which, names)}\n  {there}')
-    with torch.random.fork_rng([]):  # layers draw weights when they are made
+        existing = f"It has {', '.join(names)}" if names else "It has no checkpoints yet: train first"
+        raise FolderError(f'{path} has no checkpoint "{which}"{did_you_mean(which, names)}\n  {existing}')
+    with torch.random.fork_rng([]):  # PyTorch's layers draw random weights when they are built
         model = run.build_model(initialise=False)
     load_weights(model, run.path / which, is_shared=True)
     return LoadedRun(run.path, run.info, run.settings, run.source_subword, run.target_subword, model.eval(), which)
 
 
-def checkpoint_names(path: Path) -> list[str]:
-    """The checkpoints of a run: best, last, then the numbered ones, oldest first."""
-    named = [name for name in ("best", "last") if (locate_folder(path / name) / "checkpoint.json").exists()]
-    return named + [folder.name for folder in numbered_checkpoints(path)]
+def list_checkpoints(path: Path) -> list[str]:
+    """The names of a run's checkpoints: best, last, then the numbered ones, oldest first."""
+    names = [name for name in ("best", "last") if (locate_folder(path / name) / "checkpoint.json").exists()]
+    return names + [folder.name for folder in list_numbered_checkpoints(path)]
 
 
-def numbered_checkpoints(path: Path) -> list[Path]:
-    """The numbered checkpoint folders of a run, oldest first."""
+def list_numbered_checkpoints(path: Path) -> list[Path]:
+    """The folders of a run's numbered checkpoints, oldest first."""
     updates = {folder: folder.name.removeprefix("update-") for folder in path.glob("update-*")}
-    there = [
+    found = [
         folder for folder, update in updates.items() if update.isdecimal() and (folder / "checkpoint.json").exists()
     ]
-    return sorted(there, key=lambda folder: int(updates[folder]))
+    return sorted(found, key=lambda folder: int(updates[folder]))
 
 
 def save_checkpoint(
     folder: Path, weights: Mapping[str, Tensor], facts: Mapping[str, Any], training: Mapping[str, Tensor] | None = None
 ) -> None:
-    """Write weights, and what training needs to go on, as one folder that appears whole or not at all."""
+    """Write a checkpoint folder atomically: weights, `facts` in checkpoint.json and, if given, `training` tensors."""
     with replace_folder(folder) as temporary:
-        host = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-        (temporary / "weights.safetensors").write_bytes(dump_tensors(host))  # save_file hides that a disk is full
+        on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+        (temporary / "weights.safetensors").write_bytes(dump_tensors(on_cpu))  # save_file ignores that a disk is full
         if training is not None:
             (temporary / "training.safetensors").write_bytes(dump_tensors(dict(training)))
-        sums = {file.name: sha256(file) for file in sorted(temporary.iterdir())}
+        sums = {file.name: hash_file(file) for file in sorted(temporary.iterdir())}
         text = json.dumps({"sha256": sums, **facts}, indent=2)
         (temporary / "checkpoint.json").write_text(text + "\n", encoding="utf-8")
 
@@ -168,34 +168,34 @@ def read_checkpoint_info(folder: Path) -> dict[str, Any]:
 
 
 def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
-    """The tensors of one file of a checkpoint, memory-mapped. Raises DamageError when it is not as it was written."""
+    """The tensors of one file of a checkpoint, memory-mapped. Raises DamageError when its checksum is wrong."""
     path = locate_folder(folder) / name
     expected = read_checkpoint_info(folder).get("sha256", {}).get(name)
-    if not path.exists() or sha256(path) != expected:
-        raise damage_error(path, "its checksum is not the one in checkpoint.json")
-    return {current_name(key): value for key, value in load_tensors(path).items()}
+    if not path.exists() or hash_file(path) != expected:
+        raise make_damage_error(path, "its checksum is not the one in checkpoint.json")
+    return {update_parameter_name(key): value for key, value in load_tensors(path).items()}
 
 
-def current_name(parameter: str) -> str:
-    """What a parameter is called now, whose name may be that of an older version."""
+def update_parameter_name(parameter: str) -> str:
+    """The present name of a parameter, from a name that an older version of nmt may have written."""
     return parameter.replace(".attention.kinds.", ".attention.branches.").replace(".cover.", ".coverage_weight.")
 
 
 def load_weights(model: nn.Module, folder: Path, *, is_shared: bool = False) -> None:
-    """Put the weights of a checkpoint into a model of the same shape.
+    """Load the weights of a checkpoint into a model with the same settings.
 
-    Those that are shared stay memory-mapped: processes on one machine hold them once, and a change is the model's own.
+    With `is_shared` the weights stay memory-mapped: processes on one machine share them, and changes are not written.
     """
     weights = read_tensors(folder, "weights.safetensors")
     parameters = dict(model.named_parameters())
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if shapes != {name: tuple(parameter.shape) for name, parameter in parameters.items()}:
-        raise damage_error(
+        raise make_damage_error(
             folder / "weights.safetensors",
-            "its tensors are not those of the model in settings.toml, or that file was changed",
+            "its tensors do not fit the model in settings.toml, which may have been changed",
         )
     if is_shared:
-        model.load_state_dict(weights, strict=False, assign=True)  # of tables that are tied the file holds one
+        model.load_state_dict(weights, strict=False, assign=True)  # of tied embeddings the file has only one
         return
     with torch.no_grad():
         for name, parameter in parameters.items():
@@ -203,14 +203,17 @@ def load_weights(model: nn.Module, folder: Path, *, is_shared: bool = False) -> 
 
 
 def average_run(path: Path, last: int, out: Path) -> list[str]:
-    """Write to `out` a copy of a run whose weights are the mean of its `last` numbered checkpoints; their names."""
+    """Write a run to `out` whose weights are the mean of the last checkpoints of another run. -> their names
+
+    `last` is the number of numbered checkpoints to average.
+    """
     run = read_run(path)
-    folders = numbered_checkpoints(path)[-last:]
+    folders = list_numbered_checkpoints(path)[-last:]
     if len(folders) < last:
         raise FolderError(
             f"{path} has {len(folders)} numbered checkpoints, fewer than ",
             Option("last", last),
-            "\n  The setting train.keep is how many a run keeps, one for each validation",
+            "\n  The setting train.keep is the number of checkpoints that training keeps",
         )
     mean: dict[str, Tensor] = {}
     for folder in folders:
@@ -224,7 +227,7 @@ def average_run(path: Path, last: int, out: Path) -> list[str]:
 
 
 def describe_run(path: Path) -> str:
-    """A run in words: languages, size, checkpoints with their scores, settings."""
+    """A description of a run: languages, size, checkpoints with their scores, settings."""
     run = read_run(path)
     model = run.build_model()
     count = sum(parameter.numel() for parameter in model.parameters())
@@ -237,7 +240,7 @@ def describe_run(path: Path) -> str:
         f"  parameters  {count:,}",
         f"  vocabulary  {vocabulary}",
     ]
-    for name in checkpoint_names(path):
+    for name in list_checkpoints(path):
         facts = read_checkpoint_info(path / name)
         figures = [f"update {facts['update']:,}"]
         figures += [f"{key} {facts[key]:.2f}" for key in ("bleu", "perplexity") if facts.get(key) is not None]
@@ -248,37 +251,37 @@ def describe_run(path: Path) -> str:
 
 
 def verify_run(path: Path) -> int:
-    """Hold every file with a checksum, of every checkpoint, against it. -> how many files
+    """Compare the files of every checkpoint with their checksums. -> number of files, subword models included
 
-    Raises DamageError that names each one that is not as it was written. Subword models are verified by `read_run`.
+    Raises DamageError with the name of each file that has changed. Subword models are verified by `read_run`.
     """
     problems, count = [], len({"source.model", "target.model"} & {file.name for file in path.iterdir()})
-    for name in checkpoint_names(path):
+    for name in list_checkpoints(path):
         for file, expected in read_checkpoint_info(path / name).get("sha256", {"weights.safetensors": ""}).items():
             count += 1
-            place = locate_folder(path / name) / file
-            if not place.is_file() or sha256(place) != expected:
-                problems.append(f"\n  {name}/{file} has other bytes than were written (SHA-256)")
+            location = locate_folder(path / name) / file
+            if not location.is_file() or hash_file(location) != expected:
+                problems.append(f"\n  {name}/{file} has changed: its SHA-256 is not the one in checkpoint.json")
     if problems:
         raise DamageError(
-            f"{path} is damaged{''.join(problems)}\n  Restore them from a copy, or remove those checkpoints"
+            f"{path} is damaged{''.join(problems)}\n  Restore these files from a copy, or remove the checkpoints"
         )
     return count
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object. Raises DamageError when it is none."""
+    """The JSON object in a file. Raises DamageError when the file does not have one."""
     try:
         facts = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise damage_error(path, error.strerror or str(error)) from error
+        raise make_damage_error(path, error.strerror or str(error)) from error
     except ValueError as error:
-        raise damage_error(path, "it is not JSON") from error
+        raise make_damage_error(path, "it is not JSON") from error
     if not isinstance(facts, dict):
-        raise damage_error(path, "it is not a JSON object")
+        raise make_damage_error(path, "it is not a JSON object")
     return facts
 
 
-def damage_error(path: Path, why: str) -> DamageError:
-    """The error for a file that is not what was written."""
+def make_damage_error(path: Path, why: str) -> DamageError:
+    """The error for a file that has changed or cannot be read."""
     return DamageError(f"{path} is damaged: {why}\n  Restore it from a copy, or use another checkpoint of the run")

@@ -1,7 +1,6 @@
 """Settings: type, default, bounds, unit and meaning, each declared once.
 
-Reads them from recipes, TOML files and `section.key=value` words, and reports every problem at once. Nothing here
-knows what a setting does.
+They are read from recipes, TOML files and strings `section.key=value`. An error lists every problem at once.
 """
 
 import json
@@ -21,7 +20,7 @@ WindowName = Literal["none", "monotonic", "predictive"]
 
 
 class Settings(BaseModel):
-    """A section of settings: values, never changed after they were checked."""
+    """A section of settings. The values are validated and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -30,24 +29,26 @@ Checked = TypeVar("Checked")
 
 
 class PrepareSettings(Settings):
-    """How text becomes tokens. Read by nmt.text and nmt.data only."""
+    """How text becomes tokens. Used by nmt.text and nmt.data."""
 
-    vocab_size: int = Field(8000, ge=16, description="subword pieces a side (in all when joint)")
-    joint: bool = Field(False, description="one subword model for both languages")
-    subword: Literal["unigram", "bpe"] = Field("unigram", description="kind of SentencePiece model")
+    vocab_size: int = Field(8000, ge=16, description="subword pieces of each language, or of both when joint")
+    joint: bool = Field(False, description="train one subword model for both languages")
+    subword: Literal["unigram", "bpe"] = Field("unigram", description="type of SentencePiece model")
     normalize: Literal["nmt_nfkc", "nfkc", "identity"] = Field(
-        "nmt_nfkc", description="SentencePiece's rule for Unicode forms; identity keeps full-width punctuation"
+        "nmt_nfkc", description="SentencePiece's Unicode normalisation; identity keeps full-width punctuation"
     )
-    character_coverage: float = Field(1.0, ge=0.98, le=1, description="share of characters with a piece of their own")
-    byte_fallback: bool = Field(True, description="spell unseen characters in bytes, so that nothing is unknown")
+    character_coverage: float = Field(1.0, ge=0.98, le=1, description="share of characters that have their own pieces")
+    byte_fallback: bool = Field(True, description="encode characters without a piece as bytes, so that none is unknown")
     symbols: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        (), strict=False, description="strings that always stay one piece"
+        (), strict=False, description="strings that are always one piece each"
     )
-    sample_lines: int = Field(500_000, ge=1, description="lines a side that SentencePiece is trained on at most")
-    max_length: int = Field(150, ge=1, description="pieces a side; longer training pairs are dropped")
-    max_ratio: float = Field(5.0, ge=1, description="length ratio in pieces; more lopsided pairs are dropped")
-    keep_duplicates: bool = Field(True, description="keep training pairs that were seen before")
-    seed: int = Field(1, ge=0, description="of the lines that SentencePiece is trained on")
+    sample_lines: int = Field(500_000, ge=1, description="largest number of lines to train SentencePiece on")
+    max_length: int = Field(
+        150, ge=1, description="longest side of a training pair in pieces; longer pairs are dropped"
+    )
+    max_ratio: float = Field(5.0, ge=1, description="largest ratio of lengths in pieces; other pairs are dropped")
+    keep_duplicates: bool = Field(True, description="keep training pairs that occur more than once")
+    seed: int = Field(1, ge=0, description="random seed for the lines that SentencePiece is trained on")
 
 
 class ModelSettings(Settings):
@@ -138,52 +139,58 @@ class ModelSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """How parameters are fitted. Read by nmt.training only."""
+    """How the model is trained. Used by nmt.training."""
 
-    max_tokens: int = Field(1024, ge=1, description="target tokens per batch, padding not counted")
-    accumulate: int = Field(1, ge=1, description="batches per update")
-    optimizer: Literal["adam", "adamw"] = Field("adam", description="Adam, or Adam with decoupled weight decay")
-    learning_rate: float = Field(2e-3, gt=0, description="at its peak")
-    weight_decay: float = Field(0.0, ge=0, description="of AdamW, as a share of the learning rate")
-    beta2: float = Field(0.999, gt=0, lt=1, description="Adam's memory of squared gradients")
+    max_tokens: int = Field(1024, ge=1, description="largest number of target tokens in a batch, without padding")
+    accumulate: int = Field(1, ge=1, description="batches in an update")
+    optimizer: Literal["adam", "adamw"] = Field("adam", description="Adam, or AdamW with decoupled weight decay")
+    learning_rate: float = Field(2e-3, gt=0, description="learning rate at its peak")
+    weight_decay: float = Field(
+        0.0, ge=0, description="weight decay of AdamW, which is multiplied by the learning rate"
+    )
+    beta2: float = Field(0.999, gt=0, lt=1, description="decay rate of Adam's average of squared gradients")
     schedule: Literal["constant", "inverse-sqrt", "plateau", "cosine"] = Field(
         "inverse-sqrt", description="learning rate after warm-up; cosine reaches zero at the update or epoch limit"
     )
-    warmup: int = Field(200, ge=0, description="updates until the learning rate peaks")
-    decay: float = Field(0.5, gt=0, lt=1, description="factor at each plateau")
-    plateau: int = Field(2, ge=1, description="validations without gain that make a plateau")
-    clip: float = Field(1.0, ge=0, description="largest gradient norm, 0 for none")
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="probability given away from the reference word")
-    max_epochs: int = Field(20, ge=0, description="passes over the corpus, 0 for no limit")
-    max_updates: int = Field(0, ge=0, description="0 for no limit")
-    max_minutes: float = Field(0.0, ge=0, description="stop cleanly after this time, 0 for no limit")
-    validate_every: int = Field(0, ge=0, description="updates between validations, 0 for once an epoch")
-    metric: Literal["bleu", "perplexity"] = Field("bleu", description="validation figure that chooses the best")
-    validation_beam: int = Field(1, ge=1, le=1000, description="hypotheses kept when the validation set is translated")
-    patience: int = Field(0, ge=0, description="validations without gain before training stops, 0 for never")
-    keep: int = Field(3, ge=0, description="numbered checkpoints kept, one for each of the last validations")
-    seed: int = Field(1, ge=0, description="of initial weights, order and dropout")
-    guided_weight: float = Field(0.0, ge=0, description="of the loss that teaches attention the corpus' alignments")
-    guided_decay: float = Field(1.0, gt=0, le=1, description="factor on guided_weight after each epoch")
-    loop: Literal["auto", "fused", "reference"] = Field("auto", description="decoder loop; they differ in speed only")
-    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="of matrix products")
-    compile: bool = Field(False, description="compile the fused loop's element-wise pieces; needs a C++ compiler")
+    warmup: int = Field(200, ge=0, description="updates until the learning rate reaches its peak")
+    decay: float = Field(0.5, gt=0, lt=1, description="factor that multiplies the learning rate at each plateau")
+    plateau: int = Field(2, ge=1, description="validations without improvement that make a plateau")
+    clip: float = Field(1.0, ge=0, description="largest norm of the gradients; 0 for no clipping")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="probability that is spread evenly over all words")
+    max_epochs: int = Field(20, ge=0, description="largest number of passes over the corpus; 0 for no limit")
+    max_updates: int = Field(0, ge=0, description="largest number of updates; 0 for no limit")
+    max_minutes: float = Field(0.0, ge=0, description="minutes after which training saves and stops; 0 for no limit")
+    validate_every: int = Field(0, ge=0, description="updates between validations; 0 for one validation an epoch")
+    metric: Literal["bleu", "perplexity"] = Field(
+        "bleu", description="validation score that selects the best checkpoint"
+    )
+    validation_beam: int = Field(1, ge=1, le=1000, description="hypotheses for each sentence of the validation set")
+    patience: int = Field(0, ge=0, description="validations without improvement before training stops; 0 for no limit")
+    keep: int = Field(3, ge=0, description="numbered checkpoints to keep, one for each of the last validations")
+    seed: int = Field(1, ge=0, description="random seed for initial weights, batch order and dropout")
+    guided_weight: float = Field(0.0, ge=0, description="weight of the loss of attention against word alignments")
+    guided_decay: float = Field(1.0, gt=0, le=1, description="factor that multiplies guided_weight after each epoch")
+    loop: Literal["auto", "fused", "reference"] = Field(
+        "auto", description="how the recurrence is computed; fused is fast"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="number format of matrix products")
+    compile: bool = Field(False, description="compile element-wise operations, which needs a C++ compiler")
 
     @model_validator(mode="after")
     def _cosine_has_an_end(self) -> "TrainSettings":
         if self.schedule == "cosine" and not (self.max_epochs or self.max_updates):
-            raise ValueError("cosine needs an end: set train.max_epochs or train.max_updates")
+            raise ValueError("the cosine schedule needs a limit: set train.max_epochs or train.max_updates")
         return self
 
     @model_validator(mode="after")
     def _only_the_fused_loop_is_compiled(self) -> "TrainSettings":
         if self.compile and self.loop == "reference":
-            raise ValueError("the reference loop is not compiled: leave train.compile or train.loop out")
+            raise ValueError("the reference loop cannot be compiled: leave out train.compile or train.loop")
         return self
 
 
 class SearchSettings(Settings):
-    """How to search for translations, in validation and by default when translating. Read by nmt.translation."""
+    """How to search for translations, in validation and by default when translating. Used by nmt.translation."""
 
     beam: int = Field(5, ge=1, le=1000, description="hypotheses kept for each sentence; 1 is greedy search")
     normalization: Literal["wu", "average", "none"] = Field(
@@ -230,14 +237,16 @@ class SearchSettings(Settings):
         if self.beam % self.groups and not self.sample:
             raise ValueError(f"{self.groups} groups cannot share a beam of {self.beam} evenly")
         if self.candidates > self.beam and not self.sample:
-            raise ValueError(f"a beam of {self.beam} cannot find {self.candidates} candidates; sample can draw them")
+            raise ValueError(
+                f"a beam of {self.beam} cannot find {self.candidates} candidates: raise beam, or set sample"
+            )
         if self.sample and self.groups > 1:
-            raise ValueError("samples are independent: groups are for a beam")
+            raise ValueError("groups apply to beam search, not to sampling: leave out groups or sample")
         return self
 
 
 class RunSettings(Settings):
-    """All that a run is made with."""
+    """All settings of a run."""
 
     model: ModelSettings = Field(default_factory=ModelSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
@@ -247,29 +256,30 @@ class RunSettings(Settings):
     def _only_attention_is_guided(self) -> "RunSettings":
         if self.train.guided_weight and self.model.attention == "none":
             raise ValueError(
-                'no attention to guide: leave train.guided_weight at 0, or set another model.attention than "none"'
+                'model.attention = "none" has no attention to guide: set train.guided_weight to 0, or another attention'
             )
         return self
 
 
-def recipe_names() -> list[str]:
-    """The settings files that ship with the program, without `.toml`."""
+def list_recipes() -> list[str]:
+    """The names of the settings files that are part of the program, without `.toml`."""
     return sorted(file.name[:-5] for file in resources.files("nmt.recipes").iterdir() if file.name.endswith(".toml"))
 
 
 def resolve_settings(
     recipe: str | None = None, config: Path | str | None = None, overrides: Sequence[str] = ()
 ) -> RunSettings:
-    """Defaults, then the recipe, then the TOML file, then `section.key=value` words: the later wins.
+    """The defaults, overridden by the recipe, then by the TOML file, then by strings `section.key=value`.
 
-    Raises SettingsError that lists every problem, with the nearest name for one that does not exist.
+    Raises SettingsError that lists every problem. For an unknown name it suggests the most similar one.
     """
     values: dict[str, dict[str, Any]] = {}
     origin: list[str | Option] = []
     if recipe is not None:
-        if recipe not in recipe_names():
-            known = ", ".join(recipe_names())
-            raise SettingsError(f'no recipe "{recipe}"{did_you_mean(recipe, recipe_names())}\n  There are: {known}')
+        if recipe not in list_recipes():
+            known = ", ".join(list_recipes())
+            guess = did_you_mean(recipe, list_recipes())
+            raise SettingsError(f'there is no recipe "{recipe}"{guess}\n  The recipes are {known}')
         origin += [f"recipe {recipe}"]
         merge(values, tomllib.loads((resources.files("nmt.recipes") / f"{recipe}.toml").read_text("utf-8")))
     if config is not None:
@@ -283,7 +293,7 @@ def resolve_settings(
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file. Raises SettingsError when it is missing or not TOML."""
+    """The tables of a TOML file. Raises SettingsError when the file cannot be read or is not TOML."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -298,7 +308,7 @@ def read_settings(path: Path) -> RunSettings:
 
 
 def parse_override(word: str) -> dict[str, Any]:
-    """`train.clip=0.5` -> {"train": {"clip": 0.5}}; a value that is not TOML is taken as a string."""
+    """`train.clip=0.5` -> {"train": {"clip": 0.5}}. A value that is not TOML is read as a string."""
     name, equals, value = word.partition("=")
     section, dot, key = name.strip().partition(".")
     if not (equals and dot and key):
@@ -312,7 +322,7 @@ def parse_override(word: str) -> dict[str, Any]:
 
 
 def merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Lay `more` over `values`, one section at a time."""
+    """Update each section of `values` with that of `more`."""
     for section, entries in more.items():
         if isinstance(entries, Mapping) and isinstance(values.get(section, {}), dict):
             values.setdefault(section, {}).update(entries)
@@ -321,14 +331,14 @@ def merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 
 def check(kind: type[Checked], values: Mapping[str, Any], *origin: str | Option) -> Checked:
-    """`values` as `kind`, a section of settings or a dataclass whose fields pydantic can check.
+    """Validate `values` and return them as `kind`, a section of settings or a dataclass that pydantic can validate.
 
-    Raises SettingsError that names every value which does not fit, and what would; messages call the values `origin`.
+    Raises SettingsError that lists every wrong value and what is allowed. The message calls the values `origin`.
     """
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        problems = [describe(kind, problem) for problem in error.errors()]
+        problems = [describe_problem(kind, problem) for problem in error.errors()]
         is_unregistered = any(problem["type"] == "unknown_attention" for problem in error.errors())
     width = max(len(place) for place, _ in problems)
     lines = "\n".join(f"  {place:{width}}   {reason}" for place, reason in problems)
@@ -337,15 +347,15 @@ def check(kind: type[Checked], values: Mapping[str, Any], *origin: str | Option)
     raise error_type(f"{count} in ", *origin, f" cannot be used\n{lines}")
 
 
-def field_names(kind: type, path: Sequence[str]) -> Iterable[str]:
+def list_field_names(kind: type, path: Sequence[str]) -> Iterable[str]:
     """The names of the fields of `kind`, or of the section that `path` leads to."""
     for part in path:
         kind = kind.model_fields[part].annotation  # type: ignore[attr-defined]
     return kind.model_fields if issubclass(kind, BaseModel) else [field.name for field in fields(kind)]  # type: ignore[arg-type]
 
 
-def describe(kind: type, problem: Any) -> tuple[str, str]:
-    """(`section.key = value`, what is wrong with it) for one of pydantic's findings."""
+def describe_problem(kind: type, problem: Any) -> tuple[str, str]:
+    """(`section.key = value`, the reason why it cannot be used) for an error of pydantic."""
     path = [part for part in problem["loc"] if isinstance(part, str)]
     place, value, context = ".".join(path), json.dumps(problem["input"], default=str), problem.get("ctx", {})
     bounds = {
@@ -356,7 +366,7 @@ def describe(kind: type, problem: Any) -> tuple[str, str]:
     }
     match problem["type"]:
         case "extra_forbidden" | "unexpected_keyword_argument":
-            return place, f"no such setting{did_you_mean(path[-1], field_names(kind, path[:-1]))}"
+            return place, f"no such setting{did_you_mean(path[-1], list_field_names(kind, path[:-1]))}"
         case "literal_error":
             choices = [word.strip(" '") for word in context["expected"].replace(" or ", ", ").split(",")]
             return (
@@ -377,7 +387,7 @@ def describe(kind: type, problem: Any) -> tuple[str, str]:
 
 
 def to_toml(settings: RunSettings) -> str:
-    """Every setting with its meaning, as a TOML file that `resolve_settings` reads."""
+    """The settings as TOML, which `resolve_settings` reads, each with its description as a comment."""
     lines = []
     for section, entries in settings:
         lines.append(f"[{section}]")

@@ -1,7 +1,4 @@
-"""Writing so that a kill at any instant leaves the previous content whole.
-
-Every room may use it; of ours it imports the errors only.
-"""
+"""Writing files and folders so that their previous content stays complete if the program is killed meanwhile."""
 
 import hashlib
 import os
@@ -16,10 +13,11 @@ from nmt.errors import FolderError
 
 @contextmanager
 def write_atomically(path: Path, mode: str = "w") -> Iterator[IO]:  # type: ignore[type-arg]
-    """An open file under a temporary name; flushed, synced and renamed over `path` when the block ends well.
+    """Open a file with a temporary name. When the block ends without an error, it is synced and renamed to `path`.
 
-    `mode` is "w" for UTF-8 text with "\\n" line ends or "wb" for bytes. On any error the temporary file is removed and
-    `path` stays as it was. A link stays a link; what is no file, /dev/null or a pipe, is written to as it is.
+    `mode` is "w" for UTF-8 text with "\\n" line ends or "wb" for bytes. After an error the temporary file is removed
+    and `path` is unchanged. If `path` is a symbolic link, the file that it points to is replaced. If it is a device or
+    a pipe, such as /dev/null, it is written to directly.
     """
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     if path.exists() and not path.is_file():
@@ -42,20 +40,21 @@ def write_atomically(path: Path, mode: str = "w") -> Iterator[IO]:  # type: igno
 
 @contextmanager
 def replace_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` that takes its place when the block ends well.
+    """Make a temporary folder beside `path`. When the block ends without an error, it replaces `path`.
 
-    A folder cannot be renamed over a full one, so the old one steps aside as `.NAME.old` first. A kill between the two
-    renames leaves only `.NAME.old`: `recover_folder` puts it back, and `locate_folder` reads it there.
+    A folder cannot be renamed over another one that has files, so the old one is first renamed to `.NAME.old`. If the
+    program is killed between the two renames, only `.NAME.old` exists: `recover_folder` renames it back, and
+    `locate_folder` returns it to readers.
 
     Raises FolderError when another program is replacing the same folder.
     """
     path = Path(os.path.abspath(path))  # "." has no name
     temporary, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
     temporary.mkdir(parents=True, exist_ok=True)
-    with exclusive_lock(temporary, path):
+    with lock_exclusively(temporary, path):
         try:
-            for left in temporary.iterdir():  # by a kill
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            for leftover in temporary.iterdir():  # of a program that was killed
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
             yield temporary
             for file in temporary.rglob("*"):
                 if file.is_file():
@@ -74,10 +73,10 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def exclusive_lock(folder: Path, path: Path) -> Iterator[None]:
-    """Hold `folder`, that is `path` or is to become it, against other programs, where the system has locks for that.
+def lock_exclusively(folder: Path, path: Path) -> Iterator[None]:
+    """Lock `folder` against other programs, on systems with such locks. It is `path`, or will be renamed to it.
 
-    Raises FolderError when another program holds it. The lock goes with the process, whatever ends it.
+    Raises FolderError when another program has the lock. The lock is released when the process ends, in whatever way.
     """
     if os.name != "posix":
         yield
@@ -92,14 +91,14 @@ def exclusive_lock(folder: Path, path: Path) -> Iterator[None]:
         except (BlockingIOError, FileNotFoundError):
             is_ours = False
         if not is_ours:
-            raise FolderError(f"{path} is being written by another program\n  Wait for it, or name another place")
+            raise FolderError(f"{path} is being written by another program\n  Wait until it ends, or use another path")
         yield
     finally:
         os.close(descriptor)
 
 
 def recover_folder(path: Path) -> None:
-    """Undo or finish a replacement that was cut between its two renames."""
+    """Undo or complete the replacement of a folder by a program that was killed."""
     path = Path(os.path.abspath(path))
     old = path.with_name(f".{path.name}.old")
     if old.exists():
@@ -110,13 +109,16 @@ def recover_folder(path: Path) -> None:
 
 
 def locate_folder(path: Path) -> Path:
-    """Where to read a folder that may just be replaced, or was cut off at it: for readers, who must not rename."""
+    """The path at which to read a folder, also between the two renames of its replacement.
+
+    For readers: unlike `recover_folder`, it renames nothing.
+    """
     old = path.with_name(f".{path.name}.old")
     return old if old.exists() and not path.exists() else path
 
 
 def sync_folder(path: Path) -> None:
-    """Make renames in `path` durable, where the system lets a folder be synced."""
+    """Write renames in `path` to the disk, on systems where a folder can be synced."""
     if os.name == "posix":
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -125,15 +127,15 @@ def sync_folder(path: Path) -> None:
             os.close(descriptor)
 
 
-def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file's bytes."""
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder so that a kill midway leaves none that looks whole."""
-    doomed = path.with_name(f".{path.name}.doomed")
-    shutil.rmtree(doomed, ignore_errors=True)
-    os.rename(path, doomed)
-    shutil.rmtree(doomed)
+    """Rename a folder and then remove it, so that no incomplete folder remains at `path` if the program is killed."""
+    removed = path.with_name(f".{path.name}.doomed")
+    shutil.rmtree(removed, ignore_errors=True)
+    os.rename(path, removed)
+    shutil.rmtree(removed)

@@ -1,14 +1,14 @@
-"""The seam between models and search: all that search knows of a model.
+"""The interface between models and search: search uses nothing of a model but this.
 
-`Seq2Seq`, an ensemble, a wrapper and a table of numbers in a test are all step models. Nothing here knows how a model
-is built or how hypotheses are chosen.
+`Seq2Seq`, an ensemble, a wrapper and a table of numbers in a test are all step models. How a model is built and how
+hypotheses are chosen is described elsewhere.
 
-Rows come in groups: with B sentences in the batch and K rows for each of them, row n belongs to sentence n // K. What
-belongs to a sentence (encoder states, projected keys) therefore never needs to be copied for its rows.
+Rows are grouped by sentence: with B sentences in the batch and K rows for each, row n belongs to sentence n // K.
+Encoder states and projected keys, which belong to a sentence, are therefore never copied for its rows.
 """
 
-# B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words   Q ids a row asks for
-# H parts of attention
+# B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
+# H parts of attention   Q ids that would advance a row's required phrases
 
 from typing import Any, NamedTuple, Protocol
 
@@ -17,27 +17,29 @@ from torch import Tensor
 
 
 class ConstraintProgress(NamedTuple):
-    """What a row has yet to say, where some words are required. Progress counts required tokens that were said."""
+    """How far each row has come with the phrases that are required of it.
 
-    token_NQ: (
-        Tensor  # ids that bring the row on, PAD where there are fewer; of equal ones that which leads furthest counts
-    )
-    progress_NQ: Tensor  # after saying them
-    progress_N: Tensor  # after saying anything else
+    Progress is the number of required tokens that the row has generated. `token_NQ` has the ids that would advance it,
+    and PAD where there are fewer than Q. An id may occur twice; then the higher progress counts.
+    """
+
+    token_NQ: Tensor
+    progress_NQ: Tensor  # progress after each of these ids
+    progress_N: Tensor  # progress after any other id
 
 
 class StepOut(NamedTuple):
-    """What one target position yields."""
+    """The output of a step model for one target position."""
 
-    log_probs_NV: Tensor  # made for this step: whoever asked may write over it
+    log_probs_NV: Tensor  # a new tensor at each step: the caller may change it in place
     state: Any
     attention_NS: Tensor  # rows sum to one and are zero on padding; (N, 0) from a model without attention
-    constraints: ConstraintProgress | None = None  # from a wrapper that requires words
-    parts_NHS: Tensor | None = None  # what the attention is made of, from a model that knows; zero on padding
-    words_V: Tensor | None = None  # ids of the columns where only some words were scored; ascending, 0 to 3 among them
+    constraints: ConstraintProgress | None = None  # from a wrapper that requires phrases
+    parts_NHS: Tensor | None = None  # heads, branches or gates of the attention; zero on padding
+    words_V: Tensor | None = None  # ids of the columns, where only some words were scored; ascending, with 0 to 3
 
     def expand_to_vocabulary(self, vocabulary: int) -> "StepOut":
-        """The same with a column for each of so many words: minus infinity for those that were not scored."""
+        """The same output with a column for each word of the vocabulary: minus infinity for words without a score."""
         if self.words_V is None:
             return self
         all_NV = self.log_probs_NV.new_full((len(self.log_probs_NV), vocabulary), -torch.inf)
@@ -45,13 +47,13 @@ class StepOut(NamedTuple):
 
 
 class StepModel(Protocol):
-    """A model that can be asked for the next word.
+    """A model that predicts the next word.
 
-    `vocabulary` is V. `start` reads a batch of source ids that end with EOS, padded with PAD, and gives a state with
-    one row for each sentence. `step` reads the previous id of every row (BOS at first). `select` rearranges the rows:
-    `rows_BK[b, k]` is the old row that becomes row k of sentence b. The K entries of a sentence come from one old
-    sentence and sentences keep their order, so an unchanged B means the same sentences, and a smaller one that some
-    have left.
+    `vocabulary` is V. `start` reads a batch of source ids that end with EOS, padded with PAD, and returns a state with
+    one row for each sentence. `step` reads the previous id of every row, which is BOS at first. `select` rearranges the
+    rows: `rows_BK[b, k]` is the old row that becomes row k of sentence b. The K rows of a sentence come from one old
+    sentence, and sentences keep their order. So if B stays the same, the sentences are the same; if B is smaller, some
+    have been removed.
     """
 
     @property

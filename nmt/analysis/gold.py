@@ -7,7 +7,7 @@ from pathlib import Path
 from nmt.analysis.alignment import NAACL, SYMMETRISATIONS, AlignmentScore, alignment_error_rate, parse_naacl, symmetrise
 from nmt.errors import Option
 from nmt.text.corpus import read_lines, read_parallel
-from nmt.text.links import GoldLinks, Link, check_link_bounds, line_count_error, parse_gold
+from nmt.text.links import GoldLinks, Link, check_link_bounds, make_line_count_error, parse_gold
 
 
 def read_gold(
@@ -24,7 +24,7 @@ def read_gold(
     is_naacl = NAACL.fullmatch(next(filter(str.strip, lines), "")) is not None
     base = int(is_naacl) if base is None else base
     if not is_naacl and len(lines) != pairs:
-        raise line_count_error(path, len(lines), pairs)
+        raise make_line_count_error(path, len(lines), pairs)
     if is_naacl:
         places = [f"{path}, sentence {number:,}" for number in range(1, pairs + 1)]
         golds = parse_naacl(lines, pairs, str(path), base)

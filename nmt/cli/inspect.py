@@ -1,6 +1,6 @@
 """`nmt inspect`: describes a run or a prepared folder.
 
-Reads what the folders record; the models in them are not run.
+It reads files and runs no model.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from nmt.errors import FolderError
 @import_option
 def command(folder: Path, verify: bool) -> None:
     """Describe a run or a prepared folder."""
-    from nmt.data.prepared import MANIFEST, Prepared, describe_prepared, require_whole
+    from nmt.data.prepared import MANIFEST, PreparedCorpus, describe_prepared, verify_prepared
     from nmt.files import recover_folder
 
     recover_folder(folder)
@@ -28,13 +28,13 @@ def command(folder: Path, verify: bool) -> None:
 
         click.echo(describe_run(folder))
         if verify:
-            click.echo(f"each of {verify_run(folder)} models and checkpoint files is as it was written")
+            click.echo(f"all {verify_run(folder)} subword models and checkpoint files are unchanged")
     elif (folder / MANIFEST).is_file():
-        prepared = Prepared.open(folder)
+        prepared = PreparedCorpus.open(folder)
         click.echo(describe_prepared(prepared))
         if verify:
-            require_whole(folder, prepared.manifest)
-            click.echo(f"every one of {len(prepared.manifest.files)} files is as it was written")
+            verify_prepared(folder, prepared.manifest)
+            click.echo(f"all {len(prepared.manifest.files)} files are unchanged")
     else:
         what = "is neither a run nor a prepared folder" if folder.exists() else "does not exist"
-        raise FolderError(f"{folder} {what}\n  A run has run.json, a prepared folder has {MANIFEST}")
+        raise FolderError(f"{folder} {what}\n  A run has a file run.json, a prepared folder has {MANIFEST}")

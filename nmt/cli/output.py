@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from nmt.errors import DataError, FolderError, UsageError
-from nmt.files import exclusive_lock, sync_folder
+from nmt.files import lock_exclusively, sync_folder
 
 Index = Callable[[bytes], int]  # which line of the input a line of the output belongs to
 
@@ -73,7 +73,7 @@ def write_in_parts(path: Path, size: int = 0) -> Iterator[IO[bytes]]:
             yield file
         return
     part = partial_path(path)
-    with open(part, "ab") as file, exclusive_lock(part, path):
+    with open(part, "ab") as file, lock_exclusively(part, path):
         file.truncate(size)
         try:
             yield file

@@ -68,21 +68,21 @@ def command(
     """
     import numpy as np
 
-    from nmt.data.prepared import Prepared
+    from nmt.data.prepared import PreparedCorpus
     from nmt.inference.shortlist import measure_coverage, refuse_other_subwords, shortlist_path
     from nmt.progress import TerminalProgress
     from nmt.translation.aligner import load_aligner
     from nmt.translation.shortlists import build_shortlist
 
     refuse_unwritable(shortlist_path(out))
-    prepared = Prepared.open(data)
+    prepared = PreparedCorpus.open(data)
     subwords = prepared.source_subword, prepared.target_subword
 
     def pairs(split: "Split", most: int | None = None) -> "Iterator[tuple[Ids, Ids]]":
         rows = np.sort(np.random.default_rng(1).permutation(len(split))[:most])
-        return ((split.source(row), split.target(row)) for row in rows)
+        return ((split.read_source(row), split.read_target(row)) for row in rows)
 
-    train = prepared.split("train")
+    train = prepared.open_split("train")
     progress = TerminalProgress()
     translator = None
     some = pairs(train, max_pairs)
@@ -107,7 +107,7 @@ def command(
 
     table = [["split", "target tokens", "on the list", "pieces on a list", f"of {size:,}"]]
     for name in (name for name in prepared.manifest.splits if name != "train"):
-        found = measure_coverage(shortlist, pairs(prepared.split(name)))
+        found = measure_coverage(shortlist, pairs(prepared.open_split(name)))
         mean = found.sizes / found.sentences
         table.append(
             [name, f"{found.tokens:,}", f"{found.listed / found.tokens:.2%}", f"{mean:,.0f}", f"{mean / size:.1%}"]

@@ -9,7 +9,7 @@ import click
 from nmt.cli.command import NmtCommand
 from nmt.cli.imports import import_option
 from nmt.cli.options import FOLDER, device_option
-from nmt.config import recipe_names, resolve_settings
+from nmt.config import list_recipes, resolve_settings
 from nmt.errors import UsageError
 
 
@@ -17,7 +17,7 @@ from nmt.errors import UsageError
 @click.option("--data", required=True, type=FOLDER, metavar="DIR", help="prepared folder, which `nmt prepare` wrote")
 @click.option("--out", required=True, type=FOLDER, metavar="RUN", help="run folder to make")
 @click.option(
-    "--recipe", metavar="NAME", help=f"start from settings that ship with the program: {', '.join(recipe_names())}"
+    "--recipe", metavar="NAME", help=f"start from settings that ship with the program: {', '.join(list_recipes())}"
 )
 @click.option("--config", type=FOLDER, metavar="FILE", help="settings in a TOML file")
 @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="one setting; repeat for more")

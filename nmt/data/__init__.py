@@ -1,1 +1,1 @@
-"""Prepared folders and batches."""
+"""From parallel text to prepared folders, and from these to batches."""

@@ -1,7 +1,7 @@
-"""Batches: which pairs travel together, in which order, and how they reach the device.
+"""Batches: which pairs are batched together, in which order, and how batches are copied to the device.
 
-The order of an epoch is a pure function of (seed, epoch), so that two integers are enough to resume. Nothing here
-knows what a batch is used for.
+The order of an epoch is a pure function of (seed, epoch), so that training resumes from the numbers of an epoch and a
+batch.
 """
 
 # B sentences   S source positions   T target positions   L links
@@ -19,19 +19,20 @@ from torch import Tensor
 from nmt.data.prepared import LinkArrays, Split
 from nmt.ids import EOS, PAD
 
-POOL = 1_000_000  # pairs that are sorted together
-MULTIPLE = 8  # sentences; code is built for every number of rows in a step, so few are met
-AHEAD = 2  # batches made before they are asked for
+POOL_PAIRS = 1_000_000  # pairs that are sorted together
+SENTENCE_MULTIPLE = 8  # batches have a multiple of this many sentences: kernels are built anew for each number of rows
+BATCHES_AHEAD = 2  # batches that are made in advance
 
 Lengths = NDArray[np.integer[Any]]
 Rows = NDArray[np.int64]
 
 
 class Batch(NamedTuple):
-    """Some pairs, padded. Ids end with EOS, PAD after it; lengths count EOS. Token counts are numbers on the host.
+    """A padded batch of pairs. Ids end with EOS, followed by PAD; lengths count EOS. Token counts are plain integers.
 
-    Where links are known, `guide_BTS` has the share of each source position in the links of a target position: rows sum
-    to one, or are zero where a target piece has no link. EOS is linked to EOS.
+    Where word alignments are known, `guide_BTS` is the attention to learn: each row has equal weights for the source
+    positions that a target position is linked to. Rows sum to one; the row of a target piece without links is zero. EOS
+    is linked to EOS.
     """
 
     source_BS: Tensor
@@ -43,11 +44,11 @@ class Batch(NamedTuple):
     guide_BTS: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The same batch elsewhere."""
+        """The same batch on another device."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin(self) -> "Batch":
-        """The same batch in page-locked memory, from which a GPU copies while it computes."""
+        """The same batch in page-locked memory, which a GPU can copy while it computes."""
         return self._map(Tensor.pin_memory)
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
@@ -62,59 +63,57 @@ class Batch(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """A place in training: the next batch is number `batch` of `epoch`."""
+    """A position in the training data: the next batch is number `batch` of `epoch`."""
 
     epoch: int
     batch: int
 
 
-def plan_batches(lengths: Sequence[int] | Lengths, budget: int) -> list[list[int]]:
-    """Neighbours in groups whose lengths add up to `budget` at most. One that is too long travels alone.
+def group_by_tokens(lengths: Lengths, budget: int) -> Iterator[tuple[int, int]]:
+    """(begin, end) of consecutive groups whose lengths sum to at most `budget`. A longer item is a group of its own.
 
-    >>> plan_batches([3, 3, 9, 1], 6)
-    [[0, 1], [2], [3]]
+    >>> list(group_by_tokens(np.array([3, 3, 9, 1]), 6))
+    [(0, 2), (2, 3), (3, 4)]
     """
-    return [list(range(begin, end)) for begin, end in token_groups(np.asarray(lengths, np.int64), budget)]
-
-
-def token_groups(lengths: Lengths, budget: int) -> Iterator[tuple[int, int]]:
-    """(begin, end) of each group of `plan_batches`."""
     ends = np.cumsum(lengths)
     begin = 0
     while begin < len(lengths):
         spent = ends[begin - 1] if begin else 0
         fitting = int(np.searchsorted(ends, spent + budget, side="right")) - begin
-        if begin + fitting < len(lengths) and fitting > MULTIPLE:
-            fitting -= fitting % MULTIPLE
+        if begin + fitting < len(lengths) and fitting > SENTENCE_MULTIPLE:
+            fitting -= fitting % SENTENCE_MULTIPLE
         end = begin + max(1, fitting)
         yield begin, end
         begin = end
 
 
 def plan_epoch(source_lengths: Lengths, target_lengths: Lengths, max_tokens: int, seed: int, epoch: int) -> list[Rows]:
-    """The pairs of each batch of an epoch, in order: every pair once. A pure function of its arguments.
+    """The pairs of each batch of an epoch, in order, where every pair occurs once. A pure function of its arguments.
 
-    Lengths are without EOS; a pair costs its target length and one for EOS. Pairs are shuffled into pools, sorted
-    within them so that a batch holds equal lengths, and the batches are shuffled.
+    Lengths are without EOS; a batch has at most `max_tokens` target tokens with EOS. Pairs are shuffled into pools and
+    sorted by length within each pool, so that a batch needs little padding; then the batches are shuffled.
     """
     random = np.random.Generator(np.random.PCG64([seed, epoch]))
     order = random.permutation(len(target_lengths))
     batches = []
-    for begin in range(0, len(order), POOL):
-        pool = order[begin : begin + POOL]
-        pool = pool[by_length(source_lengths[pool], target_lengths[pool])]
-        batches += [pool[start:end] for start, end in token_groups(target_lengths[pool] + 1, max_tokens)]
+    for begin in range(0, len(order), POOL_PAIRS):
+        pool = order[begin : begin + POOL_PAIRS]
+        pool = pool[sort_by_length(source_lengths[pool], target_lengths[pool])]
+        batches += [pool[start:end] for start, end in group_by_tokens(target_lengths[pool] + 1, max_tokens)]
     return [batches[number] for number in random.permutation(len(batches))]
 
 
-def by_length(source_lengths: Lengths, target_lengths: Lengths) -> Rows:
-    """An order in which neighbours need little padding: by target length, the source rising and falling in turn."""
+def sort_by_length(source_lengths: Lengths, target_lengths: Lengths) -> Rows:
+    """An order in which consecutive pairs need little padding: by target length, then by source length.
+
+    Source lengths rise for even target lengths and fall for odd ones, so that they change little from pair to pair.
+    """
     rising = np.where(target_lengths % 2 == 0, source_lengths, -source_lengths)
     return np.lexsort((rising, target_lengths))
 
 
-def padding_share(split: Split, plan: Sequence[Rows]) -> float:
-    """Which part of the source and target positions of a plan is padding."""
+def compute_padding_share(split: Split, plan: Sequence[Rows]) -> float:
+    """The share of the source and target positions of all batches of a plan that is padding."""
     real = positions = 0
     for lengths in (split.source_lengths + 1, split.target_lengths + 1):
         real += sum(int(lengths[rows].sum()) for rows in plan)
@@ -123,7 +122,7 @@ def padding_share(split: Split, plan: Sequence[Rows]) -> float:
 
 
 def make_batch(split: Split, rows: Rows) -> Batch:
-    """The pairs with these numbers as a batch."""
+    """The batch of the pairs with these numbers."""
     source_BS, source_lengths_B = pad_side(split.source_ids, split.source_offsets, rows)
     target_BT, target_lengths_B = pad_side(split.target_ids, split.target_offsets, rows)
     tokens = int(source_lengths_B.sum()), int(target_lengths_B.sum())
@@ -132,7 +131,7 @@ def make_batch(split: Split, rows: Rows) -> Batch:
 
 
 def pad_side(ids: Lengths, offsets: Lengths, rows: Rows) -> tuple[Tensor, Tensor]:
-    """Sentences side by side, each with EOS at its end. -> ids_BT, lengths_B"""
+    """The padded ids of some sentences, each with EOS at its end. -> ids_BT, lengths_B"""
     begins_B, lengths_B = offsets[rows], offsets[rows + 1] - offsets[rows]
     positions_T = np.arange(lengths_B.max() + 1)
     real_BT = positions_T < lengths_B[:, None]
@@ -143,7 +142,7 @@ def pad_side(ids: Lengths, offsets: Lengths, rows: Rows) -> tuple[Tensor, Tensor
 
 
 def make_guide(links: LinkArrays, rows: Rows, source_lengths_B: Tensor, target_lengths_B: Tensor) -> Tensor:
-    """What attention is to learn from the links of some pairs; see `Batch`. -> guide_BTS"""
+    """The attention to learn from the links of some pairs; see `Batch`. -> guide_BTS"""
     begins_B, counts_B = links.offsets[rows], links.offsets[rows + 1] - links.offsets[rows]
     numbers = np.arange(len(rows))
     pair_L = np.repeat(numbers, counts_B)
@@ -157,13 +156,13 @@ def make_guide(links: LinkArrays, rows: Rows, source_lengths_B: Tensor, target_l
 
 
 def split_batch(batch: Batch) -> tuple[Batch, Batch]:
-    """Two halves of a batch, for when it is too large for memory as a whole."""
+    """The two halves of a batch that does not fit in memory."""
     middle = len(batch.source_BS) // 2
     return slice_batch(batch, slice(None, middle)), slice_batch(batch, slice(middle, None))
 
 
 def slice_batch(batch: Batch, rows: slice) -> Batch:
-    """Some sentences of a batch, without the padding that only the others needed."""
+    """Some sentences of a batch, without padding that none of them needs."""
     source_lengths_B, target_lengths_B = batch.source_lengths_B[rows], batch.target_lengths_B[rows]
     longest_source, longest_target = int(source_lengths_B.max()), int(target_lengths_B.max())
     return Batch(
@@ -177,31 +176,31 @@ def slice_batch(batch: Batch, rows: slice) -> Batch:
     )
 
 
-def train_batches(
+def iterate_train_batches(
     split: Split, max_tokens: int, seed: int, cursor: Cursor, device: torch.device | str
 ) -> Iterator[tuple[Cursor, Batch]]:
-    """Batches from `cursor` on, epoch after epoch without end; with each, the cursor to resume at after it.
+    """Batches from `cursor` on, epoch after epoch without end, each with the cursor of the batch after it.
 
-    A thread makes the next ones meanwhile. It ends when the iterator is closed; what it raises is raised here.
+    A thread makes the next batches in advance. It ends when the iterator is closed. Its errors are raised here.
     """
     device = torch.device(device)
 
-    def make(place: Cursor, rows: Rows) -> tuple[Cursor, Batch]:
+    def make(after: Cursor, rows: Rows) -> tuple[Cursor, Batch]:
         batch = make_batch(split, rows)
-        return place, batch.pin() if device.type == "cuda" else batch
+        return after, batch.pin() if device.type == "cuda" else batch
 
-    places = epoch_rows(split, max_tokens, seed, cursor)
+    plan = iterate_epochs(split, max_tokens, seed, cursor)
     with ThreadPoolExecutor(1, "batches") as pool:
-        following = deque(pool.submit(lambda: make(*next(places))) for _ in range(AHEAD))
+        following = deque(pool.submit(lambda: make(*next(plan))) for _ in range(BATCHES_AHEAD))
         while True:
-            place, batch = following.popleft().result()
-            following.append(pool.submit(lambda: make(*next(places))))
-            yield place, batch.to(device)
+            after, batch = following.popleft().result()
+            following.append(pool.submit(lambda: make(*next(plan))))
+            yield after, batch.to(device)
 
 
-def epoch_rows(split: Split, max_tokens: int, seed: int, cursor: Cursor) -> Iterator[tuple[Cursor, Rows]]:
-    """The rows of every batch from `cursor` on, and the cursor after it."""
-    assert len(split) > 0  # an empty corpus is refused when it is prepared
+def iterate_epochs(split: Split, max_tokens: int, seed: int, cursor: Cursor) -> Iterator[tuple[Cursor, Rows]]:
+    """The rows of every batch from `cursor` on, without end, each with the cursor of the batch after it."""
+    assert len(split) > 0  # preparing an empty corpus raises an error
     epoch, batch = cursor
     while True:
         plan = plan_epoch(split.source_lengths, split.target_lengths, max_tokens, seed, epoch)
@@ -211,8 +210,8 @@ def epoch_rows(split: Split, max_tokens: int, seed: int, cursor: Cursor) -> Iter
         epoch, batch = epoch + 1, 0
 
 
-def valid_batches(split: Split, max_tokens: int) -> Iterator[Batch]:
-    """Every pair of a split once, in length order."""
-    order = by_length(split.source_lengths, split.target_lengths)
-    for begin, end in token_groups(split.target_lengths[order] + 1, max_tokens):
+def iterate_valid_batches(split: Split, max_tokens: int) -> Iterator[Batch]:
+    """Batches that contain every pair of a split once, sorted by length."""
+    order = sort_by_length(split.source_lengths, split.target_lengths)
+    for begin, end in group_by_tokens(split.target_lengths[order] + 1, max_tokens):
         yield make_batch(split, order[begin:end])

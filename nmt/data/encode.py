@@ -1,6 +1,6 @@
-"""From pairs of text to the arrays of a prepared folder: cleaning, encoding in parallel, writing as a stream.
+"""From pairs of text to the arrays of a prepared folder: cleaning, encoding in parallel, and writing.
 
-Memory holds one chunk of pairs at a time, however many there are.
+Only one chunk of pairs is in memory at a time.
 """
 
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nmt.data.prepared import SIDES, ArrayWriter, Counts, SplitName
+from nmt.data.prepared import SIDES, ArrayWriter, SplitCounts, SplitName
 from nmt.files import write_atomically
 from nmt.text.corpus import Pair
 from nmt.text.links import Link
@@ -23,14 +23,12 @@ CHUNK_PAIRS = 10_000
 CHUNK_CHARACTERS = 4_000_000
 LINK_TYPES: dict[str, type[np.generic]] = {"sources": np.int32, "targets": np.int32, "offsets": np.int64}
 
-Ids = list[NDArray[np.int32]]
-
 
 class Cleaner:
-    """Which training pairs are fit to learn from; counts those that are not, by the first reason that holds.
+    """Decides which training pairs to keep, and counts the dropped ones by the first reason that applies.
 
-    Lengths are in pieces. Duplicates are told by a 64-bit hash of the pair, eight bytes of memory for each distinct
-    one, and only when they are to be dropped.
+    Lengths are in pieces. Duplicates are found by a 64-bit hash of each pair, which takes eight bytes of memory for
+    each distinct pair; hashes are computed only when duplicates are dropped.
     """
 
     def __init__(self, max_length: int, max_ratio: float, keep_duplicates: bool) -> None:
@@ -42,36 +40,36 @@ class Cleaner:
     def keep(
         self, pairs: list[Pair], source_lengths: NDArray[np.int64], target_lengths: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """True for the pairs that stay."""
+        """True for the pairs to keep."""
         shorter, longer = np.minimum(source_lengths, target_lengths), np.maximum(source_lengths, target_lengths)
         kept = np.ones(len(pairs), bool)
-        for reason, holds in (
+        for reason, applies in (
             ("empty source", source_lengths == 0),
             ("empty target", target_lengths == 0),
             ("too long", longer > self.max_length),
             ("length ratio", longer > self.max_ratio * shorter),
         ):
-            self._drop(reason, kept, holds)
+            self._drop(reason, kept, applies)
         if self.seen is not None:
             rows = np.flatnonzero(kept)
             repeated = np.zeros(len(pairs), bool)
-            repeated[rows] = ~self.seen.add(np.array([pair_hash(pairs[row]) for row in rows], np.uint64))
+            repeated[rows] = ~self.seen.add(np.array([hash_pair(pairs[row]) for row in rows], np.uint64))
             self._drop("duplicate", kept, repeated)
         return kept
 
-    def _drop(self, reason: str, kept: NDArray[np.bool_], holds: NDArray[np.bool_]) -> None:
-        self.dropped[reason] += int((kept & holds).sum())
-        kept &= ~holds
+    def _drop(self, reason: str, kept: NDArray[np.bool_], applies: NDArray[np.bool_]) -> None:
+        self.dropped[reason] += int((kept & applies).sum())
+        kept &= ~applies
 
 
 class HashSet:
-    """A set of 64-bit numbers: sorted runs, each more than twice as long as the next."""
+    """A set of 64-bit numbers, stored as sorted arrays, each more than twice as long as the next."""
 
     def __init__(self) -> None:
         self.runs: list[NDArray[np.uint64]] = []
 
     def add(self, values: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Add numbers; True for those that were not there, nor earlier in `values`."""
+        """Add numbers. True for those that were neither in the set nor earlier in `values`."""
         unique, first = np.unique(values, return_index=True)
         known = np.zeros(len(unique), bool)
         for run in self.runs:
@@ -85,13 +83,13 @@ class HashSet:
         return is_new
 
 
-def pair_hash(pair: Pair) -> int:
-    """64 bits that tell a pair from others. No line holds the line end that joins the two."""
+def hash_pair(pair: Pair) -> int:
+    """A 64-bit hash of a pair. The two lines are joined by a line end, which neither contains."""
     return int.from_bytes(blake2b(f"{pair.source}\n{pair.target}".encode(), digest_size=8).digest())
 
 
-def chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
-    """Pairs in groups that are worth encoding in parallel and small enough to hold."""
+def split_into_chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
+    """Pairs in chunks that are large enough to encode in parallel and small enough for memory."""
     chunk: list[Pair] = []
     characters = 0
     for pair in pairs:
@@ -107,17 +105,17 @@ def chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
 def link_pieces(
     links: Iterable[Link], source_word_of_piece: Sequence[int], target_word_of_piece: Sequence[int]
 ) -> list[Link]:
-    """Links of pieces from those of words: every piece of a word goes with every piece of a word linked to it."""
+    """Links of pieces from links of words: every piece of a word is linked to every piece of the linked word."""
     sources: defaultdict[int, list[int]] = defaultdict(list)
     targets: defaultdict[int, list[int]] = defaultdict(list)
-    for places, word_of_piece in ((sources, source_word_of_piece), (targets, target_word_of_piece)):
+    for pieces_of_word, word_of_piece in ((sources, source_word_of_piece), (targets, target_word_of_piece)):
         for piece, word in enumerate(word_of_piece):
-            places[word].append(piece)
+            pieces_of_word[word].append(piece)
     return [(i, j) for source, target in links for i in sources[source] for j in targets[target]]
 
 
 class LinkWriter:
-    """The links of a split, on their way from words to pieces and into arrays. Closed with `stack`."""
+    """Converts the word links of a split to links of pieces and writes these as arrays. `stack` closes the files."""
 
     def __init__(self, folder: Path, name: SplitName, subwords: Sequence[Subword], stack: ExitStack) -> None:
         self.subwords = subwords
@@ -128,7 +126,7 @@ class LinkWriter:
         self.offsets.append(np.zeros(1, np.int64))
 
     def append(self, pairs: Iterable[tuple[Pair, Sequence[Link]]]) -> None:
-        """Pairs with the links of their words."""
+        """Add pairs with the links of their words."""
         found: list[Link] = []
         ends = []
         for pair, links in pairs:
@@ -149,10 +147,11 @@ def write_split(
     cleaner: Cleaner | None = None,
     threads: int | None = None,
     links: Iterable[Sequence[Link]] | None = None,
-) -> Counts:
-    """Encode pairs into the arrays of one split, each side with its own of `subwords`.
+) -> SplitCounts:
+    """Encode pairs and write the arrays of one split. `subwords` are the models of source and target.
 
-    What is not cleaned keeps its raw text as well. `links` are those of the words of each pair, where they are known.
+    Without a cleaner, all pairs are kept, and their raw text is written too. `links` are the word links of each pair,
+    where they are known.
     """
     with ExitStack() as stack:
         writers = []
@@ -166,7 +165,7 @@ def write_split(
         texts = (
             () if cleaner else [stack.enter_context(write_atomically(folder / f"{name}.{side}.txt")) for side in SIDES]
         )
-        for chunk in chunks(pairs):
+        for chunk in split_into_chunks(pairs):
             encoded = [
                 subword.encode_lines(list(lines), threads)
                 for subword, lines in zip(subwords, zip(*chunk, strict=True), strict=True)
@@ -183,7 +182,7 @@ def write_split(
             for text, lines in zip(texts, zip(*chunk, strict=True), strict=False):
                 text.writelines(f"{line}\n" for line in lines)
         (source_ids, offsets), (target_ids, _) = writers
-        return Counts(
+        return SplitCounts(
             pairs=offsets.size - 1,
             source_tokens=source_ids.size,
             target_tokens=target_ids.size,

@@ -1,6 +1,7 @@
 """From parallel text to a prepared folder.
 
-Reads the text twice: to choose the lines that subwords are trained on, and to encode it. Memory does not grow with it.
+The text is read twice: first to sample the lines that subword models are trained on, then to encode it. Memory use does
+not depend on the size of the corpus.
 """
 
 import shutil
@@ -13,17 +14,17 @@ from typing import Any
 
 from nmt.config import PrepareSettings, check
 from nmt.data.encode import Cleaner, write_split
-from nmt.data.prepared import SIDES, Prepared, SplitName, foreign_entries, model_name, write_manifest
+from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_entries, name_subword_file, write_manifest
 from nmt.errors import DataError, FolderError, Option, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress
 from nmt.text.corpus import Corpus, Pair, ParallelFiles, TsvFile, sample_pairs
 from nmt.text.iterables import store_pairs
-from nmt.text.links import read_links, with_checked_links
+from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, train_subword
 
 TSV_SUFFIXES = (".tsv", ".tsv.gz", ".tsv.xz", ".tsv.zst")
-NEEDED = {"train": "training", "valid": "validation"}
+REQUIRED_SPLITS = {"train": "training", "valid": "validation"}
 SUBWORD_SETTINGS = {"vocab_size", "subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
 
 
@@ -40,21 +41,23 @@ def prepare(
     workers: int | None = None,
     progress: bool | Progress = False,
     **settings: Any,
-) -> Prepared:
+) -> PreparedCorpus:
     """Turn parallel text into a prepared folder at `out`, and open it.
 
     `train`, `valid` and `test` are each a path, a list of paths, a torchtext `TranslationDataset`, or any iterable of
-    (source, target) strings. A path is the PREFIX of PREFIX.source_lang and PREFIX.target_lang, plain or packed (.gz,
-    .xz, .zst), or a two-column file that ends in .tsv or .tsv.gz and so on. `train_alignments` are files of word links
-    in Pharaoh format, one for each corpus in `train`. `settings` are those of `PrepareSettings`.
+    (source, target) strings. A path is either the PREFIX of two files, PREFIX.source_lang and PREFIX.target_lang, plain
+    or compressed (.gz, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on.
+    `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`. `workers` is the
+    number of threads that encode text, by default one for each core. `settings` are those of `PrepareSettings`. With
+    `progress=True`, progress is shown on standard error.
 
-    The same text and settings give the same bytes in `out`, whatever `workers` is.
+    The same text and settings give the same files in `out`, whatever `workers` is.
 
-    Raises DataError for text that cannot be used, with every problem that was found; SettingsError; FolderError when
-    `out` is occupied. Then nothing on disk has changed. `progress` is True to show progress on standard error.
+    Raises DataError for text that cannot be used, with every problem that was found; SettingsError for wrong settings;
+    FolderError when `out` already holds other files. After an error nothing on disk has changed.
     """
-    reports = choose_progress(progress)
-    began = time.monotonic()
+    reporter = choose_progress(progress)
+    start = time.monotonic()
     checked = check(PrepareSettings, settings, "prepare")
     out = Path(out)
     refuse_occupied(out, overwrite)
@@ -64,32 +67,32 @@ def prepare(
         scratch = folder / "scratch"
         scratch.mkdir()
         corpora = store_iterables(inputs, scratch)
-        counts, sample = survey(corpora, alignments, checked, reports)
-        reports.note(f"subwords: learning from {len(sample):,} training pairs")
+        counts, sample = count_and_sample(corpora, alignments, checked, reporter)
+        reporter.note(f"training subword models on {len(sample):,} training pairs")
         subwords = train_subwords(sample, source_lang, target_lang, checked)
         del sample
         for side, subword in zip(SIDES, subwords, strict=True):
-            (folder / model_name(side, checked.joint)).write_bytes(subword.model_bytes)
+            (folder / name_subword_file(side, checked.joint)).write_bytes(subword.model_bytes)
         cleaner = Cleaner(checked.max_length, checked.max_ratio, checked.keep_duplicates)
         splits = {}
         for name, found in corpora.items():
             read = chain.from_iterable(corpus.read() for corpus in found)
-            pairs = reports.track(read, f"encoding {name}", counts[name], "pairs")
+            pairs = reporter.track(read, f"encoding {name}", counts[name], "pairs")
             is_train = name == "train"
             links = chain.from_iterable(map(read_links, alignments)) if alignments and is_train else None
             splits[name] = write_split(folder, name, pairs, subwords, cleaner if is_train else None, workers, links)
         dropped = {reason: count for reason, count in cleaner.dropped.items() if count}
-        left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()) or "nothing"
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()) or "none"
         if not splits["train"].pairs:
             raise DataError(
-                f"no training pair is left of {counts['train']:,}: {left_out}\n  Raise ",
+                f"all {counts['train']:,} training pairs were dropped: {reasons}\n  Raise ",
                 *(Option("max_length"), " or ", Option("max_ratio")),
             )
         for name, count in counts.items():
-            cleaned = f", {splits[name].pairs:,} kept; left out: {left_out}" if name == "train" else ""
-            linked = splits[name].links
-            between = "" if linked is None else f"; {linked:,} links between pieces"
-            reports.note(f"{name}: {count:,} pairs{cleaned}{between}")
+            cleaned = f", {splits[name].pairs:,} kept; dropped: {reasons}" if name == "train" else ""
+            links_of_pieces = splits[name].links
+            linked = "" if links_of_pieces is None else f"; {links_of_pieces:,} links between pieces"
+            reporter.note(f"{name}: {count:,} pairs{cleaned}{linked}")
         shutil.rmtree(scratch)
         write_manifest(
             folder,
@@ -100,23 +103,23 @@ def prepare(
             dropped=dropped,
             settings=checked.model_dump(mode="json"),
         )
-    reports.note(f"{out}: prepared in {time.monotonic() - began:.1f} s")
-    return Prepared.open(out)
+    reporter.note(f"{out}: prepared in {time.monotonic() - start:.1f} s")
+    return PreparedCorpus.open(out)
 
 
 def refuse_occupied(out: Path, overwrite: bool) -> None:
-    """Raise FolderError when `out` holds something that must stay."""
+    """Raise FolderError when `out` holds files that must not be replaced."""
     recover_folder(out)
     if not out.exists():
         return
     if not out.is_dir():
         raise FolderError(f"{out} is a file\n  Name another ", Option("out"))
-    foreign = foreign_entries(out)
+    foreign = find_foreign_entries(out)
     if foreign:
         more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
         raise FolderError(
             f"{out} already holds {', '.join(foreign[:3])}{more}\n  Name another ",
-            *(Option("out"), "; ", Option("overwrite", True), " replaces nothing but a prepared folder"),
+            *(Option("out"), "; ", Option("overwrite", True), " replaces only prepared folders"),
         )
     if any(out.iterdir()) and not overwrite:
         raise FolderError(
@@ -126,10 +129,10 @@ def refuse_occupied(out: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def all_at_once() -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Gather the problems of several attempts: `with all_at_once() as attempt:`, then `with attempt():` for each.
+def collect_problems() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Collect the errors of several attempts: `with collect_problems() as attempt:`, then `with attempt():` for each.
 
-    Raises one DataError that reports all of them when the outer block ends.
+    When the outer block ends, it raises one DataError with all problems, if there were any.
     """
     problems: list[DataError] = []
 
@@ -148,14 +151,17 @@ def all_at_once() -> Iterator[Callable[[], AbstractContextManager[None]]]:
 
 
 def find_inputs(
-    given_text: dict[SplitName, Any], alignments: Sequence[Path], source_lang: str, target_lang: str
+    arguments: dict[SplitName, Any], alignments: Sequence[Path], source_lang: str, target_lang: str
 ) -> dict[SplitName, list[Any]]:
-    """What was given for each split, as corpora and iterables of pairs. Raises DataError for each missing file."""
+    """The corpora and iterables of pairs of each split, from the arguments of `prepare`.
+
+    Raises DataError that names every missing file.
+    """
     inputs: dict[SplitName, list[Any]] = {}
-    with all_at_once() as attempt:
-        for name, given_texts in given_text.items():
+    with collect_problems() as attempt:
+        for name, argument in arguments.items():
             inputs[name] = []
-            for text in listed(given_texts):
+            for text in as_list(argument):
                 if isinstance(text, (str, Path)):
                     is_table = str(text).endswith(TSV_SUFFIXES)
                     text = TsvFile(Path(text)) if is_table else ParallelFiles(Path(text), source_lang, target_lang)
@@ -163,9 +169,9 @@ def find_inputs(
                     with attempt():
                         text.find()
                 inputs[name].append(text)
-            if name in NEEDED and not inputs[name]:
+            if name in REQUIRED_SPLITS and not inputs[name]:
                 with attempt():
-                    raise DataError(f"there are no {NEEDED[name]} pairs\n  Name them with ", Option(name))
+                    raise DataError(f"there are no {REQUIRED_SPLITS[name]} pairs\n  Name them with ", Option(name))
         for path in alignments:
             with attempt():
                 if not path.is_file():
@@ -179,8 +185,8 @@ def find_inputs(
     return inputs
 
 
-def listed(texts: Any) -> list[Any]:
-    """What was given for a split: a list of corpora, or one corpus or iterable of pairs as such a list."""
+def as_list(texts: Any) -> list[Any]:
+    """The argument for a split as a list: a list of paths or corpora unchanged, anything else as its only item."""
     if isinstance(texts, (list, tuple)) and all(isinstance(text, (str, Path)) or is_corpus(text) for text in texts):
         return list(texts)
     return [texts]
@@ -191,9 +197,9 @@ def is_corpus(text: Any) -> bool:
 
 
 def store_iterables(inputs: dict[SplitName, list[Any]], scratch: Path) -> dict[SplitName, list[Corpus]]:
-    """The splits that have text, as corpora; what is not in a file is written to one, so that it can be read twice."""
+    """The corpora of each split that has any. Pairs in memory are written to files, so that they can be read twice."""
     corpora: dict[SplitName, list[Corpus]] = {}
-    with all_at_once() as attempt:
+    with collect_problems() as attempt:
         for name, texts in inputs.items():
             for text in texts:
                 with attempt():
@@ -202,29 +208,29 @@ def store_iterables(inputs: dict[SplitName, list[Any]], scratch: Path) -> dict[S
     return corpora
 
 
-def survey(
+def count_and_sample(
     corpora: dict[SplitName, list[Corpus]], alignments: Sequence[Path], settings: PrepareSettings, progress: Progress
 ) -> tuple[dict[SplitName, int], list[Pair]]:
-    """One look at all text: how many pairs each split has, and the training pairs that subwords learn from.
+    """Read all text once: the number of pairs of each split, and a sample of training pairs for the subword models.
 
     Raises DataError with the problems of every corpus.
     """
     counts: dict[SplitName, int] = dict.fromkeys(corpora, 0)
     sample: list[Pair] = []
 
-    def counted(name: SplitName) -> Iterator[Pair]:
+    def count_pairs(name: SplitName) -> Iterator[Pair]:
         for corpus, links in zip_longest(corpora[name], alignments if name == "train" else ()):
             before = counts[name]
             with attempt():
-                for pair in with_checked_links(corpus.read(), links) if links else corpus.read():
+                for pair in check_links_of_pairs(corpus.read(), links) if links else corpus.read():
                     counts[name] += 1
                     yield pair
                 if counts[name] == before:
-                    raise DataError(f"{corpus} is empty: it has no line")
+                    raise DataError(f"{corpus} is empty: it has no lines")
 
-    with all_at_once() as attempt:
+    with collect_problems() as attempt:
         for name in corpora:
-            pairs = progress.track(counted(name), f"reading {name}", unit="pairs")
+            pairs = progress.track(count_pairs(name), f"reading {name}", unit="pairs")
             if name == "train":
                 sample = sample_pairs(pairs, settings.sample_lines, settings.seed)
             else:
@@ -234,13 +240,13 @@ def survey(
 
 
 def train_subwords(sample: list[Pair], source_lang: str, target_lang: str, settings: PrepareSettings) -> list[Subword]:
-    """The subword models of source and target, the same one twice when it is joint."""
+    """The subword models of source and target; with `joint`, both are the same model."""
     sides = [[pair.source for pair in sample], [pair.target for pair in sample]]
     names: tuple[str, ...] = (source_lang, target_lang)
     if settings.joint:
         sides, names = [[line for side in sides for line in side]], ("joint",)
     models = []
-    with all_at_once() as attempt:
+    with collect_problems() as attempt:
         for name, lines in zip(names, sides, strict=True):
             with attempt():
                 models.append(Subword(train_subword(lines, name, **settings.model_dump(include=SUBWORD_SETTINGS))))

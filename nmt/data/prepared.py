@@ -1,6 +1,6 @@
-"""The prepared folder on disk: token ids, raw validation text, subword models and a manifest that vouches for them.
+"""A prepared folder on disk: token ids, raw validation text, subword models, and a manifest with their checksums.
 
-Arrays are memory-mapped, so a corpus larger than memory trains. nmt.data.encode decides what goes into the folder.
+Arrays are memory-mapped, so that a corpus may be larger than memory. nmt.data.encode writes them.
 """
 
 import json
@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nmt.errors import DamageError, FolderError, FormatError, Option
-from nmt.files import recover_folder, sha256, write_atomically
+from nmt.files import hash_file, recover_folder, write_atomically
 from nmt.text.subword import Subword
 
-FORMAT_VERSION = 2
-READABLE = (1, 2)  # 1 has no links, and is otherwise the same
+PREPARED_FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)  # version 1 is the same without links
 MANIFEST = "manifest.json"
-SMALL = 64 * 2**20  # bytes; files below this size are held against their checksum whenever the folder is opened
+VERIFIED_BYTES = 64 * 2**20  # files up to this size are compared with their checksum whenever the folder is opened
 
 SplitName = Literal["train", "valid", "test"]
 Side = Literal["source", "target"]
 SIDES: tuple[Side, ...] = get_args(Side)
 
 
-class Counts(BaseModel):
-    """How much one split holds. Tokens are pieces without EOS; links join them, where any are known."""
+class SplitCounts(BaseModel):
+    """The size of one split. Tokens are pieces without EOS. Links are between pieces; None without word alignments."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,7 +42,7 @@ class Counts(BaseModel):
 
 
 class FileRecord(BaseModel):
-    """What a file was when it was written."""
+    """Size and checksum of a file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,23 +51,23 @@ class FileRecord(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a prepared folder holds. `dropped` counts, by reason, the training pairs that cleaning left out."""
+    """The content of a prepared folder. `dropped` has the number of dropped training pairs by reason."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["nmt prepared corpus"] = "nmt prepared corpus"
-    format_version: int = FORMAT_VERSION
+    format_version: int = PREPARED_FORMAT_VERSION
     source_lang: str
     target_lang: str
     joint: bool
-    splits: dict[SplitName, Counts]
+    splits: dict[SplitName, SplitCounts]
     dropped: dict[str, int]
     settings: dict[str, Any]
     files: dict[str, FileRecord]
 
 
 class ArrayWriter:
-    """A one-dimensional .npy file that grows as arrays are appended; the header learns its length at the end."""
+    """A one-dimensional .npy file that grows as arrays are appended; its header is completed at the end."""
 
     def __init__(self, path: Path, dtype: type[np.generic]) -> None:
         self.size = 0
@@ -91,30 +91,31 @@ class ArrayWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:  # what is written so far will be thrown away
+        if error is not None:  # the unfinished file is not used
             with suppress(OSError):
                 self._file.close()
             return
         begin = self._file.seek(0, 2) - self.size * self._dtype.itemsize
         self._write_header()
-        assert self._file.tell() == begin  # numpy leaves room for the length to grow
+        assert self._file.tell() == begin  # numpy's header has room for a longer length
         self._file.close()
 
 
-def model_name(side: Side, is_joint: bool) -> str:
-    """The file of a side's subword model."""
+def name_subword_file(side: Side, is_joint: bool) -> str:
+    """The file name of a side's subword model."""
     return "joint.model" if is_joint else f"{side}.model"
 
 
 def write_manifest(folder: Path, **entries: Any) -> None:
-    """Record every file of a finished folder. `entries` are the other fields of `Manifest`."""
-    files = {file.name: FileRecord(size=file.stat().st_size, sha256=sha256(file)) for file in sorted(folder.iterdir())}
+    """Write the manifest of a complete folder. `entries` are the fields of `Manifest` other than `files`."""
+    paths = sorted(folder.iterdir())
+    files = {path.name: FileRecord(size=path.stat().st_size, sha256=hash_file(path)) for path in paths}
     with write_atomically(folder / MANIFEST) as out:
         out.write(Manifest(files=files, **entries).model_dump_json(indent=2) + "\n")
 
 
-def foreign_entries(folder: Path) -> list[str]:
-    """What lies in a folder that preparing a corpus, in any format version, did not put there."""
+def find_foreign_entries(folder: Path) -> list[str]:
+    """The names in a folder that are not those of a prepared corpus in any format version."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         own = {MANIFEST, *manifest["files"]} if manifest["kind"] == Manifest.model_fields["kind"].default else set()
@@ -124,9 +125,9 @@ def foreign_entries(folder: Path) -> list[str]:
 
 
 class LinkArrays(NamedTuple):
-    """Which pieces belong together: those of pair n are links `offsets[n]` up to `offsets[n + 1]`.
+    """Links between the pieces of all pairs: those of pair n have the numbers `offsets[n]` up to `offsets[n + 1]`.
 
-    A link joins the pieces `sources[link]` and `targets[link]` of its pair, counted from 0.
+    Link l is between the pieces `sources[l]` and `targets[l]` of its pair, counted from 0.
     """
 
     sources: NDArray[np.integer[Any]]
@@ -136,7 +137,7 @@ class LinkArrays(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The token ids of one split: sentence n is `ids[offsets[n] : offsets[n + 1]]`. Memory-mapped when opened."""
+    """The token ids of one split: sentence n is `ids[offsets[n] : offsets[n + 1]]`. `open` maps them into memory."""
 
     source_ids: NDArray[np.integer[Any]]
     source_offsets: NDArray[np.int64]
@@ -148,12 +149,12 @@ class Split:
     def open(cls, folder: Path, name: SplitName, *, with_links: bool = False) -> "Split":
         """The arrays of one split of a prepared folder."""
 
-        def mapped(part: str) -> NDArray[Any]:
+        def map_array(part: str) -> NDArray[Any]:
             array: NDArray[Any] = np.load(folder / f"{name}.{part}.npy", mmap_mode="r")
             return array
 
-        links = LinkArrays(*(mapped(f"links.{part}") for part in LinkArrays._fields)) if with_links else None
-        ids, offsets = ([mapped(f"{side}.{part}") for side in SIDES] for part in ("ids", "offsets"))
+        links = LinkArrays(*(map_array(f"links.{part}") for part in LinkArrays._fields)) if with_links else None
+        ids, offsets = ([map_array(f"{side}.{part}") for side in SIDES] for part in ("ids", "offsets"))
         return cls(ids[0], offsets[0], ids[1], offsets[1], links)
 
     def __len__(self) -> int:
@@ -171,41 +172,41 @@ class Split:
         lengths: NDArray[np.int64] = np.diff(self.target_offsets)
         return lengths
 
-    def source(self, row: int) -> NDArray[np.integer[Any]]:
+    def read_source(self, row: int) -> NDArray[np.integer[Any]]:
         """The ids of one source sentence, without EOS."""
         return np.asarray(self.source_ids[self.source_offsets[row] : self.source_offsets[row + 1]])
 
-    def target(self, row: int) -> NDArray[np.integer[Any]]:
+    def read_target(self, row: int) -> NDArray[np.integer[Any]]:
         """The ids of one target sentence, without EOS."""
         return np.asarray(self.target_ids[self.target_offsets[row] : self.target_offsets[row + 1]])
 
 
-class Prepared:
-    """An open prepared folder."""
+class PreparedCorpus:
+    """A prepared folder that has been opened."""
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
         self.manifest = manifest
-        self.source_subword = Subword.read(path / model_name("source", manifest.joint))
+        self.source_subword = Subword.read(path / name_subword_file("source", manifest.joint))
         self.target_subword = (
-            self.source_subword if manifest.joint else Subword.read(path / model_name("target", False))
+            self.source_subword if manifest.joint else Subword.read(path / name_subword_file("target", False))
         )
 
     @classmethod
-    def open(cls, path: Path | str) -> "Prepared":
-        """Open a prepared folder, after a look at its files.
+    def open(cls, path: Path | str) -> "PreparedCorpus":
+        """Open a prepared folder and verify its files.
 
-        Raises FolderError when it is no such folder, FormatError when it was written in another format version,
-        DamageError when a file is missing, has another size or, if small, another checksum.
+        Raises FolderError when the folder is not a prepared one, FormatError when it has another format version, and
+        DamageError when a file is missing, has another size or, if it is small, another checksum.
         """
         path = Path(path)
         recover_folder(path)
         manifest = read_manifest(path)
-        require_whole(path, manifest, up_to=SMALL)
+        verify_prepared(path, manifest, up_to=VERIFIED_BYTES)
         return cls(path, manifest)
 
-    def split(self, name: SplitName, *, with_links: bool = False) -> Split:
-        """One split's ids, and the links of its pieces where asked. Raises FolderError when they were not prepared."""
+    def open_split(self, name: SplitName, *, with_links: bool = False) -> Split:
+        """The ids of one split, and with `with_links` its links. Raises FolderError when the folder lacks either."""
         self._require(name)
         if with_links and self.manifest.splits[name].links is None:
             raise FolderError(
@@ -214,8 +215,8 @@ class Prepared:
             )
         return Split.open(self.path, name, with_links=with_links)
 
-    def lines(self, name: SplitName, side: Side) -> list[str]:
-        """The raw text of valid or test, as it was given."""
+    def read_raw_lines(self, name: SplitName, side: Side) -> list[str]:
+        """The raw text of valid or test."""
         self._require(name)
         assert name != "train"
         return (self.path / f"{name}.{side}.txt").read_bytes().decode().split("\n")[:-1]
@@ -226,8 +227,8 @@ class Prepared:
             raise FolderError(f"{self.path} was prepared without ", Option(name), f"\n  It has {there}")
 
 
-def describe_prepared(prepared: Prepared) -> str:
-    """A prepared folder in words: sizes, subwords, splits, settings."""
+def describe_prepared(prepared: PreparedCorpus) -> str:
+    """A description of a prepared folder: sizes, subword models, splits, settings."""
     manifest = prepared.manifest
     size = sum(record.size for record in manifest.files.values())
     pieces = [f"{prepared.source_subword.size:,} {'joint' if manifest.joint else manifest.source_lang}"]
@@ -244,45 +245,45 @@ def describe_prepared(prepared: Prepared) -> str:
         lines.append(f"  {name:6}{counts.pairs:>12,}{counts.source_tokens:>16,}{counts.target_tokens:>16,}")
     linked = [f"{counts.links:,} in {name}" for name, counts in manifest.splits.items() if counts.links is not None]
     lines += ["", f"  word alignments, as links of pieces: {', '.join(linked)}"] if linked else []
-    left_out = ", ".join(f"{count:,} {reason}" for reason, count in manifest.dropped.items()) or "nothing"
-    lines += ["", f"  left out of train: {left_out}", "  settings:"]
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in manifest.dropped.items()) or "none"
+    lines += ["", f"  dropped training pairs: {reasons}", "  settings:"]
     lines += [f"    {name} = {value}" for name, value in manifest.settings.items()]
     return "\n".join(lines)
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Raises FolderError, FormatError or DamageError when there is none that can be read."""
+    """The manifest of a folder. Raises FolderError, FormatError or DamageError when it cannot be read."""
     path = folder / MANIFEST
     if not path.is_file():
         what = "is not a prepared folder: it has no manifest.json" if folder.exists() else "does not exist"
-        raise FolderError(f"{folder} {what}\n  `nmt prepare` makes one")
+        raise FolderError(f"{folder} {what}\n  `nmt prepare` writes prepared folders")
     try:
         entries = json.loads(path.read_bytes())
         version = entries["format_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise DamageError(
-            f"{path} cannot be read: it is cut short or was edited\n  Remove {folder}, then prepare the corpus again"
+            f"{path} cannot be read: it is incomplete or was edited\n  Remove {folder}, then prepare the corpus again"
         ) from error
-    if version not in READABLE:
+    if version not in READABLE_VERSIONS:
         raise FormatError(
-            f"{folder} was prepared in format version {version}; this nmt reads {' and '.join(map(str, READABLE))}\n"
-            "  Prepare the corpus again, with ",
+            f"{folder} has format version {version}, and this version of nmt reads "
+            f"{' and '.join(map(str, READABLE_VERSIONS))}\n  Prepare the corpus again, with ",
             *(Option("overwrite", True), " or another ", Option("out")),
         )
     try:
         return Manifest.model_validate(entries)
     except ValidationError as error:
-        places = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
+        names = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
         raise DamageError(
-            f"{path} was edited: {places} cannot be used\n  Prepare the corpus again, with ",
+            f"{path} was edited: {names} cannot be used\n  Prepare the corpus again, with ",
             Option("overwrite", True),
         ) from error
 
 
-def require_whole(folder: Path, manifest: Manifest, up_to: float = float("inf")) -> None:
-    """Raises DamageError that names each file which is not as it was written.
+def verify_prepared(folder: Path, manifest: Manifest, up_to: float = float("inf")) -> None:
+    """Raise DamageError, with the name of each file that has changed since it was written.
 
-    Of files larger than `up_to` bytes only the size is looked at.
+    Checksums are compared for files of at most `up_to` bytes, sizes for all.
     """
     problems = []
     for name, record in manifest.files.items():
@@ -290,9 +291,9 @@ def require_whole(folder: Path, manifest: Manifest, up_to: float = float("inf"))
         if not path.is_file():
             problems.append(f"{name} is missing")
         elif (size := path.stat().st_size) != record.size:
-            problems.append(f"{name} has {size:,} bytes; {record.size:,} were written")
-        elif size <= up_to and sha256(path) != record.sha256:
-            problems.append(f"{name} has other bytes than were written (SHA-256)")
+            problems.append(f"{name} has {size:,} bytes instead of {record.size:,}")
+        elif size <= up_to and hash_file(path) != record.sha256:
+            problems.append(f"{name} has changed: its SHA-256 is not the one in {MANIFEST}")
     if problems:
         listed = "".join(f"\n  {problem}" for problem in problems)
         raise DamageError(f"{folder} is damaged{listed}\n  Prepare the corpus again, with ", Option("overwrite", True))

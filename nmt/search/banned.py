@@ -1,9 +1,9 @@
-"""A step model that never says given strings, however pieces spell them.
+"""A step model that never generates given strings, whatever pieces could spell them.
 
-Works on the bytes that pieces stand for, which whoever knows the subword model hands in.
+It compares bytes. The caller, who has the subword model, gives the bytes that each piece stands for.
 """
 
-# B sentences   N rows   V target words   Q banned strings of the batch   J bytes of a string that were said
+# B sentences   N rows   V target words   Q banned strings of the batch   J bytes of a string
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,14 +18,14 @@ from nmt.step import StepModel
 class BannedStrings(Restriction):
     """A step model whose translations do not contain the strings that are banned for their sentence.
 
-    `surfaces` are the bytes of each id, in which a blank stands for the word boundary mark; EOS should be a blank, and
-    a translation is taken to begin after one. So a string with a blank before it is banned at the beginning of words
-    only, with one behind it at their end only, and without blanks anywhere inside words. Because bytes are followed and
-    not pieces, no segmentation of a string gets through: neither other pieces, nor a piece that holds more than the
-    string, nor bytes.
+    `surfaces` holds the bytes of each id, with a blank for the mark of a word boundary. EOS should be a blank, and a
+    blank is assumed before the first word. So a string that starts with a blank is banned only at the beginning of
+    words, a string that ends with a blank only at the end of words, and a string without blanks everywhere. Because
+    bytes are compared, no segmentation evades the ban: neither other pieces, nor a piece that contains more than the
+    string, nor single bytes.
 
-    Each string is an automaton (Knuth, Morris & Pratt 1977) whose state is how many of its bytes have just been said;
-    a piece that would complete it is forbidden.
+    Each string has an automaton (Knuth, Morris & Pratt 1977). Its state is the number of bytes of the string with which
+    the text ends. A piece that would complete the string is forbidden.
     """
 
     def __init__(self, model: StepModel, surfaces: tuple[bytes, ...], banned: Sequence[Sequence[bytes]]) -> None:
@@ -33,64 +33,64 @@ class BannedStrings(Restriction):
         strings = sorted({string for sentence in banned for string in sentence})
         assert strings
         assert all(strings)
-        self.follow_QJV = torch.zeros(len(strings), max(map(len, strings)), len(surfaces), dtype=torch.int16)
+        self.next_QJV = torch.zeros(len(strings), max(map(len, strings)), len(surfaces), dtype=torch.int16)
         for row, string in enumerate(strings):
-            self.follow_QJV[row, : len(string)] = automaton(string, surfaces)
+            self.next_QJV[row, : len(string)] = build_automaton(string, surfaces)
         self.length_Q = torch.tensor([len(string) for string in strings], dtype=torch.int16)
-        self.complete_QJV = self.follow_QJV == self.length_Q[:, None, None]
-        self.alone_QV = self.complete_QJV[:, 0].float()  # what completes a string of which nothing was said
-        self.begin_Q = torch.tensor([matched(string, b" ") for string in strings], dtype=torch.int16)
+        self.completes_QJV = self.next_QJV == self.length_Q[:, None, None]
+        self.contains_QV = self.completes_QJV[:, 0].float()  # pieces that contain a whole string
+        self.initial_Q = torch.tensor([count_matched(string, b" ") for string in strings], dtype=torch.int16)
         self.applies_BQ = torch.tensor([[string in sentence for string in strings] for sentence in banned])
 
-    def begin(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
+    def create_state(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
         applies_BQ = self.applies_BQ.to(lengths_B.device)
-        return applies_BQ, self.begin_Q.to(lengths_B.device).repeat(len(lengths_B), 1)
+        return applies_BQ, self.initial_Q.to(lengths_B.device).repeat(len(lengths_B), 1)
 
-    def follow(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
-        applies_NQ, said_NQ = own
-        string_Q = torch.arange(len(self.follow_QJV))
-        after_NQ = self.follow_QJV[string_Q, said_NQ.long().cpu(), previous_N[:, None].cpu()]
-        after_NQ = after_NQ.where(after_NQ < self.length_Q, 0)  # said all the same, because something forced it
-        return applies_NQ, after_NQ.to(previous_N.device)
+    def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
+        applies_NQ, matched_NQ = own
+        string_Q = torch.arange(len(self.next_QJV))
+        next_NQ = self.next_QJV[string_Q, matched_NQ.long().cpu(), previous_N[:, None].cpu()]
+        next_NQ = next_NQ.where(next_NQ < self.length_Q, 0)  # another restriction forced the string
+        return applies_NQ, next_NQ.to(previous_N.device)
 
     def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
-        applies_NQ, said_NQ = (part.cpu() for part in own)
-        forbidden_NV = applies_NQ.float() @ self.alone_QV
-        rows, strings = (applies_NQ & (said_NQ > 0)).nonzero(as_tuple=True)
-        forbidden_NV.index_add_(0, rows, self.complete_QJV[strings, said_NQ[rows, strings].long()].float())
+        applies_NQ, matched_NQ = (part.cpu() for part in own)
+        forbidden_NV = applies_NQ.float() @ self.contains_QV
+        rows, strings = (applies_NQ & (matched_NQ > 0)).nonzero(as_tuple=True)
+        forbidden_NV.index_add_(0, rows, self.completes_QJV[strings, matched_NQ[rows, strings].long()].float())
         return log_probs_NV.masked_fill(forbidden_NV.bool().to(log_probs_NV.device), -torch.inf)
 
 
 @lru_cache(256)
-def automaton(string: bytes, surfaces: tuple[bytes, ...]) -> Tensor:
-    """How many bytes of `string` are said after each id, by how many were before; all of them when the id completes it.
+def build_automaton(string: bytes, surfaces: tuple[bytes, ...]) -> Tensor:
+    """The number of matched bytes after each id, for each number of matched bytes before it.
 
-    -> follow_JV
+    An id that completes the string has the length of the string. -> next_JV
     """
-    fresh_V = torch.tensor(
-        [matched(string, surface) if string[:1] in surface else 0 for surface in surfaces], dtype=torch.int16
+    first_V = torch.tensor(
+        [count_matched(string, surface) if string[:1] in surface else 0 for surface in surfaces], dtype=torch.int16
     )
-    follow_JV = fresh_V.repeat(len(string), 1)
-    for said in range(1, len(string)):
-        begun = string[:said]
-        ends = [size for size in range(1, said + 1) if begun.endswith(string[:size])]
-        for first in {b"", *(string[size : size + 1] for size in ends)}:  # other ids begin anew
-            for index in beginning(surfaces).get(first, ()):
-                follow_JV[said, index] = matched(string, begun + surfaces[index])
-    return follow_JV
+    next_JV = first_V.repeat(len(string), 1)
+    for matched in range(1, len(string)):
+        begun = string[:matched]
+        ends = [size for size in range(1, matched + 1) if begun.endswith(string[:size])]
+        for byte in {b"", *(string[size : size + 1] for size in ends)}:  # other ids start a new match, as in first_V
+            for index in group_by_first_byte(surfaces).get(byte, ()):
+                next_JV[matched, index] = count_matched(string, begun + surfaces[index])
+    return next_JV
 
 
 @lru_cache(1)
-def beginning(surfaces: tuple[bytes, ...]) -> dict[bytes, list[int]]:
-    """The ids of surfaces by their first byte, none where there is no byte."""
-    found: dict[bytes, list[int]] = {}
+def group_by_first_byte(surfaces: tuple[bytes, ...]) -> dict[bytes, list[int]]:
+    """The ids of surfaces by their first byte; ids of empty surfaces have the key b""."""
+    groups: dict[bytes, list[int]] = {}
     for index, surface in enumerate(surfaces):
-        found.setdefault(surface[:1], []).append(index)
-    return found
+        groups.setdefault(surface[:1], []).append(index)
+    return groups
 
 
-def matched(string: bytes, text: bytes) -> int:
-    """How much of `string` stands at the end of `text`; all of it when it stands anywhere in it."""
+def count_matched(string: bytes, text: bytes) -> int:
+    """The number of bytes of `string` with which `text` ends; the length of `string` if `text` contains it anywhere."""
     if string in text:
         return len(string)
     return max(size for size in range(len(string)) if text.endswith(string[:size]))

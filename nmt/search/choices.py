@@ -1,10 +1,10 @@
-"""Which continuations fill the slots of a sentence: the most probable, diverse groups of them, or drawn ones.
+"""Which continuations fill the slots of a sentence: the most probable ones, diverse groups, or random samples.
 
-A choice sees the log-probabilities of one step and what hypotheses have so far; the loop in nmt.search.beam calls it.
+A choice gets the log-probabilities of one step and of the hypotheses so far. The loop in nmt.search.beam calls it.
 """
 
 # B sentences   G groups of a sentence   U = B * G   K live rows of a group   N = U * K rows   W slots of a group
-# C candidates of a row   X = K * C   Q ids a row asks for   V target words   G blocks of O words
+# C candidates of a row   X = K * C   Q ids that would advance a row's phrases   V target words   G blocks of O words
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -17,14 +17,14 @@ from torch import Tensor
 from nmt.ids import PAD
 from nmt.step import ConstraintProgress, StepOut
 
-Array = NDArray[Any]  # what search knows of hypotheses lies on the CPU: it is little, and looked at word by word
-BLOCK = 64  # neighbouring words, of which the likeliest is found in one fast pass
+Array = NDArray[Any]  # the search loop's own arrays are small and read word by word, so they are on the CPU
+BLOCK_SIZE = 64  # words; the maximum of a block is found in one fast pass
 
 
 class Continuations(NamedTuple):
-    """The next words of the hypotheses of each group, in the order in which they take slots."""
+    """The next words of the hypotheses of each group, in the order in which they fill slots."""
 
-    row_UW: Array  # among all N rows: the hypothesis that is continued
+    row_UW: Array  # the hypothesis that is continued, among all N rows
     token_UW: Array
     token_log_prob_UW: Array
     log_prob_UW: Array  # of the whole hypothesis, in float64
@@ -33,9 +33,10 @@ class Continuations(NamedTuple):
 class Choice(Protocol):
     """How slots are filled. The slots of a sentence belong to `groups` of equal size, which do not exchange hypotheses.
 
-    A call gets the log-probabilities of live hypotheses (minus infinity where a group has fewer than K), what the model
-    says of them, the slots that are free (the first so many continuations are taken), the most there can be, the
-    sentences' places in the batch as it was given, and the target position, counted from 0.
+    `log_prob_UK` has the log-probabilities of live hypotheses, minus infinity where a group has fewer than K. `out` is
+    the model's output for them. `free_U` has the number of free slots of each group: of the returned continuations,
+    the first ones fill these. `slots` is the number of slots of a group. `sentence_B` has the row of each sentence in
+    the first batch. `position` is the target position, counted from 0.
     """
 
     groups: int
@@ -46,7 +47,7 @@ class Choice(Protocol):
 
 
 class MostProbable:
-    """Beam search: the likeliest continuations of all hypotheses of a sentence."""
+    """Beam search: the most probable continuations of all hypotheses of a sentence."""
 
     groups = 1
 
@@ -59,12 +60,12 @@ class MostProbable:
 
 
 class Diverse:
-    """Beam search in groups, each of which is told off for saying what those before it say at the same position.
+    """Beam search in groups, with a penalty for ids that earlier groups have chosen at the same position.
 
-    score = log p - strength * (how many continuations of earlier groups took this id)
+    score = log p - strength * (number of continuations of earlier groups with this id)
 
-    Vijayakumar et al. 2018, arXiv:1610.02424, section 3, with Hamming diversity. The penalty decides between
-    continuations and is not kept: log-probabilities stay the model's. Strength 0 makes every group the same.
+    Vijayakumar et al. 2018, arXiv:1610.02424, section 3, with Hamming diversity. The penalty only ranks continuations:
+    the log-probabilities of hypotheses remain the model's. With strength 0 all groups are the same.
     """
 
     def __init__(self, groups: int, strength: float) -> None:
@@ -85,8 +86,8 @@ class Diverse:
             constraints = out.constraints and ConstraintProgress(*(part[rows_N] for part in out.constraints))
             found = choose_continuations(log_prob_UK[group :: self.groups], log_probs_NV, slots, ranked_NV, constraints)
             taken_BW = np.arange(found.token_UW.shape[1]) < free_U[group :: self.groups, None]
-            taken, said = (torch.from_numpy(part).to(penalty_BV.device) for part in (taken_BW, found.token_UW))
-            penalty_BV.scatter_add_(1, said, self.strength * taken.to(penalty_BV.dtype))
+            taken, token = (torch.from_numpy(part).to(penalty_BV.device) for part in (taken_BW, found.token_UW))
+            penalty_BV.scatter_add_(1, token, self.strength * taken.to(penalty_BV.dtype))
             chosen.append(found._replace(row_UW=rows_N[found.row_UW]))
         return Continuations(*(np.stack(parts, 1).reshape(U, -1) for parts in zip(*chosen, strict=True)))
 
@@ -94,14 +95,14 @@ class Diverse:
 class Sample:
     """Every slot is a group of its own and draws from the model's distribution (ancestral sampling).
 
-    p(v) ~ exp(log p / temperature) over the `top_k` likeliest ids (0 for all) and, of these, the fewest that hold
-    `top_p` of their probability (Holtzman et al. 2020, arXiv:1904.09751, section 3.1).
+    p(v) ~ exp(log p / temperature) over the `top_k` most probable ids (0 for all) and, of these, the fewest whose
+    probabilities sum to `top_p` (Holtzman et al. 2020, arXiv:1904.09751, section 3.1).
 
-    Drawn as the greatest log p / temperature + g, with g of a Gumbel distribution (Gumbel 1954). g comes from the
-    counter-based generator Philox (Salmon et al. 2011), keyed by the seed and the sentence's key and counted by sample
-    and position: whatever shares the batch, in whatever order, a draw is the same.
+    The draw is the id with the greatest log p / temperature + g, where g has a Gumbel distribution (Gumbel 1954). g
+    comes from the counter-based generator Philox (Salmon et al. 2011). Its key is the seed and the sentence's key, its
+    counter the sample and the position. So a draw does not depend on the other sentences of the batch or their order.
 
-    Where words are required, p is what `favour_constraints` makes of it.
+    Where phrases are required, `favour_constraints` changes p first.
     """
 
     def __init__(
@@ -118,10 +119,10 @@ class Sample:
         self, log_prob_UK: Array, out: StepOut, free_U: Array, slots: int, sentence_B: Array, position: int
     ) -> Continuations:
         assert slots == log_prob_UK.shape[1] == 1
-        drawn_NV = (
+        log_probs_NV = (
             out.log_probs_NV if out.constraints is None else favour_constraints(out.log_probs_NV, out.constraints)
         )
-        ranked_NV = truncate(drawn_NV / self.temperature, self.top_k, self.top_p)
+        ranked_NV = truncate(log_probs_NV / self.temperature, self.top_k, self.top_p)
         noise_NV = np.zeros(ranked_NV.shape, np.float32)
         for row in np.isfinite(log_prob_UK[:, 0]).nonzero()[0].tolist():
             key = self.keys[int(sentence_B[row // self.groups])]
@@ -134,23 +135,24 @@ class Sample:
 
 
 def favour_constraints(log_probs_NV: Tensor, constraints: ConstraintProgress) -> Tensor:
-    """What is drawn from where words are required, so that they come where a sentence has room for them.
+    """The distribution for sampling where phrases are required, so that they are drawn before the sentence ends.
 
-    A phrase that is under way goes on. Otherwise the probability of all that may not be said, which is above all that
-    of ending too early, belongs in equal parts to the words that begin what is required. -> log_probs_NV
+    A phrase that has begun continues with probability one. Otherwise the probability of the forbidden words, most of
+    which is usually that of ending too early, is divided equally among the first words of the phrases that are not met.
+    -> log_probs_NV
     """
-    can_say_NQ = (constraints.token_NQ != PAD) & (log_probs_NV.gather(1, constraints.token_NQ) > -torch.inf)
-    goes_on_N1, begins_NQ = can_say_NQ[:, :1], can_say_NQ[:, 1:]
+    is_allowed_NQ = (constraints.token_NQ != PAD) & (log_probs_NV.gather(1, constraints.token_NQ) > -torch.inf)
+    continues_N1, begins_NQ = is_allowed_NQ[:, :1], is_allowed_NQ[:, 1:]
     p_NV = log_probs_NV.exp()
-    lost_N1 = (1 - p_NV.sum(1, keepdim=True)).clamp_min(0)
-    share_NQ = begins_NQ * lost_N1 / begins_NQ.sum(1, keepdim=True).clamp_min(1)
-    leaned_NV = p_NV.scatter_add(1, constraints.token_NQ[:, 1:], share_NQ).log()
+    forbidden_N1 = (1 - p_NV.sum(1, keepdim=True)).clamp_min(0)
+    share_NQ = begins_NQ * forbidden_N1 / begins_NQ.sum(1, keepdim=True).clamp_min(1)
+    raised_NV = p_NV.scatter_add(1, constraints.token_NQ[:, 1:], share_NQ).log()
     next_NV = torch.full_like(p_NV, -torch.inf).scatter_(1, constraints.token_NQ[:, :1], 0.0)
-    return torch.where(goes_on_N1, next_NV, leaned_NV)
+    return torch.where(continues_N1, next_NV, raised_NV)
 
 
 def truncate(logits_NV: Tensor, top_k: int, top_p: float) -> Tensor:
-    """Minus infinity for all but the likeliest ids, of which there is always one. -> logits_NV"""
+    """Set all but the most probable ids to minus infinity; at least one id is kept. -> logits_NV"""
     if 0 < top_k < logits_NV.shape[1]:
         least_N1 = logits_NV.topk(top_k).values[:, -1:]
         logits_NV = logits_NV.masked_fill(logits_NV < least_N1, -torch.inf)
@@ -171,79 +173,82 @@ def choose_continuations(
     constraints: ConstraintProgress | None = None,
     words_V: Tensor | None = None,
 ) -> Continuations:
-    """Choose `slots` of the K * V continuations of each group, by `ranked_NV` where that differs from `log_probs_NV`.
+    """Choose `slots` of the K * V continuations of each group, by `ranked_NV` or, without it, by `log_probs_NV`.
 
-    With a goal, `slots` are shared out by progress; see `allocate_slots`. NaN comes first. `words_V` are the ids of the
-    columns where those are not all words.
+    With `constraints`, the slots are shared out by progress; see `allocate_slots`. NaN counts as the most probable.
+    `words_V` has the ids of the columns, where only some words were scored.
     """
     U, K = log_prob_UK.shape
     ranked_NV = log_probs_NV if ranked_NV is None else ranked_NV
-    token_NC = top_ids(ranked_NV, slots)
+    token_NC = find_top_ids(ranked_NV, slots)
     if constraints is not None:
         token_NC = torch.cat([token_NC, constraints.token_NQ], 1)
     token_NC = token_NC.sort().values
     C = token_NC.shape[1]
-    token_UX, rank_UX, said_UX = (
+    token_UX, rank_UX, token_log_prob_UX = (
         part_NC.cpu().numpy().reshape(U, K * C)
         for part_NC in (token_NC, ranked_NV.gather(1, token_NC), log_probs_NV.gather(1, token_NC))
     )
     log_prob_UX = log_prob_UK.repeat(C, 1)
-    rank_UX, log_prob_UX = log_prob_UX + rank_UX, log_prob_UX + said_UX
+    rank_UX, log_prob_UX = log_prob_UX + rank_UX, log_prob_UX + token_log_prob_UX
     if constraints is None:
         order_UW = np.where(np.isnan(rank_UX), -np.inf, -rank_UX).argsort(1, kind="stable")[:, :slots]
     else:
         is_repeat_NC = torch.zeros_like(token_NC, dtype=torch.bool)
         is_repeat_NC[:, 1:] = token_NC[:, 1:] == token_NC[:, :-1]
         rank_UX[is_repeat_NC.view(U, K * C).cpu().numpy()] = -np.inf
-        progress_UX = progress(constraints, token_NC).view(U, K * C).cpu()
+        progress_UX = count_progress(constraints, token_NC).view(U, K * C).cpu()
         order_UW = allocate_slots(torch.from_numpy(rank_UX), progress_UX)[:, :slots].numpy()
         log_prob_UX[rank_UX == -np.inf] = -np.inf
     index_U1 = np.arange(U)[:, None]
-    token_UW, said_UW, log_prob_UW = (part_UX[index_U1, order_UW] for part_UX in (token_UX, said_UX, log_prob_UX))
+    token_UW, token_log_prob_UW, log_prob_UW = (
+        part_UX[index_U1, order_UW] for part_UX in (token_UX, token_log_prob_UX, log_prob_UX)
+    )
     if words_V is not None:
         token_UW = words_V.cpu().numpy()[token_UW]
-    return Continuations(order_UW // C + K * index_U1, token_UW, said_UW, log_prob_UW)
+    return Continuations(order_UW // C + K * index_U1, token_UW, token_log_prob_UW, log_prob_UW)
 
 
-def top_ids(scores_NV: Tensor, count: int) -> Tensor:
-    """The `count` greatest of each row, or all, in no order. NaN is greatest. -> token_NC
+def find_top_ids(scores_NV: Tensor, count: int) -> Tensor:
+    """The ids of the `count` greatest scores of each row, in no particular order. NaN is the greatest. -> token_NC
 
-    They lie in the blocks with the greatest maxima, and maxima are found several times as fast as the best of a row.
+    They are in the `count` blocks with the greatest maxima, and maxima are computed several times faster than topk of a
+    whole row.
     """
     N, V = scores_NV.shape
     if count == 1:
         return scores_NV.argmax(1, keepdim=True)
-    G = V // BLOCK
+    G = V // BLOCK_SIZE
     if 4 * count >= G:
         return scores_NV.topk(min(count, V), sorted=False).indices
-    blocks_NGO = scores_NV[:, : G * BLOCK].reshape(N, G, BLOCK)
-    first_NC1 = blocks_NGO.amax(2).topk(count, sorted=False).indices[:, :, None] * BLOCK
-    token_NX = (first_NC1 + torch.arange(BLOCK, device=scores_NV.device)).flatten(1)
-    rest_X = torch.arange(G * BLOCK, V, device=scores_NV.device)
+    blocks_NGO = scores_NV[:, : G * BLOCK_SIZE].reshape(N, G, BLOCK_SIZE)
+    first_NC1 = blocks_NGO.amax(2).topk(count, sorted=False).indices[:, :, None] * BLOCK_SIZE
+    token_NX = (first_NC1 + torch.arange(BLOCK_SIZE, device=scores_NV.device)).flatten(1)
+    rest_X = torch.arange(G * BLOCK_SIZE, V, device=scores_NV.device)
     token_NX = torch.cat([token_NX, rest_X.expand(N, -1)], 1)
     return token_NX.gather(1, scores_NV.gather(1, token_NX).topk(count, sorted=False).indices)
 
 
-def progress(constraints: ConstraintProgress, token_NC: Tensor) -> Tensor:
-    """How many required tokens are said after each candidate. -> progress_NC"""
-    is_wanted_NCQ = (token_NC[:, :, None] == constraints.token_NQ[:, None]) & (constraints.token_NQ != PAD)[:, None]
-    return torch.where(is_wanted_NCQ, constraints.progress_NQ[:, None], constraints.progress_N[:, None, None]).amax(2)
+def count_progress(constraints: ConstraintProgress, token_NC: Tensor) -> Tensor:
+    """The number of required tokens that a row would have generated after each candidate. -> progress_NC"""
+    advances_NCQ = (token_NC[:, :, None] == constraints.token_NQ[:, None]) & (constraints.token_NQ != PAD)[:, None]
+    return torch.where(advances_NCQ, constraints.progress_NQ[:, None], constraints.progress_N[:, None, None]).amax(2)
 
 
 def allocate_slots(rank_UX: Tensor, progress_UX: Tensor) -> Tensor:
-    """Candidates in the order in which they take slots when those of equal progress form a bank. -> order_UX
+    """The candidates in the order in which they fill slots. Candidates of equal progress form a bank. -> order_UX
 
-    Banks give their best in turns, the most advanced bank first: slots are shared out evenly among the banks that have
-    candidates, and what a bank cannot use goes to the others. So the likeliest hypotheses of little progress cannot
-    crowd out those that have said more. Dynamic beam allocation, Post & Vilar 2018, arXiv:1804.06609, section 3.2;
-    theirs gives what is left over to the most advanced bank alone.
+    The banks take turns, the most advanced one first, and each contributes its best candidate that is left. So slots
+    are divided evenly among the banks that have candidates, and the slots that a bank cannot fill go to the others.
+    This way probable hypotheses with little progress cannot displace those with more. Dynamic beam allocation, Post &
+    Vilar 2018, arXiv:1804.06609, section 3.2; unlike here, theirs gives leftover slots to the most advanced bank alone.
     """
     by_rank_UX = rank_UX.sort(descending=True, stable=True).indices
     bank_UX, by_bank_UX = progress_UX.gather(1, by_rank_UX).sort(descending=True, stable=True)
     order_UX = by_rank_UX.gather(1, by_bank_UX)
-    place_UX = torch.arange(order_UX.shape[1], device=order_UX.device).expand_as(order_UX)
-    begins_UX = torch.ones_like(bank_UX, dtype=torch.bool)
-    begins_UX[:, 1:] = bank_UX[:, 1:] != bank_UX[:, :-1]
-    turn_UX = place_UX - (place_UX * begins_UX).cummax(1).values
+    index_UX = torch.arange(order_UX.shape[1], device=order_UX.device).expand_as(order_UX)
+    begins_bank_UX = torch.ones_like(bank_UX, dtype=torch.bool)
+    begins_bank_UX[:, 1:] = bank_UX[:, 1:] != bank_UX[:, :-1]
+    turn_UX = index_UX - (index_UX * begins_bank_UX).cummax(1).values
     turn_UX = turn_UX.masked_fill(rank_UX.gather(1, order_UX) == -torch.inf, order_UX.shape[1])
     return order_UX.gather(1, turn_UX.sort(stable=True).indices)

@@ -1,6 +1,6 @@
-"""Several models that translate together.
+"""Several models that translate together as an ensemble.
 
-An ensemble is a step model itself; its members only have to share their vocabularies.
+An ensemble is a step model itself. Its members must have the same vocabularies.
 """
 
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
@@ -17,16 +17,16 @@ from nmt.step import StepModel, StepOut
 
 
 class Ensemble:
-    """Several step models that vote with the mean of their probabilities. Itself a step model.
+    """A step model whose probabilities are the mean of those of its members.
 
-    Attention is the mean over the members that have any.
+    Its attention is the mean over the members that have attention.
     """
 
     def __init__(self, models: Sequence[StepModel]) -> None:
         sizes = [model.vocabulary for model in models]
         if len(set(sizes)) != 1:
             raise NmtError(
-                f"models of different vocabularies cannot vote together: {' and '.join(map(str, sizes))} words"
+                f"models with different vocabularies cannot form an ensemble: {' and '.join(map(str, sizes))} words"
             )
         self.models = models
         self.vocabulary = sizes[0]
@@ -40,8 +40,8 @@ class Ensemble:
             for model, own in zip(self.models, state, strict=True)
         ]
         log_probs_NV = torch.stack([out.log_probs_NV for out in outs]).logsumexp(0) - math.log(len(outs))
-        seen = [out.attention_NS for out in outs if out.attention_NS.shape[1]] or [outs[0].attention_NS]
-        return StepOut(log_probs_NV, tuple(out.state for out in outs), torch.stack(seen).mean(0))
+        attention = [out.attention_NS for out in outs if out.attention_NS.shape[1]] or [outs[0].attention_NS]
+        return StepOut(log_probs_NV, tuple(out.state for out in outs), torch.stack(attention).mean(0))
 
     def select(self, state: Any, rows_BK: Tensor) -> Any:
         return tuple(model.select(own, rows_BK) for model, own in zip(self.models, state, strict=True))

@@ -1,7 +1,4 @@
-"""What a search yields: one candidate translation as ids, with its scores and its attention.
-
-Born here and only read by reports; nothing in it needs the model that made it.
-"""
+"""A hypothesis: one candidate translation as ids, with its scores and its attention; and how scores are computed."""
 
 # N hypotheses   T target positions   S source positions
 
@@ -15,17 +12,18 @@ from torch import Tensor
 
 from nmt.errors import NmtError, Option
 
-MIN_COVERAGE = 1e-6  # attention below which one source position cannot weigh more
+MIN_COVERAGE = 1e-6  # smallest attention in the coverage penalty, so that the logarithm has a bound
 
 Normalization = Literal["wu", "average", "none"]
 
 
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
-    """A translation as ids without BOS; the last is EOS when `is_finished`, else the length limit cut it.
+    """A translation as ids without BOS. The last id is EOS when `is_finished`; otherwise the length limit ended it.
 
-    `log_prob` is the sum of `token_log_probs`, `score` what it becomes by length and coverage. `attention_TS` lies
-    on the CPU and has a row for each token, with EOS, and a column for each source position, with the source's EOS.
+    `log_prob` is the sum of `token_log_probs`. `score` is `log_prob` after length normalization, plus the coverage
+    penalty. `attention_TS` is on the CPU. It has a row for each token, EOS included, and a column for each source
+    position, EOS included.
     """
 
     tokens: tuple[int, ...]
@@ -37,25 +35,26 @@ class Hypothesis:
 
 
 def coverage_penalty(coverage_NS: Tensor, real_NS: Tensor, beta: float) -> Tensor:
-    """What is added to a score, so that translations which leave out a part of the source fall behind. -> penalty_N
+    """The term that lowers the score of a translation which leaves out a part of the source. -> penalty_N
 
     beta * sum over source positions of log(min(c, 1))     Wu et al. 2016, arXiv:1609.08144, section 7, eq. 14
 
-    c is the attention that a position got from all target positions, EOS among them. Where it is next to nothing it
-    counts as FAINT; the paper's sum has no bound. `real_NS` is true of the positions that count. Never above 0.
+    c is the sum of a position's attention over all target positions, EOS included. Unlike the paper's, the penalty has
+    a bound: c is at least MIN_COVERAGE. `real_NS` is true of the positions that count. The penalty is never above 0.
     """
     return beta * coverage_NS.clamp(MIN_COVERAGE, 1).log().masked_fill(~real_NS, 0).sum(1)
 
 
 def length_penalty(length: Tensor, normalization: Normalization, alpha: float) -> Tensor:
-    """What a log-probability is divided by so that long outputs are not punished.
+    """The divisor of a log-probability, so that long translations are not at a disadvantage.
 
     wu        ((5 + n) / 6) ** alpha                Wu et al. 2016, arXiv:1609.08144, section 7
     average   n
     none      1
 
-    n counts target tokens with EOS and without BOS; alpha 0 compares raw sums. Other toolkits mean n ** alpha by
-    the same name; their alphas do not carry over. Never falls as n grows, as long as alpha is not negative.
+    n counts target tokens with EOS and without BOS; with alpha 0 the sums of log-probabilities are compared. Other
+    toolkits call n ** alpha by the same name; their alphas have another effect here. As alpha is not negative, the
+    penalty never falls when n grows.
     """
     assert alpha >= 0
     match normalization:
@@ -68,7 +67,7 @@ def length_penalty(length: Tensor, normalization: Normalization, alpha: float) -
 
 
 def raise_if_nan(log_probs: NDArray[Any], position: int) -> None:
-    """Raise NmtError when a model has yielded NaN."""
+    """Raise NmtError when a log-probability is NaN."""
     if np.isnan(log_probs).any():
         raise NmtError(
             f"the model's log-probabilities are not numbers (NaN) at target position {position}\n"
@@ -77,10 +76,10 @@ def raise_if_nan(log_probs: NDArray[Any], position: int) -> None:
         )
 
 
-def require_attention(attention_NS: Tensor) -> None:
-    """Raise NmtError when a model without attention is asked what it has covered."""
+def raise_if_no_attention(attention_NS: Tensor) -> None:
+    """Raise NmtError when a model has no attention, which the coverage penalty needs."""
     if not attention_NS.shape[1]:
         raise NmtError(
-            "the model has no attention, so that nothing says which part of the source a translation leaves out\n"
-            "  Search with beta 0, which asks for no coverage"
+            "the model has no attention, which the coverage penalty needs\n  Search without the penalty: ",
+            Option("beta", 0),
         )

@@ -1,6 +1,6 @@
-"""Step models that choose among the words of a list, one for each sentence.
+"""Step models that choose among the words of a shortlist, which may differ between sentences.
 
-Readable: every word is scored all the same, unless the model knows better. Which are listed is for others to say.
+This is the readable way: every word is scored, and words outside the list are dropped. A model may have a faster one.
 """
 
 # B sentences   N rows   V target words
@@ -15,20 +15,20 @@ from nmt.step import StepModel
 
 
 class ShortlistedModel(Restriction):
-    """A step model that says no word which is not on the list of its sentence.
+    """A step model that generates only words of its sentence's list; `allowed_BV` is true of them.
 
-    Unlike other restrictions it scales up what is left: a probability is that of a softmax over the list, as if no
-    other words were known (Jean et al. 2015, arXiv:1412.2007, section 3.3).
+    Unlike other restrictions it renormalises: a probability is that of a softmax over the list alone (Jean et al. 2015,
+    arXiv:1412.2007, section 3.3).
     """
 
     def __init__(self, model: StepModel, allowed_BV: Tensor) -> None:
         super().__init__(model)
         self.allowed_BV = allowed_BV
 
-    def begin(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
+    def create_state(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
         return (self.allowed_BV.to(lengths_B.device),)
 
-    def follow(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
+    def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
         return own
 
     def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
@@ -37,11 +37,11 @@ class ShortlistedModel(Restriction):
 
 
 def restrict_to_shortlist(model: StepModel, allowed_BV: Tensor) -> StepModel:
-    """`model` with a list for each sentence of one batch; the members of an ensemble vote among listed words.
+    """`model` with a shortlist for each sentence of one batch; in an ensemble, every member gets the shortlists.
 
-    A model that has an `restrict_to_shortlist` of its own scores no others.
+    A model that can score listed words alone has a method `with_shortlist`, which is then used.
     """
     if isinstance(model, Ensemble):
         return Ensemble([restrict_to_shortlist(member, allowed_BV) for member in model.models])
-    narrow: Callable[[Tensor], StepModel] | None = getattr(model, "with_shortlist", None)
-    return narrow(allowed_BV) if narrow else ShortlistedModel(model, allowed_BV)
+    with_shortlist: Callable[[Tensor], StepModel] | None = getattr(model, "with_shortlist", None)
+    return with_shortlist(allowed_BV) if with_shortlist else ShortlistedModel(model, allowed_BV)

@@ -21,9 +21,9 @@ from starlette.routing import Route
 from nmt.analysis.page import AttentionView, Page, describe_sentence, packed_weights
 from nmt.errors import NmtError
 from nmt.server.protocol import REQUEST_SECONDS
-from nmt.server.schema import Align, Translate, openapi
+from nmt.server.schema import Align, Translate, build_openapi
 from nmt.text.corpus import Pair
-from nmt.translation.forced import force_pairs
+from nmt.translation.forced_pairs import force_pairs
 from nmt.translation.translator import Translator
 from nmt.translation.views import forced_view, translation_view
 
@@ -41,7 +41,7 @@ def build_app(
 
     info = translators[0].runs[0].info
     html = Page("nmt serve", info.source_lang, info.target_lang, names, max_characters).html("'self'")
-    document = openapi(max_characters)
+    document = build_openapi(max_characters)
     turn, waiting = CapacityLimiter(1), CapacityLimiter(max_waiting)
 
     async def page(request: Request) -> Response:

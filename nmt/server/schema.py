@@ -57,7 +57,7 @@ class Refusal(BaseModel):
     error: str
 
 
-def openapi(max_characters: int) -> dict[str, Any]:
+def build_openapi(max_characters: int) -> dict[str, Any]:
     """The requests and answers of the server, described in OpenAPI 3.1."""
     models = (Translate, Align, AnswerView, Answer, Refusal)
     at = "#/components/schemas/{model}"

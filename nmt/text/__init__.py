@@ -1,1 +1,1 @@
-"""Raw text and subwords."""
+"""Raw text, word links and subwords."""

@@ -1,6 +1,6 @@
 """Lines and pairs of raw text, from plain and compressed files.
 
-Everything streams, so that a corpus larger than memory can be read. Nothing here knows of tokens.
+Lines are read one by one, so that a corpus may be larger than memory.
 """
 
 import gzip
@@ -23,12 +23,12 @@ try:
 except ImportError:  # before Python 3.14
     try:
         from backports import zstd
-    except ImportError:  # it is an extra
+    except ImportError:  # the extra `zstd` is not installed
         zstd = None
 
 SUFFIXES = ("", ".gz", ".xz", ".zst")
 BYTE_ORDER_MARK = "\ufeff"
-BROKEN = (OSError, EOFError, lzma.LZMAError, zlib.error) + ((zstd.ZstdError,) if zstd else ())
+READ_ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error) + ((zstd.ZstdError,) if zstd else ())
 
 
 class Pair(NamedTuple):
@@ -39,32 +39,32 @@ class Pair(NamedTuple):
 
 
 def read_lines(path: Path | str) -> Iterator[str]:
-    """The lines of a UTF-8 file, without their ends; .gz, .xz and .zst are unpacked, `-` is standard input.
+    """The lines of a UTF-8 file, without line ends. .gz, .xz and .zst are decompressed; `-` is standard input.
 
-    Lines are split at "\\n" only and one "\\r" before it is dropped: U+2028, form feeds and control characters stay
+    Lines are split at "\\n" only, and one "\\r" before it is dropped: U+2028, form feeds and control characters stay
     inside a line. A byte order mark at the start is dropped.
 
-    Raises DataError for a file that cannot be opened, unpacked or decoded; the last names line and byte.
+    Raises DataError for a file that cannot be opened, decompressed or decoded; for the last the error gives the byte.
     """
     if str(path) == "-":
         yield from decode_lines(sys.stdin.buffer, "standard input")
         return
-    with open_unpacked(Path(path)) as stream:
+    with open_decompressed(Path(path)) as stream:
         yield from decode_lines(stream, str(path))
 
 
 def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
-    """`read_lines` over an open binary stream, which messages call `name`."""
+    """The lines of an open binary stream, as in `read_lines`. Error messages call the stream `name`."""
     offset = 0
     number = 0
     lines = iter(stream)
     while True:
         try:
             line = next(lines, None)
-        except BROKEN as error:
+        except READ_ERRORS as error:
             raise DataError(
                 f"{name} cannot be read beyond line {number:,}: {error}\n"
-                "  The file is cut short or damaged: fetch it again"
+                "  The file is incomplete or damaged: download or copy it again"
             ) from error
         if line is None:
             return
@@ -72,15 +72,15 @@ def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
-            raise DataError(not_utf8(name, number, offset + error.start, error)) from error
+            raise DataError(describe_bad_byte(name, number, offset + error.start, error)) from error
         offset += len(line)
         if number == 1:
             text = text.removeprefix(BYTE_ORDER_MARK)
         yield text.removesuffix("\n").removesuffix("\r")
 
 
-def not_utf8(name: str, number: int, offset: int, error: UnicodeDecodeError) -> str:
-    """What to say of bytes that are not UTF-8, with a guess at what they are."""
+def describe_bad_byte(name: str, number: int, offset: int, error: UnicodeDecodeError) -> str:
+    """The message for a byte that is not UTF-8, with a guess at the encoding."""
     guess = "UTF-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") and number == 1 else "ISO-8859-1"
     return (
         f"{name} is not UTF-8: line {number:,}, byte {offset:,} of the text is 0x{error.object[error.start]:02X}\n"
@@ -89,8 +89,8 @@ def not_utf8(name: str, number: int, offset: int, error: UnicodeDecodeError) -> 
 
 
 @contextmanager
-def open_unpacked(path: Path) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked by its suffix."""
+def open_decompressed(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, decompressed according to its suffix."""
     with ExitStack() as stack:
         try:
             file: Any = stack.enter_context(open(path, "rb"))
@@ -104,7 +104,7 @@ def open_unpacked(path: Path) -> Iterator[BinaryIO]:
             case ".zst":
                 if zstd is None:
                     raise DataError(
-                        f'{path} needs the extra that reads .zst: pip install "nmt[zstd]"; or unpack it first'
+                        f'reading {path} needs the extra zstd: pip install "nmt[zstd]"\n  Or decompress the file first'
                     )
                 file = stack.enter_context(zstd.open(file))
         yield file
@@ -113,25 +113,25 @@ def open_unpacked(path: Path) -> Iterator[BinaryIO]:
 def find_side(prefix: Path, lang: str) -> Path:
     """The file of one side of a corpus: PREFIX.LANG, plain or compressed.
 
-    Raises DataError that lists what was looked for, and what lies there, when there is none; or when there are several.
+    Raises DataError when there is no such file, with similar names that exist; and when there are several.
     """
-    wanted = [prefix.with_name(f"{prefix.name}.{lang}{suffix}") for suffix in SUFFIXES]
-    found = [path for path in wanted if path.exists()]
+    candidates = [prefix.with_name(f"{prefix.name}.{lang}{suffix}") for suffix in SUFFIXES]
+    found = [path for path in candidates if path.exists()]
     if not found:
-        names = ", ".join(path.name for path in wanted)
-        near = sorted(path.name for path in prefix.parent.glob(f"{escape(prefix.name)}*"))
-        there = f"; there are {', '.join(near[:8])}" if near else ""
-        ending = f"\n  A PREFIX is named without its ending: {prefix.with_suffix('')}" if prefix.is_file() else ""
-        raise DataError(f"{prefix}.{lang} does not exist\n  Looked in {prefix.parent} for {names}{there}{ending}")
+        names = ", ".join(path.name for path in candidates)
+        similar = sorted(path.name for path in prefix.parent.glob(f"{escape(prefix.name)}*"))
+        existing = f"; it has {', '.join(similar[:8])}" if similar else ""
+        hint = f"\n  Give the prefix without its ending: {prefix.with_suffix('')}" if prefix.is_file() else ""
+        raise DataError(f"{prefix}.{lang} does not exist\n  {prefix.parent} has none of {names}{existing}{hint}")
     if not found[0].is_file():
-        raise DataError(f"{found[0]} is not a file\n  Text is read twice, so a folder or a pipe cannot stand in for it")
+        raise DataError(f"{found[0]} is not a file\n  Text is read twice, so it cannot be a folder or a pipe")
     if len(found) > 1:
-        raise DataError(f"{prefix}.{lang} is there more than once: {', '.join(map(str, found))}\n  Keep one of them")
+        raise DataError(f"{prefix}.{lang} exists several times: {', '.join(map(str, found))}\n  Keep one of them")
     return found[0]
 
 
-class CountedLines:
-    """One half of a corpus while it is read: how many lines, and which are empty."""
+class LineCounter:
+    """The lines of a file. Counts them, and the empty ones among them, while they are read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -155,15 +155,15 @@ class CountedLines:
 
 
 def read_parallel(paths: Sequence[Path | str]) -> list[list[str]]:
-    """The lines of files that belong together line by line; `-` is standard input.
+    """The lines of several files, where line n of one belongs to line n of the others; `-` is standard input.
 
-    Raises DataError for files of unequal length, which sacreBLEU would cut silently, and for empty ones; UsageError
-    when standard input is named more than once.
+    Raises DataError for empty files and for files of different lengths, which sacreBLEU would shorten silently;
+    UsageError when standard input is named more than once.
     """
     names = ["standard input" if str(path) == "-" else str(path) for path in paths]
     if names.count("standard input") > 1:
-        raise UsageError('standard input can be read only once, and "-" is named more often')
-    sides = [CountedLines(Path(path)) for path in paths]
+        raise UsageError('standard input, "-", is named more than once, but can be read only once')
+    sides = [LineCounter(Path(path)) for path in paths]
     lines = [list(side) for side in sides]
     for name, side in zip(names, sides, strict=True):
         if side.lines != sides[0].lines:
@@ -173,16 +173,16 @@ def read_parallel(paths: Sequence[Path | str]) -> list[list[str]]:
                 f"  {sides[0].describe_empty()}; {side.describe_empty()}"
             )
     if not sides[0].lines:
-        raise DataError(f"{names[0]} is empty: there are no lines in it")
+        raise DataError(f"{names[0]} is empty: it has no lines")
     return lines
 
 
 def read_pairs(source_path: Path | str, target_path: Path | str) -> Iterator[Pair]:
-    """Line n of one file with line n of the other.
+    """Pairs of line n of one file and line n of the other.
 
-    Raises DataError after the last common line when the files differ in length.
+    Raises DataError after the last pair when the files have different numbers of lines.
     """
-    source_side, target_side = CountedLines(Path(source_path)), CountedLines(Path(target_path))
+    source_side, target_side = LineCounter(Path(source_path)), LineCounter(Path(target_path))
     lines = zip_longest(source_side, target_side)
     for source, target in lines:
         if source is None or target is None:
@@ -201,7 +201,7 @@ def read_pairs(source_path: Path | str, target_path: Path | str) -> Iterator[Pai
 
 
 def read_tsv(path: Path | str) -> Iterator[Pair]:
-    """Source and target from the two columns of a file, with a tab between them.
+    """Pairs of source and target, the two columns of a file with a tab between them.
 
     Raises DataError for a line with another number of columns.
     """
@@ -210,14 +210,14 @@ def read_tsv(path: Path | str) -> Iterator[Pair]:
         if len(columns) != 2:
             raise DataError(
                 f"{path}, line {number:,} has {len(columns):,} columns, not 2: {line[:60]!r}\n"
-                "  A TSV line is the source, one tab, the target"
+                "  A line has the source, one tab and the target"
             )
         yield Pair(*columns)
 
 
 @dataclass(frozen=True)
 class ParallelFiles:
-    """PREFIX.SOURCE and PREFIX.TARGET, line by line."""
+    """A corpus in two files, PREFIX.SOURCE-LANG and PREFIX.TARGET-LANG, whose lines belong together."""
 
     prefix: Path
     source_lang: str
@@ -227,9 +227,9 @@ class ParallelFiles:
         return str(self.prefix)
 
     def find(self) -> tuple[Path, Path]:
-        """The two files. Raises DataError that tells of both when neither is there."""
+        """The two files. Raises DataError when a file cannot be found, with both names when both are missing."""
         if self.source_lang == self.target_lang:
-            raise DataError(f"{self.prefix}.{self.source_lang} cannot be source and target at once")
+            raise DataError(f"{self.prefix}.{self.source_lang} cannot be both source and target")
         problems, paths = [], []
         for lang in (self.source_lang, self.target_lang):
             try:
@@ -242,13 +242,13 @@ class ParallelFiles:
         return source_path, target_path
 
     def read(self) -> Iterator[Pair]:
-        """Every pair. Can be called again."""
+        """All pairs. May be called several times."""
         return read_pairs(*self.find())
 
 
 @dataclass(frozen=True)
 class TsvFile:
-    """A file of two columns, source and target."""
+    """A corpus in one file with two columns, source and target."""
 
     path: Path
 
@@ -256,14 +256,14 @@ class TsvFile:
         return str(self.path)
 
     def find(self) -> tuple[Path]:
-        """The file. Raises DataError when it is not there."""
+        """The file. Raises DataError when it does not exist or is not a file."""
         if not self.path.is_file():
             what = "is not a file" if self.path.exists() else "does not exist"
             raise DataError(f"{self.path} {what}")
         return (self.path,)
 
     def read(self) -> Iterator[Pair]:
-        """Every pair. Can be called again."""
+        """All pairs. May be called several times."""
         return read_tsv(*self.find())
 
 
@@ -271,15 +271,15 @@ Corpus = ParallelFiles | TsvFile
 
 
 def sample_pairs(pairs: Iterable[Pair], size: int, seed: int) -> list[Pair]:
-    """As many pairs as `size` at most, each as likely as any other, in one pass and with memory for `size` only.
+    """A uniform random sample of `size` pairs, in one pass and with memory for `size` pairs.
 
-    Reservoir sampling: Vitter 1985, algorithm R. A corpus that fits is kept whole and in order.
+    Reservoir sampling: Vitter 1985, algorithm R. When there are at most `size` pairs, all are returned in order.
     """
     random = Random(seed)
     sample: list[Pair] = []
     for number, pair in enumerate(pairs):
         if number < size:
             sample.append(pair)
-        elif (place := random.randrange(number + 1)) < size:
-            sample[place] = pair
+        elif (index := random.randrange(number + 1)) < size:
+            sample[index] = pair
     return sample

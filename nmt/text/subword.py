@@ -1,6 +1,6 @@
-"""Subwords: training SentencePiece models, and lines to ids and back.
+"""Subwords: training SentencePiece models, encoding lines as ids, and decoding ids.
 
-The only importer of sentencepiece. Ids carry no BOS or EOS here; whoever builds batches adds them.
+Only this module imports sentencepiece. Ids are without BOS and EOS here; the code that builds batches adds them.
 """
 
 import io
@@ -20,7 +20,7 @@ from nmt.errors import DataError, FolderError, Option
 from nmt.ids import BOS, EOS, PAD, UNK
 
 LINE_ENDS = str.maketrans("\r\n", "  ")
-TRAINER_THREADS = 16  # a fixed number, because the models of different numbers differ
+TRAINER_THREADS = 16  # fixed, because the number of threads changes the trained model
 
 
 def train_subword(
@@ -36,9 +36,9 @@ def train_subword(
 ) -> bytes:
     """A SentencePiece model, as bytes, of exactly `vocab_size` pieces. The same lines give the same bytes.
 
-    Messages call the lines `name`. SentencePiece leaves out lines longer than 4192 bytes.
+    Error messages call the lines `name`. SentencePiece ignores lines longer than 4192 bytes.
 
-    Raises DataError when the text cannot support that many pieces, or needs more; it names the number that works.
+    Raises DataError when the text is too small for `vocab_size` pieces, or needs more; it gives a size that works.
     """
     model = io.BytesIO()
     try:
@@ -59,12 +59,12 @@ def train_subword(
             minloglevel=2,
         )
     except RuntimeError as error:
-        raise vocabulary_error(str(error), name, vocab_size) from error
+        raise make_vocabulary_error(str(error), name, vocab_size) from error
     return model.getvalue()
 
 
-def vocabulary_error(complaint: str, name: str, vocab_size: int) -> DataError:
-    """The error for SentencePiece's complaint about the text called `name`."""
+def make_vocabulary_error(complaint: str, name: str, vocab_size: int) -> DataError:
+    """The error for SentencePiece's error message about the text called `name`."""
     if most := re.search(r"value <= (\d+)", complaint):
         return DataError(
             f"{name}: a vocabulary of {vocab_size:,} pieces is larger than the text supports\n"
@@ -74,12 +74,12 @@ def vocabulary_error(complaint: str, name: str, vocab_size: int) -> DataError:
     if least := re.search(r"required_chars\. \d+ vs (\d+)", complaint):
         return DataError(
             f"{name}: a vocabulary of {vocab_size:,} pieces has no room for the {int(least[1]):,} characters, bytes "
-            f"and symbols that need one\n  The smallest that works is {int(least[1]):,}: ",
+            f"and symbols that each need one\n  The smallest that works is {int(least[1]):,}: ",
             *(Option("vocab_size", int(least[1])), ", or lower ", Option("character_coverage")),
         )
     if "sentences_.empty()" in complaint:
         return DataError(
-            f"{name}: no line is left to train subwords on\n  Empty lines and lines above 4192 bytes are left out"
+            f"{name}: there are no lines to train subwords on\n  Empty lines and lines above 4192 bytes are ignored"
         )
     return DataError(f"{name}: SentencePiece cannot train on this text: {complaint}")
 
@@ -87,7 +87,7 @@ def vocabulary_error(complaint: str, name: str, vocab_size: int) -> DataError:
 class SegmentedLine(NamedTuple):
     """A line, its pieces, and the word that each piece belongs to.
 
-    `words` are what `text.split()` yields; `word_of_piece[i]` is an index into them, -1 only when there is no word.
+    `words` is `text.split()`. `word_of_piece[i]` is the index of piece i's word, or -1 if there are no words.
     """
 
     text: str
@@ -97,7 +97,7 @@ class SegmentedLine(NamedTuple):
 
 
 class Subword:
-    """A subword model: lines to ids and back."""
+    """A subword model, which encodes lines as ids and decodes ids."""
 
     def __init__(self, model_bytes: bytes) -> None:
         self.model_bytes = model_bytes
@@ -106,9 +106,9 @@ class Subword:
 
     @classmethod
     def read(cls, path: Path | str) -> "Subword":
-        """The model in a file. Raises FolderError when it is not there or is no such model."""
+        """Read a model from a file. Raises FolderError when the file cannot be read or is not a SentencePiece model."""
         try:
-            return cls(Path(path).read_bytes() or b"nothing")  # of no bytes SentencePiece makes an empty model
+            return cls(Path(path).read_bytes() or b"empty")  # SentencePiece would accept no bytes as a model
         except OSError as error:
             raise FolderError(f"{path} cannot be read: {error.strerror}\n  Restore it from a copy") from error
         except RuntimeError as error:
@@ -116,19 +116,20 @@ class Subword:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What tells this model from others: the SHA-256 of its bytes."""
+        """The SHA-256 of the model's bytes, by which two models are compared."""
         return sha256(self.model_bytes).hexdigest()
 
     @cached_property
     def has_byte_fallback(self) -> bool:
-        """Whether what has no piece is spelt in bytes, so that nothing is unknown."""
+        """Whether characters without a piece are encoded as bytes, so that there is no UNK."""
         return any(self._processor.is_byte(index) for index in range(self.size))
 
     @cached_property
     def symbols(self) -> frozenset[str]:
-        """The pieces that whoever trained the model named, which are never cut.
+        """The symbols that were given when the model was trained, each of which is always one piece.
 
-        SentencePiece does not say which they are, but beside bytes nothing else scores 0; BPE's first merge scores -0.
+        SentencePiece has no method that lists them. But except for bytes, no other piece has the score 0; the first
+        merge of BPE has the score -0.
         """
         own = self._processor
         return frozenset(
@@ -150,39 +151,40 @@ class Subword:
         return arrays
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids, always one line. PAD, BOS and EOS say nothing."""
-        text: str = self._processor.decode(visible_ids(ids))
+        """The text of ids, as one line. PAD, BOS and EOS are left out."""
+        text: str = self._processor.decode(drop_special_ids(ids))
         return text.translate(LINE_ENDS)
 
-    def id_of(self, piece: str) -> int:
+    def piece_to_id(self, piece: str) -> int:
         """The id of a piece."""
         index: int = self._processor.piece_to_id(piece)
         return index
 
-    def pieces(self, ids: Sequence[int]) -> list[str]:
+    def ids_to_pieces(self, ids: Sequence[int]) -> list[str]:
         """The piece of each id, as SentencePiece writes it: "▁the", "s"."""
         return [self._processor.id_to_piece(int(index)) for index in ids]
 
     def segment(self, line: str) -> SegmentedLine:
-        """A line to be translated, in pieces and in words."""
+        """A line with its pieces and words."""
         return segment_by_offsets(line, self._processor.encode(line, return_type="offset_mapping"))
 
     def segment_ids(self, ids: Sequence[int]) -> SegmentedLine:
-        """A translation, in pieces and in words; PAD, BOS and EOS are left out."""
-        found = self._processor.decode(visible_ids(ids), return_type="offset_mapping")
+        """The text of ids with its pieces and words. PAD, BOS and EOS are left out."""
+        found = self._processor.decode(drop_special_ids(ids), return_type="offset_mapping")
         return segment_by_offsets(found["text"].translate(LINE_ENDS), found)
 
 
-def visible_ids(ids: Sequence[int]) -> list[int]:
-    """Ids without those that say nothing."""
+def drop_special_ids(ids: Sequence[int]) -> list[int]:
+    """Ids without PAD, BOS and EOS."""
     return [int(index) for index in ids if index not in (PAD, BOS, EOS)]
 
 
 def segment_by_offsets(text: str, found: dict[str, list[int] | list[tuple[int, int]]]) -> SegmentedLine:
-    """Which word each piece lies in, from its offsets.
+    """The word of each piece, from the offsets that SentencePiece gives.
 
-    A piece belongs to the word in which it ends: so does one that begins on the blank before it ("▁the"), or on words
-    that the subword model takes for blanks, which have no pieces. That blank alone belongs to the word after it.
+    A piece belongs to the word in which it ends. So a piece that begins with the blank before a word ("▁the") belongs
+    to that word, and a word that the subword model treats as blanks has no pieces. A piece that is only the blank
+    belongs to the word after it.
     """
     words = text.split()
     word_at: list[int] = []

@@ -1,1 +1,1 @@
-"""Loss, optimisation and the training loop."""
+"""Losses, optimisation and the training loop."""

@@ -1,4 +1,4 @@
-"""The optimizer, how many updates there will be, and the learning rate as a function of how far training is."""
+"""The optimizer, the number of updates, and the learning rate as a function of the update."""
 
 import math
 
@@ -9,7 +9,7 @@ from nmt.config import TrainSettings
 
 
 def build_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """Adam, or AdamW whose weight decay spares biases and norms. One fused pass over all parameters."""
+    """Adam, or AdamW without weight decay for biases and layer norms. It updates all parameters in one fused pass."""
     matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
     vectors = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
     decay = settings.weight_decay if settings.optimizer == "adamw" else 0.0
@@ -18,11 +18,11 @@ def build_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Op
 
 
 def apply_update(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> None:
-    """One step at a learning rate, with gradients scaled down to the norm `clip` where it is not 0.
+    """One step of the optimizer, with gradients clipped to the norm `clip`, unless it is 0.
 
-    As torch.nn.utils.clip_grad_norm_, but that the fused optimizer scales while it reads, by the way it has for
-    gradients of scaled losses; and a norm that is infinite or not a number, as of gradients that grew along a very long
-    sentence, changes nothing.
+    The result is that of torch.nn.utils.clip_grad_norm_. But the fused optimizer scales gradients while it reads them,
+    as it does for scaled losses, which saves a pass over memory. And if the norm is infinite or not a number, because
+    gradients overflowed on a very long sentence, the step is skipped.
     """
     gradients = []
     for group in optimizer.param_groups:
@@ -37,17 +37,20 @@ def apply_update(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> 
 
 
 def count_updates(settings: TrainSettings, batches: int) -> int:
-    """How many updates the limits allow with so many batches an epoch; 0 for no end. Epochs may differ by a few."""
+    """The number of updates that the limits allow, with `batches` in an epoch; 0 for no limit.
+
+    Epochs may have slightly different numbers of batches.
+    """
     limits = [settings.max_updates, settings.max_epochs * -(-batches // settings.accumulate)]
     return min((limit for limit in limits if limit), default=0)
 
 
-def learning_rate(settings: TrainSettings, update: int, updates_in_all: int, plateaus: int) -> float:
-    """The rate of update number `update`, counted from one: a pure function, so that resuming cannot lose it.
+def compute_learning_rate(settings: TrainSettings, update: int, updates_in_all: int, plateaus: int) -> float:
+    """The learning rate of update number `update`, counted from one. A pure function, so a resumed run continues it.
 
-    Linear warm-up, then: constant; peak * sqrt(warmup / update) (Vaswani et al. 2017, arXiv:1706.03762, 5.3); half a
-    cosine that reaches zero at `updates_in_all` (Loshchilov and Hutter 2017, arXiv:1608.03983); or a cut by `decay`
-    at each of `plateaus`.
+    Linear warm-up, then one of: constant; peak * sqrt(warmup / update) (Vaswani et al. 2017, arXiv:1706.03762, 5.3);
+    half a cosine that reaches zero at `updates_in_all` (Loshchilov and Hutter 2017, arXiv:1608.03983); multiplied by
+    `decay` at each of `plateaus`.
     """
     peak, warmup = settings.learning_rate, settings.warmup
     if update < warmup:

@@ -1,6 +1,6 @@
-"""A prepared folder in, a run folder out: everything that a training needs, put together.
+"""Training from a prepared folder to a run folder: creating or reopening the run, and everything the trainer needs.
 
-The loop itself stands in nmt.training.trainer. How validation text is translated and scored is handed in.
+The training loop is in nmt.training.trainer. The caller provides the function that scores the validation set.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,13 +10,21 @@ from typing import Any
 
 import torch
 
-from nmt.checkpoint import FORMAT_VERSION, Run, RunInfo, checkpoint_names, create_run, read_checkpoint_info, read_run
+from nmt.checkpoint import (
+    RUN_FORMAT_VERSION,
+    Run,
+    RunInfo,
+    create_run,
+    list_checkpoints,
+    read_checkpoint_info,
+    read_run,
+)
 from nmt.config import RunSettings, TrainSettings, check, to_toml
-from nmt.data.batches import padding_share, plan_epoch
-from nmt.data.prepared import Prepared
+from nmt.data.batches import compute_padding_share, plan_epoch
+from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_precision, describe_device
 from nmt.errors import FolderError, Option, UsageError
-from nmt.files import exclusive_lock, sha256, write_atomically
+from nmt.files import hash_file, lock_exclusively, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress
 from nmt.training.optim import count_updates
@@ -25,63 +33,66 @@ from nmt.training.trainer import Trainer, TrainingOutcome
 Record = Mapping[str, Any]
 
 
-def start_run(prepared: Prepared, out: Path, settings: RunSettings, device: torch.device) -> Run:
-    """Make a run folder at `out`. Raises UsageError for settings that this corpus or machine cannot meet, before there
-    is one, and FolderError when `out` holds something already."""
-    require_kernels(settings.train, device)
+def start_run(prepared: PreparedCorpus, out: Path, settings: RunSettings, device: torch.device) -> Run:
+    """Make a run folder at `out`.
+
+    Raises UsageError for settings that do not fit the corpus or the machine, before the folder is made, and FolderError
+    when `out` already holds files.
+    """
+    check_compiler(settings.train, device)
     manifest = prepared.manifest
     if settings.model.tie == "all" and not manifest.joint:
         raise UsageError(
             'model.tie = "all" needs one vocabulary for both languages, and this corpus has two\n  Prepare it with ',
             *(Option("joint", True), ', or set model.tie="target"'),
         )
-    prepared.split("train", with_links=settings.train.guided_weight > 0)
+    prepared.open_split("train", with_links=settings.train.guided_weight > 0)
     info = RunInfo(
-        format_version=FORMAT_VERSION,
+        format_version=RUN_FORMAT_VERSION,
         source_lang=manifest.source_lang,
         target_lang=manifest.target_lang,
         joint=manifest.joint,
         source_fingerprint=prepared.source_subword.fingerprint,
         target_fingerprint=prepared.target_subword.fingerprint,
-        data_fingerprint=sha256(prepared.path / "manifest.json"),
+        data_fingerprint=hash_file(prepared.path / "manifest.json"),
     )
     return create_run(out, settings, info, prepared.source_subword, prepared.target_subword)
 
 
 def reopen_run(
     data: Path, out: Path, device: torch.device, limits: dict[str, Any]
-) -> tuple[Run, Prepared, RunSettings]:
-    """A run to resume, its corpus, and its settings with some of those in `train` changed: max_epochs and so on.
+) -> tuple[Run, PreparedCorpus, RunSettings]:
+    """A run to resume, its corpus, and its settings with `limits` in place of some in `train`: max_epochs and so on.
 
-    Raises FolderError when there is nothing to resume, or when the run was trained on another corpus.
+    Raises FolderError when the run has no checkpoint, or was trained on another corpus.
     """
     run = read_run(out)
-    if "last" not in checkpoint_names(run.path):
+    if "last" not in list_checkpoints(run.path):
         raise FolderError(
             f"{out} has no checkpoint to resume from\n  Remove it and train without ", Option("resume", True)
         )
-    prepared = Prepared.open(data)
-    if sha256(data / "manifest.json") != run.info.data_fingerprint:
+    prepared = PreparedCorpus.open(data)
+    if hash_file(data / "manifest.json") != run.info.data_fingerprint:
         raise FolderError(
-            f"{data} is not the corpus that {out} was trained on\n  Name the one of its first training in ",
+            f"{data} is not the corpus that {out} was trained on\n  Name the corpus of its first training with ",
             Option("data"),
         )
     train = check(TrainSettings, run.settings.train.model_dump() | limits, "the options that change a resumed run")
-    require_kernels(train, device)
+    check_compiler(train, device)
     return run, prepared, run.settings.model_copy(update={"train": train})
 
 
-def require_kernels(settings: TrainSettings, device: torch.device) -> None:
-    """Raise UsageError where kernels are to be compiled, and this machine has no compiler for them."""
+def check_compiler(settings: TrainSettings, device: torch.device) -> None:
+    """Raise UsageError when `settings` ask for compiled kernels and this machine has no compiler."""
     if settings.compile:
         from nmt.kernels.compiled import require_compiler  # a second of imports
 
         require_compiler(device)
 
 
-def fit(
+def train_run(
     run: Run,
-    prepared: Prepared,
+    prepared: PreparedCorpus,
     settings: RunSettings,
     device: torch.device,
     *,
@@ -90,23 +101,23 @@ def fit(
     progress: Progress,
     observers: Sequence[Callable[[Record], None]] = (),
 ) -> TrainingOutcome:
-    """Train a run, from its last checkpoint when it is resumed. Every log record goes to progress and `observers`."""
+    """Train a run, from its last checkpoint if it is resumed. `progress` and `observers` get every log record."""
     precision = choose_precision(settings.train.precision, device)
-    train_split = prepared.split("train", with_links=settings.train.guided_weight > 0)
+    train_split = prepared.open_split("train", with_links=settings.train.guided_weight > 0)
     lengths = train_split.source_lengths, train_split.target_lengths
     plan = plan_epoch(*lengths, settings.train.max_tokens, settings.train.seed, epoch=0)
     model = run.build_model()
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    padding = padding_share(train_split, plan)
-    progress.note(f"{len(train_split):,} pairs, {len(plan):,} batches an epoch, {padding:.1%} padding")
+    padding = compute_padding_share(train_split, plan)
+    progress.note(f"{len(train_split):,} pairs, {len(plan):,} batches per epoch, {padding:.1%} padding")
     if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
-        progress.note("the corpus has word alignments, which are not used: set train.guided_weight, to 0.1 for example")
+        progress.note("the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1")
     progress.note(f"{settings.model.attention}, {parameters:,} parameters, {describe_device(device, precision)}")
     updates_in_all = count_updates(settings.train, len(plan))
     done = read_checkpoint_info(run.path / "last")["update"] if is_resumed else 0
-    with exclusive_lock(run.path, run.path), event_writer(run.path / "events", done) as write_events:
+    with lock_exclusively(run.path, run.path), open_event_writer(run.path / "events", done) as write_events:
         if settings != run.settings:
-            with write_atomically(run.path / "settings.toml") as file:  # which the next resumption reads
+            with write_atomically(run.path / "settings.toml") as file:  # for the next time the run is resumed
                 file.write(to_toml(settings))
 
         def report(record: dict[str, Any]) -> None:
@@ -117,7 +128,7 @@ def fit(
             run.path,
             model,
             train_split,
-            prepared.split("valid"),
+            prepared.open_split("valid"),
             settings.train,
             device=device,
             precision=precision,
@@ -136,10 +147,10 @@ def fit(
 
 
 @contextmanager
-def event_writer(folder: Path, done: int) -> Iterator[Callable[[Record], None]]:
-    """A function that turns log records into TensorBoard events, where the extra `tensorboard` is installed.
+def open_event_writer(folder: Path, done: int) -> Iterator[Callable[[Record], None]]:
+    """A function that writes log records as TensorBoard events, if the extra `tensorboard` is installed.
 
-    Events after update `done`, from which training continues, are hidden.
+    TensorBoard hides earlier events after update `done`, at which training continues.
     """
     try:
         from torch.utils.tensorboard.writer import SummaryWriter

@@ -1,7 +1,6 @@
-"""The training loop: updates, validation, checkpoints, and stopping when told to.
+"""The training loop: updates, validation, checkpoints, limits and interruption.
 
-It knows batches and the model. The function that translates and scores the validation text is handed in, and so is the
-one that receives log records.
+The caller provides the function that translates and scores the validation set, and the one that receives log records.
 """
 
 import json
@@ -17,47 +16,47 @@ from typing import Any
 
 import torch
 
-from nmt.checkpoint import load_weights, numbered_checkpoints, read_checkpoint_info, read_tensors, save_checkpoint
+from nmt.checkpoint import list_numbered_checkpoints, load_weights, read_checkpoint_info, read_tensors, save_checkpoint
 from nmt.config import TrainSettings
-from nmt.data.batches import Batch, Cursor, train_batches, valid_batches
+from nmt.data.batches import Batch, Cursor, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
 from nmt.errors import Option, TrainingError
 from nmt.files import remove_folder, write_atomically
 from nmt.model.seq2seq import Seq2Seq
-from nmt.training.optim import learning_rate
+from nmt.training.optim import compute_learning_rate
 from nmt.training.update import Updater, UpdateSums
 
-LOG_EVERY = 20  # updates between training records; losses are looked at, and the device waited for, no more often
+LOG_EVERY = 20  # updates between training records; reading losses, which waits for the device, is no more frequent
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Where training stands: with weights, optimizer and random generators, all that resuming needs."""
+    """The progress of training. With weights, optimizer and random generators it is all that resuming needs."""
 
     update: int = 0
     epoch: int = 0
     batch: int = 0
-    best: float | None = None  # the best validation figure, larger is better
-    stale: int = 0  # validations since then
-    validated: int = 0  # the update of the last one
+    best: float | None = None  # the best validation score; larger is better
+    stale: int = 0  # validations since the best one
+    validated: int = 0  # the update of the last validation
     plateaus: int = 0
-    seconds: float = 0.0  # spent training so far, validation included
+    seconds: float = 0.0  # duration of training so far, validation included
 
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """How training ended: in which state, and why, in words."""
+    """The state in which training ended, and the reason as a phrase."""
 
     state: TrainingState
     reason: str
 
 
 class Trainer:
-    """Fits a model to a corpus and leaves checkpoints and a log in a run folder.
+    """Trains a model on a corpus and writes checkpoints and a log to a run folder.
 
-    `updates_in_all` is what the limits come to, 0 for no end. `compute_bleu` translates the validation set with a model
-    and scores it. `report` gets every record of the log as it is written: `kind` is "train" (means since the record
-    before) or "valid".
+    `updates_in_all` is the number of updates up to the limits, 0 for no limit. `compute_bleu` translates the validation
+    set with a model and scores it. `report` gets every record of the log: `kind` is "train" (means since the previous
+    record) or "valid".
     """
 
     def __init__(
@@ -86,27 +85,27 @@ class Trainer:
         self.report = report
 
     def fit(self, state: TrainingState | None = None) -> TrainingOutcome:
-        """Train from `state` (see `resume`) until a limit, and leave `last` and `best` behind.
+        """Train from `state` (see `resume`) up to a limit, and save the checkpoints `last` and `best`.
 
-        Raises TrainingError when the loss is not a number, and KeyboardInterrupt after saving when SIGINT or SIGTERM
-        asked to stop.
+        Raises TrainingError when the loss is not a number. After SIGINT or SIGTERM it saves and raises
+        KeyboardInterrupt.
         """
         state = state or TrainingState()
-        started = time.monotonic() - state.seconds  # as if there had been no break
+        started = time.monotonic() - state.seconds  # as if training had not been interrupted
         end = time.monotonic() + (60 * self.settings.max_minutes or math.inf)
-        with catch_interrupts() as interrupted, closing(self._batches(state)) as batches:
+        with catch_interrupts() as interrupts, closing(self._group_batches(state)) as batches:
             pending: list[UpdateSums] = []
             since = time.monotonic()
             reason = ""
             while True:
-                reason = reason or self._why_stop(state)
+                reason = reason or self._find_stop_reason(state)
                 if state.validated < state.update and (reason or self._is_validation_due(state)):
                     if pending:
                         self._log_training(state, pending, time.monotonic() - since)
                     state = replace(self._validate(state), seconds=time.monotonic() - started)
                     self._save_last(state)
                     pending, since = [], time.monotonic()
-                    reason = reason or self._why_stop(state)
+                    reason = reason or self._find_stop_reason(state)
                 if reason:
                     return TrainingOutcome(state, reason)
                 cursor, group = next(batches)
@@ -114,18 +113,18 @@ class Trainer:
                 pending.append(self.updater.update(group, rate, self._guided_weight(state)))
                 seconds = time.monotonic() - started
                 state = replace(state, update=state.update + 1, epoch=cursor.epoch, batch=cursor.batch, seconds=seconds)
-                is_asked_to_stop = bool(interrupted)
-                if len(pending) == LOG_EVERY or is_asked_to_stop:
+                is_interrupted = bool(interrupts)
+                if len(pending) == LOG_EVERY or is_interrupted:
                     self._log_training(state, pending, time.monotonic() - since)
                     pending, since = [], time.monotonic()
-                if is_asked_to_stop:
+                if is_interrupted:
                     self._save_last(state)
                     raise KeyboardInterrupt
                 if time.monotonic() > end:
                     reason = f"{self.settings.max_minutes:g} minutes are over"
 
     def resume(self) -> TrainingState:
-        """Put weights, optimizer and random generators back as `last` has them. -> where to go on from"""
+        """Load weights, optimizer and random generators from the checkpoint `last`. -> its training state"""
         last = self.folder / "last"
         load_weights(self.model, last)
         tensors = read_tensors(last, "training.safetensors")
@@ -141,13 +140,15 @@ class Trainer:
         if self.device.type == "cuda" and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
         state = TrainingState(**read_checkpoint_info(last)["place"])
-        self._forget_log_after(state.update)
+        self._truncate_log(state.update)
         return state
 
-    def _batches(self, state: TrainingState) -> Generator[tuple[Cursor, list[Batch]], None, None]:
-        """Groups of batches that make one update each, and the cursor after them. An epoch's end ends a group."""
+    def _group_batches(self, state: TrainingState) -> Generator[tuple[Cursor, list[Batch]], None, None]:
+        """Groups of batches, each for one update, with the cursor after them. The end of an epoch ends a group."""
         cursor = Cursor(state.epoch, state.batch)
-        batches = train_batches(self.train_split, self.settings.max_tokens, self.settings.seed, cursor, self.device)
+        batches = iterate_train_batches(
+            self.train_split, self.settings.max_tokens, self.settings.seed, cursor, self.device
+        )
         with closing(batches):  # type: ignore[type-var]
             group: list[Batch] = []
             for after, batch in batches:
@@ -156,8 +157,8 @@ class Trainer:
                     yield after, group
                     group = []
 
-    def _why_stop(self, state: TrainingState) -> str:
-        """The limit that training has reached, in words, or nothing."""
+    def _find_stop_reason(self, state: TrainingState) -> str:
+        """The limit that training has reached, as a phrase, or an empty string."""
         settings = self.settings
         if settings.max_updates and state.update >= settings.max_updates:
             return f"{settings.max_updates:,} updates are done"
@@ -168,10 +169,10 @@ class Trainer:
         return ""
 
     def _rate(self, state: TrainingState, update: int) -> float:
-        return learning_rate(self.settings, update, self.updates_in_all, state.plateaus)
+        return compute_learning_rate(self.settings, update, self.updates_in_all, state.plateaus)
 
     def _guided_weight(self, state: TrainingState) -> float:
-        """Of the update that follows `state`: a pure function of it, as the learning rate is."""
+        """The weight of guided attention in the update after `state`: a pure function, like the learning rate."""
         return self.settings.guided_weight * self.settings.guided_decay**state.epoch
 
     def _is_validation_due(self, state: TrainingState) -> bool:
@@ -179,16 +180,16 @@ class Trainer:
         return state.update % every == 0 if every else state.batch == 0
 
     def _validate(self, state: TrainingState) -> TrainingState:
-        """Score the validation set, log it, and keep a numbered checkpoint and `best`."""
+        """Score the validation set, log the scores, and save a numbered checkpoint and, if it is the best, `best`."""
         self.model.eval()
         with torch.inference_mode():
             sums = [
                 (float(self.updater.loss(batch.to(self.device))[1]), batch.target_tokens)
-                for batch in valid_batches(self.valid_split, self.settings.max_tokens)
+                for batch in iterate_valid_batches(self.valid_split, self.settings.max_tokens)
             ]
         nll, tokens = map(sum, zip(*sums, strict=True))
         if not math.isfinite(nll):
-            raise self._not_a_number("the validation loss after", state.update)
+            raise self._make_nan_error("the validation loss after", state.update)
         figures = {"perplexity": math.exp(min(nll / tokens, 700)), "bleu": self.compute_bleu(self.model)}
         score = figures["bleu"] if self.settings.metric == "bleu" else -figures["perplexity"]
         is_best = state.best is None or score > state.best
@@ -209,12 +210,12 @@ class Trainer:
             save_checkpoint(self.folder / "best", weights, facts)
         if self.settings.keep:
             save_checkpoint(self.folder / f"update-{state.update:06d}", weights, facts)
-            for old in numbered_checkpoints(self.folder)[: -self.settings.keep]:
+            for old in list_numbered_checkpoints(self.folder)[: -self.settings.keep]:
                 remove_folder(old)
         return state
 
     def _save_last(self, state: TrainingState) -> None:
-        """Write `last`, with all that `resume` needs."""
+        """Save the checkpoint `last`, with everything that `resume` needs."""
         tensors = {"random.cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
@@ -225,18 +226,18 @@ class Trainer:
         save_checkpoint(self.folder / "last", dict(self.model.named_parameters()), facts, tensors)
 
     def _log_training(self, state: TrainingState, pending: Sequence[UpdateSums], seconds: float) -> None:
-        """Log the means since the last record. Raises TrainingError when a loss is not a number."""
+        """Log the means since the previous record. Raises TrainingError when a loss is not a number."""
         losses, nlls, counts, guided, linked = zip(*pending, strict=True)
-        losses_on_host = torch.stack(losses).cpu()
-        finite = losses_on_host.isfinite()
+        losses_on_cpu = torch.stack(losses).cpu()
+        finite = losses_on_cpu.isfinite()
         if not bool(finite.all()):
-            raise self._not_a_number("the loss of", state.update - len(pending) + 1 + int((~finite).nonzero()[0]))
+            raise self._make_nan_error("the loss of", state.update - len(pending) + 1 + int((~finite).nonzero()[0]))
         tokens = sum(counts)
         record = {
             "kind": "train",
             "update": state.update,
             "epoch": state.epoch,
-            "loss": float(losses_on_host.sum()) / tokens,
+            "loss": float(losses_on_cpu.sum()) / tokens,
             "perplexity": math.exp(min(float(torch.stack(nlls).sum()) / tokens, 700)),
             "tokens_per_second": tokens / max(seconds, 1e-9),
             "learning_rate": self._rate(state, state.update),
@@ -246,12 +247,12 @@ class Trainer:
             record["guided_loss"] = float(torch.stack(guided).sum() / torch.stack(linked).sum())
         self._log(record)
 
-    def _not_a_number(self, what: str, update: int) -> TrainingError:
-        has_one = (self.folder / "last").exists()
-        left = "keeps its last good checkpoint" if has_one else "holds no checkpoint yet and may be removed"
+    def _make_nan_error(self, what: str, update: int) -> TrainingError:
+        has_checkpoint = (self.folder / "last").exists()
+        remains = "still has its last checkpoint" if has_checkpoint else "has no checkpoint yet and can be removed"
         return TrainingError(
             f"{what} update {update:,} is not a number\n"
-            f"  {self.folder} {left}. Try a lower train.learning_rate (now {self.settings.learning_rate:g}), "
+            f"  {self.folder} {remains}. Try a lower train.learning_rate (now {self.settings.learning_rate:g}), "
             "a longer train.warmup or ",
             Option("precision", "float32"),
         )
@@ -261,8 +262,8 @@ class Trainer:
             file.write(json.dumps(record) + "\n")
         self.report(record)
 
-    def _forget_log_after(self, update: int) -> None:
-        """Drop what was logged after the checkpoint that training resumes from, and a line that a kill cut short."""
+    def _truncate_log(self, update: int) -> None:
+        """Remove log records after `update`, at which training resumes, and an incomplete line of a killed program."""
         path = self.folder / "log.jsonl"
         if path.exists():
             lines = path.read_text("utf-8").splitlines(keepends=True)
@@ -272,17 +273,17 @@ class Trainer:
 
 @contextmanager
 def catch_interrupts() -> Iterator[list[int]]:
-    """A list that fills with the signals that ask to stop, instead of their stopping the program at once."""
+    """A list to which SIGINT and SIGTERM are added, instead of ending the program. A second signal ends it."""
     received: list[int] = []
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def handle_signal(number: int, frame: FrameType | None) -> None:
         if received:
-            raise KeyboardInterrupt  # asked twice: at once
+            raise KeyboardInterrupt
         received.append(number)
 
     try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: whoever owns it decides
+        before = {number: signal.signal(number, handle_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # only the main thread can handle signals
         before = {}
     try:
         yield received

@@ -1,7 +1,4 @@
-"""One update: forward, backward, clip and a step of the optimizer, over the batches that share it.
-
-It knows a model and batches, and nothing of epochs, validation or files.
-"""
+"""One update: forward and backward over its batches, gradient clipping and a step of the optimizer."""
 
 # B sentences   T target positions   R readout   N real target positions
 
@@ -24,16 +21,16 @@ from nmt.kernels.unroll_fused import unroll_fused
 from nmt.model.encoder import Layer, run_layer
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.unroll import Unroll, unroll
-from nmt.training.loss import guided_loss, plain_loss
+from nmt.training.loss import guided_loss, smoothed_loss
 from nmt.training.optim import apply_update, build_optimizer
 
 
 class Loops(NamedTuple):
-    """How a network is driven: its encoder's layers, its decoder and the loss of its words."""
+    """The functions that compute a network in training: an encoder layer, the decoder, and the loss of target words."""
 
     layer: Layer = run_layer
     decode: Unroll = unroll
-    word_loss: Callable[..., tuple[Tensor, Tensor]] = plain_loss
+    word_loss: Callable[..., tuple[Tensor, Tensor]] = smoothed_loss
 
 
 REFERENCE, FUSED = Loops(), Loops(scan_layer, unroll_fused, fused_loss)
@@ -41,7 +38,7 @@ LOOPS = {"reference": REFERENCE, "fused": FUSED, "auto": FUSED}
 
 
 def build_loops(settings: TrainSettings) -> Loops:
-    """The loops that `settings` names, with their element-wise pieces compiled where it says so."""
+    """The loops that `settings.loop` names, with compiled element-wise operations if `settings.compile` is true."""
     if LOOPS[settings.loop] is REFERENCE:
         return REFERENCE
     kernels, gradient_kernel = (
@@ -57,17 +54,17 @@ def build_loops(settings: TrainSettings) -> Loops:
 
 
 class UpdateSums(NamedTuple):
-    """Sums over an update; `guided` is 0 where attention is not guided."""
+    """Sums over the positions of an update. `guided` and `linked` are 0 without guided attention."""
 
     loss: Tensor
-    nll: Tensor  # of the reference words
-    tokens: int  # of the target
-    guided: Tensor  # cross-entropy of attention, without its weight
-    linked: Tensor  # target pieces that it is a sum over
+    nll: Tensor  # negative log-likelihood of the target words
+    tokens: int  # number of target tokens
+    guided: Tensor  # guided loss, not multiplied by its weight
+    linked: Tensor  # number of target pieces with links, which the guided loss is a sum over
 
 
 class Updater:
-    """A model, its optimizer and how the two are driven. Same updates whatever `settings.loop` says."""
+    """Updates a model. The updates are the same for every value of `settings.loop`; only their speed differs."""
 
     def __init__(
         self, model: Seq2Seq, settings: TrainSettings, *, device: torch.device, precision: torch.dtype
@@ -80,9 +77,9 @@ class Updater:
         self.optimizer = build_optimizer(model, settings)
 
     def update(self, batches: Sequence[Batch], rate: float, guided_weight: float = 0.0) -> UpdateSums:
-        """One step of the optimizer, on the loss of words and, with a weight, that of guided attention.
+        """One step of the optimizer on the loss of target words, plus the guided loss with its weight.
 
-        A batch that does not fit in memory is done again in halves; one pair that does not fit raises TrainingError.
+        A batch that does not fit in memory is split in halves. Raises TrainingError when a single pair does not fit.
         """
         self.model.train()
         tokens = sum(batch.target_tokens for batch in batches)
@@ -108,7 +105,7 @@ class Updater:
         return UpdateSums(loss, nll, tokens, guided, linked)
 
     def _accumulate(self, batch: Batch, tokens: int, guided_weight: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Add a batch's share of the gradient. -> summed loss, nll and guided loss, and pieces with links"""
+        """Add the gradient of a batch. -> summed loss, nll and guided loss, and the number of pieces with links"""
         loss, nll, guided, linked = self.loss(batch, guided_weight)
         (loss / tokens).backward()  # type: ignore[no-untyped-call]
         return loss.detach(), nll, guided, linked

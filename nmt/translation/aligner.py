@@ -1,6 +1,6 @@
 """Word links of given pairs by the attention of a run, or of two runs of opposite directions.
 
-Forced decoding stands in nmt.translation.forced; how attention becomes links stands in nmt.analysis.alignment.
+Forced decoding stands in nmt.translation.forced_pairs; how attention becomes links stands in nmt.analysis.alignment.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from nmt.step import StepModel
 from nmt.text.corpus import Pair
 from nmt.text.links import Link
 from nmt.translation import batching
-from nmt.translation.forced import ForcedPair, force_pairs
+from nmt.translation.forced_pairs import ForcedPair, force_pairs
 from nmt.translation.result import Translation
 from nmt.translation.translator import Translator
 from nmt.translation.views import forced_view, gate_view, translation_view

@@ -18,7 +18,7 @@ from nmt.config import SearchSettings
 from nmt.errors import DataError
 from nmt.ids import EOS, UNK
 from nmt.search.banned import BannedStrings
-from nmt.search.beam import MOST_PROBABLE, length_limit
+from nmt.search.beam import MOST_PROBABLE, compute_length_limit
 from nmt.search.choices import Choice, Diverse, Sample
 from nmt.search.required import RequiredPhrases
 from nmt.search.restrictions import MinLength, NoRepeat, Prefix
@@ -52,7 +52,7 @@ class ConstraintCompiler:
     def surfaces(self) -> tuple[bytes, ...]:
         """What each id adds to the text, in bytes; EOS ends a word as a blank does."""
         texts = []
-        for piece in self.subword.pieces(range(self.subword.size)):
+        for piece in self.subword.ids_to_pieces(range(self.subword.size)):
             is_byte = BYTE_PIECE.fullmatch(piece)
             texts.append(bytes.fromhex(is_byte[1]) if is_byte else piece.replace("▁", " ").encode())
         texts[: EOS + 1] = [b"", b"", b"", b" "]  # PAD, UNK, BOS
@@ -91,14 +91,14 @@ class ConstraintCompiler:
         """`kept` are further required pieces. Raises DataError for what cannot be generated or has no room."""
         prefix = self.encode_exactly(request.prefix, "the prefix") if request.prefix else []
         phrases = [self.encode_exactly(phrase, "the constraint") for phrase in request.constraints]
-        phrases += [[self.subword.id_of(piece)] for piece in kept]
+        phrases += [[self.subword.piece_to_id(piece)] for piece in kept]
         banned = [self.encode_banned(text) for text in request.banned]
         for ban in request.banned:
             for what, text in [("prefix", request.prefix), *(("constraint", text) for text in request.constraints)]:
                 if text and ban in f" {text.strip()} ":
                     raise DataError(f"the {what} {text!r} contains {ban!r}, which is banned\n  Drop one of the two")
         needed = len(prefix) + sum(map(len, phrases))
-        limit = length_limit(len(source.ids) + 1, search.max_length_ratio, search.max_length_extra)
+        limit = compute_length_limit(len(source.ids) + 1, search.max_length_ratio, search.max_length_extra)
         if request.max_length is not None:
             if 0 < needed >= request.max_length:
                 raise DataError(

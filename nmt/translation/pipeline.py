@@ -74,7 +74,9 @@ def translate_lines(
     def compile_request(request: Request, number: int) -> CompiledRequest:
         source = source_subword.segment(request.source)
         try:
-            kept = [piece for piece in source_subword.pieces(source.ids) if piece in symbols - {*request.constraints}]
+            kept = [
+                piece for piece in source_subword.ids_to_pieces(source.ids) if piece in symbols - {*request.constraints}
+            ]
             read = source._replace(ids=source.ids[: batching.MAX_PIECES])
             return compiler.compile_request(request, read, search, kept)._replace(source=source)
         except DataError as error:

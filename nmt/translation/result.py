@@ -105,8 +105,8 @@ def build_translation(
         score=found.score,
         log_prob=found.log_prob,
         token_log_probs=found.token_log_probs,
-        source_pieces=source_subword.pieces([*source.ids[: batching.MAX_PIECES], EOS]),
-        tokens=target_subword.pieces(found.tokens),
+        source_pieces=source_subword.ids_to_pieces([*source.ids[: batching.MAX_PIECES], EOS]),
+        tokens=target_subword.ids_to_pieces(found.tokens),
         source_words=source.words,
         target_words=target.words,
         source_word_of_piece=source.word_of_piece[: batching.MAX_PIECES],
@@ -169,7 +169,7 @@ def copy_unknown(
     Luong et al. 2015, arXiv:1410.8206, with attention for their pointers, and without a dictionary. Where there is no
     attention the word stays as it is.
     """
-    unit_of_piece = np.cumsum([piece.startswith("▁") for piece in subword.pieces(target.ids)])
+    unit_of_piece = np.cumsum([piece.startswith("▁") for piece in subword.ids_to_pieces(target.ids)])
     unit_of_piece -= unit_of_piece[:1]
     units = int(unit_of_piece[-1]) + 1
     weights_JI = merge_attention(

@@ -21,7 +21,7 @@ from nmt.inference.shortlist import (
     train_ibm_model_1,
 )
 from nmt.progress import Progress
-from nmt.search.forced import Forced, force
+from nmt.search.forced_decoding import ForcedTarget, force_decode
 from nmt.text.subword import Subword
 from nmt.translation.batching import pad_ids, read_windows, run_batches, window_size
 from nmt.translation.translator import Translator
@@ -62,8 +62,8 @@ def same_spelling(source: Subword, target: Subword) -> Tensor:
 
     EOS where there is none, as for PAD, UNK and BOS. -> ids_W
     """
-    ids = {piece: index for index, piece in enumerate(target.pieces(range(target.size))) if index > EOS}
-    return torch.tensor([ids.get(piece, EOS) for piece in source.pieces(range(source.size))])
+    ids = {piece: index for index, piece in enumerate(target.ids_to_pieces(range(target.size))) if index > EOS}
+    return torch.tensor([ids.get(piece, EOS) for piece in source.ids_to_pieces(range(source.size))])
 
 
 def attention_weights(
@@ -71,9 +71,9 @@ def attention_weights(
 ) -> Iterator[PairWeights]:
     """The attention that each target piece pays to each source piece, a window of pairs at a time; EOS is left out."""
 
-    def force_batch(some: Sequence[tuple[list[int], list[int]]]) -> list[Forced]:
+    def force_batch(some: Sequence[tuple[list[int], list[int]]]) -> list[ForcedTarget]:
         sides = [pad_ids(side) for side in zip(*some, strict=True)]
-        return force(translator.model, *(tensor.to(translator.device) for side in sides for tensor in side))
+        return force_decode(translator.model, *(tensor.to(translator.device) for side in sides for tensor in side))
 
     with_ends = (([*source.tolist(), EOS], [*target.tolist(), EOS]) for source, target in pairs)
     for window in read_windows(with_ends, window_size(batch_size)):

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from nmt.checkpoint import LoadedRun, open_run
+from nmt.checkpoint import LoadedRun, load_run
 from nmt.config import SearchSettings, check
 from nmt.devices import choose_device, choose_translation_precision
 from nmt.errors import FolderError, NmtError, Option, UsageError
@@ -85,7 +85,7 @@ class Translator:
         """
         chosen_device = choose_device(device)
         chosen_precision = choose_translation_precision(precision, chosen_device)
-        runs = [open_run(path, checkpoint) for path in ([model] if isinstance(model, Path | str) else model)]
+        runs = [load_run(path, checkpoint) for path in ([model] if isinstance(model, Path | str) else model)]
         if not runs:
             raise UsageError("there is no run to load\n  Name one or several in ", Option("model"))
         for run in runs[1:]:

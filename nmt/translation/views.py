@@ -3,7 +3,7 @@
 from nmt.analysis.alignment import extract_links, summarise_attention
 from nmt.analysis.page import AttentionView
 from nmt.translation import batching
-from nmt.translation.forced import ForcedPair
+from nmt.translation.forced_pairs import ForcedPair
 from nmt.translation.result import Translation
 
 

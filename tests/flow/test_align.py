@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from nmt.checkpoint import create_run, open_run, save_checkpoint
+from nmt.checkpoint import create_run, load_run, save_checkpoint
 from nmt.config import ModelSettings, RunSettings
 
 SOURCE = ["ba de fi", "", "ku la", "me", "ni po ru sa", "te vi wo zu"]
@@ -40,7 +40,7 @@ def mirror(reverser, tmp_path_factory):
 
 def untaught(reverser, path, **settings):
     """A run for the reverser's corpus that knows nothing yet."""
-    taught = open_run(reverser)
+    taught = load_run(reverser)
     small = RunSettings(model=ModelSettings(embedding_size=4, encoder_size=4, decoder_size=4, **settings))
     run = create_run(path, small, taught.info, taught.source_subword, taught.target_subword)
     save_checkpoint(path / "best", dict(run.build_model().named_parameters()), {"update": 1})
@@ -338,22 +338,25 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
             {"--source": "short"},
             "short has 2 lines and target has 6\n  Line n of one must belong to line n of the other.",
         ),
-        ({"--source": "empty", "--target": "empty"}, "empty is empty: there are no lines in it"),
+        ({"--source": "empty", "--target": "empty"}, "empty is empty: it has no lines"),
         ({"--target": "absent"}, "Invalid value for '--target': File 'absent' does not exist."),
         ({"--target": "latin"}, "latin is not UTF-8: line 1, byte 1 of the "),
-        ({"--gold": "short"}, "short has 2 lines for 6 pairs\n  Line n holds the links of pair n"),
+        ({"--gold": "short"}, "short has 2 lines for 6 pairs\n  Line n must have the links of pair n"),
         ({"--gold": "target"}, 'target, line 1: "fi" is not a link\n  Write 1-2 for a sure link'),
-        ({"--gold": "far"}, "far, line 3: link 2-1 points past 2 and 2 words\n  Blanks separate words"),
+        ({"--gold": "far"}, "far, line 3: link 2-1 is out of range: the pair has 2 and 2 words\n  Words are separated"),
         (
             {"--symmetrise": "union"},
             "--symmetrise combines two directions: name a run of the opposite one with --reverse",
         ),
         (
             {"--gold": "naacl"},
-            "naacl, sentence 3: link 3-1 points past 2 and 2 words\n  Blanks separate words, which are counted "
-            "from 1; --gold-base 0 counts from 0",
+            "naacl, sentence 3: link 3-1 is out of range: the pair has 2 and 2 words\n  Words are separated by blanks "
+            "and counted from 1; --gold-base 0 counts from 0",
         ),
-        ({"--gold": "gold", "--gold-base": "1"}, "gold, line 1: link 0-2 points past 3 and 3 words\n"),
+        (
+            {"--gold": "gold", "--gold-base": "1"},
+            "gold, line 1: link 0-2 is out of range: the pair has 3 and 3 words\n",
+        ),
         ({"--gold": "naacl", "--gold-base": "2"}, "Invalid value for '--gold-base': 2 is not in the range 0<=x<=1."),
         (
             {"--gold": "zero"},

@@ -59,7 +59,7 @@ def test_the_library_prints_nothing_unless_asked(tiny_corpus, reverser, tmp_path
     nmt.evaluate(reverser, ["ba de"], ["de ba"])
     assert capfd.readouterr() == ("", "")
     nmt.prepare(**splits, out=tmp_path / "more", **languages, progress=True)
-    assert capfd.readouterr().err.startswith("subwords: learning from 1,000 training pairs\n")
+    assert capfd.readouterr().err.startswith("training subword models on 1,000 training pairs\n")
 
 
 def test_a_caller_sees_progress_in_a_way_of_their_own(tiny_prepared, tmp_path):

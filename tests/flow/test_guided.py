@@ -71,8 +71,7 @@ def test_without_a_weight_alignments_are_not_used_and_said_to_be_there(train, ru
     done = train(tmp_path / "run", *SMALL, "--max-updates", "2")
     assert done.code == 0
     assert (
-        "the corpus has word alignments, which are not used: set train.guided_weight, to 0.1 for example\n"
-        in done.stderr
+        "the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1\n" in done.stderr
     )
     assert all("guided_loss" not in record for record in records(tmp_path / "run"))
     assert error_rate(run_nmt, tmp_path / "run", linked, tiny_corpus) > 0.2
@@ -124,8 +123,8 @@ def test_a_terminal_shows_the_guided_loss(train, tmp_path, monkeypatch):
     [
         (
             ["--set", "model.attention=none", *GUIDED],
-            "settings   no attention to guide: leave train.guided_weight at 0, or set another model.attention than "
-            '"none"\n',
+            'settings   model.attention = "none" has no attention to guide: set train.guided_weight to 0, or another '
+            "attention\n",
         ),
         (
             ["--set", "train.guided_weight=-1"],

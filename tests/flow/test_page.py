@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from nmt.analysis.alignment import extract_links, summarise_attention
 from nmt.analysis.page import AttentionView, Page
-from nmt.checkpoint import open_run
+from nmt.checkpoint import load_run
 
 SOURCE = ["ba de fi", "ku la <b>me</b>", "", "ni po ru sa te", "vi wo zu fi"]
 TARGET = ["fi de ba", "me la ku", "", "te sa ru po ni", "ba"]
@@ -597,7 +597,7 @@ def test_what_no_page_can_be_made_of(run_nmt, folder, reverser, monkeypatch, tmp
     facts = json.loads(Path("turned/run.json").read_text())
     facts["source_lang"], facts["target_lang"] = facts["target_lang"], facts["source_lang"]
     Path("turned/run.json").write_text(json.dumps(facts))
-    assert open_run(Path("turned")).info.source_lang == "b"
+    assert load_run(Path("turned")).info.source_lang == "b"
     more = [word for option in changes.items() for word in option]
     given = ("--source", folder / "source", "--target", folder / "target")
     done = run_nmt("align", "--model", reverser, *given, *more)

@@ -14,7 +14,7 @@ from support.corpora import SIZES
 from support.fixtures import ROOT
 
 import nmt
-from nmt.data.prepared import Prepared
+from nmt.data.prepared import PreparedCorpus
 
 PAIRS = f"{SIZES['train']:,}"
 LANGS = ("--source-lang", "a", "--target-lang", "b")
@@ -50,13 +50,13 @@ def test_it_makes_a_folder_and_says_what_became_of_every_pair(prepare, corpus):
     assert (done.code, done.stdout) == (0, "")
     *lines, last = done.stderr.splitlines()
     assert lines == [
-        f"subwords: learning from {PAIRS} training pairs",
-        f"train: {PAIRS} pairs, {PAIRS} kept; left out: nothing",
+        f"training subword models on {PAIRS} training pairs",
+        f"train: {PAIRS} pairs, {PAIRS} kept; dropped: none",
         "valid: 30 pairs",
         "test: 30 pairs",
     ]
     assert last.startswith(f"{corpus / 'out'}: prepared in ")
-    opened = Prepared.open(corpus / "out")
+    opened = PreparedCorpus.open(corpus / "out")
     assert {name: counts.pairs for name, counts in opened.manifest.splits.items()} == SIZES
     assert opened.source_subword.fingerprint != opened.target_subword.fingerprint
 
@@ -68,8 +68,8 @@ def test_what_cleaning_leaves_out_is_named_and_counted(prepare, corpus):
         target.write("ba\n\nba\n" + "ba de fi " * 4 + "\nku la ku\nku la ku\n")
     done = prepare("--drop-duplicates", "--max-length", "100")
     assert done.code == 0
-    before, after = done.stderr.splitlines()[1].split("; left out: ")
-    dropped = Prepared.open(corpus / "out").manifest.dropped
+    before, after = done.stderr.splitlines()[1].split("; dropped: ")
+    dropped = PreparedCorpus.open(corpus / "out").manifest.dropped
     assert after == ", ".join(f"{count} {reason}" for reason, count in dropped.items())
     assert before == f"train: {SIZES['train'] + 6:,} pairs, {SIZES['train'] + 6 - sum(dropped.values()):,} kept"
     duplicates = dropped.pop("duplicate")
@@ -84,10 +84,10 @@ def test_validation_and_test_keep_every_line(prepare, corpus):
         for lang in "ab":
             (corpus / f"{name}.{lang}").write_text(text)
     assert prepare("--test", corpus / "test").code == 0
-    opened = Prepared.open(corpus / "out")
+    opened = PreparedCorpus.open(corpus / "out")
     for name in ("valid", "test"):
-        assert opened.lines(name, "source") == opened.lines(name, "target") == text.split("\n")[:-1]
-        split = opened.split(name)
+        assert opened.read_raw_lines(name, "source") == opened.read_raw_lines(name, "target") == text.split("\n")[:-1]
+        split = opened.open_split(name)
         assert len(split) == 4
         assert split.source_lengths[1] == 0
         assert split.source_lengths[2] >= 300
@@ -130,16 +130,16 @@ def test_the_seed_chooses_the_lines_that_subwords_learn_from(prepare, corpus):
     fingerprints = []
     for seed in (1, 1, 2):
         assert prepare("--sample-lines", "200", "--seed", seed, "--overwrite", size=285).code == 0
-        fingerprints.append(Prepared.open(corpus / "out").source_subword.fingerprint)
+        fingerprints.append(PreparedCorpus.open(corpus / "out").source_subword.fingerprint)
     assert fingerprints[0] == fingerprints[1] != fingerprints[2]
 
 
 def test_a_joint_vocabulary_is_one_model(prepare, corpus):
     assert prepare("--joint", "--subword", "bpe", "--symbol", "<x>", "--symbol", "<y>", size=300).code == 0
-    opened = Prepared.open(corpus / "out")
+    opened = PreparedCorpus.open(corpus / "out")
     assert opened.source_subword is opened.target_subword
     assert opened.source_subword.size == 300
-    assert {"<x>", "<y>"} <= set(opened.source_subword.pieces(range(300)))
+    assert {"<x>", "<y>"} <= set(opened.source_subword.ids_to_pieces(range(300)))
     assert opened.manifest.settings["symbols"] == ["<x>", "<y>"]
 
 
@@ -157,14 +157,14 @@ def test_word_alignments_become_links_of_pieces(prepare, corpus, run_nmt):
         *("--tsv", corpus / "more.tsv"),
     )
     assert done.code == 0, done.stderr
-    opened = Prepared.open(corpus / "out")
-    split = opened.split("train", with_links=True)
+    opened = PreparedCorpus.open(corpus / "out")
+    split = opened.open_split("train", with_links=True)
     assert len(split) == len(lines)  # the pair with an empty side is gone, and its links with it
     for row in range(len(split)):
         own = slice(*split.links.offsets[row : row + 2])
         for i, j in zip(split.links.sources[own], split.links.targets[own], strict=True):
-            linked = split.source(row)[i], split.target(row)[j]
-            assert opened.source_subword.pieces(linked[:1]) == opened.target_subword.pieces(linked[1:])
+            linked = split.read_source(row)[i], split.read_target(row)[j]
+            assert opened.source_subword.ids_to_pieces(linked[:1]) == opened.target_subword.ids_to_pieces(linked[1:])
     count = opened.manifest.splits["train"].links
     assert count == len(split.links.sources) > len(lines)
     assert f"  word alignments, as links of pieces: {count:,} in train\n" in run_nmt("inspect", corpus / "out").stdout
@@ -194,7 +194,7 @@ def refused(prepare, corpus):
         assert "Traceback" not in done.stderr
         said, error, message = done.stderr.rpartition("nmt: error: ")
         assert error
-        assert re.fullmatch(r"(subwords: learning from [\d,]+ training pairs\n)?", said)
+        assert re.fullmatch(r"(training subword models on [\d,]+ training pairs\n)?", said)
         return message
 
     return run
@@ -205,18 +205,18 @@ def test_missing_files_are_named_at_once(refused, corpus):
     (corpus / "train.a").unlink()
     message = refused("--test", corpus / "gone", "--tsv", corpus / "gone.tsv")
     assert message.startswith("4 problems with the text\n")
-    assert f"  {corpus}/train.a does not exist\n    Looked in {corpus} for train.a, train.a.gz," in message
+    assert f"  {corpus}/train.a does not exist\n    {corpus} has none of train.a, train.a.gz," in message
     assert f"{corpus}/valid.b does not exist" in message
     assert f"{corpus}/gone.a does not exist" in message
     assert f"{corpus}/gone.b does not exist" in message
     assert f"{corpus}/gone.tsv does not exist" in message
 
 
-def test_a_prefix_that_was_given_with_its_language_shows_what_is_there(refused, corpus):
+def test_the_message_for_a_prefix_with_its_language_gives_the_prefix(refused, corpus):
     message = refused(train=("--train", corpus / "train.a"))
     assert f"{corpus}/train.a.a does not exist" in message
-    assert f"A PREFIX is named without its ending: {corpus}/train" in message
-    assert "there are train.a" in message
+    assert f"Give the prefix without its ending: {corpus}/train" in message
+    assert "; it has train.a\n" in message
 
 
 def test_a_file_that_cannot_be_read(refused, corpus):
@@ -273,17 +273,18 @@ def test_alignments_that_do_not_fit_are_named_with_their_lines(refused, corpus):
     links.write_text("0-0\n" * 999)
     assert refused("--train-alignments", links) == (
         f"{links} has 999 lines for {PAIRS} pairs\n"
-        "  Line n holds the links of pair n; a pair without links has an empty line\n"
+        "  Line n must have the links of pair n; a pair without links has an empty line\n"
     )
     links.write_text("0-0\n" * 998 + "0-0 9-1\n0,0\n")
     words = [len((corpus / f"train.{lang}").read_text().splitlines()[998].split()) for lang in "ab"]
     assert refused("--train-alignments", links) == (
         f"2 lines of {links} cannot be used\n"
-        f"  {links}, line 999: link 9-1 points past {words[0]} and {words[1]} words\n"
-        "    Blanks separate words, which are counted from 0; an aligner that counts from 1 or splits words "
-        "otherwise does not fit\n"
+        f"  {links}, line 999: link 9-1 is out of range: the pair has {words[0]} and {words[1]} words\n"
+        "    Words are separated by blanks and counted from 0; links of an aligner that counts from 1, or splits "
+        "text in another way, cannot be used\n"
         f'  {links}, line 1,000: "0,0" is not a link\n'
-        "    Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; count from 0\n"
+        "    Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; "
+        "the first word is 0\n"
     )
     assert refused("--train-alignments", links, "--train-alignments", corpus / "gone") == (
         "2 problems with the text\n"
@@ -297,7 +298,7 @@ def test_alignments_that_do_not_fit_are_named_with_their_lines(refused, corpus):
 def test_an_empty_corpus(refused, corpus):
     for lang in "ab":
         (corpus / f"train.{lang}").write_text("")
-    assert refused() == f"{corpus}/train is empty: it has no line\n"
+    assert refused() == f"{corpus}/train is empty: it has no lines\n"
 
 
 def test_a_corpus_of_which_nothing_is_left(refused, corpus):
@@ -307,7 +308,7 @@ def test_a_corpus_of_which_nothing_is_left(refused, corpus):
     for lang in "ab":
         (corpus / f"train.{lang}").write_text("ba de fi go ku la me ni po ru sa te vi wo zu\n" * 400)
     message = refused("--max-length", "1", size=281)
-    assert message == "no training pair is left of 400: 400 too long\n  Raise --max-length or --max-ratio\n"
+    assert message == "all 400 training pairs were dropped: 400 too long\n  Raise --max-length or --max-ratio\n"
 
 
 def test_a_vocabulary_larger_than_the_text_supports(refused, prepare):
@@ -343,7 +344,7 @@ def test_a_folder_that_holds_something_else_stays(refused, corpus):
     for words in ((), ("--overwrite",)):
         assert refused(*words) == (
             f"{corpus}/out already holds manifest.json, one.txt, three.txt and 1 more\n"
-            "  Name another --out; --overwrite replaces nothing but a prepared folder\n"
+            "  Name another --out; --overwrite replaces only prepared folders\n"
         )
 
 
@@ -365,7 +366,7 @@ def test_a_failed_replacement_leaves_the_old_folder(refused, prepare, corpus):
     assert prepare().code == 0
     (corpus / "train.b").write_text("ba\n")
     refused("--overwrite")
-    assert len(Prepared.open(corpus / "out").split("train")) == SIZES["train"]
+    assert len(PreparedCorpus.open(corpus / "out").open_split("train")) == SIZES["train"]
 
 
 def test_another_format_version_can_be_overwritten(prepare, corpus):
@@ -373,7 +374,7 @@ def test_another_format_version_can_be_overwritten(prepare, corpus):
     path = corpus / "out" / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 0, "new": 1}))
     assert prepare("--overwrite").code == 0
-    assert Prepared.open(corpus / "out").manifest.format_version == 2
+    assert PreparedCorpus.open(corpus / "out").manifest.format_version == 2
 
 
 KILLED = """

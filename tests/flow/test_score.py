@@ -133,7 +133,7 @@ def test_labels_have_a_table(run_nmt, files):
         ),
         (["reference", "absent"], "", "absent cannot be read: No such file or directory"),
         (["absent", "worse"], "", "absent cannot be read: No such file or directory"),
-        (["empty", "empty"], "", "empty is empty: there are no lines in it"),
+        (["empty", "empty"], "", "empty is empty: it has no lines"),
         (["reference", "latin"], "", "latin is not UTF-8: line 2, byte 4 of the "),
         (
             ["reference", "worse", "--metrics", "blue"],
@@ -151,7 +151,7 @@ def test_labels_have_a_table(run_nmt, files):
             "accuracy and f1 compare with one label a line, and there are 2 references\n  Name one in --ref",
         ),
         (["reference", "worse", "--significance"], "", "--significance compares with the first of several systems"),
-        (["-", "-"], "a\n", 'standard input can be read only once, and "-" is named more often'),
+        (["-", "-"], "a\n", 'standard input, "-", is named more than once, but can be read only once'),
         (["reference", "worse", "--samples", "0"], "", "Invalid value for '--samples': 0 is not in the range x>=1"),
     ],
 )
@@ -190,8 +190,11 @@ def test_links_of_any_aligner_are_scored_against_gold(run_nmt, files):
     [
         (["--gold", "worse", "better"], 'worse, line 1: "A" is not a link\n  Write 1-2 for a sure link'),
         (["--gold", "gold", "better"], 'better, line 1: "A" is not a link\n  Write 1-2 for a sure link'),
-        (["--gold", "short", "gold"], "short has 1 lines for 4 pairs\n  Line n holds the links of pair n"),
-        (["--gold", "gold", "--gold-base", "1", "gold"], "gold, line 1: link 0-0 has a word before the first\n"),
+        (["--gold", "short", "gold"], "short has 1 lines for 4 pairs\n  Line n must have the links of pair n"),
+        (
+            ["--gold", "gold", "--gold-base", "1", "gold"],
+            "gold, line 1: link 0-0 is out of range: the first word is 1\n",
+        ),
         (["--gold", "gold", "gold", "short"], "gold has 4 lines and short has 1\n"),
         (["--gold", "gold", "--reference", "worse", "gold"], "--reference is for translations and --gold is for word"),
         (

@@ -9,17 +9,17 @@ import torch
 from support.corpora import WORDS
 
 import nmt
-from nmt.checkpoint import open_run
-from nmt.data.prepared import Prepared
+from nmt.checkpoint import load_run
+from nmt.data.prepared import PreparedCorpus
 from nmt.ids import EOS
 from nmt.inference.shortlist import Shortlist
 
 
 def words_on_list(path, prepared, word):
     """The words of the toy language that are on the list of a sentence of one word."""
-    subword = Prepared.open(prepared).source_subword
+    subword = PreparedCorpus.open(prepared).source_subword
     ids = Shortlist.read(path).list_words(torch.tensor(subword.encode(word)))
-    return {piece.removeprefix("▁") for piece in subword.pieces(ids)} & set(WORDS)
+    return {piece.removeprefix("▁") for piece in subword.ids_to_pieces(ids)} & set(WORDS)
 
 
 def test_words_are_listed_with_their_translations_and_counted(run_nmt, tiny_prepared, tmp_path):
@@ -79,7 +79,7 @@ def test_attention_of_a_run_links_words_into_its_folder(run_nmt, reverser, tiny_
     assert done.stdout.splitlines()[1].split()[2] == "100.00%"
     for word in WORDS:
         assert word in words_on_list(run / "shortlist.safetensors", tiny_prepared, word)
-    assert open_run(run).checkpoint == "best"  # the run is as good as before
+    assert load_run(run).checkpoint == "best"  # the run is as good as before
 
 
 def test_a_run_of_other_subwords_cannot_read_the_corpus(run_nmt, reverser, tiny_corpus, tmp_path):
@@ -96,7 +96,7 @@ def test_a_run_of_other_subwords_cannot_read_the_corpus(run_nmt, reverser, tiny_
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--data", "gone", "--out", "list"], "gone does not exist\n  `nmt prepare` makes one"),
+        (["--data", "gone", "--out", "list"], "gone does not exist\n  `nmt prepare` writes prepared folders"),
         (["--out", "gone/list"], "gone/list cannot be written: there is no folder gone\n"),
         (
             ["--out", "list", "--model", "nowhere"],
@@ -119,10 +119,12 @@ def test_what_does_not_fit_is_said(run_nmt, reverser, tiny_prepared, tmp_path, m
 @pytest.fixture(scope="module")
 def narrow(tiny_prepared, reverser, tmp_path_factory):
     """A list that knows of three words only: for each source piece those that are spelt the same, and few others."""
-    subword = Prepared.open(tiny_prepared).source_subword
+    subword = PreparedCorpus.open(tiny_prepared).source_subword
     path = tmp_path_factory.mktemp("lists") / "narrow"
-    ids = [piece if subword.pieces([piece])[0] in ("▁ba", "▁de", "▁fi") else EOS for piece in range(subword.size)]
-    prints = Prepared.open(tiny_prepared)
+    ids = [
+        piece if subword.ids_to_pieces([piece])[0] in ("▁ba", "▁de", "▁fi") else EOS for piece in range(subword.size)
+    ]
+    prints = PreparedCorpus.open(tiny_prepared)
     fingerprints = prints.source_subword.fingerprint, prints.target_subword.fingerprint
     Shortlist(torch.tensor(ids)[:, None], torch.tensor([EOS]), subword.size, fingerprints).write(path)
     return path

@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from support.processes import wait_until
 
-from nmt.checkpoint import open_run, read_run, save_checkpoint
+from nmt.checkpoint import load_run, read_run, save_checkpoint
 from nmt.errors import UsageError
-from nmt.files import exclusive_lock, sha256
+from nmt.files import hash_file, lock_exclusively
 from nmt.kernels.compiled import require_compiler
 from nmt.training.update import Updater
 
@@ -61,7 +61,7 @@ def test_a_run_holds_all_that_translating_needs(train, run_nmt, tmp_path):
     assert [record["epoch"] for record in valid] == [1, 2]
     assert valid[1]["perplexity"] < valid[0]["perplexity"] < 300
     assert sum(name.startswith("update-") for name in names) == 2
-    assert open_run(run, "last").settings.train.max_epochs == 2
+    assert load_run(run, "last").settings.train.max_epochs == 2
     shown = run_nmt("inspect", run)
     assert shown.code == 0
     for words in ("a to b", "bahdanau", "parameters", "best", "perplexity"):
@@ -90,7 +90,7 @@ def test_settings_come_from_recipe_file_and_words(train, tmp_path):
         tmp_path / "run", *SMALL, "--config", tmp_path / "my.toml", "--set", "train.warmup=9", "--max-updates", "1"
     )
     assert done.code == 0
-    settings = open_run(tmp_path / "run").settings.train
+    settings = load_run(tmp_path / "run").settings.train
     assert (settings.clip, settings.warmup, settings.max_updates) == (0.5, 9, 1)
 
 
@@ -149,11 +149,11 @@ def test_patience_time_and_schedules_end_or_bend_training(train, tmp_path):
 def test_accumulated_batches_make_the_update_of_one_large_batch(tiny_prepared):
     from nmt.config import ModelSettings, TrainSettings
     from nmt.data.batches import Batch, make_batch, split_batch
-    from nmt.data.prepared import Prepared
+    from nmt.data.prepared import PreparedCorpus
     from nmt.model.seq2seq import Seq2Seq
 
-    prepared = Prepared.open(tiny_prepared)
-    batch = make_batch(prepared.split("train"), torch.arange(6).numpy())
+    prepared = PreparedCorpus.open(tiny_prepared)
+    batch = make_batch(prepared.open_split("train"), torch.arange(6).numpy())
     states = []
     for group in ([batch], split_batch(batch)):
         torch.manual_seed(0)
@@ -208,7 +208,7 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(train, 
     weights["output_bias"][5] = float("nan")
     save_file(weights, run / "last" / "weights.safetensors")
     facts = json.loads((run / "last" / "checkpoint.json").read_text())
-    facts["sha256"]["weights.safetensors"] = sha256(run / "last" / "weights.safetensors")
+    facts["sha256"]["weights.safetensors"] = hash_file(run / "last" / "weights.safetensors")
     (run / "last" / "checkpoint.json").write_text(json.dumps(facts))
     before = contents(run / "best"), contents(run / "last")
     done = train(run, "--resume", "--max-updates", "8")
@@ -224,7 +224,7 @@ def test_a_loss_that_never_was_a_number_leaves_a_run_that_may_go(train, tmp_path
     done = train(tmp_path / "run", *SMALL, "--set", "train.learning_rate=3e38", "--set", "train.warmup=0")
     assert done.code == 2
     assert "is not a number" in done.stderr
-    assert f"{tmp_path / 'run'} holds no checkpoint yet and may be removed" in done.stderr
+    assert f"{tmp_path / 'run'} has no checkpoint yet and can be removed" in done.stderr
 
 
 @pytest.mark.numerical
@@ -241,7 +241,7 @@ def test_a_run_is_trained_by_one_program_at_a_time(train, tmp_path):
     run = tmp_path / "run"
     assert train(run, *SMALL, "--max-updates", "1").code == 0
     before = contents(run)
-    with exclusive_lock(run, run):
+    with lock_exclusively(run, run):
         done = train(run, "--resume")
     assert done.code == 2
     assert f"{run} is being written by another program" in done.stderr
@@ -464,7 +464,7 @@ def test_a_kill_while_saving_leaves_a_checkpoint(train, tmp_path, monkeypatch, r
         replace_last(run)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
     assert train(run, "--resume", "--max-updates", "3").code == 0
-    assert open_run(run, "last").checkpoint == "last"
+    assert load_run(run, "last").checkpoint == "last"
 
 
 def replace_last(run):
@@ -494,7 +494,7 @@ def test_what_is_already_there_is_not_touched(train, tmp_path):
         (["--set", "model.dropout=1"], "model.dropout = 1   must be below 1"),
         (["--set", "model.attention=loung-dot"], 'did you mean "luong-dot"?'),
         (["--set", "model.attention=luong-dot", "--set", "model.decoder_size=8"], "luong-dot needs decoder_size"),
-        (["--set", "train.schedule=cosine", "--max-epochs", "0"], "cosine needs an end"),
+        (["--set", "train.schedule=cosine", "--max-epochs", "0"], "the cosine schedule needs a limit"),
         (["--set", "model.tie=all"], 'model.tie = "all" needs one vocabulary for both languages'),
         (["--device", "cuda:77"], "--device cuda:77 cannot be used here"),
         (["--device", "tpu"], "--device tpu cannot be used here"),
@@ -532,7 +532,7 @@ def test_a_run_is_resumed_with_its_own_corpus_only(train, run_nmt, tiny_corpus, 
         (lambda run: (run / "run.json").write_text("{"), "run.json is damaged"),
         (
             lambda run: (run / "run.json").write_text('{"format_version": 1}'),
-            "it lacks a field, or has one of a wrong type",
+            "a field is missing or has a wrong type",
         ),
         (lambda run: (run / "run.json").write_text('{"format_version": 99}'), "has format version 99"),
         (
@@ -541,7 +541,10 @@ def test_a_run_is_resumed_with_its_own_corpus_only(train, run_nmt, tiny_corpus, 
         ),
         (lambda run: (run / "source.model").write_bytes(b"x"), "source.model is not a SentencePiece model"),
         (lambda run: (run / "settings.toml").write_text("[model]\nlayers = 9"), "no such setting"),
-        (lambda run: (run / "settings.toml").write_text("[model]\nencoder_size = 9"), "its tensors are not those"),
+        (
+            lambda run: (run / "settings.toml").write_text("[model]\nencoder_size = 9"),
+            "its tensors do not fit the model",
+        ),
     ],
 )
 def test_a_damaged_run_is_named(run_nmt, reverser, tmp_path, harm, message):
@@ -556,7 +559,7 @@ def test_a_checkpoint_that_is_not_there_is_named(run_nmt, reverser):
     done = run_nmt("translate", "--model", reverser, "--checkpoint", "update-000001", stdin="ba\n")
     assert done.code == 2
     assert 'has no checkpoint "update-000001"' in done.stderr
-    assert "There are: best, last" in done.stderr
+    assert "  It has best, last" in done.stderr
 
 
 def test_before_the_first_validation_the_last_checkpoint_is_the_best_there_is(run_nmt, reverser, tmp_path):
@@ -570,7 +573,7 @@ def test_before_the_first_validation_the_last_checkpoint_is_the_best_there_is(ru
         folder.rename(folder.with_name(f"{folder.name}-mine"))  # a copy of one's own is none of ours
     done = run_nmt("translate", "--model", run, stdin=source)
     assert done.code == 2
-    assert done.stderr == (f'nmt: error: {run} has no checkpoint "best"\n  There is none yet: train first\n')
+    assert done.stderr == (f'nmt: error: {run} has no checkpoint "best"\n  It has no checkpoints yet: train first\n')
     done = run_nmt("train", "--data", tmp_path, "--out", run, "--resume")
     assert done.code == 2
     assert (
@@ -582,7 +585,7 @@ def test_options_beside_resume_are_checked(train, tmp_path):
     assert train(tmp_path / "run", *SMALL, "--set", "train.schedule=cosine", "--max-epochs", "1").code == 0
     done = train(tmp_path / "run", "--resume", "--max-epochs", "0")
     assert done.code == 2
-    assert "cosine needs an end: set train.max_epochs or train.max_updates" in done.stderr
+    assert "the cosine schedule needs a limit: set train.max_epochs or train.max_updates" in done.stderr
 
 
 def test_averaged_checkpoints_are_their_mean_and_translate(run_nmt, reverser, tmp_path):

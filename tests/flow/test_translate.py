@@ -12,7 +12,7 @@ from support.corpora import WORDS
 from support.machine import needs_int8
 
 import nmt
-from nmt.checkpoint import RunInfo, create_run, open_run, save_checkpoint
+from nmt.checkpoint import RunInfo, create_run, load_run, save_checkpoint
 from nmt.config import ModelSettings, RunSettings
 from nmt.errors import SettingsError, UsageError
 from nmt.text.subword import Subword, train_subword
@@ -125,7 +125,7 @@ def test_runs_of_other_subwords_cannot_vote_together(run_nmt, reverser, stranger
     done = run_nmt("translate", "--model", reverser, "--model", stranger, stdin=TEXT)
     assert (done.code, done.stdout) == (2, "")
     assert f"{stranger} and {reverser} cannot translate together: their source subword models differ" in done.stderr
-    assert open_run(stranger).source_subword.fingerprint[:12] in done.stderr
+    assert load_run(stranger).source_subword.fingerprint[:12] in done.stderr
 
 
 def test_weights_that_are_not_numbers_are_refused(run_nmt, stranger, tmp_path):

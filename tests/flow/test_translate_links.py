@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from nmt.checkpoint import create_run, open_run, save_checkpoint
+from nmt.checkpoint import create_run, load_run, save_checkpoint
 from nmt.config import ModelSettings, RunSettings
 from nmt.text.subword import Subword, train_subword
 
@@ -71,7 +71,7 @@ def mumbler(reverser, tmp_path):
     subword = Subword(train_subword(["ba de fi go ku la"] * 9, vocab_size=17, byte_fallback=False))
     settings = RunSettings(model=ModelSettings(embedding_size=4, encoder_size=4, decoder_size=8, attention_size=4))
     fingerprints = {"source_fingerprint": subword.fingerprint, "target_fingerprint": subword.fingerprint}
-    info = open_run(reverser).info.model_copy(update=fingerprints)
+    info = load_run(reverser).info.model_copy(update=fingerprints)
     run = create_run(tmp_path / "mumbler", settings, info, subword, subword)
     weights = dict(run.build_model().named_parameters())
     weights["output_bias"] = torch.zeros(subword.size).index_fill(0, torch.tensor([1]), 100.0)
@@ -96,7 +96,7 @@ def test_unknown_words_are_copied_where_asked(run_nmt, mumbler, reverser):
 
 
 def test_a_run_without_attention_has_no_links(run_nmt, reverser, tmp_path):
-    taught = open_run(reverser)
+    taught = load_run(reverser)
     blind = taught.settings.model_copy(update={"model": ModelSettings(attention="none")})
     run = create_run(tmp_path / "none", blind, taught.info, taught.source_subword, taught.target_subword)
     save_checkpoint(run.path / "best", dict(run.build_model().named_parameters()), {"update": 1})

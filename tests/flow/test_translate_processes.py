@@ -12,7 +12,7 @@ import pytest
 import torch
 from support.processes import wait_until
 
-from nmt.checkpoint import open_run, verify_run
+from nmt.checkpoint import load_run, verify_run
 from nmt.errors import DataError, NmtError
 from nmt.translation import workers as crew
 from nmt.translation.workers import WorkerPool
@@ -202,7 +202,7 @@ def test_a_test_set_is_evaluated_by_several_processes(run_nmt, reverser, tiny_co
 
 
 def test_processes_share_the_weights_of_a_run_and_do_not_change_them(reverser):
-    one, other = open_run(reverser), open_run(reverser)
+    one, other = load_run(reverser), load_run(reverser)
     assert str(reverser / "best" / "weights.safetensors") in Path("/proc/self/maps").read_text()
     weight = next(one.model.parameters())
     with torch.no_grad():

@@ -212,8 +212,12 @@ def test_a_line_without_end_exhausts_nothing(run_nmt, reverser, tmp_path):
         ),
         (["--with-attention"], "", "--with-attention adds to --format jsonl, and the format is text\n"),
         (["--beam", "5", "--groups", "2"], "", "settings   2 groups cannot share a beam of 5 evenly\n"),
-        (["--sample", "--groups", "5"], "", "samples are independent: groups are for a beam\n"),
-        (["--candidates", "6"], "", "a beam of 5 cannot find 6 candidates; sample can draw them\n"),
+        (
+            ["--sample", "--groups", "5"],
+            "",
+            "groups apply to beam search, not to sampling: leave out groups or sample\n",
+        ),
+        (["--candidates", "6"], "", "a beam of 5 cannot find 6 candidates: raise beam, or set sample\n"),
         (["--top-p", "0"], "", "top_p = 0.0   must be above 0\n"),
     ],
 )

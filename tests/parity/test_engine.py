@@ -13,7 +13,7 @@ from nmt.model.attention.scores import AdditiveAttention
 from nmt.search.beam import MOST_PROBABLE, beam_search
 from nmt.search.choices import Diverse, Sample
 from nmt.search.ensemble import Ensemble
-from nmt.search.forced import force
+from nmt.search.forced_decoding import force_decode
 from nmt.search.restrictions import NoRepeat
 from nmt.search.shortlisted import ShortlistedModel, restrict_to_shortlist
 
@@ -195,7 +195,7 @@ def test_search_among_listed_words_does_not_depend_on_the_batch(beam):
             assert allowed_words()[row, list(hypothesis.tokens)].all()
             assert hypothesis.log_prob == pytest.approx(twin.log_prob, abs=1e-10)
             target_BT, target_lengths_B = torch.tensor([twin.tokens]), torch.tensor([len(twin.tokens)])
-            (forced,) = force(narrow, source_BS[one, :length], lengths_B[one], target_BT, target_lengths_B)
+            (forced,) = force_decode(narrow, source_BS[one, :length], lengths_B[one], target_BT, target_lengths_B)
             assert forced.log_prob == pytest.approx(twin.log_prob, abs=1e-10)
 
 

@@ -5,7 +5,7 @@ import torch
 
 from nmt.kernels import loss_fused
 from nmt.kernels.loss_fused import fused_loss
-from nmt.training.loss import plain_loss
+from nmt.training.loss import smoothed_loss
 
 pytestmark = pytest.mark.numerical
 
@@ -30,7 +30,7 @@ def figures_and_gradients(loss_of, N: int, smoothing: float, *, V: int = 11, ope
 def test_fused_loss_equals_the_plain_one(N, smoothing, monkeypatch):
     monkeypatch.setattr(loss_fused, "HELD", 4 * 11)  # blocks of four positions: fewer, as many, and more
     monkeypatch.setattr(loss_fused, "CACHED", 3 * 11)
-    want, got = figures_and_gradients(plain_loss, N, smoothing), figures_and_gradients(fused_loss, N, smoothing)
+    want, got = figures_and_gradients(smoothed_loss, N, smoothing), figures_and_gradients(fused_loss, N, smoothing)
     assert want.keys() == got.keys()
     for quantity, expected in want.items():
         torch.testing.assert_close(
@@ -40,7 +40,7 @@ def test_fused_loss_equals_the_plain_one(N, smoothing, monkeypatch):
 
 def test_bfloat16_stays_close_to_float32():
     """Errors are norms as fractions of the quantity's own norm, measured at most 0.004; eps of bfloat16 is 0.008."""
-    want = figures_and_gradients(plain_loss, 200, 0.1, V=300, dtype=torch.float32)
+    want = figures_and_gradients(smoothed_loss, 200, 0.1, V=300, dtype=torch.float32)
     got = figures_and_gradients(fused_loss, 200, 0.1, V=300, dtype=torch.float32, operand=torch.bfloat16)
     for quantity, expected in want.items():
         error = float((got[quantity] - expected).norm() / expected.norm())

@@ -1,4 +1,4 @@
-"""A step model that is a table of numbers, and the truth about it by exhaustive search."""
+"""A step model that is a table of numbers, and its best translations by exhaustive search."""
 
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
 
@@ -20,7 +20,7 @@ Row = tuple[tuple[int, ...], tuple[int, ...]]  # the ids of the source with EOS,
 
 
 class ScriptedState(NamedTuple):
-    """What rows have said so far, BOS first; `K` of them for each sentence."""
+    """The tokens that rows have generated, BOS first; `K` rows for each sentence."""
 
     rows: list[Row]
     K: int
@@ -28,7 +28,7 @@ class ScriptedState(NamedTuple):
 
 
 class ScriptedModel:
-    """Says what `log_probs(source, prefix)` holds: V numbers for the ids of a source and of a target's beginning.
+    """A step model with the V log-probabilities `log_probs(source, prefix)`, by the ids of source and target so far.
 
     Attends to source position `attend(source, prefix)` alone, or has no attention when that is None.
     """
@@ -47,7 +47,7 @@ class ScriptedModel:
     def random(cls, vocab: int, seed: int, sharpness: float = 2.0) -> "ScriptedModel":
         """Log-probabilities that depend on the seed, the source and the whole prefix, over `vocab` words and EOS.
 
-        Attention, too, tells every source and prefix from others.
+        Attention, too, differs between sources and prefixes.
         """
 
         def log_probs(source: tuple[int, ...], prefix: tuple[int, ...]) -> list[float]:
@@ -67,12 +67,12 @@ class ScriptedModel:
     def step(self, previous_N: Tensor, state: ScriptedState) -> StepOut:
         rows = [(s, (*prefix, word)) for (s, prefix), word in zip(state.rows, previous_N.tolist(), strict=True)]
         assert all(prefix[0] == BOS for _, prefix in rows)
-        said = [(source, prefix[1:]) for source, prefix in rows]
+        without_bos = [(source, prefix[1:]) for source, prefix in rows]
         attention = torch.zeros(len(rows), state.columns if self.attend else 0)
         if self.attend:
-            for row, (source, prefix) in enumerate(said):
+            for row, (source, prefix) in enumerate(without_bos):
                 attention[row, self.attend(source, prefix)] = 1
-        log_probs = torch.tensor([self.log_probs(source, prefix) for source, prefix in said])
+        log_probs = torch.tensor([self.log_probs(source, prefix) for source, prefix in without_bos])
         return StepOut(log_probs, state._replace(rows=rows), attention)
 
     def select(self, state: ScriptedState, rows_BK: Tensor) -> ScriptedState:
@@ -103,16 +103,16 @@ def enumerate_best(
     """Every translation of at most `limit` tokens that ends with EOS, best first."""
     penalties = length_penalty(torch.arange(limit + 1, dtype=torch.float64), normalization, alpha).tolist()
 
-    def uncovered(tokens: tuple[int, ...]) -> float:
-        looks = {model.attend(source, tokens[:said]) for said in range(len(tokens))} if beta else set()
-        return sum(math.log(MIN_COVERAGE) for position in range(len(source) - 1) if position not in looks)
+    def coverage(tokens: tuple[int, ...]) -> float:
+        attended = {model.attend(source, tokens[:length]) for length in range(len(tokens))} if beta else set()
+        return sum(math.log(MIN_COVERAGE) for position in range(len(source) - 1) if position not in attended)
 
     def endings(prefix: tuple[int, ...], log_prob: float) -> Iterator[Enumerated]:
         numbers = torch.tensor(model.log_probs(source, prefix)).tolist()  # rounded as the model's are
         for word in range(EOS, model.vocabulary):
             tokens, total = (*prefix, word), log_prob + numbers[word]
             if word == EOS:
-                yield Enumerated(tokens, total, total / penalties[len(tokens)] + beta * uncovered(tokens))
+                yield Enumerated(tokens, total, total / penalties[len(tokens)] + beta * coverage(tokens))
             elif len(tokens) < limit:
                 yield from endings(tokens, total)
 
@@ -127,7 +127,7 @@ def batch(*sources: tuple[int, ...]) -> tuple[Tensor, Tensor]:
 
 
 def copying(vocabulary: int) -> ScriptedModel:
-    """Says its source again, each word with probability one half, looking at the position it says."""
+    """Copies its source, each word with probability one half, and attends to the word that it copies."""
 
     def log_probs(source: tuple[int, ...], prefix: tuple[int, ...]) -> list[float]:
         row = [math.log(0.5 / (vocabulary - 1))] * vocabulary

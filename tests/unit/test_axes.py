@@ -5,7 +5,7 @@ import torch
 from support.axes import AxisError, checked, hold_axes
 from support.models import KINDS, sentences, small_model
 
-from nmt.search import beam, forced
+from nmt.search import beam, forced_decoding
 
 pytestmark = pytest.mark.numerical
 
@@ -33,7 +33,7 @@ def test_tensors_are_shaped_as_they_are_named(monkeypatch, kind, feeding):
         max_length_extra=2,
     )
     assert len(found) == 3
-    assert len(forced.force(model, source_BS, lengths_B, target_BT, torch.tensor([3, 5, 2]))) == 3
+    assert len(forced_decoding.force_decode(model, source_BS, lengths_B, target_BT, torch.tensor([3, 5, 2]))) == 3
 
 
 def test_a_wrong_shape_is_noticed():

@@ -9,8 +9,8 @@ from nmt.config import (
     RunSettings,
     TrainSettings,
     check,
+    list_recipes,
     parse_override,
-    recipe_names,
     resolve_settings,
     to_toml,
 )
@@ -26,7 +26,7 @@ def test_the_later_wins(tmp_path):
     assert settings.search.beam == 5  # the default
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", list_recipes())
 def test_every_recipe_can_be_used(name):
     assert resolve_settings(name, None, []) != RunSettings()
 

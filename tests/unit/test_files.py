@@ -1,4 +1,4 @@
-"""Files and folders appear whole or not at all."""
+"""Files and folders are replaced completely or not at all."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from nmt.errors import FolderError
-from nmt.files import locate_folder, recover_folder, remove_folder, replace_folder, sha256, write_atomically
+from nmt.files import hash_file, locate_folder, recover_folder, remove_folder, replace_folder, write_atomically
 
 
 def names(folder):
@@ -19,17 +19,17 @@ def fill(path, content):
         (folder / "file").write_text(content)
 
 
-def test_a_file_appears_when_it_is_finished(tmp_path):
+def test_a_file_exists_only_when_it_is_complete(tmp_path):
     path = tmp_path / "a.txt"
     with write_atomically(path) as file:
         file.write("ä\n")
         assert not path.exists()
     assert path.read_bytes() == "ä\n".encode()
-    assert sha256(path) == hashlib.sha256("ä\n".encode()).hexdigest()
+    assert hash_file(path) == hashlib.sha256("ä\n".encode()).hexdigest()
     assert names(tmp_path) == ["a.txt"]
 
 
-def test_a_failure_leaves_the_old_file(tmp_path):
+def test_after_an_error_the_old_file_is_unchanged(tmp_path):
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")
     with suppress(MemoryError), write_atomically(path, "wb") as file:
@@ -39,7 +39,7 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     assert names(tmp_path) == ["a.bin"]
 
 
-def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
+def test_writing_keeps_symbolic_links_and_pipes(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "file")
     with write_atomically(tmp_path / "link") as file:
         file.write("one")
@@ -55,7 +55,7 @@ def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
     assert names(tmp_path) == ["file", "link", "pipe"]
 
 
-def test_a_folder_takes_the_place_of_another(tmp_path):
+def test_a_folder_replaces_another_unless_there_is_an_error(tmp_path):
     path = tmp_path / "run"
     for content in ("one", "two"):
         fill(path, content)
@@ -67,7 +67,7 @@ def test_a_folder_takes_the_place_of_another(tmp_path):
     assert names(tmp_path) == ["run"]
 
 
-def test_a_kill_between_the_renames_is_mended(tmp_path, monkeypatch):
+def test_a_replacement_that_was_killed_between_its_renames_is_undone(tmp_path, monkeypatch):
     path = tmp_path / "run"
     fill(path, "one")
     rename, done = os.rename, []
@@ -83,7 +83,7 @@ def test_a_kill_between_the_renames_is_mended(tmp_path, monkeypatch):
         fill(path, "two")
     monkeypatch.undo()
     assert not path.exists()
-    assert (locate_folder(path) / "file").read_text() == "one"  # whoever only reads moves nothing
+    assert (locate_folder(path) / "file").read_text() == "one"  # a reader renames nothing
     assert not path.exists()
     recover_folder(path)
     assert locate_folder(path) == path
@@ -96,12 +96,12 @@ def test_a_kill_between_the_renames_is_mended(tmp_path, monkeypatch):
 def test_a_removed_folder_is_gone(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "file").write_text("x")
-    (tmp_path / ".a.doomed" / "b").mkdir(parents=True)  # a kill while it was removed before
+    (tmp_path / ".a.doomed" / "b").mkdir(parents=True)  # an earlier removal that was killed
     remove_folder(tmp_path / "a")
     assert names(tmp_path) == []
 
 
-def test_what_a_kill_left_half_written_goes_with_the_next_try(tmp_path):
+def test_files_of_a_killed_program_are_removed_by_the_next(tmp_path):
     (tmp_path / ".run.new").mkdir()
     (tmp_path / ".run.new" / "half").write_text("x")
     fill(tmp_path / "run", "one")
@@ -121,7 +121,7 @@ def test_only_one_program_replaces_a_folder_at_a_time(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_what_a_killed_program_left_does_not_come_back(tmp_path):
+def test_files_of_a_killed_program_are_not_part_of_the_new_folder(tmp_path):
     (tmp_path / ".out.new" / "scratch").mkdir(parents=True)
     (tmp_path / ".out.new" / "half").write_text("")
     with replace_folder(tmp_path / "out") as folder:

@@ -5,13 +5,13 @@ import pytest
 import torch
 from support.models import small_settings
 
-from nmt.data.prepared import Prepared
+from nmt.data.prepared import PreparedCorpus
 from nmt.ids import EOS
 from nmt.model.seq2seq import Seq2Seq
-from nmt.search.forced import force
+from nmt.search.forced_decoding import force_decode
 from nmt.text.corpus import Pair
 from nmt.text.subword import SegmentedLine
-from nmt.translation.forced import ForcedPair, force_pairs
+from nmt.translation.forced_pairs import ForcedPair, force_pairs
 
 pytestmark = pytest.mark.numerical
 
@@ -28,7 +28,7 @@ PAIRS = [
 
 @pytest.fixture(scope="module")
 def subword(tiny_prepared):
-    return Prepared.open(tiny_prepared).source_subword
+    return PreparedCorpus.open(tiny_prepared).source_subword
 
 
 def make_model(subword, attention="bahdanau"):
@@ -43,7 +43,7 @@ def test_a_pair_is_seen_alike_alone_and_in_any_batch(subword, batch_size):
     assert [(one.source.text, one.target.text) for one in given] == PAIRS
     for pair, one in zip(PAIRS, given, strict=True):
         source, target = ([*subword.encode(side), EOS] for side in pair)
-        [alone] = force(
+        [alone] = force_decode(
             model,
             torch.tensor([source]),
             torch.tensor([len(source)]),

@@ -55,7 +55,7 @@ def test_surfaces_are_what_pieces_add_to_the_text(subword, compiler, text):
     ],
 )
 def test_which_pieces_begin_a_word(subword, compiler, piece, begins):
-    pieces = subword.pieces(range(subword.size))
+    pieces = subword.ids_to_pieces(range(subword.size))
     if piece in pieces:
         assert bool(compiler.begins_word_V[pieces.index(piece)]) == begins
     else:

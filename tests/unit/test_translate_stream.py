@@ -13,7 +13,7 @@ from nmt.text.corpus import Pair
 from nmt.text.subword import Subword, train_subword
 from nmt.translation import batching
 from nmt.translation.batching import plan_batches
-from nmt.translation.forced import force_pairs
+from nmt.translation.forced_pairs import force_pairs
 
 OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
 

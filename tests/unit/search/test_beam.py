@@ -10,7 +10,7 @@ from nmt.errors import NmtError
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.search.beam import beam_search
 from nmt.search.choices import Diverse
-from nmt.search.forced import force
+from nmt.search.forced_decoding import force_decode
 from nmt.search.hypothesis import MIN_COVERAGE, coverage_penalty, length_penalty
 from nmt.search.restrictions import ForbiddenIds
 
@@ -36,7 +36,7 @@ def search(model, *sources, beam=4, normalization="wu", alpha=1.0, ratio=1.0, ex
 
 
 def facts(hypotheses):
-    """What of hypotheses can be compared with ==."""
+    """The parts of hypotheses that can be compared with ==."""
     return [(h.tokens, h.log_prob, h.score, h.token_log_probs, h.attention_TS.tolist()) for h in hypotheses]
 
 
@@ -58,8 +58,8 @@ def test_length_penalty(n, normalization, alpha, penalty):
 @pytest.mark.parametrize(
     ("coverage", "penalty"),
     [
-        ([1.0, 1.0, 0.0], 0.0),  # the third is no word
-        ([0.5, 1.7, 0.0], math.log(0.5)),  # more than enough is enough
+        ([1.0, 1.0, 0.0], 0.0),  # the third position is padding
+        ([0.5, 1.7, 0.0], math.log(0.5)),  # coverage above one counts as one
         ([0.5, 0.25, 9.0], math.log(0.125)),
         ([1.0, 0.0, 0.0], math.log(MIN_COVERAGE)),
     ],
@@ -73,7 +73,7 @@ def test_coverage_penalty(coverage, penalty):
 @pytest.mark.parametrize(("normalization", "alpha"), NORMALIZATIONS)
 @pytest.mark.parametrize("seed", range(6))
 def test_a_beam_wider_than_the_tree_finds_the_best_and_the_next_best(seed, normalization, alpha, beta):
-    """Sooner than the tree ends, where nothing that is left could come to matter."""
+    """The search may stop before the end of the tree, when no live hypothesis can still be among the best."""
     model = ScriptedModel.random(vocab=3, seed=seed)
     want = enumerate_best(model, (A, B, EOS), 4, normalization, alpha, beta)[:7]
     (got, _) = search(
@@ -114,7 +114,7 @@ def test_a_beam_of_one_is_greedy(seed):
 @pytest.mark.parametrize("beta", [0.0, 0.2])
 @pytest.mark.parametrize("seed", range(3))
 def test_stopping_early_changes_nothing(seed, normalization, alpha, beta):
-    """Asked for as many translations as it has slots, a search cannot stop before each is finished or cut."""
+    """With n_best equal to the number of slots, a search cannot stop before every hypothesis has ended."""
     work = Counter()
 
     def run(n_best):
@@ -144,13 +144,13 @@ def test_log_prob_equals_forced_scoring_and_the_sum_over_tokens():
     for source, hypotheses in zip(sources, search(model, *sources, beam=4, n_best=4, extra=6), strict=True):
         for found in hypotheses:
             target_BT = torch.tensor([found.tokens])
-            (forced,) = force(model, *batch(source), target_BT, torch.tensor([len(found.tokens)]))
+            (forced,) = force_decode(model, *batch(source), target_BT, torch.tensor([len(found.tokens)]))
             assert forced.token_log_probs == found.token_log_probs
             assert found.log_prob == pytest.approx(forced.log_prob, abs=1e-12)
             assert forced.attention_TS.tolist() == found.attention_TS.tolist()
 
 
-def test_attention_belongs_to_the_hypothesis_it_comes_with():
+def test_a_hypothesis_has_the_attention_of_its_own_tokens():
     model = ScriptedModel.random(vocab=6, seed=2)
     sources = [(A, B, C, D), (B,), (C, A)]
     for source, hypotheses in zip(sources, search(model, *sources, beam=5, n_best=5, extra=6), strict=True):
@@ -161,7 +161,7 @@ def test_attention_belongs_to_the_hypothesis_it_comes_with():
                 assert column == model.attend((*source, EOS), found.tokens[:position])
 
 
-def test_a_model_without_attention_yields_rows_without_columns():
+def test_attention_of_a_model_without_attention_has_no_columns():
     model = ScriptedModel.random(vocab=4, seed=2)
     model.attend = None
     ((found,),) = search(model, (A, B))
@@ -169,7 +169,7 @@ def test_a_model_without_attention_yields_rows_without_columns():
 
 
 def never_ends(log_prob_of_eos=-50.0):
-    """Says A (likelier) or B for ever."""
+    """Generates A (more probable) or B for ever."""
     return ScriptedModel(WORDS + 2, lambda source, prefix: [-9.0, -9.0, -9.0, log_prob_of_eos, -0.5, -1.0])
 
 
@@ -184,15 +184,15 @@ def test_the_length_limit_depends_on_the_sentence_alone(source, ratio, extra, li
     assert got[0].tokens == (A,) * limit
 
 
-def test_the_cut_rank_after_the_finished():
+def test_hypotheses_at_the_length_limit_rank_after_finished_ones():
     (got,) = search(never_ends(-1.5), (A,), beam=3, extra=1, n_best=3, normalization="none")
     assert [h.is_finished for h in got] == [True, False, False]
     assert got[0].tokens == (EOS,)
-    assert got[0].score < got[1].score  # which is why the rank must say so
+    assert got[0].score < got[1].score  # so a sort by score alone would be wrong
 
 
 @pytest.mark.parametrize("beam", [1, 3])
-def test_pad_bos_and_unk_are_never_said(beam):
+def test_pad_bos_and_unk_are_never_generated(beam):
     model = ScriptedModel(WORDS + 1, lambda source, prefix: [-0.1, -0.2, -0.3, -4.0, -3.0])
     for hypotheses in search(model, (A,), beam=beam, n_best=beam, extra=3):
         for found in hypotheses:
@@ -218,8 +218,7 @@ def test_nan_is_refused_with_its_position(beam):
 
 @pytest.mark.parametrize("settings", [*KINDS.values(), {"encoder_heads": 2}], ids=str)
 @pytest.mark.parametrize("beam", [1, 4])
-def test_the_laws_hold_for_networks(settings, beam):
-    """Alone or in a batch, and searched or forced: the same words, log-probabilities and attention."""
+def test_networks_translate_the_same_alone_in_a_batch_and_in_forced_decoding(settings, beam):
     model = small_model(**settings)
     source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)])
     batched = beam_search(model, source_BS, lengths_B, beam=beam, n_best=beam, **HOW)
@@ -228,7 +227,7 @@ def test_the_laws_hold_for_networks(settings, beam):
         (alone,) = beam_search(model, *source, beam=beam, n_best=beam, **HOW)
         assert [h.tokens for h in alone] == [h.tokens for h in batched[row]]
         for found, twin in zip(batched[row], alone, strict=True):
-            (forced,) = force(model, *source, torch.tensor([found.tokens]), torch.tensor([len(found.tokens)]))
+            (forced,) = force_decode(model, *source, torch.tensor([found.tokens]), torch.tensor([len(found.tokens)]))
             for other in (twin, forced):
                 assert found.token_log_probs == pytest.approx(other.token_log_probs, abs=1e-10)
                 assert found.log_prob == pytest.approx(other.log_prob, abs=1e-10)
@@ -236,7 +235,7 @@ def test_the_laws_hold_for_networks(settings, beam):
 
 
 @pytest.mark.parametrize("choice", [{}, {"choice": Diverse(2, 0.5)}])
-def test_scores_count_the_attention_that_comes_with_them(choice):
+def test_the_coverage_penalty_is_that_of_the_hypothesis_own_attention(choice):
     model = small_model()
     source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)])
     found = beam_search(model, source_BS, lengths_B, beam=6, n_best=3, beta=0.7, **HOW, **choice)
@@ -248,19 +247,21 @@ def test_scores_count_the_attention_that_comes_with_them(choice):
             assert one.score == pytest.approx(one.log_prob / length + 0.7 * covered, abs=1e-5)
 
 
-def test_coverage_needs_attention():
-    with pytest.raises(NmtError, match=r"has no attention, so that nothing says .*\n  Search with beta 0"):
+def test_the_coverage_penalty_needs_attention():
+    with pytest.raises(
+        NmtError, match=r"has no attention, which the coverage penalty needs\n  Search without the penalty: beta=0$"
+    ):
         search(small_model(attention="none"), (A, B), beta=0.1)
 
 
 @pytest.mark.parametrize("forbidden_ids", [(), (UNK,), (PAD, UNK, BOS)])
-def test_words_that_are_never_said_lose_their_probability_and_others_keep_theirs(forbidden_ids):
+def test_forbidden_ids_have_no_probability_and_other_ids_keep_theirs(forbidden_ids):
     source_BS, lengths_B = batch([A, B])
     previous_N = torch.tensor([BOS])
-    right_NV, got_NV = (
+    want_NV, got_NV = (
         model.step(previous_N, model.start(source_BS, lengths_B)).log_probs_NV
         for model in (small_model(), ForbiddenIds(small_model(), forbidden_ids))
     )
-    others = [word for word in range(right_NV.shape[1]) if word not in forbidden_ids]
+    others = [word for word in range(want_NV.shape[1]) if word not in forbidden_ids]
     assert (got_NV[:, list(forbidden_ids)] == -math.inf).all()
-    assert torch.equal(got_NV[:, others], right_NV[:, others])
+    assert torch.equal(got_NV[:, others], want_NV[:, others])

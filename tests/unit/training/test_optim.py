@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from nmt.config import TrainSettings
-from nmt.training.optim import apply_update, build_optimizer, count_updates, learning_rate
+from nmt.training.optim import apply_update, build_optimizer, compute_learning_rate, count_updates
 
 pytestmark = pytest.mark.numerical
 
@@ -21,15 +21,15 @@ pytestmark = pytest.mark.numerical
         ("plateau", [0.5, 0.25, 0.25, 0.25]),
     ],
 )
-def test_the_rate_is_a_function_of_the_update(schedule, rates):
+def test_the_learning_rate_is_a_function_of_the_update(schedule, rates):
     settings = TrainSettings(schedule=schedule, learning_rate=1.0, warmup=10, decay=0.5)
-    found = [learning_rate(settings, update, 100, plateaus=2) for update in (5, 10, 40, 100)]
+    found = [compute_learning_rate(settings, update, 100, plateaus=2) for update in (5, 10, 40, 100)]
     assert found == pytest.approx(rates, abs=1e-12)
 
 
 def test_without_warm_up_the_first_rate_is_the_peak():
     settings = TrainSettings(schedule="inverse-sqrt", learning_rate=1.0, warmup=0)
-    assert learning_rate(settings, 1, 0, 0) == 1.0
+    assert compute_learning_rate(settings, 1, 0, 0) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_without_warm_up_the_first_rate_is_the_peak():
         ({"max_epochs": 0}, 0),
     ],
 )
-def test_limits_come_to_so_many_updates(limits, updates):
+def test_the_number_of_updates_that_the_limits_allow(limits, updates):
     assert count_updates(TrainSettings(**limits), batches=10) == updates
 
 
 @pytest.mark.parametrize("broken", [math.inf, -math.inf, math.nan])
-def test_a_gradient_without_end_changes_nothing(broken):
+def test_a_gradient_that_is_not_finite_changes_nothing(broken):
     model = nn.Linear(2, 2)
     optimizer = build_optimizer(model, TrainSettings())
 

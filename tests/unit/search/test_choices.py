@@ -1,4 +1,4 @@
-"""How slots are filled: drawn, in diverse groups, in turns; each against what its definition says."""
+"""How slots are filled: by sampling, in diverse groups, in turns; each is compared with its definition."""
 
 import math
 from collections import Counter
@@ -12,16 +12,16 @@ from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 from nmt.ids import EOS, PAD
 from nmt.search.beam import beam_search
 from nmt.search.choices import (
-    BLOCK,
+    BLOCK_SIZE,
     Diverse,
     Sample,
     allocate_slots,
     choose_continuations,
     favour_constraints,
-    top_ids,
+    find_top_ids,
     truncate,
 )
-from nmt.search.forced import force
+from nmt.search.forced_decoding import force_decode
 from nmt.step import ConstraintProgress
 
 pytestmark = pytest.mark.numerical
@@ -72,8 +72,8 @@ def test_samples_are_as_frequent_as_they_are_probable(temperature):
     log_probs = torch.tensor(model.log_probs((A, EOS), ())).index_fill(0, torch.tensor([0, 1, 2]), -torch.inf)
     for word, probability in enumerate((log_probs / temperature).softmax(0).tolist()):
         assert seen[word] / draws == pytest.approx(probability, abs=4 * math.sqrt(0.25 / draws))
-    for one in found[:20]:  # whatever the temperature, log-probabilities are the model's, and attention the row's
-        (forced,) = force(model, *batch((A,)), torch.tensor([one.tokens]), torch.tensor([len(one.tokens)]))
+    for one in found[:20]:  # log-probabilities are the model's at every temperature
+        (forced,) = force_decode(model, *batch((A,)), torch.tensor([one.tokens]), torch.tensor([len(one.tokens)]))
         assert one.token_log_probs == pytest.approx(forced.token_log_probs)
         assert one.attention_TS.tolist() == forced.attention_TS.tolist()
 
@@ -90,7 +90,7 @@ def test_the_narrowest_samples_are_greedy(how):
     ("top_k", "top_p", "kept"),
     [(0, 1.0, 4), (2, 1.0, 2), (9, 1.0, 4), (0, 0.5, 1), (0, 0.51, 2), (0, 0.8, 2), (0, 0.81, 3), (3, 0.99, 3)],
 )
-def test_truncation_keeps_the_likeliest(top_k, top_p, kept):
+def test_truncation_keeps_the_most_probable(top_k, top_p, kept):
     logits_NV = torch.tensor([[0.05, 0.5, 0.15, 0.3]]).log()
     order = (1, 3, 2, 0)
     got = truncate(logits_NV, top_k, top_p)
@@ -105,19 +105,19 @@ def diverse(model, sources, groups, strength, beam=4):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_groups_follow_the_paper(seed):
-    """Groups of one, written as the paper's algorithm 1 reads: each position, group after group."""
+    """The paper's algorithm 1 for groups of one hypothesis: at each position, one group after the other."""
     model = ScriptedModel.random(vocab=5, seed=seed)
     (found,) = diverse(model, [(A, B)], groups=3, strength=0.7, beam=3)
     limit = 6
     groups = [((), 0.0)] * 3
     for _ in range(limit):
-        said = Counter()
+        chosen = Counter()
         for group, (tokens, log_prob) in enumerate(groups):
             if tokens[-1:] == (EOS,):
                 continue
             numbers = model.log_probs((A, B, EOS), tokens)
-            word = max(range(EOS, model.vocabulary), key=lambda word: numbers[word] - 0.7 * said[word])
-            said[word] += 1
+            word = max(range(EOS, model.vocabulary), key=lambda word: numbers[word] - 0.7 * chosen[word])
+            chosen[word] += 1
             groups[group] = (*tokens, word), log_prob + numbers[word]
     assert sorted(h.tokens for h in found) == sorted(tokens for tokens, _ in groups)
     assert sorted(h.log_prob for h in found) == pytest.approx(sorted(log_prob for _, log_prob in groups), abs=1e-5)
@@ -148,8 +148,7 @@ def test_groups_are_the_same_alone_and_in_any_batch(seed):
         assert facts(diverse(model, [source], 2, 0.5)[0]) == facts(found)
 
 
-def test_groups_stop_no_sooner_than_they_may():
-    """Asked for fewer than it has slots, a search in groups stops early and finds what it would have found."""
+def test_groups_that_stop_early_find_the_same_translations():
     for seed in range(6):
         model = ScriptedModel.random(vocab=6, seed=seed, sharpness=3.0)
         how = HOW | {"beam": 6, "choice": Diverse(3, 0.5), "normalization": "none", "max_length_extra": 7}
@@ -163,35 +162,35 @@ def test_groups_stop_no_sooner_than_they_may():
         ([-1.0, -2.0, -3.0], [0, 0, 0], [0, 1, 2]),  # one bank: by rank
         ([-1.0, -2.0, -9.0, -3.0], [0, 0, 1, 0], [2, 0, 1, 3]),  # the most advanced bank first, then turns
         ([-1.0, -2.0, -9.0, -8.0], [0, 2, 2, 1], [1, 3, 0, 2]),
-        ([-1.0, -math.inf, -2.0], [0, 5, 0], [0, 2, 1]),  # what cannot be said takes no turn
+        ([-1.0, -math.inf, -2.0], [0, 5, 0], [0, 2, 1]),  # a forbidden id takes no turn
     ],
 )
 def test_banks_take_turns(ranks, banks, order):
     assert allocate_slots(torch.tensor([ranks]), torch.tensor([banks])).tolist() == [order]
 
 
-def test_a_goal_that_is_reached_changes_nothing():
+def test_constraints_that_are_met_change_nothing():
     log_probs_NV = torch.randn(6, 9, generator=torch.Generator().manual_seed(1)).log_softmax(1)
     log_prob_UK = np.array([[-1.0, -1.5, -math.inf], [-0.1, -0.2, -3.0]])
     none = torch.zeros(6, 2, dtype=torch.long)
     constraints = ConstraintProgress(none, none, torch.full((6,), 3))
     for slots in (1, 3, 20):
-        plain, with_goal = (
+        plain, constrained = (
             choose_continuations(log_prob_UK, log_probs_NV, slots, constraints=some) for some in (None, constraints)
         )
-        size = min(part.shape[1] for part in (plain.token_UW, with_goal.token_UW))
-        for one, other in zip(plain, with_goal, strict=True):
+        size = min(part.shape[1] for part in (plain.token_UW, constrained.token_UW))
+        for one, other in zip(plain, constrained, strict=True):
             is_real = np.isfinite(plain.log_prob_UW[:, :size])
             assert np.array_equal(one[:, :size][is_real], other[:, :size][is_real])
 
 
-@pytest.mark.parametrize("words", [3, BLOCK, 8 * BLOCK, 9 * BLOCK + 5])
+@pytest.mark.parametrize("words", [3, BLOCK_SIZE, 8 * BLOCK_SIZE, 9 * BLOCK_SIZE + 5])
 @pytest.mark.parametrize("count", [1, 2, 40])
-def test_the_likeliest_are_the_likeliest(words, count):
+def test_top_ids_are_those_of_topk(words, count):
     scores_NV = torch.rand(4, words, generator=torch.Generator().manual_seed(words))
     scores_NV[3, words // 2] = math.nan
     want = scores_NV.topk(min(count, words)).indices.sort().values
-    assert torch.equal(top_ids(scores_NV, count).sort().values, want)
+    assert torch.equal(find_top_ids(scores_NV, count).sort().values, want)
 
 
 def test_a_wide_beam_in_groups_still_finds_the_best():
@@ -201,34 +200,30 @@ def test_a_wide_beam_in_groups_still_finds_the_best():
 
 
 def test_tensors_are_shaped_as_they_are_named(monkeypatch):
-    from nmt.search import banned as ban
-    from nmt.search import beam
-    from nmt.search import choices as choose
-    from nmt.search import required as require
-    from nmt.search import restrictions as wrap
+    from nmt.search import banned, beam, choices, required, restrictions
 
     assert hold_axes(monkeypatch, "nmt.search") > 40
-    model = wrap.NoRepeat(wrap.MinLength(ScriptedModel.random(vocab=3, seed=0), 2), 2)
-    begins_V = torch.ones(7, dtype=torch.bool)
-    model = wrap.Prefix(model, [(A,), (), ()], [True, False, False], begins_V)
-    model = require.RequiredPhrases(
-        model, [[(A, B)], [], [(C,), (A,)]], [[True], [], [True, False]], [5, 6, 7], begins_V
+    model = restrictions.NoRepeat(restrictions.MinLength(ScriptedModel.random(vocab=3, seed=0), 2), 2)
+    begins_word_V = torch.ones(7, dtype=torch.bool)
+    model = restrictions.Prefix(model, [(A,), (), ()], [True, False, False], begins_word_V)
+    model = required.RequiredPhrases(
+        model, [[(A, B)], [], [(C,), (A,)]], [[True], [], [True, False]], [5, 6, 7], begins_word_V
     )
-    model = ban.BannedStrings(model, (b"", b"", b"", b" ", b" a", b" b", b"c"), [[b"cc"], [b"a", b" bb"], []])
-    choices = choose.Diverse(2, 0.5), choose.Sample(4, [1, 2, 3], seed=1, **OFF | {"top_p": 0.9}), choose.MostProbable()
-    for choice in choices:
+    model = banned.BannedStrings(model, (b"", b"", b"", b" ", b" a", b" b", b"c"), [[b"cc"], [b"a", b" bb"], []])
+    sample = choices.Sample(4, [1, 2, 3], seed=1, **OFF | {"top_p": 0.9})
+    for choice in (choices.Diverse(2, 0.5), sample, choices.MostProbable()):
         how = HOW | {"beam": 4, "n_best": 4, "limits": [5, 6, 7], "choice": choice}
         assert len(beam.beam_search(model, *batch((A,), (B, C), (C, C, C)), **how)) == 3
 
 
-def test_what_may_not_be_said_goes_to_what_is_required():
+def test_the_probability_of_forbidden_words_goes_to_required_ones():
     p_NV = torch.tensor([[0, 0, 0, 0, 0.1, 0.3, 0.2], [0, 0, 0, 0, 0.5, 0.25, 0.25], [0, 0, 0, 0, 0.9, 0.1, 0]])
     token_NQ = torch.tensor([[PAD, 4, 5], [6, 4, PAD], [6, 4, PAD]])
     constraints = ConstraintProgress(token_NQ, torch.ones(3, 3, dtype=torch.long), torch.zeros(3, dtype=torch.long))
     expected = [
-        [0, 0, 0, 0, 0.3, 0.5, 0.2],  # 0.4 was the end's
-        [0, 0, 0, 0, 0, 0, 1],  # a phrase is under way
-        [0, 0, 0, 0, 0.9, 0.1, 0],  # and may not go on here
+        [0, 0, 0, 0, 0.3, 0.5, 0.2],  # the forbidden end had 0.4
+        [0, 0, 0, 0, 0, 0, 1],  # a phrase has begun and continues
+        [0, 0, 0, 0, 0.9, 0.1, 0],  # a phrase has begun, but its next token is forbidden
     ]
     assert torch.allclose(
         favour_constraints(p_NV.double().log(), constraints).exp(),

@@ -1,4 +1,4 @@
-"""Models that choose among listed words, held against models that know no others."""
+"""Models with a shortlist against models that have no other words."""
 
 import math
 
@@ -27,8 +27,8 @@ def allowed_words(*lists, vocabulary=WORDS + 4):
     return flags_BV
 
 
-def knowing(model, ids):
-    """A scripted model that has never heard of other words."""
+def drop_other_words(model, ids):
+    """A scripted model whose probabilities are normalised over `ids`."""
 
     def log_probs(source, prefix):
         numbers = model.log_probs(source, prefix)
@@ -43,26 +43,26 @@ def facts(hypotheses):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_list_is_as_if_no_other_words_were_known(seed):
+def test_a_shortlist_is_the_same_as_a_smaller_vocabulary(seed):
     model = ScriptedModel.random(vocab=4, seed=seed)
     found = beam_search(restrict_to_shortlist(model, allowed_words(*LISTS)), *batch(*SOURCES), **HOW)
     for source, ids, hypotheses in zip(SOURCES, LISTS, found, strict=True):
-        (want,) = beam_search(knowing(model, ids), *batch(source), **HOW)
+        (want,) = beam_search(drop_other_words(model, ids), *batch(source), **HOW)
         assert facts(hypotheses) == facts(want)
         assert [h.log_prob for h in hypotheses] == pytest.approx([h.log_prob for h in want], abs=1e-5)
         assert all(set(h.tokens) <= set(ids) for h in hypotheses)
 
 
-def test_members_of_an_ensemble_choose_among_listed_words():
+def test_a_shortlist_applies_to_every_member_of_an_ensemble():
     models = [ScriptedModel.random(vocab=4, seed=seed) for seed in (1, 2)]
     found = beam_search(restrict_to_shortlist(Ensemble(models), allowed_words(*LISTS)), *batch(*SOURCES), **HOW)
     for source, ids, hypotheses in zip(SOURCES, LISTS, found, strict=True):
-        (want,) = beam_search(Ensemble([knowing(model, ids) for model in models]), *batch(source), **HOW)
+        (want,) = beam_search(Ensemble([drop_other_words(model, ids) for model in models]), *batch(source), **HOW)
         assert [h.tokens for h in hypotheses] == [h.tokens for h in want]
         assert [h.log_prob for h in hypotheses] == pytest.approx([h.log_prob for h in want], abs=1e-5)
 
 
-def test_a_network_with_a_list_translates_the_same_alone_and_in_any_batch():
+def test_a_network_with_a_shortlist_translates_the_same_alone_and_in_any_batch():
     model = small_model()
     source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)])
     generator = torch.Generator().manual_seed(1)

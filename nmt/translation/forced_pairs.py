@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nmt.analysis.alignment import Matrix, extract_links, merge_attention, piece_membership, select_rows
 from nmt.ids import EOS
-from nmt.search.forced import Forced, force
+from nmt.search.forced_decoding import ForcedTarget, force_decode
 from nmt.step import StepModel
 from nmt.text.corpus import Pair
 from nmt.text.links import Link
@@ -102,10 +102,10 @@ def force_pairs(
     An empty side is EOS alone: an empty target has a probability too, that of generating nothing.
     """
 
-    def force_batch(some: Sequence[tuple[SegmentedLine, SegmentedLine]]) -> list[Forced]:
+    def force_batch(some: Sequence[tuple[SegmentedLine, SegmentedLine]]) -> list[ForcedTarget]:
         sources = pad_ids([[*source.ids[: batching.MAX_PIECES], EOS] for source, _ in some])
         targets = pad_ids([[*target.ids[: batching.MAX_PIECES], EOS] for _, target in some])
-        return force(model, *(tensor.to(device) for tensor in (*sources, *targets)))
+        return force_decode(model, *(tensor.to(device) for tensor in (*sources, *targets)))
 
     for window in read_windows(pairs, window_size(batch_size)):
         sides = [(source_subword.segment(pair.source), target_subword.segment(pair.target)) for pair in window]

@@ -1,6 +1,6 @@
-"""What a model makes of a translation that is already known: its log-probabilities and its attention.
+"""Forced decoding: the log-probabilities and the attention that a model gives to a known translation.
 
-Runs through the same steps as search, so that the two agree on every hypothesis.
+It takes the same steps as search, so that both agree on every hypothesis.
 """
 
 # B sentences   S source positions   T target positions   H parts of attention
@@ -16,20 +16,23 @@ from nmt.step import StepModel
 
 
 @dataclass(frozen=True, eq=False)
-class Forced:
-    """A given translation in the model's eyes; the fields are those of Hypothesis."""
+class ForcedTarget:
+    """A known translation with a model's log-probabilities and attention; the fields are those of Hypothesis."""
 
     log_prob: float
     token_log_probs: tuple[float, ...]
     attention_TS: Tensor
-    parts_HTS: Tensor | None = None  # what the attention is made of, from a model that shows it
+    parts_HTS: Tensor | None = None  # heads, branches or gates of the attention, from a model that returns them
 
 
 @torch.inference_mode()
-def force(
+def force_decode(
     model: StepModel, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor, target_lengths_B: Tensor
-) -> list[Forced]:
-    """Say each target word by word. Targets end with EOS, then PAD. Raises NmtError when the model yields NaN."""
+) -> list[ForcedTarget]:
+    """Feed each target to the model, word by word. Targets end with EOS, then PAD.
+
+    Raises NmtError when the model returns NaN.
+    """
     state = model.start(source_BS, lengths_B)
     previous_B = torch.full_like(lengths_B, BOS)
     log_probs, attention, parts = [], [], []
@@ -49,5 +52,5 @@ def force(
         token_log_probs = tuple(log_probs_BT[row, :length].tolist())
         attention_TS = attention_BTS[row, :length, :source_length]
         parts_HTS = None if parts_BHTS is None else parts_BHTS[row, :, :length, :source_length]
-        results.append(Forced(sum(token_log_probs), token_log_probs, attention_TS, parts_HTS))
+        results.append(ForcedTarget(sum(token_log_probs), token_log_probs, attention_TS, parts_HTS))
     return results

@@ -14,15 +14,12 @@ from nmt.text.corpus import Pair, ParallelFiles, TsvFile, decode_lines, find_sid
     [
         (b"", []),
         (b"a\nb\n", ["a", "b"]),
-        (b"a\nb", ["a", "b"]),  # the last line may lack its end
+        (b"a\nb", ["a", "b"]),  # the last line may be without a line end
         (b"\n\na\n", ["", "", "a"]),
         (b"a\r\nb\r\n", ["a", "b"]),
         (b"a\rb\r\r\n", ["a\rb\r"]),  # one carriage return is dropped, and only before the line end
         ("a\u2028b\u2029c\u0085d\x0ce\x0bf\x1cg\x00h\ti\n".encode(), ["a\u2028b\u2029c\u0085d\x0ce\x0bf\x1cg\x00h\ti"]),
-        (
-            "\ufeffa\n\ufeffb\n".encode(),
-            ["a", "\ufeffb"],
-        ),  # a byte order mark, and a character that only looks like one
+        ("\ufeffa\n\ufeffb\n".encode(), ["a", "\ufeffb"]),  # only the first one is a byte order mark
     ],
 )
 def test_lines_end_at_newlines_only(content, lines):
@@ -41,79 +38,82 @@ def test_lines_end_at_newlines_only(content, lines):
         (b"\xed\xa0\x80\n", "line 1, byte 0 of the text is 0xED"),  # half of a surrogate pair
     ],
 )
-def test_bytes_that_are_not_utf8_are_placed(content, message):
+def test_the_message_for_bytes_that_are_not_utf8_has_line_and_byte(content, message):
     with pytest.raises(DataError) as caught:
         list(decode_lines(io.BytesIO(content), "it"))
     assert f"it is not UTF-8: {message}" in str(caught.value)
 
 
-def pack_zst(content: bytes) -> bytes:
+def compress_zst(content: bytes) -> bytes:
     reason = 'no backports.zstd (pip install "nmt[zstd]")'
     return pytest.importorskip("backports.zstd", reason=reason).compress(content)
 
 
-PACKERS = {".gz": gzip.compress, ".xz": lzma.compress, ".zst": pack_zst}
+COMPRESSORS = {".gz": gzip.compress, ".xz": lzma.compress, ".zst": compress_zst}
 
 
-@pytest.mark.parametrize("suffix", PACKERS)
-def test_packed_files_read_like_plain_ones(suffix, tmp_path):
+@pytest.mark.parametrize("suffix", COMPRESSORS)
+def test_compressed_files_read_like_plain_ones(suffix, tmp_path):
     path = tmp_path / f"it.en{suffix}"
-    pack = PACKERS[suffix]
-    path.write_bytes(pack("ä\nb\n".encode()) + pack(b"c\n"))  # packed files may be joined end to end
+    compress = COMPRESSORS[suffix]
+    path.write_bytes(compress("ä\nb\n".encode()) + compress(b"c\n"))  # compressed files may be concatenated
     assert list(read_lines(path)) == ["ä", "b", "c"]
 
 
-@pytest.mark.parametrize("suffix", PACKERS)
-def test_a_packed_file_that_is_cut_short_does_not_pass_for_a_whole_one(suffix, tmp_path):
+@pytest.mark.parametrize("suffix", COMPRESSORS)
+def test_an_incomplete_compressed_file_raises_an_error(suffix, tmp_path):
     path = tmp_path / f"it.en{suffix}"
-    packed = PACKERS[suffix]("".join(f"line {n}\n" for n in range(10_000)).encode())
-    path.write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(DataError, match=r"it\.en.* cannot be read beyond line [\d,]+: .*\n  The file is cut short"):
+    content = COMPRESSORS[suffix]("".join(f"line {n}\n" for n in range(10_000)).encode())
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"it\.en.* cannot be read beyond line [\d,]+: .*\n  The file is incomplete"):
         list(read_lines(path))
 
 
-@pytest.mark.parametrize("suffix", PACKERS)
-def test_a_suffix_that_lies_is_noticed(suffix, tmp_path):
+@pytest.mark.parametrize("suffix", COMPRESSORS)
+def test_plain_text_with_the_suffix_of_a_compressed_file_raises_an_error(suffix, tmp_path):
     path = tmp_path / f"it.en{suffix}"
     path.write_bytes(b"plain text all along\n" * 10)
     if suffix == ".zst":
-        pack_zst(b"")  # skips where it cannot be read
+        compress_zst(b"")  # skips the test where zstd is not installed
     with pytest.raises(DataError, match="cannot be read beyond line 0"):
         list(read_lines(path))
 
 
-def test_without_the_extra_zst_is_refused_with_the_way_to_get_it(tmp_path, monkeypatch):
+def test_without_the_extra_zst_the_message_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setattr(corpus, "zstd", None)
     (tmp_path / "it.en.zst").write_bytes(b"")
-    with pytest.raises(DataError, match=r'pip install "nmt\[zstd\]"'):
+    with pytest.raises(
+        DataError, match=r'it\.en\.zst needs the extra zstd: pip install "nmt\[zstd\]"\n  Or decompress'
+    ):
         list(read_lines(tmp_path / "it.en.zst"))
 
 
-def test_a_side_is_found_under_any_suffix(tmp_path):
+def test_a_side_is_found_with_any_suffix(tmp_path):
     (tmp_path / "it.en.xz").write_bytes(lzma.compress(b""))
     assert find_side(tmp_path / "it", "en") == tmp_path / "it.en.xz"
     (tmp_path / "it.en").write_text("")
-    with pytest.raises(DataError, match=r"is there more than once: .*it\.en, .*it\.en\.xz"):
+    with pytest.raises(DataError, match=r"it\.en exists several times: .*it\.en, .*it\.en\.xz"):
         find_side(tmp_path / "it", "en")
 
 
-def test_missing_sides_are_all_named_with_what_was_looked_for_and_what_is_there(tmp_path):
+def test_the_message_for_missing_sides_names_both_and_the_files_that_exist(tmp_path):
     (tmp_path / "it.fr").write_text("")
     with pytest.raises(DataError) as caught:
         ParallelFiles(tmp_path / "it", "en", "de").find()
     for lang in ("en", "de"):
         assert f"{tmp_path}/it.{lang} does not exist" in str(caught.value)
-        assert f"for it.{lang}, it.{lang}.gz, it.{lang}.xz, it.{lang}.zst; there are it.fr" in str(caught.value)
+        names = f"it.{lang}, it.{lang}.gz, it.{lang}.xz, it.{lang}.zst"
+        assert f"\n  {tmp_path} has none of {names}; it has it.fr" in str(caught.value)
 
 
 def test_one_file_cannot_be_both_sides(tmp_path):
-    with pytest.raises(DataError, match=r"it\.en cannot be source and target at once"):
+    with pytest.raises(DataError, match=r"it\.en cannot be both source and target"):
         ParallelFiles(tmp_path / "it", "en", "en").find()
 
 
 def test_a_folder_is_not_text(tmp_path):
     (tmp_path / "it.en").mkdir()
-    with pytest.raises(DataError, match=r"it\.en is not a file"):
+    with pytest.raises(DataError, match=r"it\.en is not a file\n  Text is read twice, so it cannot be a folder"):
         find_side(tmp_path / "it", "en")
     with pytest.raises(DataError, match=r"it\.en is not a file"):
         TsvFile(tmp_path / "it.en").find()
@@ -121,7 +121,7 @@ def test_a_folder_is_not_text(tmp_path):
         list(read_lines(tmp_path / "it.en"))
 
 
-def test_unequal_files_are_told_apart_by_count_and_empty_lines(tmp_path):
+def test_the_message_for_files_of_different_lengths_counts_lines_and_empty_lines(tmp_path):
     source, target = tmp_path / "it.en", tmp_path / "it.de"
     source.write_text("a\n\n \nd\n" + "e\n" * 1234)
     target.write_text("a\nb\n")
@@ -151,23 +151,23 @@ def test_a_table_has_two_columns(tmp_path):
         list(TsvFile(path).read())
 
 
-def numbered_checkpoints(count):
+def number_pairs(count):
     return [Pair(str(number), "") for number in range(count)]
 
 
-def test_a_sample_is_the_whole_when_that_fits():
-    assert sample_pairs(numbered_checkpoints(5), 5, seed=1) == numbered_checkpoints(5)
+def test_a_sample_as_large_as_the_corpus_is_the_corpus_in_order():
+    assert sample_pairs(number_pairs(5), 5, seed=1) == number_pairs(5)
 
 
 def test_a_sample_is_a_function_of_the_seed():
-    first, again, other = (sample_pairs(numbered_checkpoints(1000), 20, seed) for seed in (1, 1, 2))
+    first, again, other = (sample_pairs(number_pairs(1000), 20, seed) for seed in (1, 1, 2))
     assert first == again != other
     assert len(set(first)) == 20
 
 
-def test_each_pair_is_as_likely_to_be_sampled():
+def test_all_pairs_are_equally_likely_to_be_sampled():
     hits = [0] * 10
     for seed in range(2000):
-        for pair in sample_pairs(numbered_checkpoints(10), 3, seed):
+        for pair in sample_pairs(number_pairs(10), 3, seed):
             hits[int(pair.source)] += 1
     assert all(500 < hit < 700 for hit in hits)  # 600 expected, standard deviation 20

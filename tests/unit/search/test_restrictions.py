@@ -1,4 +1,4 @@
-"""What step models that restrict one allow, held to exhaustive search: the rest, in its old order."""
+"""Restricted step models against exhaustive search: the translations that are still allowed keep their order."""
 
 from itertools import pairwise
 
@@ -7,9 +7,9 @@ import torch
 from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 
 from nmt.ids import EOS
-from nmt.search.banned import BannedStrings, automaton, matched
+from nmt.search.banned import BannedStrings, build_automaton, count_matched
 from nmt.search.beam import beam_search
-from nmt.search.forced import force
+from nmt.search.forced_decoding import force_decode
 from nmt.search.required import RequiredPhrases
 from nmt.search.restrictions import MinLength, NoRepeat, Prefix
 
@@ -19,19 +19,19 @@ A, B, C = WORDS, WORDS + 1, WORDS + 2
 LIMIT = 5
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_length_extra": LIMIT - 1}
 SURFACES = (b"", b"", b"", b" ", b" a", b"b", b" b")
-BEGINS = torch.tensor([False, False, False, True, True, False, True])
+BEGINS_WORD = torch.tensor([False, False, False, True, True, False, True])
 
 
 def contains(tokens, phrase):
-    return any(tokens[place : place + len(phrase)] == phrase for place in range(len(tokens)))
+    return any(tokens[start : start + len(phrase)] == phrase for start in range(len(tokens)))
 
 
 def after(tokens, phrase):
-    """The tokens that follow each place where a phrase stands."""
+    """The tokens that follow each occurrence of a phrase."""
     return {
-        tokens[place + len(phrase)]
-        for place in range(len(tokens) - len(phrase))
-        if tokens[place : place + len(phrase)] == phrase
+        tokens[start + len(phrase)]
+        for start in range(len(tokens) - len(phrase))
+        if tokens[start : start + len(phrase)] == phrase
     }
 
 
@@ -39,8 +39,8 @@ def text(tokens):
     return b" " + b"".join(SURFACES[token] for token in tokens)
 
 
-def require(*phrases, is_open=True):
-    return lambda model: RequiredPhrases(model, [phrases], [[is_open] * len(phrases)], [LIMIT], BEGINS)
+def require(*phrases, may_continue=True):
+    return lambda model: RequiredPhrases(model, [phrases], [[may_continue] * len(phrases)], [LIMIT], BEGINS_WORD)
 
 
 RESTRICTIONS = {
@@ -50,18 +50,18 @@ RESTRICTIONS = {
         lambda model: NoRepeat(model, 2),
         lambda tokens: len(set(pairwise(tokens))) == len(tokens) - 1,
     ),
-    "prefix": (lambda model: Prefix(model, [(B, A)], [False], BEGINS), lambda tokens: tokens[:2] == (B, A)),
-    "no prefix": (lambda model: Prefix(model, [()], [True], BEGINS), lambda tokens: True),
+    "prefix": (lambda model: Prefix(model, [(B, A)], [False], BEGINS_WORD), lambda tokens: tokens[:2] == (B, A)),
+    "no prefix": (lambda model: Prefix(model, [()], [True], BEGINS_WORD), lambda tokens: True),
     "whole prefix": (
-        lambda model: Prefix(model, [(C, A)], [True], BEGINS),
+        lambda model: Prefix(model, [(C, A)], [True], BEGINS_WORD),
         lambda tokens: tokens[:2] == (C, A) and tokens[2] in (A, C, EOS),
     ),
     "ban": (lambda model: BannedStrings(model, SURFACES, [[b"ab"]]), lambda tokens: b"ab" not in text(tokens)),
-    "ban at a beginning": (
+    "ban at the beginning of words": (
         lambda model: BannedStrings(model, SURFACES, [[b" b"]]),
         lambda tokens: b" b" not in text(tokens),
     ),
-    "ban at an end": (
+    "ban at the end of words": (
         lambda model: BannedStrings(model, SURFACES, [[b"b "]]),
         lambda tokens: b"b " not in text(tokens),
     ),
@@ -75,9 +75,9 @@ RESTRICTIONS = {
         lambda tokens: contains(tokens, (A, B)) and C in tokens,
     ),
     "require one twice": (require((A,), (A,)), lambda tokens: tokens.count(A) > 1),
-    "require nothing": (require((A,)), lambda tokens: A in tokens),
+    "require one": (require((A,)), lambda tokens: A in tokens),
     "require a whole word": (
-        require((A,), is_open=False),
+        require((A,), may_continue=False),
         lambda tokens: A in tokens and tokens[tokens.index(A) + 1] in (A, C, EOS),
     ),
     "min length in no word twice": (
@@ -85,7 +85,7 @@ RESTRICTIONS = {
         lambda tokens: len(tokens) > 2 and len(set(tokens)) == len(tokens),
     ),
     "require in ban in prefix": (
-        lambda model: BannedStrings(require((C,))(Prefix(model, [(A,)], [False], BEGINS)), SURFACES, [[b"bb"]]),
+        lambda model: BannedStrings(require((C,))(Prefix(model, [(A,)], [False], BEGINS_WORD)), SURFACES, [[b"bb"]]),
         lambda tokens: tokens[0] == A and C in tokens and b"bb" not in text(tokens),
     ),
 }
@@ -93,7 +93,7 @@ RESTRICTIONS = {
 
 @pytest.mark.parametrize("name", RESTRICTIONS)
 @pytest.mark.parametrize("seed", range(3))
-def test_what_is_left_is_found_in_its_old_order(name, seed):
+def test_allowed_translations_keep_their_order(name, seed):
     wrap, is_allowed = RESTRICTIONS[name]
     model = ScriptedModel.random(vocab=3, seed=seed)
     want = [found for found in enumerate_best(model, (A, EOS), LIMIT, "wu", 1.0) if is_allowed(found.tokens)][:7]
@@ -101,8 +101,8 @@ def test_what_is_left_is_found_in_its_old_order(name, seed):
     assert [h.tokens for h in got if h.is_finished] == [found.tokens for found in want]
     assert [h.score for h in got if h.is_finished] == pytest.approx([found.score for found in want], abs=1e-6)
     for found in got:
-        (forced,) = force(model, *batch((A,)), torch.tensor([found.tokens]), torch.tensor([len(found.tokens)]))
-        assert found.token_log_probs == pytest.approx(forced.token_log_probs)  # not scaled up
+        (forced,) = force_decode(model, *batch((A,)), torch.tensor([found.tokens]), torch.tensor([len(found.tokens)]))
+        assert found.token_log_probs == pytest.approx(forced.token_log_probs)  # not renormalised
         assert found.attention_TS.tolist() == forced.attention_TS.tolist()
 
 
@@ -121,11 +121,11 @@ def test_each_sentence_has_its_own_restrictions_alone_and_in_any_batch(seed, bea
     limits = [7, 6, 8, 3, 4]
 
     def search(rows):
-        wrapped = Prefix(model, [prefixes[row] for row in rows], [False] * len(rows), BEGINS)
+        wrapped = Prefix(model, [prefixes[row] for row in rows], [False] * len(rows), BEGINS_WORD)
         if any(phrases[row] for row in rows):
-            is_open = [[False] * len(phrases[row]) for row in rows]
-            some = [phrases[row] for row in rows], is_open, [limits[row] for row in rows]
-            wrapped = RequiredPhrases(wrapped, *some, BEGINS)
+            may_continue = [[False] * len(phrases[row]) for row in rows]
+            some = [phrases[row] for row in rows], may_continue, [limits[row] for row in rows]
+            wrapped = RequiredPhrases(wrapped, *some, BEGINS_WORD)
         if any(bans[row] for row in rows):
             wrapped = BannedStrings(wrapped, SURFACES, [bans[row] for row in rows])
         how = HOW | {"beam": beam, "n_best": beam, "limits": [limits[row] for row in rows]}
@@ -144,11 +144,11 @@ def test_each_sentence_has_its_own_restrictions_alone_and_in_any_batch(seed, bea
 
 @pytest.mark.parametrize("beam", [1, 2, 3])
 @pytest.mark.parametrize("seed", range(20))
-def test_required_phrases_are_said_however_narrow_the_beam_and_short_the_limit(seed, beam):
+def test_required_phrases_are_generated_however_narrow_the_beam_and_short_the_limit(seed, beam):
     model = ScriptedModel.random(vocab=3, seed=seed, sharpness=6.0)
     phrases = [(A, B), (C, C), (A,)]
     for limit in (6, 7, 12):
-        wrapped = RequiredPhrases(model, [phrases], [[False] * 3], [limit], BEGINS)
+        wrapped = RequiredPhrases(model, [phrases], [[False] * 3], [limit], BEGINS_WORD)
         (found,) = beam_search(wrapped, *batch((A,)), beam=beam, n_best=beam, limits=[limit], **HOW)
         assert found
         for one in found:
@@ -160,12 +160,12 @@ def test_required_phrases_are_said_however_narrow_the_beam_and_short_the_limit(s
 
 
 def test_progress_shares_out_the_beam():
-    """A is hardly ever likely, so that without banks it would wait for the end of a long translation."""
+    """A is improbable, so that without banks it would be generated only at the length limit."""
 
     def log_probs(source, prefix):
         return [-9.0, -9.0, -9.0, -0.2 if len(prefix) > 1 else -5.0, -6.0, -0.5, -3.0]
 
-    phrases = RequiredPhrases(ScriptedModel(7, log_probs), [[(A,)]], [[True]], [30], BEGINS)
+    phrases = RequiredPhrases(ScriptedModel(7, log_probs), [[(A,)]], [[True]], [30], BEGINS_WORD)
     (found,) = beam_search(phrases, *batch((A,)), beam=2, limits=[30], **HOW)
     assert len(found[0].tokens) < 9
     phrases.step = lambda previous, state: RequiredPhrases.step(phrases, previous, state)._replace(constraints=None)
@@ -173,10 +173,10 @@ def test_progress_shares_out_the_beam():
     assert len(late[0].tokens) == 30
 
 
-def test_what_is_forced_wins_over_what_is_forbidden():
+def test_a_forced_word_wins_over_a_ban():
     model = ScriptedModel.random(vocab=3, seed=0)
     wrapped = BannedStrings(
-        NoRepeat(MinLength(Prefix(model, [(B, B, EOS)], [False], BEGINS), 9), 1), SURFACES, [[b"b"]]
+        NoRepeat(MinLength(Prefix(model, [(B, B, EOS)], [False], BEGINS_WORD), 9), 1), SURFACES, [[b"b"]]
     )
     ((found,),) = beam_search(wrapped, *batch((A,)), beam=1, **HOW)
     assert found.tokens == (B, B, EOS)
@@ -193,12 +193,12 @@ def test_what_is_forced_wins_over_what_is_forbidden():
         (" ß".encode(), " ß".encode()[:2], 2),  # half a character
     ],
 )
-def test_how_much_of_a_string_is_said(string, text, count):
-    assert matched(string, text) == count
+def test_how_much_of_a_string_is_matched(string, text, count):
+    assert count_matched(string, text) == count
 
 
-def test_an_automaton_is_what_matching_says():
+def test_an_automaton_agrees_with_direct_matching():
     surfaces = (b"", b"a", b"ab", b" a", b"bab", b"b a", b"ba", b"xx")
     for string in (b"abab", b" ab", b"a", b"aab"):
-        for said, row in enumerate(automaton(string, surfaces).tolist()):
-            assert row == [matched(string, string[:said] + surface) for surface in surfaces]
+        for matched, row in enumerate(build_automaton(string, surfaces).tolist()):
+            assert row == [count_matched(string, string[:matched] + surface) for surface in surfaces]

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 import nmt
-from nmt.data.prepared import Prepared
+from nmt.data.prepared import PreparedCorpus
 from nmt.errors import DataError
 from nmt.text.corpus import Pair, read_pairs
 from nmt.text.iterables import iterate_pairs, store_pairs
@@ -19,7 +19,7 @@ from nmt.text.iterables import iterate_pairs, store_pairs
         (("", []), ("", "")),
     ],
 )
-def test_what_passes_for_a_pair(item, pair):
+def test_items_that_are_pairs(item, pair):
     assert list(iterate_pairs([item], "train")) == [Pair(*pair)]
 
 
@@ -31,28 +31,28 @@ def test_what_passes_for_a_pair(item, pair):
         (7, " is not a (source, target) pair: '7'"),
         (("a", 7), ": a side must be a string or a list of tokens, not int"),
         ((["a", 7], "b"), ": a side must be a string or a list of tokens, not list"),
-        (("a\nb", "c"), " has a line end inside: 'a\\nb'"),
+        (("a\nb", "c"), " contains a line end: 'a\\nb'\n  A side must be one line: split or join it"),
         (("a", "\ud800"), " cannot be written as UTF-8: surrogates not allowed at character 0"),
     ],
 )
-def test_what_does_not_is_placed(item, problem):
+def test_the_message_for_other_items_has_their_number(item, problem):
     with pytest.raises(DataError) as caught:
         list(iterate_pairs([("a", "b"), item], "train"))
     assert f"train, item 2{problem}" in str(caught.value)
 
 
-def test_stored_pairs_can_be_read_again(tmp_path):
+def test_stored_pairs_can_be_read_several_times(tmp_path):
     pairs = [Pair("a\u2028b", ""), Pair("", "c")]
     corpus = store_pairs(iter(pairs), tmp_path, "train")
     assert list(corpus.read()) == list(corpus.read()) == pairs
 
 
-def test_no_pair_is_no_corpus(tmp_path):
-    with pytest.raises(DataError, match="train is empty: there is no pair"):
+def test_a_corpus_without_pairs_raises_an_error(tmp_path):
+    with pytest.raises(DataError, match="train is empty: it has no pairs"):
         store_pairs([], tmp_path, "train")
 
 
-def test_both_languages_may_have_one_name(tmp_path):
+def test_source_and_target_language_may_have_the_same_name(tmp_path):
     pairs = [("ba de fi", "BA DE FI")] * 5
     prepared = nmt.prepare(pairs, pairs, tmp_path / "out", source_lang="x", target_lang="x", vocab_size=268)
     assert prepared.source_subword.fingerprint != prepared.target_subword.fingerprint
@@ -64,7 +64,7 @@ def same_files(one, other):
     }
 
 
-def test_pairs_prepare_to_the_same_folder_as_the_files_they_came_from(tiny_corpus, tiny_prepared, tmp_path):
+def test_pairs_give_the_same_prepared_folder_as_files(tiny_corpus, tiny_prepared, tmp_path):
     def pairs(name):
         return read_pairs(tiny_corpus / f"{name}.a", tiny_corpus / f"{name}.b")
 
@@ -75,7 +75,7 @@ def test_pairs_prepare_to_the_same_folder_as_the_files_they_came_from(tiny_corpu
     assert same_files(out, tiny_prepared)
 
 
-def test_the_real_torchtext_prepares_to_the_same_folder(tiny_corpus, tiny_prepared, tmp_path):
+def test_torchtext_gives_the_same_prepared_folder(tiny_corpus, tiny_prepared, tmp_path):
     torchtext = pytest.importorskip("torchtext", reason='no torchtext 0.6.0 (pip install "nmt[torchtext]")')
     assert torchtext.__version__ == "0.6.0"
     from torchtext.data import Field, RawField
@@ -88,5 +88,5 @@ def test_the_real_torchtext_prepares_to_the_same_folder(tiny_corpus, tiny_prepar
         )
         out = tmp_path / str(number)
         prepared = nmt.prepare(train, valid, out, test=test, source_lang="a", target_lang="b", vocab_size=296)
-        assert isinstance(prepared, Prepared)
+        assert isinstance(prepared, PreparedCorpus)
         assert same_files(out, tiny_prepared)

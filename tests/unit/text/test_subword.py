@@ -14,19 +14,19 @@ def subword():
     return Subword(train_subword(LINES, vocab_size=SIZE, symbols=["<sep>"]))
 
 
-def test_the_first_ids_are_ours(subword):
+def test_the_first_ids_are_those_of_nmt_ids(subword):
     assert subword.size == SIZE
-    assert subword.pieces([PAD, UNK, BOS, EOS]) == ["<pad>", "<unk>", "<s>", "</s>"]
+    assert subword.ids_to_pieces([PAD, UNK, BOS, EOS]) == ["<pad>", "<unk>", "<s>", "</s>"]
 
 
 @pytest.mark.parametrize(
     "line", ["the cat sees a dog", "", "zebra", "Ünïcode 漢字 😀", "the cat<sep>a dog", "the </s> end"]
 )
-def test_what_is_encoded_decodes_to_itself(subword, line):
+def test_decoding_an_encoded_line_gives_the_line(subword, line):
     ids = subword.encode(line)
     assert subword.decode(ids) == line
-    assert UNK not in ids  # bytes spell what has no piece
-    assert EOS not in ids  # even when the text looks like it
+    assert UNK not in ids  # characters without a piece are encoded as bytes
+    assert EOS not in ids  # also when the text contains "</s>"
 
 
 @pytest.mark.parametrize(
@@ -36,32 +36,32 @@ def test_decoding_gives_the_normalised_line(subword, line, normal):
     assert subword.decode(subword.encode(line)) == normal
 
 
-def test_ids_that_say_nothing_are_not_decoded(subword):
+def test_special_ids_are_not_decoded(subword):
     ids = subword.encode("the cat")
     assert subword.decode([BOS, *ids, EOS, PAD, PAD]) == "the cat"
 
 
 def test_a_decoded_text_is_one_line(subword):
-    newline = subword.pieces(range(SIZE)).index("<0x0A>")
+    newline = subword.ids_to_pieces(range(SIZE)).index("<0x0A>")
     ids = [*subword.encode("the cat"), newline, *subword.encode("a dog")]
     assert "\n" not in subword.decode(ids)
     assert "\n" not in subword.segment_ids(ids).text
 
 
 def test_a_symbol_stays_one_piece(subword):
-    assert "<sep>" in subword.pieces(subword.encode("cat<sep>dog"))
+    assert "<sep>" in subword.ids_to_pieces(subword.encode("cat<sep>dog"))
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 @pytest.mark.parametrize("byte_fallback", [True, False])
-def test_symbols_are_those_that_were_named(kind, byte_fallback):
+def test_symbols_are_those_that_training_was_given(kind, byte_fallback):
     size = {"vocab_size": 300 if byte_fallback else 40, "subword": kind, "byte_fallback": byte_fallback}
-    named = ["<sep>", "@"]
-    assert Subword(train_subword(LINES * 9, symbols=named, **size)).symbols == set(named)
+    symbols = ["<sep>", "@"]
+    assert Subword(train_subword(LINES * 9, symbols=symbols, **size)).symbols == set(symbols)
     assert Subword(train_subword(LINES * 9, **size)).symbols == set()
 
 
-def test_many_lines_encode_as_each_does(subword):
+def test_lines_encoded_together_have_the_same_ids_as_alone(subword):
     lines = [*LINES, "", "漢字"]
     for threads in (1, 2):
         assert [ids.tolist() for ids in subword.encode_lines(lines, threads)] == [
@@ -77,7 +77,7 @@ def test_many_lines_encode_as_each_does(subword):
         "a ½ b",  # one character that becomes three
         "x 漢字 y 😀 z",  # characters spelled in bytes
         "Ünïcode\u00a0words",
-        "a\u200bb c",  # a blank for the subword model, none for split()
+        "a\u200bb c",  # U+200B is a blank for the subword model, but not for split()
     ],
 )
 def test_each_piece_belongs_to_its_word(subword, line):
@@ -89,16 +89,16 @@ def test_each_piece_belongs_to_its_word(subword, line):
         assert subword.decode(ids) == subword.decode(subword.encode(word))
 
 
-@pytest.mark.parametrize("nothing", ["\u200b", "\ufeff", "\u200e", "\x01"])
-def test_a_word_that_is_nothing_to_the_subword_model_takes_no_piece_from_others(subword, nothing):
-    assert subword.encode(nothing) == []
-    found = subword.segment(f"the {nothing} cat")
-    assert found.words == ["the", nothing, "cat"]
+@pytest.mark.parametrize("word", ["\u200b", "\ufeff", "\u200e", "\x01"])
+def test_a_word_without_pieces_takes_no_piece_from_others(subword, word):
+    assert subword.encode(word) == []
+    found = subword.segment(f"the {word} cat")
+    assert found.words == ["the", word, "cat"]
     assert sorted(set(found.word_of_piece)) == [0, 2]
     assert subword.decode([i for i, word in zip(found.ids, found.word_of_piece, strict=True) if word == 2]) == "cat"
 
 
-def test_words_of_a_translation(subword):
+def test_words_and_pieces_of_ids(subword):
     ids = subword.encode("the 漢字 sees")
     found = subword.segment_ids([*ids, EOS, PAD])
     assert (found.text, found.ids, found.words) == ("the 漢字 sees", ids, ["the", "漢字", "sees"])
@@ -106,15 +106,15 @@ def test_words_of_a_translation(subword):
     assert sorted(set(found.word_of_piece)) == [0, 1, 2]
 
 
-def test_a_lone_blank_belongs_to_the_word_after_it(subword):
+def test_a_piece_that_is_a_blank_belongs_to_the_word_after_it(subword):
     found = subword.segment("the 漢")
-    pieces = subword.pieces(found.ids)
+    pieces = subword.ids_to_pieces(found.ids)
     blank = pieces.index("<0xE6>") - 1
     assert (pieces[blank], found.word_of_piece[blank]) == ("▁", 1)
 
 
-def test_a_last_blank_belongs_to_the_word_before_it_and_to_none_when_there_is_none(subword):
-    blank = subword.pieces(range(SIZE)).index("▁")
+def test_a_blank_at_the_end_belongs_to_the_word_before_it_if_there_is_one(subword):
+    blank = subword.ids_to_pieces(range(SIZE)).index("▁")
     the = subword.encode("the")
     assert set(subword.segment_ids([*the, blank]).word_of_piece) == {0}
     assert set(subword.segment_ids([blank, blank]).word_of_piece) <= {-1}
@@ -128,14 +128,14 @@ def test_the_same_lines_give_the_same_model():
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
-def test_the_largest_vocabulary_that_is_offered_works(kind):
+def test_the_largest_vocabulary_in_the_message_works(kind):
     with pytest.raises(DataError, match="en: a vocabulary of 5,000 pieces is larger than the text supports") as caught:
         train_subword(LINES, "en", vocab_size=5000, subword=kind)
     largest = int(str(caught.value).rpartition("vocab_size=")[2])
     assert Subword(train_subword(LINES, vocab_size=largest, subword=kind)).size == largest
 
 
-def test_the_smallest_vocabulary_that_is_offered_works():
+def test_the_smallest_vocabulary_in_the_message_works():
     with pytest.raises(DataError, match="en: a vocabulary of 100 pieces has no room") as caught:
         train_subword(LINES, "en", vocab_size=100)
     smallest = int(str(caught.value).partition("vocab_size=")[2].partition(",")[0])
@@ -143,12 +143,12 @@ def test_the_smallest_vocabulary_that_is_offered_works():
 
 
 @pytest.mark.parametrize("lines", [[], ["x" * 5000]])
-def test_no_line_to_learn_from(lines):
-    with pytest.raises(DataError, match="en: no line is left to train subwords on"):
+def test_training_without_lines_raises_an_error(lines):
+    with pytest.raises(DataError, match="en: there are no lines to train subwords on\n  Empty lines and lines above"):
         train_subword(lines, "en", vocab_size=SIZE)
 
 
-def test_without_byte_fallback_what_was_not_seen_is_unknown():
+def test_without_byte_fallback_new_characters_are_unknown():
     subword = Subword(train_subword(LINES, vocab_size=40, byte_fallback=False))
     assert UNK in subword.encode("漢")
 
@@ -165,14 +165,14 @@ def test_reading_a_model(subword, tmp_path):
 
 
 @pytest.mark.parametrize(("rule", "decoded"), [("identity", "the ﬁne，cat"), ("nfkc", "the fine,cat")])
-def test_the_rule_of_normalisation_can_be_chosen(rule, decoded):
+def test_the_normalisation_rule_can_be_chosen(rule, decoded):
     lines = [*LINES, "the ﬁne，cat"]
     subword = Subword(train_subword(lines, vocab_size=300, normalize=rule))
     assert subword.decode(subword.encode("the ﬁne，cat")) == decoded
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x00" * 50])
-def test_what_is_no_model_is_refused_without_a_word_from_sentencepiece(tmp_path, capfd, content):
+def test_a_file_that_is_no_model_raises_an_error_and_sentencepiece_prints_nothing(tmp_path, capfd, content):
     (tmp_path / "source.model").write_bytes(content)
     with pytest.raises(FolderError, match=r"source\.model is not a SentencePiece model\n  Restore"):
         Subword.read(tmp_path / "source.model")

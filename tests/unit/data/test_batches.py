@@ -9,13 +9,13 @@ import torch
 from nmt.data import batches
 from nmt.data.batches import (
     Cursor,
+    compute_padding_share,
+    group_by_tokens,
+    iterate_train_batches,
+    iterate_valid_batches,
     make_batch,
-    padding_share,
-    plan_batches,
     plan_epoch,
     split_batch,
-    train_batches,
-    valid_batches,
 )
 from nmt.data.prepared import LinkArrays, Split
 from nmt.ids import EOS, PAD
@@ -23,8 +23,8 @@ from nmt.ids import EOS, PAD
 CPU = torch.device("cpu")
 
 
-def split_of(*pairs: tuple[list[int], list[int]]) -> Split:
-    """A split in memory that holds these ids."""
+def make_split(*pairs: tuple[list[int], list[int]]) -> Split:
+    """A split in memory with these ids."""
     arrays = []
     for sentences in zip(*pairs, strict=True):
         arrays.append(np.array([index for sentence in sentences for index in sentence], np.uint16))
@@ -33,11 +33,11 @@ def split_of(*pairs: tuple[list[int], list[int]]) -> Split:
 
 
 def random_split(size: int, seed: int = 0) -> Split:
-    """Lengths that go together as those of translations do; the first source id is the number of the pair."""
+    """A split with correlated source and target lengths; the first source id is the number of the pair."""
     random = np.random.default_rng(seed)
     lengths = random.geometric(0.08, size)
     others = np.maximum(1, lengths + random.integers(-3, 4, size))
-    return split_of(
+    return make_split(
         *(([row + 4, *[4] * (n - 1)], [5] * m) for row, (n, m) in enumerate(zip(lengths, others, strict=True)))
     )
 
@@ -50,26 +50,27 @@ def pair_numbers(batch) -> list[int]:
     ("lengths", "budget", "expected"),
     [
         ([3, 3, 3, 3], 6, [[0, 1], [2, 3]]),  # two sentences of three fit six tokens
-        ([3, 3, 9], 6, [[0, 1], [2]]),  # one too long travels alone rather than vanish
+        ([3, 3, 9], 6, [[0, 1], [2]]),  # a longer sentence is a batch of its own
         ([9, 9, 1, 1], 6, [[0], [1], [2, 3]]),
         ([1, 2, 3, 1], 6, [[0, 1, 2], [3]]),
-        ([], 6, []),  # nothing in, nothing out
+        ([], 6, []),
     ],
 )
 def test_batches_respect_the_token_budget(lengths, budget, expected):
-    assert plan_batches(lengths, budget) == expected
+    groups = group_by_tokens(np.array(lengths, np.int64), budget)
+    assert [list(range(begin, end)) for begin, end in groups] == expected
 
 
-def plan_of(split: Split, budget: int = 100, seed: int = 1, epoch: int = 0):
+def make_plan(split: Split, budget: int = 100, seed: int = 1, epoch: int = 0):
     return plan_epoch(split.source_lengths, split.target_lengths, budget, seed, epoch)
 
 
-@pytest.mark.parametrize("pool", [batches.POOL, 70])
+@pytest.mark.parametrize("pool", [batches.POOL_PAIRS, 70])
 @pytest.mark.parametrize("budget", [1, 30, 500, 10**9])
-def test_an_epoch_holds_every_pair_once_within_the_budget(budget, pool, monkeypatch):
-    monkeypatch.setattr(batches, "POOL", pool)
+def test_an_epoch_has_every_pair_once_within_the_budget(budget, pool, monkeypatch):
+    monkeypatch.setattr(batches, "POOL_PAIRS", pool)
     split = random_split(300)
-    plan = plan_of(split, budget)
+    plan = make_plan(split, budget)
     assert sorted(np.concatenate(plan).tolist()) == list(range(300))
     for rows in plan:
         assert len(rows) == 1 or (split.target_lengths[rows] + 1).sum() <= budget
@@ -79,28 +80,28 @@ def test_the_order_is_a_function_of_seed_and_epoch():
     split = random_split(300)
 
     def order(seed, epoch):
-        return [rows.tolist() for rows in plan_of(split, seed=seed, epoch=epoch)]
+        return [rows.tolist() for rows in make_plan(split, seed=seed, epoch=epoch)]
 
     assert order(1, 0) == order(1, 0)
     assert len({str(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1)}) == 4
 
 
-def test_buckets_leave_little_padding():
+def test_batches_of_similar_lengths_have_little_padding():
     split = random_split(4000)
-    bucketed = padding_share(split, plan_of(split, 1000))
-    unsorted = padding_share(split, np.array_split(np.arange(4000), 50))
-    assert bucketed < 0.1 < 0.5 < unsorted
+    planned = compute_padding_share(split, make_plan(split, 1000))
+    unsorted = compute_padding_share(split, np.array_split(np.arange(4000), 50))
+    assert planned < 0.1 < 0.5 < unsorted
 
 
 def test_padding_share_by_hand():
-    split = split_of(([7], [7, 7, 7]), ([7, 7, 7], [7]))
-    assert padding_share(split, [np.array([0]), np.array([1])]) == 0
-    assert padding_share(split, [np.array([0, 1])]) == 4 / 16  # two short sides of 2, padded to 4; EOS counts
-    assert padding_share(split, []) == 0
+    split = make_split(([7], [7, 7, 7]), ([7, 7, 7], [7]))
+    assert compute_padding_share(split, [np.array([0]), np.array([1])]) == 0
+    assert compute_padding_share(split, [np.array([0, 1])]) == 4 / 16  # two short sides of 2, padded to 4; EOS counts
+    assert compute_padding_share(split, []) == 0
 
 
 def test_a_batch_by_hand():
-    split = split_of(([7, 8], [9]), ([], [5, 6, 7]), ([4], [4]))
+    split = make_split(([7, 8], [9]), ([], [5, 6, 7]), ([4], [4]))
     batch = make_batch(split, np.array([1, 0]))
     assert batch.source_BS.tolist() == [[EOS, PAD, PAD], [7, 8, EOS]]
     assert batch.source_lengths_B.tolist() == [1, 3]
@@ -110,32 +111,32 @@ def test_a_batch_by_hand():
     assert {tensor.dtype for tensor in batch[:4]} == {torch.int64}
 
 
-def linked(split: Split, *pairs: list[tuple[int, int]]) -> Split:
-    """That split with links (source piece, target piece) for each pair."""
+def add_links(split: Split, *pairs: list[tuple[int, int]]) -> Split:
+    """The split with links (source piece, target piece) for each pair."""
     sources, targets = np.array([link for links in pairs for link in links], np.int32).reshape(-1, 2).T
     return replace(split, links=LinkArrays(sources, targets, np.cumsum([0, *map(len, pairs)])))
 
 
 def test_a_guide_by_hand():
-    split = linked(split_of(([7, 8], [9]), ([4], [5, 6, 7]), ([4], [4])), [(1, 0)], [(0, 0), (0, 2)], [])
+    split = add_links(make_split(([7, 8], [9]), ([4], [5, 6, 7]), ([4], [4])), [(1, 0)], [(0, 0), (0, 2)], [])
     batch = make_batch(split, np.array([1, 0]))
     assert batch.guide_BTS.tolist() == [
         [[1, 0, 0], [0, 0, 0], [1, 0, 0], [0, 1, 0]],  # the second piece has no link, the last position is EOS
         [[0, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0]],
     ]
     assert make_batch(split, np.array([2])).guide_BTS.tolist() == [[[0, 0], [0, 1]]]
-    shared = linked(split_of(([7, 8, 9], [9])), [(0, 0), (2, 0)])
+    shared = add_links(make_split(([7, 8, 9], [9])), [(0, 0), (2, 0)])
     assert make_batch(shared, np.array([0])).guide_BTS.tolist() == [[[0.5, 0, 0.5, 0], [0, 0, 0, 1]]]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_guide_shares_out_the_links_of_each_piece(seed):
+def test_a_guide_has_equal_weights_for_the_links_of_each_piece(seed):
     random = np.random.default_rng(seed)
     split = random_split(6, seed)
     lengths = list(zip(split.source_lengths, split.target_lengths, strict=True))
     links = [sorted({(int(random.integers(s)), int(random.integers(t))) for _ in range(5)}) for s, t in lengths]
     rows = random.permutation(6)
-    guide_BTS = make_batch(linked(split, *links), rows).guide_BTS.numpy()
+    guide_BTS = make_batch(add_links(split, *links), rows).guide_BTS.numpy()
     for row, guide_TS in zip(rows, guide_BTS, strict=True):
         ends = (*lengths[row],)
         assert set(zip(*guide_TS.T.nonzero(), strict=True)) == {*links[row], ends}
@@ -150,8 +151,8 @@ def assert_same_batch(one, other):
 
 
 @pytest.mark.parametrize("size", [2, 3, 8])
-def test_halves_of_a_batch_are_what_their_rows_alone_would_make(size):
-    split = linked(random_split(size), *[[(0, 0)] for _ in range(size)])
+def test_halves_of_a_batch_equal_batches_of_their_rows(size):
+    split = add_links(random_split(size), *[[(0, 0)] for _ in range(size)])
     rows = np.arange(size)
     halves = split_batch(make_batch(split, rows))
     for half, expected in zip(halves, (rows[: size // 2], rows[size // 2 :]), strict=True):
@@ -159,7 +160,7 @@ def test_halves_of_a_batch_are_what_their_rows_alone_would_make(size):
 
 
 def take(split, count, cursor=Cursor(0, 0)):  # noqa: B008
-    stream = train_batches(split, 100, 1, cursor, CPU)
+    stream = iterate_train_batches(split, 100, 1, cursor, CPU)
     try:
         return list(islice(stream, count))
     finally:
@@ -168,20 +169,20 @@ def take(split, count, cursor=Cursor(0, 0)):  # noqa: B008
 
 def test_epochs_follow_each_other_in_planned_order():
     split = random_split(60)
-    plans = [plan_of(split, epoch=0), plan_of(split, epoch=1)]
+    plans = [make_plan(split, epoch=0), make_plan(split, epoch=1)]
     got = take(split, len(plans[0]) + len(plans[1]))
     assert [pair_numbers(batch) for _, batch in got] == [rows.tolist() for plan in plans for rows in plan]
     assert got[len(plans[0]) - 1][0] == Cursor(1, 0)
     assert got[-1][0] == Cursor(2, 0)
 
 
-def test_every_cursor_resumes_exactly_the_rest():
+def test_batches_from_a_cursor_on_are_those_that_follow_it():
     split = random_split(60)
     whole = take(split, 30)
     for number in range(29):
-        place, _ = whole[number]
-        (next_place, batch), expected = take(split, 1, place)[0], whole[number + 1]
-        assert next_place == expected[0]
+        cursor, _ = whole[number]
+        (next_cursor, batch), expected = take(split, 1, cursor)[0], whole[number + 1]
+        assert next_cursor == expected[0]
         assert_same_batch(batch, expected[1])
 
 
@@ -190,14 +191,14 @@ def running_threads() -> list[str]:
 
 
 def test_the_thread_ends_with_the_iterator():
-    stream = train_batches(random_split(60), 100, 1, Cursor(0, 0), CPU)
+    stream = iterate_train_batches(random_split(60), 100, 1, Cursor(0, 0), CPU)
     next(stream)
     assert running_threads()
     stream.close()
     assert not running_threads()
 
 
-def test_what_the_thread_raises_reaches_the_consumer(monkeypatch):
+def test_an_error_in_the_thread_is_raised_in_the_iterator(monkeypatch):
     made = []
 
     def failing(split, rows):
@@ -207,28 +208,28 @@ def test_what_the_thread_raises_reaches_the_consumer(monkeypatch):
         return make_batch(split, rows)
 
     monkeypatch.setattr(batches, "make_batch", failing)
-    stream = train_batches(random_split(60), 100, 1, Cursor(0, 0), CPU)
+    stream = iterate_train_batches(random_split(60), 100, 1, Cursor(0, 0), CPU)
     next(stream), next(stream)
     with pytest.raises(OSError, match="the disk is gone"):
         next(stream)
     assert not running_threads()
 
 
-def test_validation_sees_every_pair_once_and_always_in_the_same_order():
+def test_validation_batches_have_every_pair_once_in_a_fixed_order():
     split = random_split(60)
-    orders = [[pair_numbers(batch) for batch in valid_batches(split, 100)] for _ in range(2)]
+    orders = [[pair_numbers(batch) for batch in iterate_valid_batches(split, 100)] for _ in range(2)]
     assert orders[0] == orders[1]
     assert sorted(number for batch in orders[0] for number in batch) == list(range(60))
-    lengths = [int(batch.target_lengths_B.max()) for batch in valid_batches(split, 100)]
+    lengths = [int(batch.target_lengths_B.max()) for batch in iterate_valid_batches(split, 100)]
     assert lengths == sorted(lengths)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that PyTorch can use")
 def test_batches_reach_the_gpu_unchanged():
     split = random_split(60)
-    stream = train_batches(split, 100, 1, Cursor(0, 0), "cuda")
-    for (place, batch), (expected_place, expected) in zip(islice(stream, 20), take(split, 20), strict=True):
+    stream = iterate_train_batches(split, 100, 1, Cursor(0, 0), "cuda")
+    for (cursor, batch), (expected_cursor, expected) in zip(islice(stream, 20), take(split, 20), strict=True):
         assert batch.source_BS.device.type == "cuda"
-        assert place == expected_place
+        assert cursor == expected_cursor
         assert_same_batch(batch.to("cpu"), expected)
     stream.close()

@@ -1,0 +1,78 @@
+import pytest
+
+from nmt.errors import DataError
+from nmt.text.corpus import Pair
+from nmt.text.links import check_links_of_pairs, read_links
+
+PAIRS = [Pair("a b", "c d e"), Pair("", ""), Pair("f", "g")]
+
+
+@pytest.fixture
+def links(tmp_path):
+    """Write a file of links: `links("0-0", "")` -> its path."""
+
+    def write(*lines):
+        path = tmp_path / "links"
+        path.write_text("".join(f"{line}\n" for line in lines))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("1-2 0-0", [(0, 0), (1, 2)]),
+        ("0-0 1p0", [(0, 0)]),  # a possible link does not count beside a sure one of the same target word
+        ("0-0 1p1 0p1", [(0, 0), (0, 1), (1, 1)]),  # without a sure link, possible ones count
+        ("", []),
+    ],
+)
+def test_possible_links_count_where_a_target_word_has_no_sure_link(links, line, expected):
+    assert list(read_links(links(line))) == [expected]
+
+
+def test_pairs_with_correct_links_are_yielded_unchanged(links):
+    assert list(check_links_of_pairs(PAIRS, links("0-0 1p2", "", "0-0"))) == PAIRS
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ["0-0", ""],
+            "{path} has 2 lines for 3 pairs\n  Line n must have the links of pair n; a pair without",
+        ),
+        (["", "", ""], "{path} has no links in its 3 lines\n  Attention could learn nothing from it"),
+        (["0-0", "", "", "9-9"], "{path} has 4 lines for 3 pairs\n"),
+        (
+            ["0-3", "", ""],
+            "{path}, line 1: link 0-3 is out of range: the pair has 2 and 3 words\n"
+            "  Words are separated by blanks and counted from 0; links of an aligner that counts from 1, or splits",
+        ),
+        (["2-0", "", ""], "{path}, line 1: link 2-0 is out of range: the pair has 2 and 3 words\n"),
+        (["", "0-0", ""], "{path}, line 2: link 0-0 is out of range: the pair has 0 and 0 words\n"),
+        (["", "", "0:0"], '{path}, line 3: "0:0" is not a link\n  Write 1-2 for a sure link'),
+        (
+            ["x", "0-0", "0-1"],
+            '3 lines of {path} cannot be used\n  {path}, line 1: "x" is not a link\n    Write 1-2 for a sure link',
+        ),
+    ],
+)
+def test_the_message_for_links_that_do_not_fit_names_them(links, lines, message):
+    path = links(*lines)
+    with pytest.raises(DataError) as caught:
+        list(check_links_of_pairs(PAIRS, path))
+    assert str(caught.value).startswith(message.format(path=path))
+
+
+def test_of_many_problems_five_are_described_and_all_are_counted(links):
+    path = links(*["9-9"] * 8)
+    with pytest.raises(DataError) as caught:
+        list(check_links_of_pairs([Pair("a", "b")] * 8, path))
+    lines = str(caught.value).split("\n")
+    assert lines[0] == f"8 lines of {path} cannot be used"
+    assert [line for line in lines if "out of range" in line] == [
+        f"  {path}, line {number}: link 9-9 is out of range: the pair has 1 and 1 words" for number in range(1, 6)
+    ]
+    assert lines[-1] == "  and 3 more lines"
