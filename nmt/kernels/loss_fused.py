@@ -1,6 +1,6 @@
-"""`plain_loss` together with its gradient, a block of positions at a time, so that memory holds the scores of a block.
+"""`smoothed_loss` together with its gradient, a block of positions at a time, so that memory holds the scores of a block.
 
-It has the arguments of `plain_loss` and computes the same. Under autocast products have its precision, everything else
+It has the arguments of `smoothed_loss` and computes the same. Under autocast products have its precision, everything else
 keeps its own.
 """
 
@@ -46,7 +46,7 @@ def fused_loss(
     gradient_kernel: SoftmaxGradient | None = None,
     buffer: ScoreBuffer | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """See `plain_loss`. The gradient is computed with the loss, and `backward` runs once.
+    """See `smoothed_loss`. The gradient is computed with the loss, and `backward` runs once.
 
     `gradient_kernel` is a compiled `softmax_gradient`; by default `softmax_gradient_in_blocks`, which needs no
     compiler.

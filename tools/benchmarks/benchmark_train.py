@@ -87,13 +87,13 @@ def describe_corpus(data: str, device: str, max_tokens: int) -> dict[str, Any]:
     import torch
 
     from nmt.data.batches import plan_epoch
-    from nmt.data.prepared import Prepared
+    from nmt.data.prepared import PreparedCorpus
     from nmt.devices import choose_device, describe_device
     from nmt.training.update import Updater
 
     assert Updater  # its imports count in the memory
-    prepared = Prepared.open(data)
-    split = prepared.split("train")
+    prepared = PreparedCorpus.open(data)
+    split = prepared.open_split("train")
     plan = plan_epoch(split.source_lengths, split.target_lengths, max_tokens, seed=1, epoch=0)
     pairs = len(split)
     source, target = (int(lengths.sum()) + pairs for lengths in (split.source_lengths, split.target_lengths))
@@ -113,18 +113,20 @@ def train(
     """Measure one of our systems: rates of windows, peak memory, profile, and the time of its matrix products."""
     import torch
 
-    from nmt.data.batches import Cursor, train_batches
-    from nmt.data.prepared import Prepared
+    from nmt.data.batches import Cursor, iterate_train_batches
+    from nmt.data.prepared import PreparedCorpus
     from nmt.model.seq2seq import Seq2Seq
     from nmt.training.update import Updater
 
     settings, model_settings = TrainSettings(**training), ModelSettings(**model)
-    prepared = Prepared.open(data)
+    prepared = PreparedCorpus.open(data)
     vocabulary, dtype, start = prepared.target_subword.size, getattr(torch, precision), Cursor(0, 0)
     torch.manual_seed(settings.seed)
     network = Seq2Seq(model_settings, prepared.source_subword.size, vocabulary)
     updater = Updater(network, settings, device=torch.device(device), precision=dtype)
-    with closing(train_batches(prepared.split("train"), settings.max_tokens, settings.seed, start, device)) as batches:
+    with closing(
+        iterate_train_batches(prepared.open_split("train"), settings.max_tokens, settings.seed, start, device)
+    ) as batches:
 
         def fetch() -> Any:
             return next(batches)[1]

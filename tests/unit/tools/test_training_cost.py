@@ -7,7 +7,7 @@ from support.tools import load_tool
 from torch.utils.flop_counter import FlopCounterMode
 
 from nmt.config import ModelSettings
-from nmt.training.loss import plain_loss
+from nmt.training.loss import smoothed_loss
 
 tool = load_tool("benchmarks/training_cost")
 
@@ -40,7 +40,7 @@ def test_operations_are_those_that_the_readable_loop_does(name, feeding):
     with FlopCounterMode(display=False) as forward:
         readout_BTR, _ = model(source_BS, torch.full((sentences,), source), target_BT)
         vectors_VR, bias_V = model.output_vectors, model.output_bias
-        loss, _ = plain_loss(readout_BTR.flatten(0, 1), vectors_VR, bias_V, target_BT.flatten(), 0.0)
+        loss, _ = smoothed_loss(readout_BTR.flatten(0, 1), vectors_VR, bias_V, target_BT.flatten(), 0.0)
     with FlopCounterMode(display=False) as backward:
         loss.backward()
     counted = sum(flops_by_part(model.settings, (sentences, source, target, sentences * target)).values())

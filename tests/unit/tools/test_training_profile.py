@@ -44,10 +44,10 @@ def test_every_moment_belongs_to_one_part(monkeypatch):
 @pytest.mark.parametrize(("name", "feeding"), [("bahdanau", True), ("luong-general", True), ("luong-dot", False)])
 def test_the_parts_of_an_update_add_up(monkeypatch, tiny_prepared, loop, name, feeding):
     from nmt.data.batches import make_batch
-    from nmt.data.prepared import Prepared
+    from nmt.data.prepared import PreparedCorpus
     from nmt.model.seq2seq import Seq2Seq
 
-    prepared = Prepared.open(tiny_prepared)
+    prepared = PreparedCorpus.open(tiny_prepared)
     words = prepared.source_subword.size, prepared.target_subword.size
     model = Seq2Seq(small_settings(attention=name, input_feeding=feeding), *words)
     settings = TrainSettings(loop=loop)
@@ -55,7 +55,7 @@ def test_the_parts_of_an_update_add_up(monkeypatch, tiny_prepared, loop, name, f
     for owner, function, _ in [*tool.list_timed_functions(updater), (torch.autograd, "backward", "")]:
         monkeypatch.setattr(owner, function, getattr(owner, function))  # so that it is put back
     monkeypatch.setattr(tool, "PROFILED_UPDATES", 2)
-    batch = make_batch(prepared.split("train"), torch.arange(8).numpy())
+    batch = make_batch(prepared.open_split("train"), torch.arange(8).numpy())
     found = tool.profile_updates(updater, lambda: batch, lambda: None)
     assert found["update_ms"] == pytest.approx(sum(sum(ways.values()) for ways in found["parts"].values()))
     busy = {(part, way) for part, ways in found["parts"].items() for way, spent in ways.items() if spent}
