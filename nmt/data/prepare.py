@@ -19,7 +19,7 @@ from nmt.errors import DataError, FolderError, Option, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress
 from nmt.text.corpus import Corpus, Pair, ParallelFiles, TsvFile, sample_pairs
-from nmt.text.iterables import store_pairs
+from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, train_subword
 
@@ -45,7 +45,8 @@ def prepare(
     """Turn parallel text into a prepared folder at `out`, and open it.
 
     `train`, `valid` and `test` are each a path, a list of paths, a torchtext `TranslationDataset`, or any iterable of
-    (source, target) strings. A path is either the PREFIX of two files, PREFIX.source_lang and PREFIX.target_lang, plain
+    pairs: (source, target) or, as rows of Hugging Face data sets, {source_lang: source, target_lang: target} and
+    {"translation": {...}}. A path is either the PREFIX of two files, PREFIX.source_lang and PREFIX.target_lang, plain
     or compressed (.gz, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on.
     `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`. `workers` is the
     number of threads that encode text, by default one for each core. `settings` are those of `PrepareSettings`. With
@@ -66,7 +67,7 @@ def prepare(
     with replace_folder(out) as folder:
         scratch = folder / "scratch"
         scratch.mkdir()
-        corpora = store_iterables(inputs, scratch)
+        corpora = store_iterables(inputs, scratch, Languages(source_lang, target_lang))
         counts, sample = count_and_sample(corpora, alignments, checked, reporter)
         reporter.note(f"training subword models on {len(sample):,} training pairs")
         subwords = train_subwords(sample, source_lang, target_lang, checked)
@@ -196,14 +197,16 @@ def is_corpus(text: Any) -> bool:
     return isinstance(text, (ParallelFiles, TsvFile))
 
 
-def store_iterables(inputs: dict[SplitName, list[Any]], scratch: Path) -> dict[SplitName, list[Corpus]]:
+def store_iterables(
+    inputs: dict[SplitName, list[Any]], scratch: Path, languages: Languages
+) -> dict[SplitName, list[Corpus]]:
     """The corpora of each split that has any. Pairs in memory are written to files, so that they can be read twice."""
     corpora: dict[SplitName, list[Corpus]] = {}
     with collect_problems() as attempt:
         for name, texts in inputs.items():
             for text in texts:
                 with attempt():
-                    corpus = text if is_corpus(text) else store_pairs(text, scratch, name)
+                    corpus = text if is_corpus(text) else store_pairs(text, scratch, name, languages)
                     corpora.setdefault(name, []).append(corpus)
     return corpora
 
