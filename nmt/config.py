@@ -34,8 +34,13 @@ class PrepareSettings(Settings):
     vocab_size: int = Field(8000, ge=16, description="subword pieces of each language, or of both when joint")
     joint: bool = Field(False, description="train one subword model for both languages")
     subword: Literal["unigram", "bpe"] = Field("unigram", description="type of SentencePiece model")
-    normalize: Literal["nmt_nfkc", "nfkc", "identity"] = Field(
-        "nmt_nfkc", description="SentencePiece's Unicode normalisation; identity keeps full-width punctuation"
+    normalize: Literal["nfc", "nfkc", "nmt_nfkc", "identity"] = Field(
+        "nfc",
+        description="normalization of Unicode: nfc composes accents, takes typeset ligatures (ﬁ) apart, makes each kind "
+        "of blank a space, drops control characters and keeps all else; nfkc also replaces variants of characters, "
+        "such as full-width punctuation, Thai ำ, Armenian և, № and ²; nmt_nfkc does too, and makes a space of "
+        "zero-width non-joiners and spaces, direction marks and U+FFFD, which Persian, Khmer and Hebrew may need; "
+        "identity changes nothing but repeated spaces",
     )
     character_coverage: float = Field(1.0, ge=0.98, le=1, description="share of characters that have their own pieces")
     byte_fallback: bool = Field(True, description="encode characters without a piece as bytes, so that none is unknown")

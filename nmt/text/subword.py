@@ -7,7 +7,7 @@ import io
 import os
 import re
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 
 from nmt.errors import DataError, FolderError, Option
 from nmt.ids import BOS, EOS, PAD, UNK
+from nmt.text.normalization import list_nfc_rules
 
 LINE_ENDS = str.maketrans("\r\n", "  ")
+INVISIBLE = re.compile(r"[\s\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*")
+QUIET = 2  # SentencePiece writes errors to standard error, and nothing else
 TRAINER_THREADS = 16  # fixed, because the number of threads changes the trained model
 
 
@@ -29,7 +32,7 @@ def train_subword(
     *,
     vocab_size: int,
     subword: str = "unigram",
-    normalize: str = "nmt_nfkc",
+    normalize: str = "nfc",
     character_coverage: float = 1.0,
     byte_fallback: bool = True,
     symbols: Sequence[str] = (),
@@ -46,7 +49,7 @@ def train_subword(
             sentence_iterator=iter(lines),
             model_writer=model,
             model_type=subword,
-            normalization_rule_name=normalize,
+            **({"normalizer": make_nfc_normalizer()} if normalize == "nfc" else {"normalization_rule_name": normalize}),
             vocab_size=vocab_size,
             character_coverage=character_coverage,
             byte_fallback=byte_fallback,
@@ -56,11 +59,20 @@ def train_subword(
             bos_id=BOS,
             eos_id=EOS,
             num_threads=TRAINER_THREADS,
-            minloglevel=2,
+            minloglevel=QUIET,
         )
     except RuntimeError as error:
         raise make_vocabulary_error(str(error), name, vocab_size) from error
     return model.getvalue()
+
+
+@cache
+def make_nfc_normalizer() -> sentencepiece.SentencePieceNormalizer:
+    """The rules of `list_nfc_rules`, and otherwise what SentencePiece does with its own rules."""
+    sentencepiece.set_min_log_level(QUIET)
+    return sentencepiece.SentencePieceNormalizer(
+        norm_map=list_nfc_rules(), add_dummy_prefix=True, escape_whitespaces=True, remove_extra_whitespaces=True
+    )
 
 
 def make_vocabulary_error(complaint: str, name: str, vocab_size: int) -> DataError:
@@ -139,14 +151,16 @@ class Subword:
         )
 
     def encode(self, line: str) -> list[int]:
-        """The ids of a line, without BOS and EOS."""
-        ids: list[int] = self._processor.encode(line)
+        """The ids of a line, without BOS and EOS. A line that shows nothing, only a zero-width space, say, has none."""
+        ids: list[int] = self._processor.encode(drop_invisible_line(line))
         return ids
 
     def encode_lines(self, lines: list[str], threads: int | None = None) -> list[NDArray[np.int32]]:
         """The ids of many lines, in parallel."""
         arrays: list[NDArray[np.int32]] = self._processor.encode(
-            lines, return_type="numpy", num_threads=threads or os.cpu_count() or 1
+            [drop_invisible_line(line) for line in lines],
+            return_type="numpy",
+            num_threads=threads or os.cpu_count() or 1,
         )
         return arrays
 
@@ -166,12 +180,17 @@ class Subword:
 
     def segment(self, line: str) -> SegmentedLine:
         """A line with its pieces and words."""
-        return segment_by_offsets(line, self._processor.encode(line, return_type="offset_mapping"))
+        return segment_by_offsets(line, self._processor.encode(drop_invisible_line(line), return_type="offset_mapping"))
 
     def segment_ids(self, ids: Sequence[int]) -> SegmentedLine:
         """The text of ids with its pieces and words. PAD, BOS and EOS are left out."""
         found = self._processor.decode(drop_special_ids(ids), return_type="offset_mapping")
         return segment_by_offsets(found["text"].translate(LINE_ENDS), found)
+
+
+def drop_invisible_line(line: str) -> str:
+    """The line, or no text where it has only blanks and characters of no width."""
+    return "" if INVISIBLE.fullmatch(line) else line
 
 
 def drop_special_ids(ids: Sequence[int]) -> list[int]:

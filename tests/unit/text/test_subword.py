@@ -30,7 +30,7 @@ def test_decoding_an_encoded_line_gives_the_line(subword, line):
 
 
 @pytest.mark.parametrize(
-    ("line", "normal"), [("  the \t cat\u2028sees  ", "the cat sees"), ("ﬁne ½", "fine 1⁄2"), ("a\u200bb", "a b")]
+    ("line", "normal"), [("  the \t cat\u2028sees  ", "the cat sees"), ("ﬁne ½", "fine ½"), ("a\ufeffb", "ab")]
 )
 def test_decoding_gives_the_normalised_line(subword, line, normal):
     assert subword.decode(subword.encode(line)) == normal
@@ -74,10 +74,10 @@ def test_lines_encoded_together_have_the_same_ids_as_alone(subword):
     [
         "the cat sees",
         "  the   cat\tsees\u2028dogs ",
-        "a ½ b",  # one character that becomes three
+        "a ﬁ b",  # one character that becomes two
         "x 漢字 y 😀 z",  # characters spelled in bytes
         "Ünïcode\u00a0words",
-        "a\u200bb c",  # U+200B is a blank for the subword model, but not for split()
+        "a\u200bb c",  # U+200B is no blank, neither for the subword model nor for split()
     ],
 )
 def test_each_piece_belongs_to_its_word(subword, line):
@@ -89,13 +89,20 @@ def test_each_piece_belongs_to_its_word(subword, line):
         assert subword.decode(ids) == subword.decode(subword.encode(word))
 
 
-@pytest.mark.parametrize("word", ["\u200b", "\ufeff", "\u200e", "\x01"])
+@pytest.mark.parametrize("word", ["\ufeff", "\x7f", "\ufeff\x02", "\x01"])
 def test_a_word_without_pieces_takes_no_piece_from_others(subword, word):
     assert subword.encode(word) == []
     found = subword.segment(f"the {word} cat")
     assert found.words == ["the", word, "cat"]
     assert sorted(set(found.word_of_piece)) == [0, 2]
     assert subword.decode([i for i, word in zip(found.ids, found.word_of_piece, strict=True) if word == 2]) == "cat"
+
+
+@pytest.mark.parametrize("line", ["", " \t", "\u200b", "\u0085", "\u00a0\u200e \u2060", "\ufeff\u200c"])
+def test_a_line_that_shows_nothing_has_no_pieces(subword, line):
+    assert subword.encode(line) == subword.segment(line).ids == subword.encode_lines([line])[0].tolist() == []
+    assert subword.segment(line).words == line.split()
+    assert subword.encode(line + "a") != []
 
 
 def test_words_and_pieces_of_ids(subword):
