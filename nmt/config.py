@@ -31,11 +31,22 @@ Checked = TypeVar("Checked")
 class PrepareSettings(Settings):
     """How text becomes tokens. Used by nmt.text and nmt.data."""
 
-    vocab_size: int = Field(8000, ge=16, description="subword pieces of each language, or of both when joint")
+    vocab_size: int = Field(
+        8000,
+        ge=16,
+        description="subword pieces of each language, or of both when joint; unless it is given, it adapts to the text",
+    )
+    source_vocab_size: int = Field(0, ge=0, description="subword pieces of the source; 0 for the number of vocab_size")
+    target_vocab_size: int = Field(0, ge=0, description="subword pieces of the target; 0 for the number of vocab_size")
     joint: bool = Field(False, description="train one subword model for both languages")
     subword: Literal["unigram", "bpe"] = Field("unigram", description="type of SentencePiece model")
-    normalize: Literal["nmt_nfkc", "nfkc", "identity"] = Field(
-        "nmt_nfkc", description="SentencePiece's Unicode normalisation; identity keeps full-width punctuation"
+    normalize: Literal["nfc", "nfkc", "nmt_nfkc", "identity"] = Field(
+        "nfc",
+        description="normalization of Unicode: nfc composes accents, takes typeset ligatures (ﬁ) apart, makes each "
+        "kind of blank a space, drops control characters and keeps all else; nfkc also replaces variants of "
+        "characters, such as full-width punctuation, Thai ำ, Armenian և, № and ²; nmt_nfkc does too, and makes a space "
+        "of zero-width non-joiners and spaces, direction marks and U+FFFD, which Persian, Khmer and Hebrew may need; "
+        "identity changes nothing but repeated spaces",
     )
     character_coverage: float = Field(1.0, ge=0.98, le=1, description="share of characters that have their own pieces")
     byte_fallback: bool = Field(True, description="encode characters without a piece as bytes, so that none is unknown")
@@ -49,6 +60,12 @@ class PrepareSettings(Settings):
     max_ratio: float = Field(5.0, ge=1, description="largest ratio of lengths in pieces; other pairs are dropped")
     keep_duplicates: bool = Field(True, description="keep training pairs that occur more than once")
     seed: int = Field(1, ge=0, description="random seed for the lines that SentencePiece is trained on")
+
+    @model_validator(mode="after")
+    def _sizes_fit_together(self) -> "PrepareSettings":
+        if self.joint and (self.source_vocab_size or self.target_vocab_size):
+            raise ValueError("joint makes one vocabulary for both languages, whose size is vocab_size alone")
+        return self
 
 
 class ModelSettings(Settings):

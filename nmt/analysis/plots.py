@@ -254,7 +254,7 @@ def mark_best(axes: "Axes", drawn: Curve, best: Callable[..., float], words: Cal
         axes.set_title(f"best: {words(value)} at update {update:,}", fontsize=9, color=ORANGE, loc="right")
 
 
-def style(axes: "Axes", title: str, left_out: int) -> None:
+def style(axes: "Axes", title: str, left_out: int = 0) -> None:
     """Quiet axes under a title, which counts the values that are left out."""
     title += f" ({left_out:,} off the scale)" if left_out else ""
     axes.set_title(title, fontsize=10, color=GRAY, loc="left")

@@ -19,13 +19,13 @@ from nmt.errors import DataError, FolderError, Option, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress
 from nmt.text.corpus import Corpus, Pair, ParallelFiles, TsvFile, sample_pairs
-from nmt.text.iterables import store_pairs
+from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
-from nmt.text.subword import Subword, train_subword
+from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_subword
 
 TSV_SUFFIXES = (".tsv", ".tsv.gz", ".tsv.xz", ".tsv.zst")
 REQUIRED_SPLITS = {"train": "training", "valid": "validation"}
-SUBWORD_SETTINGS = {"vocab_size", "subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
+SUBWORD_SETTINGS = {"subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
 
 
 def prepare(
@@ -45,7 +45,8 @@ def prepare(
     """Turn parallel text into a prepared folder at `out`, and open it.
 
     `train`, `valid` and `test` are each a path, a list of paths, a torchtext `TranslationDataset`, or any iterable of
-    (source, target) strings. A path is either the PREFIX of two files, PREFIX.source_lang and PREFIX.target_lang, plain
+    pairs: (source, target) or, as rows of Hugging Face data sets, {source_lang: source, target_lang: target} and
+    {"translation": {...}}. A path is either the PREFIX of two files, PREFIX.source_lang and PREFIX.target_lang, plain
     or compressed (.gz, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on.
     `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`. `workers` is the
     number of threads that encode text, by default one for each core. `settings` are those of `PrepareSettings`. With
@@ -59,6 +60,7 @@ def prepare(
     reporter = choose_progress(progress)
     start = time.monotonic()
     checked = check(PrepareSettings, settings, "prepare")
+    check_symbols(checked.symbols)
     out = Path(out)
     refuse_occupied(out, overwrite)
     alignments = [Path(path) for path in train_alignments]
@@ -66,10 +68,10 @@ def prepare(
     with replace_folder(out) as folder:
         scratch = folder / "scratch"
         scratch.mkdir()
-        corpora = store_iterables(inputs, scratch)
+        corpora = store_iterables(inputs, scratch, Languages(source_lang, target_lang))
         counts, sample = count_and_sample(corpora, alignments, checked, reporter)
         reporter.note(f"training subword models on {len(sample):,} training pairs")
-        subwords = train_subwords(sample, source_lang, target_lang, checked)
+        subwords = train_subwords(sample, source_lang, target_lang, checked, reporter)
         del sample
         for side, subword in zip(SIDES, subwords, strict=True):
             (folder / name_subword_file(side, checked.joint)).write_bytes(subword.model_bytes)
@@ -196,14 +198,16 @@ def is_corpus(text: Any) -> bool:
     return isinstance(text, (ParallelFiles, TsvFile))
 
 
-def store_iterables(inputs: dict[SplitName, list[Any]], scratch: Path) -> dict[SplitName, list[Corpus]]:
+def store_iterables(
+    inputs: dict[SplitName, list[Any]], scratch: Path, languages: Languages
+) -> dict[SplitName, list[Corpus]]:
     """The corpora of each split that has any. Pairs in memory are written to files, so that they can be read twice."""
     corpora: dict[SplitName, list[Corpus]] = {}
     with collect_problems() as attempt:
         for name, texts in inputs.items():
             for text in texts:
                 with attempt():
-                    corpus = text if is_corpus(text) else store_pairs(text, scratch, name)
+                    corpus = text if is_corpus(text) else store_pairs(text, scratch, name, languages)
                     corpora.setdefault(name, []).append(corpus)
     return corpora
 
@@ -239,15 +243,47 @@ def count_and_sample(
     return counts, sample
 
 
-def train_subwords(sample: list[Pair], source_lang: str, target_lang: str, settings: PrepareSettings) -> list[Subword]:
+def train_subwords(
+    sample: list[Pair], source_lang: str, target_lang: str, settings: PrepareSettings, progress: Progress
+) -> list[Subword]:
     """The subword models of source and target; with `joint`, both are the same model."""
     sides = [[pair.source for pair in sample], [pair.target for pair in sample]]
     names: tuple[str, ...] = (source_lang, target_lang)
+    options: tuple[str, ...] = ("source_vocab_size", "target_vocab_size")
     if settings.joint:
-        sides, names = [[line for side in sides for line in side]], ("joint",)
+        sides, names, options = [[line for side in sides for line in side]], ("joint",), ("vocab_size",)
     models = []
     with collect_problems() as attempt:
-        for name, lines in zip(names, sides, strict=True):
+        for name, lines, option in zip(names, sides, options, strict=True):
             with attempt():
-                models.append(Subword(train_subword(lines, name, **settings.model_dump(include=SUBWORD_SETTINGS))))
+                models.append(train_subword_of_side(lines, name, option, settings, progress))
     return models * 2 if settings.joint else models
+
+
+def train_subword_of_side(
+    lines: list[str], name: str, size_option: str, settings: PrepareSettings, progress: Progress
+) -> Subword:
+    """The subword model of one side. Its size is the one that was asked for, or else one that the text supports."""
+    others = settings.model_dump(include=SUBWORD_SETTINGS)
+    asked = getattr(settings, size_option) if {"vocab_size", size_option} & settings.model_fields_set else 0
+
+    def train(size: int) -> Subword:
+        return Subword(train_subword(lines, name, vocab_size=size, size_option=size_option, **others))
+
+    if asked or "vocab_size" in settings.model_fields_set:
+        return train(asked or settings.vocab_size)
+    default = settings.vocab_size
+    try:
+        return train(default)
+    except VocabularySizeError as error:
+        nearest = error.nearest
+    if nearest < default:
+        fitted, reason = train(nearest), "the text supports no more"
+    else:  # beside the characters there must be room for longer pieces
+        reason = f"{nearest:,} characters, bytes and symbols each need one"
+        try:
+            fitted = train(nearest + default // 2)
+        except VocabularySizeError as error:
+            fitted = train(error.nearest)
+    progress.note(f"{name}: a vocabulary of {fitted.size:,} pieces, not {default:,}, because {reason}")
+    return fitted

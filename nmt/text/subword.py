@@ -6,8 +6,9 @@ Only this module imports sentencepiece. Ids are without BOS and EOS here; the co
 import io
 import os
 import re
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -16,11 +17,24 @@ import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 
-from nmt.errors import DataError, FolderError, Option
+from nmt.errors import DataError, FolderError, Option, SettingsError
 from nmt.ids import BOS, EOS, PAD, UNK
+from nmt.text.normalization import BLANK_PIECE, list_nfc_rules
 
 LINE_ENDS = str.maketrans("\r\n", "  ")
+INVISIBLE = re.compile(r"[\s\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*")
+QUIET = 2  # SentencePiece writes errors to standard error, and nothing else
 TRAINER_THREADS = 16  # fixed, because the number of threads changes the trained model
+LINE_BYTES = 4192  # SentencePiece ignores longer lines
+RESERVED = re.compile(r"<pad>|<unk>|<s>|</s>|<0x[0-9A-F]{2}>")  # the names of PAD, UNK, BOS, EOS and bytes
+
+
+class VocabularySizeError(DataError):
+    """A text does not support the size of its vocabulary. `nearest` is the nearest size that it does support."""
+
+    def __init__(self, *parts: str | Option, nearest: int) -> None:
+        super().__init__(*parts)
+        self.nearest = nearest
 
 
 def train_subword(
@@ -28,59 +42,126 @@ def train_subword(
     name: str = "the text",
     *,
     vocab_size: int,
+    size_option: str = "vocab_size",
     subword: str = "unigram",
-    normalize: str = "nmt_nfkc",
+    normalize: str = "nfc",
     character_coverage: float = 1.0,
     byte_fallback: bool = True,
     symbols: Sequence[str] = (),
 ) -> bytes:
     """A SentencePiece model, as bytes, of exactly `vocab_size` pieces. The same lines give the same bytes.
 
-    Error messages call the lines `name`. SentencePiece ignores lines longer than 4192 bytes.
+    Error messages call the lines `name`, and the argument that sets their size `size_option`.
 
-    Raises DataError when the text is too small for `vocab_size` pieces, or needs more; it gives a size that works.
+    Raises SettingsError for symbols that cannot be used; VocabularySizeError when the text is too small for
+    `vocab_size` pieces, or needs more; DataError when there is no text.
     """
+    check_symbols(symbols)
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(lines),
+            sentence_iterator=cut_long_lines(lines),
             model_writer=model,
             model_type=subword,
-            normalization_rule_name=normalize,
+            **({"normalizer": make_nfc_normalizer()} if normalize == "nfc" else {"normalization_rule_name": normalize}),
             vocab_size=vocab_size,
             character_coverage=character_coverage,
             byte_fallback=byte_fallback,
-            user_defined_symbols=list(symbols),
+            user_defined_symbols=[write_as_piece(symbol) for symbol in symbols],
             pad_id=PAD,
             unk_id=UNK,
             bos_id=BOS,
             eos_id=EOS,
             num_threads=TRAINER_THREADS,
-            minloglevel=2,
+            minloglevel=QUIET,
         )
     except RuntimeError as error:
-        raise make_vocabulary_error(str(error), name, vocab_size) from error
-    return model.getvalue()
+        raise explain_training_error(str(error), name, vocab_size, size_option, subword) from error
+    trained = Subword(model.getvalue())
+    lost = [symbol for symbol in symbols if write_as_piece(symbol) not in trained.ids_to_pieces(trained.encode(symbol))]
+    if lost:
+        raise SettingsError(
+            f"normalization changes the symbol {lost[0]!r}, so that it would not stay one piece\n  Write it without "
+            f"blanks, or choose another ",
+            Option("normalize"),
+        )
+    return trained.model_bytes
 
 
-def make_vocabulary_error(complaint: str, name: str, vocab_size: int) -> DataError:
+def check_symbols(symbols: Sequence[str]) -> None:
+    """Raise SettingsError that names every symbol that cannot be a piece of its own, and why."""
+    problems = []
+    for symbol, count in Counter(symbols).items():
+        if RESERVED.fullmatch(symbol):
+            problems.append(f"{symbol!r} is the name of a piece that every subword model has")
+        elif symbol != " ".join(symbol.split()) or BLANK_PIECE in symbol or "\0" in symbol:
+            problems.append(f"{symbol!r} has a blank at an end, or one other than a single space, or a NUL")
+        elif count > 1:
+            problems.append(f"{symbol!r} is named {count} times")
+    if problems:
+        number = "1 symbol" if len(problems) == 1 else f"{len(problems)} symbols"
+        listed = "".join(f"\n  {problem}" for problem in problems)
+        raise SettingsError(f"{number} cannot be used{listed}\n  Change or remove ", Option("symbols"))
+
+
+def write_as_piece(symbol: str) -> str:
+    """A symbol as SentencePiece writes it among its pieces."""
+    return symbol.replace(" ", BLANK_PIECE)
+
+
+def cut_long_lines(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, with those that SentencePiece would ignore for their length cut at blanks, which no piece contains.
+
+    A word is cut, too, where it is very long, as lines are in languages without blanks.
+    """
+    longest = LINE_BYTES // 8  # a character has at most four bytes
+    for line in lines:
+        if len(line) * 4 <= LINE_BYTES or len(line.encode()) <= LINE_BYTES:
+            yield line
+            continue
+        part: list[str] = []
+        size = 0
+        for word in re.findall(rf"[^ ]{{1,{longest}}}", line):
+            bytes_of_word = len(f" {word}".encode())
+            if size + bytes_of_word > LINE_BYTES:
+                yield " ".join(part)
+                part, size = [], 0
+            part.append(word)
+            size += bytes_of_word
+        yield " ".join(part)
+
+
+@cache
+def make_nfc_normalizer() -> sentencepiece.SentencePieceNormalizer:
+    """The rules of `list_nfc_rules`, and otherwise what SentencePiece does with its own rules."""
+    sentencepiece.set_min_log_level(QUIET)
+    return sentencepiece.SentencePieceNormalizer(
+        norm_map=list_nfc_rules(), add_dummy_prefix=True, escape_whitespaces=True, remove_extra_whitespaces=True
+    )
+
+
+def explain_training_error(complaint: str, name: str, vocab_size: int, size_option: str, subword: str) -> DataError:
     """The error for SentencePiece's error message about the text called `name`."""
     if most := re.search(r"value <= (\d+)", complaint):
-        return DataError(
+        nearest = int(most[1])
+        parts: list[str | Option] = [
             f"{name}: a vocabulary of {vocab_size:,} pieces is larger than the text supports\n"
-            f"  The largest that works is {int(most[1]):,}: ",
-            Option("vocab_size", int(most[1])),
-        )
+            f"  The largest that works is {nearest:,}: ",
+            Option(size_option, nearest),
+        ]
+        if subword == "unigram":
+            parts += ["; ", Option("subword", "bpe"), " allows larger ones"]
+        return VocabularySizeError(*parts, nearest=nearest)
     if least := re.search(r"required_chars\. \d+ vs (\d+)", complaint):
-        return DataError(
-            f"{name}: a vocabulary of {vocab_size:,} pieces has no room for the {int(least[1]):,} characters, bytes "
-            f"and symbols that each need one\n  The smallest that works is {int(least[1]):,}: ",
-            *(Option("vocab_size", int(least[1])), ", or lower ", Option("character_coverage")),
+        nearest = int(least[1])
+        return VocabularySizeError(
+            f"{name}: a vocabulary of {vocab_size:,} pieces has no room for the {nearest:,} characters, bytes "
+            f"and symbols that each need one\n  The smallest that works is {nearest:,}: ",
+            *(Option(size_option, nearest), ", or lower ", Option("character_coverage")),
+            nearest=nearest,
         )
-    if "sentences_.empty()" in complaint:
-        return DataError(
-            f"{name}: there are no lines to train subwords on\n  Empty lines and lines above 4192 bytes are ignored"
-        )
+    if "sentences_.empty()" in complaint or "all_chars_count" in complaint:
+        return DataError(f"{name}: there are no lines to train subwords on: all are empty")
     return DataError(f"{name}: SentencePiece cannot train on this text: {complaint}")
 
 
@@ -126,7 +207,7 @@ class Subword:
 
     @cached_property
     def symbols(self) -> frozenset[str]:
-        """The symbols that were given when the model was trained, each of which is always one piece.
+        """The symbols that were given when the model was trained, as pieces: a space in one is written "▁".
 
         SentencePiece has no method that lists them. But except for bytes, no other piece has the score 0; the first
         merge of BPE has the score -0.
@@ -139,14 +220,16 @@ class Subword:
         )
 
     def encode(self, line: str) -> list[int]:
-        """The ids of a line, without BOS and EOS."""
-        ids: list[int] = self._processor.encode(line)
+        """The ids of a line, without BOS and EOS. A line that shows nothing, only a zero-width space, say, has none."""
+        ids: list[int] = self._processor.encode(drop_invisible_line(line))
         return ids
 
     def encode_lines(self, lines: list[str], threads: int | None = None) -> list[NDArray[np.int32]]:
         """The ids of many lines, in parallel."""
         arrays: list[NDArray[np.int32]] = self._processor.encode(
-            lines, return_type="numpy", num_threads=threads or os.cpu_count() or 1
+            [drop_invisible_line(line) for line in lines],
+            return_type="numpy",
+            num_threads=threads or os.cpu_count() or 1,
         )
         return arrays
 
@@ -166,12 +249,17 @@ class Subword:
 
     def segment(self, line: str) -> SegmentedLine:
         """A line with its pieces and words."""
-        return segment_by_offsets(line, self._processor.encode(line, return_type="offset_mapping"))
+        return segment_by_offsets(line, self._processor.encode(drop_invisible_line(line), return_type="offset_mapping"))
 
     def segment_ids(self, ids: Sequence[int]) -> SegmentedLine:
         """The text of ids with its pieces and words. PAD, BOS and EOS are left out."""
         found = self._processor.decode(drop_special_ids(ids), return_type="offset_mapping")
         return segment_by_offsets(found["text"].translate(LINE_ENDS), found)
+
+
+def drop_invisible_line(line: str) -> str:
+    """The line, or no text where it has only blanks and characters of no width."""
+    return "" if INVISIBLE.fullmatch(line) else line
 
 
 def drop_special_ids(ids: Sequence[int]) -> list[int]:

@@ -21,7 +21,7 @@ from nmt.search.choices import Choice
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.shortlisted import restrict_to_shortlist
 from nmt.step import StepModel
-from nmt.text.subword import Subword
+from nmt.text.subword import Subword, write_as_piece
 from nmt.translation import batching
 from nmt.translation.batching import pad_ids, read_windows, run_batches, window_size
 from nmt.translation.constraints import CompiledRequest, ConstraintCompiler, build_choice, count_hypotheses
@@ -74,9 +74,8 @@ def translate_lines(
     def compile_request(request: Request, number: int) -> CompiledRequest:
         source = source_subword.segment(request.source)
         try:
-            kept = [
-                piece for piece in source_subword.ids_to_pieces(source.ids) if piece in symbols - {*request.constraints}
-            ]
+            named = {write_as_piece(constraint) for constraint in request.constraints}
+            kept = [piece for piece in source_subword.ids_to_pieces(source.ids) if piece in symbols - named]
             read = source._replace(ids=source.ids[: batching.MAX_PIECES])
             return compiler.compile_request(request, read, search, kept)._replace(source=source)
         except DataError as error:

@@ -316,11 +316,88 @@ def test_a_vocabulary_larger_than_the_text_supports(refused, prepare):
     assert message == (
         "2 problems with the text\n"
         "  a: a vocabulary of 5,000 pieces is larger than the text supports\n"
-        "    The largest that works is 296: --vocab-size 296\n"
+        "    The largest that works is 296: --source-vocab-size 296; --subword bpe allows larger ones\n"
         "  b: a vocabulary of 5,000 pieces is larger than the text supports\n"
-        "    The largest that works is 296: --vocab-size 296\n"
+        "    The largest that works is 296: --target-vocab-size 296; --subword bpe allows larger ones\n"
     )
-    assert prepare(size=296).code == 0
+    assert prepare("--source-vocab-size", "296", "--target-vocab-size", "296", size=5000).code == 0
+    assert prepare("--subword", "bpe", "--joint", "--overwrite", size=297).code == 0
+
+
+GREEK = [f"{word} {number}" for word in ("το σπίτι", "η θάλασσα", "ο ήλιος", "το ψωμί") for number in range(40)]
+CHINESE = [chr(0x4E00 + 7 * n) * 3 + chr(0x4E00 + 11 * n) for n in range(160)]
+
+
+def test_advice_about_sizes_works_when_no_size_fits_both_sides(run_nmt, tmp_path):
+    """The source supports fewer pieces than the target needs."""
+    for split in ("train", "valid"):
+        (tmp_path / f"{split}.el").write_text("\n".join(GREEK))
+        (tmp_path / f"{split}.zh").write_text("\n".join(CHINESE))
+    words = ["prepare", "--source-lang", "el", "--target-lang", "zh", "--out", tmp_path / "out"]
+    words += [part for split in ("train", "valid") for part in (f"--{split}", tmp_path / split)]
+    sizes = ["--vocab-size", "400"]
+    done = run_nmt(*words, *sizes)
+    assert done.code == 2
+    advice = re.findall(
+        r"(?:largest|smallest) that works is [\d,]+: (--(?:source|target)-vocab-size) (\d+)", done.stderr
+    )
+    assert {flag for flag, _ in advice} == {"--source-vocab-size", "--target-vocab-size"}
+    assert run_nmt(*words, *sizes, *(word for pair in advice for word in pair)).code == 0
+
+
+def test_the_default_size_adapts_to_the_text_and_says_so(tmp_path):
+    pairs = list(zip(GREEK, CHINESE, strict=True))
+    notes = []
+
+    class Notes(nmt.Progress):
+        def note(self, text):
+            notes.append(text)
+
+    prepared = nmt.prepare(pairs, pairs, tmp_path / "out", source_lang="el", target_lang="zh", progress=Notes())
+    for name, subword in (("el", prepared.source_subword), ("zh", prepared.target_subword)):
+        reason = "because the text supports no more"
+        assert f"{name}: a vocabulary of {subword.size:,} pieces, not 8,000, {reason}" in notes
+    joint = nmt.prepare(pairs, pairs, tmp_path / "j", source_lang="el", target_lang="zh", joint=True, progress=Notes())
+    assert f"joint: a vocabulary of {joint.source_subword.size:,} pieces, not 8,000, {reason}" in notes
+
+
+def test_the_default_size_has_room_for_every_character(tmp_path):
+    lines = ["".join(chr(0x4E00 + (9 * n + k) % 9000) for k in range(18)) for n in range(1000)]
+    notes = []
+
+    class Notes(nmt.Progress):
+        def note(self, text):
+            notes.append(text)
+
+    pairs = [(line, line) for line in lines]
+    languages = {"source_lang": "zh", "target_lang": "ja"}
+    prepared = nmt.prepare(pairs, pairs[:9], tmp_path / "out", **languages, source_vocab_size=9300, progress=Notes())
+    assert prepared.source_subword.size == 9300
+    assert prepared.target_subword.size > 9261
+    reason = "because 9,261 characters, bytes and symbols each need one"
+    assert f"ja: a vocabulary of {prepared.target_subword.size:,} pieces, not 8,000, {reason}" in notes
+
+
+@pytest.mark.parametrize("name", ["source_vocab_size", "target_vocab_size"])
+def test_each_side_may_have_a_size_of_its_own(tiny_corpus, tmp_path, name):
+    languages = {"source_lang": "a", "target_lang": "b", "vocab_size": 290}
+    prepared = nmt.prepare(tiny_corpus / "train", tiny_corpus / "valid", tmp_path / "out", **languages, **{name: 285})
+    sizes = {"source_vocab_size": prepared.source_subword.size, "target_vocab_size": prepared.target_subword.size}
+    assert sizes == {"source_vocab_size": 290, "target_vocab_size": 290} | {name: 285}
+
+
+def test_a_joint_vocabulary_has_one_size(refused):
+    message = refused("--joint", "--target-vocab-size", "300")
+    assert "joint makes one vocabulary for both languages, whose size is vocab_size alone" in message
+
+
+def test_symbols_are_refused_by_name_before_the_text_is_read(refused):
+    assert refused("--symbol", "<s>", "--symbol", "<x>", "--symbol", "<x>", train=("--train", "gone")) == (
+        "2 symbols cannot be used\n"
+        "  '<s>' is the name of a piece that every subword model has\n"
+        "  '<x>' is named 2 times\n"
+        "  Change or remove --symbol\n"
+    )
 
 
 def test_a_vocabulary_without_room_for_the_characters(refused):
@@ -402,6 +479,9 @@ def test_help_tells_defaults_and_bounds(run_nmt):
     done = run_nmt("prepare", "--help")
     assert done.code == 0
     text = " ".join(done.stdout.split())
-    assert "--vocab-size N subword pieces a side (in all when joint) [default: 8000; at least 16]" in text
+    assert (
+        "--vocab-size N subword pieces of each language, or of both when joint; unless it is given, it adapts to the "
+        "text [default: 8000; at least 16]" in text
+    )
     assert "[default: 1.0; at least 0.98; at most 1]" in text
-    assert "--keep-duplicates / --drop-duplicates keep training pairs that were seen before [default: yes]" in text
+    assert "--keep-duplicates / --drop-duplicates keep training pairs that occur more than once [default: yes]" in text

@@ -1,8 +1,8 @@
 import pytest
 
-from nmt.errors import DataError, FolderError
+from nmt.errors import DataError, FolderError, SettingsError
 from nmt.ids import BOS, EOS, PAD, UNK
-from nmt.text.subword import Subword, train_subword
+from nmt.text.subword import Subword, VocabularySizeError, cut_long_lines, train_subword
 
 SYLLABLES = ("ca", "do", "fi", "hen", "lu", "mo", "nit", "rab")
 LINES = [f"the {first}{second} sees a {second}{first} and sleeps" for first in SYLLABLES for second in SYLLABLES]
@@ -30,7 +30,7 @@ def test_decoding_an_encoded_line_gives_the_line(subword, line):
 
 
 @pytest.mark.parametrize(
-    ("line", "normal"), [("  the \t cat\u2028sees  ", "the cat sees"), ("ﬁne ½", "fine 1⁄2"), ("a\u200bb", "a b")]
+    ("line", "normal"), [("  the \t cat\u2028sees  ", "the cat sees"), ("ﬁne ½", "fine ½"), ("a\ufeffb", "ab")]
 )
 def test_decoding_gives_the_normalised_line(subword, line, normal):
     assert subword.decode(subword.encode(line)) == normal
@@ -74,10 +74,10 @@ def test_lines_encoded_together_have_the_same_ids_as_alone(subword):
     [
         "the cat sees",
         "  the   cat\tsees\u2028dogs ",
-        "a ½ b",  # one character that becomes three
+        "a ﬁ b",  # one character that becomes two
         "x 漢字 y 😀 z",  # characters spelled in bytes
         "Ünïcode\u00a0words",
-        "a\u200bb c",  # U+200B is a blank for the subword model, but not for split()
+        "a\u200bb c",  # U+200B is no blank, neither for the subword model nor for split()
     ],
 )
 def test_each_piece_belongs_to_its_word(subword, line):
@@ -89,13 +89,20 @@ def test_each_piece_belongs_to_its_word(subword, line):
         assert subword.decode(ids) == subword.decode(subword.encode(word))
 
 
-@pytest.mark.parametrize("word", ["\u200b", "\ufeff", "\u200e", "\x01"])
+@pytest.mark.parametrize("word", ["\ufeff", "\x7f", "\ufeff\x02", "\x01"])
 def test_a_word_without_pieces_takes_no_piece_from_others(subword, word):
     assert subword.encode(word) == []
     found = subword.segment(f"the {word} cat")
     assert found.words == ["the", word, "cat"]
     assert sorted(set(found.word_of_piece)) == [0, 2]
     assert subword.decode([i for i, word in zip(found.ids, found.word_of_piece, strict=True) if word == 2]) == "cat"
+
+
+@pytest.mark.parametrize("line", ["", " \t", "\u200b", "\u0085", "\u00a0\u200e \u2060", "\ufeff\u200c"])
+def test_a_line_that_shows_nothing_has_no_pieces(subword, line):
+    assert subword.encode(line) == subword.segment(line).ids == subword.encode_lines([line])[0].tolist() == []
+    assert subword.segment(line).words == line.split()
+    assert subword.encode(line + "a") != []
 
 
 def test_words_and_pieces_of_ids(subword):
@@ -131,21 +138,102 @@ def test_the_same_lines_give_the_same_model():
 def test_the_largest_vocabulary_in_the_message_works(kind):
     with pytest.raises(DataError, match="en: a vocabulary of 5,000 pieces is larger than the text supports") as caught:
         train_subword(LINES, "en", vocab_size=5000, subword=kind)
-    largest = int(str(caught.value).rpartition("vocab_size=")[2])
+    largest, hint = str(caught.value).partition("vocab_size=")[2].split(";") if kind == "unigram" else (None, None)
+    assert hint == (" subword='bpe' allows larger ones" if kind == "unigram" else None)
+    largest = int(largest or str(caught.value).partition("vocab_size=")[2])
+    assert largest == caught.value.nearest
     assert Subword(train_subword(LINES, vocab_size=largest, subword=kind)).size == largest
 
 
+def test_bpe_allows_larger_vocabularies_as_the_message_says():
+    largest = []
+    for kind in ("unigram", "bpe"):
+        with pytest.raises(VocabularySizeError) as caught:
+            train_subword(LINES, vocab_size=5000, subword=kind)
+        largest.append(caught.value.nearest)
+    assert largest[0] < largest[1]
+
+
 def test_the_smallest_vocabulary_in_the_message_works():
-    with pytest.raises(DataError, match="en: a vocabulary of 100 pieces has no room") as caught:
-        train_subword(LINES, "en", vocab_size=100)
-    smallest = int(str(caught.value).partition("vocab_size=")[2].partition(",")[0])
+    with pytest.raises(VocabularySizeError, match="en: a vocabulary of 100 pieces has no room") as caught:
+        train_subword(LINES, "en", vocab_size=100, size_option="target_vocab_size")
+    smallest = int(str(caught.value).partition("target_vocab_size=")[2].partition(",")[0])
+    assert smallest == caught.value.nearest
     assert Subword(train_subword(LINES, vocab_size=smallest)).size == smallest
 
 
-@pytest.mark.parametrize("lines", [[], ["x" * 5000]])
+@pytest.mark.parametrize("lines", [[], ["", " "], [" " * 5000]])
 def test_training_without_lines_raises_an_error(lines):
-    with pytest.raises(DataError, match="en: there are no lines to train subwords on\n  Empty lines and lines above"):
+    with pytest.raises(DataError, match=r"en: there are no lines to train subwords on: all are empty$"):
         train_subword(lines, "en", vocab_size=SIZE)
+
+
+@pytest.mark.parametrize(
+    ("line", "sizes"),
+    [
+        ("x" * 4192, [4192]),  # as long as SentencePiece takes
+        ("слово " * 700, [4190, 3508]),
+        ("x" * 4193, [3674, 526]),
+        ("漢" * 3000, [3145, 3145, 2713]),  # a text without blanks
+        ("a" + " " * 5000 + "b", [3]),
+        ("𠀀 " * 1000, [4189, 809]),
+    ],
+)
+def test_lines_that_are_too_long_are_cut_and_lose_nothing(line, sizes):
+    parts = list(cut_long_lines(["before", line, "", "after"]))
+    assert [parts[0], *parts[-2:]] == ["before", "", "after"]
+    assert [len(part.encode()) for part in parts[1:-2]] == sizes
+    assert "".join(parts[1:-2]).replace(" ", "") == line.replace(" ", "")
+
+
+@pytest.mark.parametrize("line", ["ЖУК И ЁЖ. " * 1000, "龍虎鳳" * 2000])
+def test_long_lines_teach_subwords(line):
+    subword = Subword(train_subword([line, *LINES * 3], vocab_size=45, byte_fallback=False))
+    assert UNK not in subword.encode(line[:10])
+
+
+@pytest.mark.parametrize(
+    "symbol", ['<g id="1">', "<br />", "a,b", '"', "½", "ﬁ", "[PERSON 1]", "</x>", "<S>", "<unk", "e\u0301"]
+)
+@pytest.mark.parametrize("normalize", ["nfc", "nmt_nfkc", "identity"])
+def test_a_symbol_is_one_piece_and_comes_back(symbol, normalize):
+    subword = Subword(train_subword(LINES, vocab_size=297, symbols=[symbol], normalize=normalize))
+    line = f"{symbol}the cat{symbol}dog {symbol}"
+    pieces = subword.ids_to_pieces(subword.encode(line))
+    assert pieces.count(symbol.replace(" ", "▁")) == 3
+    assert subword.decode(subword.encode(line)) == line
+
+
+@pytest.mark.parametrize(
+    ("symbols", "problems"),
+    [
+        (["<pad>"], ["'<pad>' is the name of a piece that every subword model has"]),
+        (["<x>", "</s>", "<s>"], [f"'{name}' is the name of a piece that every subword" for name in ("</s>", "<s>")]),
+        (["<unk>", "<0x0A>"], [f"'{name}' is the name of a piece that every subword" for name in ("<unk>", "<0x0A>")]),
+        (["@@", "<y>", "@@", "@@"], ["'@@' is named 3 times"]),
+        (
+            [" <x>", "<y>\t", "a  b", "a\u00a0b", "a\nb", "▁"],
+            ["has a blank at an end, or one other than a single space"],
+        ),
+        (["a\0b"], [r"'a\x00b' has a blank at an end, or one other than a single space, or a NUL"]),
+    ],
+)
+def test_symbols_that_cannot_be_pieces_are_named(symbols, problems):
+    with pytest.raises(SettingsError) as caught:
+        train_subword(LINES, vocab_size=SIZE, symbols=symbols)
+    first, *lines, last = str(caught.value).splitlines()
+    assert first == ("1 symbol cannot be used" if len(lines) == 1 else f"{len(lines)} symbols cannot be used")
+    for problem in problems:
+        assert any(problem in line for line in lines)
+    assert last == "  Change or remove symbols"
+
+
+def test_a_symbol_that_normalization_would_change_is_refused():
+    with pytest.raises(
+        SettingsError, match=r"changes the symbol '<q ½>', so .*\n  Write it .*or choose another normalize"
+    ):
+        train_subword(LINES, vocab_size=SIZE, symbols=["<q ½>"], normalize="nfkc")
+    Subword(train_subword(LINES, vocab_size=SIZE, symbols=["<q ½>"]))
 
 
 def test_without_byte_fallback_new_characters_are_unknown():

@@ -1,0 +1,66 @@
+"""The rules by which text is normalised before it is cut into subwords, unless another rule is chosen.
+
+SentencePiece's own rules, nfkc and nmt_nfkc, change letters that languages need: the Armenian և, the Thai ำ, Chinese
+punctuation, the non-joiners of Persian. These rules do not; they unite only what a reader cannot tell apart.
+"""
+
+import unicodedata
+from functools import cache
+from itertools import permutations
+
+LAST_CODE = 0x2FFFF  # no character above has another form or is a blank
+SURROGATES = range(0xD800, 0xE000)
+TYPESET_FORMS = frozenset(  # letters as a typesetter joined them: ﬁ, and Arabic letters by their position in a word
+    [*range(0xFB00, 0xFDF0), *range(0xFE80, 0xFEFD)]
+)
+BYTE_ORDER_MARK = "\ufeff"  # files that were put together have one in their middle
+BLANK_PIECE = "▁"  # SentencePiece writes it in place of a blank
+
+
+@cache
+def list_nfc_rules() -> list[tuple[str, str]]:
+    """Pairs of a string and what replaces it: Unicode's form NFC, with clean blanks.
+
+        e ◌́   -> é          letters and accents are composed, and other characters get their canonical form
+        ﬁ, ﻻ  -> fi, لا     letters that a typesetter joined are taken apart
+        tab, no-break space, ideographic space, line separator … -> a space
+        other control characters and byte order marks -> nothing
+
+    Everything else stays as it is: zero-width joiners, non-joiners and spaces, direction marks, U+FFFD, full-width
+    forms, superscripts, and signs such as № and ½.
+    """
+    rules: dict[str, str] = {}
+    for code in range(1, LAST_CODE + 1):  # SentencePiece's tables have no room for a NUL
+        if code in SURROGATES:
+            continue
+        character = chr(code)
+        composed = unicodedata.normalize("NFC", character)
+        if character.isspace() or character == BLANK_PIECE:
+            if character != " ":
+                rules[character] = " "
+        elif character == BYTE_ORDER_MARK or unicodedata.category(character) == "Cc":
+            rules[character] = ""
+        elif code in TYPESET_FORMS and (letters := unicodedata.normalize("NFKC", character)) != character:
+            rules[character] = letters
+        elif composed != character:
+            rules[character] = composed
+        else:
+            rules.update(dict.fromkeys(list_spellings(character), character))
+    return sorted(rules.items())
+
+
+def list_spellings(character: str) -> list[str]:
+    """The ways to write a composed character in parts, its accents in any order that means the same.
+
+    ế is ê ◌́ and e ◌̂ ◌́, but not e ◌́ ◌̂, whose circumflex is above the acute.
+    """
+    parts = unicodedata.normalize("NFD", character)
+    base, marks = parts[0], parts[1:]
+    spellings = []
+    for order in permutations(marks):
+        for n in range(len(marks)):
+            head = unicodedata.normalize("NFC", base + "".join(order[:n]))
+            spelling = head + "".join(order[n:])
+            if len(head) == 1 and unicodedata.normalize("NFC", spelling) == character:
+                spellings.append(spelling)
+    return spellings
