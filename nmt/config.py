@@ -219,7 +219,9 @@ class SearchSettings(Settings):
     )
     max_length_ratio: float = Field(2.0, gt=0, le=100, description="longest translation, in pieces per source piece")
     max_length_extra: int = Field(10, ge=0, le=10_000, description="pieces allowed beyond max_length_ratio")
-    min_length: int = Field(0, ge=0, description="shortest translation, in pieces")
+    min_length: int = Field(
+        0, ge=0, description="shortest translation, in pieces; raises the limit on the longest where it must"
+    )
     no_repeat: int = Field(0, ge=0, description="forbid repeating any sequence of this many pieces; 0 allows all")
     groups: int = Field(1, ge=1, description="groups of a diverse beam, which avoid each other's pieces")
     diversity: float = Field(0.5, ge=0, description="penalty for a piece that an earlier group has chosen")
@@ -231,7 +233,9 @@ class SearchSettings(Settings):
     top_p: float = Field(
         1.0, gt=0, le=1, description="sample from the fewest likeliest pieces with this total probability"
     )
-    seed: int = Field(1, ge=0, lt=2**63, description="random seed of sampling")
+    seed: int = Field(
+        1, ge=0, lt=2**63, description="random seed of sampling; draws depend on it, the line and its number"
+    )
     mbr: Literal["none", "chrf", "bleu"] = Field(
         "none", description="choose the candidate most like the others by this metric (minimum Bayes risk)"
     )
@@ -242,7 +246,7 @@ class SearchSettings(Settings):
         False, description="replace a word with unknown characters by the source word with most of its attention"
     )
     keep_symbols: bool = Field(
-        False, description="require each symbol of the source (a piece that nmt prepare was given) in the translation"
+        False, description="keep each symbol of the source (a piece that nmt prepare was given) as often as it is there"
     )
     split_long: bool = Field(False, description="translate long lines sentence by sentence")
     longest: int = Field(

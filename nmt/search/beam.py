@@ -21,6 +21,7 @@ from nmt.search.hypothesis import (
     Normalization,
     coverage_penalty,
     length_penalty,
+    order,
     raise_if_nan,
     raise_if_no_attention,
 )
@@ -46,6 +47,7 @@ def beam_search(
     choice: Choice = MOST_PROBABLE,
     forbidden_ids: Sequence[int] = (PAD, UNK, BOS),
     beta: float = 0.0,
+    finished_keep_slots: bool = True,
 ) -> list[list[Hypothesis]]:
     """The best translations of each sentence, best first: n_best of them, or fewer when the model has no more.
 
@@ -54,6 +56,10 @@ def beam_search(
     the continuations that fill the free slots, by default the most probable ones. Of equally probable ones, those of
     the better hypothesis come first, and then those with the smaller id. The ids in `forbidden_ids` are never
     generated.
+
+    Without `finished_keep_slots`, a finished hypothesis frees its slot, and the search of a sentence also stops once
+    n_best finished ones score as high as every live one does at its present length. This is for required phrases: a
+    hypothesis that has them early, where they are improbable, may end soon, and must not take the slots of others.
 
     A sentence is done when it has no live hypothesis, or when no live hypothesis can still be among the n_best. A
     log-probability never rises, the length penalty never falls, and the coverage penalty (of weight `beta`) is never
@@ -106,9 +112,12 @@ def beam_search(
             coverage_NS = coverage_NS + out.attention_NS
             real_NS = real_BS[sentence_B].repeat_interleave(len(coverage_NS) // len(sentence_B), 0)
             score_UW = score_UW + coverage_penalty(coverage_NS, real_NS, beta).cpu().numpy()[chosen.row_UW]
+        if not finished_keep_slots:
+            finished_UW &= score_UW > best_finished_BR[:, -1:].repeat(G, 0)
         at_limit_B = limit_B == length
         level = Level(
             sentence_UW=sentence_B.repeat(G)[:, None].repeat(W, 1),
+            group_UW=np.tile(np.arange(G), len(sentence_B))[:, None].repeat(W, 1),
             parent_UW=node_N[chosen.row_UW],
             row_UW=chosen.row_UW,
             token_UW=chosen.token_UW,
@@ -123,11 +132,12 @@ def beam_search(
         node_UW = np.arange(nodes, nodes + live_UW.size).reshape(live_UW.shape)
         nodes += live_UW.size
 
-        free_U = free_U - finished_UW.sum(1)
+        if finished_keep_slots:
+            free_U = free_U - finished_UW.sum(1)
         finished_BX = np.where(finished_UW, score_UW, -np.inf).reshape(-1, G * W)
         best_finished_BR = np.sort(np.concatenate([best_finished_BR, finished_BX], 1))[:, : -n_best - 1 : -1]
         log_prob_UW = np.where(live_UW, chosen.log_prob_UW, -np.inf)
-        best_possible_B = log_prob_UW.reshape(-1, G * W).max(1) / penalties[limit_B]
+        best_possible_B = log_prob_UW.reshape(-1, G * W).max(1) / penalties[limit_B if finished_keep_slots else length]
         continues_B = (best_possible_B > best_finished_BR[:, -1]) & ~at_limit_B
         live_BG = live_UW.sum(1).reshape(-1, G) * continues_B[:, None]
         kept_B = live_BG.any(1).nonzero()[0]
@@ -146,10 +156,7 @@ def beam_search(
         state = out.state if is_same else model.select(out.state, rows_BK)
         sentence_B, limit_B, best_finished_BR = (part[kept_B] for part in (sentence_B, limit_B, best_finished_BR))
         free_U, coverage_NS = free_U[kept_U1[:, 0]], coverage_NS[rows_BK.flatten()] if beta else coverage_NS
-    return [
-        sorted(hypotheses, key=lambda found: (not found.is_finished, -found.score))[:n_best]
-        for hypotheses in read_tree(levels, lengths_B.tolist())
-    ]
+    return [sorted(hypotheses, key=order)[:n_best] for hypotheses in read_tree(levels, lengths_B.tolist())]
 
 
 def compute_length_limit(source_length: int, ratio: float, extra: int) -> int:
@@ -161,6 +168,7 @@ class Level(NamedTuple):
     """The hypotheses of one length. Each is a node; nodes are numbered through all levels."""
 
     sentence_UW: Array  # row of the sentence in the first batch
+    group_UW: Array
     parent_UW: Array  # node in the level before; -1 in the first level
     row_UW: Array  # row of the attention that belongs to the token
     token_UW: Array
@@ -175,7 +183,7 @@ class Level(NamedTuple):
 def read_tree(levels: list[Level], source_lengths: list[int]) -> list[list[Hypothesis]]:
     """The hypotheses of each sentence, shortest first, by following each one's parents back to the first level."""
     *parts, attention = zip(*levels, strict=True)
-    sentence_A, parent_A, row_A, token_A, token_log_prob_A, log_prob_A, score_A, finished_A, at_limit_A = (
+    sentence_A, group_A, parent_A, row_A, token_A, token_log_prob_A, log_prob_A, score_A, finished_A, at_limit_A = (
         np.concatenate([level_UW.ravel() for level_UW in part]) for part in parts
     )
     first_row = np.cumsum([0, *map(len, attention)])[:-1]
@@ -202,6 +210,7 @@ def read_tree(levels: list[Level], source_lengths: list[int]) -> list[list[Hypot
                 token_log_probs=tuple(token_log_probs[node] for node in path),
                 attention_TS=attention_TS[:, : source_lengths[sentences[leaf]]],
                 is_finished=bool(finished_A[leaf]),
+                group=int(group_A[leaf]),
             )
         )
     return found

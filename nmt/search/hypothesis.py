@@ -3,7 +3,7 @@
 # N hypotheses   T target positions   S source positions
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ class Hypothesis:
 
     `log_prob` is the sum of `token_log_probs`. `score` is `log_prob` after length normalization, plus the coverage
     penalty. `attention_TS` is on the CPU. It has a row for each token, EOS included, and a column for each source
-    position, EOS included.
+    position, EOS included. `group` is the number of the group of slots that found it, or of the sample.
     """
 
     tokens: tuple[int, ...]
@@ -32,6 +32,22 @@ class Hypothesis:
     token_log_probs: tuple[float, ...]
     attention_TS: Tensor
     is_finished: bool
+    group: int = 0
+
+
+class Ranked(Protocol):
+    """What can be put in order: a hypothesis, or a translation made of one."""
+
+    @property
+    def score(self) -> float: ...
+
+    @property
+    def is_finished(self) -> bool: ...
+
+
+def order(one: Ranked) -> tuple[bool, float]:
+    """The key that sorts hypotheses: the finished ones first, and of these the best first."""
+    return not one.is_finished, -one.score
 
 
 def coverage_penalty(coverage_NS: Tensor, real_NS: Tensor, beta: float) -> Tensor:

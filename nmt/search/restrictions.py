@@ -4,7 +4,7 @@ A wrapper is a step model itself. So wrappers can be nested, and search treats t
 """
 
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
-# T target positions so far   L longest prefix   I windows of n tokens
+# T target positions so far   L longest prefix or phrase   I windows of n tokens   C phrases of a sentence
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -131,6 +131,51 @@ class NoRepeat(Restriction):
         is_repeat_NI = (windows_NIn[:, :, :-1] == tokens_NT[:, None, length - self.n + 1 :]).all(2)
         last_NI = torch.where(is_repeat_NI, windows_NIn[:, :, -1], PAD)  # PAD is never generated anyway
         return log_probs_NV.scatter(1, last_NI, -torch.inf)
+
+
+class LimitedPhrases(Restriction):
+    """A step model that generates the given phrases of a sentence at most a given number of times each.
+
+    A phrase is a sequence of ids. Where it has been generated as often as its entry in `most` allows, the id that would
+    complete it once more is forbidden.
+    """
+
+    def __init__(
+        self, model: StepModel, phrases: Sequence[Sequence[Sequence[int]]], most: Sequence[Sequence[int]]
+    ) -> None:
+        super().__init__(model)
+        self.longest = max(len(ids) for sentence in phrases for ids in sentence)
+        columns = max(map(len, phrases))
+        self.phrase_BCL = torch.full((len(phrases), columns, self.longest), ANY)
+        self.most_BC = torch.zeros(len(phrases), columns, dtype=torch.long)
+        for row, (sentence, counts) in enumerate(zip(phrases, most, strict=True)):
+            for column, (ids, count) in enumerate(zip(sentence, counts, strict=True)):
+                self.phrase_BCL[row, column, self.longest - len(ids) :] = torch.tensor(ids)
+                self.most_BC[row, column] = count
+
+    def create_state(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
+        device = lengths_B.device
+        last_BL = torch.full((len(lengths_B), self.longest), PAD, device=device)
+        return self.phrase_BCL.to(device), self.most_BC.to(device), last_BL
+
+    def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
+        phrase_NCL, left_NC, last_NL = own
+        last_NL = torch.cat([last_NL[:, 1:], previous_N[:, None]], 1)
+        return phrase_NCL, left_NC - matches(phrase_NCL, last_NL).long(), last_NL
+
+    def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
+        phrase_NCL, left_NC, last_NL = own
+        is_forbidden_NC = (left_NC < 1) & matches(phrase_NCL[:, :, :-1], last_NL[:, 1:])
+        last_NC = torch.where(is_forbidden_NC & (phrase_NCL[:, :, -1] != ANY), phrase_NCL[:, :, -1], PAD)
+        return log_probs_NV.scatter(1, last_NC, -torch.inf)  # PAD is never generated anyway
+
+
+ANY = -1  # stands before the first id of a phrase that is shorter than the longest
+
+
+def matches(phrase_NCL: Tensor, tokens_NL: Tensor) -> Tensor:
+    """Whether tokens end with each phrase. -> is_match_NC"""
+    return ((phrase_NCL == tokens_NL[:, None]) | (phrase_NCL == ANY)).all(2)
 
 
 class Prefix(Restriction):

@@ -17,6 +17,7 @@ from random import Random
 from typing import Any, BinaryIO, NamedTuple
 
 from nmt.errors import DataError, UsageError
+from nmt.text.words import is_blank
 
 try:
     from compression import zstd  # type: ignore[import-not-found, unused-ignore]
@@ -142,7 +143,7 @@ class LineCounter:
     def __iter__(self) -> Iterator[str]:
         for line in read_lines(self.path):
             self.lines += 1
-            if not line.strip():
+            if is_blank(line):
                 self.empty += 1
                 self.first_empty = self.first_empty or self.lines
             yield line

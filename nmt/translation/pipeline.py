@@ -5,10 +5,11 @@ Runs any step model; it reads no folder and writes no file.
 
 # B sentences   S source positions   V target words
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from itertools import groupby
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,10 +19,11 @@ from nmt.errors import DataError, Option
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.search.beam import beam_search
 from nmt.search.choices import Choice
-from nmt.search.hypothesis import Hypothesis
+from nmt.search.hypothesis import Hypothesis, order
 from nmt.search.shortlisted import restrict_to_shortlist
 from nmt.step import StepModel
-from nmt.text.subword import Subword, write_as_piece
+from nmt.text.subword import Subword
+from nmt.text.words import is_blank
 from nmt.translation import batching
 from nmt.translation.batching import pad_ids, read_windows, run_batches, window_size
 from nmt.translation.constraints import CompiledRequest, ConstraintCompiler, build_choice, count_hypotheses
@@ -29,13 +31,6 @@ from nmt.translation.long_lines import split_line
 from nmt.translation.mbr import rank_by_utility
 from nmt.translation.request import Request
 from nmt.translation.result import Translation, build_translation, empty_translation, join_parts
-
-
-class LinePart(NamedTuple):
-    """What is translated at a time: a line, or a part of a long one."""
-
-    line: int  # in the window
-    request: CompiledRequest
 
 
 def translate_lines(
@@ -69,20 +64,23 @@ def translate_lines(
     compiler = ConstraintCompiler(target_subword)
     copies_unknown = search.replace_unk and not target_subword.has_byte_fallback
     symbols = source_subword.symbols & target_subword.symbols if search.keep_symbols else frozenset()
+    symbol_ids = {piece: target_subword.piece_to_id(piece) for piece in sorted(symbols)}
     wanted = count_hypotheses(search, n_best)
 
-    def compile_request(request: Request, number: int) -> CompiledRequest:
+    def compile_request(request: Request, number: int, part: int) -> CompiledRequest:
         source = source_subword.segment(request.source)
+        if is_blank(request.source):
+            source = source._replace(ids=[], word_of_piece=[])
+        pieces = Counter(source_subword.ids_to_pieces(source.ids))
+        read = source._replace(ids=source.ids[: batching.MAX_PIECES])
         try:
-            named = {write_as_piece(constraint) for constraint in request.constraints}
-            kept = [piece for piece in source_subword.ids_to_pieces(source.ids) if piece in symbols - named]
-            read = source._replace(ids=source.ids[: batching.MAX_PIECES])
-            return compiler.compile_request(request, read, search, kept)._replace(source=source)
+            compiled = compiler.compile_request(request, read, search, {piece: pieces[piece] for piece in symbol_ids})
         except DataError as error:
             raise DataError(f"line {number:,}: ", *error.args) from error
+        key = f"{number} {part} {source.text}".encode()
+        return compiled._replace(source=source, key=int.from_bytes(sha256(key).digest()[:8], "big"))
 
-    def search_batch(parts: Sequence[LinePart]) -> list[list[Hypothesis]]:
-        requests = [part.request for part in parts]
+    def search_batch(requests: Sequence[CompiledRequest]) -> list[list[Hypothesis]]:
         source_BS, lengths_B = pad_ids([[*request.source.ids[: batching.MAX_PIECES], EOS] for request in requests])
         chosen, slots = (choice, search.beam) if choice else build_choice(requests, search, wanted)
         restricted = model
@@ -105,28 +103,70 @@ def translate_lines(
             choice=chosen,
             forbidden_ids=(PAD, BOS) if copies_unknown else (PAD, UNK, BOS),
             beta=search.beta,
+            finished_keep_slots=slots == search.beam or search.sample,
         )
 
-    def rank(part: LinePart, hypotheses: list[Hypothesis] | None) -> list[Translation]:
-        source = part.request.source
+    def search_all(requests: Sequence[CompiledRequest], size: int) -> Sequence[list[Hypothesis] | None]:
+        return run_batches(search_batch, requests, [len(request.source.ids) for request in requests], size)
+
+    def rank(request: CompiledRequest, hypotheses: list[Hypothesis] | None) -> list[Translation]:
+        source = request.source
         if hypotheses is None:
             return [empty_translation(source)]
         subwords = source_subword, target_subword
         ranked = [build_translation(source, one, *subwords, copies_unknown) for one in hypotheses]
-        if search.mbr != "none":
-            ranked = rank_by_utility(ranked, search.mbr, is_sample=search.sample)
-        return ranked[:n_best]
+        return rank_by_utility(ranked, search.mbr, is_sample=search.sample) if search.mbr != "none" else ranked
+
+    def translate_requests(requests: Sequence[CompiledRequest]) -> list[list[Translation]]:
+        """First without constraints; where the best translation does not meet them, or too few do, once more with them.
+
+        So constraints that are met anyway change nothing, however narrow the beam.
+        """
+        found = search_all([request.drop_constraints() for request in requests], batch_size)
+        ranked = list(map(rank, requests, found))
+        again: list[tuple[int, CompiledRequest]] = []
+        for row, (request, hypotheses) in enumerate(zip(requests, found, strict=True)):
+            if hypotheses is not None and request.is_constrained:
+                met = [one for one in ranked[row] if request.is_met_by(one)]
+                if met[:1] == ranked[row][:1] and len(met) >= n_best:
+                    ranked[row] = met
+                else:
+                    again.append((row, request.limit_phrases(symbol_ids, hypotheses[0].tokens)))
+        for needed, some in groupby(sorted(again, key=lambda each: each[1].needed), key=lambda each: each[1].needed):
+            rows, limited = zip(*some, strict=True)
+            for row, more in zip(rows, search_all(limited, max(1, batch_size // (needed + 1))), strict=True):
+                ranked[row] = merge(requests[row], ranked[row], found[row] or [], more or [])
+        return [of_line[:n_best] for of_line in ranked]
+
+    def merge(
+        request: CompiledRequest, free: list[Translation], plain: list[Hypothesis], constrained: list[Hypothesis]
+    ) -> list[Translation]:
+        """All that meet the request, ranked. The best translation without constraints stays the best if it does."""
+        met = [one for one in plain if request.is_met_by(rank(request, [one])[0])]
+        if search.sample:
+            groups = {one.group for one in met}
+            more = [one for one in constrained if one.group not in groups]
+        else:
+            tokens = {one.tokens for one in met}
+            more = [one for one in constrained if one.tokens not in tokens]
+        ranked = rank(request, sorted(met + more, key=order)[:wanted])
+        if not request.is_met_by(free[0]):
+            return ranked
+        others = (one for one in ranked if one.tokens != free[0].tokens)
+        return [free[0], *(one for one in others if search.mbr != "none" or order(one) >= order(free[0]))]
 
     stream = (
-        [compile_request(request, number) for request in split_request(line, number, source_subword, search)]
+        [
+            compile_request(request, number, part)
+            for part, request in enumerate(split_request(line, number, source_subword, search))
+        ]
         for number, line in enumerate(lines, first)
     )
     for window in read_windows(stream, window_size(batch_size)):
-        parts = [LinePart(row, request) for row, requests in enumerate(window) for request in requests]
-        found = run_batches(search_batch, parts, [len(part.request.source.ids) for part in parts], batch_size)
-        ranked = zip(parts, map(rank, parts, found), strict=True)
-        for _, of_line in groupby(ranked, key=lambda each: each[0].line):
-            yield [join_parts(same_rank) for same_rank in zip(*(one for _, one in of_line), strict=False)]
+        parts = iter(translate_requests([request for requests in window for request in requests]))
+        for requests in window:
+            of_line = [next(parts) for _ in requests]
+            yield [join_parts(same_rank) for same_rank in zip(*of_line, strict=False)]
 
 
 def split_request(line: str | Request, number: int, subword: Subword, search: SearchSettings) -> list[Request]:

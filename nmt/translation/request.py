@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, Strict
 from nmt.config import check
 from nmt.errors import DataError
 from nmt.text.corpus import read_lines
+from nmt.text.words import is_blank
 
 Text = Annotated[str, Strict()]
 
@@ -65,7 +66,7 @@ def read_requests(
     for file in files:
         name = "standard input" if file == "-" else file
         for number, line in enumerate(read_lines(file), 1):
-            if form == "text" or not line.strip():
+            if form == "text" or is_blank(line):
                 yield Request(line, prefix, constraints, banned)
                 continue
             own = parse(line, f"{name}, line {number:,}")

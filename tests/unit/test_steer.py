@@ -11,7 +11,9 @@ from support.scripted import ScriptedModel, copying
 from nmt.analysis.metrics import score_corpus
 from nmt.errors import DataError
 from nmt.ids import EOS
+from nmt.search.hypothesis import order
 from nmt.text.subword import Subword, train_subword
+from nmt.text.words import count_phrase, is_blank
 from nmt.translation.constraints import ConstraintCompiler
 from nmt.translation.mbr import rank_by_utility
 from nmt.translation.request import Request
@@ -128,13 +130,180 @@ def test_half_a_character_is_told():
         Request("a", banned=("a\ud800",))
 
 
-def test_identical_lines_have_identical_samples_and_others_do_not(subword):
+def test_each_line_has_draws_of_its_own_whatever_the_batch_and_the_beginning(subword):
     options = {"sample": True, "n_best": 4, "temperature": 2.0}
-    one, twin, other = (
-        [found.text for found in ranked] for ranked in translate(subword, ["ba de", "ba de", "ba di"], **options)
-    )
-    assert one == twin != other
-    assert len(one) == 4
+    lines = ["ba de", "ba de", "ba di", "ba de"]
+
+    def texts(some, **more):
+        return [[one.text for one in ranked] for ranked in translate(subword, some, **options | more)]
+
+    drawn = texts(lines)
+    assert len({text for of_line in drawn for text in of_line}) == 16
+    assert texts(lines, batch_size=1) == texts(lines, batch_size=3) == drawn
+    assert texts(lines[2:], first=3) == drawn[2:]
+    assert texts(lines, seed=2) != drawn
+
+
+class Preferring:
+    """Copies its source, but likes an `other` word nearly as much, and hates all words out of their place."""
+
+    def __new__(cls, vocabulary, others):
+        def log_probs(source, prefix):
+            row = [-12.0] * vocabulary
+            word = source[len(prefix)] if len(prefix) < len(source) else EOS
+            row[word] = math.log(0.6)
+            if word in others:
+                row[others[word]] = math.log(0.3)
+            return row
+
+        return ScriptedModel(vocabulary, log_probs, lambda source, prefix: min(len(prefix), len(source) - 1))
+
+
+@pytest.mark.parametrize("beam", [1, 2, 3, 5, 8])
+def test_a_word_goes_to_the_place_where_the_model_expects_it(subword, beam):
+    one = {word: subword.encode(word)[0] for word in ("fi", "me", "sa", "ru")}
+    model = Preferring(subword.size, {one["fi"]: one["sa"], one["me"]: one["ru"]})
+    requests = [
+        Request("ba de fi ku", constraints=("sa",)),
+        Request("me ba de", constraints=("ru",)),
+        Request("ba de fi ku me", constraints=("ru", "sa")),
+        Request("ba de fi ku me", constraints=("sa ku", "sa", "ba")),
+        Request("ba fi fi", constraints=("sa", "sa")),
+        Request("ba fi fi", constraints=("sa", "fi")),
+    ]
+    texts = ["ba de sa ku", "ru ba de", "ba de sa ku ru", "ba de sa ku me", "ba sa sa"]
+    options = OPTIONS | {"beam": beam, "max_length_extra": 20}
+    found = [ranked[0].text for ranked in translate_lines(model, subword, subword, requests, **options)]
+    assert found[:-1] == texts
+    assert found[-1] in ("ba sa fi", "ba fi sa")
+
+
+def met_by(one, count):
+    """Constraints that a translation meets: words and pairs of words of it, some twice where they are there twice."""
+    words = [word for word in one.text.split() if word.isalpha() and word.isascii()]
+    pairs = [" ".join(pair) for pair in itertools.pairwise(words) if " ".join(pair) in one.text]
+    return (*words[:count], *pairs[:1])
+
+
+@pytest.mark.parametrize("beam", [1, 2, 3, 5])
+@pytest.mark.parametrize("how", [{}, {"groups": 0}, {"mbr": "chrf"}, {"sample": True}], ids=str)
+def test_what_is_met_anyway_changes_nothing(subword, beam, how):
+    """Nor does it depend on the other lines of the batch."""
+    how = how | {"beam": beam} | ({"groups": beam} if "groups" in how else {})
+    model, lines = copying(subword.size), ["ba de fi", "ku", "ni po ru sa la me", "te vi", "fi fi go <x1>"]
+    plain = [ranked[0] for ranked in translate_lines(model, subword, subword, lines, **OPTIONS | how)]
+    for count in range(4):
+        requests = [
+            Request(line, constraints=met_by(one, count), banned=("Größe", " x", "日"))
+            for line, one in zip(lines, plain, strict=True)
+        ]
+        requests.insert(2, Request("ba", constraints=("zu po", "Größe")))
+        some = {"keep_symbols": True, "n_best": 1}
+        for size in (1, 3, 64):
+            found = list(translate_lines(model, subword, subword, requests, batch_size=size, **OPTIONS | how | some))
+            if not how.get("sample"):  # whose draws belong to the number of a line
+                got = [ranked[0] for number, ranked in enumerate(found) if number != 2]
+                assert [one.text for one in got] == [one.text for one in plain]
+                assert [one.score for one in got] == pytest.approx([one.score for one in plain])
+            assert found[2][0].text.count("zu po") == found[2][0].text.count("Größe") == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("beam", [1, 2, 3, 5])
+def test_what_random_models_say_already_stays_and_the_rest_is_added_once(subword, seed, beam):
+    lines = ["ba de", "fi", "ku la me"]
+    plain = [ranked[0] for ranked in translate(subword, lines, seed, beam=beam)]
+    requests = [Request(line, constraints=met_by(one, 3)) for line, one in zip(lines, plain, strict=True)]
+    assert [one.text for (one,) in translate(subword, requests, seed, beam=beam)] == [one.text for one in plain]
+    for word in ("po", "zu ru", "Größe"):
+        some = [Request(line, constraints=(word,)) for line in lines]
+        alone = [translate(subword, [one], seed, beam=beam)[0][0].text for one in some]
+        together = [one.text for (one,) in translate(subword, [*some, *requests], seed, beam=beam)]
+        assert together[:3] == alone
+        assert [count_phrase(text, word) for text in alone] == [max(1, count_phrase(one.text, word)) for one in plain]
+
+
+@pytest.mark.parametrize("beam", [1, 2, 4])
+@pytest.mark.parametrize("n_best", [1, 2, 4])
+def test_the_best_of_many_is_the_best_and_all_meet_the_request(subword, beam, n_best):
+    if n_best > beam:
+        n_best = beam
+    for seed in range(4):
+        for words in (("zu",), ("ba",), ("po", "ni")):
+            requests = [Request("ba de fi", constraints=words)]
+            (found,) = translate(subword, requests, seed, beam=beam, n_best=n_best)
+            ((best,),) = translate(subword, requests, seed, beam=beam)
+            assert found[0].text == best.text
+            assert [order(one) for one in found] == sorted(map(order, found))
+            assert all(count_phrase(one.text, word) for one in found for word in words)
+            assert len({tuple(one.tokens) for one in found}) == len(found)
+
+
+def test_samples_that_meet_their_constraints_stay_and_the_others_are_drawn_again(subword):
+    how = {"sample": True, "n_best": 40, "temperature": 1.5, "seed": 3}
+    model, line = copying(subword.size), "ba de fi go"
+    (plain,) = translate_lines(model, subword, subword, [line], **OPTIONS | how)
+    (found,) = translate_lines(model, subword, subword, [Request(line, constraints=("de",))], **OPTIONS | how)
+    kept = [one.text for one in plain if count_phrase(one.text, "de")]
+    assert 0 < len(kept) < 40 == len(found)
+    texts = [one.text for one in found]
+    assert all(texts.count(text) >= kept.count(text) for text in kept)
+    assert all(count_phrase(text, "de") for text in texts)
+
+
+@pytest.mark.parametrize("beam", [1, 2, 5])
+def test_symbols_are_generated_as_often_as_the_source_has_them(subword, beam):
+    """The model likes to say every word twice, and symbols out of nothing."""
+    symbol, ba = subword.piece_to_id("<x1>"), subword.encode("ba")[0]
+
+    def log_probs(source, prefix):
+        row = [-10.0] * subword.size
+        twice = [word for word in source[:-1] for _ in range(2)] + [symbol, EOS]
+        row[twice[len(prefix)] if len(prefix) < len(twice) else EOS] = -0.2
+        row[ba] = max(row[ba], -3.0)
+        return row
+
+    model = ScriptedModel(subword.size, log_probs, lambda source, prefix: 0)
+    lines = ["ba <x1>", "<x1> de <x1>", "ba de", "fi", "<x1>"]
+    options = OPTIONS | {"beam": beam, "keep_symbols": True}
+    found = [one.text for (one,) in translate_lines(model, subword, subword, lines, **options)]
+    assert [text.count("<x1>") for text in found] == [1, 2, 0, 0, 1]
+    wanted = [Request(line, constraints=("<x1>",)) for line in lines]
+    found = [one.text for (one,) in translate_lines(model, subword, subword, wanted, **options)]
+    assert [text.count("<x1>") for text in found] == [1, 2, 1, 1, 1]
+    begun = [Request(line, prefix="<x1> ") for line in lines]
+    found = [one.text for (one,) in translate_lines(model, subword, subword, begun, **options)]
+    assert [text.count("<x1>") for text in found] == [1, 2, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase", "count"),
+    [
+        ("das Haus, ein Haus", "Haus", 2),
+        ("Hausboot und Bootshaus", "Haus", 0),
+        ("haus-Haus", "Haus", 1),
+        ("की कील की", "की", 2),  # a vowel sign belongs to its word
+        ("कि", "क", 0),
+        ("می‌خواهم", "می", 0),  # a joiner does not end a word
+        ("私は猫が好き", "猫", 1),  # without blanks
+        ("ผมรักแมว", "แมว", 1),
+        ("ที่", "ท", 0),
+        ("a a a", "a a", 1),  # without overlaps
+        ("", "a", 0),
+    ],
+)
+def test_how_often_a_text_has_a_phrase(text, phrase, count):
+    assert count_phrase(text, phrase) == count
+
+
+@pytest.mark.parametrize(
+    ("line", "blank"),
+    [("", True), (" \t", True), ("\x85", True), ("\u2028\u3000\xa0", True), ("\u200b\ufeff", True), ("\u200b.", False)],
+)
+def test_lines_with_nothing_to_be_seen_are_blank(subword, line, blank):
+    assert is_blank(line) == blank
+    ((one,),) = translate_lines(copying(subword.size), subword, subword, [line], **OPTIONS)
+    assert (one.text == "" and one.tokens == []) == blank
 
 
 @pytest.mark.parametrize("metric", ["chrf", "bleu"])

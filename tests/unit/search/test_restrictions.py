@@ -11,7 +11,7 @@ from nmt.search.banned import BannedStrings, build_automaton, count_matched
 from nmt.search.beam import beam_search
 from nmt.search.forced_decoding import force_decode
 from nmt.search.required import RequiredPhrases
-from nmt.search.restrictions import MinLength, NoRepeat, Prefix
+from nmt.search.restrictions import LimitedPhrases, MinLength, NoRepeat, Prefix
 
 pytestmark = pytest.mark.numerical
 
@@ -80,6 +80,15 @@ RESTRICTIONS = {
         require((A,), may_continue=False),
         lambda tokens: A in tokens and tokens[tokens.index(A) + 1] in (A, C, EOS),
     ),
+    "none": (lambda model: LimitedPhrases(model, [[(A,)]], [[0]]), lambda tokens: A not in tokens),
+    "at most": (
+        lambda model: LimitedPhrases(model, [[(B, B), (A,)]], [[1, 2]]),
+        lambda tokens: list(pairwise(tokens)).count((B, B)) < 2 and tokens.count(A) < 3,
+    ),
+    "exactly": (
+        lambda model: LimitedPhrases(require((C, A))(model), [[(C, A)]], [[1]]),
+        lambda tokens: list(pairwise(tokens)).count((C, A)) == 1,
+    ),
     "min length in no word twice": (
         lambda model: NoRepeat(MinLength(model, 2), 1),
         lambda tokens: len(tokens) > 2 and len(set(tokens)) == len(tokens),
@@ -104,6 +113,33 @@ def test_allowed_translations_keep_their_order(name, seed):
         (forced,) = force_decode(model, *batch((A,)), torch.tensor([found.tokens]), torch.tensor([len(found.tokens)]))
         assert found.token_log_probs == pytest.approx(forced.token_log_probs)  # not renormalised
         assert found.attention_TS.tolist() == forced.attention_TS.tolist()
+
+
+@pytest.mark.parametrize("name", RESTRICTIONS)
+@pytest.mark.parametrize("seed", range(3))
+def test_hypotheses_that_free_their_slots_are_the_best_too(name, seed):
+    """Without length normalization the search stops when no other can be among the best."""
+    wrap, is_allowed = RESTRICTIONS[name]
+    model = ScriptedModel.random(vocab=3, seed=seed)
+    want = [found for found in enumerate_best(model, (A, EOS), LIMIT, "none", 0.0) if is_allowed(found.tokens)][:7]
+    how = HOW | {"normalization": "none", "n_best": 7, "finished_keep_slots": False}
+    (got,) = beam_search(wrap(model), *batch((A,)), beam=400, **how)
+    assert [h.tokens for h in got if h.is_finished] == [found.tokens for found in want]
+
+
+def test_a_phrase_that_ends_soon_does_not_take_the_slot_of_one_at_its_place():
+    """C first ends at once; B, which is certain to be followed by A, ends later."""
+
+    def log_probs(source, prefix):
+        if prefix[:1] == (C,):
+            return [-9.0, -9.0, -9.0, -0.1, -9.0, -9.0, -9.0]
+        if len(prefix) == 2:
+            return [-9.0, -9.0, -9.0, -9.0, -0.7, -9.0, -0.7]
+        return [-9.0, -9.0, -9.0, -0.1 if len(prefix) == 3 else -9.0, -9.0, -0.1, -6.0]
+
+    phrases = RequiredPhrases(ScriptedModel(7, log_probs), [[(C,)]], [[True]], [30], BEGINS_WORD)
+    (found,) = beam_search(phrases, *batch((A,)), beam=2, limits=[30], finished_keep_slots=False, **HOW)
+    assert found[0].tokens == (B, B, C, EOS)
 
 
 def facts(hypotheses):
