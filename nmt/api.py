@@ -19,7 +19,7 @@ from nmt.training.trainer import TrainingOutcome
 from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner
 from nmt.translation.evaluation import Evaluation, evaluate_runs
 from nmt.translation.translator import Translator
-from nmt.translation.validation import validation_bleu
+from nmt.translation.validation import build_validation_bleu
 
 DEFAULT_METRICS = ("bleu", "chrf", "ter")
 
@@ -83,7 +83,7 @@ def build_hooks(
 ) -> dict[str, Any]:
     """The arguments of train_run that come from other rooms: validation BLEU, progress and the learning curve."""
     search = settings.search.model_copy(update={"beam": settings.train.validation_beam})
-    compute_bleu = validation_bleu(
+    compute_bleu = build_validation_bleu(
         prepared.read_raw_lines("valid", "source"),
         prepared.read_raw_lines("valid", "target"),
         prepared.source_subword,

@@ -1,7 +1,4 @@
-"""Which device and which precision `auto` stands for on this machine.
-
-It looks at the machine and at nothing else: no settings, no model.
-"""
+"""Chooses the device and the precision that `auto` stands for on this machine."""
 
 import os
 import statistics
@@ -12,12 +9,15 @@ import torch
 from nmt.errors import Option, UsageError
 from nmt.inference.product import Int8Product
 
-GAIN = 1.5  # bfloat16 must be this many times faster to be worth its rounding
-ERROR = 0.05  # of a product, as a share of its size, that rounding explains; a machine that errs by more overflows
+MIN_SPEEDUP = 1.5  # bfloat16 must be this many times faster than float32 to justify its rounding errors
+MAX_ERROR = 0.05  # largest relative error of a product that rounding can explain; a larger one comes from overflow
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is the first GPU where there is one. Raises UsageError for a device that this machine lacks."""
+    """The device with a name. `auto` is the first GPU, or the CPU if there is none.
+
+    Raises UsageError for a device that this machine does not have.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -27,37 +27,36 @@ def choose_device(name: str) -> torch.device:
             return device
     except (RuntimeError, AssertionError):
         pass
-    there = ", ".join(["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))])
-    raise UsageError(Option("device", name), f" cannot be used here\n  There are: auto, {there}")
+    devices = ", ".join(["auto", "cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))])
+    raise UsageError(Option("device", name), f" cannot be used here\n  The devices of this machine are {devices}")
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """`auto` is bfloat16 where matrix products are that much faster in it, by a probe of a few milliseconds."""
+    """The number format of training. `auto` is bfloat16 where a measurement of milliseconds finds it faster."""
     if name != "auto":
         return torch.bfloat16 if name == "bfloat16" else torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    fast = matmul_seconds(torch.bfloat16, device) * GAIN < matmul_seconds(torch.float32, device)
+    fast = time_matmul(torch.bfloat16, device) * MIN_SPEEDUP < time_matmul(torch.float32, device)
     return torch.bfloat16 if fast else torch.float32
 
 
 def choose_translation_precision(name: str, device: torch.device) -> str:
-    """`auto` is what is fastest on a machine of this kind, whatever else it is doing: a run must repeat.
+    """The number format of translation. `auto` is the fastest on this type of machine. It is not measured, so that the
+    same command always gives the same translations.
 
     On a CPU with AMX that is int8, on others float32: oneDNN multiplies signed 8-bit integers fast with AMX only.
-    Raises UsageError for int8 where it cannot be had.
+    Raises UsageError for int8 where it is not available.
     """
     if device.type == "cuda":
         if name == "int8":
-            raise UsageError(
-                Option("precision", "int8"), " is for a CPU\n  On a GPU there are: auto, float32, bfloat16"
-            )
+            raise UsageError(Option("precision", "int8"), " is for CPUs\n  A GPU can use auto, float32 and bfloat16")
         return str(choose_precision(name, device)).removeprefix("torch.")
     if name == "int8" and not has_int8():
         raise UsageError(
             Option("precision", "int8"),
-            " cannot be used here: this build of torch has no product of 8-bit integers, or a wrong one\n"
-            "  There are: auto, float32, bfloat16",
+            " cannot be used here: products of 8-bit integers are missing in this build of torch, or wrong\n"
+            "  This machine can use auto, float32 and bfloat16",
         )
     if name == "auto":
         return "int8" if has_amx() and has_int8() else "float32"
@@ -71,10 +70,10 @@ def has_amx() -> bool:
 
 
 def has_int8() -> bool:
-    """Whether products in 8 bits exist and come out right, but for rounding.
+    """Whether torch has products of 8-bit integers, and they are correct up to rounding.
 
-    Every operand of the probe is as large as 8 bits hold: a CPU without VNNI, which adds two products in 16 bits, then
-    errs by half.
+    Every operand of the test has the largest value of 8 bits. On a CPU without VNNI, which adds two products in 16
+    bits, the result would be wrong by half.
     """
     generator = torch.Generator().manual_seed(0)
     weight_OI, x_NI = (torch.randn(rows, 512, generator=generator).sign() for rows in (256, 8))
@@ -83,11 +82,11 @@ def has_int8() -> bool:
     except (RuntimeError, AttributeError):
         return False
     exact_NO = x_NI @ weight_OI.T
-    return bool((found_NO - exact_NO).norm() < ERROR * exact_NO.norm())
+    return bool((found_NO - exact_NO).norm() < MAX_ERROR * exact_NO.norm())
 
 
-def matmul_seconds(dtype: torch.dtype, device: torch.device) -> float:
-    """Median time of a matrix product of the size that an output layer has."""
+def time_matmul(dtype: torch.dtype, device: torch.device) -> float:
+    """The median time in seconds of a matrix product with the size of an output layer."""
     left, right = (torch.ones(512, 512, dtype=dtype, device=device) for _ in range(2))
     seconds = []
     for _ in range(7):
@@ -101,5 +100,5 @@ def describe_device(device: torch.device, precision: torch.dtype) -> str:
     """`cpu (2 threads), bfloat16`"""
     threads = torch.get_num_threads()
     cpu = f"cpu ({threads} thread{'s' * (threads > 1)})"
-    where = cpu if device.type == "cpu" else torch.cuda.get_device_name(device)
-    return f"{where}, {str(precision).removeprefix('torch.')}"
+    name = cpu if device.type == "cpu" else torch.cuda.get_device_name(device)
+    return f"{name}, {str(precision).removeprefix('torch.')}"

@@ -1,7 +1,6 @@
-"""Word links from attention weights, and how good they are.
+"""Word links: derived from attention, symmetrised, written as text, and scored against gold links.
 
-Input is attention of finished translations or forced pairs; nothing here runs a model or reads a checkpoint. A link is
-a pair (source word, target word), both counted from 0, as in the Pharaoh format `i-j`.
+A link is a pair (source word, target word), both counted from 0, as in the Pharaoh format `i-j`.
 """
 
 import re
@@ -20,19 +19,17 @@ Links = Iterable[Link]
 Matrix = NDArray[np.float64]
 Symmetrisation = Literal["intersection", "union", "grow-diag", "grow-diag-final-and"]
 SYMMETRISATIONS: tuple[Symmetrisation, ...] = ("intersection", "union", "grow-diag", "grow-diag-final-and")
-LOW_ATTENTION = (
-    0.2  # less attention than this in all does not reach a source word; less than this anywhere looks nowhere
-)
+LOW_ATTENTION = 0.2  # attention below this is low: see `diagnose_attention`
 NAACL = re.compile(r"\s*([0-9]+)\s+([0-9]+)\s+([0-9]+)(?:\s+([SPsp]))?(?:\s+[0-9.]+)?\s*")
 
 
 class AttentionDiagnostics(NamedTuple):
-    """What attention alone says of a translation: how sure it is, and what it left out or made up.
+    """Signs of errors in a translation that its attention shows.
 
-    `entropy` is in bits, a mean over the target words: at 0 each looks at one word, at 1 it hesitates between two.
-    `coverage_deviation` is 0 where every source word gets the attention of one target word, and grows with what is
-    skipped or said twice. `unattended` are source words that nothing attends to, `unsupported` target words that attend
-    nowhere; both may be the numbers of words without pieces.
+    `entropy` is in bits, a mean over the target words: 0 if each attends to one source word, 1 if each attends to two
+    equally. `coverage_deviation` is 0 if every source word gets the attention of exactly one target word; words that
+    are left out or translated twice raise it. `unattended` are source words with low attention from all target words
+    together, `unsupported` are target words with low attention to every source word; both include words without pieces.
     """
 
     entropy: float
@@ -51,11 +48,11 @@ class AlignmentScore(NamedTuple):
 
 
 def select_rows(attention_TS: ArrayLike, pieces: int, offset: int = 0) -> Matrix:
-    """The rows that belong to a target's pieces: THE place that says which row is whose.
+    """The rows of attention that belong to the pieces of a target. All code selects rows by this function.
 
-    Row t is the attention with which piece t was predicted, so the first `pieces` rows are the words' and a last one is
-    that of EOS. With `offset` 1 a piece has the row that follows, where it is the decoder's input; the last piece of a
-    translation that was cut before EOS has none, and zeros then.
+    Row t is the attention of the step that predicts piece t, so that the first `pieces` rows belong to pieces and a
+    last one to EOS. With `offset` 1 a piece has the row of the next step, whose input it is. The last piece of a
+    translation without EOS then has no row, and gets zeros.
     """
     rows_TS = np.asarray(attention_TS, dtype=np.float64)[offset : offset + pieces]
     return np.pad(rows_TS, ((0, pieces - len(rows_TS)), (0, 0)))
@@ -69,43 +66,43 @@ def merge_attention(
     target_words: int | None = None,
     offset: int = 0,
 ) -> Matrix:
-    """Attention between pieces, EOS included, as attention between words. -> target words x source words
+    """Convert attention between pieces, EOS included, to attention between words. -> target words x source words
 
         w(j, i) = sum over source pieces s of word i of (mean over target pieces t of word j of a(t, s))
 
-    Attention mass on a source word is that on its pieces together, hence the sum; a target word looked where its pieces
-    looked on average, hence the mean. The row and column of EOS are left out and each row is divided by its sum, so
-    that rows sum to one. Sum and mean as in Koehn & Knowles 2017, arXiv:1706.03872, on word alignment. Words are what
-    blanks separate: a mark that stands alone is a word, and one attached to a word is a part of it, pieces and all.
+    The attention to a source word is the sum over its pieces; the attention of a target word is the mean over its
+    pieces. The row and column of EOS are left out, and each row is divided by its sum, so that rows sum to one. Sum and
+    mean as in Koehn & Knowles 2017, arXiv:1706.03872, on word alignment. Words are separated by blanks: a punctuation
+    mark between blanks is a word, and a mark attached to a word belongs to it.
 
-    A word without pieces (the subword model may normalise it away) has a row or column of zeros; so has every word when
-    the model has no attention (S = 0), or all attention is on EOS. `source_words` and `target_words` count the words
-    where the last ones may be without pieces. `offset` is that of `select_rows`.
+    A word without pieces, which the subword model may normalise to nothing, has a row or column of zeros. All rows are
+    zero when the model has no attention (S = 0) or all attention is on EOS. `source_words` and `target_words` are the
+    numbers of words, needed where the last words may have no pieces. `offset` is that of `select_rows`.
     """
-    from_pieces_SI = piece_membership(source_word_of_piece, source_words)
-    from_pieces_TJ = piece_membership(target_word_of_piece, target_words)
+    from_pieces_SI = build_piece_membership(source_word_of_piece, source_words)
+    from_pieces_TJ = build_piece_membership(target_word_of_piece, target_words)
     attention_TS = select_rows(attention_TS, len(target_word_of_piece), offset)[:, : len(source_word_of_piece)]
     if attention_TS.size == 0:
         return np.zeros((from_pieces_TJ.shape[1], from_pieces_SI.shape[1]))
-    weights_JI = from_pieces_TJ.T @ attention_TS @ from_pieces_SI  # dividing by the sum makes the mean of this sum
+    weights_JI = from_pieces_TJ.T @ attention_TS @ from_pieces_SI  # a sum over t: the division below makes it a mean
     total_J1 = weights_JI.sum(axis=1, keepdims=True)
     shares_JI: Matrix = np.divide(weights_JI, total_J1, out=np.zeros_like(weights_JI), where=total_J1 > 0)
     return shares_JI
 
 
-def piece_membership(word_of_piece: Sequence[int], words: int | None) -> Matrix:
-    """One where piece (row) belongs to word (column), else zero. A piece of word -1 belongs to none."""
+def build_piece_membership(word_of_piece: Sequence[int], words: int | None) -> Matrix:
+    """A matrix, pieces x words: one where the piece belongs to the word, otherwise zero. Word -1 stands for no word."""
     words = max(word_of_piece, default=-1) + 1 if words is None else words
     belongs: Matrix = (np.asarray(word_of_piece, dtype=int).reshape(-1, 1) == np.arange(words)).astype(np.float64)
     return belongs
 
 
 def extract_links(word_attention_JI: ArrayLike, threshold: float | None = None) -> list[Link]:
-    """For each target word the source word with most attention, the first of equals; none where there is no attention.
+    """Link each target word to the source word with most of its attention; without attention it has no link.
 
-    Every target word has at most one link, while a source word may have several: the direction matters, and two
-    opposite ones are worth combining with `symmetrise`. With a `threshold` above 0, every source word that gets at
-    least this share of a target word's attention instead: none, one or several links on both sides.
+    Every target word has at most one link, while a source word may have several. So links depend on the direction of
+    translation, and those of two directions can be combined by `symmetrise`. With a `threshold` above 0, each target
+    word is instead linked to every source word that gets at least this share of its attention.
     """
     weights_JI = np.asarray(word_attention_JI)
     if weights_JI.size == 0:
@@ -119,14 +116,14 @@ def extract_links(word_attention_JI: ArrayLike, threshold: float | None = None) 
 
 
 def diagnose_attention(attention_JS: ArrayLike) -> AttentionDiagnostics:
-    """What is doubtful in the attention of target words, the share of EOS being the last column.
+    """Diagnose the attention of target words. The last column is the attention to EOS.
 
         entropy             mean over j of -sum over s of a(j, s) log2 a(j, s)
         coverage deviation  mean over source words i of ln(1 + (1 - sum over j of a(j, i)) ** 2)
 
     The second is the coverage deviation penalty of Rikters & Fishel 2017, arXiv:1710.03743, without its minus sign, on
-    words instead of subwords. A source word that gets less than 0.2 from all target words together is unattended; a
-    target word that gives no source word 0.2 is unsupported. A mean over no words is 0.
+    words instead of subwords. A source word is unattended if it gets less than 0.2 from all target words together. A
+    target word is unsupported if it attends to every source word with less than 0.2. A mean over no words is 0.
     """
     attention_JS = np.asarray(attention_JS, dtype=np.float64)
     terms_JS = attention_JS * np.log2(attention_JS, out=np.zeros_like(attention_JS), where=attention_JS > 0)
@@ -148,7 +145,7 @@ def summarise_attention(
     target_words: int,
     offset: int = 0,
 ) -> tuple[Matrix, AttentionDiagnostics]:
-    """Attention between words as `merge_attention` has it, and the doubts in it with that on EOS."""
+    """Attention between words by `merge_attention`, and its diagnostics, which include the attention to EOS."""
     source, target = source_word_of_piece, target_word_of_piece
     with_end_JS = merge_attention(attention_TS, [*source, source_words], target, source_words + 1, target_words, offset)
     return merge_attention(attention_TS, source, target, source_words, target_words, offset), diagnose_attention(
@@ -157,7 +154,7 @@ def summarise_attention(
 
 
 def reverse_links(directed: Links) -> list[Link]:
-    """Links of the opposite translation direction as (source word, target word) of this one."""
+    """Links of the opposite translation direction as (source word, target word) of this direction."""
     return sorted((source, target) for target, source in directed)
 
 
@@ -167,12 +164,12 @@ NEIGHBOURS = ((-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 
 def symmetrise(forward: Links, backward: Links, how: Symmetrisation) -> list[Link]:
     """One set of links from those of two directions, both given as (source word, target word); see `reverse_links`.
 
-    intersection, union: as for sets; the first is precise, the second complete.
-    grow-diag: start from the intersection; add links of the union beside (or diagonally beside) an accepted one while
-        they reach a source or target word that has no link yet. Och & Ney 2003, "A systematic comparison of various
-        statistical alignment models", section 5 ("refined"), in the form of Koehn, Och & Marcu 2003 and Koehn et al.
-        2005 ("Edinburgh system description"), whose visiting order (target words, then source words) is kept.
-    grow-diag-final-and: then add links of `forward`, then of `backward`, whose two words both have no link yet.
+    intersection, union: as for sets; the first has higher precision, the second higher recall.
+    grow-diag: start with the intersection; repeatedly add links of the union that are adjacent to an accepted link,
+        also diagonally, and have a source or target word that has no link yet. Och & Ney 2003, "A systematic comparison
+        of various statistical alignment models", section 5 ("refined"), in the form of Koehn, Och & Marcu 2003 and
+        Koehn et al. 2005 ("Edinburgh system description"), in whose order links are visited: by target, then source.
+    grow-diag-final-and: then add links of `forward`, and then of `backward`, whose words both have no link yet.
     """
     forward, backward = frozenset(forward), frozenset(backward)
     if how == "union":
@@ -208,29 +205,29 @@ def symmetrise(forward: Links, backward: Links, how: Symmetrisation) -> list[Lin
     return sorted(grown)
 
 
-def link_shares(word_attention_JI: Matrix, sentence: Links) -> dict[Link, float]:
-    """Links with the part of its target word's attention that each holds."""
+def compute_link_shares(word_attention_JI: Matrix, sentence: Links) -> dict[Link, float]:
+    """The links, each with its share of the target word's attention."""
     return {(source, target): float(word_attention_JI[target, source]) for source, target in sentence}
 
 
-def format_pharaoh(sentence: Links, link_shares: Mapping[Link, float] | None = None) -> str:
-    """`0-0 1-2`: source word, dash, target word; an empty line where nothing is linked.
+def format_pharaoh(sentence: Links, shares: Mapping[Link, float] | None = None) -> str:
+    """`0-0 1-2`: source word, dash, target word; an empty string without links.
 
-    With `link_shares` each link carries its own: `0-0:0.912`.
+    With `shares` each link has its share of the attention: `0-0:0.912`.
     """
-    marks = {link: f":{share:.3f}" for link, share in (link_shares or {}).items()}
-    return " ".join(f"{source}-{target}{marks.get((source, target), '')}" for source, target in sorted(sentence))
+    suffixes = {link: f":{share:.3f}" for link, share in (shares or {}).items()}
+    return " ".join(f"{source}-{target}{suffixes.get((source, target), '')}" for source, target in sorted(sentence))
 
 
 def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", base: int = 1) -> list[GoldLinks]:
-    """Read links of the form `18 3 4 P`, one a line: sentence, source word, target word, P where it is only possible.
+    """Read links of the form `18 3 4 P`, one a line: sentence, source word, target word, and P if it is only possible.
 
-    The format of Mihalcea & Pedersen 2003, "An evaluation exercise for word alignment": S for a sure link may be left
-    out, and a confidence at the end is not read. Sentences are counted from 1, words from `base`; word 0 of a count
-    from 1 is the empty word, and its links say nothing here.
+    The format of Mihalcea & Pedersen 2003, "An evaluation exercise for word alignment". S, for a sure link, may be left
+    out, and a confidence at the end is ignored. Sentences are counted from 1, words from `base`. If words are counted
+    from 1, word 0 is the empty word, and its links are ignored.
 
     Raises:
-        DataError: a line of another form, a sentence past the last, or a link of the empty word with itself.
+        DataError: a line of another form, a sentence that does not exist, or a link of the empty word with itself.
     """
     sure: list[set[Link]] = [set() for _ in range(sentences)]
     possible: list[set[Link]] = [set() for _ in range(sentences)]
@@ -239,19 +236,19 @@ def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", ba
         if match is None and line.strip():
             raise DataError(
                 f'{path}, line {number:,}: "{line.strip()}" is not a link\n'
-                "  The lines before it say: sentence, source word, target word, then S or P or nothing"
+                "  A line has the numbers of sentence, source word and target word, and optionally S or P"
             )
         if match is None:
             continue
         sentence, source, target = (int(match[group]) for group in (1, 2, 3))
         if not 1 <= sentence <= sentences:
             raise DataError(
-                f"{path}, line {number:,}: there is no sentence {sentence:,} among {sentences:,}\n"
-                "  Sentences are counted from 1, and every line of the source is one"
+                f"{path}, line {number:,}: sentence {sentence:,} does not exist: the source has {sentences:,} lines\n"
+                "  Every line of the source is a sentence, counted from 1"
             )
         if source == target == 0 < base:
             raise DataError(
-                f"{path}, line {number:,}: word 0 is the empty word where words are counted from 1, and is not linked "
+                f"{path}, line {number:,}: word 0 is the empty word if words are counted from 1, and cannot be linked "
                 "to itself\n  ",
                 *(Option("gold_base", 0), " counts from 0"),
             )
@@ -264,27 +261,27 @@ def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", ba
 
 
 def alignment_error_rate(predicted: Sequence[Links], golds: Sequence[GoldLinks]) -> AlignmentScore:
-    """How far links A are from sure links S and possible links P, counted over all sentences.
+    """The alignment error rate of links A against sure links S and possible links P, counted over all sentences.
 
         AER = 1 - (|A & S| + |A & P|) / (|A| + |S|)     precision = |A & P| / |A|     recall = |A & S| / |S|
 
-    Och & Ney 2003, section 6; F1 is the harmonic mean of the last two. A ratio of nothing to nothing counts as 1:
-    no claim is wrong, no sure link is missed.
+    Och & Ney 2003, section 6. F1 is the harmonic mean of precision and recall. A ratio with a denominator of 0 is 1,
+    because then no link is wrong or missing.
     """
-    claimed = sure = claimed_sure = claimed_possible = 0
+    links = sure = links_sure = links_possible = 0
     for sentence, gold in zip(predicted, golds, strict=True):
         found = set(sentence)
-        claimed += len(found)
+        links += len(found)
         sure += len(gold.sure)
-        claimed_sure += len(found & gold.sure)
-        claimed_possible += len(found & gold.possible)
+        links_sure += len(found & gold.sure)
+        links_possible += len(found & gold.possible)
 
     def ratio(part: int, whole: int) -> float:
         return part / whole if whole else 1.0
 
-    precision, recall = ratio(claimed_possible, claimed), ratio(claimed_sure, sure)
+    precision, recall = ratio(links_possible, links), ratio(links_sure, sure)
     return AlignmentScore(
-        aer=1 - ratio(claimed_sure + claimed_possible, claimed + sure),
+        aer=1 - ratio(links_sure + links_possible, links + sure),
         precision=precision,
         recall=recall,
         f1=2 * precision * recall / (precision + recall) if precision + recall else 0.0,

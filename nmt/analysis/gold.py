@@ -1,4 +1,4 @@
-"""Gold word links: reading them from files, what makes them doubtful, and scoring other links by them."""
+"""Gold word links: reads them from files, checks them, and scores other links against them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
@@ -13,12 +13,13 @@ from nmt.text.links import GoldLinks, Link, check_link_bounds, make_line_count_e
 def read_gold(
     path: Path | str, pairs: int, base: int | None = None, words: Sequence[tuple[int, int]] | None = None
 ) -> list[GoldLinks]:
-    """The gold links of each pair: one line a pair in Pharaoh format, or one line a link in that of NAACL 2003.
+    """The gold links of each pair, from a file in Pharaoh format (a line for each pair) or in that of NAACL 2003 (a
+    line for each link).
 
-    The first line tells which. `base` is the number of the first word, by default 0, or 1 in the NAACL format. `words`
-    are the numbers of source and target words of each pair.
+    The format is recognised by the first line. `base` is the number of the first word, by default 0, or 1 in the NAACL
+    format. `words` has the numbers of source and target words of each pair.
 
-    Raises DataError for another number of lines, for what is no link, and for words that a sentence does not have.
+    Raises DataError for a wrong number of lines, for text that is not a link, and for words that do not exist.
     """
     lines = list(read_lines(path))
     is_naacl = NAACL.fullmatch(next(filter(str.strip, lines), "")) is not None
@@ -26,51 +27,52 @@ def read_gold(
     if not is_naacl and len(lines) != pairs:
         raise make_line_count_error(path, len(lines), pairs)
     if is_naacl:
-        places = [f"{path}, sentence {number:,}" for number in range(1, pairs + 1)]
+        locations = [f"{path}, sentence {number:,}" for number in range(1, pairs + 1)]
         golds = parse_naacl(lines, pairs, str(path), base)
     else:
-        places = [f"{path}, line {number:,}" for number in range(1, len(lines) + 1)]
-        golds = [parse_gold(line, place, base) for line, place in zip(lines, places, strict=True)]
+        locations = [f"{path}, line {number:,}" for number in range(1, len(lines) + 1)]
+        golds = [parse_gold(line, location, base) for line, location in zip(lines, locations, strict=True)]
     hint = Option("gold_base", 1 - base), f" counts from {1 - base}"
-    for place, gold, counts in zip(places, golds, words or repeat(None, pairs), strict=True):
-        check_link_bounds(gold, counts, place, hint, base)
+    for location, gold, counts in zip(locations, golds, words or repeat(None, pairs), strict=True):
+        check_link_bounds(gold, counts, location, hint, base)
     return golds
 
 
-def gold_doubts(path: Path | str, golds: Sequence[GoldLinks], is_linked: Iterable[bool]) -> Iterator[str]:
-    """What makes scores by these links mean less than they seem to; `is_linked` says where links are expected."""
-    places = [number for number, (gold, there) in enumerate(zip(golds, is_linked, strict=True), 1) if there]
-    bare = [number for number in places if not golds[number - 1].possible]
-    if bare:
+def find_gold_warnings(path: Path | str, golds: Sequence[GoldLinks], is_linked: Iterable[bool]) -> Iterator[str]:
+    """Warnings about gold links with which scores have little meaning. `is_linked` is True for pairs with links."""
+    linked = [number for number, (_, has_links) in enumerate(zip(golds, is_linked, strict=True), 1) if has_links]
+    without_gold = [number for number in linked if not golds[number - 1].possible]
+    if without_gold:
         yield (
-            f"{path} has no link for {len(bare):,} of {len(golds):,} pairs, the first being {bare[0]:,}: "
-            "every link there counts as wrong"
+            f"{path} has no links for {len(without_gold):,} of {len(golds):,} pairs, first for pair "
+            f"{without_gold[0]:,}: every link of these pairs counts as wrong"
         )
     if not any(gold.sure for gold in golds):
-        yield f"{path} has no sure link: recall means nothing"
+        yield f"{path} has no sure links: recall has no meaning"
 
 
 def score_link_files(
     paths: Sequence[str], gold: str, base: int | None = None
 ) -> tuple[dict[str, AlignmentScore], list[GoldLinks], list[str]]:
-    """How well files of links in Pharaoh format match gold: scores by file, the gold, and doubts about it.
+    """Score files of links in Pharaoh format against gold links. -> scores by file, the gold links, and warnings
 
-    Raises DataError for what is no link, and for files of unequal length.
+    Raises DataError for text that is not a link, and for files of different lengths.
     """
     lines = read_parallel(paths)
     golds = read_gold(gold, len(lines[0]), base)
-    doubts = list(gold_doubts(gold, golds, (any(map(str.strip, pair)) for pair in zip(*lines, strict=True))))
+    is_linked = (any(map(str.strip, line_of_each)) for line_of_each in zip(*lines, strict=True))
+    warnings = list(find_gold_warnings(gold, golds, is_linked))
     scores = {}
     for path, system in zip(paths, lines, strict=True):
         found = [parse_gold(line, f"{path}, line {number:,}").possible for number, line in enumerate(system, 1)]
         scores[path] = alignment_error_rate(found, golds)
-    return scores, golds, doubts
+    return scores, golds, warnings
 
 
 def score_directions(
     forward: list[list[Link]], backward: list[list[Link]], golds: Sequence[GoldLinks]
 ) -> Mapping[str, AlignmentScore]:
-    """How well the links of one direction match gold, or those of both and of every way to symmetrise them."""
+    """Score the links of one direction, or those of both directions and of every symmetrisation, against gold links."""
     systems = {"forward": forward}
     if backward:
         systems["reverse"] = backward

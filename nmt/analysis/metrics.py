@@ -1,8 +1,8 @@
-"""How good translations are: BLEU, chrF and TER by sacreBLEU, each with the signature that makes it comparable.
+"""Scores of translations: BLEU, chrF and TER by sacreBLEU, each with the signature that makes it comparable.
 
-Also accuracy and F1 of lines that are labels, in sacreBLEU's frame, so that the same tests of significance hold.
+Also accuracy and F1 of lines that are labels, as metrics of sacreBLEU, so that its significance test applies to them.
 
-The only importer of sacrebleu. It reads lists of lines; where they came from is not its business.
+Only this module imports sacrebleu.
 """
 
 from collections import Counter
@@ -22,7 +22,8 @@ TOKENIZERS = tuple(BLEU.TOKENIZERS)
 
 @dataclass(frozen=True)
 class LabelScore:
-    """How well one label was found; in per cent. `lines` counts those that the reference gives it."""
+    """Precision, recall and F1 of one label in per cent. `lines` is the number of lines with this label in the
+    reference."""
 
     label: str
     precision: float
@@ -33,11 +34,11 @@ class LabelScore:
 
 @dataclass(frozen=True)
 class MetricScore:
-    """A score and its passport.
+    """A score with its sacreBLEU signature.
 
-    `details` is what sacreBLEU adds for BLEU: n-gram precisions, brevity penalty and lengths. The next three are set by
-    `compare_systems` only: mean of the bootstrap samples, half the width of the interval that holds 95 % of them, and
-    the p-value against the first system, which itself has none. `labels` come with F1 from `score_corpus`.
+    `details` has what sacreBLEU adds to BLEU: n-gram precisions, brevity penalty and lengths. The next three are set by
+    `compare_systems` only: the mean of the bootstrap samples, half the width of the interval that contains 95 % of
+    them, and the p-value against the first system, which has none itself. `labels` are set for F1 by `score_corpus`.
     """
 
     name: str
@@ -50,12 +51,12 @@ class MetricScore:
     labels: list[LabelScore] | None = None
 
     def __str__(self) -> str:
-        """The line that sacreBLEU's own command prints."""
+        """The line that sacreBLEU's command prints."""
         return f"{self.name}|{self.signature} = {self.score:.1f} {self.details}".rstrip()
 
 
 class LabelSignature(Signature):
-    """Says whether the case of labels counted."""
+    """A signature that tells whether labels are case-sensitive."""
 
     def __init__(self, args: dict[str, Any]) -> None:
         super().__init__(args)
@@ -64,9 +65,9 @@ class LabelSignature(Signature):
 
 
 class LabelMetric(Metric):
-    """A score of lines that are labels as a whole, white space at their ends apart.
+    """A metric for lines each of which is one label. White space at their ends is ignored.
 
-    Unlike sacreBLEU's own metrics, it takes one reference only.
+    Unlike sacreBLEU's own metrics, it accepts only one reference.
     """
 
     _SIGNATURE_TYPE = LabelSignature
@@ -81,7 +82,7 @@ class LabelMetric(Metric):
     def _extract_reference_info(self, refs: Sequence[str]) -> dict[str, Any]:
         if len(refs) > 1:
             raise UsageError(
-                f"accuracy and f1 compare with one label a line, and there are {len(refs)} references\n  Name one in ",
+                f"accuracy and f1 need one reference, and there are {len(refs)}\n  Name one with ",
                 *(Option("references"), ", or choose other ", Option("metrics")),
             )
         return {"label": refs[0]}
@@ -104,44 +105,51 @@ class Accuracy(LabelMetric):
 
 
 class MacroF1(LabelMetric):
-    """The mean over labels of F1 = 2 right / (said + meant), in per cent.
+    """The mean over labels of F1 = 2 correct / (predicted + expected), in per cent.
 
-    Labels are those that were said or meant, as scikit-learn has them by default.
+    Labels are all that are predicted or expected, as in scikit-learn by default.
     """
 
     def _extract_corpus_statistics(self, hypotheses: Sequence[str], references: Any) -> list[list[int]]:
         pairs = super()._extract_corpus_statistics(hypotheses, references)
         labels = sorted({label for pair in pairs for label in pair})
         return [
-            [int(is_it) for label in labels for is_it in (said == meant == label, said == label, meant == label)]
-            for said, meant in pairs
+            [
+                int(counts)
+                for label in labels
+                for counts in (predicted == expected == label, predicted == label, expected == label)
+            ]
+            for predicted, expected in pairs
         ]
 
     def _compute_score_from_stats(self, stats: list[Any]) -> Score:
         counts = zip(stats[::3], stats[1::3], stats[2::3], strict=True)
-        each = [200 * right / (said + meant) for right, said, meant in counts if said + meant]
+        each = [
+            200 * correct / (predicted + expected) for correct, predicted, expected in counts if predicted + expected
+        ]
         return Score("MacroF1", sum(each) / len(each))
 
-    def each_label(self, said: Sequence[str], meant: Sequence[str]) -> list[LabelScore]:
-        """Every label that was said or meant, the most frequent first; a ratio of nothing is 0."""
+    def score_labels(self, hypotheses: Sequence[str], references: Sequence[str]) -> list[LabelScore]:
+        """Scores of every label that is predicted or expected, the most frequent first; a ratio of 0 to 0 is 0."""
         pairs = [
-            (self._preprocess_segment(one), self._preprocess_segment(two)) for one, two in zip(said, meant, strict=True)
+            (self._preprocess_segment(hypothesis), self._preprocess_segment(reference))
+            for hypothesis, reference in zip(hypotheses, references, strict=True)
         ]
-        says, means = (Counter(side) for side in zip(*pairs, strict=True))
-        rights = Counter(one for one, two in pairs if one == two)
+        predicted, expected = (Counter(side) for side in zip(*pairs, strict=True))
+        correct = Counter(hypothesis for hypothesis, reference in pairs if hypothesis == reference)
 
-        def percent(right: int, of: int) -> float:
-            return 100 * right / of if of else 0.0
+        def percent(part: int, whole: int) -> float:
+            return 100 * part / whole if whole else 0.0
 
         return [
             LabelScore(
                 label,
-                percent(rights[label], says[label]),
-                percent(rights[label], means[label]),
-                percent(2 * rights[label], says[label] + means[label]),
-                means[label],
+                percent(correct[label], predicted[label]),
+                percent(correct[label], expected[label]),
+                percent(2 * correct[label], predicted[label] + expected[label]),
+                expected[label],
             )
-            for label in sorted(says | means, key=lambda label: (-means[label], label))
+            for label in sorted(predicted | expected, key=lambda label: (-expected[label], label))
         ]
 
 
@@ -157,17 +165,17 @@ def score_corpus(
 ) -> list[MetricScore]:
     """Corpus scores in the order of `metrics`, each equal to what sacreBLEU's command prints for the same lines.
 
-    Every element of `references` is a whole set of lines. BLEU and chrF are better when higher, TER when lower.
+    Every element of `references` is a list of all lines. For BLEU and chrF higher is better, for TER lower.
 
     Raises:
-        DataError: no lines, or another number of them in a reference; sacreBLEU would cut the longer side silently.
+        DataError: no lines, or a reference with another number of lines, which sacreBLEU would shorten silently.
         UsageError: an unknown metric or tokenizer.
     """
     [lines], reference_lines = prepare_lines([hypotheses], references)
     scores = []
     for metric in make_metrics(metrics, tokenize, lowercase).values():
         score = metric.corpus_score(lines, reference_lines)
-        labels = metric.each_label(lines, reference_lines[0]) if isinstance(metric, MacroF1) else None
+        labels = metric.score_labels(lines, reference_lines[0]) if isinstance(metric, MacroF1) else None
         signature = str(metric.get_signature())
         scores.append(MetricScore(score.name, score.score, signature, score._verbose, labels=labels))
     return scores
@@ -181,13 +189,13 @@ def compare_systems(
     lowercase: bool = False,
     samples: int = 1000,
 ) -> list[list[MetricScore]]:
-    """Scores of two or more systems, the first being the baseline, by paired bootstrap resampling.
+    """Scores of two or more systems by paired bootstrap resampling. The first system is the baseline.
 
-    The same `samples` draws of as many lines as there are, with replacement, are scored for a system and the baseline.
-    With d their differences and D that on all lines, p = (1 + #(|d| - mean |d| > |D|)) / (1 + samples)
+    `samples` samples of all lines, with replacement, are scored for each system and the baseline. With d the
+    differences of their scores, and D the difference on all lines, p = (1 + #(|d| - mean |d| > |D|)) / (1 + samples)
     (Koehn 2004, "Statistical significance tests for machine translation evaluation", as sacreBLEU computes it). The
-    draws are seeded with 12345, or with the environment's SACREBLEU_SEED as sacreBLEU does; signatures name it. Where
-    sacreBLEU calls a system significantly different from its own copy (no |d| exceeds D = 0), p is 1 here.
+    random seed is 12345 or, as in sacreBLEU, the environment variable SACREBLEU_SEED; it is part of the signature.
+    Unlike in sacreBLEU, p is 1 for a system that is equal to the baseline (no |d| exceeds D = 0).
     """
     system_lines, reference_lines = prepare_lines(systems, references)
     test = PairedTest(
@@ -199,28 +207,28 @@ def compare_systems(
     )
     signatures, table = test()
 
-    def describe(name: str, number: int) -> MetricScore:
+    def build_score(name: str, number: int) -> MetricScore:
         result: Any = table[name][number]
         p_value = 1.0 if number and system_lines[number] == system_lines[0] else result.p_value
         mean, confidence = float(result.mean), float(result.ci)
         return MetricScore(name, result.score, str(signatures[name]), "", mean, confidence, p_value)
 
-    return [[describe(name, number) for name in signatures] for number in range(len(systems))]
+    return [[build_score(name, number) for name in signatures] for number in range(len(systems))]
 
 
 def prepare_lines(
     systems: Sequence[Sequence[str]], references: Sequence[Sequence[str]]
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """Check that every list has as many lines, and drop white space at line ends as sacreBLEU's command does."""
+    """Check that all lists have the same number of lines, and strip line ends as sacreBLEU's command does."""
     if not systems[0]:
         raise DataError("there are no lines to score")
     if not references:
-        raise DataError("there is no reference to score against")
+        raise DataError("there are no references to score against")
     for lines in (*systems[1:], *references):
         if len(lines) != len(systems[0]):
             raise DataError(
                 f"{len(systems[0]):,} translations cannot be scored against {len(lines):,} lines\n"
-                "  Line n of one must belong to line n of the other; an empty translation is an empty line"
+                "  Line n of one must belong to line n of the other; an empty translation must be an empty line"
             )
     return [[line.rstrip() for line in lines] for lines in systems], [
         [line.rstrip() for line in lines] for lines in references
@@ -235,24 +243,23 @@ def score_systems(
     lowercase: bool = False,
     samples: int = 0,
 ) -> list[list[MetricScore]]:
-    """A row of scores for each system: `score_corpus`, or `compare_systems` by that many `samples` where not 0."""
+    """The scores of each system, by `score_corpus` or, if `samples` is not 0, by `compare_systems`."""
     if samples:
         return compare_systems(systems, references, metrics, tokenize, lowercase, samples)
     return [score_corpus(system, references, metrics, tokenize, lowercase) for system in systems]
 
 
 def make_metrics(names: Sequence[str], tokenize: str, lowercase: bool) -> dict[str, Metric]:
-    """sacreBLEU's scorers by name, each once, with its defaults for all that is not asked for here."""
+    """The metrics with these names, each once, with sacreBLEU's defaults for all other arguments."""
     if tokenize not in TOKENIZERS:
-        raise UsageError(
-            f'no tokenizer "{tokenize}"{did_you_mean(tokenize, TOKENIZERS)}\n  There are {", ".join(TOKENIZERS)}'
-        )
+        guess = did_you_mean(tokenize, TOKENIZERS)
+        raise UsageError(f'there is no tokenizer "{tokenize}"{guess}\n  The tokenizers are {", ".join(TOKENIZERS)}')
     metrics: dict[str, Metric] = {}
     for name in names:
         if name == "bleu":
             try:
                 metrics[name] = BLEU(lowercase=lowercase, tokenize=tokenize)
-            except (RuntimeError, ImportError, OSError) as error:  # a package or a download that is missing
+            except (RuntimeError, ImportError, OSError) as error:  # a package or a download is missing
                 reason = " ".join(str(error).split())
                 raise NmtError(f'the tokenizer "{tokenize}" cannot be used here\n  {reason}') from error
         elif name in ("chrf", "chrf++"):
@@ -262,5 +269,6 @@ def make_metrics(names: Sequence[str], tokenize: str, lowercase: bool) -> dict[s
         elif name in LABEL_METRICS:
             metrics[name] = LABEL_METRICS[name](lowercase)
         else:
-            raise UsageError(f'no metric "{name}"{did_you_mean(name, METRICS)}\n  There are {", ".join(METRICS)}')
+            guess = did_you_mean(name, METRICS)
+            raise UsageError(f'there is no metric "{name}"{guess}\n  The metrics are {", ".join(METRICS)}')
     return metrics

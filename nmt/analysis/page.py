@@ -23,7 +23,7 @@ from nmt.text.links import GoldLinks, Link
 
 # I source words   J target words
 
-BLOCK = 256  # sentences whose attention is unpacked together
+SENTENCES_PER_BLOCK = 256  # sentences whose attention is unpacked together
 SCRIPTS = (  # in the order in which they are joined
     *("base.js", "data.js", "list.js", "navigation.js", "sentence.js", "highlight.js", "pictures.js", "save.js"),
     *("live.js", "listeners.js", "start.js"),
@@ -64,7 +64,7 @@ class Page:
             "source": source_lang,
             "target": target_lang,
             "models": models,
-            "block": BLOCK,
+            "block": SENTENCES_PER_BLOCK,
         }
         if max_characters:
             self.facts["max_characters"] = max_characters
@@ -76,12 +76,12 @@ class Page:
         """Show a sentence below those that are there; gold belongs to the views of rank 0."""
         self.sentences.append(json.dumps(describe_sentence(source_words, views, gold), ensure_ascii=False))
         self.waiting.append(b"".join(quantise(view.weights_JI) for view in views))
-        if len(self.waiting) == BLOCK:
+        if len(self.waiting) == SENTENCES_PER_BLOCK:
             self.close_block()
 
     def close_block(self) -> None:
         if self.waiting:
-            self.blocks.append(pack(b"".join(self.waiting)))
+            self.blocks.append(compress_base64(b"".join(self.waiting)))
             self.waiting = []
 
     def html(self, connect: str = "'none'") -> str:
@@ -89,7 +89,7 @@ class Page:
         self.close_block()
         facts = json.dumps(self.facts, ensure_ascii=False)
         index = f'{facts[:-1]}, "sentences": [{",".join(self.sentences)}]}}'
-        packed = {"index": pack(index.encode())} | {
+        packed = {"index": compress_base64(index.encode())} | {
             f"block-{number}": block for number, block in enumerate(self.blocks)
         }
         folder = files("nmt.analysis") / "page"
@@ -98,7 +98,7 @@ class Page:
         )
         script = "\n".join(scripts)
         parts = {
-            "policy": POLICY.format(script=digest(script), style=digest(style), connect=connect),
+            "policy": POLICY.format(script=hash_for_policy(script), style=hash_for_policy(style), connect=connect),
             "style": style,
             "script": script,
             "data": "\n".join(
@@ -139,20 +139,20 @@ def describe_sentence(
 
 
 def quantise(weights_JI: Matrix) -> bytes:
-    """Attention as a byte for each pair of words, row by row, where 255 is all attention."""
+    """Attention as a byte for each pair of words, row by row, where 255 stands for a weight of one."""
     return np.rint(255 * np.asarray(weights_JI)).astype(np.uint8).tobytes()
 
 
-def packed_weights(views: Sequence[AttentionView]) -> list[str]:
+def encode_weights(views: Sequence[AttentionView]) -> list[str]:
     """The attention of each view in base64, for an answer over HTTP."""
     return [base64.b64encode(quantise(view.weights_JI)).decode() for view in views]
 
 
-def pack(content: bytes) -> str:
+def compress_base64(content: bytes) -> str:
     """Bytes as ASCII letters, digits, +, / and = only."""
     return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
-def digest(content: str) -> str:
+def hash_for_policy(content: str) -> str:
     """The name that a content security policy has for a script or style."""
     return f"sha256-{base64.b64encode(sha256(content.encode()).digest()).decode()}"

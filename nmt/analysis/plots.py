@@ -1,6 +1,6 @@
-"""Pictures: attention as a heat map in the terminal or in a file, and how a training run went.
+"""Pictures: attention as a heat map in the terminal or in a file, and the learning curve of a run.
 
-Files are drawn with matplotlib, the extra `plot`; the terminal needs nothing. Nothing here reads a model or a log.
+Files are drawn with matplotlib, which the extra `plot` installs.
 """
 
 import json
@@ -26,23 +26,24 @@ if TYPE_CHECKING:
 
 # I source words   J target words
 
-SHADES = ((0.75, "█"), (0.5, "▓"), (0.25, "▒"), (0.1, "░"), (0.0, "·"))  # attention from so much on, and its mark
+SHADES = ((0.75, "█"), (0.5, "▓"), (0.25, "▒"), (0.1, "░"), (0.0, "·"))  # lower bound of the attention, and its mark
 LEGEND = "attention: " + "  ".join(f"{mark} from {bound:.0%}" for bound, mark in SHADES[-2::-1])
-NARROWEST = 12  # columns of a terminal
-LABEL_COLUMNS = 20  # a word takes no more of the terminal's width than this
-LARGEST = 200  # nats or BLEU in a curve: an untrained network's loss is the log of its vocabulary, about 10
-PICTURES = (".png", ".svg", ".pdf")
+MIN_COLUMNS = 12  # columns of a terminal
+MAX_LABEL_COLUMNS = 20  # longest word that is written whole
+MAX_CURVE_VALUE = 200  # nats or BLEU in a curve: an untrained network's loss is the log of its vocabulary, about 10
+PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
 BLUE, ORANGE, GRAY = "#1f4e79", "#d9722e", "#6b7280"
 VALIDATION: dict[str, Any] = {"color": ORANGE, "marker": "o", "markersize": 3.5}
 
 
-def terminal_heat_map(
+def draw_terminal_heat_map(
     weights_JI: ArrayLike, source_words: Sequence[str], target_words: Sequence[str], width: int = 80
 ) -> str:
-    """Attention between words as a drawing of at most `width` columns, which are at least NARROWEST.
+    """A drawing of attention between words, at most `width` terminal columns wide; `width` is at least MIN_COLUMNS.
 
-    Source words stand on stairs above their columns, target words before their rows. A cell is two columns wide, or one
-    where two do not fit; where one does not fit either, the rest of the source follows in further drawings.
+    Source words are written above their columns, each one line below the word before it; target words before their
+    rows. A cell is two columns wide, or one if two do not fit. If one does not fit either, further drawings show the
+    rest of the source.
 
               ╷ ein
               │ ╷ Hund
@@ -52,9 +53,9 @@ def terminal_heat_map(
         barks · ░░▓▓
     """
     weights_JI = np.asarray(weights_JI, dtype=float)
-    most = min(LABEL_COLUMNS, width // 3)
-    label = min(max(map(columns_of, target_words), default=0), most)
-    room = width - (label + 1) - len("╷ ") - min(max(map(columns_of, source_words), default=0), most)
+    most = min(MAX_LABEL_COLUMNS, width // 3)
+    label = min(max(map(count_columns, target_words), default=0), most)
+    room = width - (label + 1) - len("╷ ") - min(max(map(count_columns, source_words), default=0), most)
     cell = 2 if len(source_words) <= room // 2 + 1 else 1
     at_once = room // cell + 1
     drawings = []
@@ -63,11 +64,11 @@ def terminal_heat_map(
         lines = []
         for number, word in enumerate(words):
             stairs = " " * (label + 1) + "│".ljust(cell) * number + "╷ "
-            lines.append(f"{stairs}{ltr(fit(word, width - len(stairs)))}")
+            lines.append(f"{stairs}{isolate_right_to_left(shorten_text(word, width - len(stairs)))}")
         for word, row in zip(target_words, weights_JI[:, start : start + at_once], strict=True):
-            name = fit(word, label)
+            name = shorten_text(word, label)
             cells = "".join(shade(weight, cell) for weight in row)
-            lines.append(f"{ltr(name)}{' ' * (label - columns_of(name))} {cells}".rstrip())
+            lines.append(f"{isolate_right_to_left(name)}{' ' * (label - count_columns(name))} {cells}".rstrip())
         drawings.append("\n".join(lines))
     return "\n\n".join(drawings)
 
@@ -78,31 +79,31 @@ def shade(weight: float, cell: int) -> str:
     return mark.ljust(cell) if mark == "·" else mark * cell
 
 
-def columns_of(text: str) -> int:
-    """Terminal columns that a text takes: two for wide East Asian characters, none for those that combine."""
-    return sum(map(character_columns, text))
+def count_columns(text: str) -> int:
+    """The terminal columns of a text: two for wide East Asian characters, none for combining characters."""
+    return sum(map(count_character_columns, text))
 
 
-def character_columns(character: str) -> int:
+def count_character_columns(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def fit(text: str, columns: int) -> str:
-    """The text in at most so many columns, cut with an ellipsis; control characters cannot reach the terminal."""
+def shorten_text(text: str, columns: int) -> str:
+    """The text in at most `columns` columns, shortened with an ellipsis, and without control characters."""
     text = "".join("\ufffd" if unicodedata.category(character) == "Cc" else character for character in text)
-    if columns_of(text) <= columns:
+    if count_columns(text) <= columns:
         return text
-    while text and columns_of(text) > columns - 1:
+    while text and count_columns(text) > columns - 1:
         text = text[:-1]
     return text + "…" if columns > 0 else ""
 
 
-def ltr(word: str) -> str:
-    """A word that runs to the left between marks that keep what stands beside it in its place."""
-    is_turned = any(unicodedata.bidirectional(character) in ("R", "AL") for character in word)
-    return f"\u200e{word}\u200e" if is_turned else word
+def isolate_right_to_left(word: str) -> str:
+    """A right-to-left word between left-to-right marks, which keep it from reordering the text beside it."""
+    is_right_to_left = any(unicodedata.bidirectional(character) in ("R", "AL") for character in word)
+    return f"\u200e{word}\u200e" if is_right_to_left else word
 
 
 def save_heat_map(
@@ -113,25 +114,28 @@ def save_heat_map(
     title: str = "",
     framed: Links | None = None,
 ) -> set[str]:
-    """Attention between words as a picture, PNG, SVG or PDF by the suffix of `path`; the same input, the same bytes.
+    """Draw attention between words as a picture: PNG, SVG or PDF, by the suffix of `path`. The same input gives the
+    same file.
 
-    Links are framed: those of `framed`, or of each target word with its strongest source word. Each script is drawn
-    with an installed font that has it. -> the characters that no font has, which a PNG or PDF shows as boxes
+    The links in `framed` have frames; by default, those of each target word to the source word with most attention.
+    Each script is drawn with an installed font that has it. -> the characters that no font has, boxes in a PNG or PDF
 
     Raises:
         UsageError: another suffix.
         NmtError: matplotlib is not installed.
     """
     weights_JI = np.asarray(weights_JI, dtype=float).reshape(len(target_words), len(source_words))
-    columns, rows = ([fit(word, LABEL_COLUMNS) for word in words] for words in (source_words, target_words))
-    beside, above = (max(map(columns_of, words), default=0) * 0.09 for words in (rows, columns))  # inches
+    columns, rows = (
+        [shorten_text(word, MAX_LABEL_COLUMNS) for word in words] for words in (source_words, target_words)
+    )
+    beside, above = (max(map(count_columns, words), default=0) * 0.09 for words in (rows, columns))  # inches
     size = (max(0.34 * len(columns) + beside + 1.2, 3.2), max(0.34 * len(rows) + above + 0.8, 2.4))
-    with drawing(Path(path), size) as figure:
+    with open_figure(Path(path), size) as figure:
         import matplotlib
         from matplotlib.patches import Rectangle
 
-        families, unknown = fonts_for("".join([title, *columns, *rows]))
-        matplotlib.rcParams["font.family"] = families  # drawing() puts back what was there
+        families, unknown = choose_fonts("".join([title, *columns, *rows]))
+        matplotlib.rcParams["font.family"] = families  # open_figure() restores the setting
         axes = figure.add_subplot()
         axes.set_title(title, fontsize=10, color=GRAY, loc="left", pad=12)
         axes.xaxis.tick_top()
@@ -155,56 +159,59 @@ def save_heat_map(
     return unknown
 
 
-def fonts_for(text: str) -> tuple[list[str], set[str]]:
-    """Font families that together have a text's characters, and those that none has; upright sans fonts go first."""
+def choose_fonts(text: str) -> tuple[list[str], set[str]]:
+    """Font families that together have the characters of a text, and the characters that no font has.
+
+    Only upright fonts are chosen, sans-serif ones first.
+    """
     from matplotlib.font_manager import FontProperties, findfont, fontManager
 
     families = ["sans-serif"]
-    unknown = {character for character in text if character_columns(character)} - characters_of(
+    unknown = {character for character in text if count_character_columns(character)} - list_characters(
         findfont(FontProperties())
     )
     upright = (font for font in fontManager.ttflist if font.style == "normal" and font.weight == 400)
     for font in sorted(upright, key=lambda font: ("Sans" not in font.name, font.name)):
         if not unknown:
             break
-        if font.name not in families and (known := unknown & characters_of(font.fname)):
+        if font.name not in families and (known := unknown & list_characters(font.fname)):
             families.append(font.name)
             unknown -= known
     return families, unknown
 
 
 @cache
-def characters_of(font: str) -> frozenset[str]:
-    """The characters that a font file has; of the font of last resort, which has a box for each, none."""
+def list_characters(font: str) -> frozenset[str]:
+    """The characters that a font file has. The font of last resort, which has only boxes, counts as empty."""
     from matplotlib.font_manager import get_font
 
     return frozenset() if "LastResort" in font else frozenset(map(chr, get_font(font).get_charmap()))
 
 
 def save_curve(path: Path | str, records: Sequence[Mapping[str, Any]]) -> None:
-    """A training run over its updates, PNG, SVG or PDF by the suffix: losses above, validation BLEU below.
+    """Draw the learning curve of a run: PNG, SVG or PDF, by the suffix. Losses above, validation BLEU below.
 
     `records` are the lines of a run's log: {"kind": "train", "update", "loss"} and {"kind": "valid", "update",
-    "perplexity", "bleu"}. The training loss is per token and may be smoothed; the validation loss is the logarithm of
-    its perplexity. The best of each validation curve is marked. What is no number, or beyond LARGEST, as in a run that
-    diverges, is left out and counted in the title.
+    "perplexity", "bleu"}. The training loss is per token, with label smoothing; the validation loss is the logarithm
+    of the perplexity. The best point of each validation curve is marked. Values that are not numbers or exceed
+    MAX_CURVE_VALUE, as in a run that diverges, are left out; the title has their number.
 
     Raises as `save_heat_map` does.
     """
     losses = read_curve(records, "train", "loss")
-    valid_losses = read_curve(records, "valid", "perplexity", loss_of_perplexity)
+    valid_losses = read_curve(records, "valid", "perplexity", compute_loss)
     bleu = read_curve(records, "valid", "bleu")
-    with drawing(Path(path), (7.2, 5.6 if bleu.updates else 3.2)) as figure:
+    with open_figure(Path(path), (7.2, 5.6 if bleu.updates else 3.2)) as figure:
         axes = figure.add_subplot(2 if bleu.updates else 1, 1, 1)
         axes.plot(losses.updates, losses.values, color=BLUE, alpha=0.55, linewidth=1.2, label="training, as optimised")
         axes.plot(valid_losses.updates, valid_losses.values, label="validation", **VALIDATION)
-        style(axes, "loss per target token, nats", losses.left_out + valid_losses.left_out)
+        style_axes(axes, "loss per target token, nats", losses.left_out + valid_losses.left_out)
         mark_best(axes, valid_losses, min, lambda loss: f"perplexity {format_number(math.exp(loss))}")
         axes.legend(frameon=False, fontsize=9, loc="upper right")
         if bleu.updates:
             axes = figure.add_subplot(2, 1, 2, sharex=axes)
             axes.plot(bleu.updates, bleu.values, **VALIDATION)
-            style(axes, "validation BLEU", bleu.left_out)
+            style_axes(axes, "validation BLEU", bleu.left_out)
             mark_best(axes, bleu, max, lambda score: f"{score:.1f} BLEU")
         axes.set_xlabel("updates", fontsize=9, color=GRAY)
 
@@ -216,7 +223,7 @@ def save_curve_of_log(path: Path, log: Path) -> None:
 
 
 class Curve(NamedTuple):
-    """Values that can be drawn, the updates they belong to, and how many others there were."""
+    """Values that can be drawn, their updates, and the number of values that are left out."""
 
     updates: list[int]
     values: list[float]
@@ -226,27 +233,27 @@ class Curve(NamedTuple):
 def read_curve(
     records: Sequence[Mapping[str, Any]], kind: str, key: str, measure: Callable[[float], float] = float
 ) -> Curve:
-    """What `measure` makes of a value in each record of a kind that has one."""
+    """The curve of `measure(record[key])` over the records of a kind that have this key."""
     points = [
         (record["update"], measure(record[key]))
         for record in records
         if record["kind"] == kind and record.get(key) is not None
     ]
-    drawn = [(update, value) for update, value in points if abs(value) <= LARGEST]  # false of nan
+    drawn = [(update, value) for update, value in points if abs(value) <= MAX_CURVE_VALUE]  # false of nan
     return Curve([update for update, _ in drawn], [value for _, value in drawn], len(points) - len(drawn))
 
 
-def loss_of_perplexity(perplexity: float) -> float:
+def compute_loss(perplexity: float) -> float:
     return math.log(perplexity) if perplexity > 0 else math.nan
 
 
 def format_number(number: float) -> str:
-    """`90.00`, and `1.5e+86` of a number that would fill the line."""
+    """`90.00`, or `1.5e+86` for a number of more than six digits."""
     return f"{number:.2f}" if number < 1e6 else f"{number:.2g}"
 
 
 def mark_best(axes: "Axes", drawn: Curve, best: Callable[..., float], words: Callable[[float], str]) -> None:
-    """Ring a curve's best point and say above the axes what it reached and when."""
+    """Draw a ring around a curve's best point, and write its value and update above the axes."""
     if drawn.values:
         value = best(drawn.values)
         update = drawn.updates[drawn.values.index(value)]
@@ -254,8 +261,8 @@ def mark_best(axes: "Axes", drawn: Curve, best: Callable[..., float], words: Cal
         axes.set_title(f"best: {words(value)} at update {update:,}", fontsize=9, color=ORANGE, loc="right")
 
 
-def style(axes: "Axes", title: str, left_out: int = 0) -> None:
-    """Quiet axes under a title, which counts the values that are left out."""
+def style_axes(axes: "Axes", title: str, left_out: int = 0) -> None:
+    """Style axes and set their title, which has the number of values that are left out."""
     title += f" ({left_out:,} off the scale)" if left_out else ""
     axes.set_title(title, fontsize=10, color=GRAY, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
@@ -267,20 +274,22 @@ def style(axes: "Axes", title: str, left_out: int = 0) -> None:
 
 
 @contextmanager
-def drawing(path: Path, size: tuple[float, float]) -> Iterator["Figure"]:
-    """A figure that is written to `path` when the block ends well."""
-    if path.suffix not in PICTURES:
-        raise UsageError(f'{path}: no picture can be written as "{path.suffix}"\n  There are {", ".join(PICTURES)}')
+def open_figure(path: Path, size: tuple[float, float]) -> Iterator["Figure"]:
+    """A figure that is written to `path` when the block ends without an error."""
+    if path.suffix not in PICTURE_SUFFIXES:
+        raise UsageError(
+            f'{path}: pictures cannot be written as "{path.suffix}"\n  The suffixes are {", ".join(PICTURE_SUFFIXES)}'
+        )
     try:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise NmtError(f'{path} needs the extra that draws pictures: pip install "nmt[plot]"') from error
+        raise NmtError(f'drawing {path} needs the extra plot: pip install "nmt[plot]"') from error
     settings: dict[Any, Any] = {
-        "text.parse_math": False,  # a dollar sign in a word is a dollar sign
-        "svg.fonttype": "none",  # text stays text
+        "text.parse_math": False,  # a dollar sign is a dollar sign, not the beginning of a formula
+        "svg.fonttype": "none",  # text remains text in an SVG
         "pdf.fonttype": 42,
-        "svg.hashsalt": "nmt",  # names inside the file do not change from one time to the next
+        "svg.hashsalt": "nmt",  # otherwise the names inside an SVG are random
     }
     no_date: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with matplotlib.rc_context(settings), warnings.catch_warnings():

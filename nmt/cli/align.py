@@ -116,12 +116,12 @@ def command(
     word, which is a kind's share of a mixture. Use --precision float32 for scores to compare between machines.
     """
     from nmt.analysis import gold as gold_links
-    from nmt.analysis.alignment import format_pharaoh, link_shares
+    from nmt.analysis.alignment import compute_link_shares, format_pharaoh
     from nmt.analysis.page import Page
     from nmt.files import write_atomically
     from nmt.progress import TerminalProgress, WithoutBars
     from nmt.text.corpus import read_parallel
-    from nmt.translation.aligner import align_pairs, load_aligner, views_beside
+    from nmt.translation.aligner import align_pairs, build_other_views, load_aligner
     from nmt.translation.translator import refuse_other_languages
 
     if symmetrise and not reverse:
@@ -148,7 +148,7 @@ def command(
     if gold:
         counts = [(len(one.split()), len(two.split())) for one, two in zip(sources, targets, strict=True)]
         golds = gold_links.read_gold(gold, len(sources), gold_base, counts)
-        for doubt in gold_links.gold_doubts(gold, golds, map(all, counts)):
+        for doubt in gold_links.find_gold_warnings(gold, golds, map(all, counts)):
             click.echo(f"nmt: {doubt}", err=True)
     loading = {"checkpoint": checkpoint, "device": device, "precision": precision}
     translators = [load_aligner(run, **loading) for run in model]
@@ -169,7 +169,7 @@ def command(
         batch_size=batch_size,
         progress=WithoutBars() if hides_bar else terminal,
     )
-    beside = views_beside(translators, sources, targets, n_best, batch_size, offset, threshold)
+    beside = build_other_views(translators, sources, targets, n_best, batch_size, offset, threshold)
     run = translators[0].runs[0]
     names = [*name_runs(model), *(run.model.part_names if parts else ())]
     if reverse:
@@ -185,7 +185,7 @@ def command(
             backward += [] if pair.backward is None else [pair.backward]
             chosen.append(pair.links)
             if style == "text":
-                shares = link_shares(pair.view.weights_JI, pair.links) if probabilities else None
+                shares = compute_link_shares(pair.view.weights_JI, pair.links) if probabilities else None
                 click.echo(format_pharaoh(pair.links, shares))
             if table:
                 details.append(describe_pair(number, pair, gold_of_pair))
@@ -231,7 +231,7 @@ class HeatMaps:
 
     def draw(self, number: int, pair: "AlignedPair") -> None:
         """Draw pair `number`, counted from 0, where it is among the first ones, or note why it is not drawn."""
-        from nmt.analysis.plots import LEGEND, NARROWEST, save_heat_map, terminal_heat_map
+        from nmt.analysis.plots import LEGEND, MIN_COLUMNS, draw_terminal_heat_map, save_heat_map
 
         is_plotted, is_shown = number < self.limit, number < self.show
         if not (is_plotted or is_shown):
@@ -248,8 +248,8 @@ class HeatMaps:
         if is_shown and not all(words):
             self.progress.note(f"pair {number + 1} is not drawn: a side has no words")
         elif is_shown and fits:
-            width = max(shutil.get_terminal_size().columns, NARROWEST)
-            self.progress.note(f"\n{terminal_heat_map(pair.view.weights_JI, *words, width)}\n{LEGEND}\n")
+            width = max(shutil.get_terminal_size().columns, MIN_COLUMNS)
+            self.progress.note(f"\n{draw_terminal_heat_map(pair.view.weights_JI, *words, width)}\n{LEGEND}\n")
 
     def report_fonts(self) -> None:
         """Note the characters that the files show as boxes."""
@@ -272,7 +272,7 @@ def describe_attention(pair: "AlignedPair", offset: int) -> dict[str, Any]:
         facts["parts"] = {
             name: {
                 "attention": view.weights_JI.round(6).tolist(),
-                "weight": pair.forced.part(number).total_weight(offset).round(6).tolist(),
+                "weight": pair.forced.select_part(number).compute_total_weight(offset).round(6).tolist(),
             }
             for number, (name, view) in enumerate(pair.parts.items())
         }

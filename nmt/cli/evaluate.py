@@ -18,7 +18,7 @@ from nmt.cli.options import (
 )
 from nmt.cli.output import refuse_unwritable
 from nmt.cli.score import MetricsCommand, check_metrics
-from nmt.cli.tables import cells, explain, headings, tabulate, to_json
+from nmt.cli.tables import build_headings, explain_scores, format_cells, tabulate, to_json
 from nmt.errors import UsageError
 
 
@@ -126,9 +126,9 @@ def command(
         document = {"source": source, "references": references, "lines": len(sources), "systems": systems}
         click.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
-    table = [["run", "beam", *headings(scores[0]), "sentences/s", "perplexity"]]
+    table = [["run", "beam", *build_headings(scores[0]), "sentences/s", "perplexity"]]
     for one, row in zip(found, scores, strict=True):
         figures = f"{one.sentences_per_second:,.0f}", f"{one.perplexity:,.2f}"
-        table.append([one.name, str(one.beam), *cells(row), *figures])
+        table.append([one.name, str(one.beam), *format_cells(row), *figures])
     click.echo(tabulate(table))
-    click.echo(explain(scores[0], "the first row"))
+    click.echo(explain_scores(scores[0], "the first row"))

@@ -53,7 +53,7 @@ def refuse_unwritable(path: Path | None) -> None:
         raise FolderError(f"{path} cannot be written: there is no folder {folder}\n  Make it first")
 
 
-def partial_path(path: Path) -> Path:
+def get_partial_path(path: Path) -> Path:
     """The file that grows until it is whole."""
     path = Path(os.path.realpath(path))
     return path.with_name(f"{path.name}.part")
@@ -72,7 +72,7 @@ def write_in_parts(path: Path, size: int = 0) -> Iterator[IO[bytes]]:
         with open(path, "wb") as file:
             yield file
         return
-    part = partial_path(path)
+    part = get_partial_path(path)
     with open(part, "ab") as file, lock_exclusively(part, path):
         file.truncate(size)
         try:
@@ -100,29 +100,29 @@ def find_resume_point(paths: list[Path], index: Index | None) -> tuple[int, list
     for path in paths:
         if path.exists() and not path.is_file():
             raise UsageError(f"{path} is not a file, so writing to it cannot be resumed\n  Leave out --resume-output")
-    parts = [partial_path(path) for path in paths]
+    parts = [get_partial_path(path) for path in paths]
     if not all(path.exists() or part.exists() for path, part in zip(paths, parts, strict=True)):
         return 0, [0] * len(paths)
     there = [part if part.exists() else path for path, part in zip(paths, parts, strict=True)]
-    lines = min(sum(1 for _ in complete_lines(one)) for one in there)
-    done, lines = (lines, lines) if index is None else last_group(there[0], lines, index)
-    sizes = [sum(len(line) for line in islice(complete_lines(one), lines)) for one in there]
+    lines = min(sum(1 for _ in read_complete_lines(one)) for one in there)
+    done, lines = (lines, lines) if index is None else find_last_group(there[0], lines, index)
+    sizes = [sum(len(line) for line in islice(read_complete_lines(one), lines)) for one in there]
     for one, part in zip(there, parts, strict=True):
         if one != part:
             shutil.copyfile(one, part)
     return done, sizes
 
 
-def complete_lines(path: Path) -> Iterator[bytes]:
+def read_complete_lines(path: Path) -> Iterator[bytes]:
     """The lines of a file, without a last one that was cut."""
     with open(path, "rb") as file:
         yield from (line for line in file if line.endswith(b"\n"))
 
 
-def last_group(path: Path, lines: int, index: Index) -> tuple[int, int]:
+def find_last_group(path: Path, lines: int, index: Index) -> tuple[int, int]:
     """(index, lines before it) of the last group of lines with one index, among the first `lines` lines."""
     last, before = 0, 0
-    for number, line in enumerate(islice(complete_lines(path), lines)):
+    for number, line in enumerate(islice(read_complete_lines(path), lines)):
         try:
             current = index(line)
         except (ValueError, KeyError, TypeError) as error:

@@ -6,7 +6,16 @@ import click
 
 from nmt.cli.command import NmtCommand
 from nmt.cli.options import format_option, gold_base_option, gold_option, metric_options
-from nmt.cli.tables import LABEL_COLUMNS, cells, explain, headings, label_cells, tabulate, tabulate_links, to_json
+from nmt.cli.tables import (
+    LABEL_COLUMNS,
+    build_headings,
+    explain_scores,
+    format_cells,
+    format_label_cells,
+    tabulate,
+    tabulate_links,
+    to_json,
+)
 from nmt.errors import UsageError
 
 
@@ -96,11 +105,11 @@ def command(
         for score in scores[0]:
             click.echo(score)
             if score.labels is not None:
-                click.echo(tabulate([["", *LABEL_COLUMNS], *map(label_cells, score.labels)]))
+                click.echo(tabulate([["", *LABEL_COLUMNS], *map(format_label_cells, score.labels)]))
     else:
-        rows = [[name, *cells(row)] for name, row in zip(hypotheses, scores, strict=True)]
-        click.echo(tabulate([["", *headings(scores[0])], *rows]))
-        click.echo(explain(scores[0], hypotheses[0]))
+        rows = [[name, *format_cells(row)] for name, row in zip(hypotheses, scores, strict=True)]
+        click.echo(tabulate([["", *build_headings(scores[0])], *rows]))
+        click.echo(explain_scores(scores[0], hypotheses[0]))
 
 
 def score_links(systems: tuple[str, ...], gold: str, base: int | None, style: str) -> None:

@@ -17,12 +17,12 @@ def tabulate_links(scores: "Mapping[str, AlignmentScore]") -> str:
     return tabulate([["percent", "AER", "precision", "recall", "F1"], *rows])
 
 
-def headings(row: "list[MetricScore]") -> list[str]:
-    """The columns of `cells`."""
+def build_headings(row: "list[MetricScore]") -> list[str]:
+    """The columns of `format_cells`."""
     return [name for score in row for name in ([score.name] if score.confidence is None else [score.name, "p"])]
 
 
-def cells(row: "list[MetricScore]") -> list[str]:
+def format_cells(row: "list[MetricScore]") -> list[str]:
     """`33.2`, or `33.2 ± 1.1` and the p-value where systems were compared."""
     words = []
     for score in row:
@@ -34,7 +34,7 @@ def cells(row: "list[MetricScore]") -> list[str]:
     return words
 
 
-def explain(row: "list[MetricScore]", baseline: str) -> str:
+def explain_scores(row: "list[MetricScore]", baseline: str) -> str:
     """What stands below a table: one signature a metric, and what the marks in the cells mean."""
     lines = ["", *(f"{score.name}|{score.signature}" for score in row)]
     if row[0].confidence is not None:
@@ -42,7 +42,7 @@ def explain(row: "list[MetricScore]", baseline: str) -> str:
     return "\n".join(lines)
 
 
-def label_cells(score: "LabelScore") -> list[str]:
+def format_label_cells(score: "LabelScore") -> list[str]:
     """A row of the table of labels."""
     figures = score.precision, score.recall, score.f1
     return [score.label or '""', *(f"{figure:.1f}" for figure in figures), f"{score.lines:,}"]

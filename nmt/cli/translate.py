@@ -24,7 +24,7 @@ from nmt.cli.options import (
     settings_options,
     shortlist_option,
 )
-from nmt.cli.output import find_resume_point, partial_path, refuse_overlap, write_in_parts
+from nmt.cli.output import find_resume_point, get_partial_path, refuse_overlap, write_in_parts
 from nmt.config import SearchSettings
 from nmt.errors import DataError, FolderError, UsageError
 
@@ -154,7 +154,7 @@ def command(
         raise UsageError(f"{model[0]} has no attention, so there are no links: leave out --alignments")
     batch_size = 1 if files in ((), ("-",)) and sys.stdin.isatty() else batch_size
     paths = [path for path in (output, alignments) if path is not None]
-    index = {"text": text_index, "jsonl": json_index}[style] if n_best > 1 else None
+    index = {"text": read_text_index, "jsonl": read_json_index}[style] if n_best > 1 else None
     done, sizes = find_resume_point(paths, index) if resume_output else (0, [0] * len(paths))
     requests = read_requests(files or ("-",), input_format, prefix, constraints, banned)
     if (skipped := sum(1 for _ in islice(requests, done))) < done:
@@ -173,24 +173,22 @@ def command(
             out: IO[bytes] = opened[0] if output else sys.stdout.buffer
             for number, found in enumerate(bar, done):
                 if not found[0].is_whole:
-                    tqdm.write(
+                    tqdm.write_lines(
                         f"nmt: line {number + 1:,} is too long: only its first {MAX_PIECES:,} pieces are translated\n"
                         "  Split it into sentences, or use --split-long, to translate all of it",
                         file=sys.stderr,
                     )
                 if alignments:
-                    write(opened[-1], link_lines(found, threshold, offset, probabilities))
+                    write_lines(opened[-1], format_link_lines(found, threshold, offset, probabilities))
                 links = (threshold, offset, probabilities)
                 ranked = enumerate(found)
-                write(
+                write_lines(
                     out, (write_line(one, number, rank, style, n_best, with_attention, *links) for rank, one in ranked)
                 )
     except BaseException as error:
-        if output and partial_path(output).exists() and not isinstance(error, FolderError):
-            click.echo(
-                f"nmt: finished lines are in {partial_path(output)}; the same command with --resume-output continues",
-                err=True,
-            )
+        if output and get_partial_path(output).exists() and not isinstance(error, FolderError):
+            part = get_partial_path(output)
+            click.echo(f"nmt: finished lines are in {part}; the same command with --resume-output continues", err=True)
         raise
 
 
@@ -205,13 +203,15 @@ def load_translator(processes: int, threads: int, loading: dict[str, Any]) -> "T
     return Translator.load(**loading)
 
 
-def write(file: IO[bytes], lines: Iterator[str]) -> None:
+def write_lines(file: IO[bytes], lines: Iterator[str]) -> None:
     """Write lines at once, so that a reader has them and a kill does not lose them."""
     file.write("".join(lines).encode())
     file.flush()
 
 
-def link_lines(found: "list[Translation]", threshold: float | None, offset: int, with_shares: bool) -> Iterator[str]:
+def format_link_lines(
+    found: "list[Translation]", threshold: float | None, offset: int, with_shares: bool
+) -> Iterator[str]:
     """The links of each translation in Pharaoh format."""
     from nmt.analysis.alignment import format_pharaoh
 
@@ -229,12 +229,12 @@ def count_lines(files: Sequence[str]) -> int | None:
     return sum(1 for file in files for _ in read_lines(file))
 
 
-def text_index(line: bytes) -> int:
+def read_text_index(line: bytes) -> int:
     """`7 ||| a translation ||| -0.1` -> 7"""
     return int(line.split(b" ||| ", 1)[0])
 
 
-def json_index(line: bytes) -> int:
+def read_json_index(line: bytes) -> int:
     """The "index" of an object."""
     return int(json.loads(line)["index"])
 

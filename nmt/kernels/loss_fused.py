@@ -1,7 +1,7 @@
-"""`smoothed_loss` together with its gradient, a block of positions at a time, so that memory holds the scores of a block.
+"""`smoothed_loss` together with its gradient, a block of positions at a time: memory holds the scores of one block.
 
-It has the arguments of `smoothed_loss` and computes the same. Under autocast products have its precision, everything else
-keeps its own.
+It has the arguments of `smoothed_loss` and computes the same. Under autocast products have its precision, everything
+else keeps its own.
 """
 
 # N real target positions   C positions of a block   R readout   V target words

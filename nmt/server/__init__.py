@@ -1,1 +1,1 @@
-"""Translation over HTTP: an application, its schema, and a protocol for slow or many clients."""
+"""Translation over HTTP: the web application, the schema of its API, and a protocol with time limits."""

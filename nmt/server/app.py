@@ -1,6 +1,6 @@
-"""The web application behind `nmt serve`: translation while one types, and a JSON API.
+"""The web application of `nmt serve`: a page that translates while the user types, and a JSON API.
 
-An answer holds what the page of attention shows.
+An answer has the content that the attention page shows.
 """
 
 import asyncio
@@ -18,25 +18,25 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from nmt.analysis.page import AttentionView, Page, describe_sentence, packed_weights
+from nmt.analysis.page import AttentionView, Page, describe_sentence, encode_weights
 from nmt.errors import NmtError
 from nmt.server.protocol import REQUEST_SECONDS
 from nmt.server.schema import Align, Translate, build_openapi
 from nmt.text.corpus import Pair
 from nmt.translation.forced_pairs import force_pairs
 from nmt.translation.translator import Translator
-from nmt.translation.views import forced_view, translation_view
+from nmt.translation.views import build_forced_view, build_translation_view
 
-BYTES_PER_CHARACTER = 12  # at most, as JSON may escape a character
+BYTES_PER_CHARACTER = 12  # at most: JSON may write a character as two escapes of six bytes
 
 
 def build_app(
     translators: list[Translator], names: list[str], max_characters: int, max_waiting: int, hosts: list[str]
 ) -> Starlette:
-    """The application: the page, the two answers and their description. It answers one request at a time.
+    """The application: the page, the two API functions and their description. It answers one request at a time.
 
-    A request must name one of `hosts` as its host, so that no foreign page can reach a server on this machine under
-    another name; nor can it under the right name, because a browser names the page that asks.
+    The Host header of a request must be one of `hosts`, so that a page of another site cannot reach a local server by
+    another host name. With the right host name it cannot either, because the browser sends the site as the Origin.
     """
 
     info = translators[0].runs[0].info
@@ -44,48 +44,49 @@ def build_app(
     document = build_openapi(max_characters)
     turn, waiting = CapacityLimiter(1), CapacityLimiter(max_waiting)
 
-    async def page(request: Request) -> Response:
+    async def serve_page(request: Request) -> Response:
         return HTMLResponse(html)
 
-    async def description(request: Request) -> Response:
+    async def serve_description(request: Request) -> Response:
         return JSONResponse(document)
 
     async def answer(request: Request, kind: type[Translate] | type[Align]) -> Response:
         origin = request.headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-            return refuse(403, f"a page of {origin} asks: only this server's own may")
+            return refuse(403, f"requests from pages of {origin} are not allowed, only from this server's own page")
         content = bytearray()
         try:
             with fail_after(REQUEST_SECONDS):
                 async for part in request.stream():
                     content += part
                     if len(content) > BYTES_PER_CHARACTER * 2 * max_characters + 1000:
-                        most = f"a text may have {max_characters:,} characters"
-                        return refuse(413, f"{most}, so this request is too large")
+                        return refuse(
+                            413, f"the request is too large: a text may have at most {max_characters:,} characters"
+                        )
         except (TimeoutError, ClientDisconnect):
-            return refuse(408, f"the request was not whole within {REQUEST_SECONDS} seconds")
+            return refuse(408, f"the request was not complete within {REQUEST_SECONDS} seconds")
         try:
-            asked = kind.model_validate_json(bytes(content))
+            fields = kind.model_validate_json(bytes(content))
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, one['loc'])) or 'the body'}: {one['msg']}" for one in error.errors())
             return refuse(422, "; ".join(problems))
-        for name, text in asked.model_dump(include={"source", "target"}).items():
+        for name, text in fields.model_dump(include={"source", "target"}).items():
             if len(text) > max_characters:
-                return refuse(413, f"{name} has {len(text):,} characters; at most {max_characters:,} are taken")
+                return refuse(413, f"{name} has {len(text):,} characters; at most {max_characters:,} are allowed")
         if waiting.available_tokens < 1:
-            return refuse(503, f"{max_waiting} requests are waiting already; try again")
+            return refuse(503, f"{max_waiting} requests are waiting already; try again later")
         try:
             async with waiting, turn:
                 if await request.is_disconnected():
-                    return refuse(408, "the client has gone")
-                found = await to_thread.run_sync(answer_request, translators, asked, abandon_on_cancel=True)
+                    return refuse(408, "the client has disconnected")
+                found = await to_thread.run_sync(answer_request, translators, fields, abandon_on_cancel=True)
         except NmtError as error:
             return refuse(422, str(error))
         except asyncio.CancelledError:
             return refuse(503, "the server is stopping")
         return JSONResponse(found)
 
-    async def explain(request: Request, error: Exception) -> Response:
+    async def handle_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         return refuse(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
 
@@ -94,31 +95,31 @@ def build_app(
 
     return Starlette(
         routes=[
-            Route("/", page),
-            Route("/api/openapi.json", description),
+            Route("/", serve_page),
+            Route("/api/openapi.json", serve_description),
             Route("/api/translate", partial(answer, kind=Translate), methods=["POST"]),
             Route("/api/align", partial(answer, kind=Align), methods=["POST"]),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
-        exception_handlers={HTTPException: explain},
+        exception_handlers={HTTPException: handle_error},
     )
 
 
-def answer_request(translators: list[Translator], asked: Translate | Align) -> dict[str, Any]:
+def answer_request(translators: list[Translator], fields: Translate | Align) -> dict[str, Any]:
     """The answer to a request, with the views of every model."""
 
-    source = " ".join(asked.source.split())
+    source = " ".join(fields.source.split())
     views: list[AttentionView] = []
     for number, translator in enumerate(translators):
-        if isinstance(asked, Translate):
-            own = translator.runs[0].settings.search
-            beam = max(own.beam, asked.n_best * own.groups)
-            (found,) = translator.stream([source], n_best=asked.n_best, batch_size=1, beam=beam)
-            views += [translation_view(number, rank, one) for rank, one in enumerate(found, 1)]
+        if isinstance(fields, Translate):
+            search = translator.runs[0].settings.search
+            beam = max(search.beam, fields.n_best * search.groups)
+            (found,) = translator.stream([source], n_best=fields.n_best, batch_size=1, beam=beam)
+            views += [build_translation_view(number, rank, one) for rank, one in enumerate(found, 1)]
         else:
             run = translator.runs[0]
-            pair = Pair(source, " ".join(asked.target.split()))
+            pair = Pair(source, " ".join(fields.target.split()))
             subwords = run.source_subword, run.target_subword
-            (given,) = force_pairs(translator.model, *subwords, [pair], device=translator.device)
-            views.append(forced_view(number, given))
-    return describe_sentence(source.split(), views) | {"weights": packed_weights(views)}
+            (forced,) = force_pairs(translator.model, *subwords, [pair], device=translator.device)
+            views.append(build_forced_view(number, forced))
+    return describe_sentence(source.split(), views) | {"weights": encode_weights(views)}

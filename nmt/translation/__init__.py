@@ -1,1 +1,1 @@
-"""From strings to translations."""
+"""From lines of text to translations, alignments and evaluations."""

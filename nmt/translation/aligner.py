@@ -1,6 +1,6 @@
 """Word links of given pairs by the attention of a run, or of two runs of opposite directions.
 
-Forced decoding stands in nmt.translation.forced_pairs; how attention becomes links stands in nmt.analysis.alignment.
+nmt.translation.forced_pairs decodes the pairs; nmt.analysis.alignment derives links from their attention.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,17 +19,17 @@ from nmt.translation import batching
 from nmt.translation.forced_pairs import ForcedPair, force_pairs
 from nmt.translation.result import Translation
 from nmt.translation.translator import Translator
-from nmt.translation.views import forced_view, gate_view, translation_view
+from nmt.translation.views import build_forced_view, build_gate_view, build_translation_view
 
-SILENT = Progress()
+NO_PROGRESS = Progress()
 
 
 class AlignedPair(NamedTuple):
-    """A pair, its word links, and the attention that they come from.
+    """A pair, its word links, and the attention from which they were derived.
 
-    `links` are those of `forward`, or `forward` and `backward` symmetrised; all are (source word, target word), counted
-    from 0. `view` holds words, attention and diagnostics of the run itself, `parts` the same of each part of its
-    attention by name.
+    `links` is `forward`, or `forward` and `backward` symmetrised. A link is (source word, target word), counted from 0.
+    `view` has the words, attention and diagnostics of the run; `parts` has the same for each part of its attention, by
+    the name of the part.
     """
 
     forced: ForcedPair
@@ -41,12 +41,12 @@ class AlignedPair(NamedTuple):
 
     @property
     def source_words(self) -> list[str]:
-        """What blanks separate in the source."""
+        """The words of the source, which are separated by blanks."""
         return self.forced.source.words
 
     @property
     def target_words(self) -> list[str]:
-        """What blanks separate in the target."""
+        """The words of the target, which are separated by blanks."""
         return self.forced.target.words
 
 
@@ -61,15 +61,16 @@ def align_pairs(
     threshold: float | None = None,
     with_parts: bool = False,
     batch_size: int = 64,
-    progress: Progress = SILENT,
+    progress: Progress = NO_PROGRESS,
 ) -> Iterator[AlignedPair]:
-    """Every pair with its links, in order. `reverse` translates the opposite direction; its links are combined.
+    """Derive the links of every pair, in order. With `reverse`, a translator of the opposite direction, both directions
+    are symmetrised.
 
-    `offset` and `threshold` are those of nmt.analysis.alignment's select_rows and extract_links. `with_parts` also
-    gives each head, branch and gate of the attention.
+    `offset` and `threshold` are those of select_rows and extract_links in nmt.analysis.alignment. `with_parts` adds
+    each head, branch and gate of the attention.
 
-    Raises UsageError for a run without attention, or without parts where they are asked for; FolderError when `reverse`
-    does not translate the opposite direction.
+    Raises UsageError for a run without attention, or without parts when `with_parts` is True; FolderError when
+    `reverse` does not translate the opposite direction.
     """
     require_attention(translator)
     network = translator.runs[0].model
@@ -80,40 +81,40 @@ def align_pairs(
             Option("parts"),
         )
     model = network if with_parts else translator.model
-    fronts = force_lines(translator, sources, targets, batch_size, progress, model=model)
-    backs: Iterator[ForcedPair | None] = iter([None] * len(sources))
+    forced = force_lines(translator, sources, targets, batch_size, progress, model=model)
+    reversed_pairs: Iterator[ForcedPair | None] = iter([None] * len(sources))
     if reverse is not None:
         require_attention(reverse)
         refuse_same_direction(translator, reverse)
-        backs = iter(force_lines(reverse, targets, sources, batch_size, SILENT))
+        reversed_pairs = iter(force_lines(reverse, targets, sources, batch_size, NO_PROGRESS))
     return (
-        align_pair(front, back, names, symmetrisation, offset, threshold)
-        for front, back in zip(fronts, backs, strict=True)
+        align_pair(pair, reversed_pair, names, symmetrisation, offset, threshold)
+        for pair, reversed_pair in zip(forced, reversed_pairs, strict=True)
     )
 
 
 def align_pair(
-    front: ForcedPair,
-    back: ForcedPair | None,
+    pair: ForcedPair,
+    reversed_pair: ForcedPair | None,
     part_names: Sequence[str],
     symmetrisation: Symmetrisation,
     offset: int,
     threshold: float | None,
 ) -> AlignedPair:
-    """The links of one pair, `back` being the same pair in the opposite direction."""
-    view = forced_view(0, front, offset, threshold)
+    """Derive the links of one pair. `reversed_pair` is the same pair in the opposite direction."""
+    view = build_forced_view(0, pair, offset, threshold)
     forward, backward = view.links, None
     links = forward
-    if back is not None:
-        backward = reverse_links(forced_view(0, back, offset, threshold).links)
+    if reversed_pair is not None:
+        backward = reverse_links(build_forced_view(0, reversed_pair, offset, threshold).links)
         links = symmetrise(forward, backward, symmetrisation)
     parts = {
-        name: gate_view(number + 1, front.part(number), offset)
+        name: build_gate_view(number + 1, pair.select_part(number), offset)
         if name == "gate"
-        else forced_view(number + 1, front.part(number), offset, threshold)
+        else build_forced_view(number + 1, pair.select_part(number), offset, threshold)
         for number, name in enumerate(part_names)
     }
-    return AlignedPair(front, view._replace(links=links), links, forward, backward, parts)
+    return AlignedPair(pair, view._replace(links=links), links, forward, backward, parts)
 
 
 def force_lines(
@@ -121,13 +122,13 @@ def force_lines(
     sources: Sequence[str],
     targets: Sequence[str],
     batch_size: int = 64,
-    progress: Progress = SILENT,
+    progress: Progress = NO_PROGRESS,
     *,
     model: StepModel | None = None,
 ) -> Iterator[ForcedPair]:
-    """Forced decoding of every pair by a translator; a side that is not read to its end is noted.
+    """Forced decoding of every pair by the first run of a translator. `progress` notes sides that are too long.
 
-    `model` takes the place of the translator's own, where another one shows more.
+    `model` replaces the translator's step model, for example by one that returns the parts of attention.
     """
     run = translator.runs[0]
     forced = force_pairs(
@@ -138,16 +139,16 @@ def force_lines(
         batch_size=batch_size,
         device=translator.device,
     )
-    for number, one in enumerate(progress.track(forced, f"{run.path}, forced", len(sources), "pairs"), 1):
-        for side, segmented in (("source", one.source), ("target", one.target)):
+    for number, pair in enumerate(progress.track(forced, f"{run.path}, forced", len(sources), "pairs"), 1):
+        for side, segmented in (("source", pair.source), ("target", pair.target)):
             if len(segmented.ids) > batching.MAX_PIECES:
                 progress.note(
                     f"nmt: pair {number:,}: only the first {batching.MAX_PIECES:,} pieces of its {side} are read"
                 )
-        yield one
+        yield pair
 
 
-def views_beside(
+def build_other_views(
     translators: Sequence[Translator],
     sources: Sequence[str],
     targets: Sequence[str],
@@ -156,29 +157,29 @@ def views_beside(
     offset: int,
     threshold: float | None,
 ) -> Iterator[list[AttentionView]]:
-    """For each pair the views beside that of the first translator: the other ones', and all their translations."""
+    """For each pair the views of the other translators, and the views of the `n_best` translations by every one."""
 
-    def given(number: int, translator: Translator) -> Iterator[list[AttentionView]]:
-        for one in force_lines(translator, sources, targets, batch_size):
-            yield [forced_view(number, one, offset, threshold)]
+    def view_pairs(number: int, translator: Translator) -> Iterator[list[AttentionView]]:
+        for pair in force_lines(translator, sources, targets, batch_size):
+            yield [build_forced_view(number, pair, offset, threshold)]
 
-    def translated(number: int, found: Iterator[list[Translation]]) -> Iterator[list[AttentionView]]:
+    def view_translations(number: int, found: Iterator[list[Translation]]) -> Iterator[list[AttentionView]]:
         for ranked in found:
-            yield [translation_view(number, rank, one, offset, threshold) for rank, one in enumerate(ranked, 1)]
+            yield [build_translation_view(number, rank, one, offset, threshold) for rank, one in enumerate(ranked, 1)]
 
     streams = []
     for number, translator in enumerate(translators):
         if number:
-            streams.append(given(number, translator))
+            streams.append(view_pairs(number, translator))
         if n_best:
-            streams.append(translated(number, translator.stream(sources, n_best=n_best, batch_size=batch_size)))
+            streams.append(view_translations(number, translator.stream(sources, n_best=n_best, batch_size=batch_size)))
     if not streams:
         return iter([[] for _ in sources])
     return (list(chain.from_iterable(views)) for views in zip(*streams, strict=True))
 
 
 def load_aligner(model: Path | str, **options: Any) -> Translator:
-    """Load a run that can align; `options` are those of Translator.load. Raises UsageError when it has no attention."""
+    """Load a run. `options` are those of Translator.load. Raises UsageError when the run has no attention."""
     translator = Translator.load(model, **options)
     require_attention(translator)
     return translator
@@ -189,17 +190,17 @@ def require_attention(translator: Translator) -> None:
     run = translator.runs[0]
     if run.settings.model.attention == "none":
         raise UsageError(
-            f"{run.path} has no attention, so it has no word links\n"
-            '  Train a run with another model.attention than "none"'
+            f"{run.path} has no attention, from which word links could be derived\n"
+            '  Use a run whose model.attention is not "none"'
         )
 
 
 def refuse_same_direction(translator: Translator, opposite: Translator) -> None:
-    """Raise FolderError when a run does not translate back what the other translates."""
+    """Raise FolderError when two runs do not translate in opposite directions."""
     one, other = translator.runs[0], opposite.runs[0]
     if (one.info.source_lang, one.info.target_lang) != (other.info.target_lang, other.info.source_lang):
         raise FolderError(
             f"{other.path} is not the opposite of {one.path}: they translate {other.info.source_lang} to "
             f"{other.info.target_lang} and {one.info.source_lang} to {one.info.target_lang}\n  ",
-            *(Option("reverse"), " is a run that translates the target language back"),
+            *(Option("reverse"), " must be a run from the target language to the source language"),
         )

@@ -1,6 +1,7 @@
-"""Batches of sentences for the step models: read a window ahead, sort by length, halve what does not fit in memory.
+"""Batches of sentences for step models: read a window of sentences, sort them by length, and halve batches that do not
+fit in memory.
 
-Everything that runs a step model over many sentences goes through here, and so does the limit on their length.
+All code that runs a step model over many sentences uses these functions, and the limit on the length of a sentence.
 """
 
 # B sentences   S source positions
@@ -15,24 +16,24 @@ from torch import Tensor
 from nmt.errors import NmtError, Option, is_out_of_memory
 from nmt.ids import PAD
 
-Item = TypeVar("Item")
-Found = TypeVar("Found")
+Entry = TypeVar("Entry")
+Result = TypeVar("Result")
 
-WINDOW_BATCHES = 20  # batches of lines that are read ahead and sorted by length
-PIECES_PER_SENTENCE = 64  # a batch holds at most this many pieces a sentence on average: long lines share small batches
-MAX_PIECES = 1000  # pieces of a line that are read: attention takes memory by the square of this
+WINDOW_BATCHES = 20  # batches of sentences that are read ahead and sorted by length
+PIECES_PER_SENTENCE = 64  # a batch has at most this many pieces times batch_size, so that long lines have small batches
+MAX_PIECES = 1000  # pieces of a line that are read: the memory of attention grows with the square of this number
 
 
-def window_size(batch_size: int) -> int:
-    """How many sentences are read ahead: WINDOW_BATCHES batches, or one sentence when batches hold one."""
+def choose_window_size(batch_size: int) -> int:
+    """The number of sentences to read ahead: WINDOW_BATCHES batches, or one sentence with a batch size of one."""
     return WINDOW_BATCHES * batch_size if batch_size > 1 else 1
 
 
-def read_windows(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """The items in lists of `size`. Where reading one raises an NmtError, those before it are yielded first."""
+def read_windows(items: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
+    """The items in lists of `size`. If reading an item raises an NmtError, the items before it are yielded first."""
     stream = iter(items)
     while True:
-        read: list[Item] = []
+        read: list[Entry] = []
         try:
             read += islice(stream, size)
         except NmtError:
@@ -45,24 +46,24 @@ def read_windows(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 def run_batches(
-    work: Callable[[Sequence[Item]], list[Found]], items: Sequence[Item], lengths: Sequence[int], batch_size: int
-) -> Sequence[Found | None]:
-    """`work` over a window of items in batches of like length, its results in the order of the items.
+    work: Callable[[Sequence[Entry]], list[Result]], items: Sequence[Entry], lengths: Sequence[int], batch_size: int
+) -> Sequence[Result | None]:
+    """Apply `work` to items in batches of similar length. -> its results in the order of the items
 
-    An item of length 0 is left out: its result is None. Raises NmtError when one item alone does not fit in memory.
+    Items of length 0 are left out: their result is None. Raises NmtError when a single item does not fit in memory.
     """
-    found: list[Found | None] = [None] * len(items)
-    for rows in plan_batches(lengths, batch_size):
+    found: list[Result | None] = [None] * len(items)
+    for rows in batch_by_length(lengths, batch_size):
         for row, one in zip(rows, run_in_halves(work, [items[row] for row in rows]), strict=True):
             found[row] = one
     return found
 
 
-def plan_batches(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
-    """Rows of each batch, shortest first, without those of length 0.
+def batch_by_length(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
+    """The rows of each batch, shortest first, without rows of length 0.
 
-    No batch has more than `batch_size` rows, or more than PIECES_PER_SENTENCE * batch_size pieces with padding; a row
-    that is longer than that is a batch of its own.
+    A batch has at most `batch_size` rows and at most PIECES_PER_SENTENCE * batch_size pieces, padding included. A row
+    that is longer is a batch of its own.
     """
     batches: list[list[int]] = []
     for row in sorted((row for row, length in enumerate(lengths) if length), key=lengths.__getitem__):
@@ -74,10 +75,10 @@ def plan_batches(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
     return batches
 
 
-def run_in_halves(work: Callable[[Sequence[Item]], list[Found]], items: Sequence[Item]) -> list[Found]:
-    """`work(items)`, or the same in halves when that does not fit in memory.
+def run_in_halves(work: Callable[[Sequence[Entry]], list[Result]], items: Sequence[Entry]) -> list[Result]:
+    """Apply `work` to all items at once or, when that does not fit in memory, to each half of them.
 
-    Raises NmtError when one item alone does not fit.
+    Raises NmtError when a single item does not fit.
     """
     try:
         return work(items)
@@ -86,14 +87,14 @@ def run_in_halves(work: Callable[[Sequence[Item]], list[Found]], items: Sequence
             raise
         if len(items) == 1:
             raise NmtError(
-                "one line alone does not fit in memory\n  Split it, or use a smaller ", Option("beam")
+                "a single line does not fit in memory\n  Split the line, or use a smaller ", Option("beam")
             ) from error
     middle = len(items) // 2
     return run_in_halves(work, items[:middle]) + run_in_halves(work, items[middle:])
 
 
 def pad_ids(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Ids padded to a rectangle, and how many of each row are real. -> source_BS, lengths_B"""
+    """The padded ids of some sentences and their lengths. -> source_BS, lengths_B"""
     tensors = [torch.tensor(ids) for ids in rows]
     return (
         torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=PAD),

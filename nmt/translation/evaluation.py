@@ -1,4 +1,4 @@
-"""Runs translate a test set with several beams; the references are scored by forced decoding."""
+"""Translates a test set with several runs and beams, and computes the perplexity of its references."""
 
 import math
 import time
@@ -14,11 +14,11 @@ from nmt.translation.workers import WorkerPool
 
 
 class Evaluation(NamedTuple):
-    """What one run, or one ensemble, made of a test set with one beam.
+    """The result of one run, or one ensemble, on a test set with one beam.
 
     `perplexity` is exp of minus the mean log-probability of the references' tokens, EOS included, without label
-    smoothing. `reference_log_probs` has the log-probability and the token count of each line of the first reference.
-    `scores` of the translations are added by nmt.evaluate.
+    smoothing. `reference_log_probs` has the log-probability and the number of tokens of each line of the first
+    reference. nmt.evaluate adds the `scores` of the translations.
     """
 
     name: str
@@ -42,7 +42,7 @@ def evaluate_runs(
     progress: Progress,
     **loading: Any,
 ) -> Iterator[Evaluation]:
-    """Every member of `models`, the runs of one ensemble each, with every beam; by default that of its settings.
+    """Evaluate each ensemble in `models`, a list of runs, with each beam; the default beam is that of its settings.
 
     `loading` are arguments of Translator.load. With several `processes`, each uses `threads` threads.
     """

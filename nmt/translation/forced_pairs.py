@@ -1,7 +1,4 @@
-"""Forced decoding of given pairs: how probable each target is, and which source word each of its words came from.
-
-Runs any step model; it reads no folder and writes no file.
-"""
+"""Forced decoding of given pairs with any step model: the probability of each target and the attention of its words."""
 
 # T target positions   S source positions   H parts of attention
 
@@ -13,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nmt.analysis.alignment import Matrix, extract_links, merge_attention, piece_membership, select_rows
+from nmt.analysis.alignment import Matrix, build_piece_membership, extract_links, merge_attention, select_rows
 from nmt.ids import EOS
 from nmt.search.forced_decoding import ForcedTarget, force_decode
 from nmt.step import StepModel
@@ -21,15 +18,15 @@ from nmt.text.corpus import Pair
 from nmt.text.links import Link
 from nmt.text.subword import SegmentedLine, Subword
 from nmt.translation import batching
-from nmt.translation.batching import pad_ids, read_windows, run_batches, window_size
+from nmt.translation.batching import choose_window_size, pad_ids, read_windows, run_batches
 
 
 @dataclass(frozen=True, eq=False)
 class ForcedPair:
-    """A source and a target that were both given, with EOS as the last of the target's tokens.
+    """A given source and target, with the probability and the attention of the target's tokens, EOS included.
 
-    `token_log_probs` are natural logarithms and sum up to `log_prob`. Both sides are read up to 1,000 pieces, as a
-    source is when it is translated.
+    `token_log_probs` are natural logarithms and sum to `log_prob`. Of each side at most 1,000 pieces are read, as when
+    a source is translated.
     """
 
     source: SegmentedLine
@@ -37,7 +34,7 @@ class ForcedPair:
     log_prob: float
     token_log_probs: tuple[float, ...]
     attention_TS: NDArray[np.float32]
-    parts_HTS: NDArray[np.float32] | None = None  # what the attention is made of, from a model that shows it
+    parts_HTS: NDArray[np.float32] | None = None  # heads, branches or gates of the attention
 
     @cached_property
     def word_attention(self) -> Matrix:
@@ -50,40 +47,40 @@ class ForcedPair:
             len(self.target.words),
         )
 
-    def part(self, number: int) -> "ForcedPair":
-        """The same pair with one part of the attention for all of it."""
+    def select_part(self, number: int) -> "ForcedPair":
+        """The same pair with one part of the attention in place of the whole."""
         assert self.parts_HTS is not None
         return replace(self, attention_TS=self.parts_HTS[number], parts_HTS=None)
 
-    def total_weight(self, offset: int = 0) -> Matrix:
-        """The attention that each target word gives in all, a mean over its pieces: one but for parts. -> weight_J
+    def compute_total_weight(self, offset: int = 0) -> Matrix:
+        """The sum of each target word's attention, averaged over its pieces. -> weight_J
 
-        In a mixture it is the share of a kind, below one too where a window fades; of a gate it counts how much of the
-        source is open.
+        It is one for the attention as a whole. For one attention of a mixture it is its share, which is smaller where a
+        window fades; for a gate it is the number of source positions that are open.
         """
-        means_TJ = piece_averages(self.target)
+        means_TJ = build_piece_averages(self.target)
         weight_J: Matrix = select_rows(self.attention_TS, len(means_TJ), offset).sum(axis=1) @ means_TJ
         return weight_J
 
-    def mean_attention(self, offset: int = 0) -> Matrix:
-        """Target words x source words: the mean over the pieces of both, which is how far a gate is open.
+    def compute_mean_attention(self, offset: int = 0) -> Matrix:
+        """Target words x source words: the mean over the pieces of both words, which suits gates.
 
-        See `total_weight` for what words give in all, and nmt.analysis.alignment.select_rows for `offset`.
+        `offset` is that of nmt.analysis.alignment.select_rows.
         """
-        means_TJ, means_SI = piece_averages(self.target), piece_averages(self.source)
+        means_TJ, means_SI = build_piece_averages(self.target), build_piece_averages(self.source)
         rows_TS = select_rows(self.attention_TS, len(means_TJ), offset)[:, : len(means_SI)]
         means_JI: Matrix = means_TJ.T @ rows_TS @ means_SI
         return means_JI
 
     @property
     def alignment(self) -> list[Link]:
-        """Links (source word, target word), counted from 0: each target word with the source word of most attention."""
+        """Links (source word, target word), counted from 0: each target word to the source word with most attention."""
         return extract_links(self.word_attention)
 
 
-def piece_averages(side: SegmentedLine) -> Matrix:
-    """What makes a mean over each word's pieces of what every piece has, and 0 where it has none: pieces x words."""
-    belongs = piece_membership(side.word_of_piece[: batching.MAX_PIECES], len(side.words))
+def build_piece_averages(side: SegmentedLine) -> Matrix:
+    """A matrix, pieces x words, that averages over the pieces of each word; zero for words without pieces."""
+    belongs = build_piece_membership(side.word_of_piece[: batching.MAX_PIECES], len(side.words))
     means: Matrix = belongs / belongs.sum(axis=0).clip(min=1)
     return means
 
@@ -97,9 +94,9 @@ def force_pairs(
     batch_size: int = 64,
     device: torch.device | str = "cpu",
 ) -> Iterator[ForcedPair]:
-    """Forced decoding of every pair, in order. Reads a window of pairs ahead, to batch pairs of like length.
+    """Forced decoding of every pair, in order. Reads a window of pairs ahead, to batch pairs of similar length.
 
-    An empty side is EOS alone: an empty target has a probability too, that of generating nothing.
+    An empty side is EOS alone. So an empty target has a probability too, that of EOS as the first token.
     """
 
     def force_batch(some: Sequence[tuple[SegmentedLine, SegmentedLine]]) -> list[ForcedTarget]:
@@ -107,7 +104,7 @@ def force_pairs(
         targets = pad_ids([[*target.ids[: batching.MAX_PIECES], EOS] for _, target in some])
         return force_decode(model, *(tensor.to(device) for tensor in (*sources, *targets)))
 
-    for window in read_windows(pairs, window_size(batch_size)):
+    for window in read_windows(pairs, choose_window_size(batch_size)):
         sides = [(source_subword.segment(pair.source), target_subword.segment(pair.target)) for pair in window]
         lengths = [min(max(len(source.ids), len(target.ids)), batching.MAX_PIECES) + 1 for source, target in sides]
         found = run_batches(force_batch, sides, lengths, batch_size)

@@ -1,7 +1,4 @@
-"""The translation that is most like the others: minimum-Bayes-risk choice.
-
-Reads finished translations of one line; how alike two of them are is sacreBLEU's to say.
-"""
+"""Minimum Bayes risk: ranks the translations of a line by their similarity to each other, which sacreBLEU computes."""
 
 import math
 from collections.abc import Sequence
@@ -12,19 +9,19 @@ if TYPE_CHECKING:
 
 
 def rank_by_utility(candidates: "Sequence[Translation]", metric: str, *, is_sample: bool) -> "list[Translation]":
-    """Translations of a line that differ, those first that are most alike to what else the model may mean.
+    """The distinct translations of a line, the one with the highest expected utility first.
 
     utility(h) = sum over candidates r of p(r) * metric(h, r), with sentence-level chrF or BLEU
 
     Kumar & Byrne 2004, "Minimum Bayes-risk decoding for statistical machine translation", section 2; p is the model's
-    probability, shared out among the candidates. Samples already come as often as they are probable, so that each
-    counts the same (Eikema & Aziz 2022, arXiv:2108.04718, section 3). Of equals the one that came first is first.
+    probability, normalised over the candidates. Samples occur as often as they are probable, so that each has the same
+    weight (Eikema & Aziz 2022, arXiv:2108.04718, section 3). Candidates with the same utility keep their order.
     """
     from nmt.analysis.metrics import make_metrics
 
     scorer: Any = make_metrics([metric], "13a", lowercase=False)[metric]
     if metric == "bleu":
-        scorer.effective_order = True  # a sentence of fewer than four words has a BLEU, too
+        scorer.effective_order = True  # BLEU above 0 for sentences of fewer than four words
     top = max(one.log_prob for one in candidates)
     weights: dict[str, float] = {}
     for one in candidates:

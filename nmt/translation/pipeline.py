@@ -1,7 +1,4 @@
-"""Lines of text to translations, in a stream: segment, batch, search, and join pieces into words again.
-
-Runs any step model; it reads no folder and writes no file.
-"""
+"""From lines of text to translations with any step model: segment, batch, search, and join pieces to words."""
 
 # B sentences   S source positions   V target words
 
@@ -25,12 +22,12 @@ from nmt.step import StepModel
 from nmt.text.subword import Subword
 from nmt.text.words import is_blank
 from nmt.translation import batching
-from nmt.translation.batching import pad_ids, read_windows, run_batches, window_size
+from nmt.translation.batching import choose_window_size, pad_ids, read_windows, run_batches
 from nmt.translation.constraints import CompiledRequest, ConstraintCompiler, build_choice, count_hypotheses
 from nmt.translation.long_lines import split_line
 from nmt.translation.mbr import rank_by_utility
 from nmt.translation.request import Request
-from nmt.translation.result import Translation, build_translation, empty_translation, join_parts
+from nmt.translation.result import Translation, build_empty_translation, build_translation, join_parts
 
 
 def translate_lines(
@@ -49,17 +46,17 @@ def translate_lines(
 ) -> Iterator[list[Translation]]:
     """The `n_best` translations of each line, best first, in the order of the lines.
 
-    Reads a window of lines ahead, to batch lines of like length, and holds no more than that: a stream without end
-    takes constant memory. With `batch_size` 1 each line is translated as soon as it is read. A line without pieces
-    (empty, or blanks only) becomes one empty translation; the model never sees it.
+    Reads a window of lines ahead, to batch lines of similar length. Only one window is in memory, so that `lines` may
+    be endless. With `batch_size` 1 each line is translated as soon as it is read. A line without pieces (empty, or only
+    blanks) has one empty translation, for which the model is not run.
 
-    With `search.split_long` a line of more than `search.longest` pieces is translated in parts, and can have no
-    constraints and no max_length of its own; its prefix is that of the first part.
+    With `search.split_long` a line of more than `search.longest` pieces is translated in parts. Such a line cannot have
+    constraints or a max_length; its prefix applies to the first part.
 
-    `shortlist` gives the target pieces that sentences may be translated with, source_BS -> allowed_BV; those of a
-    prefix and of constraints are allowed in addition. `choice` takes the place of the one that `search` describes.
+    `shortlist` returns the target pieces that are allowed for each source, source_BS -> allowed_BV; pieces of a prefix
+    and of constraints are always allowed. `choice` replaces the choice of continuations that `search` describes.
 
-    Raises DataError with the number of a line whose request cannot be met; the first has number `first`.
+    Raises DataError, with the number of the line, for a request that cannot be met. The first line has number `first`.
     """
     compiler = ConstraintCompiler(target_subword)
     copies_unknown = search.replace_unk and not target_subword.has_byte_fallback
@@ -82,7 +79,7 @@ def translate_lines(
 
     def search_batch(requests: Sequence[CompiledRequest]) -> list[list[Hypothesis]]:
         source_BS, lengths_B = pad_ids([[*request.source.ids[: batching.MAX_PIECES], EOS] for request in requests])
-        chosen, slots = (choice, search.beam) if choice else build_choice(requests, search, wanted)
+        used_choice, slots = (choice, search.beam) if choice else build_choice(requests, search, wanted)
         restricted = model
         if shortlist is not None:
             allowed_BV = shortlist(source_BS)
@@ -100,7 +97,7 @@ def translate_lines(
             max_length_extra=search.max_length_extra,
             n_best=min(wanted, slots),
             limits=[request.limit for request in requests],
-            choice=chosen,
+            choice=used_choice,
             forbidden_ids=(PAD, BOS) if copies_unknown else (PAD, UNK, BOS),
             beta=search.beta,
             finished_keep_slots=slots == search.beam or search.sample,
@@ -112,7 +109,7 @@ def translate_lines(
     def rank(request: CompiledRequest, hypotheses: list[Hypothesis] | None) -> list[Translation]:
         source = request.source
         if hypotheses is None:
-            return [empty_translation(source)]
+            return [build_empty_translation(source)]
         subwords = source_subword, target_subword
         ranked = [build_translation(source, one, *subwords, copies_unknown) for one in hypotheses]
         return rank_by_utility(ranked, search.mbr, is_sample=search.sample) if search.mbr != "none" else ranked
@@ -162,7 +159,7 @@ def translate_lines(
         ]
         for number, line in enumerate(lines, first)
     )
-    for window in read_windows(stream, window_size(batch_size)):
+    for window in read_windows(stream, choose_window_size(batch_size)):
         parts = iter(translate_requests([request for requests in window for request in requests]))
         for requests in window:
             of_line = [next(parts) for _ in requests]
@@ -170,9 +167,9 @@ def translate_lines(
 
 
 def split_request(line: str | Request, number: int, subword: Subword, search: SearchSettings) -> list[Request]:
-    """A line as one request or, where it is too long and may be split, as one for each part.
+    """One request for a line or, if it is too long and `split_long` is set, one for each of its parts.
 
-    Raises DataError for constraints on a whole translation where there are parts, and for a line that is no string.
+    Raises DataError for a line with several parts and constraints, and for a line that is neither string nor Request.
     """
     if not isinstance(line, str | Request):
         raise DataError(f"line {number:,} is {type(line).__name__}, not a string or a Request: {str(line)[:60]!r}")
@@ -182,8 +179,8 @@ def split_request(line: str | Request, number: int, subword: Subword, search: Se
     first, *others = split_line(request.source, subword, search.longest)
     if others and (request.constraints or request.max_length is not None):
         raise DataError(
-            f"line {number:,} has more than {search.longest:,} pieces, and a split line can have no constraints and no "
-            "max_length\n  Split it yourself, or leave out ",
+            f"line {number:,} has more than {search.longest:,} pieces, so it is split, and a line that is split cannot "
+            "have constraints or a max_length\n  Split it yourself, or leave out ",
             Option("split_long"),
         )
     return [replace(request, source=first), *(replace(request, source=other, prefix="") for other in others)]

@@ -1,6 +1,6 @@
-"""What is asked of a translation, and how lines of text or JSON ask for it.
+"""Requests: lines to translate with their constraints, read from text or JSON Lines.
 
-Messages name the line and the file; whether a request can be met stands in nmt.translation.constraints.
+Error messages give the file and the line. nmt.translation.constraints checks whether a request can be met.
 """
 
 import json
@@ -20,12 +20,13 @@ Text = Annotated[str, Strict()]
 
 @dataclass(frozen=True)
 class Request:
-    """A line to be translated, and what its translation must and must not contain.
+    """A line to translate, and what its translation must and must not contain.
 
-    `prefix` is how the translation begins; where it ends with a blank, a new word follows it. `constraints` are words
-    or phrases that it contains, each as often as it is named, from the beginning of a word to the end of one. `banned`
-    are strings that it does not contain, anywhere inside words, or at their beginning (" cat") or end ("cat ") only
-    where there is a blank. All are case-sensitive. `max_length` counts pieces and the end.
+    The translation begins with `prefix`; if that ends with a blank, a new word follows. It contains each of
+    `constraints`, words or phrases, as often as it is listed, from the beginning of a word to the end of a word. It
+    does not contain any string of `banned`: neither inside words, nor at their beginning or end. With a blank, " cat"
+    is banned only at the beginning of words and "cat " only at their end. All are case-sensitive. `max_length` is the
+    largest number of pieces, the end of the sentence included.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -37,16 +38,16 @@ class Request:
     max_length: Annotated[int, Strict(), Field(ge=1, le=10_000)] | None = None
 
     def __post_init__(self) -> None:
-        """Raises DataError for what is no string, and for a lone surrogate, which is half a character without UTF-8."""
+        """Raises DataError for other types than strings, and for a lone surrogate, which cannot be written as UTF-8."""
         for text in (self.source, self.prefix, *self.constraints, *self.banned):
             if not isinstance(text, str):
-                raise DataError(f"a request is made of strings, not of {type(text).__name__}: {str(text)[:60]!r}")
+                raise DataError(f"a request must consist of strings, not of {type(text).__name__}: {str(text)[:60]!r}")
             try:
                 text.encode()
             except UnicodeEncodeError as error:
                 raise DataError(
-                    f"{text[:60]!r} has half a character at position {error.start + 1:,}\n"
-                    "  It was cut or decoded wrongly where it comes from: write whole characters, in UTF-8"
+                    f"{text[:60]!r} has half a character (a lone surrogate) at position {error.start + 1:,}\n"
+                    "  The text was split or decoded wrongly: write complete characters, in UTF-8"
                 ) from error
 
 
@@ -57,11 +58,11 @@ def read_requests(
     constraints: tuple[str, ...] = (),
     banned: tuple[str, ...] = (),
 ) -> Iterator[Request]:
-    """Every line of the files, one file after the other; `form` is "text" or "jsonl". A blank line is an empty request.
+    """A request for every line of the files, in order. `form` is "text" or "jsonl". A blank line is an empty request.
 
-    `constraints` and `banned` are added to those of each line; `prefix` is for lines that have none of their own.
+    `constraints` and `banned` are added to those of each line; `prefix` applies to lines without a prefix of their own.
 
-    Raises DataError for a line that is no JSON object, SettingsError for one with keys or values that do not fit.
+    Raises DataError for a line that is not a JSON object, SettingsError for unknown keys and wrong values.
     """
     for file in files:
         name = "standard input" if file == "-" else file
@@ -69,7 +70,7 @@ def read_requests(
             if form == "text" or is_blank(line):
                 yield Request(line, prefix, constraints, banned)
                 continue
-            own = parse(line, f"{name}, line {number:,}")
+            own = parse_request(line, f"{name}, line {number:,}")
             yield replace(
                 own,
                 prefix=own.prefix or prefix,
@@ -78,20 +79,20 @@ def read_requests(
             )
 
 
-def parse(line: str, place: str) -> Request:
-    """One line of JSON, which messages call `place`."""
+def parse_request(line: str, location: str) -> Request:
+    """The request in one line of JSON. Error messages call its location `location`."""
     try:
         values = json.loads(line)
     except json.JSONDecodeError as error:
-        raise DataError(f"{place} is not JSON: {error.msg} at character {error.pos + 1:,}{EXAMPLE}") from error
+        raise DataError(f"{location} is not JSON: {error.msg} at character {error.pos + 1:,}{EXAMPLE}") from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
-        raise DataError(f"{place} is no JSON that can be read: {error}{EXAMPLE}") from error
+        raise DataError(f"{location} is JSON that cannot be read: {error}{EXAMPLE}") from error
     if not isinstance(values, dict):
-        raise DataError(f"{place} is JSON, but no object: {line[:60]}{EXAMPLE}")
+        raise DataError(f"{location} is JSON, but not an object: {line[:60]}{EXAMPLE}")
     try:
-        return check(Request, values, place)
+        return check(Request, values, location)
     except DataError as error:
-        raise DataError(f"{place}: ", *error.args) from error
+        raise DataError(f"{location}: ", *error.args) from error
 
 
 EXAMPLE = '\n  A line looks like {"source": "a line", "constraints": ["a word"], "banned": [], "prefix": ""}'

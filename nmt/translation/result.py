@@ -1,4 +1,4 @@
-"""A translation as people read it: text, score, words and pieces, and which word came from where."""
+"""Translations: text, score, words and pieces, and the attention and links between them."""
 
 # T target positions   S source positions
 
@@ -12,7 +12,7 @@ from itertools import takewhile
 import numpy as np
 from numpy.typing import NDArray
 
-from nmt.analysis.alignment import Matrix, extract_links, link_shares, merge_attention
+from nmt.analysis.alignment import Matrix, compute_link_shares, extract_links, merge_attention
 from nmt.ids import EOS, UNK
 from nmt.search.hypothesis import Hypothesis
 from nmt.text.links import Link
@@ -24,15 +24,15 @@ BLANKS = re.compile("  +")
 
 @dataclass(frozen=True, eq=False)
 class Translation:
-    """A line, what became of it, and which word came from where.
+    """A line, its translation, and the attention between their pieces.
 
-    `log_prob` is the natural logarithm of the translation's probability and the sum of `token_log_probs`; `score` is
-    what hypotheses were ranked by. `tokens` and `source_pieces` are subwords and end with "</s>", except that `tokens`
-    has none when the length limit cut the translation (`is_finished` is False). `attention_TS` has a row for each of
-    `tokens` and a column for each of `source_pieces`. An empty line has empty fields and scores zero. `is_whole` is
-    False when the line was so long that only its first 1,000 pieces were read.
+    `log_prob` is the natural logarithm of the translation's probability and the sum of `token_log_probs`. Translations
+    are ranked by `score`. `tokens` and `source_pieces` are subwords and end with "</s>"; but `tokens` do not when the
+    translation reached the length limit (`is_finished` is False). `attention_TS` has a row for each of `tokens` and a
+    column for each of `source_pieces`. An empty line has empty fields and scores of zero. `is_whole` is False when only
+    the first 1,000 pieces of the line were translated.
 
-    A line that was translated in parts has a block of attention for each; the parts' "</s>" belong to word -1.
+    A line that was translated in parts has a block of attention for each part. The "</s>" of each part have word -1.
     """
 
     source: str
@@ -52,7 +52,7 @@ class Translation:
 
     @cached_property
     def attention_TS(self) -> NDArray[np.float32]:  # noqa: N802
-        """Attention between pieces; between parts there is none."""
+        """Attention between pieces; zero between the pieces of different parts."""
         if len(self.attention_blocks) == 1:
             return self.attention_blocks[0]
         whole_TS = np.zeros((len(self.tokens), sum(block.shape[1] for block in self.attention_blocks)), np.float32)
@@ -70,23 +70,23 @@ class Translation:
 
     @property
     def alignment(self) -> list[Link]:
-        """Links (source word, target word), counted from 0: each target word with the source word of most attention."""
+        """Links (source word, target word), counted from 0: each target word to the source word with most attention."""
         return list(self.links())
 
     def links(self, threshold: float | None = None, offset: int = 0) -> dict[Link, float]:
-        """Those pairs, or all that reach a threshold, with the share of its attention that a target word gave.
+        """The links, with the share of the target word's attention that each has.
 
-        `threshold` and `offset` are those of nmt.analysis.alignment.links and select_rows.
+        `threshold` and `offset` are those of extract_links and select_rows in nmt.analysis.alignment.
         """
         found: dict[Link, float] = {}
         row, column = 0, 0
-        for block in self.attention_blocks:  # the whole would take memory by the square of the line
+        for block in self.attention_blocks:  # attention_TS would take memory by the square of the line's length
             sources = self.source_word_of_piece[column : column + block.shape[1]]
             targets = self.target_word_of_piece[row : row + block.shape[0]]
             source, target = (min((word for word in words if word >= 0), default=0) for words in (sources, targets))
             own_sources, own_targets = [word - source for word in sources], [word - target for word in targets]
             weights_JI = merge_attention(block, own_sources, own_targets, offset=offset)
-            for (i, j), share in link_shares(weights_JI, extract_links(weights_JI, threshold)).items():
+            for (i, j), share in compute_link_shares(weights_JI, extract_links(weights_JI, threshold)).items():
                 found[i + source, j + target] = share
             row, column = row + block.shape[0], column + block.shape[1]
         return dict(sorted(found.items()))
@@ -95,13 +95,13 @@ class Translation:
 def build_translation(
     source: SegmentedLine, found: Hypothesis, source_subword: Subword, target_subword: Subword, is_copying: bool = False
 ) -> Translation:
-    """A hypothesis in words, those that hold UNK copied from the source where asked."""
+    """Build the translation of a hypothesis. With `is_copying`, words with UNK are replaced by source words."""
     target = target_subword.segment_ids(found.tokens)
     if is_copying and UNK in target.ids:
         target = copy_unknown(target, target_subword, source, found.attention_TS.numpy())
     return Translation(
         source=source.text,
-        text=BLANKS.sub(" ", target.text).strip(" "),  # a piece may be a blank alone
+        text=BLANKS.sub(" ", target.text).strip(" "),  # there are pieces that are only a blank
         score=found.score,
         log_prob=found.log_prob,
         token_log_probs=found.token_log_probs,
@@ -117,17 +117,17 @@ def build_translation(
     )
 
 
-def empty_translation(source: SegmentedLine) -> Translation:
-    """What an empty line becomes."""
+def build_empty_translation(source: SegmentedLine) -> Translation:
+    """The translation of an empty line."""
     return Translation(
         source.text, "", 0.0, 0.0, (), [], [], source.words, [], [], [], (np.zeros((0, 0), np.float32),), True, True
     )
 
 
 def join_parts(parts: Sequence[Translation]) -> Translation:
-    """The translation of a line from those of its parts; indices of words and pieces are those of the whole line.
+    """Join the translations of a line's parts. Indices of words and pieces are those of the whole line.
 
-    Each part keeps its "</s>" among the pieces, which belongs to no word; log-probabilities and scores are summed up.
+    Each part keeps its "</s>" among the pieces, which belongs to no word. Log-probabilities and scores are summed.
     """
     if len(parts) == 1:
         return parts[0]
@@ -136,7 +136,7 @@ def join_parts(parts: Sequence[Translation]) -> Translation:
     target_word_of_piece: list[int] = []
     sources, targets, before = 0, 0, " "
     for part in parts:
-        sources -= not (before[-1].isspace() or part.source[0].isspace())  # cut in the middle of a word
+        sources -= not (before[-1].isspace() or part.source[0].isspace())  # the line was split inside a word
         source_word_of_piece += [sources + word for word in part.source_word_of_piece]
         source_word_of_piece += [-1] * (len(part.source_pieces) - len(part.source_word_of_piece))
         target_word_of_piece += [targets + word for word in part.target_word_of_piece]
@@ -163,11 +163,11 @@ def join_parts(parts: Sequence[Translation]) -> Translation:
 def copy_unknown(
     target: SegmentedLine, subword: Subword, source: SegmentedLine, attention_TS: NDArray[np.float32]
 ) -> SegmentedLine:
-    """A translation in which each word that holds UNK is replaced by the source word with most of its attention.
+    """Replace each word of a translation that contains UNK by the source word with most of its attention.
 
-    Marks at the edges of a word that both subword models can spell (the comma after a name) are the target's own.
-    Luong et al. 2015, arXiv:1410.8206, with attention for their pointers, and without a dictionary. Where there is no
-    attention the word stays as it is.
+    Punctuation marks at the ends of a word, such as the comma after a name, are those of the target, where the subword
+    model has them. As in Luong et al. 2015, arXiv:1410.8206, with attention in place of their pointers, and without a
+    dictionary. Without attention the words are not replaced.
     """
     unit_of_piece = np.cumsum([piece.startswith("▁") for piece in subword.ids_to_pieces(target.ids)])
     unit_of_piece -= unit_of_piece[:1]
@@ -196,6 +196,6 @@ def copy_unknown(
 
 
 def count_marks(word: str, subword: Subword) -> int:
-    """How many punctuation marks, of those that the subword model can spell, a word begins with."""
+    """The number of punctuation marks at the beginning of a word, up to one that the subword model cannot encode."""
     marks = takewhile(lambda one: unicodedata.category(one)[0] == "P" and UNK not in subword.encode(one), word)
     return sum(1 for _ in marks)

@@ -1,6 +1,6 @@
-"""Making a shortlist: which target pieces go with which source pieces of a corpus.
+"""Builds a shortlist: the likely target pieces of each source piece of a corpus.
 
-How a shortlist is stored and used stands in nmt.inference.shortlist, and so does IBM model 1.
+nmt.inference.shortlist stores and uses shortlists, and trains IBM model 1.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,11 +23,11 @@ from nmt.inference.shortlist import (
 from nmt.progress import Progress
 from nmt.search.forced_decoding import ForcedTarget, force_decode
 from nmt.text.subword import Subword
-from nmt.translation.batching import pad_ids, read_windows, run_batches, window_size
+from nmt.translation.batching import choose_window_size, pad_ids, read_windows, run_batches
 from nmt.translation.translator import Translator
 
-MIN_WEIGHT = 0.01  # attention below this links no pieces
-ROUNDS = 5  # of expectation and maximisation
+MIN_WEIGHT = 0.01  # attention below this is ignored
+ROUNDS = 5  # iterations of the EM algorithm
 
 
 def build_shortlist(
@@ -41,42 +41,43 @@ def build_shortlist(
     batch_size: int = 64,
     progress: Progress | None = None,
 ) -> Shortlist:
-    """The `best` target pieces of each source piece, the one of the same spelling, and the `frequent` ones of all.
+    """The `best` target pieces of each source piece, the one with the same spelling, and the `frequent` ones of all.
 
-    `pairs` are the ids of training pairs without EOS, `counts_V` the frequencies of target pieces, `subwords` those of
-    source and target. Pieces go together by lexical translation (IBM model 1) or, with a translator, by its attention.
+    `pairs` are the ids of training pairs without EOS, `counts_V` the frequencies of target pieces, `subwords` the
+    models of source and target. The best pieces have the highest lexical translation probability (IBM model 1) or, with
+    a translator, get most of its attention.
     """
     source, target = subwords
     if translator is None:
         rounds = (progress or Progress()).track(range(ROUNDS), "counting", ROUNDS, "rounds")
         weights = train_ibm_model_1(pairs, source.size, target.size, rounds)
     else:
-        weights = sum_weights(attention_weights(translator, pairs, batch_size), target.size)
-    table_WK = torch.cat([select_best(weights, source.size, best), same_spelling(source, target)[:, None]], 1)
+        weights = sum_weights(iterate_attention_weights(translator, pairs, batch_size), target.size)
+    table_WK = torch.cat([select_best(weights, source.size, best), find_same_spelling(source, target)[:, None]], 1)
     fingerprints = source.fingerprint, target.fingerprint
     return Shortlist(table_WK, select_frequent(counts_V, frequent), target.size, fingerprints)
 
 
-def same_spelling(source: Subword, target: Subword) -> Tensor:
-    """For each source piece the target piece of the same spelling, so that names and figures can be copied.
+def find_same_spelling(source: Subword, target: Subword) -> Tensor:
+    """The target piece with the same spelling as each source piece, so that names and numbers can be copied.
 
-    EOS where there is none, as for PAD, UNK and BOS. -> ids_W
+    EOS for source pieces without one, and for PAD, UNK and BOS. -> ids_W
     """
     ids = {piece: index for index, piece in enumerate(target.ids_to_pieces(range(target.size))) if index > EOS}
     return torch.tensor([ids.get(piece, EOS) for piece in source.ids_to_pieces(range(source.size))])
 
 
-def attention_weights(
+def iterate_attention_weights(
     translator: Translator, pairs: Iterable[tuple[Ids, Ids]], batch_size: int
 ) -> Iterator[PairWeights]:
-    """The attention that each target piece pays to each source piece, a window of pairs at a time; EOS is left out."""
+    """The attention of target pieces, EOS excluded, to source pieces, for one window of pairs at a time."""
 
     def force_batch(some: Sequence[tuple[list[int], list[int]]]) -> list[ForcedTarget]:
         sides = [pad_ids(side) for side in zip(*some, strict=True)]
         return force_decode(translator.model, *(tensor.to(translator.device) for side in sides for tensor in side))
 
     with_ends = (([*source.tolist(), EOS], [*target.tolist(), EOS]) for source, target in pairs)
-    for window in read_windows(with_ends, window_size(batch_size)):
+    for window in read_windows(with_ends, choose_window_size(batch_size)):
         found = run_batches(force_batch, window, [max(map(len, pair)) for pair in window], batch_size)
         columns: list[tuple[NDArray[np.int64], ...]] = []
         for (source, target), forced in zip(window, found, strict=True):

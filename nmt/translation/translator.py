@@ -1,4 +1,4 @@
-"""A translator: one run, or several that vote, loaded and ready to translate."""
+"""The translator: loads a run, or several as an ensemble, and translates lines."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,15 +20,15 @@ from nmt.translation.pipeline import translate_lines
 from nmt.translation.request import Request
 from nmt.translation.result import Translation
 
-# search settings that have an effect only beside another one
-NEEDS = dict.fromkeys(("temperature", "top_k", "top_p", "seed"), "sample") | {
+# search settings that have an effect only with another one
+REQUIRED_SETTINGS = dict.fromkeys(("temperature", "top_k", "top_p", "seed"), "sample") | {
     "candidates": "mbr",
     "diversity": "groups",
     "longest": "split_long",
 }
 Wrapper = Callable[[StepModel], StepModel]
 
-if hasattr(os, "register_at_fork"):  # OpenMP's threads do not survive a fork, and a child that waits for them hangs
+if hasattr(os, "register_at_fork"):  # a forked process has none of OpenMP's threads, and would wait for them for ever
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
@@ -39,9 +39,10 @@ class Translator:
     >>> [translation.text for translation in translator.translate(["a line", "another"], beam=5)]
 
     Lines are strings, or requests with constraints: Request("a line", constraints=("a word",)). Search options are the
-    fields of SearchSettings: beam, alpha, sample, no_repeat and so on; the settings of the first run give the others.
+    fields of SearchSettings: beam, alpha, sample, no_repeat and so on. Their defaults are the settings of the first
+    run.
 
-    A translator can be pickled, shared by threads, and used after a fork, where it computes with one thread.
+    A translator can be pickled, shared by threads, and used in a forked process, where it computes with one thread.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Translator:
         wrap: Wrapper | None = None,
         choice: Choice | None = None,
     ) -> None:
-        """`wrap` makes a step model of another, for all lines; `choice` replaces how continuations are chosen."""
+        """`wrap` is a function that wraps the step model; `choice` replaces the choice of continuations in search."""
         self.runs = runs
         self.device = device
         self.precision = precision
@@ -78,23 +79,24 @@ class Translator:
         wrap: Wrapper | None = None,
         choice: Choice | None = None,
     ) -> "Translator":
-        """Load a run folder, or several as an ensemble; and a shortlist, which limits the target pieces.
+        """Load a run folder, or several as an ensemble, and optionally a shortlist, which limits the target pieces.
 
-        Raises FolderError for a folder that is no run or lacks the checkpoint, NmtError for runs whose subword models
-        differ, or for which the shortlist was not made, UsageError for a device or precision that is not there.
+        Raises FolderError for a folder that is not a run or has no such checkpoint, NmtError for runs with different
+        subword models and for a shortlist that does not fit them, UsageError for a device or precision that this
+        machine does not have.
         """
         chosen_device = choose_device(device)
         chosen_precision = choose_translation_precision(precision, chosen_device)
         runs = [load_run(path, checkpoint) for path in ([model] if isinstance(model, Path | str) else model)]
         if not runs:
-            raise UsageError("there is no run to load\n  Name one or several in ", Option("model"))
+            raise UsageError("there is no run to load\n  Name one or several with ", Option("model"))
         for run in runs[1:]:
             refuse_other_vocabulary(run, runs[0])
         allowed = None if shortlist is None else read_shortlist(Path(shortlist), runs[0])
         return cls(runs, chosen_device, chosen_precision, allowed, wrap=wrap, choice=choice)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The arguments of `__init__`; packed weights are made anew where it is unpickled."""
+        """The arguments of `__init__`. Packed weights are not pickled, but packed again."""
         names = "runs", "device", "precision", "shortlist", "wrap", "choice"
         return {name: getattr(self, name) for name in names}
 
@@ -115,18 +117,18 @@ class Translator:
         """The `n_best` translations of each line, best first, while lines are read; see translate_lines.
 
         Raises SettingsError for search options that do not exist or are out of bounds; UsageError for an `n_best` above
-        the beam and for an option without effect; DataError for a line that is no string or a request that cannot be
-        met; TypeError for a single line that is not in a list. The first line has number `first`.
+        the beam and for an option without effect; DataError for a line that is not a string and for a request that
+        cannot be met; TypeError for a single line that is not in a list. The first line has number `first`.
         """
         if isinstance(lines, str | bytes | Request):
-            raise TypeError("lines are several: put a single one in a list")
+            raise TypeError("lines must be an iterable of strings: put a single line in a list")
         for name, value in (("n_best", n_best), ("batch_size", batch_size)):
             if not isinstance(value, int) or value < 1:
                 raise UsageError(Option(name, value), " must be a whole number of at least 1")
         run = self.runs[0]
         settings = check(SearchSettings, run.settings.search.model_dump() | search, "the search options")
         default = SearchSettings()
-        for name, needed in NEEDS.items():
+        for name, needed in REQUIRED_SETTINGS.items():
             is_changed = name in search and search[name] != getattr(default, name)
             if is_changed and getattr(settings, needed) == getattr(default, needed):
                 raise UsageError(
@@ -135,7 +137,7 @@ class Translator:
         if n_best > settings.beam and not settings.sample:
             raise UsageError(
                 f"a beam of {settings.beam} cannot find the {n_best} best translations\n"
-                f"  Ask for at most {settings.beam}, or for a beam of {n_best} or more"
+                f"  Request at most {settings.beam}, or a beam of at least {n_best}"
             )
         return translate_lines(
             self.model,
@@ -153,7 +155,7 @@ class Translator:
 
 
 def read_shortlist(path: Path, run: LoadedRun) -> Shortlist:
-    """A shortlist that a run can be used with."""
+    """Read a shortlist. Raises NmtError when it was made for other subword models than those of the run."""
     found = Shortlist.read(path)
     own = run.source_subword.fingerprint, run.target_subword.fingerprint
     refuse_other_subwords(path, found.fingerprints, run.path, own)
@@ -161,24 +163,24 @@ def read_shortlist(path: Path, run: LoadedRun) -> Shortlist:
 
 
 def refuse_other_vocabulary(run: LoadedRun, first: LoadedRun) -> None:
-    """Raise NmtError when the ids of two runs mean different pieces."""
+    """Raise NmtError when two runs have different subword models."""
     for side, own, wanted in (
         ("source", run.source_subword.fingerprint, first.source_subword.fingerprint),
         ("target", run.target_subword.fingerprint, first.target_subword.fingerprint),
     ):
         if own != wanted:
             raise NmtError(
-                f"{run.path} and {first.path} cannot translate together: their {side} subword models differ\n"
-                f"  The SHA-256 of one begins {own[:12]}, of the other {wanted[:12]}; "
-                "an ensemble is made of runs trained on one prepared folder"
+                f"{run.path} and {first.path} cannot form an ensemble: their {side} subword models differ\n"
+                f"  Their SHA-256 begin with {own[:12]} and {wanted[:12]}; "
+                "the runs of an ensemble must be trained on the same prepared folder"
             )
 
 
 def refuse_other_languages(first: LoadedRun, other: LoadedRun) -> None:
-    """Raise FolderError when two runs that are to be compared do not translate between the same languages."""
+    """Raise FolderError when two runs do not translate between the same languages, so that they cannot be compared."""
     if (first.info.source_lang, first.info.target_lang) != (other.info.source_lang, other.info.target_lang):
         raise FolderError(
-            f"{other.path} cannot stand beside {first.path}: they translate {other.info.source_lang} to "
+            f"{other.path} cannot be compared with {first.path}: they translate {other.info.source_lang} to "
             f"{other.info.target_lang} and {first.info.source_lang} to {first.info.target_lang}\n"
-            "  Compare runs of one direction"
+            "  Compare runs between the same languages"
         )

@@ -1,4 +1,4 @@
-"""The validation score of a model in training: it translates the validation text, and metrics score the result."""
+"""The validation score of a model in training: BLEU of its translations of the validation set."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from nmt.text.subword import Subword
 from nmt.translation.pipeline import translate_lines
 
 
-def validation_bleu(
+def build_validation_bleu(
     sources: Sequence[str],
     references: Sequence[str],
     source_subword: Subword,

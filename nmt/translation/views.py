@@ -1,4 +1,4 @@
-"""Translations and forced pairs as the page of attention shows them."""
+"""Converts translations and forced pairs to the views of the attention page."""
 
 from nmt.analysis.alignment import extract_links, summarise_attention
 from nmt.analysis.page import AttentionView
@@ -7,14 +7,14 @@ from nmt.translation.forced_pairs import ForcedPair
 from nmt.translation.result import Translation
 
 
-def gate_view(model: int, one: ForcedPair, offset: int = 0) -> AttentionView:
-    """A gate on source words, which opens for each by itself: means over their pieces, and no links."""
-    shown = forced_view(model, one, offset)
-    return shown._replace(weights_JI=one.mean_attention(offset), links=[], diagnostics=None)
+def build_gate_view(model: int, one: ForcedPair, offset: int = 0) -> AttentionView:
+    """The view of a gate, whose weights are means over the pieces of words; it has no links."""
+    shown = build_forced_view(model, one, offset)
+    return shown._replace(weights_JI=one.compute_mean_attention(offset), links=[], diagnostics=None)
 
 
-def forced_view(model: int, one: ForcedPair, offset: int = 0, threshold: float | None = None) -> AttentionView:
-    """A given pair in a model's eyes; `offset` and `threshold` say how attention becomes links."""
+def build_forced_view(model: int, one: ForcedPair, offset: int = 0, threshold: float | None = None) -> AttentionView:
+    """The view of a pair in forced decoding. `offset` and `threshold` determine the links."""
     weights_JI, diagnostics = summarise_attention(
         one.attention_TS,
         one.source.word_of_piece[: batching.MAX_PIECES],
@@ -29,10 +29,10 @@ def forced_view(model: int, one: ForcedPair, offset: int = 0, threshold: float |
     )
 
 
-def translation_view(
+def build_translation_view(
     model: int, rank: int, one: Translation, offset: int = 0, threshold: float | None = None
 ) -> AttentionView:
-    """A translation as its model made it."""
+    """The view of a translation."""
     weights_JI, diagnostics = summarise_attention(
         one.attention_TS,
         one.source_word_of_piece,

@@ -1,6 +1,6 @@
-"""Several processes that translate side by side: each loads the runs, and results come back in the order of the lines.
+"""A pool of processes that translate in parallel. Each loads the runs; results are in the order of the lines.
 
-Processes are spawned and never forked, which is safe beside threads and works on every system.
+Processes are spawned, not forked, which works with threads and on every system.
 """
 
 import multiprocessing
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from nmt.translation.result import Translation
     from nmt.translation.translator import Translator
 
-SHARES_AHEAD = 2  # shares of each process that are submitted before the first result is back
-SHARE_BATCHES = 5  # batches of a share: enough to sort by length, few enough that every process gets a share
+SHARES_AHEAD = 2  # shares for each process that are submitted before the first result is read
+SHARE_BATCHES = 5  # batches of a share: enough to sort by length, and few enough that every process gets a share
 
 
 def share_cores(processes: int, threads: int | None, batch_size: int, device: str) -> int:
-    """How many threads each process uses; this process uses as many from now on.
+    """The number of threads of each process. It is also set for this process.
 
-    Raises UsageError where several processes would be of no use: on a GPU, and for one line at a time.
+    Raises UsageError where several processes have no advantage: on a GPU, and with a batch size of one.
     """
     import torch
 
@@ -47,7 +47,7 @@ def share_cores(processes: int, threads: int | None, batch_size: int, device: st
     if processes > 1 and choose_device(device).type != "cpu":
         raise UsageError(
             Option("processes", processes),
-            f" would put {processes} models on {choose_device(device)} without making it faster\n  ",
+            f" would load {processes} copies of the model to {choose_device(device)} and not be faster\n  ",
             *("Leave it out and raise ", Option("batch_size"), ", or use ", Option("device", "cpu")),
         )
     threads = threads or max(1, torch.get_num_threads() // processes)
@@ -56,10 +56,10 @@ def share_cores(processes: int, threads: int | None, batch_size: int, device: st
 
 
 class WorkerPool:
-    """Takes the place of a Translator where several processes translate, each with a number of threads.
+    """Translates with several processes, each with `threads` threads. It has the method `stream` of a Translator.
 
-    Every process loads what `loading` says, the arguments of Translator.load. A context manager: the processes end
-    with it at once, whatever they are doing, and when this process ends in any other way.
+    Every process calls Translator.load with the arguments `loading`. The pool is a context manager: its processes end
+    at once when the context ends, and also when this process ends in any other way.
     """
 
     def __init__(self, processes: int, threads: int, **loading: Any) -> None:
@@ -82,10 +82,11 @@ class WorkerPool:
     def stream(
         self, lines: "Iterable[str | Request]", *, batch_size: int = 64, first: int = 1, **options: Any
     ) -> "Iterator[list[Translation]]":
-        """As Translator.stream, with the same `options`; an error in a line is raised after the lines before it.
+        """Translate as Translator.stream does, with the same `options`. An error in a line is raised after the results
+        of the lines before it.
 
-        Reads ahead as far as every process has enough to do; with a batch_size of 1 each line is translated before
-        the next is read.
+        Reads enough lines ahead for every process; with a batch_size of 1 each line is translated before the next is
+        read.
         """
         options["batch_size"] = batch_size
         with raise_if_worker_died():
@@ -96,7 +97,7 @@ class WorkerPool:
     def _stream_shares(
         self, lines: "Iterator[str | Request]", batch_size: int, first: int, options: dict[str, Any]
     ) -> "Iterator[list[Translation]]":
-        """Submit shares of the lines and yield their results in order; then raise what was wrong with a line."""
+        """Submit shares of the lines and yield their results in order; then raise the error of a line, if any."""
         from nmt.translation.batching import read_windows
 
         waiting: deque[Future[tuple[list[list[Translation]], NmtError | None]]] = deque()
@@ -127,12 +128,12 @@ class WorkerPool:
     def submit(
         self, lines: "list[str | Request]", first: int, options: dict[str, Any]
     ) -> "Future[tuple[list[list[Translation]], NmtError | None]]":
-        """Send lines to the next process that is free."""
+        """Submit lines to the next free process."""
         return self.pool.submit(translate_share, self.loading, lines, options | {"first": first})
 
 
 def start_worker(threads: int, lifeline: Connection, modules: list[str]) -> None:
-    """Prepare a process that ignores Ctrl-C, which its parent handles, and ends when the parent ends."""
+    """Initialise a worker process. It ignores Ctrl-C, which its parent handles, and ends when its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=exit_with_parent, args=(lifeline,), daemon=True).start()
     import torch
@@ -143,14 +144,14 @@ def start_worker(threads: int, lifeline: Connection, modules: list[str]) -> None
 
 
 def exit_with_parent(lifeline: Connection) -> None:
-    """Wait until the other end of a pipe is closed, and end this process."""
+    """Wait until the parent closes its end of the pipe, then end this process."""
     lifeline.poll(None)
     os._exit(0)
 
 
 @cache
 def load_once(loading: tuple[tuple[str, Any], ...]) -> "Translator":
-    """The translator of this process."""
+    """The translator of this process, which is loaded once."""
     from nmt.translation.translator import Translator
 
     return Translator.load(**dict(loading))
@@ -159,7 +160,7 @@ def load_once(loading: tuple[tuple[str, Any], ...]) -> "Translator":
 def translate_share(
     loading: tuple[tuple[str, Any], ...], lines: "list[str | Request]", options: dict[str, Any]
 ) -> "tuple[list[list[Translation]], NmtError | None]":
-    """The translations of some lines, made in a worker: those before the first bad line, and its error."""
+    """Translate lines in a worker. -> the translations up to the first line with an error, and the error"""
     found: list[list[Translation]] = []
     stream = load_once(loading).stream(lines, **options)
     try:
@@ -171,11 +172,11 @@ def translate_share(
 
 @contextmanager
 def raise_if_worker_died() -> Iterator[None]:
-    """Raise NmtError when a process has died."""
+    """Raise NmtError when a worker process has ended unexpectedly."""
     try:
         yield
     except BrokenProcessPool as error:
         raise NmtError(
-            "a process that translates was ended from outside, as systems do when memory runs out\n  Use fewer ",
+            "a worker process was killed, probably by the system because memory ran out\n  Use fewer ",
             *(Option("processes"), ", or a smaller ", Option("batch_size")),
         ) from error

@@ -17,7 +17,7 @@ from nmt.config import (
 from nmt.errors import SettingsError, did_you_mean
 
 
-def test_the_later_wins(tmp_path):
+def test_later_settings_override_earlier_ones(tmp_path):
     file = tmp_path / "my.toml"
     file.write_text("[train]\nwarmup = 5\nclip = 2.0\n")
     settings = resolve_settings("sample", file, ["train.clip=3", "model.attention=luong-dot"])
@@ -31,7 +31,7 @@ def test_every_recipe_can_be_used(name):
     assert resolve_settings(name, None, []) != RunSettings()
 
 
-def test_written_settings_read_back_the_same_and_say_what_they_mean():
+def test_written_settings_are_read_back_and_have_descriptions():
     settings = resolve_settings(None, None, ["train.learning_rate=1e-5", "model.dropout=0.25"])
     text = to_toml(settings)
     assert check(RunSettings, tomllib.loads(text), "text") == settings
@@ -47,17 +47,17 @@ def test_written_settings_read_back_the_same_and_say_what_they_mean():
         ("model.layer_norm=true", {"model": {"layer_norm": True}}),
     ],
 )
-def test_words_are_read_as_toml_or_as_strings(word, meaning):
+def test_overrides_are_read_as_toml_or_as_strings(word, meaning):
     assert parse_override(word) == meaning
 
 
 @pytest.mark.parametrize("word", ["clip=3", "train.clip", "train.=3", "="])
-def test_words_of_another_form_are_refused(word):
+def test_overrides_of_another_form_raise_an_error(word):
     with pytest.raises(SettingsError, match=r"is not section\.key=value"):
         parse_override(word)
 
 
-def test_all_problems_are_told_at_once():
+def test_a_message_lists_all_problems():
     words = ["model.attention=loung-general", "train.label_smoothing=1.2", "train.max_toknes=3", "train.warmup=1.5"]
     with pytest.raises(SettingsError) as caught:
         resolve_settings(None, None, words)
@@ -107,27 +107,27 @@ def test_all_problems_are_told_at_once():
         (["window_width=0"], "model.window_width = 0 must be at least 1"),
     ],
 )
-def test_parts_of_attention_that_do_not_fit_are_refused(words, problem):
+def test_parts_of_attention_that_do_not_fit_raise_an_error(words, problem):
     with pytest.raises(SettingsError) as caught:
         resolve_settings(None, None, [f"model.{word}" for word in words])
     assert problem in " ".join(str(caught.value).split())
 
 
 @pytest.mark.parametrize("words", [['mix=["luong-dot"]', "attention=luong-dot", "mix_window=predictive"], ["heads=4"]])
-def test_parts_of_attention_that_fit_are_taken_and_written(words):
+def test_parts_of_attention_that_fit_are_accepted_and_written(words):
     settings = resolve_settings(None, None, [f"model.{word}" for word in words])
     assert settings.model.is_composite
     assert check(RunSettings, tomllib.loads(to_toml(settings)), "text") == settings
 
 
-def test_a_section_that_does_not_exist_or_is_no_section():
+def test_a_section_that_does_not_exist_raises_an_error():
     with pytest.raises(SettingsError, match=r'modle   no such setting; did you mean "model"\?'):
         resolve_settings(None, None, ["modle.dropout=0.1"])
     with pytest.raises(SettingsError, match="1 setting in"):
         check(RunSettings, {"model": 3}, "a test")
 
 
-def test_a_file_that_is_not_toml(tmp_path):
+def test_a_file_that_is_not_toml_raises_an_error(tmp_path):
     (tmp_path / "bad.toml").write_text("warmup 5")
     with pytest.raises(SettingsError, match="is not TOML"):
         resolve_settings(None, tmp_path / "bad.toml", [])
@@ -136,13 +136,13 @@ def test_a_file_that_is_not_toml(tmp_path):
         resolve_settings(None, tmp_path / "latin.toml", [])
 
 
-def test_settings_never_change():
+def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         TrainSettings().warmup = 3
 
 
 @pytest.mark.parametrize(("word", "tail"), [("beem", '; did you mean "beam"?'), ("xyz", "")])
-def test_the_nearest_name_is_offered(word, tail):
+def test_the_most_similar_name_is_suggested(word, tail):
     assert did_you_mean(word, ["beam", "clip"]) == tail
 
 
@@ -160,7 +160,7 @@ def test_settings_are_finite(name, value):
         ({"symbols": ["<a>", ""]}, 'symbols = "" must have at least 1 character'),
     ],
 )
-def test_what_sentencepiece_would_refuse_is_refused_before(settings, problem):
+def test_values_that_sentencepiece_does_not_accept_raise_an_error(settings, problem):
     with pytest.raises(SettingsError) as caught:
         check(PrepareSettings, settings, "prepare")
     assert problem in " ".join(str(caught.value).split())

@@ -37,7 +37,7 @@ def test_auto_is_the_fastest_that_a_cpu_has(monkeypatch, amx, int8, chosen):
         (False, "AVX512_CORE_AMX", False),
     ],
 )
-def test_amx_is_there_unless_the_environment_forbids_it(monkeypatch, variable, cpu, limit, amx):
+def test_amx_is_used_unless_the_environment_forbids_it(monkeypatch, variable, cpu, limit, amx):
     for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(torch.cpu, "_init_amx", lambda: cpu)
@@ -45,12 +45,14 @@ def test_amx_is_there_unless_the_environment_forbids_it(monkeypatch, variable, c
     assert has_amx() == amx
 
 
-def test_what_is_named_is_taken_or_refused(monkeypatch):
+def test_a_named_precision_is_used_or_raises_an_error(monkeypatch):
     for name in ("float32", "bfloat16"):
         assert choose_translation_precision(name, CPU) == name
     assert choose_translation_precision("float32", GPU) == "float32"
     monkeypatch.setattr(devices, "has_int8", lambda: False)
-    with pytest.raises(UsageError, match=r"precision='int8' cannot be used here: .*\n  There are: auto, float32, bfl"):
+    with pytest.raises(
+        UsageError, match=r"precision='int8' cannot be used here: .*\n  This machine can use auto, float"
+    ):
         choose_translation_precision("int8", CPU)
 
 
@@ -74,20 +76,18 @@ class Saturating:
         Saturating,
     ],
 )
-def test_a_product_that_is_wrong_or_missing_is_noticed(monkeypatch, product):
+def test_wrong_or_missing_products_of_8_bit_integers_are_detected(monkeypatch, product):
     monkeypatch.setattr(devices, "Int8Product", product)
     assert not has_int8()
 
 
-def test_a_product_that_is_right_is_taken(monkeypatch):
+def test_correct_products_of_8_bit_integers_are_used(monkeypatch):
     monkeypatch.setattr(devices, "Int8Product", lambda weight_OI, bias_O, is_bounded: lambda x_NI: x_NI @ weight_OI.T)
     assert has_int8()
 
 
-def test_int8_is_for_a_cpu(monkeypatch):
-    with pytest.raises(
-        UsageError, match="precision='int8' is for a CPU\n  On a GPU there are: auto, float32, bfloat16"
-    ):
+def test_int8_is_for_cpus_only(monkeypatch):
+    with pytest.raises(UsageError, match="precision='int8' is for CPUs\n  A GPU can use auto, float32 and bfloat16"):
         choose_translation_precision("int8", GPU)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     assert choose_translation_precision("auto", GPU) == "bfloat16"

@@ -9,7 +9,7 @@ from nmt.cli.command import NmtCommand
 from nmt.errors import DataError, NmtError, Option, UsageError, indent
 
 
-def test_a_python_caller_reads_arguments():
+def test_str_names_options_as_arguments():
     error = UsageError("use ", Option("beam"), ", or ", Option("vocab_size", 900), "; not ", Option("device", "cpu"))
     assert str(error) == "use beam, or vocab_size=900; not device='cpu'"
 
@@ -41,7 +41,7 @@ def test_the_command_line_writes_flags_of_the_command(option, flag):
     assert UsageError("use ", option).message(COMMAND.write_option) == f"use {flag}"
 
 
-def test_an_error_crosses_processes_with_its_options():
+def test_a_pickled_error_keeps_its_options():
     error = pickle.loads(pickle.dumps(DataError("use ", Option("beam", 3))))
     assert (type(error), error.message(COMMAND.write_option)) == (DataError, "use --beam 3")
 

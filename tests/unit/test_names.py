@@ -19,7 +19,7 @@ def values(kind, name):
     return set(get_args(kind.model_fields[name].annotation))
 
 
-def test_every_choice_of_a_setting_has_something_behind_it():
+def test_every_choice_of_a_setting_is_implemented():
     assert BUILT_IN_ATTENTIONS.keys() == REGISTERED_ATTENTIONS.keys()
     assert set(get_args(Wiring)) == WIRINGS.keys()
     assert values(ModelSettings, "wiring") == {"auto", *WIRINGS}

@@ -105,13 +105,13 @@ def format_table(rows: Sequence[dict[str, Any]]) -> str:
 
 def save_plot(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Draw a panel for each quantity: speed on the left axis, memory on the right axis. Raises UsageError."""
-    from nmt.analysis.plots import BLUE, ORANGE, drawing, style
+    from nmt.analysis.plots import BLUE, ORANGE, open_figure, style_axes
 
-    with drawing(path, (11, 7.5)) as figure:
+    with open_figure(path, (11, 7.5)) as figure:
         for number, (axis, (title, values)) in enumerate(AXES.items(), 1):
             speed = figure.add_subplot(2, 2, number)
             memory = speed.twinx()
-            style(speed, "")
+            style_axes(speed, "")
             for system, line in zip(dict.fromkeys(row["system"] for row in rows), ("-", "--"), strict=False):
                 points = [row for row in rows if (row["varied"], row["system"]) == (axis, system)]
                 x = [row[axis] for row in points]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from nmt.analysis.plots import drawing, style
+from nmt.analysis.plots import open_figure, style_axes
 
 Curve = tuple[str, list[tuple[float, float]]]  # a name, and minutes with their BLEU
 
@@ -36,9 +36,9 @@ def parse_curve(text: str) -> Curve:
 
 def save_plot(path: Path, runs: Sequence[Curve], others: Sequence[Curve]) -> None:
     """Draw the runs with solid lines, the others with dashed lines."""
-    with drawing(path, (7.2, 4.2)) as figure:
+    with open_figure(path, (7.2, 4.2)) as figure:
         axes = figure.add_subplot()
-        style(axes, "BLEU on the validation set, greedy")
+        style_axes(axes, "BLEU on the validation set, greedy")
         for curves, line in ((runs, "o-"), (others, "s--")):
             for name, points in curves:
                 axes.plot(*zip(*points, strict=True), line, markersize=4, label=name)

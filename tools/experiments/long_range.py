@@ -29,7 +29,7 @@ from nmt.files import write_atomically
 from nmt.ids import EOS
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.beam import beam_search
-from nmt.training.optim import learning_rate
+from nmt.training.optim import compute_learning_rate
 from nmt.training.update import Updater
 
 # B sentences   S source and target positions
@@ -69,7 +69,7 @@ def measure(task: str, kind: str, seed: int, arguments: argparse.Namespace) -> d
         updates += 1
         length = int(torch.randint(1, arguments.trained_to + 1, (), generator=generator))
         batch = draw(task, -(-settings.train.max_tokens // length), length, arguments.symbols, generator)
-        figures = updater.update([batch], learning_rate(settings.train, updates, 0, 0))
+        figures = updater.update([batch], compute_learning_rate(settings.train, updates, 0, 0))
         recent = [*recent[-99:], float(figures.nll) / figures.tokens]
     updater.model.eval()
     accuracy = {length: measure_accuracy(updater.model, task, length, arguments) for length in arguments.lengths}
@@ -115,13 +115,13 @@ def save_plot(path: Path, rows: Sequence[dict[str, Any]], trained_to: int) -> No
     """Draw a panel for each task, with a line for each kind; a dotted line marks the longest sentences of training."""
     from matplotlib import colormaps
 
-    from nmt.analysis.plots import GRAY, drawing, style
+    from nmt.analysis.plots import GRAY, open_figure, style_axes
 
     tasks, kinds = (list(dict.fromkeys(row[key] for row in rows)) for key in ("task", "kind"))
-    with drawing(path, (4.6 * len(tasks) + 2, 4.2)) as figure:
+    with open_figure(path, (4.6 * len(tasks) + 2, 4.2)) as figure:
         for panel, task in enumerate(tasks, 1):
             axes = figure.add_subplot(1, len(tasks), panel)
-            style(axes, task)
+            style_axes(axes, task)
             axes.axvline(trained_to, color=GRAY, linestyle=":", linewidth=1)
             for number, kind in enumerate(kinds):
                 medians = find_medians(rows, task, kind)

@@ -16,7 +16,7 @@ def subword():
     return Subword(train_subword([" ".join(WORDS)] * 9, vocab_size=26, byte_fallback=False))
 
 
-def translated(model, subword, line, **options):
+def translate(model, subword, line, **options):
     [[one]] = translate_lines(model, subword, subword, [line], **OPTIONS | options)
     return one
 
@@ -25,9 +25,9 @@ def translated(model, subword, line, **options):
     "line",
     ["ba @ de", "@", "@@ ba", "ba d@e", "@ba ba@", "ba@de fi", "de x@y@z ba", "ba de"],
 )
-def test_a_copied_line_is_the_line_whatever_is_unknown_in_it(subword, line):
+def test_unknown_words_are_copied_from_the_source(subword, line):
     assert not subword.has_byte_fallback
-    one = translated(copying(subword.size), subword, line, replace_unk=True)
+    one = translate(copying(subword.size), subword, line, replace_unk=True)
     assert one.text == line
     assert one.target_words == one.source_words
     assert one.target_word_of_piece == one.source_word_of_piece
@@ -35,10 +35,10 @@ def test_a_copied_line_is_the_line_whatever_is_unknown_in_it(subword, line):
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "copied"),
     [("x@, ba", "x@"), ('"x@y" ba', "x@y"), ("@", "@"), ("@! ba", "@"), ("ba@... ba", "ba@"), ("é, ba", "é")],
 )
-def test_marks_that_can_be_spelled_are_the_targets_own(line, said):
+def test_punctuation_marks_are_those_of_the_target(line, copied):
     subword = Subword(train_subword([", ".join(WORDS) + ' ! . " x y'] * 9, vocab_size=32, byte_fallback=False))
     for before, after in (("", ""), ("", ","), ('"', '".'), ("", " ba")):
         source = subword.segment(line)
@@ -47,15 +47,15 @@ def test_marks_that_can_be_spelled_are_the_targets_own(line, said):
         target = subword.segment_ids(ids)
         attention_TS = np.zeros((len(ids) + 1, len(source.ids) + 1))
         attention_TS[:, 0] = 1
-        assert copy_unknown(target, subword, source, attention_TS).text == before + said + after
+        assert copy_unknown(target, subword, source, attention_TS).text == before + copied + after
 
 
-def test_what_is_unknown_is_not_said_unless_asked(subword):
-    assert "<unk>" in translated(copying(subword.size), subword, "ba @", replace_unk=True).tokens
-    assert "<unk>" not in translated(copying(subword.size), subword, "ba @").tokens
+def test_unk_is_generated_only_with_replace_unk(subword):
+    assert "<unk>" in translate(copying(subword.size), subword, "ba @", replace_unk=True).tokens
+    assert "<unk>" not in translate(copying(subword.size), subword, "ba @").tokens
 
 
-def test_without_attention_the_unknown_stays(subword):
+def test_without_attention_unk_is_not_replaced(subword):
     model = copying(subword.size)
     blind = ScriptedModel(subword.size, model.log_probs)
-    assert "⁇" in translated(blind, subword, "ba @", replace_unk=True).text
+    assert "⁇" in translate(blind, subword, "ba @", replace_unk=True).text

@@ -26,7 +26,7 @@ def test_help_names_every_command_in_one_line(run_nmt):
 
 
 @pytest.mark.parametrize(("command", "option"), OPTIONS, ids=lambda value: getattr(value, "name", value))
-def test_an_option_is_explained_in_one_style(command, option):
+def test_help_texts_have_one_style(command, option):
     assert (
         option.help[0] == "["
         or option.help[0].islower()
@@ -40,13 +40,13 @@ def test_an_option_is_explained_in_one_style(command, option):
 
 
 @pytest.mark.parametrize("name", ["device", "checkpoint", "batch_size", "model"])
-def test_one_name_has_one_type_and_one_default(name):
+def test_options_with_one_name_have_one_type_and_one_default(name):
     found = [option for _, option in OPTIONS if option.name == name]
     assert found
     assert len({(str(option.type), option.default, option.metavar) for option in found}) == 1
 
 
-def test_device_precision_and_checkpoint_go_together():
+def test_commands_share_the_help_of_device_precision_and_checkpoint():
     by_command = {}
     for command, option in OPTIONS:
         by_command.setdefault(command, {})[option.name] = option.help
@@ -56,18 +56,18 @@ def test_device_precision_and_checkpoint_go_together():
     assert by_command["train"]["device"] == by_command["translate"]["device"]
 
 
-def test_no_command_gets_the_help(run_nmt):
+def test_without_a_command_the_help_is_printed(run_nmt):
     assert run_nmt() == run_nmt("--help")
 
 
 @pytest.mark.parametrize(("closed", "expected"), [("<&-", "0|"), (">&-", "0|"), ("2>&-", "0|fi de ba")])
-def test_a_closed_stream_is_as_good_as_empty(reverser, closed, expected):
+def test_a_closed_stream_counts_as_empty(reverser, closed, expected):
     words = f"'{sys.executable}' -m nmt translate --model '{reverser}' {closed}"
     done = subprocess.run(f'out=$({words}); echo "$?|$out"', shell=True, input=b"ba de fi\n", capture_output=True)
     assert (done.stdout.decode(), done.stderr) == (expected + "\n", b"")
 
 
-def test_words_are_utf8_in_every_locale(run_nmt, tmp_path):
+def test_text_is_utf8_in_every_locale(run_nmt, tmp_path):
     file = tmp_path / "größer.txt"
     file.write_text("one\n")
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}

@@ -1,4 +1,4 @@
-"""Long lines in parts, and the parts made one again."""
+"""Long lines are split into parts, and the translations of the parts are joined."""
 
 import itertools
 
@@ -34,24 +34,24 @@ class Letters:
         ("a b c", 3, ["a b c"]),
         ("", 3, [""]),
         ("a b c d", 3, ["a b c ", "d"]),  # at the last blank
-        ("ab. cd ef gh", 7, ["ab. ", "cd ef gh"]),  # better after a sentence
-        ("ab, cd. ef, gh", 9, ["ab, cd. ", "ef, gh"]),  # a sentence before a comma that comes later
-        ("Ab. Cd ef. Gh", 9, ["Ab. ", "Cd ef. ", "Gh"]),  # every sentence, where the line does not fit
+        ("ab. cd ef gh", 7, ["ab. ", "cd ef gh"]),  # after the sentence
+        ("ab, cd. ef, gh", 9, ["ab, cd. ", "ef, gh"]),  # after a sentence rather than a later comma
+        ("Ab. Cd ef. Gh", 9, ["Ab. ", "Cd ef. ", "Gh"]),  # after every sentence
         ("Ab. Cd ef. Gh", 10, ["Ab. Cd ef. Gh"]),
         ("Ab. Cd, ef gh ij. Kl", 7, ["Ab. ", "Cd, ", "ef gh ij. ", "Kl"]),
-        ("ab z.b. cd. 5 ef", 9, ["ab z.b. cd. ", "5 ef"]),  # an abbreviation has a small letter behind it
+        ("ab z.b. cd. 5 ef", 9, ["ab z.b. cd. ", "5 ef"]),  # a lower-case letter follows an abbreviation
         ("你好。世界！好", 6, ["你好。", "世界！", "好"]),
         ("ab, cd ef gh", 7, ["ab, ", "cd ef gh"]),
-        ('ab." cd ef gh', 8, ['ab." ', "cd ef gh"]),  # quotation marks belong to the end
+        ('ab." cd ef gh', 8, ['ab." ', "cd ef gh"]),  # closing quotation marks belong to the sentence
         ("  ab  cd ", 2, ["  ab  ", "cd "]),
-        ("abcdefgh", 3, ["ab", "cd", "ef", "gh"]),  # a word that does not fit
+        ("abcdefgh", 3, ["ab", "cd", "ef", "gh"]),  # a word that is too long
         ("ab abcdefgh", 4, ["ab ", "abcd", "efgh"]),
         ("你好。世界，好吗", 4, ["你好。", "世界，", "好吗"]),  # no blanks
         ("3.14 a", 4, ["3.14 ", "a"]),
         ("aaaa", 1, ["a", "a", "a", "a"]),
     ],
 )
-def test_lines_are_cut_where_a_reader_would_pause(line, longest, parts):
+def test_long_lines_are_split_at_sentences_clauses_and_blanks(line, longest, parts):
     assert split_line(line, Letters(), longest) == parts
     assert "".join(parts) == line
 
@@ -68,7 +68,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("longest", [4, 7, 20])
-def test_parts_become_one_translation_with_the_indices_of_the_line(subword, longest):
+def test_joined_parts_have_the_indices_of_the_whole_line(subword, longest):
     search = OPTIONS | {"split_long": True, "longest": longest}
     for line, (one,) in zip(
         LINES, translate_lines(copying(subword.size), subword, subword, LINES, **search), strict=True
@@ -80,18 +80,18 @@ def test_parts_become_one_translation_with_the_indices_of_the_line(subword, long
         assert one.attention_TS.shape == (len(one.tokens), len(one.source_pieces))
         assert len(one.token_log_probs) == len(one.tokens)
         assert one.log_prob == pytest.approx(sum(one.token_log_probs))
-        assert np.array_equal(one.attention_TS, np.eye(len(one.tokens)))  # every piece looks at its own copy
+        assert np.array_equal(one.attention_TS, np.eye(len(one.tokens)))  # every piece attends to its copy
         assert one.alignment == extract_links(one.word_attention)
         starts = np.cumsum(
             [0, *(len(word) for word in line.split())]
-        )  # each copy looks at the word that it is cut from
+        )  # each copy is linked to the word that it is a part of
         letter = 0
         for source, target in sorted(one.alignment, key=lambda link: link[1]):
             assert starts[source] <= letter < starts[source + 1]
             letter += len(one.target_words[target])
 
 
-def test_parts_are_translated_as_they_are_alone(subword):
+def test_parts_are_translated_as_separate_lines(subword):
     model = copying(subword.size)
     (whole,) = translate_lines(model, subword, subword, LINES[:1], **OPTIONS, split_long=True, longest=7, n_best=2)
     parts = list(
@@ -103,6 +103,6 @@ def test_parts_are_translated_as_they_are_alone(subword):
         assert one.tokens == [token for part in parts for token in part[rank].tokens]
 
 
-def test_without_asking_nothing_is_split(subword):
+def test_without_split_long_no_line_is_split(subword):
     ((one,),) = translate_lines(copying(subword.size), subword, subword, LINES[:1], **OPTIONS, longest=4)
     assert one.tokens.count("</s>") == 1

@@ -4,7 +4,15 @@ import sys
 import numpy as np
 import pytest
 
-from nmt.analysis.plots import LABEL_COLUMNS, columns_of, fit, fonts_for, save_curve, save_heat_map, terminal_heat_map
+from nmt.analysis.plots import (
+    MAX_LABEL_COLUMNS,
+    choose_fonts,
+    count_columns,
+    draw_terminal_heat_map,
+    save_curve,
+    save_heat_map,
+    shorten_text,
+)
 from nmt.errors import NmtError, UsageError
 
 WEIGHTS = [[0.9, 0.1, 0.0], [0.05, 0.6, 0.35]]
@@ -16,8 +24,8 @@ LOG = [
 ]
 
 
-def test_the_terminal_heat_map_stands_under_stairs_of_source_words():
-    assert terminal_heat_map(WEIGHTS, ["ein", "Hund", "bellt"], ["a", "barks"], 30).split("\n") == [
+def test_a_terminal_heat_map_by_hand():
+    assert draw_terminal_heat_map(WEIGHTS, ["ein", "Hund", "bellt"], ["a", "barks"], 30).split("\n") == [
         "      ╷ ein",
         "      │ ╷ Hund",
         "      │ │ ╷ bellt",
@@ -26,18 +34,18 @@ def test_the_terminal_heat_map_stands_under_stairs_of_source_words():
     ]
 
 
-def test_words_that_run_to_the_left_move_nothing_else():
-    assert terminal_heat_map([[0.9, 0.1]], ["a", "חתול"], ["אני"], 30).split("\n") == [
+def test_right_to_left_words_do_not_reorder_the_line():
+    assert draw_terminal_heat_map([[0.9, 0.1]], ["a", "חתול"], ["אני"], 30).split("\n") == [
         "    ╷ a",
         "    │ ╷ \u200eחתול\u200e",
         "\u200eאני\u200e ██░░",
     ]
 
 
-def test_what_is_too_wide_is_drawn_narrower_and_then_in_parts():
+def test_a_wide_heat_map_has_narrower_cells_or_several_parts():
     weights = np.eye(6)[:1]
-    assert terminal_heat_map(weights, list("abcdef"), ["x"], 12).split("\n")[-1] == "x █·····"
-    parts = terminal_heat_map(np.eye(20)[:1], list("abcdefghijklmnopqrst"), ["x"], 12).split("\n\n")
+    assert draw_terminal_heat_map(weights, list("abcdef"), ["x"], 12).split("\n")[-1] == "x █·····"
+    parts = draw_terminal_heat_map(np.eye(20)[:1], list("abcdefghijklmnopqrst"), ["x"], 12).split("\n\n")
     assert [part.split("\n")[-1] for part in parts] == ["x █·······", "x ········", "x ····"]
     assert [part.count("╷") for part in parts] == [8, 8, 4]
 
@@ -51,19 +59,19 @@ def test_no_line_is_wider_than_the_terminal(width, seed):
         ["".join(random.choice(list(alphabet), size=random.integers(1, 30))) for _ in range(random.integers(1, 40))]
         for _ in range(2)
     )
-    drawn = terminal_heat_map(random.dirichlet(np.ones(len(source)), size=len(target)), source, target, width)
-    assert max(map(columns_of, drawn.split("\n"))) <= width
+    drawn = draw_terminal_heat_map(random.dirichlet(np.ones(len(source)), size=len(target)), source, target, width)
+    assert max(map(count_columns, drawn.split("\n"))) <= width
     assert "\x1b" not in drawn  # a word cannot command the terminal
 
 
 @pytest.mark.parametrize(("source", "target"), [([], []), (["a"], []), ([], ["b"])])
-def test_nothing_is_drawn_of_nothing(tmp_path, source, target):
-    assert "█" not in terminal_heat_map(np.zeros((len(target), len(source))), source, target)
+def test_heat_maps_of_empty_sentences_are_empty(tmp_path, source, target):
+    assert "█" not in draw_terminal_heat_map(np.zeros((len(target), len(source))), source, target)
     save_heat_map(tmp_path / "empty.png", np.zeros((len(target), len(source))), source, target)
 
 
 @pytest.mark.parametrize(
-    ("text", "columns", "fitted"),
+    ("text", "columns", "shortened"),
     [
         ("abc", 3, "abc"),
         ("abcd", 3, "ab…"),
@@ -75,13 +83,13 @@ def test_nothing_is_drawn_of_nothing(tmp_path, source, target):
         ("abc", 0, ""),
     ],
 )
-def test_words_are_cut_by_the_columns_they_take(text, columns, fitted):
-    assert fit(text, columns) == fitted
-    assert columns_of(fitted) <= columns
+def test_words_are_shortened_to_a_number_of_columns(text, columns, shortened):
+    assert shorten_text(text, columns) == shortened
+    assert count_columns(shortened) <= columns
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
-def test_the_same_picture_has_the_same_bytes(tmp_path, suffix):
+def test_the_same_input_gives_the_same_file(tmp_path, suffix):
     drawn = []
     for name in ("one", "two"):
         heat, curve = tmp_path / f"{name}{suffix}", tmp_path / f"{name}-curve{suffix}"
@@ -96,10 +104,10 @@ def test_the_same_picture_has_the_same_bytes(tmp_path, suffix):
     )
 
 
-def test_a_picture_holds_the_words_as_text(tmp_path):
+def test_a_picture_has_the_words_as_text(tmp_path):
     save_heat_map(tmp_path / "map.svg", WEIGHTS, ["$a", "b$", "我"], ["x_1", "y" * 50], title="pair 7")
     drawn = (tmp_path / "map.svg").read_text(encoding="utf-8")
-    for text in ("$a", "b$", "我", "x_1", "y" * (LABEL_COLUMNS - 1) + "…", "pair 7"):
+    for text in ("$a", "b$", "我", "x_1", "y" * (MAX_LABEL_COLUMNS - 1) + "…", "pair 7"):
         assert f">{text}</text>" in drawn
 
 
@@ -108,14 +116,14 @@ def test_each_script_is_drawn_with_a_font_that_has_it(tmp_path, monkeypatch):
 
     own = [font for font in font_manager.fontManager.ttflist if font.fname.startswith(get_data_path())]
     monkeypatch.setattr(font_manager.fontManager, "ttflist", own)
-    assert fonts_for("aß א e\u0301") == (["sans-serif"], set())
-    assert fonts_for("a\ue000") == (["sans-serif", "STIXNonUnicode"], set())
-    assert fonts_for("a我\ue000") == (["sans-serif", "STIXNonUnicode"], {"我"})
+    assert choose_fonts("aß א e\u0301") == (["sans-serif"], set())
+    assert choose_fonts("a\ue000") == (["sans-serif", "STIXNonUnicode"], set())
+    assert choose_fonts("a我\ue000") == (["sans-serif", "STIXNonUnicode"], {"我"})
     assert save_heat_map(tmp_path / "map.png", [[1.0]], ["a"], ["我"]) == {"我"}
     assert save_heat_map(tmp_path / "map.png", [[1.0]], ["a"], ["b"]) == set()
 
 
-def test_a_word_is_drawn_in_the_direction_it_is_read(tmp_path):
+def test_right_to_left_words_are_drawn_from_right_to_left(tmp_path):
     """An override shows letters in the order they are stored in: the reversed word under it looks like the word."""
     from matplotlib.image import imread
 
@@ -126,7 +134,7 @@ def test_a_word_is_drawn_in_the_direction_it_is_read(tmp_path):
     np.testing.assert_array_equal(*drawn)
 
 
-def test_the_curve_names_the_best_of_each_kind(tmp_path):
+def test_the_learning_curve_marks_the_best_validation_scores(tmp_path):
     save_curve(tmp_path / "curve.svg", LOG)
     drawn = (tmp_path / "curve.svg").read_text(encoding="utf-8")
     assert ">best: perplexity 90.00 at update 10</text>" in drawn
@@ -136,7 +144,7 @@ def test_the_curve_names_the_best_of_each_kind(tmp_path):
 @pytest.mark.parametrize(
     "records", [[], LOG[:1], LOG[:2], [record | {"bleu": None} for record in LOG], [LOG[1] | {"perplexity": math.inf}]]
 )
-def test_a_curve_can_be_drawn_at_any_time(tmp_path, records):
+def test_a_learning_curve_of_few_records_can_be_drawn(tmp_path, records):
     save_curve(tmp_path / "curve.png", records)
     assert (tmp_path / "curve.png").stat().st_size > 1000
 
@@ -160,7 +168,7 @@ def valid_record(update, perplexity, bleu):
         [record for value in ABSURD for record in (train_record(1, value), valid_record(1, value, None))],
     ],
 )
-def test_absurd_values_are_drawn_or_left_out_without_a_warning(tmp_path, records):
+def test_extreme_values_are_drawn_or_left_out_without_a_warning(tmp_path, records):
     """pytest makes errors of warnings."""
     save_curve(tmp_path / "curve.png", records)
     assert (tmp_path / "curve.png").stat().st_size > 1000
@@ -178,19 +186,19 @@ def test_absurd_values_are_drawn_or_left_out_without_a_warning(tmp_path, records
         ([valid_record(1, 1e87, None)], ["loss per target token, nats (1 off the scale)"]),  # e ** 200 lies between
     ],
 )
-def test_what_a_curve_leaves_out_is_counted_in_its_title(tmp_path, records, titles):
+def test_values_that_are_left_out_are_counted_in_the_title(tmp_path, records, titles):
     save_curve(tmp_path / "curve.svg", records)
     drawn = (tmp_path / "curve.svg").read_text(encoding="utf-8")
     for title in titles:
         assert f">{title}</text>" in drawn
 
 
-def test_an_unknown_kind_of_picture_is_refused(tmp_path):
-    with pytest.raises(UsageError, match=r'map\.gif: no picture can be written as "\.gif"\n  There are \.png, \.svg'):
+def test_an_unknown_suffix_raises_an_error(tmp_path):
+    with pytest.raises(UsageError, match=r'map\.gif: pictures cannot be written as "\.gif"\n  The suffixes are \.png'):
         save_heat_map(tmp_path / "map.gif", WEIGHTS, ["a", "b", "c"], ["x", "y"])
 
 
-def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
+def test_without_matplotlib_the_message_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(NmtError, match=r'needs the extra that draws pictures: pip install "nmt\[plot\]"'):
+    with pytest.raises(NmtError, match=r'map\.png needs the extra plot: pip install "nmt\[plot\]"'):
         save_heat_map(tmp_path / "map.png", WEIGHTS, ["a", "b", "c"], ["x", "y"])

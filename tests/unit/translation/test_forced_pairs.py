@@ -37,7 +37,7 @@ def make_model(subword, attention="bahdanau"):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
-def test_a_pair_is_seen_alike_alone_and_in_any_batch(subword, batch_size):
+def test_a_pair_has_the_same_scores_alone_and_in_any_batch(subword, batch_size):
     model = make_model(subword)
     given = list(force_pairs(model, subword, subword, PAIRS, batch_size=batch_size))
     assert [(one.source.text, one.target.text) for one in given] == PAIRS
@@ -65,24 +65,24 @@ def test_attention_between_words_has_a_row_for_each_word(subword):
         )
 
 
-def test_a_model_without_attention_links_nothing(subword):
+def test_a_model_without_attention_has_no_links(subword):
     given = list(force_pairs(make_model(subword, "none"), subword, subword, PAIRS))
     assert all(one.alignment == [] for one in given)
     assert all(math.isfinite(one.log_prob) for one in given)
 
 
-def test_both_sides_are_read_up_to_the_longest(subword, monkeypatch):
+def test_both_sides_are_read_up_to_the_largest_number_of_pieces(subword, monkeypatch):
     monkeypatch.setattr("nmt.translation.batching.MAX_PIECES", 3)
     [one] = force_pairs(make_model(subword), subword, subword, [Pair("ba de fi go", "ku la me ni")])
     assert one.attention_TS.shape == (4, 4)  # three pieces and EOS
     assert one.word_attention.shape == (4, 4)
 
 
-def test_a_gate_is_as_open_as_its_pieces_are_on_average():
+def test_the_gate_of_a_word_is_the_mean_over_its_pieces():
     """Not more for words of more pieces, as attention is."""
     source = SegmentedLine("ab c", [5, 6, 7], ["ab", "c", "!"], [0, 0, 1])
     target = SegmentedLine("x y", [5, 6], ["x", "y"], [0, 1])
     gate_TS = np.array([[0.2, 0.4, 0.9, 0.5]] * 3, np.float32)
     one = ForcedPair(source, target, -1.0, (-0.5, -0.3, -0.2), gate_TS)
-    np.testing.assert_allclose(one.mean_attention(), [[0.3, 0.9, 0.0]] * 2, atol=1e-6)
-    np.testing.assert_allclose(one.total_weight(), [2.0, 2.0], atol=1e-6)
+    np.testing.assert_allclose(one.compute_mean_attention(), [[0.3, 0.9, 0.0]] * 2, atol=1e-6)
+    np.testing.assert_allclose(one.compute_total_weight(), [2.0, 2.0], atol=1e-6)

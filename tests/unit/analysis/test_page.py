@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nmt.analysis.alignment import AttentionDiagnostics
-from nmt.analysis.page import BLOCK, SCRIPTS, AttentionView, Page, describe_sentence, quantise
+from nmt.analysis.page import SCRIPTS, SENTENCES_PER_BLOCK, AttentionView, Page, describe_sentence, quantise
 from nmt.text.links import GoldLinks
 
 NO_DOUBTS = AttentionDiagnostics(0.5, 0.25, [1], [])
@@ -33,7 +33,7 @@ def test_a_weight_is_a_byte(weight):
     assert byte / 255 == pytest.approx(weight, abs=0.5 / 255)
 
 
-def test_a_sentence_says_what_is_known_of_it():
+def test_a_sentence_is_described_with_its_views():
     gold = GoldLinks(frozenset({(0, 0)}), frozenset({(0, 0), (1, 0)}))
     facts = describe_sentence(["a", "b"], [view([[1, 0], [0, 1]]), view([[1, 0]], rank=1, target=["x"])], gold)
     assert (facts["source"], facts["gold"]) == ("a b", [[0, 0, True], [1, 0, False]])
@@ -55,8 +55,8 @@ def test_a_sentence_says_what_is_known_of_it():
     assert "gold" not in describe_sentence(["a"], [])
 
 
-@pytest.mark.parametrize("sentences", [0, 1, BLOCK, BLOCK + 1])
-def test_everything_is_in_the_file(sentences):
+@pytest.mark.parametrize("sentences", [0, 1, SENTENCES_PER_BLOCK, SENTENCES_PER_BLOCK + 1])
+def test_the_page_contains_all_sentences_and_weights(sentences):
     page = Page("test.en", "en", "de", ["one"])
     random = np.random.default_rng(1)
     weights = [random.dirichlet(np.ones(3), size=2) for _ in range(sentences)]
@@ -64,13 +64,19 @@ def test_everything_is_in_the_file(sentences):
         page.add(["a", "b", "c"], [view(some)])
     index, blocks = unpacked(page.html())
     assert len(index.pop("sentences")) == sentences
-    assert index == {"title": "test.en", "source": "en", "target": "de", "models": ["one"], "block": BLOCK}
-    assert list(blocks) == [f"block-{number}" for number in range(-(-sentences // BLOCK))]
+    assert index == {
+        "title": "test.en",
+        "source": "en",
+        "target": "de",
+        "models": ["one"],
+        "block": SENTENCES_PER_BLOCK,
+    }
+    assert list(blocks) == [f"block-{number}" for number in range(-(-sentences // SENTENCES_PER_BLOCK))]
     assert b"".join(blocks.values()) == b"".join(map(quantise, weights))
-    assert all(len(block) == BLOCK * 6 for block in list(blocks.values())[:-1])
+    assert all(len(block) == SENTENCES_PER_BLOCK * 6 for block in list(blocks.values())[:-1])
 
 
-def test_no_word_becomes_html():
+def test_words_cannot_become_html():
     page = Page(HOSTILE, HOSTILE, "de", [HOSTILE])
     page.add([HOSTILE], [view([[1.0]], target=[HOSTILE])])
     html = page.html()
@@ -79,7 +85,7 @@ def test_no_word_becomes_html():
     assert "alert" not in html
 
 
-def test_only_the_page_s_own_script_and_style_may_run():
+def test_the_policy_allows_only_the_script_and_style_of_the_page():
     html = Page("t", "a", "b", ["m"]).html()
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', html)
     assert "default-src 'none'" in policy

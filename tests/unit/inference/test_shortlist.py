@@ -48,7 +48,7 @@ def test_a_list_is_the_union_over_the_source(monkeypatch, source, ids):
     assert lists().list_words(torch.tensor(source)).tolist() == ids
 
 
-def test_a_list_does_not_depend_on_who_shares_the_batch():
+def test_a_list_does_not_depend_on_the_other_sentences_of_the_batch():
     together = lists().allowed_words(torch.tensor([[4, EOS, PAD], [5, 6, EOS], [EOS, PAD, PAD]]))
     for row, source in enumerate(([4, EOS], [5, 6, EOS], [EOS])):
         assert together[row].nonzero()[:, 0].tolist() == lists().list_words(torch.tensor(source)).tolist()
@@ -75,13 +75,13 @@ def as_table(weighted):
     }
 
 
-def test_one_step_of_expectation_shares_each_target_piece_evenly():
+def test_the_first_em_iteration_divides_each_target_piece_evenly():
     found = as_table(train_ibm_model_1(pairs(("4", "6"), ("4 5", "6 7")), 8, 8, rounds=range(1)))
     third = pytest.approx(1 / 3)
     assert found == {(4, 6): pytest.approx(1 / 2 + 1 / 3), (4, 7): third, (5, 6): third, (5, 7): third}
 
 
-def test_what_others_explain_is_not_counted_again():
+def test_em_concentrates_weights_on_the_best_explanation():
     """Das Haus, das Buch, ein Buch: counting together cannot tell, expectation can; Brown et al. 1993's own example."""
     das, ein, haus, buch = 4, 5, 6, 7
     text = pairs(("4 6", "14 16"), ("4 7", "14 17"), ("5 7", "15 17"))
@@ -92,7 +92,7 @@ def test_what_others_explain_is_not_counted_again():
         assert rivals[target] > 0.9 * sum(rivals.values())
 
 
-def test_counting_in_pieces_changes_nothing(monkeypatch):
+def test_the_size_of_chunks_does_not_change_the_weights(monkeypatch):
     random = np.random.default_rng(1)
     text = [
         (random.integers(4, 9, random.integers(0, 5)), random.integers(4, 9, random.integers(0, 5))) for _ in "x" * 30
@@ -111,7 +111,7 @@ def test_coverage_counts_tokens_and_sizes():
     assert found == (7, 6, 4 + 5, 2)  # 6 is on no list; EOS is on both
 
 
-def test_a_file_holds_what_was_written(tmp_path):
+def test_a_written_file_is_read_back(tmp_path):
     lists().write(tmp_path / "list")
     again = Shortlist.read(tmp_path / "list")
     assert (again.table_WK.tolist(), again.frequent_F.tolist()) == (TABLE, [EOS, 10])
@@ -119,7 +119,7 @@ def test_a_file_holds_what_was_written(tmp_path):
     assert os.listdir(tmp_path) == ["list"]
 
 
-def test_a_folder_has_a_place_for_one(tmp_path):
+def test_a_shortlist_can_be_in_a_run_folder(tmp_path):
     lists().write(tmp_path)
     assert os.listdir(tmp_path) == ["shortlist.safetensors"]
     assert Shortlist.read(tmp_path).table_WK.tolist() == TABLE
@@ -150,7 +150,7 @@ def change(path, before, after):
         ),
     ],
 )
-def test_what_is_no_shortlist_is_refused(tmp_path, spoil, error, message):
+def test_a_file_that_is_no_shortlist_raises_an_error(tmp_path, spoil, error, message):
     path = tmp_path / "list"
     lists().write(path)
     spoil(path)
@@ -162,13 +162,13 @@ def test_what_is_no_shortlist_is_refused(tmp_path, spoil, error, message):
 
 
 @pytest.mark.parametrize(("other", "side"), [(("x" * 64, "t" * 64), "source"), (("s" * 64, "x" * 64), "target")])
-def test_what_was_made_for_other_subwords_is_refused(other, side):
+def test_a_shortlist_for_other_subword_models_raises_an_error(other, side):
     refuse_other_subwords("a.list", OWN, "a-run", OWN)
     with pytest.raises(NmtError, match=f"a.list was made for other subwords than those of a-run: their {side} subword"):
         refuse_other_subwords("a.list", OWN, "a-run", other)
 
 
-def test_weights_are_summed_up():
+def test_weights_of_equal_pairs_are_summed():
     parts = [
         PairWeights(np.array([4, 5, 4]), np.array([6, 6, 6]), np.array([1.0, 2.0, 0.5])),
         PairWeights(np.array([], int), np.array([], int), np.array([])),

@@ -53,7 +53,7 @@ def test_steps_give_what_teacher_forcing_gives(case):
 
 
 @pytest.mark.parametrize("kind", COMPOSITES)
-def test_a_model_in_bfloat16_says_nearly_the_same(kind):
+def test_a_model_in_bfloat16_has_nearly_the_same_log_probs(kind):
     source_BS, lengths_B, target_BT = sentences([(4, 3), (2, 3)])
     logits = []
     for dtype in (torch.float64, torch.bfloat16):
@@ -83,7 +83,7 @@ def test_select_repeats_reorders_and_drops_rows(kind):
 
 
 @pytest.mark.parametrize("tie", ["none", "target", "all"])
-def test_an_untrained_model_knows_nothing(tie):
+def test_the_loss_of_an_untrained_model_is_near_that_of_a_uniform_one(tie):
     torch.manual_seed(0)
     model = Seq2Seq(small_settings(tie=tie, embedding_size=32, decoder_size=32, encoder_size=16), 500, 500).eval()
     source_BS, lengths_B, target_BT = sentences([(5, 9)] * 8)

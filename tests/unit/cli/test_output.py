@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from nmt.cli.output import find_resume_point, partial_path, write_in_parts
+from nmt.cli.output import find_resume_point, get_partial_path, write_in_parts
 from nmt.errors import DataError, FolderError, UsageError
 
 
@@ -22,7 +22,7 @@ def first_field(line):
     return int(line.split()[0])
 
 
-def test_a_file_becomes_what_it_is_when_it_is_whole(tmp_path):
+def test_a_file_is_replaced_only_when_it_is_complete(tmp_path):
     path = tmp_path / "out"
     path.write_text("old\n")
     with write_in_parts(path) as file:
@@ -32,18 +32,18 @@ def test_a_file_becomes_what_it_is_when_it_is_whole(tmp_path):
     assert os.listdir(tmp_path) == ["out"]
 
 
-def test_what_ends_the_program_leaves_what_was_written_beside_it(tmp_path):
+def test_an_interruption_keeps_the_written_lines_in_the_partial_file(tmp_path):
     path = tmp_path / "out"
     path.write_text("old\n")
     with pytest.raises(KeyboardInterrupt):
         write(path, b"one\n", b"two\n", None)
-    assert (path.read_text(), partial_path(path).read_text()) == ("old\n", "one\ntwo\n")
+    assert (path.read_text(), get_partial_path(path).read_text()) == ("old\n", "one\ntwo\n")
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "other", None)
     assert sorted(os.listdir(tmp_path)) == ["out", "out.part"]
 
 
-def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
+def test_writing_keeps_symbolic_links_and_pipes(tmp_path):
     (tmp_path / "real").write_text("old\n")
     (tmp_path / "link").symlink_to("real")
     write(tmp_path / "link", b"new\n")
@@ -59,7 +59,7 @@ def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path):
         find_resume_point([tmp_path / "pipe"], None)
 
 
-def test_two_programs_do_not_write_one_file(tmp_path):
+def test_two_programs_cannot_write_the_same_file(tmp_path):
     with write_in_parts(tmp_path / "out"), pytest.raises(FolderError, match="is being written by another program"):
         write(tmp_path / "out", b"x\n")
 
@@ -79,31 +79,31 @@ def test_two_programs_do_not_write_one_file(tmp_path):
     ],
 )
 @pytest.mark.parametrize("place", ["part", "whole"])
-def test_what_is_there_is_cut_to_what_is_complete(tmp_path, part, links, index, done, kept, place):
+def test_resuming_keeps_the_lines_that_all_files_cover(tmp_path, part, links, index, done, kept, place):
     paths = [tmp_path / "out", tmp_path / "links"][: 1 if links is None else 2]
     for path, content in zip(paths, [part, links], strict=False):
-        (partial_path(path) if place == "part" else path).write_bytes(content)
+        (get_partial_path(path) if place == "part" else path).write_bytes(content)
     got, sizes = find_resume_point(paths, index)
     assert got == done
     for path, size in zip(paths, sizes, strict=True):
-        assert partial_path(path).read_bytes()[:size].count(b"\n") == kept.count(b"\n")
+        assert get_partial_path(path).read_bytes()[:size].count(b"\n") == kept.count(b"\n")
         write(path, b"more\n", size=size)
     assert paths[0].read_bytes() == kept + b"more\n"
 
 
-def test_without_resuming_all_begins_again(tmp_path):
-    partial_path(tmp_path / "out").write_text("left\n")
+def test_without_resuming_the_partial_file_is_overwritten(tmp_path):
+    get_partial_path(tmp_path / "out").write_text("left\n")
     write(tmp_path / "out", b"new\n")
     assert (os.listdir(tmp_path), (tmp_path / "out").read_text()) == (["out"], "new\n")
 
 
-def test_a_file_that_is_missing_makes_all_begin_again(tmp_path):
+def test_a_missing_file_starts_all_files_from_the_beginning(tmp_path):
     (tmp_path / "out").write_text("a\nb\n")
     assert find_resume_point([tmp_path / "out", tmp_path / "links"], None) == (0, [0, 0])
     assert os.listdir(tmp_path) == ["out"]
 
 
-def test_lines_without_an_index_cannot_be_gone_on_with(tmp_path):
+def test_lines_without_an_index_cannot_be_resumed(tmp_path):
     (tmp_path / "out").write_text('{"index": 0}\n{"text": 1}\n')
     with pytest.raises(DataError, match=r"out, line 2 has no index, so writing to it cannot be resumed\n"):
         find_resume_point([tmp_path / "out"], lambda line: json.loads(line)["index"])
