@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nmt import config as config
     from nmt import errors as errors
+    from nmt import settings as settings
     from nmt.api import align as align
     from nmt.api import evaluate as evaluate
     from nmt.api import load as load
@@ -40,7 +40,7 @@ HOMES = {
     "score": "api",
     "train": "api",
 }
-MODULES = ("config", "errors")
+MODULES = ("errors", "settings")
 __all__ = [
     "Attention",
     "Progress",
@@ -49,7 +49,6 @@ __all__ = [
     "Translator",
     "__version__",
     "align",
-    "config",
     "errors",
     "evaluate",
     "load",
@@ -57,6 +56,7 @@ __all__ = [
     "register_attention",
     "resume",
     "score",
+    "settings",
     "train",
 ]
 

@@ -9,11 +9,11 @@ import torch
 
 from nmt.analysis.alignment import Symmetrisation
 from nmt.analysis.metrics import MetricScore, score_corpus, score_systems
-from nmt.config import RunSettings
 from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_device
 from nmt.errors import DataError
 from nmt.progress import Progress, choose_progress
+from nmt.settings import RunSettings
 from nmt.training.run import Record, reopen_run, start_run, train_run
 from nmt.training.trainer import TrainingOutcome
 from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner

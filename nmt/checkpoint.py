@@ -16,10 +16,10 @@ from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor, nn
 
-from nmt.config import RunSettings, read_settings, to_toml
 from nmt.errors import DamageError, FolderError, FormatError, Option, did_you_mean
 from nmt.files import hash_file, locate_folder, replace_folder
 from nmt.model.seq2seq import Seq2Seq
+from nmt.settings import RunSettings, read_settings, to_toml
 from nmt.text.subword import Subword
 
 RUN_FORMAT_VERSION = 1

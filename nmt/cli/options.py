@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from nmt.cli.imports import import_option
-from nmt.config import Settings
+from nmt.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "above"), Le: ("le", "at most"), Lt: ("lt", "below")}

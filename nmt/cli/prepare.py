@@ -7,7 +7,7 @@ import click
 
 from nmt.cli.command import NmtCommand
 from nmt.cli.options import given_settings, settings_options
-from nmt.config import PrepareSettings
+from nmt.settings import PrepareSettings
 
 
 @click.command(cls=NmtCommand)

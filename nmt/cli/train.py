@@ -9,8 +9,8 @@ import click
 from nmt.cli.command import NmtCommand
 from nmt.cli.imports import import_option
 from nmt.cli.options import FOLDER, device_option
-from nmt.config import list_recipes, resolve_settings
 from nmt.errors import UsageError
+from nmt.settings import list_recipes, resolve_settings
 
 
 @click.command(cls=NmtCommand)

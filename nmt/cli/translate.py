@@ -25,8 +25,8 @@ from nmt.cli.options import (
     shortlist_option,
 )
 from nmt.cli.output import find_resume_point, get_partial_path, refuse_overlap, write_in_parts
-from nmt.config import SearchSettings
 from nmt.errors import DataError, FolderError, UsageError
+from nmt.settings import SearchSettings
 
 if TYPE_CHECKING:
     from nmt.translation.result import Translation

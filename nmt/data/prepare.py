@@ -12,12 +12,12 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from nmt.config import PrepareSettings, check
 from nmt.data.encode import Cleaner, write_split
 from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_entries, name_subword_file, write_manifest
 from nmt.errors import DataError, FolderError, Option, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress
+from nmt.settings import PrepareSettings, check
 from nmt.text.corpus import Corpus, Pair, ParallelFiles, TsvFile, sample_pairs
 from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nmt.config import ModelSettings
 from nmt.model.attention.base import Attention, Memory
 from nmt.model.attention.registry import REGISTERED_ATTENTIONS, build_attention
+from nmt.settings import ModelSettings
 
 
 class Carry(NamedTuple):

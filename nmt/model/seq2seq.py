@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nmt.config import ModelSettings
 from nmt.ids import BOS, PAD
 from nmt.model.attention.base import Memory
 from nmt.model.cells import Carry, build_cell
@@ -21,6 +20,7 @@ from nmt.model.dropout import Dropout, WordDropout
 from nmt.model.encoder import Encoder, Layer, run_layer
 from nmt.model.initialise import draw_parameters
 from nmt.model.unroll import Unroll, Unrolled, unroll
+from nmt.settings import ModelSettings
 from nmt.step import StepOut
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from nmt.config import TrainSettings
+from nmt.settings import TrainSettings
 
 
 def build_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:

@@ -19,7 +19,6 @@ from nmt.checkpoint import (
     read_checkpoint_info,
     read_run,
 )
-from nmt.config import RunSettings, TrainSettings, check, to_toml
 from nmt.data.batches import compute_padding_share, plan_epoch
 from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_precision, describe_device
@@ -27,6 +26,7 @@ from nmt.errors import FolderError, Option, UsageError
 from nmt.files import hash_file, lock_exclusively, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress
+from nmt.settings import RunSettings, TrainSettings, check, to_toml
 from nmt.training.optim import count_updates
 from nmt.training.trainer import Trainer, TrainingOutcome
 

@@ -17,12 +17,12 @@ from typing import Any
 import torch
 
 from nmt.checkpoint import list_numbered_checkpoints, load_weights, read_checkpoint_info, read_tensors, save_checkpoint
-from nmt.config import TrainSettings
 from nmt.data.batches import Batch, Cursor, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
 from nmt.errors import Option, TrainingError
 from nmt.files import remove_folder, write_atomically
 from nmt.model.seq2seq import Seq2Seq
+from nmt.settings import TrainSettings
 from nmt.training.optim import compute_learning_rate
 from nmt.training.update import Updater, UpdateSums
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nmt.config import TrainSettings
 from nmt.data.batches import Batch, split_batch
 from nmt.errors import Option, TrainingError, is_out_of_memory
 from nmt.ids import PAD
@@ -21,6 +20,7 @@ from nmt.kernels.unroll_fused import unroll_fused
 from nmt.model.encoder import Layer, run_layer
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.unroll import Unroll, unroll
+from nmt.settings import TrainSettings
 from nmt.training.loss import guided_loss, smoothed_loss
 from nmt.training.optim import apply_update, build_optimizer
 

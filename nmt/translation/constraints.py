@@ -11,7 +11,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nmt.config import SearchSettings
 from nmt.errors import DataError
 from nmt.ids import EOS, UNK
 from nmt.search.banned import BannedStrings
@@ -19,6 +18,7 @@ from nmt.search.beam import MOST_PROBABLE, compute_length_limit
 from nmt.search.choices import Choice, Diverse, Sample
 from nmt.search.required import RequiredPhrases
 from nmt.search.restrictions import LimitedPhrases, MinLength, NoRepeat, Prefix
+from nmt.settings import SearchSettings
 from nmt.step import StepModel
 from nmt.text.subword import SegmentedLine, Subword
 from nmt.text.words import UNSPACED, count_phrase, is_boundary

@@ -11,13 +11,13 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from nmt.config import SearchSettings
 from nmt.errors import DataError, Option
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.search.beam import beam_search
 from nmt.search.choices import Choice
 from nmt.search.hypothesis import Hypothesis, order
 from nmt.search.shortlisted import restrict_to_shortlist
+from nmt.settings import SearchSettings
 from nmt.step import StepModel
 from nmt.text.subword import Subword
 from nmt.text.words import is_blank

@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, Strict
 
-from nmt.config import check
 from nmt.errors import DataError
+from nmt.settings import check
 from nmt.text.corpus import read_lines
 from nmt.text.words import is_blank
 

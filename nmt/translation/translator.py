@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from nmt.checkpoint import LoadedRun, load_run
-from nmt.config import SearchSettings, check
 from nmt.devices import choose_device, choose_translation_precision
 from nmt.errors import FolderError, NmtError, Option, UsageError
 from nmt.inference.engine import Engine
 from nmt.inference.shortlist import Shortlist, refuse_other_subwords
 from nmt.search.choices import Choice
 from nmt.search.ensemble import Ensemble
+from nmt.settings import SearchSettings, check
 from nmt.step import StepModel
 from nmt.translation.pipeline import translate_lines
 from nmt.translation.request import Request

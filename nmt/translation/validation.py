@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from nmt.analysis.metrics import score_corpus
-from nmt.config import SearchSettings
 from nmt.model.seq2seq import Seq2Seq
+from nmt.settings import SearchSettings
 from nmt.text.subword import Subword
 from nmt.translation.pipeline import translate_lines
 

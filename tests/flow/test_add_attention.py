@@ -11,9 +11,9 @@ from support.runs import REVERSER
 
 import nmt
 from nmt.attention_names import KNOWN_ATTENTIONS
-from nmt.config import RunSettings
 from nmt.errors import SettingsError
 from nmt.model.attention.registry import REGISTERED_ATTENTIONS
+from nmt.settings import RunSettings
 
 README = Path(nmt.__file__).with_name("README.md").read_text("utf-8")
 SOURCE = "ba de fi\n\nku la\n"
@@ -22,7 +22,7 @@ SOURCE = "ba de fi\n\nku la\n"
 @pytest.fixture
 def cosine(register, tmp_path, monkeypatch):
     """The example as a module `cosine`, imported for one test."""
-    section = README.split("## Add a kind of attention")[1]
+    section = README.split("## Add a kind of attention")[1].split("\n## ")[0]
     (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     (tmp_path / "cosine.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
@@ -105,7 +105,7 @@ def forgotten(register):
 
 @pytest.fixture
 def cosine_file(tmp_path):
-    section = README.split("## Add a kind of attention")[1]
+    section = README.split("## Add a kind of attention")[1].split("\n## ")[0]
     (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     path = tmp_path / "plugin" / "cosine.py"
     path.parent.mkdir()

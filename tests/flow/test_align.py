@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from nmt.checkpoint import create_run, load_run, save_checkpoint
-from nmt.config import ModelSettings, RunSettings
+from nmt.settings import ModelSettings, RunSettings
 
 SOURCE = ["ba de fi", "", "ku la", "me", "ni po ru sa", "te vi wo zu"]
 TARGET = [" ".join(reversed(line.split())) for line in SOURCE]

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import nmt
-from nmt.config import ModelSettings, RunSettings, TrainSettings
 from nmt.errors import DataError, NmtError
 from nmt.search.choices import Continuations, MostProbable
 from nmt.search.restrictions import ForbiddenIds
+from nmt.settings import ModelSettings, RunSettings, TrainSettings
 
 
 def test_three_lines_translate(reverser):

@@ -147,10 +147,10 @@ def test_patience_time_and_schedules_end_or_bend_training(train, tmp_path):
 
 
 def test_accumulated_batches_make_the_update_of_one_large_batch(tiny_prepared):
-    from nmt.config import ModelSettings, TrainSettings
     from nmt.data.batches import Batch, make_batch, split_batch
     from nmt.data.prepared import PreparedCorpus
     from nmt.model.seq2seq import Seq2Seq
+    from nmt.settings import ModelSettings, TrainSettings
 
     prepared = PreparedCorpus.open(tiny_prepared)
     batch = make_batch(prepared.open_split("train"), torch.arange(6).numpy())

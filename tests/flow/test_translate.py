@@ -13,8 +13,8 @@ from support.machine import needs_int8
 
 import nmt
 from nmt.checkpoint import RunInfo, create_run, load_run, save_checkpoint
-from nmt.config import ModelSettings, RunSettings
 from nmt.errors import SettingsError, UsageError
+from nmt.settings import ModelSettings, RunSettings
 from nmt.text.subword import Subword, train_subword
 
 LINES = ["ba de fi", "", "ku la", "me", "ni po ru sa", " \t", "te vi"]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nmt.checkpoint import create_run, load_run, save_checkpoint
-from nmt.config import ModelSettings, RunSettings
+from nmt.settings import ModelSettings, RunSettings
 from nmt.text.subword import Subword, train_subword
 
 TEXT = "ba de fi\n\nku la\nni po ru sa\n"

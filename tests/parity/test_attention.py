@@ -5,13 +5,13 @@ import pytest
 import torch
 from support.models import ATTENTIONS, COMPOSITES, small_settings
 
-from nmt.config import ModelSettings
 from nmt.model.attention.base import Attention, AttentionOutput
 from nmt.model.attention.composite import CompositeAttention
 from nmt.model.attention.normalizers import NORMALIZERS
 from nmt.model.attention.registry import REGISTERED_ATTENTIONS, build_attention
 from nmt.model.dropout import Dropout
 from nmt.model.encoder import SelfAttention
+from nmt.settings import ModelSettings
 
 pytestmark = pytest.mark.numerical
 

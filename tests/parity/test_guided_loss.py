@@ -7,8 +7,8 @@ import pytest
 import torch
 from support.models import ATTENTIONS, sentences, small_model
 
-from nmt.config import TrainSettings
 from nmt.data.batches import Batch
+from nmt.settings import TrainSettings
 from nmt.training.loss import guided_loss
 from nmt.training.update import Updater
 

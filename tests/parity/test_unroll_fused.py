@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from nmt.config import ModelSettings
 from nmt.errors import UsageError
 from nmt.kernels.compiled import compile_kernels, require_compiler
 from nmt.kernels.pointwise import EAGER_KERNELS, Kernels, additive_keys, attend, attend_backward, gru, gru_backward
@@ -19,6 +18,7 @@ from nmt.kernels.unroll_fused import unroll_fused
 from nmt.model.attention.registry import REGISTERED_ATTENTIONS
 from nmt.model.cells import WIRINGS, Carry, Cell, build_cell
 from nmt.model.unroll import unroll
+from nmt.settings import ModelSettings
 
 # Kinds that run in the fused loops; without attention the decoder's GRU does.
 FUSED = [name for name, (kind, _) in REGISTERED_ATTENTIONS.items() if kind.fused_form or name == "none"]

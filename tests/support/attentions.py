@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from nmt.attention_names import KNOWN_ATTENTIONS
-from nmt.config import ModelSettings
 from nmt.errors import SettingsError
 from nmt.model.attention.base import Attention, AttentionOutput, Memory
 from nmt.model.attention.registry import REGISTERED_ATTENTIONS, register_attention
 from nmt.model.attention.scores import AdditiveAttention, DotAttention
+from nmt.settings import ModelSettings
 
 
 class DistanceAttention(DotAttention):

@@ -1,6 +1,6 @@
 """Lines translated by any step model, with search settings as keywords."""
 
-from nmt.config import SearchSettings
+from nmt.settings import SearchSettings
 from nmt.translation import pipeline
 
 HOW = ("n_best", "batch_size", "device", "first", "shortlist", "choice")

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from nmt.attention_names import BUILT_IN_ATTENTIONS
-from nmt.config import ModelSettings
 from nmt.ids import EOS, PAD
 from nmt.model.seq2seq import Seq2Seq
+from nmt.settings import ModelSettings
 
 ATTENTIONS = tuple(BUILT_IN_ATTENTIONS)
 # Each part that combines with a score, and then all together. Tests of all attention take these and ATTENTIONS.

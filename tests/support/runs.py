@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nmt.config import ModelSettings, RunSettings, TrainSettings
+from nmt.settings import ModelSettings, RunSettings, TrainSettings
 
 TINY = ModelSettings(embedding_size=32, encoder_size=32, decoder_size=64, attention_size=32, dropout=0.0)
 REVERSER = RunSettings(

@@ -9,7 +9,7 @@ import pytest
 import nmt
 
 PACKAGE = Path(nmt.__file__).parent
-GROUND = {"errors", "ids", "files", "attention_names", "config", "progress"}
+GROUND = {"errors", "ids", "files", "attention_names", "settings", "progress"}
 MAY_IMPORT = {
     "errors": set(),
     "ids": set(),
@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "files": {"errors"},
     "progress": set(),
     "attention_names": {"errors"},
-    "config": {"errors", "attention_names"},
+    "settings": {"errors", "attention_names"},
     "devices": {"errors", "inference"},
     "recipes": set(),
     "text": GROUND,
@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "training": GROUND | {"devices", "data", "model", "kernels", "checkpoint"},
     "server": GROUND | {"", "text", "translation", "analysis"},
     "api": GROUND | {"devices", "data", "analysis", "training", "translation"},
-    "": {"api", "data", "model", "translation", "progress", "config", "errors"},
+    "": {"api", "data", "model", "translation", "progress", "settings", "errors"},
     "__main__": {"cli"},
 }
 ROOMS = {*MAY_IMPORT, "cli"}

@@ -5,13 +5,13 @@ from typing import get_args
 from nmt.analysis.alignment import SYMMETRISATIONS
 from nmt.attention_names import BUILT_IN_ATTENTIONS
 from nmt.cli.align import SYMMETRISE
-from nmt.config import ModelSettings, SearchSettings, TrainSettings
 from nmt.model.attention.coverage import COVERAGES
 from nmt.model.attention.normalizers import NORMALIZERS
 from nmt.model.attention.registry import REGISTERED_ATTENTIONS, Wiring
 from nmt.model.attention.windows import WINDOWS
 from nmt.model.cells import WIRINGS
 from nmt.search.hypothesis import Normalization
+from nmt.settings import ModelSettings, SearchSettings, TrainSettings
 from nmt.training.update import LOOPS
 
 

@@ -38,7 +38,7 @@ from training_profile import profile_updates
 from training_report import format_profile, format_table, make_row
 
 from nmt.attention_names import BUILT_IN_ATTENTIONS
-from nmt.config import ModelSettings, TrainSettings
+from nmt.settings import ModelSettings, TrainSettings
 
 SIZES = {"tie": "none", "dropout": 0.2}  # all other sizes are the defaults
 TRAINING = {"max_tokens": 1850, "learning_rate": 1e-3, "label_smoothing": 0.0}  # 1,780 tokens a batch of Multi30k

@@ -28,7 +28,7 @@ from measuring import (
 )
 
 from nmt.attention_names import BUILT_IN_ATTENTIONS
-from nmt.config import ModelSettings, TrainSettings
+from nmt.settings import ModelSettings, TrainSettings
 
 STANDARD = {"batch_tokens": 1780, "length": 16, "size": 512, "words": 8000}
 AXES: dict[str, tuple[str, Sequence[int]]] = {

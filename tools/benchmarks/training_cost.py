@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from nmt.config import ModelSettings
+from nmt.settings import ModelSettings
 
 PRODUCT_SECONDS = 0.1  # spent on timing each product and each of its gradients
 

@@ -22,13 +22,13 @@ from typing import Any
 import torch
 from attention_kinds import KINDS
 
-from nmt.config import resolve_settings
 from nmt.data.batches import Batch
 from nmt.errors import NmtError, Option
 from nmt.files import write_atomically
 from nmt.ids import EOS
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.beam import beam_search
+from nmt.settings import resolve_settings
 from nmt.training.optim import compute_learning_rate
 from nmt.training.update import Updater
 

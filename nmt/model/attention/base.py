@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nmt.config import ModelSettings
 from nmt.model.attention.normalizers import SOFTMAX
+from nmt.settings import ModelSettings
 
 
 class Memory(NamedTuple):

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nmt.config import ModelSettings
 from nmt.model.attention.base import Attention, AttentionOutput, FusedInputs, Memory, padding_bias
 from nmt.model.attention.coverage import COVERAGES
 from nmt.model.attention.normalizers import NORMALIZERS
 from nmt.model.attention.windows import WINDOWS
 from nmt.model.initialise import draw_parameters
+from nmt.settings import ModelSettings
 
 
 class Branch(nn.Module):

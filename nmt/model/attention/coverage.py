@@ -9,7 +9,7 @@ Each row of the decoder has its own. Scores depend on it, and every target posit
 import torch
 from torch import Tensor, nn
 
-from nmt.config import ModelSettings
+from nmt.settings import ModelSettings
 
 
 class Coverage(nn.Module):

@@ -6,7 +6,6 @@ Settings accept a name as soon as it is registered here.
 from typing import Literal, NamedTuple, get_args
 
 from nmt.attention_names import KNOWN_ATTENTIONS
-from nmt.config import ModelSettings
 from nmt.errors import RegistrationError, SettingsError, did_you_mean
 from nmt.model.attention.base import Attention
 from nmt.model.attention.composite import CompositeAttention
@@ -19,6 +18,7 @@ from nmt.model.attention.scores import (
     NoAttention,
     ScaledDotAttention,
 )
+from nmt.settings import ModelSettings
 
 Wiring = Literal["before", "after"]
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from nmt.attention_names import require_equal_sizes
-from nmt.config import ModelSettings
 from nmt.model.attention.base import Attention, AttentionOutput, Memory
 from nmt.model.linear import apply_linear
+from nmt.settings import ModelSettings
 
 
 class AdditiveAttention(Attention):

@@ -8,7 +8,7 @@ Luong et al. 2015, arXiv:1508.04025, 3.2: local attention.
 import torch
 from torch import Tensor, nn
 
-from nmt.config import ModelSettings
+from nmt.settings import ModelSettings
 
 
 class Window(nn.Module):

@@ -6,7 +6,6 @@ from support.attentions import PLUGINS, BiasedAdditiveAttention, BilinearAttenti
 from support.models import KINDS, VOCABULARY, small_settings
 from torch import nn
 
-from nmt.config import RunSettings, check
 from nmt.errors import NmtError, RegistrationError, SettingsError
 from nmt.ids import PAD
 from nmt.model.attention.base import Attention
@@ -15,6 +14,7 @@ from nmt.model.attention.registry import REGISTERED_ATTENTIONS, build_attention
 from nmt.model.attention.scores import DotAttention, GeneralAttention
 from nmt.model.cells import AttendThenUpdate, UpdateThenAttend, build_cell
 from nmt.model.seq2seq import Seq2Seq
+from nmt.settings import RunSettings, check
 
 
 @pytest.mark.parametrize(

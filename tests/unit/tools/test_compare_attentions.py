@@ -10,7 +10,7 @@ import pytest
 from support.tools import TOOLS, load_tool
 
 from nmt.cli.main import main
-from nmt.config import resolve_settings
+from nmt.settings import resolve_settings
 
 SAMPLE = TOOLS.parent / "data" / "sample"
 LINES = {"train": 100, "valid": 8, "test": 8}

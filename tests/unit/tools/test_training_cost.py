@@ -6,7 +6,7 @@ from support.models import ATTENTIONS, VOCABULARY, small_model
 from support.tools import load_tool
 from torch.utils.flop_counter import FlopCounterMode
 
-from nmt.config import ModelSettings
+from nmt.settings import ModelSettings
 from nmt.training.loss import smoothed_loss
 
 tool = load_tool("benchmarks/training_cost")

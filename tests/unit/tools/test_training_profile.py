@@ -7,7 +7,7 @@ import torch
 from support.models import small_settings
 from support.tools import load_tool
 
-from nmt.config import TrainSettings
+from nmt.settings import TrainSettings
 from nmt.training.update import Updater
 
 tool = load_tool("benchmarks/training_profile")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nmt.config import TrainSettings
+from nmt.settings import TrainSettings
 from nmt.training.optim import apply_update, build_optimizer, compute_learning_rate, count_updates
 
 pytestmark = pytest.mark.numerical

@@ -4,7 +4,8 @@ import tomllib
 
 import pytest
 
-from nmt.config import (
+from nmt.errors import SettingsError, did_you_mean
+from nmt.settings import (
     PrepareSettings,
     RunSettings,
     TrainSettings,
@@ -14,7 +15,6 @@ from nmt.config import (
     resolve_settings,
     to_toml,
 )
-from nmt.errors import SettingsError, did_you_mean
 
 
 def test_later_settings_override_earlier_ones(tmp_path):
