@@ -1,8 +1,4 @@
-"""What can go wrong in a way that a user can mend.
-
-Imported by every room and importing none. Everything else that is raised is a fault of the program and keeps its
-traceback.
-"""
+"""Errors that a user can mend. Any other exception is an error in the program and is shown with its traceback."""
 
 import difflib
 from collections.abc import Callable, Iterable
@@ -10,10 +6,10 @@ from typing import Any, NamedTuple
 
 
 class Option(NamedTuple):
-    """An argument that a message names: `beam` or `beam=5` to a Python caller, a flag on the command line."""
+    """An argument in an error message: `beam` or `beam=5` for a Python caller, a flag on the command line."""
 
     name: str
-    value: Any = None  # what to set it to, where the message suggests that
+    value: Any = None  # the value, if the message has one
 
     def __str__(self) -> str:
         return self.name if self.value is None else f"{self.name}={self.value!r}"
@@ -22,15 +18,15 @@ class Option(NamedTuple):
 class NmtError(Exception):
     """A problem that the user can mend.
 
-    Its arguments are the parts of the message: strings, and an `Option` where an argument is named. `str` writes the
-    message for a Python caller; `message` lets the command line write options as flags.
+    Its arguments are the parts of the message: strings, and an `Option` for each argument in it. `str` gives the
+    message for a Python caller; the command line uses `message` to write options as flags.
     """
 
     def __str__(self) -> str:
         return self.message(str)
 
     def message(self, write: Callable[[Option], str]) -> str:
-        """The whole message, every option written by `write`."""
+        """The whole message, in which `write` writes the options."""
         return "".join(write(part) if isinstance(part, Option) else str(part) for part in self.args)
 
 
@@ -55,15 +51,15 @@ class DataError(NmtError):
 
 
 class FolderError(NmtError):
-    """A run or prepared folder that is missing, or a place that something else occupies."""
+    """A run or prepared folder that is missing, or a path that already exists."""
 
 
 class FormatError(FolderError):
-    """A folder written in another format version."""
+    """A folder or file with another format version."""
 
 
 class DamageError(FolderError):
-    """A file whose bytes are not the ones that were written."""
+    """A file that has changed since it was written, or is incomplete."""
 
 
 class TrainingError(NmtError):
@@ -71,7 +67,7 @@ class TrainingError(NmtError):
 
 
 def indent(problems: Iterable[NmtError]) -> list[str | Option]:
-    """The messages of several problems as parts of one, each on lines of its own, indented by two."""
+    """The parts of one message from several errors, each on its own lines, indented by two."""
     parts: list[str | Option] = []
     for problem in problems:
         parts.append("\n  ")
@@ -80,12 +76,13 @@ def indent(problems: Iterable[NmtError]) -> list[str | Option]:
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
-    """The nearest of `names` as the tail of a message: `; did you mean "beam"?`, or nothing when none is near."""
+    """The end of a message with the most similar name: `; did you mean "beam"?`, or nothing if none is similar."""
     nearest = difflib.get_close_matches(word, list(names), n=1)
     return f'; did you mean "{nearest[0]}"?' if nearest else ""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on the host or on a device. Torch's error is known by name, so torch is not imported."""
+    """Whether the memory of the machine or of a device was exhausted. Torch's error is recognised by its name, so that
+    torch is not imported."""
     is_known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return is_known or "can't allocate memory" in str(error)

@@ -1,4 +1,4 @@
-"""How a long call reports what it does: to nobody, to a person at a terminal, or to the caller's own object."""
+"""Progress of long calls: shown on the terminal, or reported to an object of the caller."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -13,18 +13,18 @@ class Progress:
     """Receives the progress of a long call and shows nothing. Subclass it to show progress in another way."""
 
     def note(self, text: str) -> None:
-        """A fact worth reading once."""
+        """Receive a message."""
 
     def track(self, items: Iterable[Item], title: str, total: int | None = None, unit: str = "it") -> Iterable[Item]:
-        """The same items, counted on their way; `total` is how many there will be, where that is known."""
+        """Yield the items and count them. `total` is their number, where it is known."""
         return items
 
     def record(self, record: Mapping[str, Any]) -> None:
-        """A record of training; `kind` is "begin", "train", "valid" or "end". See nmt.training.run.train."""
+        """Receive a log record of training, whose `kind` is "begin", "train", "valid" or "end"."""
 
 
 class TerminalProgress(Progress):
-    """Writes to standard error: notes and validations as lines, counts as bars, which only a terminal shows."""
+    """Writes to standard error: messages and validation scores as lines, counts as progress bars on a terminal."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -59,21 +59,21 @@ class TerminalProgress(Progress):
             case "valid":
                 figures = [f"{name} {record[name]:.2f}" for name in ("perplexity", "bleu")]
                 figures += ["best so far"] if record["is_best"] else []
-                place = f"epoch {record['epoch']}, update {record['update']:,}, {record['seconds'] / 60:.1f} min"
-                self.note(f"{place}: {', '.join(figures)}")
+                position = f"epoch {record['epoch']}, update {record['update']:,}, {record['seconds'] / 60:.1f} min"
+                self.note(f"{position}: {', '.join(figures)}")
             case "end":
                 self._bar.close()
 
 
 class WithoutBars(TerminalProgress):
-    """Writes notes to standard error and shows no bars."""
+    """Writes messages to standard error and shows no progress bars."""
 
     def track(self, items: Iterable[Item], title: str, total: int | None = None, unit: str = "it") -> Iterable[Item]:
         return items
 
 
 def choose_progress(progress: bool | Progress) -> Progress:
-    """True is a terminal's, False is nobody's."""
+    """The progress that an argument stands for: True for the terminal, False for none, or the caller's own object."""
     if isinstance(progress, Progress):
         return progress
     return TerminalProgress() if progress else Progress()

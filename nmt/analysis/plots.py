@@ -192,8 +192,8 @@ def save_curve(path: Path | str, records: Sequence[Mapping[str, Any]]) -> None:
     """Draw the learning curve of a run: PNG, SVG or PDF, by the suffix. Losses above, validation BLEU below.
 
     `records` are the lines of a run's log: {"kind": "train", "update", "loss"} and {"kind": "valid", "update",
-    "perplexity", "bleu"}. The training loss is per token, with label smoothing; the validation loss is the logarithm
-    of the perplexity. The best point of each validation curve is marked. Values that are not numbers or exceed
+    "perplexity", "bleu"}. The training loss is per token, with label smoothing; the validation loss is the logarithm of
+    the perplexity. The best point of each validation curve is marked. Values that are not numbers or exceed
     MAX_CURVE_VALUE, as in a run that diverges, are left out; the title has their number.
 
     Raises as `save_heat_map` does.

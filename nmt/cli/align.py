@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nmt.text.links import GoldLinks
     from nmt.translation.aligner import AlignedPair
 
-MAX_DRAWN = 100  # words a side: nobody reads a larger heat map, and drawing it takes minutes
+MAX_DRAWN = 100  # words of a side; drawing a larger heat map takes minutes, and it cannot be read
 SYMMETRISE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-final-and"])
 
 
@@ -50,13 +50,13 @@ SYMMETRISE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-fina
     "--table",
     type=OUTPUT,
     metavar="FILE",
-    help="tab-separated table of errors and doubtful words, worst pairs first; less than 0.2 of attention is doubtful",
+    help="tab-separated table of errors and of words with low attention (below 0.2), worst pairs first",
 )
 @click.option("--matrix", type=OUTPUT, metavar="FILE", help="words, links and attention of each pair as JSON Lines")
 @click.option(
     "--parts",
     is_flag=True,
-    help="also show each head, kind and gate of the attention, in --html as models and in --matrix",
+    help="add each head, mixed attention and gate to --matrix, and to --html as models",
 )
 @click.option(
     "--html", type=OUTPUT, metavar="FILE", help="page to explore in a browser: one file that needs no network"
@@ -66,7 +66,7 @@ SYMMETRISE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-fina
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="translations of its own that --html shows for each model  [default: 0]",
+    help="translations by each model to show in --html beside the given ones  [default: 0]",
 )
 @click.option("--plot", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="folder for heat maps")
 @click.option("--plot-format", type=click.Choice(["png", "svg", "pdf"]), help="format of heat maps  [default: png]")
@@ -105,15 +105,15 @@ def command(
 ) -> None:
     """Link the words of given pairs: each target word to the source word with most of its attention.
 
-    Writes the links i-j of each pair on a line (Pharaoh format): source word i, target word j, counted from 0. How well
-    they match --gold, and what --show draws, goes to standard error; --format json writes links and scores as one
-    object. Blanks separate words: a mark attached to a word is a part of it. The attention on the pieces of a source
-    word is summed, that of the pieces of a target word is averaged, and that on the end of the sentence is left out.
+    Writes the links i-j of each pair on a line (Pharaoh format): source word i, target word j, counted from 0. Scores
+    against --gold and the drawings of --show are written to standard error; --format json writes links and scores as
+    one object. Words are separated by blanks: a mark attached to a word is a part of it. Attention is summed over the
+    pieces of a source word, averaged over the pieces of a target word, and that to the end of the sentence is left out.
 
     --html writes a page to open from disk: search and sort the pairs, point at a word to see its attention, compare
-    runs and their own translations, see gold links over predicted ones. With --parts the page also has each head, kind
-    and gate of the attention as a model beside the run, and --matrix gives the total weight of each part for each
-    word, which is a kind's share of a mixture. Use --precision float32 for scores to compare between machines.
+    runs and their own translations, see gold links over predicted ones. With --parts the page also has each head, mixed
+    attention and gate as a model beside the run, and --matrix has the total weight of each part for each word, which
+    is the share of an attention in a mixture. Scores are comparable between machines with --precision float32.
     """
     from nmt.analysis import gold as gold_links
     from nmt.analysis.alignment import compute_link_shares, format_pharaoh
@@ -125,9 +125,9 @@ def command(
     from nmt.translation.translator import refuse_other_languages
 
     if symmetrise and not reverse:
-        raise UsageError("--symmetrise combines two directions: name a run of the opposite one with --reverse")
+        raise UsageError("--symmetrise combines two directions: name a run of the opposite direction with --reverse")
     if probabilities and reverse:
-        raise UsageError("--probabilities are those of one direction: leave out --reverse")
+        raise UsageError("--probabilities are those of one direction: leave them out, or leave out --reverse")
     if probabilities and style == "json":
         raise UsageError("--probabilities are written in lines of text: leave out --format json, or use --matrix")
     if gold_base is not None and not gold:
@@ -135,11 +135,11 @@ def command(
     if (plot_format or limit) and not plot:
         raise UsageError("--plot-format and --limit have no effect without --plot: name its folder")
     if (len(model) > 1 or n_best) and not html:
-        raise UsageError("several --model, and --n-best, are for the page of --html: name its file")
+        raise UsageError("several --model, and --n-best, have an effect only with --html: name its file")
     if n_best and reverse:
-        raise UsageError("--n-best shows translations, which --reverse has no links for: leave one out")
+        raise UsageError("--n-best shows translations, for which --reverse has no links: leave one of them out")
     if parts and (len(model) > 1 or not (html or matrix)):
-        raise UsageError("--parts are those of one --model, for --html or --matrix: name one of these, and one run")
+        raise UsageError("--parts needs --html or --matrix, and only one --model: name a file, and one run")
     refuse_overlap(
         {"--table": table, "--matrix": matrix, "--html": html}, [path for path in (source, target, gold) if path]
     )
@@ -148,14 +148,14 @@ def command(
     if gold:
         counts = [(len(one.split()), len(two.split())) for one, two in zip(sources, targets, strict=True)]
         golds = gold_links.read_gold(gold, len(sources), gold_base, counts)
-        for doubt in gold_links.find_gold_warnings(gold, golds, map(all, counts)):
-            click.echo(f"nmt: {doubt}", err=True)
+        for warning in gold_links.find_gold_warnings(gold, golds, map(all, counts)):
+            click.echo(f"nmt: {warning}", err=True)
     loading = {"checkpoint": checkpoint, "device": device, "precision": precision}
     translators = [load_aligner(run, **loading) for run in model]
     for other in translators[1:]:
         refuse_other_languages(translators[0].runs[0], other.runs[0])
     opposite = load_aligner(reverse, **loading) if reverse else None
-    hides_bar = style == "text" and sys.stdout.isatty()  # a bar between the links would only disturb
+    hides_bar = style == "text" and sys.stdout.isatty()  # a progress bar would stand between the links
     terminal = TerminalProgress()
     aligned = align_pairs(
         translators[0],
@@ -211,7 +211,7 @@ def command(
 
 
 def name_runs(runs: Sequence[str]) -> list[str]:
-    """The names of runs on a page: those of their folders, where these differ."""
+    """The names of runs on a page: the names of their folders or, if some are the same, their paths."""
     names = [Path(run).resolve().name for run in runs]
     return names if len(set(names)) == len(names) else list(runs)
 
@@ -230,7 +230,7 @@ class HeatMaps:
             folder.mkdir(parents=True, exist_ok=True)
 
     def draw(self, number: int, pair: "AlignedPair") -> None:
-        """Draw pair `number`, counted from 0, where it is among the first ones, or note why it is not drawn."""
+        """Draw pair `number`, counted from 0, if it is among the first ones, or note why it is not drawn."""
         from nmt.analysis.plots import LEGEND, MIN_COLUMNS, draw_terminal_heat_map, save_heat_map
 
         is_plotted, is_shown = number < self.limit, number < self.show
@@ -255,13 +255,13 @@ class HeatMaps:
         """Note the characters that the files show as boxes."""
         if self.unknown and self.suffix != "svg":
             self.progress.note(
-                f"no font here has {''.join(sorted(self.unknown))}: the pictures show boxes\n"
-                "  Install one that has (the Noto fonts, for example), or draw with --plot-format svg"
+                f"no installed font has {''.join(sorted(self.unknown))}: the pictures show boxes\n"
+                "  Install a font with these characters, for example from Noto, or use --plot-format svg"
             )
 
 
 def describe_attention(pair: "AlignedPair", offset: int) -> dict[str, Any]:
-    """An object of --matrix: words, links, attention between words and, where there are any, its parts."""
+    """The object of a pair in --matrix: words, links, attention between words and, with --parts, its parts."""
     facts: dict[str, Any] = {
         "source_words": pair.source_words,
         "target_words": pair.target_words,
@@ -280,7 +280,7 @@ def describe_attention(pair: "AlignedPair", offset: int) -> dict[str, Any]:
 
 
 def describe_pair(number: int, pair: "AlignedPair", gold: "GoldLinks | None") -> dict[str, Any]:
-    """A row of --table by its columns; doubtful words are written as number:word, counted from 0."""
+    """A row of --table by its columns. Words with low attention are written as number:word, counted from 0."""
     from nmt.analysis.alignment import alignment_error_rate
 
     view, source, target = pair.view, pair.source_words, pair.target_words
@@ -299,7 +299,8 @@ def describe_pair(number: int, pair: "AlignedPair", gold: "GoldLinks | None") ->
 
 
 def write_table(path: Path, details: list[dict[str, Any]], progress: "Progress") -> None:
-    """Write rows with tabs between columns, most error, then most entropy, first; note the sums of doubtful words."""
+    """Write rows with tabs between columns, by error rate and then entropy, highest first. Note the sums of words with
+    low attention."""
     from nmt.files import write_atomically
 
     def columns(row: dict[str, Any]) -> str:
@@ -309,11 +310,11 @@ def write_table(path: Path, details: list[dict[str, Any]], progress: "Progress")
     with write_atomically(path) as file:
         file.writelines(f"{line}\n" for line in ("\t".join(worst[0]), *map(columns, worst)))
 
-    def doubtful(side: str, words: str) -> str:
-        found, there = (sum(len(row[column].split()) for row in details) for column in (side, words))
-        return f"{found:,} of {there:,} {words} words"
+    def count_words(kind: str, side: str) -> str:
+        count, total = (sum(len(row[column].split()) for row in details) for column in (kind, side))
+        return f"{count:,} of {total:,} {side} words"
 
     progress.note(
-        f"{doubtful('unattended', 'source')} get almost no attention; "
-        f"{doubtful('unsupported', 'target')} attend to no word in particular"
+        f"{count_words('unattended', 'source')} get almost no attention; "
+        f"{count_words('unsupported', 'target')} attend to no word in particular"
     )

@@ -16,7 +16,7 @@ from nmt.cli.options import FOLDER
     default=3,
     type=click.IntRange(1),
     metavar="N",
-    help="how many of the last numbered checkpoints to average  [default: 3]",
+    help="number of last checkpoints to average  [default: 3]",
 )
 @click.option("--out", required=True, type=FOLDER, metavar="RUN", help="run folder to make")
 @import_option

@@ -9,11 +9,11 @@ from nmt.errors import NmtError, Option, UnknownAttentionError
 
 
 class CommandError(Exception):
-    """A problem that the user can mend, as the command that met it reports it."""
+    """A problem that the user can mend, with options written as flags of the command."""
 
 
 class NmtCommand(click.Command):
-    """A command whose errors name its flags where the library names arguments."""
+    """A command that writes the arguments in error messages of the library as its flags."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -25,7 +25,7 @@ class NmtCommand(click.Command):
             raise CommandError(message) from error
 
     def write_option(self, option: Option) -> str:
-        """`--vocab-size 900`: a flag of this command or, where it has none of that name, the one that another has."""
+        """`--vocab-size 900`: the flag of this command or, if it has no such flag, that of another command."""
         flags = {parameter.name: parameter for parameter in self.params if isinstance(parameter, click.Option)}
         known = flags.get(option.name)
         is_off = option.value is False

@@ -1,7 +1,4 @@
-"""`nmt demo`: the five jobs on the sample corpus, each by the command line that it prints.
-
-Every job is a command of its own, run as a person would run it.
-"""
+"""`nmt demo`: prepares, trains, translates, scores and aligns on the sample corpus, and prints the command of each."""
 
 import os
 import shlex
@@ -38,9 +35,9 @@ def command(out: Path, corpus: Path, max_epochs: int | None) -> None:
     from nmt.text.corpus import read_lines
 
     if not (corpus / "train.en").exists():
-        raise FolderError(f"{corpus} does not hold the sample corpus\n  It comes with the repository, in data/sample")
+        raise FolderError(f"{corpus} does not hold the sample corpus\n  It is in data/sample of the repository")
     if out.exists() and any(out.iterdir()):
-        raise FolderError(f"{out} already holds something\n  Name another --out, or remove it first")
+        raise FolderError(f"{out} already holds files\n  Name another --out, or remove it first")
     begin = time.monotonic()
     prepared, run, links = out / "prepared", out / "run", out / "test.links"
     source, reference, hypotheses = corpus / "test.en", corpus / "test.de", out / "test.hypotheses.de"
@@ -62,13 +59,13 @@ def command(out: Path, corpus: Path, max_epochs: int | None) -> None:
     nmt_command("align", "--model", run, *pair, "--gold", corpus / "test.align", *pictures, save_as=links)
     program = "nmt" if which("nmt") else os.path.relpath(sys.argv[0])
     click.echo(
-        f"\nAll of it took {time.monotonic() - begin:.0f} seconds and lies in {out}:\n"
+        f"\nAll of it took {time.monotonic() - begin:.0f} seconds. The results are in {out}:\n"
         f"  {prepared}  the corpus as subwords\n"
         f"  {run}  the translator, its log and its learning curve (curve.png)\n"
         f"  {hypotheses}  translations of the test set\n"
         f"  {links}  word links of the test set\n"
         f"  {out / 'pictures'}  attention as heat maps\n"
-        f"Now yours: echo 'The old man reads a book.' | {program} translate --model {run}"
+        f"Now try: echo 'The old man reads a book.' | {program} translate --model {run}"
     )
 
 

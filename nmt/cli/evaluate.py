@@ -1,4 +1,4 @@
-"""`nmt evaluate`: runs translate a test set with several beams, and one table scores every translation."""
+"""`nmt evaluate`: translates a test set with several runs and beams, and scores every translation in one table."""
 
 import json
 from pathlib import Path
@@ -31,16 +31,16 @@ from nmt.errors import UsageError
     multiple=True,
     required=True,
     metavar="FILE",
-    help="reference translations; repeat it where lines have several references",
+    help="reference translations; repeat it if lines have several references",
 )
-@click.option("--ensemble", is_flag=True, help="let the runs translate together instead of one after the other")
+@click.option("--ensemble", is_flag=True, help="combine the runs to one ensemble instead of comparing them")
 @click.option(
     "--beam",
     "beams",
     multiple=True,
     type=click.IntRange(1),
     metavar="N",
-    help="hypotheses kept for each sentence; repeat to compare  [default: as the run's settings have it]",
+    help="hypotheses kept for each sentence; repeat to compare  [default: the setting of the run]",
 )
 @metric_options
 @format_option("text", "json")
@@ -75,9 +75,10 @@ def command(
 ) -> None:
     """Translate a test set with one or several runs and beams, and score every translation.
 
-    A row holds sacreBLEU's scores, the sentences translated a second (loading not counted), and the perplexity of the
-    references: exp of minus the mean log-probability of their tokens, the end of the sentence included, without label
-    smoothing. Perplexities can be compared only between runs with the same target subword model.
+    A row has sacreBLEU's scores, the number of sentences translated in a second (without the time of loading), and the
+    perplexity of the references: exp of minus the mean log-probability of their tokens, the end of the sentence
+    included, without label smoothing. Perplexities can be compared only between runs with the same target subword
+    model.
     """
     from nmt.analysis.metrics import score_systems
     from nmt.files import write_atomically
@@ -89,7 +90,7 @@ def command(
     models = [model] if ensemble else [(run,) for run in model]
     check_metrics(metrics, tokenize, lowercase, significance, len(models) * max(len(beams), 1))
     if log_probs and len(models) > 1:
-        raise UsageError("--log-probs writes the figures of one run, or of one --ensemble, and there are several runs")
+        raise UsageError("--log-probs needs one run or one --ensemble, and there are several runs")
     refuse_unwritable(log_probs)
     threads = share_cores(processes, threads, batch_size, loading["device"])
     sources, *reference_lines = read_parallel([source, *references])

@@ -30,7 +30,7 @@ COMMANDS = {
     "shortlist": "List the likely translations of each piece, for a faster search.",
     "demo": "Prepare, train, translate, score and align on the sample corpus.",
 }
-# errors of the path that was given, or of the disk it is on
+# errors that are caused by a path of the user, or by its disk
 PATH_ERRORS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENOENT, errno.EISDIR),
@@ -38,7 +38,7 @@ PATH_ERRORS = {
 
 
 class Commands(click.Group):
-    """A group whose members are named here and imported when they are called."""
+    """A group whose commands are listed here and imported when they run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -54,7 +54,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f'no command "{args[0]}"{did_you_mean(args[0], COMMANDS)}', ctx)
+            raise click.UsageError(f'there is no command "{args[0]}"{did_you_mean(args[0], COMMANDS)}', ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -79,7 +79,7 @@ def nmt(context: click.Context) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit code: 0 done, 2 the user's input, 1 our fault, 130 interrupted."""
+    """Run one command line. -> exit code: 0 success, 1 an error in the program, 2 one in the input, 130 interrupted"""
     try:
         nmt.main(args=None if arguments is None else list(arguments), prog_name="nmt", standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -93,34 +93,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return fail("interrupted", 130)
     except SystemExit:
-        return 0  # click exits so when the reader of stdout has gone, and silences the flush at exit
+        return 0  # click exits in this way when the reader of stdout has closed it
     except OSError as error:
         if error.errno not in PATH_ERRORS:
             return crash()
         what = f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename else str(error.strerror)
-        return fail(f"{what}\n  What was there before is untouched; make room or name another place, then run again")
+        return fail(f"{what}\n  Existing files are unchanged: free disk space or use another path, then run again")
     except Exception:
         return crash()
     return 0
 
 
 def fail(message: str, code: int = 2) -> int:
-    """Print a problem that the user can mend."""
+    """Print an error that the user can mend."""
     print(f"nmt: error: {message}", file=sys.stderr)
     return code
 
 
 def crash() -> int:
-    """Print a fault of the program."""
+    """Print an error in the program."""
     traceback.print_exc()
-    print(
-        "nmt: this is a fault of the program, not of your input; please report it with the lines above", file=sys.stderr
-    )
+    print("nmt: this is an error in nmt, not in your input: please report it with the lines above", file=sys.stderr)
     return 1
 
 
 def run() -> None:
-    """The console script. Text is UTF-8 in every locale; a stream that was closed (`<&-`) counts as empty."""
+    """The console script. Text is UTF-8 in every locale. A closed stream (`<&-`) counts as empty."""
     for name, mode, errors in (
         ("stdin", "r", "strict"),
         ("stdout", "w", "surrogateescape"),  # file names are written as they were given

@@ -1,7 +1,4 @@
-"""Output files: checked before any work is done, and written so that an interrupted command can be resumed.
-
-Knows files and the index with which a line of an n-best list begins, and nothing of the content of the lines.
-"""
+"""Output files: checked before a command starts its work, and written so that an interrupted command can be resumed."""
 
 import os
 import shutil
@@ -14,36 +11,36 @@ from typing import IO
 from nmt.errors import DataError, FolderError, UsageError
 from nmt.files import lock_exclusively, sync_folder
 
-Index = Callable[[bytes], int]  # which line of the input a line of the output belongs to
+Index = Callable[[bytes], int]  # the number of the input line that a line of the output belongs to
 
 
 def refuse_overlap(outputs: Mapping[str, Path | None], inputs: Sequence[str] = ()) -> None:
     """`refuse_unwritable` for output files by the names of their options.
 
-    Also raises UsageError where one would be written over another one, or over an input.
+    Also raises UsageError if a file would be written over another output or over an input.
     """
     taken = {os.path.realpath(path): "the input" for path in inputs if path != "-"}
     for name, path in outputs.items():
         refuse_unwritable(path)
         if path is None or (path.exists() and not path.is_file()):  # /dev/null, a pipe
             continue
-        place = os.path.realpath(path)
-        if place in taken:
-            raise UsageError(f"{taken[place]} and {name} cannot both be {path}")
-        taken[place] = name
+        real_path = os.path.realpath(path)
+        if real_path in taken:
+            raise UsageError(f"{taken[real_path]} and {name} cannot both be {path}")
+        taken[real_path] = name
 
 
 def refuse_unwritable(path: Path | None) -> None:
-    """Raise FolderError where no file can be written, UsageError where its name would mislead."""
+    """Raise FolderError if the file cannot be written, UsageError if its name would be misleading."""
     from nmt.text.corpus import SUFFIXES
 
     if path is None:
         return
     if path == Path("-"):
-        raise UsageError('"-" is not a file to write to: name one, or use /dev/stdout where that is a pipe')
+        raise UsageError('"-" cannot be written to: name a file, or use /dev/stdout if standard output is a pipe')
     with suppress(OSError):  # standard output may be closed
         if path.is_file() and os.path.samestat(path.stat(), os.fstat(1)):
-            raise UsageError(f"{path} is where standard output goes already\n  Name another file")
+            raise UsageError(f"standard output is already written to {path}\n  Name another file")
     if path.is_dir():
         raise FolderError(f"{path} cannot be written: it is a folder\n  Name a file in it")
     if path.suffix in SUFFIXES[1:]:
@@ -54,19 +51,19 @@ def refuse_unwritable(path: Path | None) -> None:
 
 
 def get_partial_path(path: Path) -> Path:
-    """The file that grows until it is whole."""
+    """The path FILE.part at which a file grows until it is complete."""
     path = Path(os.path.realpath(path))
     return path.with_name(f"{path.name}.part")
 
 
 @contextmanager
 def write_in_parts(path: Path, size: int = 0) -> Iterator[IO[bytes]]:
-    """An open file that grows at FILE.part and becomes FILE when the block ends well.
+    """Open FILE.part for writing. When the block ends without an error, it is renamed to FILE.
 
-    The first `size` bytes of FILE.part are kept. An error leaves in FILE.part what was flushed, and no such file when
-    that is nothing; FILE itself stays as it was. What is no file, /dev/null or a pipe, is written to as it is.
+    The first `size` bytes of FILE.part are kept. After an error FILE.part has everything that was flushed, and is
+    removed if that is nothing; FILE is unchanged. A device or a pipe, such as /dev/null, is written to directly.
 
-    Raises FolderError when another program writes to the same place.
+    Raises FolderError when another program writes to the same file.
     """
     if path.exists() and not path.is_file():
         with open(path, "wb") as file:
@@ -88,14 +85,14 @@ def write_in_parts(path: Path, size: int = 0) -> Iterator[IO[bytes]]:
 
 
 def find_resume_point(paths: list[Path], index: Index | None) -> tuple[int, list[int]]:
-    """How many input lines are already covered by some output files, and how many bytes of each FILE.part cover them.
+    """The number of input lines that output files already cover, and the number of bytes of each FILE.part with them.
 
-    All files have the same number of lines. What counts is in FILE.part, or else in FILE, which is copied there, up to
-    the last input line all of whose output lines are in every file. Where an input line may have several output lines,
-    `index` reads from a line of the first file which input line it belongs to; then the last input line is translated
-    again, since some of its lines might be missing.
+    The files have the same number of output lines for each input line. They are read from FILE.part or, if it does not
+    exist, from FILE, which is then copied to FILE.part. An input line is covered if every file has all its output
+    lines. If input lines may have several output lines, `index` reads from an output line of the first file which
+    input line it belongs to; then the last input line is translated again, because output lines may be missing.
 
-    Raises UsageError for outputs that cannot be read again, DataError for lines without an index.
+    Raises UsageError for outputs that are not files, DataError for lines without an index.
     """
     for path in paths:
         if path.exists() and not path.is_file():
@@ -114,13 +111,13 @@ def find_resume_point(paths: list[Path], index: Index | None) -> tuple[int, list
 
 
 def read_complete_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file, without a last one that was cut."""
+    """The lines of a file, without an incomplete last line."""
     with open(path, "rb") as file:
         yield from (line for line in file if line.endswith(b"\n"))
 
 
 def find_last_group(path: Path, lines: int, index: Index) -> tuple[int, int]:
-    """(index, lines before it) of the last group of lines with one index, among the first `lines` lines."""
+    """(index, number of lines before it) of the last group of lines with the same index in the first `lines` lines."""
     last, before = 0, 0
     for number, line in enumerate(islice(read_complete_lines(path), lines)):
         try:

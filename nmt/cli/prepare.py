@@ -11,8 +11,8 @@ from nmt.settings import PrepareSettings
 
 
 @click.command(cls=NmtCommand)
-@click.option("--source-lang", required=True, metavar="LANG", help="language of the source, such as en; ends its files")
-@click.option("--target-lang", required=True, metavar="LANG", help="language of the target, such as de; ends its files")
+@click.option("--source-lang", required=True, metavar="LANG", help="source language, such as en; ending of its files")
+@click.option("--target-lang", required=True, metavar="LANG", help="target language, such as de; ending of its files")
 @click.option("--train", multiple=True, metavar="PREFIX", help="training pairs; repeat for several corpora")
 @click.option("--tsv", multiple=True, metavar="FILE", help="training pairs in two columns with a tab between them")
 @click.option(
@@ -27,7 +27,7 @@ from nmt.settings import PrepareSettings
 @click.option("--test-tsv", multiple=True, metavar="FILE", help="test pairs in two columns")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="prepared folder to make")
 @click.option("--overwrite", is_flag=True, help="replace a prepared folder; never anything else")
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="threads that encode text  [default: one a core]")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="threads that encode text  [default: all cores]")
 @settings_options(
     PrepareSettings, flags={"symbols": "--symbol", "keep_duplicates": "--keep-duplicates/--drop-duplicates"}
 )

@@ -1,4 +1,4 @@
-"""`nmt score`: files of translations against references, and files of word links against gold."""
+"""`nmt score`: scores translations against references, and word links against gold links."""
 
 import json
 
@@ -20,7 +20,7 @@ from nmt.errors import UsageError
 
 
 class MetricsCommand(NmtCommand):
-    """A command that takes `--metrics bleu chrf ter` besides `--metrics bleu,chrf,ter` and a repeated `--metrics`."""
+    """A command that accepts `--metrics bleu chrf ter`, `--metrics bleu,chrf,ter` and a repeated `--metrics`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         words: list[str] = []
@@ -38,7 +38,7 @@ def are_metrics(word: str) -> bool:
 
 
 def check_metrics(metrics: list[str], tokenize: str, lowercase: bool, significance: bool, systems: int) -> None:
-    """Raise before any work is done what scoring would raise after it."""
+    """Raise, before any work is done, the errors that scoring would raise after it."""
     from nmt.analysis.metrics import make_metrics
 
     make_metrics(metrics, tokenize, lowercase)
@@ -53,7 +53,7 @@ def check_metrics(metrics: list[str], tokenize: str, lowercase: bool, significan
     "references",
     multiple=True,
     metavar="FILE",
-    help="reference translations; repeat it where lines have several references",
+    help="reference translations; repeat it if lines have several references",
 )
 @gold_option
 @gold_base_option
@@ -73,18 +73,18 @@ def command(
 ) -> None:
     """Score translations against references by BLEU, chrF and TER; or labels; or word links against --gold.
 
-    Reads standard input when no HYPOTHESIS is named; several files give a table. BLEU, chrF and TER are sacreBLEU's,
-    with the signature that makes them comparable; give it detokenised text. Lines that are labels are scored by
-    accuracy and f1, the mean F1 of all labels, with a table of each label.
+    Reads standard input without HYPOTHESIS; several files are scored in a table. BLEU, chrF and TER are those of
+    sacreBLEU, with the signature that makes them comparable; the text must be detokenised. Lines that are labels are
+    scored by accuracy and f1, the mean F1 of all labels, with a table of the labels.
 
-    With --gold in place of --reference every HYPOTHESIS is a file of word links in Pharaoh format, as `nmt align` or
-    any other aligner writes them, counted from 0. The scores are alignment error rate, precision, recall and F1.
+    With --gold in place of --reference, every HYPOTHESIS is a file of word links in Pharaoh format, counted from 0, as
+    `nmt align` and other aligners write them. The scores are alignment error rate, precision, recall and F1.
     """
     hypotheses = hypotheses or ("-",)
     if not (gold or references):
         raise click.UsageError("Missing option '--reference', or '--gold' for word links.")
     if gold and references:
-        raise UsageError("--reference is for translations and --gold is for word links: leave one out")
+        raise UsageError("--reference is for translations and --gold is for word links: leave out one of them")
     if gold:
         score_links(hypotheses, gold, gold_base, style)
         return
@@ -113,12 +113,12 @@ def command(
 
 
 def score_links(systems: tuple[str, ...], gold: str, base: int | None, style: str) -> None:
-    """Print how well files of links match gold, as a table or as JSON."""
+    """Print the scores of files of links against gold links, as a table or as JSON."""
     from nmt.analysis.gold import score_link_files
 
-    scores, golds, doubts = score_link_files(systems, gold, base)
-    for doubt in doubts:
-        click.echo(f"nmt: {doubt}", err=True)
+    scores, golds, warnings = score_link_files(systems, gold, base)
+    for warning in warnings:
+        click.echo(f"nmt: {warning}", err=True)
     if style == "json":
         rows = [{"name": name, **score._asdict()} for name, score in scores.items()]
         click.echo(json.dumps({"gold": gold, "lines": len(golds), "systems": rows}, ensure_ascii=False, indent=2))

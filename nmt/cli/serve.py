@@ -1,4 +1,4 @@
-"""`nmt serve`: translation in the browser while one types, and over HTTP."""
+"""`nmt serve`: translation in the browser while the user types, and over HTTP."""
 
 import os
 import socket
@@ -19,8 +19,8 @@ from nmt.cli.options import (
 from nmt.errors import NmtError, UsageError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-LITERALS = ("[::1]", "[")  # what Starlette, new and old, takes for the host of "[::1]:8000"; neither can be a name
-SHUTDOWN_SECONDS = 2  # seconds in which requests may still be answered when the server is told to stop
+LITERALS = ("[::1]", "[")  # the host of "[::1]:8000" for new and old versions of Starlette; neither is a host name
+SHUTDOWN_SECONDS = 2  # time in which requests are still answered after the server was stopped
 
 
 @click.command(cls=NmtCommand)
@@ -31,21 +31,21 @@ SHUTDOWN_SECONDS = 2  # seconds in which requests may still be answered when the
     type=click.IntRange(0, 65535),
     default=8000,
     metavar="N",
-    help="port to listen on; 0 takes any free one  [default: 8000]",
+    help="port to listen on; 0 for any free port  [default: 8000]",
 )
 @click.option(
     "--max-characters",
     type=click.IntRange(1),
     default=1000,
     metavar="N",
-    help="longest text that is accepted  [default: 1000]",
+    help="characters of the longest text that is accepted  [default: 1000]",
 )
 @click.option(
     "--max-waiting",
     type=click.IntRange(1),
     default=16,
     metavar="N",
-    help="requests that may wait at a time; further ones are refused  [default: 16]",
+    help="largest number of waiting requests; more are refused  [default: 16]",
 )
 @run_options
 def command(
@@ -60,9 +60,9 @@ def command(
 ) -> None:
     """Translate in the browser while typing, and over HTTP.
 
-    The page shows the attention of each word of the translation; edit the translation to see the attention of your
+    The page shows the attention of each word of the translation. Edit the translation to see the attention for your
     own. Programs post JSON to /api/translate and /api/align, which /api/openapi.json describes. Other machines can
-    reach the server only where --host allows it; there is no password. Ctrl-C stops it.
+    reach the server only if --host allows it; there is no password. Ctrl-C stops the server.
     """
     if not (find_spec("starlette") and find_spec("uvicorn")):
         raise NmtError('nmt serve needs an extra: pip install "nmt[serve]"')
@@ -77,13 +77,13 @@ def command(
     for other in translators[1:]:
         refuse_other_languages(translators[0].runs[0], other.runs[0])
     if not host:
-        raise UsageError("--host is empty\n  Leave it out, or use 0.0.0.0 where all addresses are meant")
+        raise UsageError("--host is empty\n  Leave it out, or use 0.0.0.0 for all addresses of this machine")
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise UsageError(
-            f"{host}, port {port} cannot be listened on: {error.strerror}\n"
-            "  Name another --host or --port; port 0 is any free one"
+            f"the server cannot listen on {host}, port {port}: {error.strerror}\n"
+            "  Name another --host or --port; port 0 stands for any free port"
         ) from error
     address = listener.getsockname()[0]
     hosts = [*LOOPBACK, *LITERALS, address] if ip_address(address).is_loopback else ["*"]
@@ -101,9 +101,9 @@ def command(
         lifespan="off",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    with suppress(KeyboardInterrupt):  # which uvicorn raises when it has ended, except where SIGINT is ignored
+    with suppress(KeyboardInterrupt):  # uvicorn raises it when it has stopped, unless SIGINT is ignored
         uvicorn.Server(config).run(sockets=[listener])
     click.echo("stopped", err=True)
-    if threading.active_count() > 1:  # a sentence is still translated, which nobody waits for any more
+    if threading.active_count() > 1:  # a sentence is still being translated, for which no client waits
         sys.stderr.flush()
         os._exit(0)

@@ -1,4 +1,4 @@
-"""`nmt shortlist`: which target pieces go with which source pieces of a corpus, for a faster search."""
+"""`nmt shortlist`: makes a list of the likely target pieces of each source piece, for a faster search."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command(cls=NmtCommand)
 @click.option("--data", required=True, type=FOLDER, metavar="DIR", help="prepared folder")
 @click.option("--out", required=True, type=FOLDER, metavar="FILE", help="file to write, or a run folder to keep it in")
-@click.option("--model", metavar="RUN", help="count by the attention of this run, instead of by IBM model 1")
+@click.option("--model", metavar="RUN", help="use the attention of this run instead of IBM model 1")
 @click.option(
     "--best",
     default=100,
@@ -59,12 +59,12 @@ def command(
 ) -> None:
     """Make a shortlist from a prepared corpus, for `nmt translate --shortlist`.
 
-    A sentence is then translated with only those target pieces that go with its source pieces: the --best ones of
-    each, the one of the same spelling, and the most --frequent ones of all. Which pieces go together is counted by
-    lexical translation (IBM model 1) or, with --model, by the attention of a run on the corpus.
+    A sentence is then translated with only those target pieces that are on the list of its source pieces: the --best
+    ones of each, the one with the same spelling, and the most --frequent ones of all. The best pieces have the highest
+    lexical translation probability (IBM model 1) or, with --model, most of the attention of a run on the corpus.
 
-    The table shows how many tokens of the reference translations are on their sentence's list, and how much of the
-    vocabulary a list holds.
+    The table shows which share of the tokens of reference translations is on the list of their sentence, and which
+    share of the vocabulary is on a list.
     """
     import numpy as np
 

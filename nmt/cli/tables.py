@@ -12,7 +12,7 @@ LABEL_COLUMNS = ["precision", "recall", "F1", "lines"]
 
 
 def tabulate_links(scores: "Mapping[str, AlignmentScore]") -> str:
-    """Alignment error rates, precision, recall and F1 in percent, a row for each name."""
+    """A table of alignment error rate, precision, recall and F1 in percent, with a row for each name."""
     rows = [[name, *(f"{100 * value:.1f}" for value in score)] for name, score in scores.items()]
     return tabulate([["percent", "AER", "precision", "recall", "F1"], *rows])
 
@@ -35,10 +35,10 @@ def format_cells(row: "list[MetricScore]") -> list[str]:
 
 
 def explain_scores(row: "list[MetricScore]", baseline: str) -> str:
-    """What stands below a table: one signature a metric, and what the marks in the cells mean."""
+    """The text below a table: the signature of each metric, and the meaning of ± and p."""
     lines = ["", *(f"{score.name}|{score.signature}" for score in row)]
     if row[0].confidence is not None:
-        lines.append(f"±: half the interval that holds 95% of the draws; p: of no difference from {baseline}")
+        lines.append(f"±: half the interval with 95% of the samples; p: p-value against {baseline}")
     return "\n".join(lines)
 
 
@@ -53,7 +53,7 @@ def to_json(row: "list[MetricScore]") -> list[dict[str, Any]]:
 
 
 def tabulate(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of equal length as text: the first column to the left, the others to the right."""
+    """A table as text: the first column is aligned to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(

@@ -16,9 +16,7 @@ from nmt.settings import list_recipes, resolve_settings
 @click.command(cls=NmtCommand)
 @click.option("--data", required=True, type=FOLDER, metavar="DIR", help="prepared folder, which `nmt prepare` wrote")
 @click.option("--out", required=True, type=FOLDER, metavar="RUN", help="run folder to make")
-@click.option(
-    "--recipe", metavar="NAME", help=f"start from settings that ship with the program: {', '.join(list_recipes())}"
-)
+@click.option("--recipe", metavar="NAME", help=f"settings that are part of the program: {', '.join(list_recipes())}")
 @click.option("--config", type=FOLDER, metavar="FILE", help="settings in a TOML file")
 @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="one setting; repeat for more")
 @click.option("--resume", is_flag=True, help="continue from the last checkpoint of --out, with its settings")
@@ -61,8 +59,8 @@ def command(
 ) -> None:
     """Train a translator on a prepared corpus.
 
-    Settings are the defaults, then --recipe, then --config, then --set and the options below; the later wins. The run
-    folder holds all that translating needs. Ctrl-C saves first; --resume continues as if nothing had happened.
+    Settings are the defaults, overridden by --recipe, then by --config, then by --set and the options below. The run
+    folder has everything that translating needs. Ctrl-C saves the state of training, and --resume continues from it.
     """
     import nmt
 
@@ -70,8 +68,8 @@ def command(
     if resume:
         if recipe or config or overrides or "seed" in given:
             raise UsageError(
-                "--resume continues with the settings of the run: no --recipe, --config, --set or --seed beside it\n"
-                "  --max-minutes, --max-epochs, --max-updates, --precision and --compile may change"
+                "--resume continues with the settings of the run: leave out --recipe, --config, --set and --seed\n"
+                "  Only --max-minutes, --max-epochs, --max-updates, --precision and --compile may change"
             )
         nmt.resume(data, out, device=device, progress=True, **given)
     else:

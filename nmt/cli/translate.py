@@ -1,4 +1,4 @@
-"""`nmt translate`: files or standard input to text, JSON Lines and word links."""
+"""`nmt translate`: translates files or standard input to text, JSON Lines and word links."""
 
 import json
 import sys
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     "--input-format",
     type=click.Choice(["text", "jsonl"]),
     default="text",
-    help="input format; jsonl has an object a line, with constraints  [default: text]",
+    help="input format; jsonl is an object with constraints on each line  [default: text]",
 )
 @click.option(
     "--prefix",
@@ -106,21 +106,21 @@ def command(
 ) -> None:
     """Translate files, or standard input, line by line.
 
-    Every input line gives one output line; an empty line stays empty. Search options that are not given are as the
-    run's settings have them. With --n-best above 1, text lines are `index ||| translation ||| score`; the index counts
-    input lines from 0. --format jsonl writes an object for each translation, with scores, tokens and word links.
-    --alignments and --format jsonl link each target word j to the source word i with most of its attention, as i-j
-    counted from 0; `nmt align --help` gives the rule. An ensemble's attention is the mean of its members'.
-    Compressed files (.gz, .xz, .zst) are decompressed; `-` is standard input. Lines are read ahead to be sorted by
-    length, except from a terminal or with --batch-size 1. Several --processes load the run once each, which takes
-    seconds and memory, and are faster where there are many lines.
+    Every input line gives one output line; an empty line stays empty. The defaults of search options are the settings
+    of the run. With --n-best above 1, text lines are `index ||| translation ||| score`; the index counts input lines
+    from 0. --format jsonl writes an object for each translation, with scores, tokens and word links. --alignments and
+    --format jsonl link each target word j to the source word i with most of its attention, as i-j counted from 0; see
+    `nmt align --help`. The attention of an ensemble is the mean over its members. Compressed files (.gz, .xz, .zst) are
+    decompressed; `-` is standard input. Lines are read ahead and sorted by length, except from a terminal or with
+    --batch-size 1. Each of several --processes loads the run, which takes seconds and memory, and is worthwhile for
+    many lines.
 
     With --input-format jsonl a line is an object with "source" and, for this line, "prefix", "constraints" (words or
     phrases that the translation contains), "banned" (strings that it does not contain; " cat" only at the beginning of
     words) and "max_length" in pieces, the end of the sentence included.
 
-    --output FILE grows as FILE.part and is renamed when it is whole. If the program ends before that, the same command
-    with --resume-output continues, given the same input and options.
+    Translations are written to FILE.part, which is renamed to --output FILE when it is complete. If the program ends
+    earlier, the same command with --resume-output continues, with the same input and options.
     """
     from tqdm import tqdm
 
@@ -133,11 +133,11 @@ def command(
     refuse_overlap({"--output": output, "--alignments": alignments}, files)
     if (threshold or probabilities or offset) and not alignments and style != "jsonl":
         raise UsageError(
-            "--threshold, --probabilities and --offset are about word links: name a file with --alignments, "
+            "--threshold, --probabilities and --offset apply to word links: name a file with --alignments, "
             "or use --format jsonl"
         )
     if with_attention and style != "jsonl":
-        raise UsageError("--with-attention adds to --format jsonl, and the format is text")
+        raise UsageError("--with-attention has no effect without --format jsonl")
     if resume_output and output is None:
         raise UsageError("--resume-output continues a file: name it with --output")
     threads = share_cores(processes, threads, batch_size, device)
@@ -160,11 +160,11 @@ def command(
     if (skipped := sum(1 for _ in islice(requests, done))) < done:
         raise DataError(
             f"{output} already holds {done:,} lines, and the input has only {skipped:,}\n"
-            "  It was made of another input: leave out --resume-output to begin again"
+            "  It was made from another input: leave out --resume-output to start again"
         )
     search = given_settings(SearchSettings, options)
     results = translator.stream(requests, n_best=n_best, batch_size=batch_size, first=done + 1, **search)
-    hides_bar = output is None and sys.stdout.isatty()  # a bar between the translations would only disturb
+    hides_bar = output is None and sys.stdout.isatty()  # a progress bar would stand between the translations
     total = None if hides_bar or not sys.stderr.isatty() else count_lines(files)
     bar = tqdm(results, precision, total, initial=done, unit=" lines", disable=hides_bar or None, dynamic_ncols=True)
     try:
@@ -173,7 +173,7 @@ def command(
             out: IO[bytes] = opened[0] if output else sys.stdout.buffer
             for number, found in enumerate(bar, done):
                 if not found[0].is_whole:
-                    tqdm.write_lines(
+                    tqdm.write(
                         f"nmt: line {number + 1:,} is too long: only its first {MAX_PIECES:,} pieces are translated\n"
                         "  Split it into sentences, or use --split-long, to translate all of it",
                         file=sys.stderr,
@@ -193,7 +193,7 @@ def command(
 
 
 def load_translator(processes: int, threads: int, loading: dict[str, Any]) -> "Translator | WorkerPool":
-    """A translator or, for several processes, a pool that ends with the command."""
+    """A translator or, for several processes, a worker pool that ends with the command."""
     if processes > 1:
         from nmt.translation.workers import WorkerPool
 
@@ -204,7 +204,7 @@ def load_translator(processes: int, threads: int, loading: dict[str, Any]) -> "T
 
 
 def write_lines(file: IO[bytes], lines: Iterator[str]) -> None:
-    """Write lines at once, so that a reader has them and a kill does not lose them."""
+    """Write lines and flush them, so that a reader gets them at once and they are kept if the program is killed."""
     file.write("".join(lines).encode())
     file.flush()
 
@@ -221,7 +221,7 @@ def format_link_lines(
 
 
 def count_lines(files: Sequence[str]) -> int | None:
-    """How many lines the input has, where it can be read twice."""
+    """The number of input lines, or None if the input cannot be read twice."""
     from nmt.text.corpus import read_lines
 
     if not files or not all(Path(file).is_file() for file in files):
@@ -235,7 +235,7 @@ def read_text_index(line: bytes) -> int:
 
 
 def read_json_index(line: bytes) -> int:
-    """The "index" of an object."""
+    """`{"index": 7, ...}` -> 7"""
     return int(json.loads(line)["index"])
 
 

@@ -24,9 +24,9 @@ def files(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def mirror(reverser, tmp_path_factory):
+def opposite(reverser, tmp_path_factory):
     """The opposite of the reverser: what it has learnt holds for both directions."""
-    run = tmp_path_factory.mktemp("mirror") / "run"
+    run = tmp_path_factory.mktemp("opposite") / "run"
     shutil.copytree(reverser, run)
     facts = json.loads((run / "run.json").read_text())
     for key in ("lang", "fingerprint"):
@@ -38,7 +38,7 @@ def mirror(reverser, tmp_path_factory):
     return run
 
 
-def untaught(reverser, path, **settings):
+def untrained(reverser, path, **settings):
     """A run for the reverser's corpus that knows nothing yet."""
     taught = load_run(reverser)
     small = RunSettings(model=ModelSettings(embedding_size=4, encoder_size=4, decoder_size=4, **settings))
@@ -50,21 +50,21 @@ def untaught(reverser, path, **settings):
 @pytest.fixture(scope="module")
 def blind(reverser, tmp_path_factory):
     """A run without attention."""
-    return untaught(reverser, tmp_path_factory.mktemp("blind") / "run", attention="none")
+    return untrained(reverser, tmp_path_factory.mktemp("blind") / "run", attention="none")
 
 
 @pytest.fixture(scope="module")
 def manifold(reverser, tmp_path_factory):
     """A run whose attention is a mixture of two kinds with two heads each, and a gate."""
     parts = {"heads": 2, "mix": ("scaled-dot",), "content_gate": "plain"}
-    return untaught(reverser, tmp_path_factory.mktemp("manifold") / "run", **parts)
+    return untrained(reverser, tmp_path_factory.mktemp("manifold") / "run", **parts)
 
 
 def links_of(text):
     return [[tuple(map(int, link.split("-"))) for link in line.split()] for line in text.splitlines()]
 
 
-def test_each_target_word_is_linked_to_the_word_it_came_from(run_nmt, files, reverser):
+def test_each_target_word_is_linked_to_its_source_word(run_nmt, files, reverser):
     done = run_nmt("align", "--model", reverser, "--source", "source", "--target", "target")
     assert (done.code, done.stderr) == (0, "")
     found = links_of(done.stdout)
@@ -105,7 +105,7 @@ def test_a_perfect_alignment_has_no_error(run_nmt, files, reverser):
     assert run_nmt(*words, "--gold", "own").stderr.splitlines()[1].split() == ["forward", "0.0", *["100.0"] * 3]
 
 
-def test_gold_is_read_in_every_common_form(run_nmt, files, reverser):
+def test_gold_links_are_read_in_every_format(run_nmt, files, reverser):
     pairs = [[link.split("-") for link in line.split()] for line in GOLD]
     more = [[(int(i) + 1, int(j) + 1) for i, j in line] for line in pairs]
     (files / "one").write_text("".join(" ".join(f"{i}-{j}" for i, j in line) + "\n" for line in more))
@@ -149,7 +149,7 @@ def test_the_table_has_the_worst_pairs_first(run_nmt, files, reverser):
     assert (files / "table.tsv").read_text().startswith("pair\tlog_prob_per_token\tentropy\t")
 
 
-def test_what_a_translation_left_out_or_made_up_is_counted(run_nmt, files, reverser):
+def test_unattended_and_unsupported_words_are_counted(run_nmt, files, reverser):
     (files / "source").write_text("ba de fi ku la\n")
     (files / "target").write_text("ba\n")
     run_nmt("align", "--model", reverser, "--source", "source", "--target", "target", "--table", "table.tsv")
@@ -157,7 +157,7 @@ def test_what_a_translation_left_out_or_made_up_is_counted(run_nmt, files, rever
     assert len(row[heading.index("unattended")].split()) >= 3
 
 
-def test_a_threshold_and_shares_make_links_soft(run_nmt, files, reverser):
+def test_a_threshold_allows_several_links_which_have_shares(run_nmt, files, reverser):
     words = ("align", "--model", reverser, "--source", "source", "--target", "target", "--matrix", "matrix.jsonl")
     hard = run_nmt(*words, "--probabilities").stdout
     soft = run_nmt(*words, "--threshold", 0.01, "--probabilities").stdout
@@ -170,7 +170,7 @@ def test_a_threshold_and_shares_make_links_soft(run_nmt, files, reverser):
         assert len(some.split()) == len(matrix)
 
 
-def test_attention_is_read_at_either_step(run_nmt, files, reverser):
+def test_the_offset_selects_the_step_of_attention(run_nmt, files, reverser):
     words = ("align", "--model", reverser, "--source", "source", "--target", "target", "--offset")
     predicted, known = (links_of(run_nmt(*words, offset).stdout) for offset in (0, 1))
     assert predicted == links_of(run_nmt(*words[:-1]).stdout)
@@ -178,17 +178,17 @@ def test_attention_is_read_at_either_step(run_nmt, files, reverser):
     assert known != predicted
 
 
-def test_two_directions_are_combined(run_nmt, files, reverser, mirror):
+def test_two_directions_are_combined(run_nmt, files, reverser, opposite):
     def align(*more):
         done = run_nmt("align", "--source", "source", "--target", "target", "--model", reverser, *more)
         assert done.code == 0, done.stderr
         return done
 
     forward = links_of(align().stdout)
-    turned = run_nmt("align", "--source", "target", "--target", "source", "--model", mirror)
+    turned = run_nmt("align", "--source", "target", "--target", "source", "--model", opposite)
     backward = [{(source, target) for target, source in links} for links in links_of(turned.stdout)]
     intersection, union, grown, default = (
-        links_of(align("--reverse", mirror, *more).stdout)
+        links_of(align("--reverse", opposite, *more).stdout)
         for more in (["--symmetrise", "intersection"], ["--symmetrise", "union"], ["--symmetrise", "grow-diag"], [])
     )
     assert grown == default
@@ -196,13 +196,13 @@ def test_two_directions_are_combined(run_nmt, files, reverser, mirror):
         assert set(both) == set(one) & other
         assert set(either) == set(one) | other
         assert set(both) <= set(some) <= set(either)
-    table = align("--reverse", mirror, "--gold", "gold").stderr.splitlines()
+    table = align("--reverse", opposite, "--gold", "gold").stderr.splitlines()
     assert [line.split()[0] for line in table] == [
         *("percent", "forward", "reverse", "intersection", "union", "grow-diag", "grow-diag-final-and")
     ]
 
 
-def test_matrices_hold_words_links_and_attention(run_nmt, files, reverser):
+def test_matrix_objects_have_words_links_and_attention(run_nmt, files, reverser):
     done = run_nmt("align", "--model", reverser, "--source", "source", "--target", "target", "--matrix", "matrix.jsonl")
     rows = [json.loads(line) for line in (files / "matrix.jsonl").read_text().splitlines()]
     assert [" ".join(row["source_words"]) for row in rows] == SOURCE
@@ -215,7 +215,7 @@ def test_matrices_hold_words_links_and_attention(run_nmt, files, reverser):
             assert sum(weights) == pytest.approx(1, abs=1e-5)
 
 
-def test_parts_of_attention_stand_beside_the_whole(run_nmt, files, manifold):
+def test_parts_of_attention_are_added_to_pages_and_matrices(run_nmt, files, manifold):
     kinds = [f"{kind} head {head}" for kind in ("bahdanau", "scaled-dot") for head in (1, 2)]
     texts = ["--source", "source", "--target", "target", "--matrix", "matrix.jsonl", "--html", "page.html"]
     texts += ["--precision", "float32"]  # a run that knows nothing has links by a hair
@@ -262,9 +262,9 @@ def test_heat_maps_are_drawn_in_the_terminal_and_in_files(run_nmt, files, revers
     assert ">de</text>" in (folder / "pair-1.svg").read_text()
 
 
-def test_a_page_names_what_its_links_are_combined_of(run_nmt, files, reverser, mirror):
+def test_a_page_names_both_runs_of_symmetrised_links(run_nmt, files, reverser, opposite):
     words = ["align", "--model", reverser, "--model", reverser, "--source", "source", "--target", "target"]
-    assert run_nmt(*words, "--reverse", mirror, "--symmetrise", "union", "--html", "page.html").code == 0
+    assert run_nmt(*words, "--reverse", opposite, "--symmetrise", "union", "--html", "page.html").code == 0
     packed = re.search(r'id="index">([A-Za-z0-9+/=]*)<', (files / "page.html").read_text())
     first, second = json.loads(zlib.decompress(base64.b64decode(packed[1])))["models"]
     assert first == f"{second} and run, union"
@@ -279,10 +279,10 @@ def test_a_narrow_terminal_has_a_narrow_heat_map(run_nmt, files, reverser, monke
     assert done.stderr.endswith("\npair 2 is not drawn: a side has no words\n")
 
 
-def test_frames_are_the_links_that_are_written(run_nmt, files, reverser, mirror):
+def test_the_framed_links_are_the_written_ones(run_nmt, files, reverser, opposite):
     words = ["align", "--model", reverser, "--source", "source", "--target", "target", "--plot", "pictures"]
     counts = []
-    for options in (["--threshold", 0.001], ["--threshold", 0.999], ["--reverse", mirror, "--symmetrise", "union"]):
+    for options in (["--threshold", 0.001], ["--threshold", 0.999], ["--reverse", opposite, "--symmetrise", "union"]):
         links = run_nmt(*words, *options, "--plot-format", "svg").stdout.splitlines()[0].split()
         picture = (files / "pictures" / "pair-01.svg").read_text()
         assert picture.count("#d9722e") == len(links)
@@ -290,13 +290,13 @@ def test_frames_are_the_links_that_are_written(run_nmt, files, reverser, mirror)
     assert counts[0] > counts[1]
 
 
-def test_gold_that_says_little_is_told(run_nmt, files, reverser):
+def test_gold_links_with_little_meaning_give_a_warning(run_nmt, files, reverser):
     (files / "part").write_text("1 1 3\n1 3 1\n")
     (files / "unsure").write_text("0p2\n\n0p1\n0p0\n0p3\n0p3\n")
     words = ["align", "--model", reverser, "--source", "source", "--target", "target", "--gold"]
-    told = "part has no link for 4 of 6 pairs, the first being 3: every link there counts as wrong"
+    told = "part has no links for 4 of 6 pairs, first for pair 3: every link of these pairs counts as wrong"
     assert run_nmt(*words, "part").stderr.startswith(f"nmt: {told}\npercent ")
-    assert run_nmt(*words, "unsure").stderr.startswith("nmt: unsure has no sure link: recall means nothing\npercent ")
+    assert run_nmt(*words, "unsure").stderr.startswith("nmt: unsure has no sure links: recall has no meaning\npercent ")
 
 
 def test_characters_that_no_font_has_are_named_once(run_nmt, files, reverser):
@@ -304,13 +304,13 @@ def test_characters_that_no_font_has_are_named_once(run_nmt, files, reverser):
     (files / "target").write_text("ba\nde\nba\n")
     words = ["align", "--model", reverser, "--source", "source", "--target", "target", "--plot", "pictures"]
     assert run_nmt(*words).stderr == (
-        "no font here has \U0010fffd: the pictures show boxes\n"
-        "  Install one that has (the Noto fonts, for example), or draw with --plot-format svg\n"
+        "no installed font has \U0010fffd: the pictures show boxes\n"
+        "  Install a font with these characters, for example from Noto, or use --plot-format svg\n"
     )
     assert run_nmt(*words, "--plot-format", "svg").stderr == ""
 
 
-def test_a_pair_that_nobody_could_read_is_not_drawn(run_nmt, files, reverser):
+def test_a_pair_of_too_many_words_is_not_drawn(run_nmt, files, reverser):
     (files / "source").write_text("ba\n" + "ba " * 101 + "\n")
     (files / "target").write_text("ba\nba\n")
     words = ["align", "--model", reverser, "--source", "source", "--target", "target"]
@@ -346,7 +346,7 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ({"--gold": "far"}, "far, line 3: link 2-1 is out of range: the pair has 2 and 2 words\n  Words are separated"),
         (
             {"--symmetrise": "union"},
-            "--symmetrise combines two directions: name a run of the opposite one with --reverse",
+            "--symmetrise combines two directions: name a run of the opposite direction with --reverse",
         ),
         (
             {"--gold": "naacl"},
@@ -360,7 +360,7 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ({"--gold": "naacl", "--gold-base": "2"}, "Invalid value for '--gold-base': 2 is not in the range 0<=x<=1."),
         (
             {"--gold": "zero"},
-            "zero, line 1: word 0 is the empty word where words are counted from 1, and is not",
+            "zero, line 1: word 0 is the empty word if words are counted from 1, and cannot be linked to itself",
         ),
         ({"--gold-base": "0"}, "--gold-base has no effect without --gold: name its file"),
         ({"--limit": "3"}, "--plot-format and --limit have no effect without --plot: name its folder"),
@@ -368,10 +368,13 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ({"--table": "x", "--matrix": "./x"}, "--table and --matrix cannot both be x\n"),
         ({"--table": "source"}, "the input and --table cannot both be source\n"),
         ({"--gold": "gold", "--html": "gold"}, "the input and --html cannot both be gold\n"),
-        ({"--table": "-"}, '"-" is not a file to write to: name one, or use /dev/stdout where that is a pipe\n'),
+        ({"--table": "-"}, '"-" cannot be written to: name a file, or use /dev/stdout if standard output is a pipe\n'),
         ({"--offset": "2"}, "Invalid value for '--offset': 2 is not in the range 0<=x<=1."),
         ({"--threshold": "0"}, "Invalid value for '--threshold': 0.0 is not in the range 0<x<=1."),
-        ({"--reverse": "{run}", "--probabilities": ""}, "--probabilities are those of one direction: leave out"),
+        (
+            {"--reverse": "{run}", "--probabilities": ""},
+            "--probabilities are those of one direction: leave them out, or",
+        ),
         (
             {"--probabilities": "", "--format": "json"},
             "--probabilities are written in lines of text: leave out --format",
@@ -380,9 +383,9 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ({"--symmetrise": "unoin"}, "Invalid value for '--symmetrise': 'unoin' is not one of 'intersection', 'union'"),
         (
             {"--reverse": "{run}", "--n-best": "2", "--html": "page.html"},
-            "--n-best shows translations, which --reverse has no links for: leave one out",
+            "--n-best shows translations, for which --reverse has no links: leave one of them out",
         ),
-        ({"--parts": ""}, "--parts are those of one --model, for --html or --matrix: name one of these, and one run"),
+        ({"--parts": ""}, "--parts needs --html or --matrix, and only one --model: name a file, and one run"),
         (
             {"--parts": "", "--html": "page.html"},
             "the attention of {run} has no parts, such as heads or a gate\n  Leave out --parts",
@@ -391,14 +394,14 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ({"--model": "short"}, "short is not a run folder\n"),
         (
             {"--model": "{run}/best"},
-            "{run}/best is not a run folder\n  It is a checkpoint of a run: name {run}, and --checkpoint best",
+            "{run}/best is not a run folder\n  It is a checkpoint of a run: use {run} with --checkpoint best",
         ),
         ({"--checkpoint": "bset"}, '{run} has no checkpoint "bset"; did you mean "best"?'),
         ({"--reverse": "{run}"}, "{run} is not the opposite of {run}: they translate a to b and a to b\n"),
         ({"--plot": "short"}, "Invalid value for '--plot': Directory 'short' is a file."),
     ],
 )
-def test_what_cannot_be_aligned(run_nmt, files, reverser, changes, message):
+def test_options_that_cannot_be_used_raise_an_error(run_nmt, files, reverser, changes, message):
     (files / "short").write_text("0-0\n0-0\n")
     (files / "empty").touch()
     (files / "latin").write_bytes(b"f\xfcr\n" * 6)
@@ -414,12 +417,12 @@ def test_what_cannot_be_aligned(run_nmt, files, reverser, changes, message):
 
 
 @pytest.mark.parametrize("role", ["--model", "--reverse"])
-def test_a_run_without_attention_cannot_align(run_nmt, files, reverser, blind, role):
+def test_a_run_without_attention_raises_an_error(run_nmt, files, reverser, blind, role):
     options = {"--model": reverser} | {role: blind}
     words = (word for option in options.items() for word in option)
     done = run_nmt("align", *words, "--source", "source", "--target", "target")
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr == (
-        f"nmt: error: {blind} has no attention, so it has no word links\n"
-        '  Train a run with another model.attention than "none"\n'
+        f"nmt: error: {blind} has no attention, from which word links could be derived\n"
+        '  Use a run whose model.attention is not "none"\n'
     )

@@ -48,7 +48,7 @@ def test_the_names_of_the_api_are_listed():
         assert getattr(nmt, name)
 
 
-def test_the_library_prints_nothing_unless_asked(tiny_corpus, reverser, tmp_path, capfd):
+def test_the_library_prints_only_with_progress(tiny_corpus, reverser, tmp_path, capfd):
     splits = {split: tiny_corpus / split for split in ("train", "valid")}
     languages = {"source_lang": "a", "target_lang": "b", "vocab_size": 296}
     nmt.prepare(**splits, out=tmp_path / "data", **languages)
@@ -62,7 +62,7 @@ def test_the_library_prints_nothing_unless_asked(tiny_corpus, reverser, tmp_path
     assert capfd.readouterr().err.startswith("training subword models on 1,000 training pairs\n")
 
 
-def test_a_caller_sees_progress_in_a_way_of_their_own(tiny_prepared, tmp_path):
+def test_progress_can_be_an_object_of_the_caller(tiny_prepared, tmp_path):
     class Kinds(nmt.Progress):
         def record(self, record):
             kinds.append(record["kind"])
@@ -101,16 +101,16 @@ def test_texts_are_aligned_scored_and_evaluated(reverser):
         (["ba"], {"n_best": 9}, "a beam of 5 cannot find the 9 best translations"),
     ],
 )
-def test_values_that_cannot_be_used_are_refused_in_words_of_the_caller(reverser, lines, options, message):
+def test_messages_for_wrong_values_name_python_arguments(reverser, lines, options, message):
     with pytest.raises(NmtError, match=re.escape(message)) as caught:
         nmt.load(reverser).translate(lines, **options)
     assert "--" not in str(caught.value)
 
 
-def test_what_a_request_cannot_hold_is_refused():
-    with pytest.raises(DataError, match="a request is made of strings, not of NoneType"):
+def test_a_request_with_other_types_raises_an_error():
+    with pytest.raises(DataError, match="a request must consist of strings, not of NoneType"):
         nmt.Request(None)
-    with pytest.raises(DataError, match="a request is made of strings, not of int"):
+    with pytest.raises(DataError, match="a request must consist of strings, not of int"):
         nmt.Request("ba", constraints=(3,))
 
 
@@ -161,7 +161,7 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
     assert (done.stdout, done.returncode) == ("['de ba', 'ku go']\n", 0), done.stderr
 
 
-def test_a_wrapper_and_a_choice_of_the_caller_take_part_in_the_search(reverser):
+def test_search_uses_a_wrapper_and_a_choice_of_the_caller(reverser):
     class SecondBest:
         """Never the most probable continuation, to show who chooses."""
 
@@ -185,13 +185,13 @@ def test_an_unknown_name_is_an_attribute_error():
         nmt.translte  # noqa: B018
 
 
-def test_help_does_not_import_what_is_slow():
+def test_help_does_not_import_slow_modules():
     slow = "{'torch', 'numpy', 'pydantic', 'sacrebleu', 'sentencepiece', 'matplotlib'}"
     code = f"import sys, nmt.cli.main; nmt.cli.main.main(['--help']); sys.exit(len({slow} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def test_every_command_explains_itself_in_one_line(run_nmt):
+def test_every_command_has_help(run_nmt):
     from nmt.cli.main import COMMANDS
 
     listed = run_nmt("--help").stdout
@@ -212,27 +212,27 @@ def test_the_shell_completes_commands_and_options(run_nmt):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["trian"], 'no command "trian"; did you mean "train"?'),
+        (["trian"], 'there is no command "trian"; did you mean "train"?'),
         (["train"], "Missing option '--data'"),
         (["train", "--dta", "x"], "--dta"),
     ],
 )
-def test_words_that_make_no_command(run_nmt, words, message):
+def test_command_lines_that_cannot_be_used_raise_an_error(run_nmt, words, message):
     done = run_nmt(*words)
     assert done.code == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_our_own_fault_keeps_its_traceback(run_nmt, monkeypatch):
+def test_an_error_in_the_program_is_shown_with_its_traceback(run_nmt, monkeypatch):
     monkeypatch.setattr("nmt.text.corpus.read_parallel", lambda paths: 1 / 0)
     done = run_nmt("score", "--reference", __file__, __file__)
     assert done.code == 1
     assert "ZeroDivisionError" in done.stderr
-    assert "fault of the program" in done.stderr
+    assert "this is an error in nmt, not in your input" in done.stderr
 
 
-def test_a_full_disk_is_told_and_nothing_is_harmed(run_nmt, reverser, tmp_path, monkeypatch):
+def test_a_full_disk_gives_a_message_and_files_are_unchanged(run_nmt, reverser, tmp_path, monkeypatch):
     import errno
     import os
 
@@ -248,7 +248,7 @@ def test_a_full_disk_is_told_and_nothing_is_harmed(run_nmt, reverser, tmp_path, 
     assert out.read_text() == "old\n"
 
 
-def test_a_place_below_a_file_is_told(run_nmt, tiny_prepared, tmp_path):
+def test_a_path_below_a_file_gives_a_message(run_nmt, tiny_prepared, tmp_path):
     (tmp_path / "letter.txt").write_text("mine")
     done = run_nmt("train", "--data", tiny_prepared, "--out", tmp_path / "letter.txt" / "run")
     assert done.code == 2

@@ -21,11 +21,11 @@ def test_the_demo_does_all_five_jobs(run_nmt, tmp_path):
     assert len(list((tmp_path / "demo/pictures").glob("*.png"))) == 5
 
 
-def test_the_demo_harms_nothing_and_says_what_it_misses(run_nmt, tmp_path):
+def test_the_demo_overwrites_nothing_and_needs_the_corpus(run_nmt, tmp_path):
     (tmp_path / "letter.txt").write_text("mine")
     done = run_nmt("demo", "--out", tmp_path)
     assert (done.code, done.stdout) == (2, "")
-    assert f"{tmp_path} already holds something" in done.stderr
+    assert f"{tmp_path} already holds files" in done.stderr
     done = run_nmt("demo", "--corpus", tmp_path, "--out", tmp_path / "demo")
     assert done.code == 2
     assert "does not hold the sample corpus" in done.stderr

@@ -99,7 +99,7 @@ def test_significance_compares_with_the_first_row(run_nmt, files, reverser):
     assert heading.split() == ["run", "beam", "BLEU", "p", "sentences/s", "perplexity"]
     assert len(second.split()) == len(first.split()) + 1
     assert "|bs:30|seed:12345|" in signature
-    assert legend.endswith("p: of no difference from the first row")
+    assert legend.endswith("p: p-value against the first row")
 
 
 @pytest.mark.parametrize(
@@ -107,19 +107,19 @@ def test_significance_compares_with_the_first_row(run_nmt, files, reverser):
     [
         (["--reference", "short"], "source has 6 lines and short has 2\n  Line n of one must belong to line n"),
         (["--reference", "absent"], "absent cannot be read: No such file or directory"),
-        (["--metrics", "blue"], 'no metric "blue"; did you mean "bleu"?'),
-        (["--tokenize", "14a"], 'no tokenizer "14a"; did you mean "13a"?'),
+        (["--metrics", "blue"], 'there is no metric "blue"; did you mean "bleu"?'),
+        (["--tokenize", "14a"], 'there is no tokenizer "14a"; did you mean "13a"?'),
         (["--significance"], "--significance compares with the first of several systems, and there is only one"),
         (
             ["--model", "absent", "--log-probs", "log"],
-            "--log-probs writes the figures of one run, or of one --ensemble, and",
+            "--log-probs needs one run or one --ensemble, and",
         ),
         (["--log-probs", "no/log"], "no/log cannot be written: there is no folder no\n"),
         (["--model", "absent"], "absent does not exist\n  A run is a folder that `nmt train` writes"),
         (["--beam", "0"], "Invalid value for '--beam': 0 is not in the range x>=1"),
     ],
 )
-def test_what_cannot_be_evaluated(run_nmt, files, reverser, changes, message):
+def test_options_that_cannot_be_used_raise_an_error(run_nmt, files, reverser, changes, message):
     (files / "short").write_text("a\nb\n")
     before = {path: path.read_bytes() for path in files.iterdir()}
     done = run_nmt(

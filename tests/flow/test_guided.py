@@ -58,7 +58,7 @@ def error_rate(run_nmt, run, linked, corpus):
 
 
 @pytest.mark.parametrize("attention", ["bahdanau", "luong-general"])
-def test_what_is_taught_is_what_is_read(train, run_nmt, linked, tiny_corpus, tmp_path, attention):
+def test_guided_attention_learns_the_alignments(train, run_nmt, linked, tiny_corpus, tmp_path, attention):
     run = tmp_path / "run"
     fast = ["--set", "train.warmup=5", "--set", "train.learning_rate=0.01", "--max-updates", "60"]
     assert train(run, *SMALL, *fast, "--set", f"model.attention={attention}", *GUIDED).code == 0
@@ -67,7 +67,9 @@ def test_what_is_taught_is_what_is_read(train, run_nmt, linked, tiny_corpus, tmp
     assert last < first / 2
 
 
-def test_without_a_weight_alignments_are_not_used_and_said_to_be_there(train, run_nmt, linked, tiny_corpus, tmp_path):
+def test_without_guided_weight_a_message_says_that_alignments_are_not_used(
+    train, run_nmt, linked, tiny_corpus, tmp_path
+):
     done = train(tmp_path / "run", *SMALL, "--max-updates", "2")
     assert done.code == 0
     assert (
@@ -77,7 +79,7 @@ def test_without_a_weight_alignments_are_not_used_and_said_to_be_there(train, ru
     assert error_rate(run_nmt, tmp_path / "run", linked, tiny_corpus) > 0.2
 
 
-def test_guided_training_resumes_as_if_there_had_been_no_break(train, tmp_path):
+def test_resumed_guided_training_equals_uninterrupted_training(train, tmp_path):
     words = [*SMALL, *GUIDED, "--set", "train.validate_every=5", "--set", "train.max_tokens=1000"]
     words += ["--set", "train.guided_decay=0.5"]  # epochs of five batches, so that the weight falls within the test
     assert train(tmp_path / "ten", *words, "--max-updates", "10").code == 0
@@ -91,7 +93,7 @@ def test_guided_training_resumes_as_if_there_had_been_no_break(train, tmp_path):
     assert records(tmp_path / "ten")[0]["epoch"] == 1
 
 
-def test_the_weight_falls_from_epoch_to_epoch(train, tmp_path):
+def test_guided_decay_lowers_the_weight_after_each_epoch(train, tmp_path):
     words = [*SMALL, *GUIDED, "--set", "train.max_tokens=2000", "--max-epochs", "2", "--set", "train.guided_decay=0.25"]
     assert train(tmp_path / "run", *words, "--set", "train.label_smoothing=0").code == 0
     weights = [  # every piece has a link
@@ -101,7 +103,7 @@ def test_the_weight_falls_from_epoch_to_epoch(train, tmp_path):
     assert weights == pytest.approx([1, 0.25], abs=1e-5)
 
 
-def test_events_hold_the_guided_loss(train, tmp_path):
+def test_events_have_the_guided_loss(train, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run = tmp_path / "run"
@@ -136,14 +138,14 @@ def test_a_terminal_shows_the_guided_loss(train, tmp_path, monkeypatch):
         ),
     ],
 )
-def test_what_cannot_be_guided(train, tmp_path, words, message):
+def test_settings_that_cannot_be_used_raise_an_error(train, tmp_path, words, message):
     done = train(tmp_path / "run", *words)
     assert done.code == 2
     assert done.stderr.startswith(f"nmt: error: 1 setting in --set cannot be used\n  {message}")
     assert not (tmp_path / "run").exists()
 
 
-def test_a_corpus_without_alignments_guides_nothing(run_nmt, tiny_prepared, tmp_path):
+def test_guided_attention_needs_alignments(run_nmt, tiny_prepared, tmp_path):
     done = run_nmt("train", "--data", tiny_prepared, "--out", tmp_path / "run", *GUIDED)
     assert done.code == 2
     assert done.stderr == (

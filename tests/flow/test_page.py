@@ -581,11 +581,11 @@ def test_scripts_are_set_as_they_are_read(open_page, tmp_path):
     ("changes", "message"),
     [
         ({"--html": "no/where.html"}, "no/where.html cannot be written: there is no folder no\n  Make it first"),
-        ({"--model": "other"}, "several --model, and --n-best, are for the page of --html: name its file"),
-        ({"--n-best": "2"}, "several --model, and --n-best, are for the page of --html: name its file"),
+        ({"--model": "other"}, "several --model, and --n-best, have an effect only with --html: name its file"),
+        ({"--n-best": "2"}, "several --model, and --n-best, have an effect only with --html: name its file"),
         (
             {"--html": "page.html", "--model": "turned"},
-            "turned cannot stand beside {run}: they translate b to a and a to b\n  Compare runs of one direction",
+            "turned cannot be compared with {run}: they translate b to a and a to b\n  Compare runs",
         ),
         ({"--html": "page.html", "--n-best": "9"}, "a beam of 5 cannot find the 9 best translations\n"),
     ],

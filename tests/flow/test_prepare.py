@@ -45,7 +45,7 @@ def contents(folder):
     }
 
 
-def test_it_makes_a_folder_and_says_what_became_of_every_pair(prepare, corpus):
+def test_it_makes_a_folder_and_reports_the_number_of_pairs(prepare, corpus):
     done = prepare("--test", corpus / "test")
     assert (done.code, done.stdout) == (0, "")
     *lines, last = done.stderr.splitlines()
@@ -61,7 +61,7 @@ def test_it_makes_a_folder_and_says_what_became_of_every_pair(prepare, corpus):
     assert opened.source_subword.fingerprint != opened.target_subword.fingerprint
 
 
-def test_what_cleaning_leaves_out_is_named_and_counted(prepare, corpus):
+def test_dropped_pairs_are_counted_by_reason(prepare, corpus):
     source, target = (corpus / "train.a").open("a"), (corpus / "train.b").open("a")
     with source, target:
         source.write("\nba\n" + "ba de fi go " * 40 + "\nba\nku ku ku\nku ku ku\n")
@@ -93,7 +93,7 @@ def test_validation_and_test_keep_every_line(prepare, corpus):
         assert split.source_lengths[2] >= 300
 
 
-def test_several_corpora_of_several_kinds_come_one_after_the_other(prepare, corpus, tiny_corpus):
+def test_corpora_of_several_formats_are_concatenated(prepare, corpus, tiny_corpus):
     lines = {lang: (corpus / f"train.{lang}").read_text().splitlines() for lang in "ab"}
     for lang in "ab":
         (corpus / f"train.{lang}").unlink()
@@ -126,7 +126,7 @@ def test_the_same_text_gives_the_same_bytes(prepare, corpus, run_nmt):
     assert contents(corpus / "other") == first
 
 
-def test_the_seed_chooses_the_lines_that_subwords_learn_from(prepare, corpus):
+def test_the_seed_chooses_the_lines_for_subword_models(prepare, corpus):
     fingerprints = []
     for seed in (1, 1, 2):
         assert prepare("--sample-lines", "200", "--seed", seed, "--overwrite", size=285).code == 0
@@ -200,7 +200,7 @@ def refused(prepare, corpus):
     return run
 
 
-def test_missing_files_are_named_at_once(refused, corpus):
+def test_all_missing_files_are_named(refused, corpus):
     (corpus / "valid.b").unlink()
     (corpus / "train.a").unlink()
     message = refused("--test", corpus / "gone", "--tsv", corpus / "gone.tsv")
@@ -225,14 +225,14 @@ def test_a_file_that_cannot_be_read(refused, corpus):
     assert refused().startswith(f"{corpus}/train.a is not a file\n")
 
 
-def test_a_packed_file_that_is_cut_short(refused, corpus):
+def test_an_incomplete_compressed_file(refused, corpus):
     packed = gzip.compress((corpus / "train.a").read_bytes())
     (corpus / "train.a").unlink()
     (corpus / "train.a.gz").write_bytes(packed[:-20])
     assert f"{corpus}/train.a.gz cannot be read beyond line " in refused()
 
 
-def test_no_text_was_named(refused):
+def test_training_and_validation_pairs_are_required(refused):
     assert refused(train=(), valid=()) == (
         "2 problems with the text\n"
         "  there are no training pairs\n"
@@ -301,7 +301,7 @@ def test_an_empty_corpus(refused, corpus):
     assert refused() == f"{corpus}/train is empty: it has no lines\n"
 
 
-def test_a_corpus_of_which_nothing_is_left(refused, corpus):
+def test_a_corpus_of_which_every_pair_is_dropped(refused, corpus):
     assert refused("--max-length", "0").startswith(
         "1 setting in prepare cannot be used\n  max_length = 0   must be at least 1"
     )
@@ -404,7 +404,7 @@ def test_a_vocabulary_without_room_for_the_characters(refused):
     assert "joint: a vocabulary of 50 pieces has no room for the" in refused("--joint", size=50)
 
 
-def test_settings_out_of_bounds_are_told_at_once(refused):
+def test_all_settings_out_of_bounds_are_listed(refused):
     message = refused("--character-coverage", "0.1", "--max-ratio", "0", size=3)
     assert message.splitlines() == [
         "3 settings in prepare cannot be used",
@@ -414,7 +414,7 @@ def test_settings_out_of_bounds_are_told_at_once(refused):
     ]
 
 
-def test_a_folder_that_holds_something_else_stays(refused, corpus):
+def test_a_folder_with_other_files_is_never_replaced(refused, corpus):
     (corpus / "out").mkdir()
     for name in ("one.txt", "two.txt", "three.txt", "manifest.json"):
         (corpus / "out" / name).write_text("{}")
@@ -425,7 +425,7 @@ def test_a_folder_that_holds_something_else_stays(refused, corpus):
         )
 
 
-def test_a_prepared_folder_stays_unless_told(refused, prepare, corpus):
+def test_a_prepared_folder_is_replaced_only_with_overwrite(refused, prepare, corpus):
     assert prepare().code == 0
     assert refused() == (
         f"{corpus}/out already holds a prepared corpus\n  Name another --out, or add --overwrite to replace it\n"
@@ -434,12 +434,12 @@ def test_a_prepared_folder_stays_unless_told(refused, prepare, corpus):
     assert "out already holds notes.txt\n" in refused("--overwrite")
 
 
-def test_a_file_in_the_place_of_the_folder_stays(refused, corpus):
+def test_a_file_is_not_replaced_by_a_folder(refused, corpus):
     (corpus / "out").write_text("mine")
     assert refused("--overwrite") == f"{corpus}/out is a file\n  Name another --out\n"
 
 
-def test_a_failed_replacement_leaves_the_old_folder(refused, prepare, corpus):
+def test_after_an_error_the_old_folder_is_unchanged(refused, prepare, corpus):
     assert prepare().code == 0
     (corpus / "train.b").write_text("ba\n")
     refused("--overwrite")
@@ -468,14 +468,14 @@ nmt.prepare(pairs(), [("ba", "ba")], sys.argv[1], source_lang="a", target_lang="
 """
 
 
-def test_a_kill_leaves_no_half_folder(prepare, corpus):
+def test_a_killed_program_leaves_no_incomplete_folder(prepare, corpus):
     killed = subprocess.run([sys.executable, "-c", KILLED, corpus / "out"], cwd=ROOT)
     assert killed.returncode == -signal.SIGKILL
     assert not (corpus / "out").exists()
     assert prepare().code == 0
 
 
-def test_help_tells_defaults_and_bounds(run_nmt):
+def test_help_has_defaults_and_bounds(run_nmt):
     done = run_nmt("prepare", "--help")
     assert done.code == 0
     text = " ".join(done.stdout.split())

@@ -74,11 +74,11 @@ def test_significance_compares_with_the_first(run_nmt, files):
     assert same.split()[4] == "1.000"
     assert float(better.split()[4]) < 1
     assert "|bs:40|seed:12345|" in signature
-    assert legend.endswith("p: of no difference from worse")
+    assert legend.endswith("p: p-value against worse")
     assert run_nmt(*words, "--samples", 40).stdout == done.stdout
 
 
-def test_json_holds_the_same_numbers(run_nmt, files):
+def test_json_has_the_same_numbers(run_nmt, files):
     done = run_nmt("score", "--reference", "reference", "better", "--metrics", "bleu", "--format", "json")
     document = json.loads(done.stdout)
     assert (document["references"], document["lines"]) == (["reference"], 4)
@@ -138,24 +138,24 @@ def test_labels_have_a_table(run_nmt, files):
         (
             ["reference", "worse", "--metrics", "blue"],
             "",
-            'no metric "blue"; did you mean "bleu"?\n  There are bleu, chrf',
+            'there is no metric "blue"; did you mean "bleu"?\n  The metrics are bleu, chrf',
         ),
         (
             ["reference", "worse", "--tokenize", "int"],
             "",
-            'no tokenizer "int"; did you mean "intl"?\n  There are none, zh',
+            'there is no tokenizer "int"; did you mean "intl"?\n  The tokenizers are none, zh',
         ),
         (
             ["reference", "--reference", "reference", "worse", "--metrics", "accuracy"],
             "",
-            "accuracy and f1 compare with one label a line, and there are 2 references\n  Name one in --ref",
+            "accuracy and f1 need one reference, and there are 2\n  Name one with --ref",
         ),
         (["reference", "worse", "--significance"], "", "--significance compares with the first of several systems"),
         (["-", "-"], "a\n", 'standard input, "-", is named more than once, but can be read only once'),
         (["reference", "worse", "--samples", "0"], "", "Invalid value for '--samples': 0 is not in the range x>=1"),
     ],
 )
-def test_what_cannot_be_scored(run_nmt, files, words, stdin, message):
+def test_options_and_files_that_cannot_be_scored_raise_an_error(run_nmt, files, words, stdin, message):
     (files / "empty").touch()
     (files / "latin").write_bytes(b"ab\nf\xfcr\nc\nd\n")
     before = {path: path.read_bytes() for path in files.iterdir()}
@@ -182,7 +182,7 @@ def test_links_of_any_aligner_are_scored_against_gold(run_nmt, files):
     assert (document["lines"], document["systems"][0]["name"]) == (3, "-")
     assert document["systems"][0]["recall"] == pytest.approx(2 / 3)
     done = run_nmt("score", "--gold", "gold", stdin="0-0\n0-1\n0-0\n")
-    assert done.stderr.startswith("nmt: gold has no link for 1 of 3 pairs, the first being 2: ")
+    assert done.stderr.startswith("nmt: gold has no links for 1 of 3 pairs, first for pair 2: ")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_links_of_any_aligner_are_scored_against_gold(run_nmt, files):
         ),
     ],
 )
-def test_what_are_no_links_is_said(run_nmt, files, words, message):
+def test_files_that_are_not_links_raise_an_error(run_nmt, files, words, message):
     (files / "gold").write_text("0-0\n" * 4)
     (files / "short").write_text("0-0\n")
     done = run_nmt("score", *words)

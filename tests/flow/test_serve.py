@@ -116,9 +116,15 @@ def test_the_description_is_of_what_is_answered(server):
         ("POST", "/api/translate", {"source": "ba", "n_best": 21}, 422, "n_best: Input should be less than or equal"),
         ("POST", "/api/translate", {"source": "a", "x": 1, "y": 1}, 422, "x: Extra inputs are not permitted; y: Extra"),
         ("POST", "/api/align", {"source": "ba"}, 422, "target: Field required"),
-        ("POST", "/api/translate", {"source": "a" * 41}, 413, "source has 41 characters; at most 40 are taken"),
+        ("POST", "/api/translate", {"source": "a" * 41}, 413, "source has 41 characters; at most 40 are allowed"),
         ("POST", "/api/align", {"source": "a", "target": "b" * 50}, 413, "target has 50 characters; at most 40"),
-        ("POST", "/api/translate", {"source": "a" * 9000}, 413, "a text may have 40 characters, so this request is"),
+        (
+            "POST",
+            "/api/translate",
+            {"source": "a" * 9000},
+            413,
+            "the request is too large: a text may have at most 40 characters",
+        ),
         ("GET", "/api/translate", None, 405, "GET /api/translate: Method Not Allowed"),
         ("GET", "/etc/passwd", None, 404, "GET /etc/passwd: Not Found"),
     ],
@@ -148,7 +154,7 @@ def test_who_sends_half_a_request_keeps_nobody_waiting(server):
     answered = http.client.HTTPResponse(stalled[0])  # which may come in several pieces
     answered.begin()
     assert answered.status == 408
-    assert "the request was not whole within 10 seconds" in answered.read().decode()
+    assert "the request was not complete within 10 seconds" in answered.read().decode()
     stalled[0].close()
 
 
@@ -260,7 +266,7 @@ def test_what_comes_when_too_many_wait_is_sent_away(reverser, monkeypatch):
             await asyncio.sleep(0.01)
         status, headers, answer = await post(app, {"source": "c"})
         assert (status, headers[b"retry-after"]) == (503, b"1")
-        assert answer == {"error": "2 requests are waiting already; try again"}
+        assert answer == {"error": "2 requests are waiting already; try again later"}
         go_on.set()
         assert [one[2]["answered"] for one in await asyncio.gather(*first)] == ["a", "b"]
         assert (await post(app, {"source": "d"}))[0] == 200
@@ -395,12 +401,24 @@ def test_what_cannot_be_served(run_nmt, reverser, turned, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused = {
-            ("--model", reverser, "--port", port): f"127.0.0.1, port {port} cannot be listened on: ",
-            ("--model", reverser, "--model", turned): f"{turned} cannot stand beside {reverser}: they translate b to a",
+            ("--model", reverser, "--port", port): f"the server cannot listen on 127.0.0.1, port {port}: ",
+            (
+                "--model",
+                reverser,
+                "--model",
+                turned,
+            ): f"{turned} cannot be compared with {reverser}: they translate b to a",
             ("--model", "absent"): "absent does not exist\n  A run is a folder",
             ("--model", reverser, "--host", ""): "--host is empty\n  Leave it out, or use 0.0.0.0",
             ("--model", reverser, "--port", 70000): "Invalid value for '--port': 70000 is not in the range",
-            ("--model", reverser, "--host", "no.such.name.invalid", "--port", 0): "no.such.name.invalid, port 0 cannot",
+            (
+                "--model",
+                reverser,
+                "--host",
+                "no.such.name.invalid",
+                "--port",
+                0,
+            ): "the server cannot listen on no.such.name.invalid, port 0: ",
         }
         for words, message in refused.items():
             done = run_nmt("serve", *words)

@@ -107,7 +107,9 @@ def test_a_run_of_other_subwords_cannot_read_the_corpus(run_nmt, reverser, tiny_
         (["--out", "list", "--device", "abacus", "--model", "RUN"], "--device abacus cannot be used here\n"),
     ],
 )
-def test_what_does_not_fit_is_said(run_nmt, reverser, tiny_prepared, tmp_path, monkeypatch, words, message):
+def test_options_that_cannot_be_used_raise_an_error(
+    run_nmt, reverser, tiny_prepared, tmp_path, monkeypatch, words, message
+):
     monkeypatch.chdir(tmp_path)
     words = [reverser if word == "RUN" else word for word in words]
     done = run_nmt("shortlist", *([] if "--data" in words else ["--data", tiny_prepared]), *words)
@@ -135,7 +137,7 @@ def texts(done):
     return done.stdout.splitlines()
 
 
-def test_nothing_is_said_that_is_not_on_the_list(run_nmt, reverser, narrow):
+def test_translations_have_only_pieces_on_the_list(run_nmt, reverser, narrow):
     words = ["translate", "--model", reverser, "--shortlist", narrow]
     one, two, three = texts(run_nmt(*words, stdin="ba de fi\nku ba la\nde fi\n"))
     assert (one, three) == ("fi de ba", "fi de")
@@ -143,7 +145,7 @@ def test_nothing_is_said_that_is_not_on_the_list(run_nmt, reverser, narrow):
     assert texts(run_nmt(*words, "--model", reverser, stdin="ba de fi\n")) == ["fi de ba"]  # an ensemble
 
 
-def test_what_is_wished_for_is_said_though_it_is_not_listed(run_nmt, reverser, narrow):
+def test_constraints_are_met_though_their_pieces_are_not_on_the_list(run_nmt, reverser, narrow):
     words = ["translate", "--model", reverser, "--shortlist", narrow]
     (wished,) = texts(run_nmt(*words, "--constraint", "zu", "--prefix", "wo ", stdin="ba de fi\n"))
     assert wished.startswith("wo ")
@@ -151,7 +153,7 @@ def test_what_is_wished_for_is_said_though_it_is_not_listed(run_nmt, reverser, n
     assert "zu" in wished.split()
 
 
-def test_a_made_list_changes_nothing_that_is_right(run_nmt, reverser, tiny_prepared, tiny_corpus, tmp_path):
+def test_a_shortlist_does_not_change_correct_translations(run_nmt, reverser, tiny_prepared, tiny_corpus, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(reverser, run)
     assert run_nmt("shortlist", "--data", tiny_prepared, "--out", run, "--best", 3, "--frequent", 0).code == 0
@@ -183,7 +185,9 @@ def test_neither_batch_size_nor_order_changes_a_line(run_nmt, reverser, narrow, 
 
 
 @pytest.mark.parametrize("command", ["translate", "evaluate"])
-def test_a_list_that_cannot_be_used_is_refused(run_nmt, reverser, tiny_prepared, tiny_corpus, tmp_path, command):
+def test_a_shortlist_that_cannot_be_used_raises_an_error(
+    run_nmt, reverser, tiny_prepared, tiny_corpus, tmp_path, command
+):
     files = {"translate": [], "evaluate": ["--source", tiny_corpus / "test.a", "--reference", tiny_corpus / "test.b"]}
     words = [command, "--model", reverser, *files[command], "--shortlist"]
     done = run_nmt(*words, reverser, stdin="ba\n")
@@ -195,6 +199,6 @@ def test_a_list_that_cannot_be_used_is_refused(run_nmt, reverser, tiny_prepared,
     assert f"{tmp_path / 'list'} was made for other subwords than those of {reverser}: their source" in done.stderr
 
 
-def test_python_takes_a_list_too(reverser, narrow):
+def test_a_translator_loads_a_shortlist(reverser, narrow):
     translator = nmt.Translator.load(reverser, shortlist=narrow)
     assert [one.text for one in translator.translate(["ba de fi"])] == ["fi de ba"]

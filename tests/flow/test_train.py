@@ -43,7 +43,7 @@ def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_run_holds_all_that_translating_needs(train, run_nmt, tmp_path):
+def test_a_run_has_everything_that_translating_needs(train, run_nmt, tmp_path):
     run = tmp_path / "run"
     done = train(run, *SMALL, "--max-epochs", "2", "--precision", "float32")
     assert (done.code, done.stdout) == (0, "")
@@ -84,7 +84,7 @@ def test_ten_updates_equal_five_a_restart_and_five(train, tmp_path):
     ]
 
 
-def test_settings_come_from_recipe_file_and_words(train, tmp_path):
+def test_settings_come_from_recipe_file_and_overrides(train, tmp_path):
     (tmp_path / "my.toml").write_text("[train]\nclip = 0.5\nwarmup = 7\n")
     done = train(
         tmp_path / "run", *SMALL, "--config", tmp_path / "my.toml", "--set", "train.warmup=9", "--max-updates", "1"
@@ -130,7 +130,7 @@ def test_parts_of_attention_train_translate_and_align(train, run_nmt, tmp_path):
     assert [len(line.split()) for line in aligned.stdout.splitlines()] == [2, 1]
 
 
-def test_patience_time_and_schedules_end_or_bend_training(train, tmp_path):
+def test_patience_and_time_end_training_and_schedules_change_the_rate(train, tmp_path):
     frozen = ["--set", "train.learning_rate=1e-30", "--set", "train.validate_every=1", "--set", "train.patience=3"]
     done = train(tmp_path / "patient", *SMALL, *frozen, "--set", "train.metric=perplexity")
     assert "has not improved for 3 validations" in done.stderr
@@ -173,7 +173,7 @@ def test_accumulated_batches_make_the_update_of_one_large_batch(tiny_prepared):
     "error",
     [torch.OutOfMemoryError("pretend"), MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")],
 )
-def test_a_batch_that_does_not_fit_is_done_in_parts(train, tmp_path, monkeypatch, fitting, error):
+def test_a_batch_that_does_not_fit_in_memory_is_split(train, tmp_path, monkeypatch, fitting, error):
     accumulate, sizes = Updater._accumulate, []
 
     def tight(self, batch, *rest):
@@ -187,14 +187,14 @@ def test_a_batch_that_does_not_fit_is_done_in_parts(train, tmp_path, monkeypatch
     assert max(sizes) > fitting
 
 
-def test_a_pair_that_does_not_fit_is_told(train, tmp_path, monkeypatch):
+def test_a_pair_that_does_not_fit_in_memory_raises_an_error(train, tmp_path, monkeypatch):
     monkeypatch.setattr(Updater, "_accumulate", lambda self, *rest: exec("raise MemoryError"))
     done = train(tmp_path / "small", *SMALL, "--max-updates", "2")
     assert done.code == 2
     assert "one sentence pair alone does not fit in memory" in done.stderr
 
 
-def test_another_error_of_the_runtime_is_not_taken_for_lack_of_memory(train, tmp_path, monkeypatch):
+def test_other_runtime_errors_are_not_handled(train, tmp_path, monkeypatch):
     monkeypatch.setattr(Updater, "_accumulate", lambda self, *rest: exec("raise RuntimeError('odd')"))
     done = train(tmp_path / "run", *SMALL, "--max-updates", "2")
     assert done.code == 1
@@ -219,7 +219,7 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(train, 
 
 
 @pytest.mark.numerical
-def test_a_loss_that_never_was_a_number_leaves_a_run_that_may_go(train, tmp_path):
+def test_a_loss_that_was_never_a_number_leaves_a_run_that_can_be_removed(train, tmp_path):
     """The first update makes weights of 3e38: on every CPU two of them add up to more than a float32 can hold."""
     done = train(tmp_path / "run", *SMALL, "--set", "train.learning_rate=3e38", "--set", "train.warmup=0")
     assert done.code == 2
@@ -248,7 +248,7 @@ def test_a_run_is_trained_by_one_program_at_a_time(train, tmp_path):
     assert contents(run) == before
 
 
-def test_weights_that_the_last_update_spoilt_are_not_saved(train, tmp_path, monkeypatch):
+def test_weights_that_are_not_numbers_are_not_saved(train, tmp_path, monkeypatch):
     run = tmp_path / "run"
     assert train(run, *SMALL, "--max-updates", "4").code == 0
     before = contents(run / "best"), contents(run / "last")
@@ -267,7 +267,7 @@ def test_weights_that_the_last_update_spoilt_are_not_saved(train, tmp_path, monk
     assert (contents(run / "best"), contents(run / "last")) == before
 
 
-def test_a_disk_that_is_full_leaves_the_checkpoints(train, tmp_path):
+def test_a_full_disk_leaves_the_checkpoints_unchanged(train, tmp_path):
     run = tmp_path / "run"
     wide = [*SMALL, "--set", "model.decoder_size=160"]
     assert train(run, *wide, "--max-updates", "2").code == 0
@@ -286,7 +286,7 @@ def test_a_disk_that_is_full_leaves_the_checkpoints(train, tmp_path):
     assert train(run, "--resume", "--max-updates", "4").code == 0
 
 
-def test_a_validation_that_an_interruption_forestalled_is_made_up_for(train, tmp_path, monkeypatch):
+def test_a_validation_that_was_due_at_an_interruption_runs_after_resuming(train, tmp_path, monkeypatch):
     words = [*SMALL, "--set", "train.validate_every=2", "--max-updates", "4"]
     assert train(tmp_path / "whole", *words).code == 0
     update = Updater.update
@@ -312,7 +312,7 @@ def test_a_validation_that_an_interruption_forestalled_is_made_up_for(train, tmp
     assert contents(tmp_path / "broken" / "best") == contents(tmp_path / "whole" / "best")
 
 
-def test_a_run_that_is_done_stays_as_it_is(train, tmp_path):
+def test_resuming_a_finished_run_changes_nothing(train, tmp_path):
     run = tmp_path / "run"
     assert train(run, *SMALL, "--max-updates", "3").code == 0
     before = contents(run / "last"), (run / "log.jsonl").read_text()
@@ -322,7 +322,7 @@ def test_a_run_that_is_done_stays_as_it_is(train, tmp_path):
     assert (contents(run / "last"), (run / "log.jsonl").read_text()) == before
 
 
-def test_what_was_logged_after_the_checkpoint_is_forgotten(train, tmp_path):
+def test_log_records_after_the_checkpoint_are_removed(train, tmp_path):
     run = tmp_path / "run"
     assert train(run, *SMALL, "--max-updates", "3").code == 0
     before = (run / "log.jsonl").read_text()
@@ -331,7 +331,7 @@ def test_what_was_logged_after_the_checkpoint_is_forgotten(train, tmp_path):
     assert (run / "log.jsonl").read_text() == before
 
 
-def test_no_numbered_checkpoint_is_kept_when_none_is_asked_for(train, run_nmt, tmp_path):
+def test_with_keep_0_no_numbered_checkpoint_is_kept(train, run_nmt, tmp_path):
     run = tmp_path / "run"
     every = ["--set", "train.validate_every=1", "--set", "train.keep=0"]
     assert train(run, *SMALL, *every, "--max-updates", "3").code == 0
@@ -342,7 +342,7 @@ def test_no_numbered_checkpoint_is_kept_when_none_is_asked_for(train, run_nmt, t
     assert not (tmp_path / "mean").exists()
 
 
-def test_events_hold_what_the_log_holds_and_only_once_after_resuming(train, tmp_path):
+def test_events_are_those_of_the_log_also_after_resuming(train, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run = tmp_path / "run"
@@ -374,13 +374,13 @@ def test_a_terminal_shows_a_bar_with_what_is_left(train, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("faster", [torch.bfloat16, torch.float32])
-def test_the_precision_that_is_picked_is_said(train, tmp_path, monkeypatch, faster):
+def test_the_chosen_precision_is_reported(train, tmp_path, monkeypatch, faster):
     monkeypatch.setattr("nmt.devices.time_matmul", lambda dtype, device: 1.0 if dtype == faster else 2.0)
     done = train(tmp_path / "run", *SMALL, "--precision", "auto", "--max-updates", "1")
     assert f"), {str(faster).removeprefix('torch.')}\n" in done.stderr
 
 
-def test_a_compiled_training_is_the_same_training(train, tmp_path, monkeypatch):
+def test_compiled_training_has_the_same_result(train, tmp_path, monkeypatch):
     """The pieces that are compiled are held to the reference elsewhere; here they stay as they are written."""
     compiled = []
     monkeypatch.setattr("nmt.kernels.compiled.require_compiler", lambda device: None)
@@ -412,7 +412,7 @@ def test_a_compiled_training_is_the_same_training(train, tmp_path, monkeypatch):
         ),
     ],
 )
-def test_what_compiling_needs_is_named_before_anything_is_written(train, tmp_path, monkeypatch, lacking, message):
+def test_a_missing_compiler_is_reported_before_anything_is_written(train, tmp_path, monkeypatch, lacking, message):
     name, result = lacking
     monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", lambda: "g++")
     monkeypatch.setattr(
@@ -447,7 +447,7 @@ def test_an_interrupted_training_saves_first_and_resumes(tiny_prepared, train, t
 
 
 @pytest.mark.parametrize("renames", [0, 1])
-def test_a_kill_while_saving_leaves_a_checkpoint(train, tmp_path, monkeypatch, renames):
+def test_a_program_killed_while_saving_leaves_a_checkpoint(train, tmp_path, monkeypatch, renames):
     run = tmp_path / "run"
     assert train(run, *SMALL, "--max-updates", "2").code == 0
     rename, done = os.rename, []
@@ -472,7 +472,7 @@ def replace_last(run):
     save_checkpoint(run / "last", {"weight": torch.ones(3)}, {"update": 3})
 
 
-def test_what_is_already_there_is_not_touched(train, tmp_path):
+def test_existing_files_are_not_changed(train, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("years of work")
     done = train(tmp_path / "full", *SMALL, "--max-updates", "1")
@@ -503,7 +503,7 @@ def test_what_is_already_there_is_not_touched(train, tmp_path):
         (["--resume"], "is not a run folder|does not exist"),
     ],
 )
-def test_words_that_cannot_be_used_are_named(train, tmp_path, words, message):
+def test_options_that_cannot_be_used_raise_an_error(train, tmp_path, words, message):
     done = train(tmp_path / "run", *words)
     assert done.code == 2
     assert done.stderr.startswith("nmt: error: ")
@@ -555,14 +555,14 @@ def test_a_damaged_run_is_named(run_nmt, reverser, tmp_path, harm, message):
     assert message in done.stderr
 
 
-def test_a_checkpoint_that_is_not_there_is_named(run_nmt, reverser):
+def test_a_missing_checkpoint_raises_an_error(run_nmt, reverser):
     done = run_nmt("translate", "--model", reverser, "--checkpoint", "update-000001", stdin="ba\n")
     assert done.code == 2
     assert 'has no checkpoint "update-000001"' in done.stderr
     assert "  It has best, last" in done.stderr
 
 
-def test_before_the_first_validation_the_last_checkpoint_is_the_best_there_is(run_nmt, reverser, tmp_path):
+def test_before_the_first_validation_best_stands_for_last(run_nmt, reverser, tmp_path):
     run = shutil.copytree(reverser, tmp_path / "run")
     shutil.rmtree(run / "best")
     source = "ba de fi\nku la\n"

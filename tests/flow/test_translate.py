@@ -47,7 +47,7 @@ def test_lines_of_stdin_become_lines_of_stdout_and_empty_ones_stay_empty(run_nmt
     assert (done.code, done.stdout.split("\n"), done.stderr) == (0, [*TURNED, ""], "")
 
 
-def test_files_are_translated_one_after_the_other_packed_or_not(run_nmt, reverser, tmp_path):
+def test_plain_and_compressed_files_are_translated_in_order(run_nmt, reverser, tmp_path):
     (tmp_path / "plain").write_text("ba de\nku")
     (tmp_path / "packed.gz").write_bytes(gzip.compress(b"la me\n"))
     done = run_nmt("translate", "--model", reverser, tmp_path / "plain", "-", tmp_path / "packed.gz", stdin="ni po\n")
@@ -63,7 +63,7 @@ def test_only_newlines_end_a_line(run_nmt, reverser, content):
     assert (done.code, done.stdout.count("\n")) == (0, 2)
 
 
-def test_no_line_in_is_no_line_out(run_nmt, reverser):
+def test_empty_input_gives_empty_output(run_nmt, reverser):
     done = run_nmt("translate", "--model", reverser, stdin="")
     assert (done.code, done.stdout) == (0, "")
 
@@ -89,7 +89,7 @@ def test_output_and_alignments_go_to_files(run_nmt, reverser, tmp_path):
     assert found[1] == found[5] == ""
 
 
-def test_n_best_lines_carry_index_and_score(run_nmt, reverser, tmp_path):
+def test_n_best_lines_have_index_and_score(run_nmt, reverser, tmp_path):
     links = tmp_path / "links.txt"
     done = run_nmt("translate", "--model", reverser, "--n-best", 3, "--alignments", links, stdin="ba de\n\nku\n")
     lines = [line.split(" ||| ") for line in done.stdout.splitlines()]
@@ -100,7 +100,7 @@ def test_n_best_lines_carry_index_and_score(run_nmt, reverser, tmp_path):
     assert links.read_text().count("\n") == len(lines)
 
 
-def test_json_lines_say_all_that_is_known(run_nmt, reverser):
+def test_json_lines_have_all_fields(run_nmt, reverser):
     done = run_nmt("translate", "--model", reverser, "--format", "jsonl", stdin="ba de fi\n\ngrößer\n")
     first, empty, other = (json.loads(line) for line in done.stdout.splitlines())
     assert (first["index"], first["rank"], first["source"], first["text"]) == (0, 0, "ba de fi", "fi de ba")
@@ -116,19 +116,19 @@ def test_json_lines_say_all_that_is_known(run_nmt, reverser):
     assert "größer" in done.stdout
 
 
-def test_a_run_votes_with_itself_as_it_does_alone(run_nmt, reverser):
+def test_an_ensemble_of_one_run_twice_translates_as_the_run(run_nmt, reverser):
     done = run_nmt("translate", "--model", reverser, "--model", reverser, stdin=TEXT)
     assert (done.code, done.stdout.split("\n")) == (0, [*TURNED, ""])
 
 
-def test_runs_of_other_subwords_cannot_vote_together(run_nmt, reverser, stranger):
+def test_runs_with_other_subword_models_cannot_form_an_ensemble(run_nmt, reverser, stranger):
     done = run_nmt("translate", "--model", reverser, "--model", stranger, stdin=TEXT)
     assert (done.code, done.stdout) == (2, "")
-    assert f"{stranger} and {reverser} cannot translate together: their source subword models differ" in done.stderr
+    assert f"{stranger} and {reverser} cannot form an ensemble: their source subword models differ" in done.stderr
     assert load_run(stranger).source_subword.fingerprint[:12] in done.stderr
 
 
-def test_weights_that_are_not_numbers_are_refused(run_nmt, stranger, tmp_path):
+def test_weights_that_are_not_numbers_raise_an_error(run_nmt, stranger, tmp_path):
     out = tmp_path / "out.txt"
     out.write_text("what was there before\n")
     done = run_nmt("translate", "--model", stranger, "--output", out, stdin="\nba de\n")
@@ -156,7 +156,10 @@ def test_bytes_that_are_not_utf8_end_the_output_before_their_line(run_nmt, rever
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--n-best", "9"], "a beam of 5 cannot find the 9 best translations\n  Ask for at most 5, or for a beam of 9"),
+        (
+            ["--n-best", "9"],
+            "a beam of 5 cannot find the 9 best translations\n  Request at most 5, or a beam of at least 9",
+        ),
         (["--beam", "0"], "1 setting in the search options cannot be used\n  beam = 0   must be at least 1\n"),
         (["--alpha", "-1"], "alpha = -1.0   must be at least 0\n"),
         (["--output", "gone/out.txt"], "gone/out.txt cannot be written: there is no folder gone\n"),
@@ -169,13 +172,13 @@ def test_bytes_that_are_not_utf8_end_the_output_before_their_line(run_nmt, rever
         (["--max-length-ratio", "1e300"], "max_length_ratio = 1e+300   must be at most 100"),
         (["--alignments", "gone/links"], "gone/links cannot be written: there is no folder gone\n"),
         (["--output", "same", "--alignments", "same"], "--output and --alignments cannot both be same\n"),
-        (["--output", "-"], '"-" is not a file to write to: name one, or use /dev/stdout'),
+        (["--output", "-"], '"-" cannot be written to: name a file, or use /dev/stdout if standard'),
         (["missing.txt"], "'missing.txt' does not exist"),
         (["--checkpoint", "bets"], 'has no checkpoint "bets"; did you mean "best"?'),
         (["--device", "abacus"], "--device abacus cannot be used here\n"),
     ],
 )
-def test_what_does_not_fit_is_said(run_nmt, reverser, tmp_path, monkeypatch, words, message):
+def test_options_that_cannot_be_used_raise_an_error(run_nmt, reverser, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
     done = run_nmt("translate", "--model", reverser, *words, stdin=TEXT)
     assert (done.code, done.stdout) == (2, "")
@@ -184,7 +187,7 @@ def test_what_does_not_fit_is_said(run_nmt, reverser, tmp_path, monkeypatch, wor
 
 
 @pytest.mark.parametrize("option", ["--output", "--alignments"])
-def test_what_is_read_is_not_written_over(run_nmt, reverser, tmp_path, option):
+def test_input_files_are_not_overwritten(run_nmt, reverser, tmp_path, option):
     (tmp_path / "text").write_text(TEXT)
     (tmp_path / "again").symlink_to(tmp_path / "text")
     done = run_nmt("translate", "--model", reverser, option, tmp_path / "again", tmp_path / "text")
@@ -192,20 +195,20 @@ def test_what_is_read_is_not_written_over(run_nmt, reverser, tmp_path, option):
     assert done.stderr == f"nmt: error: the input and {option} cannot both be {tmp_path / 'again'}\n"
 
 
-def test_a_link_to_nowhere_is_said(run_nmt, reverser, tmp_path):
+def test_a_dangling_symbolic_link_raises_an_error(run_nmt, reverser, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "gone" / "out.txt")
     done = run_nmt("translate", "--model", reverser, "--output", tmp_path / "link", stdin=TEXT)
     assert done.code == 2
     assert f"link cannot be written: there is no folder {(tmp_path / 'gone').resolve()}\n" in done.stderr
 
 
-def test_a_model_is_asked_for_and_must_be_a_run(run_nmt, tmp_path):
+def test_model_is_required_and_must_be_a_run(run_nmt, tmp_path):
     assert "Missing option '--model'" in run_nmt("translate").stderr
     done = run_nmt("translate", "--model", tmp_path / "nowhere")
     assert (done.code, f"{tmp_path / 'nowhere'} does not exist" in done.stderr) == (2, True)
 
 
-def test_a_line_too_long_is_announced(run_nmt, reverser, monkeypatch):
+def test_a_warning_says_that_a_line_is_too_long(run_nmt, reverser, monkeypatch):
     monkeypatch.setattr("nmt.translation.batching.MAX_PIECES", 2)
     done = run_nmt("translate", "--model", reverser, stdin="ba\n" + "ku la me " * 5 + "\n")
     assert (done.code, done.stdout.count("\n")) == (0, 2)
@@ -219,7 +222,7 @@ def test_every_precision_translates(run_nmt, reverser, precision):
     assert (done.code, done.stdout) == (0, "de ba\nku\n")
 
 
-def test_a_terminal_shows_a_bar_with_the_precision_that_is_picked(run_nmt, reverser, tmp_path, monkeypatch):
+def test_a_terminal_shows_a_progress_bar_with_the_precision(run_nmt, reverser, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "200")
     (tmp_path / "in").write_text(TEXT)
@@ -245,7 +248,7 @@ def test_a_terminal_is_answered_line_by_line(reverser):
             os.close(theirs)
 
 
-def test_a_reader_that_leaves_ends_the_stream_quietly(reverser):
+def test_a_reader_that_closes_stdout_ends_the_command_without_an_error(reverser):
     command = [sys.executable, "-m", "nmt", "translate", "--model", reverser, "--batch-size", "1"]
     environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -272,5 +275,5 @@ def test_python_translates_in_three_lines(reverser):
         translator.translate(LINES, beem=3)
     with pytest.raises(UsageError, match=r"a beam of 2 cannot find the 3 best"):
         translator.n_best(LINES, 3, beam=2)
-    with pytest.raises(TypeError, match="put a single one in a list"):
+    with pytest.raises(TypeError, match="put a single line in a list"):
         translator.translate("ba de")

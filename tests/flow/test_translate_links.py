@@ -24,7 +24,7 @@ TEXT = "ba de fi\n\nku la\nni po ru sa\n"
         ["--offset", 1],
     ],
 )
-def test_links_while_translating_are_those_of_the_pair_that_comes_of_it(run_nmt, reverser, tmp_path, options):
+def test_links_of_translations_equal_those_of_nmt_align(run_nmt, reverser, tmp_path, options):
     (tmp_path / "source").write_text(TEXT)
     out = ("--output", tmp_path / "target", "--alignments", tmp_path / "links")
     assert run_nmt("translate", "--model", reverser, *out, *options, tmp_path / "source").code == 0
@@ -56,11 +56,11 @@ def test_every_way_to_translate_has_links(run_nmt, reverser, tmp_path, words, ea
 
 
 @pytest.mark.parametrize("words", [["--threshold", "0.5"], ["--probabilities"], ["--offset", "1"]])
-def test_links_that_nobody_would_see_are_refused(run_nmt, reverser, words):
+def test_link_options_without_links_raise_an_error(run_nmt, reverser, words):
     done = run_nmt("translate", "--model", reverser, *words, stdin=TEXT)
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr == (
-        "nmt: error: --threshold, --probabilities and --offset are about word links: name a file with --alignments, "
+        "nmt: error: --threshold, --probabilities and --offset apply to word links: name a file with --alignments, "
         "or use --format jsonl\n"
     )
 
@@ -79,7 +79,7 @@ def mumbler(reverser, tmp_path):
     return run.path
 
 
-def test_unknown_words_are_copied_where_asked(run_nmt, mumbler, reverser):
+def test_replace_unk_copies_unknown_words(run_nmt, mumbler, reverser):
     words = ("translate", "--model", mumbler, "--max-length-ratio", "0.1", "--max-length-extra", "1", "--beam", 1)
     copied = run_nmt(*words, "--replace-unk", stdin="zürich\n")
     assert (copied.code, copied.stdout) == (0, "zürich\n")
@@ -105,11 +105,11 @@ def test_a_run_without_attention_has_no_links(run_nmt, reverser, tmp_path):
     assert done.stderr == f"nmt: error: {run.path} has no attention, so there are no links: leave out --alignments\n"
 
 
-def test_what_standard_output_goes_to_is_not_written_over(reverser, tmp_path):
+def test_the_file_of_standard_output_is_not_overwritten(reverser, tmp_path):
     words = f"'{sys.executable}' -m nmt translate --model '{reverser}' --alignments /dev/stdout"
     with open(tmp_path / "out", "wb") as out:
         done = subprocess.run(words, shell=True, input=b"ba\n", stdout=out, stderr=subprocess.PIPE)
     assert (done.returncode, (tmp_path / "out").read_bytes()) == (2, b"")
-    assert done.stderr == b"nmt: error: /dev/stdout is where standard output goes already\n  Name another file\n"
+    assert done.stderr == b"nmt: error: standard output is already written to /dev/stdout\n  Name another file\n"
     done = subprocess.run(words, shell=True, input=b"ba\n", capture_output=True)
     assert (done.returncode, sorted(done.stdout.splitlines())) == (0, [b"0-0", b"ba"])

@@ -72,7 +72,7 @@ def test_lines_and_links_are_those_of_one_process(run_nmt, reverser, lines, tmp_
     assert found[0][0].count("\n") == len(lines) + 2
 
 
-def test_a_crew_answers_as_a_translator_does(reverser, lines):
+def test_a_worker_pool_translates_as_a_translator(reverser, lines):
     with WorkerPool(2, 1, model=(str(reverser),), precision="float32") as several:
         from nmt import Translator
 
@@ -99,7 +99,9 @@ def test_a_crew_answers_as_a_translator_does(reverser, lines):
         # a process that is gone is missed
         for pid in children(os.getpid()):
             os.kill(pid, signal.SIGKILL)
-        with pytest.raises(NmtError, match="was ended from outside, as systems do when memory runs out\n  Use fewer"):
+        with pytest.raises(
+            NmtError, match="a worker process was killed, probably by the system because memory ran out\n  Use fewer"
+        ):
             list(several.stream(lines))
 
 
@@ -111,7 +113,7 @@ def test_a_crew_answers_as_a_translator_does(reverser, lines):
         (b"ba", "asked, line 86 is not JSON: "),
     ],
 )
-def test_a_bad_line_does_not_lose_those_before_it(run_nmt, reverser, lines, tmp_path, in_threads, bad, message):
+def test_lines_before_one_with_an_error_are_translated(run_nmt, reverser, lines, tmp_path, in_threads, bad, message):
     lines = (lines * 2)[:100]
     asked, out, part = tmp_path / "asked", tmp_path / "out", tmp_path / "out.part"
     good = [json.dumps({"source": line}).encode() for line in lines]
@@ -128,7 +130,7 @@ def test_a_bad_line_does_not_lose_those_before_it(run_nmt, reverser, lines, tmp_
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
-def test_what_ends_the_program_ends_all_processes_and_leaves_complete_lines(run_nmt, reverser, lines, tmp_path, ending):
+def test_all_processes_end_with_the_program_and_leave_complete_lines(run_nmt, reverser, lines, tmp_path, ending):
     out = tmp_path / "out"
     words = ["translate", "--model", reverser, "--batch-size", "2", "--output", out]
     command = [sys.executable, "-m", "nmt", *words, "--processes", "2", "--threads", "1"]
@@ -167,12 +169,12 @@ def test_what_ends_the_program_ends_all_processes_and_leaves_complete_lines(run_
         (["--processes", "2", "--batch-size", "1"], "--batch-size 1 translates one line at a time, which several"),
     ],
 )
-def test_what_does_not_fit_is_said(run_nmt, reverser, words, message):
+def test_options_that_cannot_be_used_raise_an_error(run_nmt, reverser, words, message):
     done = run_nmt("translate", "--model", reverser, *words, stdin="ba\n")
     assert (done.code, done.stdout, message in done.stderr) == (2, "", True)
 
 
-def test_what_processes_cannot_open_is_said_once(run_nmt, tmp_path, in_threads):
+def test_a_missing_run_is_reported_once(run_nmt, tmp_path, in_threads):
     done = run_nmt("translate", "--model", tmp_path / "nowhere", "--processes", 2, stdin="")
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr.count("nowhere does not exist") == done.stderr.count("\n  A run is a folder") == 1
@@ -182,10 +184,10 @@ def test_a_gpu_is_not_shared_by_processes(run_nmt, reverser, monkeypatch):
     monkeypatch.setattr("nmt.devices.choose_device", lambda name: torch.device("cuda", 1))
     done = run_nmt("translate", "--model", reverser, "--processes", 3, stdin="ba\n")
     assert (done.code, done.stdout) == (2, "")
-    assert "--processes 3 would put 3 models on cuda:1 without making it faster\n  Leave it out" in done.stderr
+    assert "--processes 3 would load 3 copies of the model to cuda:1 and not be faster\n  Leave it out" in done.stderr
 
 
-def test_threads_are_what_was_asked_for(run_nmt, reverser):
+def test_the_number_of_threads_is_that_of_the_option(run_nmt, reverser):
     assert run_nmt("translate", "--model", reverser, "--threads", 3, stdin="ba\n").code == 0
     assert torch.get_num_threads() == 3
 

@@ -50,7 +50,7 @@ def cut_after(monkeypatch, lines, error):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), NmtError("gone"), RuntimeError("odd")])
-def test_output_goes_on_where_it_stopped(run_nmt, reverser, corpus, tmp_path, monkeypatch, form, error):
+def test_output_is_continued_where_it_stopped(run_nmt, reverser, corpus, tmp_path, monkeypatch, form, error):
     whole, out, links = tmp_path / "whole", tmp_path / "out", tmp_path / "links"
     words = ["translate", "--model", reverser, *FORMS[form], corpus]
     assert run_nmt(*words, "--output", whole, "--alignments", tmp_path / "all").code == 0
@@ -73,7 +73,7 @@ def test_output_goes_on_where_it_stopped(run_nmt, reverser, corpus, tmp_path, mo
     assert sorted(os.listdir(tmp_path)) == ["all", "links", "out", "whole"]
 
 
-def test_what_was_redirected_can_be_gone_on_with_too(run_nmt, reverser, corpus, tmp_path, monkeypatch):
+def test_redirected_output_can_be_continued(run_nmt, reverser, corpus, tmp_path, monkeypatch):
     whole = run_nmt("translate", "--model", reverser, corpus).stdout
     out = tmp_path / "out"
     out.write_text(whole[: len(whole) // 2])  # as `> out` leaves it
@@ -94,12 +94,12 @@ def test_what_was_redirected_can_be_gone_on_with_too(run_nmt, reverser, corpus, 
 @pytest.mark.parametrize(
     ("content", "words", "message"),
     [
-        (b"a\n" * 9, [], "out already holds 9 lines, and the input has only 2\n  It was made of another input"),
+        (b"a\n" * 9, [], "out already holds 9 lines, and the input has only 2\n  It was made from another input"),
         (b"a\nb\n", ["--n-best", "2"], "line 1 has no index, so writing to it cannot be resumed\n  Use the --format"),
         (b"a\n", ["--n-best", "2", "--format", "jsonl"], "line 1 has no index, so writing to it cannot be resumed"),
     ],
 )
-def test_other_output_is_not_gone_on_with(run_nmt, reverser, tmp_path, content, words, message):
+def test_other_output_cannot_be_continued(run_nmt, reverser, tmp_path, content, words, message):
     (tmp_path / "out").write_bytes(content)
     words = ["translate", "--model", reverser, "--output", tmp_path / "out", "--resume-output", *words]
     done = run_nmt(*words, stdin="ba\nde\n")
@@ -107,7 +107,7 @@ def test_other_output_is_not_gone_on_with(run_nmt, reverser, tmp_path, content, 
     assert (tmp_path / "out").read_bytes() == content
 
 
-def test_only_a_file_can_be_gone_on_with(run_nmt, reverser):
+def test_only_files_can_be_continued(run_nmt, reverser):
     done = run_nmt("translate", "--model", reverser, "--resume-output", stdin="ba\n")
     assert (done.code, "--resume-output continues a file: name it with --output" in done.stderr) == (2, True)
     done = run_nmt("translate", "--model", reverser, "--resume-output", "--output", "/dev/null", stdin="ba\n")
@@ -115,7 +115,7 @@ def test_only_a_file_can_be_gone_on_with(run_nmt, reverser):
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
-def test_a_kill_leaves_complete_lines(run_nmt, reverser, tmp_path, ending):
+def test_a_killed_program_leaves_complete_lines(run_nmt, reverser, tmp_path, ending):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "nmt", "translate", "--model", reverser, "--batch-size", "1", "--output", out]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -131,7 +131,7 @@ def test_a_kill_leaves_complete_lines(run_nmt, reverser, tmp_path, ending):
     assert out.read_text() == "de ba\nme la ku\nte\n"
 
 
-def test_a_terminal_sees_how_far_it_is(reverser, corpus, tmp_path):
+def test_a_terminal_shows_the_progress(reverser, corpus, tmp_path):
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 100))
     command = [sys.executable, "-m", "nmt", "translate", "--model", reverser, "--output", tmp_path / "out", corpus]

@@ -51,7 +51,7 @@ def test_a_named_precision_is_used_or_raises_an_error(monkeypatch):
     assert choose_translation_precision("float32", GPU) == "float32"
     monkeypatch.setattr(devices, "has_int8", lambda: False)
     with pytest.raises(
-        UsageError, match=r"precision='int8' cannot be used here: .*\n  This machine can use auto, float"
+        UsageError, match=r"precision='int8' cannot be used here: .*\n  This machine can use auto, float32"
     ):
         choose_translation_precision("int8", CPU)
 

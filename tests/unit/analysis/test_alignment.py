@@ -135,7 +135,7 @@ def test_reversing_links_swaps_source_and_target():
             ["o.f", "...", "..."],
             ["o..", "...", "..."],
             ["o..", "...", "..."],
-        ),  # not adjacent; its target word is linked
+        ),  # not adjacent; its target has a link
         (["of.", "fo.", "..."], ["o..", ".o.", "..."], ["o..", ".o.", "..."]),  # adjacent, but both words have links
         (["...", ".f.", "..."], ["...", "...", "..."], ["...", ".x.", "..."]),  # the intersection is empty
         (["f..", "b..", "..."], ["...", "...", "..."], ["x..", "...", "..."]),  # final adds forward links first

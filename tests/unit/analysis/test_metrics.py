@@ -135,7 +135,7 @@ def test_a_system_does_not_differ_significantly_from_its_copy():
             [["a"]],
             {"tokenize": "13"},
             UsageError,
-            'there is no tokenizer "13"; did you mean "13a"?\n  The tokenizers are none, ',
+            'there is no tokenizer "13"; did you mean "13a"?\n  The tokenizers are none, zh',
         ),
     ],
 )

@@ -194,7 +194,7 @@ def test_values_that_are_left_out_are_counted_in_the_title(tmp_path, records, ti
 
 
 def test_an_unknown_suffix_raises_an_error(tmp_path):
-    with pytest.raises(UsageError, match=r'map\.gif: pictures cannot be written as "\.gif"\n  The suffixes are \.png'):
+    with pytest.raises(UsageError, match=r'map\.gif: pictures cannot be written as "\.gif"\n  The suffixes are \.png,'):
         save_heat_map(tmp_path / "map.gif", WEIGHTS, ["a", "b", "c"], ["x", "y"])
 
 

@@ -36,7 +36,7 @@ def test_constraints_of_the_command_line_and_of_a_line_are_all_met(run_nmt, reve
         assert re.search(r"\bte\b", text)
 
 
-def test_bans_hold_whatever_the_pieces(run_nmt, reverser):
+def test_bans_apply_to_every_segmentation(run_nmt, reverser):
     lines = [{"source": "ba de fi", "banned": ["d", "i"]}, {"source": "ku la", "banned": [" k"]}, {"source": "ku la"}]
     words = ["--model", reverser, "--input-format", "jsonl", "--ban", "la"]
     first, second, third = out_of(run_nmt("translate", *words, stdin=objects(*lines)))
@@ -99,7 +99,7 @@ def test_neither_batch_size_nor_order_changes_a_line(run_nmt, reverser, tiny_cor
         assert turned == texts[::-1]
 
 
-def test_a_seed_decides_the_samples(run_nmt, reverser):
+def test_the_seed_determines_the_samples(run_nmt, reverser):
     words = ["--model", reverser, "--sample", "--temperature", "5", "--n-best", "3"]
     one, again, other = (out_of(run_nmt("translate", *words, "--seed", seed, stdin=TEXT)) for seed in ("1", "1", "2"))
     assert one == again != other
@@ -108,7 +108,7 @@ def test_a_seed_decides_the_samples(run_nmt, reverser):
     assert len(set(drawn)) == 5
 
 
-def test_what_leaves_out_a_part_of_the_source_falls_behind(run_nmt, reverser):
+def test_the_coverage_penalty_lowers_incomplete_translations(run_nmt, reverser):
     words = ["--model", reverser, "--n-best", 4, "--format", "jsonl", "--with-attention", "--input-format", "jsonl"]
     stdin = objects({"source": "ba de fi ku", "max_length": 3})
     found = [json.loads(line) for line in out_of(run_nmt("translate", *words, "--alpha", 0, "--beta", 2, stdin=stdin))]
@@ -120,26 +120,26 @@ def test_what_leaves_out_a_part_of_the_source_falls_behind(run_nmt, reverser):
     assert all(score < one["log_prob"] - 1 for score, one in zip(scores, found, strict=True))
 
 
-def test_groups_say_different_things(run_nmt, reverser):
+def test_groups_find_different_translations(run_nmt, reverser):
     words = ["--model", reverser, "--groups", 5, "--diversity", 50, "--n-best", 5]
     texts = [line.split(" ||| ")[1] for line in out_of(run_nmt("translate", *words, stdin="ba de fi\n"))]
     assert texts[0] == "fi de ba"
     assert len({text.split()[0] if text else "" for text in texts}) == 5
 
 
-def test_required_words_find_their_place_in_samples(run_nmt, reverser):
+def test_samples_contain_required_words(run_nmt, reverser):
     words = ["--model", reverser, "--sample", "--n-best", 20, "--format", "jsonl", "--constraint", "zu po"]
     found = [json.loads(line) for line in out_of(run_nmt("translate", *words, stdin="ba de fi\n"))]
     assert all(f" {one['text']} ".count(" zu po ") == 1 for one in found)
     assert sum(one["is_finished"] and len(one["target_words"]) <= 6 for one in found) >= 18  # and they end after it
 
 
-def test_the_choice_among_candidates_is_what_is_like_the_others(run_nmt, reverser):
+def test_mbr_chooses_the_candidate_most_similar_to_the_others(run_nmt, reverser):
     words = ["--model", reverser, "--sample", "--mbr", "chrf", "--candidates", 30, "--temperature", "1.5"]
     assert out_of(run_nmt("translate", *words, stdin="ba de fi\nku la\n")) == ["fi de ba", "la ku"]
 
 
-def test_attention_comes_on_request(run_nmt, reverser):
+def test_with_attention_adds_attention(run_nmt, reverser):
     words = ["--model", reverser, "--format", "jsonl"]
     (plain,) = out_of(run_nmt("translate", *words, stdin="ba de\n"))
     (more,) = out_of(run_nmt("translate", *words, "--with-attention", "--constraint", "zu", stdin="ba de\n"))
@@ -166,7 +166,7 @@ def test_a_long_line_is_translated_in_parts(run_nmt, reverser, tmp_path):
     assert [line.split(" ||| ")[0] for line in lists] == ["0", "0", "0", "1", "1", "1"]
 
 
-def test_a_line_without_end_exhausts_nothing(run_nmt, reverser, tmp_path):
+def test_a_very_long_line_is_translated(run_nmt, reverser, tmp_path):
     line = " ".join(WORDS * 400)
     words = ["--model", reverser, "--split-long", "--longest", 6, "--alignments", tmp_path / "links"]
     (text,) = out_of(run_nmt("translate", *words, stdin=line))
@@ -184,44 +184,48 @@ def test_a_line_without_end_exhausts_nothing(run_nmt, reverser, tmp_path):
         (
             [],
             "[" * 100_000 + "\n",
-            "standard input, line 1 is no JSON that can be read: maximum recursion depth exceeded",
+            "standard input, line 1 is JSON that cannot be read: maximum recursion depth exceeded",
         ),
         (
             [],
             '{"source": "a", "max_length": ' + "9" * 5000 + "}\n",
-            "line 1 is no JSON that can be read: Exceeds the lim",
+            "line 1 is JSON that cannot be read: Exceeds the lim",
         ),
         ([], '{"source": "a", "max_length": 999999999}\n', "max_length = 999999999   must be at most 10000\n"),
         (
             ["--split-long", "--longest", "3"],
             '{"source": "ba de", "max_length": 3}\n{"source": "ba de fi go", "constraints": ["ba"]}\n',
-            "line 2 has more than 3 pieces, and a split line can have no constraints and no max_length\n",
+            "line 2 has more than 3 pieces, so it is split, and a line that is split cannot have constraints or",
         ),
-        ([], "[1]\n", "standard input, line 1 is JSON, but no object: [1]\n  A line looks like {"),
-        ([], '{"source": "\\ud800 a"}\n', "standard input, line 1: '\\ud800 a' has half a character at position 1\n"),
+        ([], "[1]\n", "standard input, line 1 is JSON, but not an object: [1]\n  A line looks like {"),
+        (
+            [],
+            '{"source": "\\ud800 a"}\n',
+            "standard input, line 1: '\\ud800 a' has half a character (a lone surrogate) at position 1\n",
+        ),
         (
             [],
             '\n{"source": "a", "constraints": ["ﬁ"]}\n',
-            "line 2: the constraint 'ﬁ' cannot be generated by this model; the nearest is 'fi'\n",
+            "line 2: the constraint 'ﬁ' cannot be generated by this model; the nearest text is 'fi'\n",
         ),
         ([], '{"source": "a", "constraints": [" "]}\n', "line 1: the constraint ' ' is empty: it needs at least one"),
         ([], '{"source": "a", "banned": [" "]}\n', "line 1: the banned string ' ' is empty: it needs at least one"),
         (
             ["--ban", "at"],
             '{"source": "a", "prefix": "a cat"}\n',
-            "line 1: the prefix 'a cat' contains 'at', which is banned\n  Drop one of the two\n",
+            "line 1: the prefix 'a cat' contains 'at', which is banned\n  Leave out one of the two\n",
         ),
         (
             [],
             '{"source": "a", "max_length": 2, "constraints": ["ba", "de"]}\n',
-            "line 1: a max_length of 2 leaves no room for the 2 pieces that prefix and constraints take, and the end\n",
+            "line 1: a max_length of 2 is too small: prefix and constraints have 2 pieces, and the end counts as one\n",
         ),
         (
             ["--min-length", "9"],
             '{"source": "a", "max_length": 10}\n{"source": "a", "max_length": 9}\n',
             "line 2: a max_length of 9 leaves no room for a min_length of 9 and the end\n  Raise the one, or lower the",
         ),
-        (["--with-attention"], "", "--with-attention adds to --format jsonl, and the format is text\n"),
+        (["--with-attention"], "", "--with-attention has no effect without --format jsonl\n"),
         (["--beam", "5", "--groups", "2"], "", "settings   2 groups cannot share a beam of 5 evenly\n"),
         (
             ["--sample", "--groups", "5"],
@@ -232,21 +236,21 @@ def test_a_line_without_end_exhausts_nothing(run_nmt, reverser, tmp_path):
         (["--top-p", "0"], "", "top_p = 0.0   must be above 0\n"),
     ],
 )
-def test_wishes_that_cannot_be_met_are_told(run_nmt, reverser, words, stdin, message):
+def test_requests_that_cannot_be_met_raise_an_error(run_nmt, reverser, words, stdin, message):
     done = run_nmt("translate", "--model", reverser, "--input-format", "jsonl", *words, stdin=stdin)
     assert (done.code, done.stdout.count("\n")) == (2, max(0, stdin.count("\n") - 1))  # the lines before
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_python_takes_requests(reverser):
+def test_a_translator_accepts_requests(reverser):
     translator = nmt.Translator.load(reverser)
     first, second = translator.translate([Request("ba de", constraints=("zu",)), "ku la"], no_repeat=2)
     assert "zu" in first.text.split()
     assert second.text == "la ku"
 
 
-def test_placeholders_survive(run_nmt, tmp_path):
+def test_keep_symbols_requires_placeholders(run_nmt, tmp_path):
     """A symbol stays one piece through preparing, training and translating, and can be required or banned as a word."""
     random = Random(1)
     pairs = [(line, line) for line in (" ".join(random.choices(["ba", "de", "<x1>"], k=3)) for _ in range(400))]
