@@ -1,20 +1,20 @@
 """Settings: type, default, bounds, unit and meaning, each declared once.
 
-They are read from recipes, TOML files and strings `section.key=value`. An error lists every problem at once.
+They are read from recipes, TOML files and strings `section.key=value`.
 """
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from nmt.attention_names import BUILT_IN_ATTENTIONS, KNOWN_ATTENTIONS, AttentionName, MixedName
-from nmt.errors import Option, SettingsError, UnknownAttentionError, did_you_mean
+from nmt.errors import Option, SettingsError, did_you_mean
+from nmt.validation import check
 
 WindowName = Literal["none", "monotonic", "predictive"]
 
@@ -23,9 +23,6 @@ class Settings(BaseModel):
     """A section of settings. The values are validated and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-Checked = TypeVar("Checked")
 
 
 class PrepareSettings(Settings):
@@ -349,62 +346,6 @@ def merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
             values.setdefault(section, {}).update(entries)
         else:
             values[section] = entries
-
-
-def check(kind: type[Checked], values: Mapping[str, Any], *origin: str | Option) -> Checked:
-    """Validate `values` and return them as `kind`, a section of settings or a dataclass that pydantic can validate.
-
-    Raises SettingsError that lists every wrong value and what is allowed. The message calls the values `origin`.
-    """
-    try:
-        return TypeAdapter(kind).validate_python(values)
-    except ValidationError as error:
-        problems = [describe_problem(kind, problem) for problem in error.errors()]
-        is_unregistered = any(problem["type"] == "unknown_attention" for problem in error.errors())
-    width = max(len(place) for place, _ in problems)
-    lines = "\n".join(f"  {place:{width}}   {reason}" for place, reason in problems)
-    count = "1 setting" if len(problems) == 1 else f"{len(problems)} settings"
-    error_type = UnknownAttentionError if is_unregistered else SettingsError
-    raise error_type(f"{count} in ", *origin, f" cannot be used\n{lines}")
-
-
-def list_field_names(kind: type, path: Sequence[str]) -> Iterable[str]:
-    """The names of the fields of `kind`, or of the section that `path` leads to."""
-    for part in path:
-        kind = kind.model_fields[part].annotation  # type: ignore[attr-defined]
-    return kind.model_fields if issubclass(kind, BaseModel) else [field.name for field in fields(kind)]  # type: ignore[arg-type]
-
-
-def describe_problem(kind: type, problem: Any) -> tuple[str, str]:
-    """(`section.key = value`, the reason why it cannot be used) for an error of pydantic."""
-    path = [part for part in problem["loc"] if isinstance(part, str)]
-    place, value, context = ".".join(path), json.dumps(problem["input"], default=str), problem.get("ctx", {})
-    bounds = {
-        "greater_than": "above",
-        "greater_than_equal": "at least",
-        "less_than": "below",
-        "less_than_equal": "at most",
-    }
-    match problem["type"]:
-        case "extra_forbidden" | "unexpected_keyword_argument":
-            return place, f"no such setting{did_you_mean(path[-1], list_field_names(kind, path[:-1]))}"
-        case "literal_error":
-            choices = [word.strip(" '") for word in context["expected"].replace(" or ", ", ").split(",")]
-            return (
-                f"{place} = {value}",
-                f"not one of {', '.join(choices)}{did_you_mean(str(problem['input']), choices)}",
-            )
-        case "missing":
-            return place, "is missing"
-        case "unknown_attention":
-            return f"{place} = {value}", context["reason"]
-        case "value_error":
-            return place or "settings", str(context["error"])
-        case name if name in bounds:
-            limit = next(context[key] for key in ("gt", "ge", "lt", "le") if key in context)
-            return f"{place} = {value}", f"must be {bounds[name]} {limit:g}"
-        case _:
-            return f"{place} = {value}", problem["msg"].replace("Input should", "must").replace("String should", "must")
 
 
 def to_toml(settings: RunSettings) -> str:

@@ -17,11 +17,12 @@ from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_ent
 from nmt.errors import DataError, FolderError, Option, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress
-from nmt.settings import PrepareSettings, check
+from nmt.settings import PrepareSettings
 from nmt.text.corpus import Corpus, Pair, ParallelFiles, TsvFile, sample_pairs
 from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_subword
+from nmt.validation import check
 
 TSV_SUFFIXES = (".tsv", ".tsv.gz", ".tsv.xz", ".tsv.zst")
 REQUIRED_SPLITS = {"train": "training", "valid": "validation"}

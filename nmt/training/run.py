@@ -26,9 +26,10 @@ from nmt.errors import FolderError, Option, UsageError
 from nmt.files import hash_file, lock_exclusively, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress
-from nmt.settings import RunSettings, TrainSettings, check, to_toml
+from nmt.settings import RunSettings, TrainSettings, to_toml
 from nmt.training.optim import count_updates
 from nmt.training.trainer import Trainer, TrainingOutcome
+from nmt.validation import check
 
 Record = Mapping[str, Any]
 

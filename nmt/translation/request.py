@@ -11,9 +11,9 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, Strict
 
 from nmt.errors import DataError
-from nmt.settings import check
 from nmt.text.corpus import read_lines
 from nmt.text.words import is_blank
+from nmt.validation import check
 
 Text = Annotated[str, Strict()]
 

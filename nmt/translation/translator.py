@@ -14,11 +14,12 @@ from nmt.inference.engine import Engine
 from nmt.inference.shortlist import Shortlist, refuse_other_subwords
 from nmt.search.choices import Choice
 from nmt.search.ensemble import Ensemble
-from nmt.settings import SearchSettings, check
+from nmt.settings import SearchSettings
 from nmt.step import StepModel
 from nmt.translation.pipeline import translate_lines
 from nmt.translation.request import Request
 from nmt.translation.result import Translation
+from nmt.validation import check
 
 # search settings that have an effect only with another one
 REQUIRED_SETTINGS = dict.fromkeys(("temperature", "top_k", "top_p", "seed"), "sample") | {

@@ -230,7 +230,7 @@ def test_parts_of_attention_are_added_to_pages_and_matrices(run_nmt, files, mani
             assert [len(weights) for weights in part["attention"]] == [len(row["source_words"])] * len(part["weight"])
         for kind in kinds:
             assert all(sum(weights) == pytest.approx(1, abs=1e-5) for weights in parts[kind]["attention"])
-        gates = parts["gate"]["attention"]  # each belongs to a source word, whichever target word looks
+        gates = parts["gate"]["attention"]  # a gate belongs to a source word and is the same for every target word
         assert all(0 < gate < 1 for weights in gates for gate in weights)
         assert all(weights == pytest.approx(gates[0], abs=1e-5) for weights in gates)
         for word in range(len(row["target_words"])):

@@ -1,4 +1,4 @@
-"""nmt demo, cut short: every job runs, and everything it names is there."""
+"""`nmt demo` with one epoch: every job runs, and every file that it names exists."""
 
 import pytest
 

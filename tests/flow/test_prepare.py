@@ -1,4 +1,4 @@
-"""`nmt prepare` as a user meets it: what it makes, what it says, and what it refuses without touching anything."""
+"""`nmt prepare`: its folder, its messages, and its errors, after which nothing has changed."""
 
 import gzip
 import hashlib
@@ -22,7 +22,7 @@ LANGS = ("--source-lang", "a", "--target-lang", "b")
 
 @pytest.fixture
 def corpus(tiny_corpus, tmp_path):
-    """The toy corpus, for a test to spoil."""
+    """A copy of the toy corpus that a test may change."""
     return shutil.copytree(tiny_corpus, tmp_path / "corpus")
 
 

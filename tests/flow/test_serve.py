@@ -168,7 +168,9 @@ def test_a_foreign_page_is_refused(server):
     for origin, status in ((f"http://{server}", 200), ("http://evil.example", 403), ("null", 403)):
         found, answer = ask(server, "POST", "/api/translate", {"source": "ba"}, {"Origin": origin})
         assert found == status
-        assert status == 200 or answer == {"error": f"a page of {origin} asks: only this server's own may"}
+        assert status == 200 or answer == {
+            "error": f"requests from pages of {origin} are not allowed, only from this server's own page"
+        }
 
 
 def test_every_character_may_be_escaped(server):
@@ -177,7 +179,7 @@ def test_every_character_may_be_escaped(server):
     assert ask(server, "POST", "/api/align", text.encode())[0] == 200
 
 
-IMPATIENT = """
+SHORT_TIMEOUT = """
 from nmt.cli.main import run
 from nmt.server import app, protocol
 app.REQUEST_SECONDS = protocol.REQUEST_SECONDS = 0.5
@@ -203,7 +205,7 @@ def is_hung_up(connection):
 
 
 def test_who_keeps_connections_open_is_hung_up_on_and_ctrl_c_ends_at_once(reverser):
-    with start("--model", reverser, "--host", "127.0.0.2", program=("-c", IMPATIENT)) as (process, address):
+    with start("--model", reverser, "--host", "127.0.0.2", program=("-c", SHORT_TIMEOUT)) as (process, address):
         host, port = address.split(":")
         assert ask(address, "GET", "/", headers={"Host": "evil.example"})[0] == 400  # loopback by any name
         silent = [socket.create_connection((host, int(port)), 60) for _ in range(30)]

@@ -1,4 +1,4 @@
-"""`nmt translate` with wishes: what translations must and must not say, drawn, diverse, chosen among, in parts."""
+"""`nmt translate` with constraints, sampling, diverse groups, MBR and long lines."""
 
 import json
 import math

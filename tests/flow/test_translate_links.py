@@ -67,7 +67,7 @@ def test_link_options_without_links_raise_an_error(run_nmt, reverser, words):
 
 @pytest.fixture
 def mumbler(reverser, tmp_path):
-    """A run without bytes that says nothing but <unk>."""
+    """A run without byte fallback that generates only <unk>."""
     subword = Subword(train_subword(["ba de fi go ku la"] * 9, vocab_size=17, byte_fallback=False))
     settings = RunSettings(model=ModelSettings(embedding_size=4, encoder_size=4, decoder_size=8, attention_size=4))
     fingerprints = {"source_fingerprint": subword.fingerprint, "target_fingerprint": subword.fingerprint}

@@ -1,4 +1,4 @@
-"""`nmt translate --processes`: the same lines in the same order, whoever translates them, whatever ends it."""
+"""`nmt translate --processes`: the same translations in the same order, and an orderly end in every case."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def is_alive(pid):
 
 @pytest.fixture
 def in_threads(monkeypatch):
-    """A crew of threads: what it does is the same, and it starts at once."""
+    """A worker pool of threads in place of processes, which does the same and starts at once."""
     monkeypatch.setattr(crew, "ProcessPoolExecutor", lambda processes, *_, **__: ThreadPoolExecutor(processes))
 
 
@@ -82,13 +82,13 @@ def test_a_worker_pool_translates_as_a_translator(reverser, lines):
             for one, other in zip(found, alone.stream(lines, **options), strict=True):
                 assert [(each.text, each.alignment) for each in one] == [(each.text, each.alignment) for each in other]
                 assert [each.score for each in one] == pytest.approx([each.score for each in other], abs=1e-4)
-        # each line is answered before the next is read, where that is asked for
+        # with batch_size 1 each line is translated before the next is read
         read = []
         first = next(several.stream((read.append(line) or line for line in lines), batch_size=1))
         assert (len(read), first[0].text) == (1, " ".join(reversed(lines[0].split())))
         with pytest.raises(NmtError, match='beem   no such setting; did you mean "beam"'):
             several.stream(lines, beem=3)
-        # what is the matter with a line is said after the lines before it
+        # the error of a line is raised after the lines before it
         from nmt.translation.request import Request
 
         wishes = [*lines, Request("ba", constraints=("\U0001f600\ufffd\0",))]

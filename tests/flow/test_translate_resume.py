@@ -1,4 +1,4 @@
-"""`nmt translate` cut short: complete lines in order, and --resume-output goes on as if nothing had happened."""
+"""Interrupted `nmt translate`: complete lines in order, and --resume-output continues to the same result."""
 
 import os
 import pty
@@ -28,12 +28,12 @@ def corpus(tiny_corpus):
 
 
 def words_of(path):
-    """What a file says, less scores: their last digits depend on who shares a batch."""
+    """The content of a file without scores, whose last digits depend on the batch."""
     return re.sub(r"-?\d+\.\d+(e-\d+)?", "#", path.read_text())
 
 
 def cut_after(monkeypatch, lines, error):
-    """Let something go wrong when so many lines have been translated."""
+    """Raise an error after a number of lines."""
     from nmt import Translator
 
     stream = Translator.stream

@@ -16,7 +16,7 @@ YIELDS = re.compile(r"-> ([a-z_]+_[A-Z1-9]+(?:, [a-z_]+_[A-Z1-9]+)*)(?=[.:]|\s*$
 
 
 class AxisError(AssertionError):
-    """A tensor that is not shaped as its name says."""
+    """A tensor whose shape does not fit its name."""
 
 
 def bind(name: str, tensor: Tensor, sizes: dict[str, int]) -> None:
@@ -48,7 +48,7 @@ def bind_all(values: dict[str, Any], sizes: dict[str, int]) -> None:
 
 
 def checked(function: Callable) -> Callable:
-    """`function`, which now raises AxisError for arguments or results that are not what their names say.
+    """`function`, which now raises AxisError for arguments or results whose shapes do not fit their names.
 
     Results are named by their own fields, or by the docstring: `-> context_BTM, weights_BTS`.
     """

@@ -1,4 +1,4 @@
-"""A toy language pair that a small model can learn: the other language says the words in reverse order."""
+"""A toy language pair that a small model can learn: the target has the words of the source in reverse order."""
 
 from pathlib import Path
 from random import Random

@@ -24,7 +24,7 @@ REVERSER = RunSettings(
 
 @pytest.fixture(scope="session")
 def reverser(tiny_prepared, tmp_path_factory) -> Path:
-    """A run that has learnt to say the words of the toy language in reverse order."""
+    """A run that has learnt to reverse the words of the toy language."""
     from nmt import train
 
     out = tmp_path_factory.mktemp("runs") / "reverser"

@@ -9,7 +9,7 @@ import pytest
 import nmt
 
 PACKAGE = Path(nmt.__file__).parent
-GROUND = {"errors", "ids", "files", "attention_names", "settings", "progress"}
+GROUND = {"errors", "ids", "files", "attention_names", "settings", "validation", "progress"}
 MAY_IMPORT = {
     "errors": set(),
     "ids": set(),
@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "files": {"errors"},
     "progress": set(),
     "attention_names": {"errors"},
-    "settings": {"errors", "attention_names"},
+    "validation": {"errors"},
+    "settings": {"errors", "attention_names", "validation"},
     "devices": {"errors", "inference"},
     "recipes": set(),
     "text": GROUND,

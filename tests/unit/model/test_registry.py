@@ -14,7 +14,8 @@ from nmt.model.attention.registry import REGISTERED_ATTENTIONS, build_attention
 from nmt.model.attention.scores import DotAttention, GeneralAttention
 from nmt.model.cells import AttendThenUpdate, UpdateThenAttend, build_cell
 from nmt.model.seq2seq import Seq2Seq
-from nmt.settings import RunSettings, check
+from nmt.settings import RunSettings
+from nmt.validation import check
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ def test_a_seed_gives_the_same_files_and_another_gives_others(make):
 
 
 def test_its_settings_train(make):
-    from nmt.settings import RunSettings, check
+    from nmt.settings import RunSettings
+    from nmt.validation import check
 
     assert check(RunSettings, tomllib.loads("\n".join(make(1)["settings.toml"])), "it").model.bridge == "zeros"
