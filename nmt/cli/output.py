@@ -32,7 +32,7 @@ def refuse_overlap(outputs: Mapping[str, Path | None], inputs: Sequence[str] = (
 
 def refuse_unwritable(path: Path | None) -> None:
     """Raise FolderError if the file cannot be written, UsageError if its name would be misleading."""
-    from nmt.text.corpus import SUFFIXES
+    from nmt.text.compression import SUFFIXES
 
     if path is None:
         return
@@ -43,7 +43,7 @@ def refuse_unwritable(path: Path | None) -> None:
             raise UsageError(f"standard output is already written to {path}\n  Name another file")
     if path.is_dir():
         raise FolderError(f"{path} cannot be written: it is a folder\n  Name a file in it")
-    if path.suffix in SUFFIXES[1:]:
+    if path.suffix.lower() in SUFFIXES[1:]:
         raise UsageError(f"{path} would not be compressed: leave out {path.suffix}, or compress standard output")
     folder = path.resolve().parent if path.is_symlink() else path.parent
     if not folder.is_dir():

@@ -48,8 +48,9 @@ def command(
 ) -> None:
     """Turn parallel text into a prepared folder.
 
-    PREFIX names two files, PREFIX.SOURCE-LANG and PREFIX.TARGET-LANG, plain or compressed (.gz, .xz, .zst). Line n of
-    one translates line n of the other. Cleaning drops training pairs only, and reports how many it dropped and why.
+    PREFIX names two files, PREFIX.SOURCE-LANG and PREFIX.TARGET-LANG, plain or compressed (.gz, .bz2, .xz, .zst).
+    Line n of one translates line n of the other. Cleaning drops training pairs only, and reports how many it
+    dropped and why.
 
     Line n of --train-alignments links the words of pair n, as any word aligner writes them (Pharaoh format): source
     word, dash, target word, where blanks separate words and counting starts at 0. Training with train.guided_weight

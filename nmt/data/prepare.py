@@ -18,13 +18,14 @@ from nmt.errors import DataError, FolderError, Option, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress
 from nmt.settings import PrepareSettings
+from nmt.text.compression import SUFFIXES
 from nmt.text.corpus import Corpus, Pair, ParallelFiles, TsvFile, sample_pairs
 from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_subword
 from nmt.validation import check
 
-TSV_SUFFIXES = (".tsv", ".tsv.gz", ".tsv.xz", ".tsv.zst")
+TSV_SUFFIXES = tuple(f".tsv{suffix}" for suffix in SUFFIXES)
 REQUIRED_SPLITS = {"train": "training", "valid": "validation"}
 SUBWORD_SETTINGS = {"subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
 
@@ -48,7 +49,7 @@ def prepare(
     `train`, `valid` and `test` are each a path, a list of paths, a torchtext `TranslationDataset`, or any iterable of
     pairs: (source, target) or, as rows of Hugging Face data sets, {source_lang: source, target_lang: target} and
     {"translation": {...}}. A path is either the PREFIX of two files, PREFIX.source_lang and PREFIX.target_lang, plain
-    or compressed (.gz, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on.
+    or compressed (.gz, .bz2, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on.
     `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`. `workers` is the
     number of threads that encode text, by default one for each core. `settings` are those of `PrepareSettings`. With
     `progress=True`, progress is shown on standard error.
@@ -166,7 +167,7 @@ def find_inputs(
             inputs[name] = []
             for text in as_list(argument):
                 if isinstance(text, (str, Path)):
-                    is_table = str(text).endswith(TSV_SUFFIXES)
+                    is_table = str(text).lower().endswith(TSV_SUFFIXES)
                     text = TsvFile(Path(text)) if is_table else ParallelFiles(Path(text), source_lang, target_lang)
                 if is_corpus(text):
                     with attempt():

@@ -3,33 +3,21 @@
 Lines are read one by one, so that a corpus may be larger than memory.
 """
 
-import gzip
-import lzma
 import sys
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from glob import escape
 from itertools import zip_longest
 from pathlib import Path
 from random import Random
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from nmt.errors import DataError, UsageError
+from nmt.text.compression import READ_ERRORS, SUFFIXES, decompress
+from nmt.text.encodings import describe_bad_byte, find_wide_encoding
 from nmt.text.words import is_blank
 
-try:
-    from compression import zstd  # type: ignore[import-not-found, unused-ignore]
-except ImportError:  # before Python 3.14
-    try:
-        from backports import zstd
-    except ImportError:  # the extra `zstd` is not installed
-        zstd = None
-
-SUFFIXES = ("", ".gz", ".xz", ".zst")
 BYTE_ORDER_MARK = "\ufeff"
-READ_ERRORS = (OSError, EOFError, lzma.LZMAError, zlib.error) + ((zstd.ZstdError,) if zstd else ())
 
 
 class Pair(NamedTuple):
@@ -40,7 +28,7 @@ class Pair(NamedTuple):
 
 
 def read_lines(path: Path | str) -> Iterator[str]:
-    """The lines of a UTF-8 file, without line ends. .gz, .xz and .zst are decompressed; `-` is standard input.
+    """The lines of a UTF-8 file, without line ends; `-` is standard input. Either may be compressed: gz, bz2, xz, zst.
 
     Lines are split at "\\n" only, and one "\\r" before it is dropped: U+2028, form feeds and control characters stay
     inside a line. A byte order mark at the start is dropped.
@@ -50,17 +38,24 @@ def read_lines(path: Path | str) -> Iterator[str]:
     if str(path) == "-":
         yield from decode_lines(sys.stdin.buffer, "standard input")
         return
-    with open_decompressed(Path(path)) as stream:
-        yield from decode_lines(stream, str(path))
+    try:
+        file = open(path, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    with file:
+        yield from decode_lines(file, str(path))
 
 
-def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
+def decode_lines(stream: BinaryIO, name: str) -> Iterator[str]:
     """The lines of an open binary stream, as in `read_lines`. Error messages call the stream `name`."""
-    offset = 0
-    number = 0
-    lines = iter(stream)
+    offset = number = 0
+    is_ascii = True
+    lines: Iterator[bytes] = iter(())
     while True:
         try:
+            if not number:
+                lines = iter(decompress(stream, name))
+                refuse_wide_encoding(lines.peek(), name)  # type: ignore[attr-defined]
             line = next(lines, None)
         except READ_ERRORS as error:
             raise DataError(
@@ -73,42 +68,28 @@ def decode_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
-            raise DataError(describe_bad_byte(name, number, offset + error.start, error)) from error
+            raise DataError(describe_bad_byte(name, number, offset + error.start, error, not is_ascii)) from error
         offset += len(line)
+        is_ascii = is_ascii and line.isascii()
         if number == 1:
             text = text.removeprefix(BYTE_ORDER_MARK)
+            refuse_carriage_returns(text, name)
         yield text.removesuffix("\n").removesuffix("\r")
 
 
-def describe_bad_byte(name: str, number: int, offset: int, error: UnicodeDecodeError) -> str:
-    """The message for a byte that is not UTF-8, with a guess at the encoding."""
-    guess = "UTF-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") and number == 1 else "ISO-8859-1"
-    return (
-        f"{name} is not UTF-8: line {number:,}, byte {offset:,} of the text is 0x{error.object[error.start]:02X}\n"
-        f"  If it is {guess}, convert it first: iconv -f {guess} -t UTF-8"
-    )
+def refuse_wide_encoding(head: bytes, name: str) -> None:
+    """Raise DataError for text that begins with `head` in UTF-16 or UTF-32."""
+    encoding = find_wide_encoding(head)
+    if encoding:
+        raise DataError(f"{name} is not UTF-8 but {encoding}\n  Convert it first: iconv -f {encoding} -t UTF-8")
 
 
-@contextmanager
-def open_decompressed(path: Path) -> Iterator[BinaryIO]:
-    """The bytes of a file, decompressed according to its suffix."""
-    with ExitStack() as stack:
-        try:
-            file: Any = stack.enter_context(open(path, "rb"))
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
-        match path.suffix:
-            case ".gz":
-                file = stack.enter_context(gzip.open(file))
-            case ".xz":
-                file = stack.enter_context(lzma.open(file))
-            case ".zst":
-                if zstd is None:
-                    raise DataError(
-                        f'reading {path} needs the extra zstd: pip install "nmt[zstd]"\n  Or decompress the file first'
-                    )
-                file = stack.enter_context(zstd.open(file))
-        yield file
+def refuse_carriage_returns(first_line: str, name: str) -> None:
+    """Raise DataError for text without "\\n" whose lines end with "\\r", as on old Macintosh computers."""
+    if "\r" in first_line.rstrip("\r") and not first_line.endswith("\n"):
+        raise DataError(
+            f"{name} ends its lines with \"\\r\" (CR) alone, and would be one line\n  Convert it first: tr '\\r' '\\n'"
+        )
 
 
 def find_side(prefix: Path, lang: str) -> Path:
@@ -116,12 +97,13 @@ def find_side(prefix: Path, lang: str) -> Path:
 
     Raises DataError when there is no such file, with similar names that exist; and when there are several.
     """
-    candidates = [prefix.with_name(f"{prefix.name}.{lang}{suffix}") for suffix in SUFFIXES]
-    found = [path for path in candidates if path.exists()]
+    stem = f"{prefix.name}.{lang}"
+    same_stem = sorted(prefix.parent.glob(f"{escape(stem)}*"))
+    found = [path for path in same_stem if path.name[len(stem) :].lower() in SUFFIXES]
     if not found:
-        names = ", ".join(path.name for path in candidates)
-        similar = sorted(path.name for path in prefix.parent.glob(f"{escape(prefix.name)}*"))
-        existing = f"; it has {', '.join(similar[:8])}" if similar else ""
+        names = ", ".join(stem + suffix for suffix in SUFFIXES)
+        others = sorted(path.name for path in prefix.parent.glob(f"{escape(prefix.name)}*"))
+        existing = f"; it has {', '.join(others[:8])}" if others else ""
         hint = f"\n  Give the prefix without its ending: {prefix.with_suffix('')}" if prefix.is_file() else ""
         raise DataError(f"{prefix}.{lang} does not exist\n  {prefix.parent} has none of {names}{existing}{hint}")
     if not found[0].is_file():

@@ -1,3 +1,4 @@
+import bz2
 import gzip
 import io
 import lzma
@@ -5,7 +6,7 @@ import lzma
 import pytest
 
 from nmt.errors import DataError
-from nmt.text import corpus
+from nmt.text import compression
 from nmt.text.corpus import Pair, ParallelFiles, TsvFile, decode_lines, find_side, read_lines, read_pairs, sample_pairs
 
 
@@ -29,11 +30,26 @@ def test_lines_end_at_newlines_only(content, lines):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"good\nb\xe4d\n", "line 2, byte 6 of the text is 0xE4\n  If it is ISO-8859-1"),
+        (
+            b"good\nb\xe4d\n",
+            "line 2, byte 6 of the text is 0xE4\n  If it is ISO-8859-1, convert it first: iconv -f ISO-8859-1",
+        ),
         ("\ufeffa".encode() + b"\xff\n", "line 1, byte 4 of the text is 0xFF\n  If it is ISO-8859-1"),
         (
-            "a\n".encode("utf-16"),
-            "line 1, byte 0 of the text is 0xFF\n  If it is UTF-16, convert it first: iconv -f UTF-16",
+            "L’œuvre coûte 9 €.\n".encode("cp1252"),
+            "line 1, byte 1 of the text is 0x92\n  If it is Windows-1252, convert it first: iconv -f Windows-1252",
+        ),
+        (
+            "Mädchen\n".encode() + b"B\xfccher\n",
+            "line 2, byte 10 of the text is 0xFC\n  The lines before it are UTF-8: mend",
+        ),
+        (
+            "дом и сад\n".encode("koi8-r"),
+            "line 1, byte 0 of the text is 0xC4\n  It is hardly in Latin letters. Its encoding",
+        ),
+        (
+            "犬が水を飲む。\n".encode("euc-jp"),
+            "line 1, byte 0 of the text is 0xB8\n  It is hardly in Latin letters. Its encoding",
         ),
         (b"\xed\xa0\x80\n", "line 1, byte 0 of the text is 0xED"),  # half of a surrogate pair
     ],
@@ -44,12 +60,46 @@ def test_the_message_for_bytes_that_are_not_utf8_has_line_and_byte(content, mess
     assert f"it is not UTF-8: {message}" in str(caught.value)
 
 
+TEXTS = [
+    "The dog\nsleeps.\n",
+    "Собака спит.\nДа.\n",
+    "一只狗\n一二\n",
+    "x\n",
+    "no line end",
+    "\nÇa va\n",
+    "כלב ישן\nכן\n",
+]
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE", "UTF-16", "UTF-32"])
+@pytest.mark.parametrize("text", TEXTS)
+def test_wide_encodings_are_refused_by_name_with_a_mark_or_without(text, encoding):
+    with pytest.raises(DataError) as caught:
+        list(decode_lines(io.BytesIO(text.encode(encoding)), "it"))
+    assert str(caught.value) == (f"it is not UTF-8 but {encoding}\n  Convert it first: iconv -f {encoding} -t UTF-8")
+
+
+@pytest.mark.parametrize("text", ["a\0b\n", "one\0two\nthree\n", "ab\0\ncd\nef\n", "\0" * 9 + "a\n", *TEXTS])
+def test_other_text_is_not_taken_for_a_wide_encoding(text):
+    assert list(decode_lines(io.BytesIO(text.encode()), "it")) == text.removesuffix("\n").split("\n")
+
+
+@pytest.mark.parametrize("content", [b"a\rb\r", b"a\rb", b"a\r\rb c\r"])
+def test_lines_that_end_with_carriage_returns_alone_are_refused(content):
+    with pytest.raises(DataError) as caught:
+        list(decode_lines(io.BytesIO(content), "it"))
+    assert str(caught.value) == (
+        "it ends its lines with \"\\r\" (CR) alone, and would be one line\n  Convert it first: tr '\\r' '\\n'"
+    )
+    assert list(decode_lines(io.BytesIO(b"one line\r"), "it")) == ["one line"]
+
+
 def compress_zst(content: bytes) -> bytes:
     reason = 'no backports.zstd (pip install "nmt[zstd]")'
     return pytest.importorskip("backports.zstd", reason=reason).compress(content)
 
 
-COMPRESSORS = {".gz": gzip.compress, ".xz": lzma.compress, ".zst": compress_zst}
+COMPRESSORS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": compress_zst}
 
 
 @pytest.mark.parametrize("suffix", COMPRESSORS)
@@ -58,6 +108,37 @@ def test_compressed_files_read_like_plain_ones(suffix, tmp_path):
     compress = COMPRESSORS[suffix]
     path.write_bytes(compress("ä\nb\n".encode()) + compress(b"c\n"))  # compressed files may be concatenated
     assert list(read_lines(path)) == ["ä", "b", "c"]
+
+
+@pytest.mark.parametrize("suffix", COMPRESSORS)
+def test_compressed_text_is_recognised_whatever_its_name(suffix, tmp_path, monkeypatch):
+    content = COMPRESSORS[suffix]("ä\nb\n".encode())
+    for name in ("it.en", f"it.en{suffix.upper()}", "it.en.gz"):
+        (tmp_path / name).write_bytes(content)
+        assert list(read_lines(tmp_path / name)) == ["ä", "b"]
+    with open(tmp_path / "it.en", "rb") as file:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(file))
+        assert list(read_lines("-")) == ["ä", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "description"),
+    [
+        (b"PK\x03\x04\x14\x00rest", "a ZIP archive"),
+        (b"7z\xbc\xaf\x27\x1c\x00", "a 7z archive"),
+        (b"\x04\x22\x4d\x18\x64", "compressed by lz4"),
+        (b"\x1f\x9d\x90", "compressed by compress"),
+        (gzip.compress(b"name".ljust(257, b"\0") + b"ustar\x0000"), "a tar archive"),
+    ],
+)
+def test_archives_are_refused_by_name(content, description):
+    with pytest.raises(DataError, match=rf"^it is {description}, not text\n  Extract the text from it first$"):
+        list(decode_lines(io.BytesIO(content), "it"))
+
+
+@pytest.mark.parametrize("text", ["BZh9 is no header", "PK", "7z a b"])
+def test_text_that_begins_like_a_compressed_file_is_text(text):
+    assert list(decode_lines(io.BytesIO(text.encode()), "it")) == [text]
 
 
 @pytest.mark.parametrize("suffix", COMPRESSORS)
@@ -80,10 +161,10 @@ def test_plain_text_with_the_suffix_of_a_compressed_file_raises_an_error(suffix,
 
 
 def test_without_the_extra_zst_the_message_says_how_to_install_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus, "zstd", None)
+    monkeypatch.setattr(compression, "zstd", None)
     (tmp_path / "it.en.zst").write_bytes(b"")
     with pytest.raises(
-        DataError, match=r'it\.en\.zst needs the extra zstd: pip install "nmt\[zstd\]"\n  Or decompress'
+        DataError, match=r'it\.en\.zst needs the extra zstd: pip install "nmt\[zstd\]"\n  Or decompress it'
     ):
         list(read_lines(tmp_path / "it.en.zst"))
 
@@ -91,6 +172,8 @@ def test_without_the_extra_zst_the_message_says_how_to_install_it(tmp_path, monk
 def test_a_side_is_found_with_any_suffix(tmp_path):
     (tmp_path / "it.en.xz").write_bytes(lzma.compress(b""))
     assert find_side(tmp_path / "it", "en") == tmp_path / "it.en.xz"
+    (tmp_path / "it.de.BZ2").write_bytes(bz2.compress(b""))
+    assert find_side(tmp_path / "it", "de") == tmp_path / "it.de.BZ2"
     (tmp_path / "it.en").write_text("")
     with pytest.raises(DataError, match=r"it\.en exists several times: .*it\.en, .*it\.en\.xz"):
         find_side(tmp_path / "it", "en")
@@ -102,7 +185,7 @@ def test_the_message_for_missing_sides_names_both_and_the_files_that_exist(tmp_p
         ParallelFiles(tmp_path / "it", "en", "de").find()
     for lang in ("en", "de"):
         assert f"{tmp_path}/it.{lang} does not exist" in str(caught.value)
-        names = f"it.{lang}, it.{lang}.gz, it.{lang}.xz, it.{lang}.zst"
+        names = f"it.{lang}, it.{lang}.gz, it.{lang}.bz2, it.{lang}.xz, it.{lang}.zst"
         assert f"\n  {tmp_path} has none of {names}; it has it.fr" in str(caught.value)
 
 
