@@ -60,7 +60,10 @@ class PrepareSettings(Settings):
 
     @model_validator(mode="after")
     def _sizes_fit_together(self) -> "PrepareSettings":
-        if self.joint and (self.source_vocab_size or self.target_vocab_size):
+        sizes = self.source_vocab_size, self.target_vocab_size
+        if any(0 < size < 16 for size in sizes):
+            raise ValueError("source_vocab_size and target_vocab_size must be 0 or at least 16")
+        if self.joint and any(sizes):
             raise ValueError("joint makes one vocabulary for both languages, whose size is vocab_size alone")
         return self
 

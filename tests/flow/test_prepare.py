@@ -391,6 +391,11 @@ def test_a_joint_vocabulary_has_one_size(refused):
     assert "joint makes one vocabulary for both languages, whose size is vocab_size alone" in message
 
 
+@pytest.mark.parametrize("flag", ["--source-vocab-size", "--target-vocab-size"])
+def test_a_size_of_one_side_has_room_for_the_control_tokens(refused, flag):
+    assert "source_vocab_size and target_vocab_size must be 0 or at least 16" in refused(flag, 3)
+
+
 def test_symbols_are_refused_by_name_before_the_text_is_read(refused):
     assert refused("--symbol", "<s>", "--symbol", "<x>", "--symbol", "<x>", train=("--train", "gone")) == (
         "2 symbols cannot be used\n"
