@@ -193,7 +193,8 @@ class ConstraintCompiler:
             may_continue += [True] * missing
         needed = len(prefix) + sum(map(len, phrases))
         limit = compute_length_limit(len(source.ids) + 1, search.max_length_ratio, search.max_length_extra)
-        limit = max(limit, search.min_length + search.max_length_extra, search.min_length + 1)
+        if search.min_length:
+            limit = max(limit, search.min_length + max(1, search.max_length_extra))
         if request.max_length is not None:
             if 0 < needed >= request.max_length:
                 raise DataError(
