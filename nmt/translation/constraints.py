@@ -185,7 +185,9 @@ class ConstraintCompiler:
         for ban in request.banned:
             for what, text in [("prefix", request.prefix), *(("constraint", text) for text in request.constraints)]:
                 if text and ban in f" {text.strip()} ":
-                    raise DataError(f"the {what} {text!r} contains {ban!r}, which is banned\n  Drop one of the two")
+                    raise DataError(
+                        f"the {what} {text!r} contains {ban!r}, which is banned\n  Leave out one of the two"
+                    )
         for piece, count in symbols.items():
             index = self.subword.piece_to_id(piece)
             missing = max(0, count - sum(phrase.count(index) for phrase in phrases))

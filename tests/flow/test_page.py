@@ -544,7 +544,8 @@ def test_ten_thousand_sentences_are_a_short_list_of_rows(open_page, tmp_path):
 
 def test_what_was_cut_is_shown(open_page, tmp_path):
     page = Page("title", "en", "de", ["model"])
-    whole = AttentionView(0, 1, ["x"], np.ones((1, 1), np.float32), [(0, 0)], None, -0.5)
+    weights, diagnostics = summarise_attention(np.full((1, 2), 0.5), [0], [0], 1, 1)
+    whole = AttentionView(0, 1, ["x"], weights, [(0, 0)], diagnostics, -0.5)
     cut = {
         "whole": (whole, []),
         "long": (whole._replace(is_whole=False), ["The text is too long: only its beginning was read."]),
