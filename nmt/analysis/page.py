@@ -45,6 +45,8 @@ class AttentionView(NamedTuple):
     links: list[Link]
     diagnostics: AttentionDiagnostics | None
     score: float
+    is_whole: bool = True  # False: only the beginning of the text was read
+    is_finished: bool = True  # False: the length limit ended the translation
 
 
 class Page:
@@ -125,6 +127,7 @@ def describe_sentence(
             "links": view.links,
             "score": round(view.score, 4),
         }
+        entry |= {name: False for name in ("is_whole", "is_finished") if not getattr(view, name)}
         if view.diagnostics is not None:
             entry |= {
                 "entropy": round(view.diagnostics.entropy, 4),

@@ -22,7 +22,7 @@ from nmt.cli.options import (
     model_option,
     run_options,
 )
-from nmt.cli.output import refuse_overlap
+from nmt.cli.output import refuse_overlap, to_json_line
 from nmt.cli.tables import tabulate_links
 from nmt.errors import UsageError
 
@@ -192,7 +192,7 @@ def command(
             if page:
                 page.add(pair.source_words, [pair.view, *others, *pair.parts.values()], gold_of_pair)
             if rows:
-                rows.write(json.dumps(describe_attention(pair, offset), ensure_ascii=False) + "\n")
+                rows.write(f"{to_json_line(describe_attention(pair, offset))}\n")
             heat_maps.draw(number, pair)
     heat_maps.report_fonts()
     if table:

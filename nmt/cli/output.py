@@ -1,16 +1,19 @@
 """Output files: checked before a command starts its work, and written so that an interrupted command can be resumed."""
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from nmt.errors import DataError, FolderError, UsageError
 from nmt.files import lock_exclusively, sync_folder
 
+LINE_END = re.compile("[\x85\u2028\u2029]")
 Index = Callable[[bytes], int]  # the number of the input line that a line of the output belongs to
 
 
@@ -48,6 +51,12 @@ def refuse_unwritable(path: Path | None) -> None:
     folder = path.resolve().parent if path.is_symlink() else path.parent
     if not folder.is_dir():
         raise FolderError(f"{path} cannot be written: there is no folder {folder}\n  Make it first")
+
+
+def to_json_line(facts: Any) -> str:
+    """JSON without any line end: those of Unicode, which JSON allows inside strings, are escaped."""
+    text = json.dumps(facts, ensure_ascii=False)
+    return LINE_END.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def get_partial_path(path: Path) -> Path:

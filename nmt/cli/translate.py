@@ -24,7 +24,7 @@ from nmt.cli.options import (
     settings_options,
     shortlist_option,
 )
-from nmt.cli.output import find_resume_point, get_partial_path, refuse_overlap, write_in_parts
+from nmt.cli.output import find_resume_point, get_partial_path, refuse_overlap, to_json_line, write_in_parts
 from nmt.errors import DataError, FolderError, UsageError
 from nmt.settings import SearchSettings
 
@@ -261,6 +261,7 @@ def write_line(
             "score": round(one.score, 6),
             "log_prob": round(one.log_prob, 6),
             "is_finished": one.is_finished,
+            "is_whole": one.is_whole,
             "source_pieces": one.source_pieces,
             "tokens": one.tokens,
             "token_log_probs": [round(log_prob, 6) for log_prob in one.token_log_probs],
@@ -272,5 +273,5 @@ def write_line(
             facts["alignment_probabilities"] = [round(share, 4) for share in links.values()]
         if with_attention:
             facts["attention"] = [[round(weight, 4) for weight in row] for row in one.attention_TS.tolist()]
-        return json.dumps(facts, ensure_ascii=False) + "\n"
+        return f"{to_json_line(facts)}\n"
     return f"{index} ||| {one.text} ||| {one.score:.4f}\n" if n_best > 1 else f"{one.text}\n"

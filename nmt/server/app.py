@@ -122,4 +122,6 @@ def answer_request(translators: list[Translator], fields: Translate | Align) -> 
             subwords = run.source_subword, run.target_subword
             (forced,) = force_pairs(translator.model, *subwords, [pair], device=translator.device)
             views.append(build_forced_view(number, forced))
-    return describe_sentence(source.split(), views) | {"weights": encode_weights(views)}
+    facts = describe_sentence(source.split(), views)
+    shown = [{"is_whole": True, "is_finished": True} | view for view in facts["views"]]
+    return facts | {"views": shown, "weights": encode_weights(views)}

@@ -34,6 +34,8 @@ class AnswerView(BaseModel):
     links: list[tuple[int, int]] = Field(
         description="links (source word, target word), from 0: each target word to the source word with most attention"
     )
+    is_whole: bool = Field(description="false: only the first 1,000 pieces of the text were read")
+    is_finished: bool = Field(description="false: the length limit ended the translation")
     score: float = Field(description="mean log-probability of a target piece")
     entropy: float = Field(description="mean entropy of the attention of a target word, in bits")
     coverage: float = Field(

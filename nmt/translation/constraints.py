@@ -185,7 +185,9 @@ class ConstraintCompiler:
         for ban in request.banned:
             for what, text in [("prefix", request.prefix), *(("constraint", text) for text in request.constraints)]:
                 if text and ban in f" {text.strip()} ":
-                    raise DataError(f"the {what} {text!r} contains {ban!r}, which is banned\n  Drop one of the two")
+                    raise DataError(
+                        f"the {what} {text!r} contains {ban!r}, which is banned\n  Leave out one of the two"
+                    )
         for piece, count in symbols.items():
             index = self.subword.piece_to_id(piece)
             missing = max(0, count - sum(phrase.count(index) for phrase in phrases))
@@ -193,7 +195,8 @@ class ConstraintCompiler:
             may_continue += [True] * missing
         needed = len(prefix) + sum(map(len, phrases))
         limit = compute_length_limit(len(source.ids) + 1, search.max_length_ratio, search.max_length_extra)
-        limit = max(limit, search.min_length + search.max_length_extra, search.min_length + 1)
+        if search.min_length:
+            limit = max(limit, search.min_length + max(1, search.max_length_extra))
         if request.max_length is not None:
             if 0 < needed >= request.max_length:
                 raise DataError(

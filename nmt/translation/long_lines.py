@@ -2,34 +2,43 @@
 
 import re
 from collections.abc import Iterator
-from itertools import accumulate, takewhile
+from itertools import accumulate, pairwise, takewhile
 
 from nmt.text.subword import Subword
 
-# words, which end at blanks and after these marks of scripts without blanks
-UNIT = re.compile(r"[^\s。！？；：，、]+[。！？；：，、]*|[。！？；：，、]+")
+try:
+    import sentencex
+except ImportError:  # it has no wheel for this machine, or nmt was installed without its dependencies
+    sentencex = None
+
+MARKS = "।॥۔؟።፧։។៕။。！？｡"  # end sentences wherever they stand, unlike ".", "!", "?" and "…"
+UNIT = re.compile(rf"[^\s{MARKS}；：，、]+[{MARKS}；：，、]*|[{MARKS}；：，、]+")  # words; these marks end one as well
 CLOSING = "\"'”’»«)]}」』）"
-SENTENCE = re.compile(rf"[.!?…。！？][{re.escape(CLOSING)}]*$")
-CLAUSE_ENDS = [re.compile(rf"[{marks}][{re.escape(CLOSING)}]*$") for marks in (".!?…;:。！？；：", ",，、–—)")]
+END = re.compile(rf"[{MARKS}]+[{re.escape(CLOSING)}]*\s*")
+POINT = re.compile(rf"[.!?…]+[{re.escape(CLOSING)}]*\s+")
+ABBREVIATION = re.compile(r"(?:\b[^\W\d_]|\w\.\w+|\b(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nr|vs))\.$")  # without sentencex
+CONTINUED = re.compile("[ぁ-ん]")  # after a closing quotation mark, as in 「…？」と
+CLAUSE_ENDS = [re.compile(rf"[{marks}][{re.escape(CLOSING)}]*$") for marks in (f".!?…;:；：{MARKS}", ",،，、–—)")]
 
 
-def split_line(line: str, subword: Subword, longest: int) -> list[str]:
+def split_line(line: str, subword: Subword, longest: int, language: str = "") -> list[str]:
     """Split a line into parts of at most `longest` pieces. The concatenated parts are the line.
 
     A line of at most `longest` pieces is one part. A longer line is split after every sentence, because models are
-    trained on sentences; a sentence ends with a mark that no lower-case letter follows. A sentence that is too long is
-    split after the last clause that fits, otherwise after the last comma or dash, otherwise at the last blank. Only a
-    word that is too long is split inside.
+    trained on sentences. A sentence that is too long is split after the last clause that fits, otherwise after the last
+    comma or dash, otherwise at the last blank. Only a word that is too long is split inside.
     """
     if len(subword.encode(line)) <= longest:
         return [line]
-    units = [unit for word in UNIT.finditer(line) for unit in split_in_half(*word.span(), line, subword, longest)]
+    begins = find_sentences(line, language)
+    words = (span for word in UNIT.finditer(line) for span in cut_span(*word.span(), begins))
+    units = [unit for span in words for unit in split_in_half(*span, line, subword, longest)]
     parts, begin, done = [], 0, 0
     while done < len(units):
         sizes = accumulate(units[number][2] for number in range(done, len(units)))
         stop = done + max(1, sum(1 for _ in takewhile(lambda size: size <= longest, sizes)))
         inside = range(done, min(stop, len(units) - 1))
-        if (sentence := next((n for n in inside if ends_sentence(line, units[n], units[n + 1])), None)) is not None:
+        if (sentence := next((n for n in inside if units[n + 1][0] in begins), None)) is not None:
             stop = sentence + 1
         elif stop < len(units):
             ends = [[n for n in range(done, stop) if mark.search(line, *units[n][:2])] for mark in CLAUSE_ENDS]
@@ -40,9 +49,34 @@ def split_line(line: str, subword: Subword, longest: int) -> list[str]:
     return parts
 
 
-def ends_sentence(line: str, unit: tuple[int, int, int], after: tuple[int, int, int]) -> bool:
-    """Whether a sentence ends with a unit, and another one begins after it."""
-    return bool(SENTENCE.search(line, *unit[:2])) and not line[after[0]].islower()
+def find_sentences(line: str, language: str) -> set[int]:
+    """Where sentences begin in a line, but for the first.
+
+    `language` is a code such as "de" or "pt-BR". sentencex knows the abbreviations of languages. Without it, a sentence
+    begins after a mark and a blank with anything but a small letter, or, in a line without capitals, with that too.
+    """
+    begins = {match.end() for match in END.finditer(line)}
+    if sentencex:
+        end = 0
+        for part in sentencex.segment(re.split("[-_]", language.lower())[0] or "en", line):
+            begins.add(end + len(part) - len(part.lstrip()))
+            end += len(part)
+    else:
+        ends = [match.span() for match in POINT.finditer(line) if not ABBREVIATION.search(line[: match.start() + 1])]
+        begins |= {end for _, end in ends if line == line.lower() or not line[end : end + 1].islower()}
+    return {begin for begin in begins if 0 < begin < len(line) and not continues(line, begin)}
+
+
+def continues(line: str, begin: int) -> bool:
+    """Whether a sentence goes on after a quotation that ends like a sentence: 「…？」と, "…?" he said."""
+    after_quotation = line[:begin].rstrip()[-1:] in CLOSING and (line[begin].islower() or CONTINUED.match(line[begin]))
+    return bool(after_quotation) or (line[begin] in CLOSING and not line[begin - 1].isspace())
+
+
+def cut_span(begin: int, end: int, begins: set[int]) -> Iterator[tuple[int, int]]:
+    """(begin, end) of the parts of a line from `begin` to `end`, split where sentences begin."""
+    cuts = [begin, *sorted(cut for cut in begins if begin < cut < end), end]
+    return pairwise(cuts)
 
 
 def split_in_half(begin: int, end: int, line: str, subword: Subword, longest: int) -> Iterator[tuple[int, int, int]]:

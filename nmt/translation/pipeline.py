@@ -43,6 +43,7 @@ def translate_lines(
     first: int = 1,
     shortlist: Callable[[Tensor], Tensor] | None = None,
     choice: Choice | None = None,
+    language: str = "",
 ) -> Iterator[list[Translation]]:
     """The `n_best` translations of each line, best first, in the order of the lines.
 
@@ -55,6 +56,7 @@ def translate_lines(
 
     `shortlist` returns the target pieces that are allowed for each source, source_BS -> allowed_BV; pieces of a prefix
     and of constraints are always allowed. `choice` replaces the choice of continuations that `search` describes.
+    `language` is the language of the lines, by which sentences are found in long ones.
 
     Raises DataError, with the number of the line, for a request that cannot be met. The first line has number `first`.
     """
@@ -155,7 +157,7 @@ def translate_lines(
     stream = (
         [
             compile_request(request, number, part)
-            for part, request in enumerate(split_request(line, number, source_subword, search))
+            for part, request in enumerate(split_request(line, number, source_subword, search, language))
         ]
         for number, line in enumerate(lines, first)
     )
@@ -166,7 +168,9 @@ def translate_lines(
             yield [join_parts(same_rank) for same_rank in zip(*of_line, strict=False)]
 
 
-def split_request(line: str | Request, number: int, subword: Subword, search: SearchSettings) -> list[Request]:
+def split_request(
+    line: str | Request, number: int, subword: Subword, search: SearchSettings, language: str
+) -> list[Request]:
     """One request for a line or, if it is too long and `split_long` is set, one for each of its parts.
 
     Raises DataError for a line with several parts and constraints, and for a line that is neither string nor Request.
@@ -176,7 +180,7 @@ def split_request(line: str | Request, number: int, subword: Subword, search: Se
     request = Request(line) if isinstance(line, str) else line
     if not search.split_long:
         return [request]
-    first, *others = split_line(request.source, subword, search.longest)
+    first, *others = split_line(request.source, subword, search.longest, language)
     if others and (request.constraints or request.max_length is not None):
         raise DataError(
             f"line {number:,} has more than {search.longest:,} pieces, so it is split, and a line that is split cannot "

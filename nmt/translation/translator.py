@@ -152,6 +152,7 @@ class Translator:
             first=first,
             shortlist=self.shortlist.allowed_words if self.shortlist else None,
             choice=self.choice,
+            language=run.info.source_lang,
         )
 
 

@@ -24,9 +24,9 @@ def build_forced_view(model: int, one: ForcedPair, offset: int = 0, threshold: f
         offset,
     )
     score = one.log_prob / len(one.token_log_probs)
-    return AttentionView(
-        model, 0, one.target.words, weights_JI, extract_links(weights_JI, threshold), diagnostics, score
-    )
+    is_whole = max(len(one.source.ids), len(one.target.ids)) <= batching.MAX_PIECES
+    links = extract_links(weights_JI, threshold)
+    return AttentionView(model, 0, one.target.words, weights_JI, links, diagnostics, score, is_whole)
 
 
 def build_translation_view(
@@ -42,6 +42,6 @@ def build_translation_view(
         offset,
     )
     score = one.log_prob / max(len(one.token_log_probs), 1)
-    return AttentionView(
-        model, rank, one.target_words, weights_JI, extract_links(weights_JI, threshold), diagnostics, score
-    )
+    links = extract_links(weights_JI, threshold)
+    cut = one.is_whole, one.is_finished
+    return AttentionView(model, rank, one.target_words, weights_JI, links, diagnostics, score, *cut)

@@ -542,6 +542,25 @@ def test_ten_thousand_sentences_are_a_short_list_of_rows(open_page, tmp_path):
     expect(page.locator("#count")).to_have_text("1 of 10,000 sentences")
 
 
+def test_what_was_cut_is_shown(open_page, tmp_path):
+    page = Page("title", "en", "de", ["model"])
+    weights, diagnostics = summarise_attention(np.full((1, 2), 0.5), [0], [0], 1, 1)
+    whole = AttentionView(0, 1, ["x"], weights, [(0, 0)], diagnostics, -0.5)
+    cut = {
+        "whole": (whole, []),
+        "long": (whole._replace(is_whole=False), ["The text is too long: only its beginning was read."]),
+        "endless": (whole._replace(is_finished=False), ["The length limit ended this translation."]),
+    }
+    for source, (view, _) in cut.items():
+        page.add([source], [view])
+    (tmp_path / "page.html").write_text(page.html(), "utf-8")
+    shown = open_page((tmp_path / "page.html").as_uri())
+    for source, (_, messages) in cut.items():
+        shown.locator(".item", has_text=source).click()
+        expect(words(shown, "source")).to_have_text([source])
+        expect(shown.locator(".view .cut")).to_have_text(messages)
+
+
 def test_the_matrix_of_a_long_pair_has_only_the_cells_that_say_something(open_page, tmp_path):
     long = [f"w{number}" for number in range(200)]
     page = open_page(made_page(tmp_path / "page.html", [(long, long)]))

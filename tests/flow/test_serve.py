@@ -21,7 +21,7 @@ from playwright.sync_api import expect
 from nmt import Translator
 from nmt.cli import serve
 from nmt.server import app as application
-from nmt.server.schema import Answer
+from nmt.server.schema import Align, Answer, Translate
 
 
 @contextmanager
@@ -80,6 +80,24 @@ def test_a_given_target_is_aligned(server):
     translated = ask(server, "POST", "/api/translate", {"source": "ba de fi"})[1]["views"][0]
     same = ask(server, "POST", "/api/align", {"source": "ba de fi", "target": "fi de ba"})[1]["views"][0]
     assert same == translated | {"rank": 0, "score": pytest.approx(translated["score"], abs=1e-3)}
+
+
+def test_an_answer_reports_what_was_cut(reverser, monkeypatch):
+    translators = [Translator.load(reverser)]
+    for source, target, limit, pieces, is_whole, is_finished in [
+        ("ba de fi", "ba", 10, 3, True, True),
+        ("ba de fi", "ba", 10, 2, False, True),
+        ("ba de fi", "ba", 1, 3, True, False),
+        ("ba", "ba de fi", 10, 2, True, True),
+        ("", "", 10, 2, True, True),
+    ]:
+        monkeypatch.setattr("nmt.translation.batching.MAX_PIECES", pieces)
+        monkeypatch.setattr("nmt.translation.constraints.compute_length_limit", lambda *_, limit=limit: limit)
+        answer = application.answer_request(translators, Translate(source=source))
+        assert {(view["is_whole"], view["is_finished"]) for view in answer["views"]} == {(is_whole, is_finished)}
+        (view,) = application.answer_request(translators, Align(source=source, target=target))["views"]
+        assert view["is_whole"] == (max(len(source.split()), len(target.split())) <= pieces)
+        assert Answer.model_validate(answer).model_dump(mode="json") == json.loads(json.dumps(answer))
 
 
 def test_nothing_is_translated_to_nothing(server):

@@ -116,6 +116,18 @@ def test_json_lines_have_all_fields(run_nmt, reverser):
     assert "größer" in done.stdout
 
 
+def test_json_lines_are_as_many_lines_for_every_program(run_nmt, reverser, tmp_path):
+    lines = ["ba\u2029de", "ba\x85\u2028\x0c\x1c", "fi"]
+    done = run_nmt("translate", "--model", reverser, "--format", "jsonl", stdin="\n".join(lines))
+    assert len(done.stdout.splitlines()) == done.stdout.count("\n") == 3
+    assert [json.loads(line)["source"] for line in done.stdout.splitlines()] == lines
+    (tmp_path / "a").write_text("\n".join(lines), "utf-8")
+    (tmp_path / "b").write_text("ba\nde\x85\u2028\nfi", "utf-8")
+    words = ["align", "--model", reverser, "--matrix", tmp_path / "m", "--source", tmp_path / "a", "--target"]
+    assert run_nmt(*words, tmp_path / "b").code == 0
+    assert len((tmp_path / "m").read_text("utf-8").splitlines()) == 3
+
+
 def test_an_ensemble_of_one_run_twice_translates_as_the_run(run_nmt, reverser):
     done = run_nmt("translate", "--model", reverser, "--model", reverser, stdin=TEXT)
     assert (done.code, done.stdout.split("\n")) == (0, [*TURNED, ""])
@@ -213,6 +225,8 @@ def test_a_warning_says_that_a_line_is_too_long(run_nmt, reverser, monkeypatch):
     done = run_nmt("translate", "--model", reverser, stdin="ba\n" + "ku la me " * 5 + "\n")
     assert (done.code, done.stdout.count("\n")) == (0, 2)
     assert "nmt: line 2 is too long: only its first 2 pieces are translated\n" in done.stderr
+    done = run_nmt("translate", "--model", reverser, "--format", "jsonl", stdin="ba\n" + "ku la me " * 5 + "\n\n")
+    assert [json.loads(line)["is_whole"] for line in done.stdout.splitlines()] == [True, False, True]
 
 
 @pytest.mark.numerical

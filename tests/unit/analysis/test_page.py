@@ -53,6 +53,8 @@ def test_a_sentence_is_described_with_its_views():
     assert (translated["rank"], translated["target"]) == (1, "x")
     assert "aer" not in translated  # gold belongs to the given translation
     assert "gold" not in describe_sentence(["a"], [])
+    cut = view([[1]], target=["x"])._replace(is_whole=False, is_finished=False)
+    assert describe_sentence(["a"], [cut])["views"][0].items() >= {"is_whole": False, "is_finished": False}.items()
 
 
 @pytest.mark.parametrize("sentences", [0, 1, SENTENCES_PER_BLOCK, SENTENCES_PER_BLOCK + 1])

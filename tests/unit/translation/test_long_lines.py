@@ -10,6 +10,7 @@ from support.scripted import copying
 
 from nmt.analysis.alignment import extract_links
 from nmt.text.subword import Subword, train_subword
+from nmt.translation import long_lines
 from nmt.translation.long_lines import split_line
 
 OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
@@ -28,6 +29,16 @@ class Letters:
         return [ord(letter) for letter in line if letter != " "]
 
 
+@pytest.fixture(params=["sentencex", "no sentencex"])
+def splitter(request, monkeypatch):
+    """Sentences are found with the library and without it."""
+    if request.param == "sentencex":
+        pytest.importorskip("sentencex")
+    else:
+        monkeypatch.setattr(long_lines, "sentencex", None)
+
+
+@pytest.mark.usefixtures("splitter")
 @pytest.mark.parametrize(
     ("line", "longest", "parts"),
     [
@@ -54,6 +65,32 @@ class Letters:
 def test_long_lines_are_split_at_sentences_clauses_and_blanks(line, longest, parts):
     assert split_line(line, Letters(), longest) == parts
     assert "".join(parts) == line
+
+
+@pytest.mark.usefixtures("splitter")
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        ("en", ["We saw Dr. Smith, Mrs. Jones and Prof. Hill near St. James. ", "They left at 6 p.m. in a U.S. car. "]),
+        ("en", ["it rained. ", "we stayed at home! ", "did you? ", "no."]),
+        ("en", ['"Why?" she asked. ', "Nobody knew."]),
+        ("ne", ["मेरो घर ठूलो छ। ", "यो किताब हो। "]),
+        ("sa", ["रामः वनं गच्छति॥ ", "सीता अपि॥"]),
+        ("ur-PK", ["وہ کہاں گیا؟ ", "وہ گھر گیا۔ ", "اچھا۔"]),
+        ("fa", ["حالت چطور است؟ ", "خوبم. ", "تو چطوری؟"]),
+        ("ti", ["ሰላም ንዓለም። ", "ደሓንዶ ሓዲርኩም፧ ", "እወ።"]),
+        ("hy", ["Բարեւ ձեզ։ ", "Ինչպե՞ս եք։ "]),
+        ("km", ["ខ្ញុំទៅសាលា។ ", "គាត់នៅផ្ទះ៕ "]),
+        ("my", ["သူသွားသည်။ ", "ငါနေသည်။"]),
+        ("zh_TW", ["他走了。", "「你好嗎？」", "她問我！", "真的……"]),
+        ("ja", ["『本当ですか？』と聞いた。", "はい！", "「行く。」って言った。"]),
+        ("xyz", ["Ka mo. ", "Lu ta."]),
+    ],
+)
+def test_sentences_end_as_their_language_ends_them(language, sentences):
+    line = "".join(sentences)
+    longest = max(len(Letters().encode(sentence)) for sentence in sentences)
+    assert split_line(line, Letters(), longest, language) == sentences
 
 
 LINES = [
