@@ -91,7 +91,7 @@ def test_a_worker_pool_translates_as_a_translator(reverser, lines):
         # the error of a line is raised after the lines before it
         from nmt.translation.request import Request
 
-        wishes = [*lines, Request("ba", constraints=("\U0001f600\ufffd\0",))]
+        wishes = [*lines, Request("ba", prefix="ba", banned=("ba",))]
         stream, said = several.stream(wishes, batch_size=4), []
         with pytest.raises(DataError, match=rf"^line {len(wishes)}: "):
             said.extend(stream)
@@ -108,7 +108,7 @@ def test_a_worker_pool_translates_as_a_translator(reverser, lines):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (b'{"source": "ba", "constraints": ["\\ufffd\\u0000"]}', "line 86: "),
+        (b'{"source": "ba", "prefix": "ba", "banned": ["ba"]}', "line 86: "),
         (b'{"source": "ba", "constraints": ["\xff"]}', "asked is not UTF-8: line 86, byte "),
         (b"ba", "asked, line 86 is not JSON: "),
     ],
