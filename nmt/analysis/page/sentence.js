@@ -40,7 +40,7 @@ function createView(sentence, weights, key) {
     view.is_whole === false && "The text is too long: only its beginning was read.",
     view.is_finished === false && "The length limit ended this translation.",
   ];
-  box.append(...cut.filter(Boolean).map((message) => make("p", { class: "cut" }, message)));
+  box.append(...cut.filter(Boolean).map((message) => createElement("p", { class: "cut" }, message)));
   const unattended = "This source word receives almost no attention.";
   const unsupported = "This target word attends to no source word in particular.";
   box.append(
