@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from nmt.errors import DamageError, FolderError, FormatError, Option, did_you_mean
 from nmt.files import hash_file, locate_folder, replace_folder
 from nmt.model.seq2seq import Seq2Seq
+from nmt.progress import format_figure
 from nmt.settings import RunSettings, read_settings, to_toml
 from nmt.text.subword import Subword
 
@@ -243,7 +244,9 @@ def describe_run(path: Path) -> str:
     for name in list_checkpoints(path):
         facts = read_checkpoint_info(path / name)
         figures = [f"update {facts['update']:,}"]
-        figures += [f"{key} {facts[key]:.2f}" for key in ("bleu", "perplexity") if facts.get(key) is not None]
+        figures += [
+            f"{key} {format_figure(facts[key])}" for key in ("bleu", "perplexity") if facts.get(key) is not None
+        ]
         if "average_of" in facts:
             figures.append("mean of " + ", ".join(facts["average_of"]))
         lines.append(f"  {name:13} {', '.join(figures)}")

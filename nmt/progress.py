@@ -9,6 +9,11 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 
+def format_figure(value: float, digits: int = 2) -> str:
+    """A figure in few characters: 12,345.68, or 1.2e+304 where it is a million or more."""
+    return f"{value:,.{digits}f}" if abs(value) < 1e6 else f"{value:.1e}"
+
+
 class Progress:
     """Receives the progress of a long call and shows nothing. Subclass it to show progress in another way."""
 
@@ -46,7 +51,7 @@ class TerminalProgress(Progress):
             case "train":
                 figures = [
                     f"loss {record['loss']:.2f}",
-                    f"perplexity {record['perplexity']:.1f}",
+                    f"perplexity {format_figure(record['perplexity'], 1)}",
                     f"{record['tokens_per_second']:,.0f} tokens/s",
                 ]
                 if "guided_loss" in record:
@@ -57,7 +62,7 @@ class TerminalProgress(Progress):
                 self._bar.set_postfix_str(", ".join(figures), refresh=False)
                 self._bar.update(record["update"] - self._bar.n)
             case "valid":
-                figures = [f"{name} {record[name]:.2f}" for name in ("perplexity", "bleu")]
+                figures = [f"{name} {format_figure(record[name])}" for name in ("perplexity", "bleu")]
                 figures += ["best so far"] if record["is_best"] else []
                 position = f"epoch {record['epoch']}, update {record['update']:,}, {record['seconds'] / 60:.1f} min"
                 self.note(f"{position}: {', '.join(figures)}")

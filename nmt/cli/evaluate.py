@@ -20,6 +20,7 @@ from nmt.cli.output import refuse_unwritable
 from nmt.cli.score import MetricsCommand, check_metrics
 from nmt.cli.tables import build_headings, explain_scores, format_cells, tabulate, to_json
 from nmt.errors import UsageError
+from nmt.progress import format_figure
 
 
 @click.command(cls=MetricsCommand)
@@ -129,7 +130,7 @@ def command(
         return
     table = [["run", "beam", *build_headings(scores[0]), "sentences/s", "perplexity"]]
     for one, row in zip(found, scores, strict=True):
-        figures = f"{one.sentences_per_second:,.0f}", f"{one.perplexity:,.2f}"
+        figures = f"{one.sentences_per_second:,.0f}", format_figure(one.perplexity)
         table.append([one.name, str(one.beam), *format_cells(row), *figures])
     click.echo(tabulate(table))
     click.echo(explain_scores(scores[0], "the first row"))

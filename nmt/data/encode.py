@@ -18,6 +18,7 @@ from nmt.files import write_atomically
 from nmt.text.corpus import Pair
 from nmt.text.links import Link
 from nmt.text.subword import Subword
+from nmt.text.words import is_blank
 
 CHUNK_PAIRS = 10_000
 CHUNK_CHARACTERS = 4_000_000
@@ -44,8 +45,8 @@ class Cleaner:
         shorter, longer = np.minimum(source_lengths, target_lengths), np.maximum(source_lengths, target_lengths)
         kept = np.ones(len(pairs), bool)
         for reason, applies in (
-            ("empty source", source_lengths == 0),
-            ("empty target", target_lengths == 0),
+            ("empty source", (source_lengths == 0) | [is_blank(pair.source) for pair in pairs]),
+            ("empty target", (target_lengths == 0) | [is_blank(pair.target) for pair in pairs]),
             ("too long", longer > self.max_length),
             ("length ratio", longer > self.max_ratio * shorter),
         ):

@@ -57,7 +57,7 @@ def evaluate_runs(
             for lines in references
         ]
         log_prob, tokens = (sum(column) for column in zip(*(pair for lines in forced for pair in lines), strict=True))
-        perplexity = math.exp(-log_prob / tokens)
+        perplexity = math.exp(min(-log_prob / tokens, 700))
         in_workers = loading | {"model": runs, "precision": translator.precision}  # one precision for all processes
         pool = WorkerPool(processes, threads, **in_workers) if processes > 1 else nullcontext(translator)
         with pool as translators:

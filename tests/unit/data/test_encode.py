@@ -32,7 +32,7 @@ def test_cleaning_counts_dropped_pairs_by_reason(source, target, reason):
 
 
 def test_duplicates_are_dropped_across_chunks_unless_they_are_kept():
-    pairs = [Pair("a", "b"), Pair("a", "c"), Pair("a", "b"), Pair("ab", "")]
+    pairs = [Pair("a", "bc"), Pair("a", "c"), Pair("a", "bc"), Pair("ab", "c")]
     ones = np.ones(4, int)
     for keep_duplicates, expected in ((True, [[1, 1, 1, 1]] * 2), (False, [[1, 1, 0, 1], [0, 0, 0, 0]])):
         cleaner = Cleaner(10, 2.0, keep_duplicates)
@@ -44,6 +44,14 @@ def test_a_dropped_pair_does_not_make_a_later_one_a_duplicate():
     cleaner = Cleaner(10, 2.0, keep_duplicates=False)
     assert not cleaner.keep([Pair("a", "b")], pieces(11), pieces(9))
     assert cleaner.keep([Pair("a", "b")], pieces(9), pieces(9))
+
+
+@pytest.mark.parametrize("blank", ["\x85", " \u2028", "\u3000", "\u200b", "\ufeff"])
+def test_a_blank_line_is_empty_whatever_pieces_it_has(blank):
+    cleaner = Cleaner(max_length=10, max_ratio=9, keep_duplicates=True)
+    kept = cleaner.keep([Pair("a", blank), Pair(blank, "b"), Pair("a", "b")], np.ones(3), np.ones(3))
+    assert kept.tolist() == [False, False, True]
+    assert cleaner.dropped == {"empty source": 1, "empty target": 1, "too long": 0, "length ratio": 0}
 
 
 def test_the_hash_of_a_pair_depends_on_where_the_source_ends():
