@@ -69,7 +69,7 @@ def create_run(
         what = "a run" if (path / "run.json").exists() else "something else"
         raise FolderError(
             f"{path} already holds {what}\n  Name another ",
-            *(Option("out"), "; ", Option("resume", True), " continues a run"),
+            *(Option("out"), "; ", Option("resume"), " continues a run"),
         )
     with replace_folder(path) as folder:
         (folder / "settings.toml").write_text(to_toml(settings), encoding="utf-8")

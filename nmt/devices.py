@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from nmt.errors import Option, UsageError
+from nmt.errors import Option, UsageError, did_you_mean
 from nmt.inference.product import Int8Product
 
 MIN_SPEEDUP = 1.5  # bfloat16 must be this many times faster than float32 to justify its rounding errors
@@ -46,8 +46,13 @@ def choose_translation_precision(name: str, device: torch.device) -> str:
     same command always gives the same translations.
 
     On a CPU with AMX that is int8, on others float32: oneDNN multiplies signed 8-bit integers fast with AMX only.
-    Raises UsageError for int8 where it is not available.
+    Raises UsageError for an unknown name, and for int8 where it is not available.
     """
+    names = ("auto", "float32", "bfloat16", "int8")
+    if name not in names:
+        raise UsageError(
+            f'there is no precision "{name}"{did_you_mean(name, names)}\n  It is one of {", ".join(names)}'
+        )
     if device.type == "cuda":
         if name == "int8":
             raise UsageError(Option("precision", "int8"), " is for CPUs\n  A GPU can use auto, float32 and bfloat16")

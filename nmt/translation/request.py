@@ -39,6 +39,9 @@ class Request:
 
     def __post_init__(self) -> None:
         """Raises DataError for other types than strings, and for a lone surrogate, which cannot be written as UTF-8."""
+        for name in ("constraints", "banned"):
+            if isinstance(getattr(self, name), str):
+                raise DataError(f"{name} is one string, and must be several\n  For a single one write: {name}=[...]")
         for text in (self.source, self.prefix, *self.constraints, *self.banned):
             if not isinstance(text, str):
                 raise DataError(f"a request must consist of strings, not of {type(text).__name__}: {str(text)[:60]!r}")

@@ -112,6 +112,9 @@ def test_a_request_with_other_types_raises_an_error():
         nmt.Request(None)
     with pytest.raises(DataError, match="a request must consist of strings, not of int"):
         nmt.Request("ba", constraints=(3,))
+    for name in ("constraints", "banned"):
+        with pytest.raises(DataError, match=rf"^{name} is one string, and must be several\n  For a single one write: "):
+            nmt.Request("ba", **{name: "Bahnhof"})
 
 
 def test_loading_and_training_leave_the_global_generator_alone(tiny_prepared, reverser, tmp_path):

@@ -54,6 +54,11 @@ def test_a_named_precision_is_used_or_raises_an_error(monkeypatch):
         UsageError, match=r"precision='int8' cannot be used here: .*\n  This machine can use auto, float32"
     ):
         choose_translation_precision("int8", CPU)
+    for device in (CPU, GPU):
+        with pytest.raises(
+            UsageError, match=r'^there is no precision "fp16"\n  It is one of auto, float32, bfloat16, int8$'
+        ):
+            choose_translation_precision("fp16", device)
 
 
 class Saturating:
