@@ -265,27 +265,27 @@ def train_subwords(
 def train_subword_of_side(
     lines: list[str], name: str, size_option: str, settings: PrepareSettings, progress: Progress
 ) -> Subword:
-    """The subword model of one side. Its size is the one that was asked for, or else one that the text supports."""
+    """The subword model of one side. Its size is that of the settings or, without one, one that the text supports."""
     others = settings.model_dump(include=SUBWORD_SETTINGS)
-    asked = getattr(settings, size_option) if {"vocab_size", size_option} & settings.model_fields_set else 0
+    size_in_settings = getattr(settings, size_option) if {"vocab_size", size_option} & settings.model_fields_set else 0
 
-    def train(size: int) -> Subword:
+    def train_with_size(size: int) -> Subword:
         return Subword(train_subword(lines, name, vocab_size=size, size_option=size_option, **others))
 
-    if asked or "vocab_size" in settings.model_fields_set:
-        return train(asked or settings.vocab_size)
+    if size_in_settings or "vocab_size" in settings.model_fields_set:
+        return train_with_size(size_in_settings or settings.vocab_size)
     default = settings.vocab_size
     try:
-        return train(default)
+        return train_with_size(default)
     except VocabularySizeError as error:
         nearest = error.nearest
     if nearest < default:
-        fitted, reason = train(nearest), "the text supports no more"
-    else:  # beside the characters there must be room for longer pieces
+        fitted, reason = train_with_size(nearest), "the text supports no more"
+    else:  # there must be room for longer pieces than single characters
         reason = f"{nearest:,} characters, bytes and symbols each need one"
         try:
-            fitted = train(nearest + default // 2)
+            fitted = train_with_size(nearest + default // 2)
         except VocabularySizeError as error:
-            fitted = train(error.nearest)
+            fitted = train_with_size(error.nearest)
     progress.note(f"{name}: a vocabulary of {fitted.size:,} pieces, not {default:,}, because {reason}")
     return fitted

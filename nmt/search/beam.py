@@ -20,8 +20,8 @@ from nmt.search.hypothesis import (
     Hypothesis,
     Normalization,
     coverage_penalty,
+    get_sort_key,
     length_penalty,
-    order,
     raise_if_nan,
     raise_if_no_attention,
 )
@@ -58,8 +58,9 @@ def beam_search(
     generated.
 
     Without `finished_keep_slots`, a finished hypothesis frees its slot, and the search of a sentence also stops once
-    n_best finished ones score as high as every live one does at its present length. This is for required phrases: a
-    hypothesis that has them early, where they are improbable, may end soon, and must not take the slots of others.
+    n_best finished ones score at least as high as every live one at its present length. Searches with required phrases
+    use this: a hypothesis that generates its phrases early, where they are improbable, may end early, and must not
+    occupy a slot that others need.
 
     A sentence is done when it has no live hypothesis, or when no live hypothesis can still be among the n_best. A
     log-probability never rises, the length penalty never falls, and the coverage penalty (of weight `beta`) is never
@@ -156,7 +157,7 @@ def beam_search(
         state = out.state if is_same else model.select(out.state, rows_BK)
         sentence_B, limit_B, best_finished_BR = (part[kept_B] for part in (sentence_B, limit_B, best_finished_BR))
         free_U, coverage_NS = free_U[kept_U1[:, 0]], coverage_NS[rows_BK.flatten()] if beta else coverage_NS
-    return [sorted(hypotheses, key=order)[:n_best] for hypotheses in read_tree(levels, lengths_B.tolist())]
+    return [sorted(hypotheses, key=get_sort_key)[:n_best] for hypotheses in read_tree(levels, lengths_B.tolist())]
 
 
 def compute_length_limit(source_length: int, ratio: float, extra: int) -> int:

@@ -36,7 +36,7 @@ class Hypothesis:
 
 
 class Ranked(Protocol):
-    """What can be put in order: a hypothesis, or a translation made of one."""
+    """A hypothesis, or the translation built from it: anything with a score."""
 
     @property
     def score(self) -> float: ...
@@ -45,8 +45,8 @@ class Ranked(Protocol):
     def is_finished(self) -> bool: ...
 
 
-def order(one: Ranked) -> tuple[bool, float]:
-    """The key that sorts hypotheses: the finished ones first, and of these the best first."""
+def get_sort_key(one: Ranked) -> tuple[bool, float]:
+    """The key that sorts hypotheses: finished ones before others, and each by score, best first."""
     return not one.is_finished, -one.score
 
 

@@ -136,8 +136,8 @@ class NoRepeat(Restriction):
 class LimitedPhrases(Restriction):
     """A step model that generates the given phrases of a sentence at most a given number of times each.
 
-    A phrase is a sequence of ids. Where it has been generated as often as its entry in `most` allows, the id that would
-    complete it once more is forbidden.
+    A phrase is a sequence of ids. When it has been generated as often as its entry in `most` allows, the id that would
+    complete it again is forbidden.
     """
 
     def __init__(
@@ -161,20 +161,20 @@ class LimitedPhrases(Restriction):
     def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
         phrase_NCL, left_NC, last_NL = own
         last_NL = torch.cat([last_NL[:, 1:], previous_N[:, None]], 1)
-        return phrase_NCL, left_NC - matches(phrase_NCL, last_NL).long(), last_NL
+        return phrase_NCL, left_NC - match_phrases(phrase_NCL, last_NL).long(), last_NL
 
     def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
         phrase_NCL, left_NC, last_NL = own
-        is_forbidden_NC = (left_NC < 1) & matches(phrase_NCL[:, :, :-1], last_NL[:, 1:])
+        is_forbidden_NC = (left_NC < 1) & match_phrases(phrase_NCL[:, :, :-1], last_NL[:, 1:])
         last_NC = torch.where(is_forbidden_NC & (phrase_NCL[:, :, -1] != ANY), phrase_NCL[:, :, -1], PAD)
         return log_probs_NV.scatter(1, last_NC, -torch.inf)  # PAD is never generated anyway
 
 
-ANY = -1  # stands before the first id of a phrase that is shorter than the longest
+ANY = -1  # padding before the first id of a phrase; it matches every id
 
 
-def matches(phrase_NCL: Tensor, tokens_NL: Tensor) -> Tensor:
-    """Whether tokens end with each phrase. -> is_match_NC"""
+def match_phrases(phrase_NCL: Tensor, tokens_NL: Tensor) -> Tensor:
+    """Whether the tokens end with each phrase. -> is_match_NC"""
     return ((phrase_NCL == tokens_NL[:, None]) | (phrase_NCL == ANY)).all(2)
 
 

@@ -1,36 +1,36 @@
-"""The rules by which text is normalised before it is cut into subwords, unless another rule is chosen.
+"""The default rules by which text is normalised before it is split into subwords.
 
-SentencePiece's own rules, nfkc and nmt_nfkc, change letters that languages need: the Armenian և, the Thai ำ, Chinese
-punctuation, the non-joiners of Persian. These rules do not; they unite only what a reader cannot tell apart.
+SentencePiece's own rules, nfkc and nmt_nfkc, change characters that languages need: the Armenian և, the Thai ำ, Chinese
+punctuation, the non-joiners of Persian. These rules do not; they only unify characters that look the same to a reader.
 """
 
 import unicodedata
 from functools import cache
 from itertools import permutations
 
-LAST_CODE = 0x2FFFF  # no character above has another form or is a blank
+LAST_CODE = 0x2FFFF  # characters above this have no other form and are not blanks
 SURROGATES = range(0xD800, 0xE000)
 TYPESET_FORMS = frozenset(  # letters as a typesetter joined them: ﬁ, and Arabic letters by their position in a word
     [*range(0xFB00, 0xFDF0), *range(0xFE80, 0xFEFD)]
 )
-BYTE_ORDER_MARK = "\ufeff"  # files that were put together have one in their middle
-BLANK_PIECE = "▁"  # SentencePiece writes it in place of a blank
+BYTE_ORDER_MARK = "\ufeff"  # concatenated files have byte order marks in the middle
+BLANK_PIECE = "▁"  # SentencePiece's character for a blank
 
 
 @cache
 def list_nfc_rules() -> list[tuple[str, str]]:
-    """Pairs of a string and what replaces it: Unicode's form NFC, with clean blanks.
+    """Pairs of a string and its replacement: Unicode's form NFC, with one kind of blank.
 
         e ◌́   -> é          letters and accents are composed, and other characters get their canonical form
-        ﬁ, ﻻ  -> fi, لا     letters that a typesetter joined are taken apart
+        ﬁ, ﻻ  -> fi, لا     typographic ligatures are separated into letters
         tab, no-break space, ideographic space, line separator … -> a space
         other control characters and byte order marks -> nothing
 
-    Everything else stays as it is: zero-width joiners, non-joiners and spaces, direction marks, U+FFFD, full-width
+    All other characters are unchanged: zero-width joiners, non-joiners and spaces, direction marks, U+FFFD, full-width
     forms, superscripts, and signs such as № and ½.
     """
     rules: dict[str, str] = {}
-    for code in range(1, LAST_CODE + 1):  # SentencePiece's tables have no room for a NUL
+    for code in range(1, LAST_CODE + 1):  # SentencePiece's tables cannot contain NUL
         if code in SURROGATES:
             continue
         character = chr(code)
@@ -50,7 +50,7 @@ def list_nfc_rules() -> list[tuple[str, str]]:
 
 
 def list_spellings(character: str) -> list[str]:
-    """The ways to write a composed character in parts, its accents in any order that means the same.
+    """The decomposed spellings of a character, with its accents in every equivalent order.
 
     ế is ê ◌́ and e ◌̂ ◌́, but not e ◌́ ◌̂, whose circumflex is above the acute.
     """

@@ -23,14 +23,14 @@ from nmt.text.normalization import BLANK_PIECE, list_nfc_rules
 
 LINE_ENDS = str.maketrans("\r\n", "  ")
 INVISIBLE = re.compile(r"[\s\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*")
-QUIET = 2  # SentencePiece writes errors to standard error, and nothing else
+QUIET = 2  # log level at which SentencePiece writes only errors to standard error
 TRAINER_THREADS = 16  # fixed, because the number of threads changes the trained model
 LINE_BYTES = 4192  # SentencePiece ignores longer lines
 RESERVED = re.compile(r"<pad>|<unk>|<s>|</s>|<0x[0-9A-F]{2}>")  # the names of PAD, UNK, BOS, EOS and bytes
 
 
 class VocabularySizeError(DataError):
-    """A text does not support the size of its vocabulary. `nearest` is the nearest size that it does support."""
+    """A vocabulary size that the text does not support. `nearest` is the nearest size that it supports."""
 
     def __init__(self, *parts: str | Option, nearest: int) -> None:
         super().__init__(*parts)
@@ -51,7 +51,7 @@ def train_subword(
 ) -> bytes:
     """A SentencePiece model, as bytes, of exactly `vocab_size` pieces. The same lines give the same bytes.
 
-    Error messages call the lines `name`, and the argument that sets their size `size_option`.
+    Error messages call the lines `name`, and name the argument for the vocabulary size `size_option`.
 
     Raises SettingsError for symbols that cannot be used; VocabularySizeError when the text is too small for
     `vocab_size` pieces, or needs more; DataError when there is no text.
@@ -89,15 +89,15 @@ def train_subword(
 
 
 def check_symbols(symbols: Sequence[str]) -> None:
-    """Raise SettingsError that names every symbol that cannot be a piece of its own, and why."""
+    """Raise SettingsError, with the reasons, for symbols that cannot be pieces of their own."""
     problems = []
     for symbol, count in Counter(symbols).items():
         if RESERVED.fullmatch(symbol):
             problems.append(f"{symbol!r} is the name of a piece that every subword model has")
         elif symbol != " ".join(symbol.split()) or BLANK_PIECE in symbol or "\0" in symbol:
-            problems.append(f"{symbol!r} has a blank at an end, or one other than a single space, or a NUL")
+            problems.append(f"{symbol!r} has a blank at an end, or a blank that is not a single space, or a NUL")
         elif count > 1:
-            problems.append(f"{symbol!r} is named {count} times")
+            problems.append(f"{symbol!r} is given {count} times")
     if problems:
         number = "1 symbol" if len(problems) == 1 else f"{len(problems)} symbols"
         listed = "".join(f"\n  {problem}" for problem in problems)
@@ -110,11 +110,11 @@ def write_as_piece(symbol: str) -> str:
 
 
 def cut_long_lines(lines: Iterable[str]) -> Iterator[str]:
-    """The lines, with those that SentencePiece would ignore for their length cut at blanks, which no piece contains.
+    """The lines, where those that SentencePiece would ignore because of their length are split at blanks.
 
-    A word is cut, too, where it is very long, as lines are in languages without blanks.
+    Pieces do not contain blanks. Very long words are split too, because lines of languages without blanks are such.
     """
-    longest = LINE_BYTES // 8  # a character has at most four bytes
+    longest = LINE_BYTES // 8  # characters; each has at most four bytes
     for line in lines:
         if len(line) * 4 <= LINE_BYTES or len(line.encode()) <= LINE_BYTES:
             yield line
@@ -133,7 +133,7 @@ def cut_long_lines(lines: Iterable[str]) -> Iterator[str]:
 
 @cache
 def make_nfc_normalizer() -> sentencepiece.SentencePieceNormalizer:
-    """The rules of `list_nfc_rules`, and otherwise what SentencePiece does with its own rules."""
+    """A normalizer with the rules of `list_nfc_rules` and SentencePiece's default treatment of blanks."""
     sentencepiece.set_min_log_level(QUIET)
     return sentencepiece.SentencePieceNormalizer(
         norm_map=list_nfc_rules(), add_dummy_prefix=True, escape_whitespaces=True, remove_extra_whitespaces=True
@@ -220,7 +220,7 @@ class Subword:
         )
 
     def encode(self, line: str) -> list[int]:
-        """The ids of a line, without BOS and EOS. A line that shows nothing, only a zero-width space, say, has none."""
+        """The ids of a line, without BOS and EOS. A line of invisible characters, such as U+200B, has none."""
         ids: list[int] = self._processor.encode(drop_invisible_line(line))
         return ids
 
@@ -258,7 +258,7 @@ class Subword:
 
 
 def drop_invisible_line(line: str) -> str:
-    """The line, or no text where it has only blanks and characters of no width."""
+    """The line, or an empty string if it has only blanks and characters of no width."""
     return "" if INVISIBLE.fullmatch(line) else line
 
 

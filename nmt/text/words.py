@@ -1,20 +1,17 @@
-"""Where words begin and end, and which lines are blank, in any script.
-
-Knows characters by what Unicode says of them, and no language.
-"""
+"""Word boundaries and blank lines in any script, by the Unicode properties of characters."""
 
 import re
 import unicodedata
 
-JOINERS = "\u200c\u200d"  # zero-width (non-)joiners stand inside words
-UNSPACED = re.compile(  # scripts whose words have no blanks between them: Thai to Lao, Burmese, Khmer, Han, kana
+JOINERS = "\u200c\u200d"  # zero-width joiners and non-joiners, which occur inside words
+UNSPACED = re.compile(  # scripts without blanks between words: Thai, Lao, Burmese, Khmer, Han, kana
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
 
 
 def is_blank(line: str) -> bool:
-    """Whether a line has nothing that can be seen: no character, or white space, controls and format marks alone."""
+    """Whether a line has no visible character: it is empty, or has only white space, controls and format marks."""
     return all(character.isspace() or unicodedata.category(character) in ("Cc", "Cf") for character in line)
 
 
@@ -24,9 +21,9 @@ def is_word_character(character: str) -> bool:
 
 
 def is_boundary(before: str, after: str) -> bool:
-    """Whether a word can end with one character and another can begin with the next; "" is an end of the text.
+    """Whether one word can end with `before` and another begin with `after`; "" stands for an end of the text.
 
-    In a script without blanks between words that is so before every character but marks.
+    In a script without blanks between words, a word can begin with every character except marks.
     """
     if not (before and after and is_word_character(before) and is_word_character(after)):
         return True
@@ -36,7 +33,7 @@ def is_boundary(before: str, after: str) -> bool:
 
 
 def count_phrase(text: str, phrase: str) -> int:
-    """How often a text contains a phrase from the beginning of a word to the end of one, without overlaps."""
+    """The number of times a text contains a phrase as whole words, without overlaps."""
     found, begin = 0, text.find(phrase)
     while begin >= 0:
         end = begin + len(phrase)

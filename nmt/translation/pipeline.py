@@ -15,7 +15,7 @@ from nmt.errors import DataError, Option
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.search.beam import beam_search
 from nmt.search.choices import Choice
-from nmt.search.hypothesis import Hypothesis, order
+from nmt.search.hypothesis import Hypothesis, get_sort_key
 from nmt.search.shortlisted import restrict_to_shortlist
 from nmt.settings import SearchSettings
 from nmt.step import StepModel
@@ -117,9 +117,9 @@ def translate_lines(
         return rank_by_utility(ranked, search.mbr, is_sample=search.sample) if search.mbr != "none" else ranked
 
     def translate_requests(requests: Sequence[CompiledRequest]) -> list[list[Translation]]:
-        """First without constraints; where the best translation does not meet them, or too few do, once more with them.
+        """Translate without constraints first. If the best translation, or too few, meet them, translate with them.
 
-        So constraints that are met anyway change nothing, however narrow the beam.
+        So constraints that are met without force change nothing, with any beam.
         """
         found = search_all([request.drop_constraints() for request in requests], batch_size)
         ranked = list(map(rank, requests, found))
@@ -140,7 +140,7 @@ def translate_lines(
     def merge(
         request: CompiledRequest, free: list[Translation], plain: list[Hypothesis], constrained: list[Hypothesis]
     ) -> list[Translation]:
-        """All that meet the request, ranked. The best translation without constraints stays the best if it does."""
+        """Rank all translations that meet the request. If the best one without constraints does, it stays the best."""
         met = [one for one in plain if request.is_met_by(rank(request, [one])[0])]
         if search.sample:
             groups = {one.group for one in met}
@@ -148,11 +148,11 @@ def translate_lines(
         else:
             tokens = {one.tokens for one in met}
             more = [one for one in constrained if one.tokens not in tokens]
-        ranked = rank(request, sorted(met + more, key=order)[:wanted])
+        ranked = rank(request, sorted(met + more, key=get_sort_key)[:wanted])
         if not request.is_met_by(free[0]):
             return ranked
         others = (one for one in ranked if one.tokens != free[0].tokens)
-        return [free[0], *(one for one in others if search.mbr != "none" or order(one) >= order(free[0]))]
+        return [free[0], *(one for one in others if search.mbr != "none" or get_sort_key(one) >= get_sort_key(free[0]))]
 
     stream = (
         [

@@ -400,7 +400,7 @@ def test_symbols_are_refused_by_name_before_the_text_is_read(refused):
     assert refused("--symbol", "<s>", "--symbol", "<x>", "--symbol", "<x>", train=("--train", "gone")) == (
         "2 symbols cannot be used\n"
         "  '<s>' is the name of a piece that every subword model has\n"
-        "  '<x>' is named 2 times\n"
+        "  '<x>' is given 2 times\n"
         "  Change or remove --symbol\n"
     )
 

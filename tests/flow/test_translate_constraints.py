@@ -223,7 +223,7 @@ def test_a_very_long_line_is_translated(run_nmt, reverser, tmp_path):
         (
             ["--min-length", "9"],
             '{"source": "a", "max_length": 10}\n{"source": "a", "max_length": 9}\n',
-            "line 2: a max_length of 9 leaves no room for a min_length of 9 and the end\n  Raise the one, or lower the",
+            "line 2: a max_length of 9 is too small for a min_length of 9, because the end counts as one\n",
         ),
         (["--with-attention"], "", "--with-attention has no effect without --format jsonl\n"),
         (["--beam", "5", "--groups", "2"], "", "settings   2 groups cannot share a beam of 5 evenly\n"),

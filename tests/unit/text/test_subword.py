@@ -213,9 +213,9 @@ def test_a_symbol_is_one_piece_and_comes_back(symbol, normalize):
         (["@@", "<y>", "@@", "@@"], ["'@@' is named 3 times"]),
         (
             [" <x>", "<y>\t", "a  b", "a\u00a0b", "a\nb", "▁"],
-            ["has a blank at an end, or one other than a single space"],
+            ["has a blank at an end, or a blank that is not a single space"],
         ),
-        (["a\0b"], [r"'a\x00b' has a blank at an end, or one other than a single space, or a NUL"]),
+        (["a\0b"], [r"'a\x00b' has a blank at an end, or a blank that is not a single space, or a NUL"]),
     ],
 )
 def test_symbols_that_cannot_be_pieces_are_named(symbols, problems):

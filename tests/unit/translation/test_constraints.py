@@ -11,7 +11,7 @@ from support.scripted import ScriptedModel, copying
 from nmt.analysis.metrics import score_corpus
 from nmt.errors import DataError
 from nmt.ids import EOS
-from nmt.search.hypothesis import order
+from nmt.search.hypothesis import get_sort_key
 from nmt.text.subword import Subword, train_subword
 from nmt.text.words import count_phrase, is_blank
 from nmt.translation.constraints import ConstraintCompiler
@@ -237,7 +237,7 @@ def test_the_best_of_many_is_the_best_and_all_meet_the_request(subword, beam, n_
             (found,) = translate(subword, requests, seed, beam=beam, n_best=n_best)
             ((best,),) = translate(subword, requests, seed, beam=beam)
             assert found[0].text == best.text
-            assert [order(one) for one in found] == sorted(map(order, found))
+            assert [get_sort_key(one) for one in found] == sorted(map(get_sort_key, found))
             assert all(count_phrase(one.text, word) for one in found for word in words)
             assert len({tuple(one.tokens) for one in found}) == len(found)
 
