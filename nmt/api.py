@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from nmt.analysis.alignment import Symmetrisation
+from nmt.analysis.alignment import SYMMETRISATIONS, Symmetrisation
 from nmt.analysis.metrics import MetricScore, score_corpus, score_systems
 from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_device
-from nmt.errors import DataError
+from nmt.errors import DataError, UsageError
 from nmt.progress import Progress, choose_progress
 from nmt.settings import RunSettings
 from nmt.training.run import Record, reopen_run, start_run, train_run
@@ -111,7 +111,10 @@ def score(
     """Scores of translations, in the order of `metrics`; see nmt.analysis.metrics.score_corpus.
 
     `references` are lines or, where lines have several references, several lists of lines.
+
+    Raises DataError for one string in place of several.
     """
+    refuse_strings(hypotheses=hypotheses, references=references, metrics=metrics)
     lists = [references] if all(isinstance(line, str) for line in references) else references
     return score_corpus(hypotheses, lists, metrics, tokenize, lowercase)  # type: ignore[arg-type]
 
@@ -134,8 +137,9 @@ def evaluate(
 ) -> Evaluation:
     """Translate `source` with a run, or with several as an ensemble, and score the translations.
 
-    `beam` is by default that of the run's settings.
+    `beam` is by default that of the run's settings. Raises DataError for one string in place of several.
     """
+    refuse_strings(source=source, references=references, metrics=metrics)
     lists = [references] if all(isinstance(line, str) for line in references) else references
     runs = [str(model)] if isinstance(model, Path | str) else [str(path) for path in model]
     (found,) = evaluate_runs(
@@ -173,8 +177,14 @@ def align(
 
     `reverse` is a run of the opposite direction, whose links are combined with those of `model` by `symmetrise`.
 
-    Raises DataError when `source` and `target` differ in length, UsageError for a run without attention.
+    Raises DataError when `source` and `target` differ in length or are strings; UsageError for a run without
+    attention, an unknown `symmetrise`, and a `threshold` outside 0 to 1.
     """
+    refuse_strings(source=source, target=target)
+    if symmetrise not in SYMMETRISATIONS:
+        raise UsageError(f'there is no symmetrisation "{symmetrise}"\n  It is one of {", ".join(SYMMETRISATIONS)}')
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(f"a threshold of {threshold} is impossible\n  It is between 0 and 1")
     sources, targets = list(source), list(target)
     if len(sources) != len(targets):
         raise DataError(f"{len(sources):,} sources cannot be aligned with {len(targets):,} targets")
@@ -193,3 +203,10 @@ def align(
             progress=choose_progress(progress),
         )
     )
+
+
+def refuse_strings(**arguments: object) -> None:
+    """Raise DataError for an argument that is one string: a string is a sequence too, of its characters."""
+    for name, value in arguments.items():
+        if isinstance(value, str):
+            raise DataError(f"{name} is one string, and must be several\n  For a single one write: {name}=[...]")

@@ -37,7 +37,7 @@ def command(out: Path, corpus: Path, max_epochs: int | None) -> None:
     if not (corpus / "train.en").exists():
         raise FolderError(f"{corpus} does not hold the sample corpus\n  It is in data/sample of the repository")
     if out.exists() and any(out.iterdir()):
-        raise FolderError(f"{out} already holds files\n  Name another --out, or remove it first")
+        raise FolderError(f"{out} already holds files\n  Remove it, or run nmt demo with another --out")
     begin = time.monotonic()
     prepared, run, links = out / "prepared", out / "run", out / "test.links"
     source, reference, hypotheses = corpus / "test.en", corpus / "test.de", out / "test.hypotheses.de"

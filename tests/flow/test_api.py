@@ -117,6 +117,31 @@ def test_a_request_with_other_types_raises_an_error():
             nmt.Request("ba", **{name: "Bahnhof"})
 
 
+def test_one_string_for_several_raises_an_error(reverser):
+    for call in (
+        lambda: nmt.score("abc", ["abc"]),
+        lambda: nmt.score(["abc"], "abc"),
+        lambda: nmt.score(["abc"], ["abc"], "bleu"),
+        lambda: nmt.evaluate(reverser, "ba", ["ba"]),
+        lambda: nmt.align(reverser, "ba", ["ba"]),
+        lambda: nmt.align(reverser, ["ba"], "ba"),
+    ):
+        with pytest.raises(
+            DataError, match=r"^\w+ is one string, and must be several\n  For a single one write: \w+=\["
+        ):
+            call()
+
+
+def test_align_refuses_values_that_mean_nothing(reverser):
+    with pytest.raises(
+        NmtError, match=r'^there is no symmetrisation "x"\n  It is one of intersection, union, grow-diag'
+    ):
+        nmt.align(reverser, ["ba"], ["ba"], symmetrise="x")
+    for threshold in (3, -0.1):
+        with pytest.raises(NmtError, match=r"^a threshold of \S+ is impossible\n  It is between 0 and 1$"):
+            nmt.align(reverser, ["ba"], ["ba"], threshold=threshold)
+
+
 def test_loading_and_training_leave_the_global_generator_alone(tiny_prepared, reverser, tmp_path):
     torch.manual_seed(5)
     expected = torch.rand(2)
