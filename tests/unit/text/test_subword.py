@@ -210,7 +210,7 @@ def test_a_symbol_is_one_piece_and_comes_back(symbol, normalize):
         (["<pad>"], ["'<pad>' is the name of a piece that every subword model has"]),
         (["<x>", "</s>", "<s>"], [f"'{name}' is the name of a piece that every subword" for name in ("</s>", "<s>")]),
         (["<unk>", "<0x0A>"], [f"'{name}' is the name of a piece that every subword" for name in ("<unk>", "<0x0A>")]),
-        (["@@", "<y>", "@@", "@@"], ["'@@' is named 3 times"]),
+        (["@@", "<y>", "@@", "@@"], ["'@@' is given 3 times"]),
         (
             [" <x>", "<y>\t", "a  b", "a\u00a0b", "a\nb", "▁"],
             ["has a blank at an end, or a blank that is not a single space"],
