@@ -1,6 +1,6 @@
 """Functions of the public API that use several rooms: `nmt.train` and so on. They print only with `progress=True`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_device
 from nmt.errors import DataError, UsageError
 from nmt.progress import Progress, choose_progress
-from nmt.settings import RunSettings
+from nmt.settings import RunSettings, merge
 from nmt.training.run import Record, reopen_run, start_run, train_run
 from nmt.training.trainer import TrainingOutcome
 from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner
@@ -58,15 +58,22 @@ def resume(
     *,
     device: str = "auto",
     progress: bool | Progress = False,
+    changes: Mapping[str, Any] | None = None,
     **limits: Any,
 ) -> TrainingOutcome:
     """Continue the run `out` from its last checkpoint. `limits` change settings of its training: max_epochs and so on.
 
+    `changes` are settings of every section, {"model": {"dropout": 0.3}}; nmt.settings.RESUMABLE may change, and all
+    others may be given if they are those of the run. `max_minutes` counts from this call.
+
     Raises FolderError when the run has no checkpoint, or when `data` is not the corpus that it was trained on;
-    SettingsError for wrong `limits`.
+    SettingsError for settings that may not change or cannot have this value.
     """
     where = choose_device(device)
-    run, prepared, settings = reopen_run(Path(data), Path(out), where, limits)
+    values: dict[str, Any] = {}
+    for some in (changes or {}, {"train": limits}):
+        merge(values, some)
+    run, prepared, settings = reopen_run(Path(data), Path(out), where, values)
     with fork_random(where):
         return train_run(
             run, prepared, settings, where, is_resumed=True, **build_hooks(run.path, prepared, settings, progress)
@@ -83,12 +90,14 @@ def build_hooks(
 ) -> dict[str, Any]:
     """The arguments of train_run that come from other rooms: validation BLEU, progress and the learning curve."""
     search = settings.search.model_copy(update={"beam": settings.train.validation_beam})
+    shown = choose_progress(progress)
     compute_bleu = build_validation_bleu(
         prepared.read_raw_lines("valid", "source"),
         prepared.read_raw_lines("valid", "target"),
         prepared.source_subword,
         prepared.target_subword,
         search,
+        shown,
     )
 
     def draw_curve(record: Record) -> None:
@@ -97,7 +106,7 @@ def build_hooks(
 
             save_curve_of_log(folder / "curve.png", folder / "log.jsonl")
 
-    return {"compute_bleu": compute_bleu, "progress": choose_progress(progress), "observers": [draw_curve]}
+    return {"compute_bleu": compute_bleu, "progress": shown, "observers": [draw_curve]}
 
 
 def score(

@@ -66,6 +66,14 @@ class TrainingError(NmtError):
     """Training cannot continue: the loss is not a number, or one pair alone does not fit in memory."""
 
 
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM has ended training. `update` is the one whose state is saved, or None if nothing is."""
+
+    def __init__(self, update: int | None) -> None:
+        super().__init__(update)
+        self.update = update
+
+
 def indent(problems: Iterable[NmtError]) -> list[str | Option]:
     """The parts of one message from several errors, each on its own lines, indented by two."""
     parts: list[str | Option] = []

@@ -176,8 +176,12 @@ class TrainSettings(Settings):
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="probability that is spread evenly over all words")
     max_epochs: int = Field(20, ge=0, description="largest number of passes over the corpus; 0 for no limit")
     max_updates: int = Field(0, ge=0, description="largest number of updates; 0 for no limit")
-    max_minutes: float = Field(0.0, ge=0, description="minutes after which training saves and stops; 0 for no limit")
-    validate_every: int = Field(0, ge=0, description="updates between validations; 0 for one validation an epoch")
+    max_minutes: float = Field(
+        0.0, ge=0, description="minutes after which training saves and stops, counted anew when resumed; 0 for no limit"
+    )
+    validate_every: int = Field(
+        0, ge=0, description="updates between validations; 0 for one an epoch, and more in the first epochs if long"
+    )
     metric: Literal["bleu", "perplexity"] = Field(
         "bleu", description="validation score that selects the best checkpoint"
     )
@@ -204,6 +208,10 @@ class TrainSettings(Settings):
         if self.compile and self.loop == "reference":
             raise ValueError("the reference loop cannot be compiled: leave out train.compile or train.loop")
         return self
+
+
+# settings of training that may change when a run is resumed; all others stay as they are, so that it remains one run
+RESUMABLE = ("max_epochs", "max_updates", "max_minutes", "precision", "compile")
 
 
 class SearchSettings(Settings):
@@ -294,7 +302,15 @@ def resolve_settings(
 
     Raises SettingsError that lists every problem. For an unknown name it suggests the most similar one.
     """
-    values: dict[str, dict[str, Any]] = {}
+    values, origin = collect_settings(recipe, config, overrides)
+    return check(RunSettings, values, *(origin or ["the defaults"]))
+
+
+def collect_settings(
+    recipe: str | None = None, config: Path | str | None = None, overrides: Sequence[str] = ()
+) -> tuple[dict[str, Any], list[str | Option]]:
+    """The values that recipe, file and strings give by section and name, unchecked, and where they come from."""
+    values: dict[str, Any] = {}
     origin: list[str | Option] = []
     if recipe is not None:
         if recipe not in list_recipes():
@@ -310,7 +326,7 @@ def resolve_settings(
         origin += [" and "] * bool(origin) + [Option("overrides")]
         for word in overrides:
             merge(values, parse_override(word))
-    return check(RunSettings, values, *(origin or ["the defaults"]))
+    return values, origin
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -9,7 +9,15 @@ from nmt.errors import NmtError, Option, UnknownAttentionError
 
 
 class CommandError(Exception):
-    """A problem that the user can mend, with options written as flags of the command."""
+    """A problem that the user can mend, with options written as flags of the command. `code` is the exit code."""
+
+    code = 2
+
+
+class InterruptionError(CommandError):
+    """A command that Ctrl-C has ended: what it kept, and how to go on."""
+
+    code = 130
 
 
 class NmtCommand(click.Command):

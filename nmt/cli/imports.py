@@ -12,9 +12,18 @@ import click
 
 from nmt.errors import NmtError
 
+IMPORTED = f"{__name__}.imported"  # key of the names in the context
+
+
+def get_imported_modules() -> tuple[str, ...]:
+    """The values of --import in the current command line."""
+    names: tuple[str, ...] = click.get_current_context().meta.get(IMPORTED, ())
+    return names
+
 
 def import_modules(ctx: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
     """Import every module by its name, as `python -m` finds it, or by the path of its file."""
+    ctx.meta[IMPORTED] = names
     for name in () if ctx.resilient_parsing else names:  # a shell that completes words runs no code
         path = Path(name)
         is_file = name.endswith(".py")

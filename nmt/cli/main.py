@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = where.command_path if where is not None else "nmt"
         return fail(f"{error.format_message()}\n  `{command} --help` lists the options")
     except CommandError as error:
-        return fail(str(error))
+        return fail(str(error), error.code)
     except (KeyboardInterrupt, click.Abort):
         return fail("interrupted", 130)
     except SystemExit:

@@ -1,19 +1,29 @@
 """`nmt train`: the options of nmt.train and nmt.resume."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
-from nmt.cli.command import NmtCommand
-from nmt.cli.imports import import_option
+from nmt.cli.command import InterruptionError, NmtCommand
+from nmt.cli.imports import get_imported_modules, import_option
 from nmt.cli.options import FOLDER, device_option
-from nmt.errors import UsageError
-from nmt.settings import list_recipes, resolve_settings
+from nmt.errors import TrainingInterrupted
+from nmt.settings import RESUMABLE, collect_settings, list_recipes, resolve_settings
+
+HELP = f"""Train a translator on a prepared corpus.
+
+Settings are the defaults, overridden by --recipe, then by --config, then by --set and the options below. The run folder
+has everything that translating needs.
+
+Ctrl-C saves the state of training, and --resume continues from it with the settings of the run. Of these
+{", ".join(f"train.{name}" for name in RESUMABLE)} may change; others may be given again as they are.
+"""
 
 
-@click.command(cls=NmtCommand)
+@click.command(cls=NmtCommand, help=HELP)
 @click.option("--data", required=True, type=FOLDER, metavar="DIR", help="prepared folder, which `nmt prepare` wrote")
 @click.option("--out", required=True, type=FOLDER, metavar="RUN", help="run folder to make")
 @click.option("--recipe", metavar="NAME", help=f"settings that are part of the program: {', '.join(list_recipes())}")
@@ -21,7 +31,10 @@ from nmt.settings import list_recipes, resolve_settings
 @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="one setting; repeat for more")
 @click.option("--resume", is_flag=True, help="continue from the last checkpoint of --out, with its settings")
 @click.option(
-    "--max-minutes", type=click.FloatRange(min=0), metavar="M", help="stop after this many minutes; 0 for no limit"
+    "--max-minutes",
+    type=click.FloatRange(min=0),
+    metavar="M",
+    help="stop after this many minutes; with --resume they count anew; 0 for no limit",
 )
 @click.option(
     "--max-epochs", type=click.IntRange(min=0), metavar="N", help="stop after this many epochs; 0 for no limit"
@@ -57,21 +70,25 @@ def command(
     device: str,
     **limits: Any,
 ) -> None:
-    """Train a translator on a prepared corpus.
-
-    Settings are the defaults, overridden by --recipe, then by --config, then by --set and the options below. The run
-    folder has everything that translating needs. Ctrl-C saves the state of training, and --resume continues from it.
-    """
     import nmt
 
     given = {key: value for key, value in limits.items() if value is not None}
-    if resume:
-        if recipe or config or overrides or "seed" in given:
-            raise UsageError(
-                "--resume continues with the settings of the run: leave out --recipe, --config, --set and --seed\n"
-                "  Only --max-minutes, --max-epochs, --max-updates, --precision and --compile may change"
-            )
-        nmt.resume(data, out, device=device, progress=True, **given)
-    else:
-        words = [*overrides, *(f"train.{key}={json.dumps(value)}" for key, value in given.items())]
-        nmt.train(data, out, resolve_settings(recipe, config, words), device=device, progress=True)
+    words = [*overrides, *(f"train.{key}={json.dumps(value)}" for key, value in given.items())]
+    try:
+        if resume:
+            changes, _ = collect_settings(recipe, config, words)
+            nmt.resume(data, out, device=device, progress=True, changes=changes)
+        else:
+            nmt.train(data, out, resolve_settings(recipe, config, words), device=device, progress=True)
+    except TrainingInterrupted as stop:
+        raise InterruptionError(describe_interruption(stop, data, out, device)) from stop
+
+
+def describe_interruption(stop: TrainingInterrupted, data: Path, out: Path, device: str) -> str:
+    """What is saved, and the command that continues."""
+    if stop.update is None:
+        return "interrupted: nothing is saved yet"
+    words: list[object] = ["nmt", "train", "--data", data, "--out", out, "--resume"]
+    words += ["--device", device] if device != "auto" else []
+    words += [word for name in get_imported_modules() for word in ("--import", name)]
+    return f"interrupted: update {stop.update:,} is saved\n  To continue: {shlex.join(map(str, words))}"

@@ -126,6 +126,7 @@ def command(
 
     from nmt.checkpoint import read_run
     from nmt.devices import choose_device, choose_translation_precision
+    from nmt.progress import open_bar
     from nmt.translation.batching import MAX_PIECES
     from nmt.translation.request import read_requests
     from nmt.translation.workers import share_cores
@@ -166,7 +167,7 @@ def command(
     results = translator.stream(requests, n_best=n_best, batch_size=batch_size, first=done + 1, **search)
     hides_bar = output is None and sys.stdout.isatty()  # a progress bar would stand between the translations
     total = None if hides_bar or not sys.stderr.isatty() else count_lines(files)
-    bar = tqdm(results, precision, total, initial=done, unit=" lines", disable=hides_bar or None, dynamic_ncols=True)
+    bar = open_bar(results, precision, total, initial=done, unit=" lines", disable=hides_bar or None)
     try:
         with ExitStack() as stack:
             opened = [stack.enter_context(write_in_parts(path, size)) for path, size in zip(paths, sizes, strict=True)]

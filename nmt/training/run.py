@@ -3,6 +3,7 @@
 The training loop is in nmt.training.trainer. The caller provides the function that scores the validation set.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +23,14 @@ from nmt.checkpoint import (
 from nmt.data.batches import compute_padding_share, plan_epoch
 from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_precision, describe_device
-from nmt.errors import FolderError, Option, UsageError
+from nmt.errors import FolderError, Option, SettingsError, UsageError
 from nmt.files import hash_file, lock_exclusively, write_atomically
 from nmt.model.seq2seq import Seq2Seq
-from nmt.progress import Progress
-from nmt.settings import RunSettings, TrainSettings, to_toml
+from nmt.progress import Progress, format_count
+from nmt.settings import RESUMABLE, RunSettings, TrainSettings, merge, to_toml
+from nmt.training.intervals import plan_validations
 from nmt.training.optim import count_updates
-from nmt.training.trainer import Trainer, TrainingOutcome
+from nmt.training.trainer import Trainer, TrainingOutcome, TrainingState
 from nmt.validation import check
 
 Record = Mapping[str, Any]
@@ -61,9 +63,9 @@ def start_run(prepared: PreparedCorpus, out: Path, settings: RunSettings, device
 
 
 def reopen_run(
-    data: Path, out: Path, device: torch.device, limits: dict[str, Any]
+    data: Path, out: Path, device: torch.device, changes: Mapping[str, Any]
 ) -> tuple[Run, PreparedCorpus, RunSettings]:
-    """A run to resume, its corpus, and its settings with `limits` in place of some in `train`: max_epochs and so on.
+    """A run to resume, its corpus, and its settings with `changes`: see `change_settings`.
 
     Raises FolderError when the run has no checkpoint, or was trained on another corpus.
     """
@@ -78,9 +80,45 @@ def reopen_run(
             f"{data} is not the corpus that {out} was trained on\n  Name the corpus of its first training with ",
             Option("data"),
         )
-    train = check(TrainSettings, run.settings.train.model_dump() | limits, "the options that change a resumed run")
-    check_compiler(train, device)
-    return run, prepared, run.settings.model_copy(update={"train": train})
+    settings = change_settings(run.settings, changes)
+    check_compiler(settings.train, device)
+    return run, prepared, settings
+
+
+def change_settings(settings: RunSettings, changes: Mapping[str, Any]) -> RunSettings:
+    """The settings of a run, changed to resume it: {"train": {"max_epochs": 30}}. Equal values of any setting may be
+    given too.
+
+    Raises SettingsError for a setting that may not change, or cannot have this value.
+    """
+    values = settings.model_dump()
+    merge(values, changes)
+    changed = check(RunSettings, values, "the options that change a resumed run")
+    fixed = {
+        name: value
+        for name, value in list_differences(settings, changed).items()
+        if name not in {f"train.{name}" for name in RESUMABLE}
+    }
+    if fixed:
+        raise SettingsError(
+            f"{format_count(len(fixed), 'setting')} cannot change when a run is resumed",
+            *(
+                f"\n  {name} = {json.dumps(after)}   the run has {json.dumps(before)}"
+                for name, (before, after) in fixed.items()
+            ),
+            f"\n  Only {', '.join(RESUMABLE)} may change: leave out the others, or train a new run",
+        )
+    return changed
+
+
+def list_differences(before: RunSettings, after: RunSettings) -> dict[str, tuple[Any, Any]]:
+    """The settings that differ: {"train.clip": (1.0, 0.5)}"""
+    return {
+        f"{section}.{name}": (value, getattr(getattr(after, section), name))
+        for section, entries in before
+        for name, value in entries
+        if value != getattr(getattr(after, section), name)
+    }
 
 
 def check_compiler(settings: TrainSettings, device: torch.device) -> None:
@@ -102,9 +140,13 @@ def train_run(
     progress: Progress,
     observers: Sequence[Callable[[Record], None]] = (),
 ) -> TrainingOutcome:
-    """Train a run, from its last checkpoint if it is resumed. `progress` and `observers` get every log record."""
+    """Train a run, from its last checkpoint if it is resumed. `progress` and `observers` get the trainer's records.
+
+    Raises as Trainer.fit does, and FolderError when another program trains the run, before anything is written.
+    """
     precision = choose_precision(settings.train.precision, device)
     train_split = prepared.open_split("train", with_links=settings.train.guided_weight > 0)
+    valid_split = prepared.open_split("valid")
     lengths = train_split.source_lengths, train_split.target_lengths
     plan = plan_epoch(*lengths, settings.train.max_tokens, settings.train.seed, epoch=0)
     model = run.build_model()
@@ -115,36 +157,55 @@ def train_run(
         progress.note("the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1")
     progress.note(f"{settings.model.attention}, {parameters:,} parameters, {describe_device(device, precision)}")
     updates_in_all = count_updates(settings.train, len(plan))
-    done = read_checkpoint_info(run.path / "last")["update"] if is_resumed else 0
-    with lock_exclusively(run.path, run.path), open_event_writer(run.path / "events", done) as write_events:
-        if settings != run.settings:
-            with write_atomically(run.path / "settings.toml") as file:  # for the next time the run is resumed
-                file.write(to_toml(settings))
+    updates_in_epoch = -(-len(plan) // settings.train.accumulate)
+    tokens = (int(split.target_lengths.sum()) + len(split) for split in (train_split, valid_split))
 
-        def report(record: dict[str, Any]) -> None:
-            for observe in (write_events, progress.record, *observers):
-                observe(record)
+    with lock_exclusively(run.path, run.path):
+        done = read_checkpoint_info(run.path / "last")["update"] if is_resumed else 0
+        with open_event_writer(run.path / "events", done) as write_events:
 
-        trainer = Trainer(
-            run.path,
-            model,
-            train_split,
-            prepared.open_split("valid"),
-            settings.train,
-            device=device,
-            precision=precision,
-            updates_in_all=updates_in_all,
-            compute_bleu=compute_bleu,
-            report=report,
-        )
-        begin = {"kind": "begin", "update": done, "updates_in_all": updates_in_all}
-        progress.record(begin | {"max_minutes": settings.train.max_minutes})
-        try:
-            outcome = trainer.fit(trainer.resume() if is_resumed else None)
-        finally:
-            progress.record({"kind": "end"})
+            def report(record: dict[str, Any]) -> None:
+                for observe in (write_events, progress.record, *observers):
+                    observe(record)
+
+            trainer = Trainer(
+                run.path,
+                model,
+                train_split,
+                valid_split,
+                settings.train,
+                device=device,
+                precision=precision,
+                updates_in_all=updates_in_all,
+                validation_plan=plan_validations(settings.train, updates_in_epoch, updates_in_all, *tokens),
+                compute_bleu=compute_bleu,
+                report=report,
+            )
+            state = trainer.resume() if is_resumed else TrainingState()
+            if is_resumed:
+                for text in describe_resumption(run.settings, settings, state):
+                    progress.note(text)
+            if settings != run.settings:
+                with write_atomically(run.path / "settings.toml") as file:  # for the next time the run is resumed
+                    file.write(to_toml(settings))
+            begin = {"kind": "begin", "update": done, "updates_in_all": updates_in_all}
+            progress.record(begin | {"max_minutes": settings.train.max_minutes})
+            try:
+                outcome = trainer.fit(state)
+            finally:
+                progress.record({"kind": "end"})
     progress.note(f"stopped: {outcome.reason}; {run.path} is ready to translate")
     return outcome
+
+
+def describe_resumption(before: RunSettings, settings: RunSettings, state: TrainingState) -> Iterator[str]:
+    """Where training continues, which settings have changed, and what counts as its time."""
+    trained = f"{state.seconds / 60:.1f} minutes of training"
+    yield f"continues after update {state.update:,}, in epoch {state.epoch + 1:,}, after {trained}"
+    for name, (old, new) in list_differences(before, settings).items():
+        yield f"{name} is {json.dumps(new)} now, and was {json.dumps(old)}"
+    if settings.train.max_minutes:
+        yield f"the limit of {format_count(settings.train.max_minutes, 'minute')} counts from now"
 
 
 @contextmanager
@@ -161,7 +222,7 @@ def open_event_writer(folder: Path, done: int) -> Iterator[Callable[[Record], No
     with SummaryWriter(str(folder), purge_step=done + 1 if done else None) as writer:
 
         def write_events(record: Record) -> None:
-            for name, value in record.items():
+            for name, value in record.items() if record["kind"] in ("train", "valid") else ():
                 if isinstance(value, float):
                     writer.add_scalar(f"{record['kind']}/{name}", value, record["update"])
 

@@ -19,10 +19,12 @@ import torch
 from nmt.checkpoint import list_numbered_checkpoints, load_weights, read_checkpoint_info, read_tensors, save_checkpoint
 from nmt.data.batches import Batch, Cursor, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
-from nmt.errors import Option, TrainingError
+from nmt.errors import Option, TrainingError, TrainingInterrupted
 from nmt.files import remove_folder, write_atomically
 from nmt.model.seq2seq import Seq2Seq
+from nmt.progress import format_count
 from nmt.settings import TrainSettings
+from nmt.training.intervals import ValidationPlan
 from nmt.training.optim import compute_learning_rate
 from nmt.training.update import Updater, UpdateSums
 
@@ -42,6 +44,11 @@ class TrainingState:
     plateaus: int = 0
     seconds: float = 0.0  # duration of training so far, validation included
 
+    @property
+    def current_epoch(self) -> int:
+        """The epoch of the last update, counted from one."""
+        return self.epoch + (self.batch > 0)
+
 
 @dataclass(frozen=True)
 class TrainingOutcome:
@@ -55,8 +62,8 @@ class Trainer:
     """Trains a model on a corpus and writes checkpoints and a log to a run folder.
 
     `updates_in_all` is the number of updates up to the limits, 0 for no limit. `compute_bleu` translates the validation
-    set with a model and scores it. `report` gets every record of the log: `kind` is "train" (means since the previous
-    record) or "valid".
+    set with a model and scores it. `report` gets a record of kind "update" after each update, and every record of the
+    log: "train" (means since the previous record) or "valid".
     """
 
     def __init__(
@@ -70,6 +77,7 @@ class Trainer:
         device: torch.device,
         precision: torch.dtype,
         updates_in_all: int,
+        validation_plan: ValidationPlan,
         compute_bleu: Callable[[Seq2Seq], float],
         report: Callable[[dict[str, Any]], None],
     ) -> None:
@@ -81,6 +89,7 @@ class Trainer:
         self.settings = settings
         self.device = device
         self.updates_in_all = updates_in_all
+        self.validation_plan = validation_plan
         self.compute_bleu = compute_bleu
         self.report = report
 
@@ -88,7 +97,7 @@ class Trainer:
         """Train from `state` (see `resume`) up to a limit, and save the checkpoints `last` and `best`.
 
         Raises TrainingError when the loss is not a number. After SIGINT or SIGTERM it saves and raises
-        KeyboardInterrupt.
+        TrainingInterrupted.
         """
         state = state or TrainingState()
         started = time.monotonic() - state.seconds  # as if training had not been interrupted
@@ -113,15 +122,16 @@ class Trainer:
                 pending.append(self.updater.update(group, rate, self._guided_weight(state)))
                 seconds = time.monotonic() - started
                 state = replace(state, update=state.update + 1, epoch=cursor.epoch, batch=cursor.batch, seconds=seconds)
+                self.report(self._make_record("update", state))
                 is_interrupted = bool(interrupts)
                 if len(pending) == LOG_EVERY or is_interrupted:
                     self._log_training(state, pending, time.monotonic() - since)
                     pending, since = [], time.monotonic()
                 if is_interrupted:
                     self._save_last(state)
-                    raise KeyboardInterrupt
+                    raise TrainingInterrupted(state.update)
                 if time.monotonic() > end:
-                    reason = f"{self.settings.max_minutes:g} minutes are over"
+                    reason = describe_end(self.settings.max_minutes, "minute", "over")
 
     def resume(self) -> TrainingState:
         """Load weights, optimizer and random generators from the checkpoint `last`. -> its training state"""
@@ -161,11 +171,11 @@ class Trainer:
         """The limit that training has reached, as a phrase, or an empty string."""
         settings = self.settings
         if settings.max_updates and state.update >= settings.max_updates:
-            return f"{settings.max_updates:,} updates are done"
+            return describe_end(settings.max_updates, "update", "done")
         if settings.max_epochs and state.epoch >= settings.max_epochs:
-            return f"{settings.max_epochs:,} epochs are done"
+            return describe_end(settings.max_epochs, "epoch", "done")
         if settings.patience and state.stale >= settings.patience:
-            return f"{settings.metric} has not improved for {state.stale} validations"
+            return f"{settings.metric} has not improved for {format_count(state.stale, 'validation')}"
         return ""
 
     def _rate(self, state: TrainingState, update: int) -> float:
@@ -176,8 +186,7 @@ class Trainer:
         return self.settings.guided_weight * self.settings.guided_decay**state.epoch
 
     def _is_validation_due(self, state: TrainingState) -> bool:
-        every = self.settings.validate_every
-        return state.update % every == 0 if every else state.batch == 0
+        return self.validation_plan.is_due(state.update, state.epoch, -(-state.batch // self.settings.accumulate))
 
     def _validate(self, state: TrainingState) -> TrainingState:
         """Score the validation set, log the scores, and save a numbered checkpoint and, if it is the best, `best`."""
@@ -202,8 +211,7 @@ class Trainer:
             validated=state.update,
             plateaus=state.plateaus + (at_plateau and self.settings.schedule == "plateau"),
         )
-        record = {"kind": "valid", "update": state.update, "epoch": state.epoch, **figures, "is_best": is_best}
-        self._log({**record, "seconds": state.seconds})
+        self._log(self._make_record("valid", state) | figures | {"is_best": is_best})
         weights = dict(self.model.named_parameters())
         facts = {"update": state.update, **figures}
         if is_best:
@@ -233,15 +241,11 @@ class Trainer:
         if not bool(finite.all()):
             raise self._make_nan_error("the loss of", state.update - len(pending) + 1 + int((~finite).nonzero()[0]))
         tokens = sum(counts)
-        record = {
-            "kind": "train",
-            "update": state.update,
-            "epoch": state.epoch,
+        record = self._make_record("train", state) | {
             "loss": float(losses_on_cpu.sum()) / tokens,
             "perplexity": math.exp(min(float(torch.stack(nlls).sum()) / tokens, 700)),
             "tokens_per_second": tokens / max(seconds, 1e-9),
             "learning_rate": self._rate(state, state.update),
-            "seconds": state.seconds,
         }
         if self.settings.guided_weight:
             record["guided_loss"] = float(torch.stack(guided).sum() / torch.stack(linked).sum())
@@ -257,6 +261,9 @@ class Trainer:
             Option("precision", "float32"),
         )
 
+    def _make_record(self, kind: str, state: TrainingState) -> dict[str, Any]:
+        return {"kind": kind, "update": state.update, "epoch": state.current_epoch, "seconds": state.seconds}
+
     def _log(self, record: dict[str, Any]) -> None:
         with open(self.folder / "log.jsonl", "a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(record) + "\n")
@@ -269,6 +276,11 @@ class Trainer:
             lines = path.read_text("utf-8").splitlines(keepends=True)
             with write_atomically(path) as file:
                 file.writelines(line for line in lines if line.endswith("\n") and json.loads(line)["update"] <= update)
+
+
+def describe_end(number: float, noun: str, state: str) -> str:
+    """`1 update is done`, `2.5 minutes are over`"""
+    return f"{format_count(number, noun)} {'is' if number == 1 else 'are'} {state}"
 
 
 @contextmanager

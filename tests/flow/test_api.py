@@ -70,7 +70,7 @@ def test_progress_can_be_an_object_of_the_caller(tiny_prepared, tmp_path):
     kinds = []
     settings = RunSettings(model=ModelSettings(embedding_size=8), train=TrainSettings(max_updates=2))
     nmt.train(tiny_prepared, tmp_path / "run", settings, progress=Kinds())
-    assert kinds == ["begin", "train", "valid", "end"]
+    assert kinds == ["begin", "update", "update", "train", "valid", "end"]
 
 
 def test_texts_are_aligned_scored_and_evaluated(reverser):

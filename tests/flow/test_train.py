@@ -20,6 +20,7 @@ from nmt.checkpoint import load_run, read_run, save_checkpoint
 from nmt.errors import UsageError
 from nmt.files import hash_file, lock_exclusively
 from nmt.kernels.compiled import require_compiler
+from nmt.settings import RESUMABLE
 from nmt.training.update import Updater
 
 SMALL = [
@@ -312,6 +313,67 @@ def test_a_validation_that_was_due_at_an_interruption_runs_after_resuming(train,
     assert contents(tmp_path / "broken" / "best") == contents(tmp_path / "whole" / "best")
 
 
+def test_resuming_reports_where_it_continues_and_what_has_changed(train, tmp_path):
+    run = tmp_path / "run"
+    words = [*SMALL, "--max-epochs", "2", "--seed", "7", "--set", "train.clip=0.5"]
+    assert train(run, *words, "--max-updates", "3").code == 0
+    done = train(run, *words, "--resume", "--max-updates", "5", "--max-minutes", "30")
+    assert done.code == 0
+    assert "continues after update 3, in epoch 1, after 0.0 minutes of training\n" in done.stderr
+    assert "train.max_updates is 5 now, and was 3\n" in done.stderr
+    assert "the limit of 30 minutes counts from now\n" in done.stderr
+    assert "train.clip" not in done.stderr
+    assert "epoch 1, update 5, 0.0 min: perplexity" in done.stderr
+    assert "stopped: 5 updates are done;" in done.stderr
+    settings = read_run(run).settings.train
+    assert (settings.seed, settings.clip, settings.max_updates, settings.max_minutes) == (7, 0.5, 5, 30)
+
+
+def test_resuming_with_other_settings_than_those_of_the_run_is_refused(train, tmp_path):
+    run = tmp_path / "run"
+    (tmp_path / "my.toml").write_text("[train]\nwarmup = 30\n")
+    assert train(run, *SMALL, "--config", tmp_path / "my.toml", "--max-updates", "1").code == 0
+    before = contents(run)
+    done = train(run, "--resume", "--config", tmp_path / "my.toml", "--seed", "3", "--set", "model.heads=2")
+    assert (done.code, contents(run)) == (2, before)
+    assert done.stderr == (
+        "nmt: error: 2 settings cannot change when a run is resumed\n"
+        "  model.heads = 2   the run has 1\n"
+        "  train.seed = 3   the run has 1\n"
+        f"  Only {', '.join(RESUMABLE)} may change: leave out the others, or train a new run\n"
+    )
+    done = train(run, "--resume", "--set", "train.max_epoch=3")
+    assert (done.code, contents(run)) == (2, before)
+    assert 'no such setting; did you mean "max_epochs"?' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (["--max-updates", "1"], "1 update is done"),
+        (["--max-epochs", "1", "--max-updates", "1000"], "1 epoch is done"),
+        (["--max-minutes", "0.002"], "0.002 minutes are over"),
+    ],
+)
+def test_the_reason_to_stop_is_a_sentence(train, tmp_path, limits, reason):
+    assert f"\nstopped: {reason}" in train(tmp_path / "run", *SMALL, *limits).stderr
+
+
+def test_long_epochs_are_validated_before_they_end_at_the_same_updates_after_a_restart(train, tmp_path, monkeypatch):
+    monkeypatch.setattr("nmt.training.intervals.SAVING_TOKENS", 0)
+    monkeypatch.setattr("nmt.training.intervals.TIME_SHARE", 0.5)  # the validation set has 3 % of the tokens
+    words = [*SMALL, "--set", "train.keep=0"]
+    assert train(tmp_path / "whole", *words, "--max-updates", "70").code == 0
+    assert train(tmp_path / "parts", *words, "--max-updates", "17").code == 0
+    assert train(tmp_path / "parts", "--resume", "--max-updates", "70").code == 0
+    whole, parts = (
+        [(record["update"], record["epoch"]) for record in records(tmp_path / run, "valid")]
+        for run in ("whole", "parts")
+    )
+    assert whole == [(8, 1), (15, 1), (22, 1), (29, 1), (36, 1), (43, 1), (50, 1), (57, 1), (65, 2), (70, 2)]
+    assert parts == sorted([*whole, (17, 1)])
+
+
 def test_resuming_a_finished_run_changes_nothing(train, tmp_path):
     run = tmp_path / "run"
     assert train(run, *SMALL, "--max-updates", "3").code == 0
@@ -439,8 +501,9 @@ def test_an_interrupted_training_saves_first_and_resumes(tiny_prepared, train, t
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors.decode()
-    assert errors.decode().endswith("nmt: error: interrupted\n")
     update = json.loads((run / "last" / "checkpoint.json").read_text())["update"]
+    again = f"nmt train --data {tiny_prepared} --out {run} --resume --device cpu"
+    assert errors.decode().endswith(f"nmt: error: interrupted: update {update:,} is saved\n  To continue: {again}\n")
     assert all(json.loads(line)["update"] <= update for line in (run / "log.jsonl").read_text().splitlines())
     assert train(run, "--resume", "--max-updates", str(update + 1), "--max-epochs", "0").code == 0
     assert json.loads((run / "last" / "checkpoint.json").read_text())["update"] == update + 1
@@ -499,7 +562,6 @@ def test_existing_files_are_not_changed(train, tmp_path):
         (["--device", "cuda:77"], "--device cuda:77 cannot be used here"),
         (["--device", "tpu"], "--device tpu cannot be used here"),
         (["--device", "meta"], "--device meta cannot be used here"),
-        (["--resume", "--seed", "3"], "--resume continues with the settings of the run"),
         (["--resume"], "is not a run folder|does not exist"),
     ],
 )
