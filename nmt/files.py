@@ -1,14 +1,43 @@
 """Writing files and folders so that their previous content stays complete if the program is killed meanwhile."""
 
 import hashlib
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from nmt.errors import FolderError
+
+
+class StreamFile(io.FileIO):
+    """A file or pipe to write to. When the reader of a pipe closes it, all that follows is dropped without an error.
+
+    So a reader like `head` ends only what it read, and not the program with everything else that it writes.
+    """
+
+    is_closed_by_reader = False
+
+    def write(self, content: Any) -> int:
+        if not self.is_closed_by_reader:
+            try:
+                return super().write(content)
+            except BrokenPipeError:
+                self.is_closed_by_reader = True
+        return memoryview(content).nbytes
+
+
+def is_closed_by_reader(file: IO[Any]) -> bool:
+    """Whether the reader of a pipe has closed it. `file` may be buffered, or text."""
+    raw = getattr(getattr(file, "buffer", file), "raw", None)
+    return isinstance(raw, StreamFile) and raw.is_closed_by_reader
+
+
+def open_stream(path: Path | str | int, *, close: bool = True) -> io.BufferedWriter:
+    """Open a device, a pipe, or a file descriptor for writing bytes; see `StreamFile`."""
+    return io.BufferedWriter(StreamFile(path, "w", closefd=close))
 
 
 @contextmanager
@@ -21,8 +50,12 @@ def write_atomically(path: Path, mode: str = "w") -> Iterator[IO]:  # type: igno
     """
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     if path.exists() and not path.is_file():
-        with open(path, mode, **text) as file:  # type: ignore[call-overload]
-            yield file
+        with open_stream(path) as stream:
+            if "b" in mode:
+                yield stream
+            else:
+                with io.TextIOWrapper(stream, encoding="utf-8", newline="\n") as file:
+                    yield file
         return
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

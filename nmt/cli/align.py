@@ -118,7 +118,7 @@ def command(
     from nmt.analysis import gold as gold_links
     from nmt.analysis.alignment import compute_link_shares, format_pharaoh
     from nmt.analysis.page import Page
-    from nmt.files import write_atomically
+    from nmt.files import is_closed_by_reader, write_atomically
     from nmt.progress import TerminalProgress, WithoutBars
     from nmt.text.corpus import read_parallel
     from nmt.translation.aligner import align_pairs, build_other_views, load_aligner
@@ -176,6 +176,7 @@ def command(
         names[0] += f" and {Path(reverse).resolve().name}, {symmetrise or 'grow-diag'}"
     page = Page(Path(source).name, run.info.source_lang, run.info.target_lang, names) if html else None
     heat_maps = HeatMaps(plot, plot_format or "png", (limit or 20) if plot else 0, show, terminal)
+    writes_links_alone = style == "text" and not (gold or table or matrix or html or plot or show)
     forward, backward, chosen, details = [], [], [], []
     with ExitStack() as stack:
         rows: IO[str] | None = stack.enter_context(write_atomically(matrix)) if matrix else None
@@ -194,6 +195,8 @@ def command(
             if rows:
                 rows.write(f"{to_json_line(describe_attention(pair, offset))}\n")
             heat_maps.draw(number, pair)
+            if writes_links_alone and is_closed_by_reader(sys.stdout):
+                return
     heat_maps.report_fonts()
     if table:
         write_table(table, details, terminal)

@@ -16,6 +16,7 @@ import click
 from nmt import __version__
 from nmt.cli.command import CommandError
 from nmt.errors import did_you_mean
+from nmt.files import open_stream
 
 COMMANDS = {
     "prepare": "Turn parallel text into subword models and encoded tensors.",
@@ -92,8 +93,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(str(error), error.code)
     except (KeyboardInterrupt, click.Abort):
         return fail("interrupted", 130)
-    except SystemExit:
-        return 0  # click exits in this way when the reader of stdout has closed it
     except OSError as error:
         if error.errno not in PATH_ERRORS:
             return crash()
@@ -118,7 +117,10 @@ def crash() -> int:
 
 
 def run() -> None:
-    """The console script. Text is UTF-8 in every locale. A closed stream (`<&-`) counts as empty."""
+    """The console script. Text is UTF-8 in every locale. A closed stream (`<&-`) counts as empty.
+
+    When a reader closes a pipe, what is written to it is dropped, and the command goes on with its other outputs.
+    """
     for name, mode, errors in (
         ("stdin", "r", "strict"),
         ("stdout", "w", "surrogateescape"),  # file names are written as they were given
@@ -127,6 +129,10 @@ def run() -> None:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
-        elif isinstance(stream, io.TextIOWrapper):
+        elif mode == "r" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=errors)
+        elif isinstance(stream, io.TextIOWrapper):
+            is_by_line = name == "stderr" or stream.isatty()
+            buffer = open_stream(stream.fileno(), close=False)
+            setattr(sys, name, io.TextIOWrapper(buffer, encoding="utf-8", errors=errors, line_buffering=is_by_line))
     sys.exit(main())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nmt.errors import DataError, FolderError, UsageError
-from nmt.files import lock_exclusively, sync_folder
+from nmt.files import lock_exclusively, open_stream, sync_folder
 
 LINE_END = re.compile("[\x85\u2028\u2029]")
 Index = Callable[[bytes], int]  # the number of the input line that a line of the output belongs to
@@ -75,8 +75,8 @@ def write_in_parts(path: Path, size: int = 0) -> Iterator[IO[bytes]]:
     Raises FolderError when another program writes to the same file.
     """
     if path.exists() and not path.is_file():
-        with open(path, "wb") as file:
-            yield file
+        with open_stream(path) as stream:
+            yield stream
         return
     part = get_partial_path(path)
     with open(part, "ab") as file, lock_exclusively(part, path):

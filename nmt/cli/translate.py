@@ -126,6 +126,7 @@ def command(
 
     from nmt.checkpoint import read_run
     from nmt.devices import choose_device, choose_translation_precision
+    from nmt.files import is_closed_by_reader
     from nmt.progress import open_bar
     from nmt.translation.batching import MAX_PIECES
     from nmt.translation.request import read_requests
@@ -172,6 +173,7 @@ def command(
         with ExitStack() as stack:
             opened = [stack.enter_context(write_in_parts(path, size)) for path, size in zip(paths, sizes, strict=True)]
             out: IO[bytes] = opened[0] if output else sys.stdout.buffer
+            written = [out, *opened[1 if output else 0 :]]
             for number, found in enumerate(bar, done):
                 if not found[0].is_whole:
                     tqdm.write(
@@ -186,6 +188,8 @@ def command(
                 write_lines(
                     out, (write_line(one, number, rank, style, n_best, with_attention, *links) for rank, one in ranked)
                 )
+                if all(map(is_closed_by_reader, written)):
+                    break
     except BaseException as error:
         if output and get_partial_path(output).exists() and not isinstance(error, FolderError):
             part = get_partial_path(output)
