@@ -211,7 +211,10 @@ class TrainSettings(Settings):
 
 
 # settings of training that may change when a run is resumed; all others stay as they are, so that it remains one run
-RESUMABLE = ("max_epochs", "max_updates", "max_minutes", "precision", "compile")
+RESUMABLE = (
+    *("max_epochs", "max_updates", "max_minutes", "learning_rate", "patience", "validate_every", "keep"),
+    *("precision", "compile"),
+)
 
 
 class SearchSettings(Settings):

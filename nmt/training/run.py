@@ -17,7 +17,6 @@ from nmt.checkpoint import (
     RunInfo,
     create_run,
     list_checkpoints,
-    read_checkpoint_info,
     read_run,
 )
 from nmt.data.batches import compute_padding_share, plan_epoch
@@ -29,8 +28,8 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress, format_count
 from nmt.settings import RESUMABLE, RunSettings, TrainSettings, merge, to_toml
 from nmt.training.intervals import plan_validations
-from nmt.training.optim import count_updates
-from nmt.training.trainer import Trainer, TrainingOutcome, TrainingState
+from nmt.training.optim import compute_learning_rate, count_updates
+from nmt.training.trainer import Trainer, TrainingOutcome, TrainingState, read_state
 from nmt.validation import check
 
 Record = Mapping[str, Any]
@@ -161,8 +160,13 @@ def train_run(
     tokens = (int(split.target_lengths.sum()) + len(split) for split in (train_split, valid_split))
 
     with lock_exclusively(run.path, run.path):
-        done = read_checkpoint_info(run.path / "last")["update"] if is_resumed else 0
-        with open_event_writer(run.path / "events", done) as write_events:
+        state = read_state(run.path) if is_resumed else TrainingState()
+        if is_resumed:
+            if settings != run.settings:
+                refuse_useless_limits(run.path, settings.train, state)
+            for text in describe_resumption(run.settings, settings, state, len(plan)):
+                progress.note(text)
+        with open_event_writer(run.path / "events", state.update) as write_events:
 
             def report(record: dict[str, Any]) -> None:
                 for observe in (write_events, progress.record, *observers):
@@ -181,14 +185,12 @@ def train_run(
                 compute_bleu=compute_bleu,
                 report=report,
             )
-            state = trainer.resume() if is_resumed else TrainingState()
             if is_resumed:
-                for text in describe_resumption(run.settings, settings, state):
-                    progress.note(text)
+                trainer.resume()
             if settings != run.settings:
                 with write_atomically(run.path / "settings.toml") as file:  # for the next time the run is resumed
                     file.write(to_toml(settings))
-            begin = {"kind": "begin", "update": done, "updates_in_all": updates_in_all}
+            begin = {"kind": "begin", "update": state.update, "updates_in_all": updates_in_all}
             progress.record(begin | {"max_minutes": settings.train.max_minutes})
             try:
                 outcome = trainer.fit(state)
@@ -198,14 +200,45 @@ def train_run(
     return outcome
 
 
-def describe_resumption(before: RunSettings, settings: RunSettings, state: TrainingState) -> Iterator[str]:
-    """Where training continues, which settings have changed, and what counts as its time."""
+def refuse_useless_limits(run: Path, settings: TrainSettings, state: TrainingState) -> None:
+    """Raise UsageError if `settings` change a run so that there is nothing to train."""
+    done = {"max_updates": state.update, "max_epochs": state.epoch + (state.batch > 0)}
+    for name, count in done.items():
+        limit = getattr(settings, name)
+        if 0 < limit < count:
+            noun = name.removeprefix("max_").removesuffix("s")
+            raise UsageError(
+                *(f"{run} is in {noun} {count:,} already, so ", Option(name, limit), " cannot be met\n  Use a "),
+                *("larger one, or 0 for no limit. The run is unchanged",),
+            )
+    if 0 < settings.patience <= state.stale:
+        raise UsageError(
+            f"training of {run} has ended: {settings.metric} has not improved for "
+            f"{format_count(state.stale, 'validation')}, and train.patience is {settings.patience}\n  To continue, set "
+            "a larger train.patience, or 0 for no limit. The run is unchanged"
+        )
+
+
+def describe_resumption(
+    before: RunSettings, settings: RunSettings, state: TrainingState, batches: int
+) -> Iterator[str]:
+    """Where training continues, which settings have changed, what counts as its time, and whether the rate jumps."""
     trained = f"{state.seconds / 60:.1f} minutes of training"
     yield f"continues after update {state.update:,}, in epoch {state.epoch + 1:,}, after {trained}"
     for name, (old, new) in list_differences(before, settings).items():
         yield f"{name} is {json.dumps(new)} now, and was {json.dumps(old)}"
     if settings.train.max_minutes:
         yield f"the limit of {format_count(settings.train.max_minutes, 'minute')} counts from now"
+    ends = [count_updates(one.train, batches) for one in (before, settings)]
+    if settings.train.schedule == "cosine" and ends[0] != ends[1]:
+        last, following = (
+            compute_learning_rate(one.train, update, end, state.plateaus)
+            for one, update, end in zip((before, settings), (state.update, state.update + 1), ends, strict=True)
+        )
+        yield (
+            f"the cosine schedule reaches zero at update {ends[1]:,} now, not at {ends[0]:,}: "
+            f"the learning rate goes from {last:.2g} to {following:.2g}"
+        )
 
 
 @contextmanager

@@ -94,7 +94,7 @@ class Trainer:
         self.report = report
 
     def fit(self, state: TrainingState | None = None) -> TrainingOutcome:
-        """Train from `state` (see `resume`) up to a limit, and save the checkpoints `last` and `best`.
+        """Train from `state` (see `read_state`) up to a limit, and save the checkpoints `last` and `best`.
 
         Raises TrainingError when the loss is not a number. After SIGINT or SIGTERM it saves and raises
         TrainingInterrupted.
@@ -133,8 +133,8 @@ class Trainer:
                 if time.monotonic() > end:
                     reason = describe_end(self.settings.max_minutes, "minute", "over")
 
-    def resume(self) -> TrainingState:
-        """Load weights, optimizer and random generators from the checkpoint `last`. -> its training state"""
+    def resume(self) -> None:
+        """Load weights, optimizer and random generators from the checkpoint `last`."""
         last = self.folder / "last"
         load_weights(self.model, last)
         tensors = read_tensors(last, "training.safetensors")
@@ -149,9 +149,7 @@ class Trainer:
         torch.set_rng_state(tensors["random.cpu"])
         if self.device.type == "cuda" and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
-        state = TrainingState(**read_checkpoint_info(last)["place"])
-        self._truncate_log(state.update)
-        return state
+        self._truncate_log(read_state(self.folder).update)
 
     def _group_batches(self, state: TrainingState) -> Generator[tuple[Cursor, list[Batch]], None, None]:
         """Groups of batches, each for one update, with the cursor after them. The end of an epoch ends a group."""
@@ -276,6 +274,11 @@ class Trainer:
             lines = path.read_text("utf-8").splitlines(keepends=True)
             with write_atomically(path) as file:
                 file.writelines(line for line in lines if line.endswith("\n") and json.loads(line)["update"] <= update)
+
+
+def read_state(folder: Path) -> TrainingState:
+    """The training state in the checkpoint `last` of a run folder."""
+    return TrainingState(**read_checkpoint_info(folder / "last")["place"])
 
 
 def describe_end(number: float, noun: str, state: str) -> str:

@@ -28,6 +28,11 @@ SMALL = [
     *("--set", "model.attention_size=16", "--set", "model.readout_size=16", "--set", "train.max_tokens=100"),
 ]
 
+FROZEN = [
+    *("--set", "train.learning_rate=1e-30", "--set", "train.validate_every=1", "--set", "train.metric=perplexity"),
+    *("--set", "train.warmup=0"),
+]
+
 
 @pytest.fixture
 def train(run_nmt, tiny_prepared):
@@ -243,7 +248,7 @@ def test_a_run_is_trained_by_one_program_at_a_time(train, tmp_path):
     assert train(run, *SMALL, "--max-updates", "1").code == 0
     before = contents(run)
     with lock_exclusively(run, run):
-        done = train(run, "--resume")
+        done = train(run, "--resume", "--max-epochs", "500", "--set", "train.patience=3")
     assert done.code == 2
     assert f"{run} is being written by another program" in done.stderr
     assert contents(run) == before
@@ -345,6 +350,68 @@ def test_resuming_with_other_settings_than_those_of_the_run_is_refused(train, tm
     done = train(run, "--resume", "--set", "train.max_epoch=3")
     assert (done.code, contents(run)) == (2, before)
     assert 'no such setting; did you mean "max_epochs"?' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "message"),
+    [
+        (
+            ["--max-updates", "5"],
+            ["--max-updates", "4"],
+            "is in update 5 already, so --max-updates 4 cannot be met\n  Use a larger one, or 0 for no limit. "
+            "The run is unchanged\n",
+        ),
+        (
+            ["--max-epochs", "3"],
+            ["--set", "train.max_epochs=2", "--max-minutes", "9"],
+            "is in epoch 3 already, so --max-epochs 2 cannot be met",
+        ),
+        (
+            ["--max-updates", "60", "--max-epochs", "2"],
+            ["--max-epochs", "1", "--max-updates", "0"],
+            "is in epoch 2 already, so --max-epochs 1 cannot be met",
+        ),
+        (
+            [*FROZEN, "--set", "train.patience=2"],
+            ["--max-epochs", "40"],
+            "has ended: perplexity has not improved for 2 validations, and train.patience is 2\n"
+            "  To continue, set a larger train.patience, or 0 for no limit. The run is unchanged\n",
+        ),
+    ],
+)
+def test_limits_that_leave_nothing_to_train_are_refused_before_anything_is_stored(
+    train, tmp_path, first, more, message
+):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "--set", "train.max_tokens=1000", *first).code == 0
+    before = contents(run)
+    done = train(run, "--resume", *more)
+    assert (done.code, contents(run)) == (2, before)
+    assert message in done.stderr
+
+
+def test_a_training_that_stopped_early_continues_with_more_patience_and_another_rate(train, tmp_path):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, *FROZEN, "--set", "train.patience=2").code == 0
+    stopped = records(run, "valid")[-1]
+    words = ["--set", "train.patience=4", "--set", "train.learning_rate=0.01", "--max-updates", "7"]
+    done = train(run, "--resume", *words)
+    assert done.code == 0
+    assert "train.learning_rate is 0.01 now, and was 1e-30\n" in done.stderr
+    assert "train.patience is 4 now, and was 2\n" in done.stderr
+    assert records(run, "valid")[-1]["update"] > stopped["update"]
+    assert records(run, "valid")[-1]["perplexity"] < stopped["perplexity"]
+    assert records(run, "train")[-1]["learning_rate"] > 1e-6
+
+
+def test_a_cosine_that_gets_a_later_end_reports_its_jump(train, tmp_path):
+    run = tmp_path / "run"
+    cosine = ["--set", "train.schedule=cosine", "--set", "train.warmup=2", "--set", "train.learning_rate=0.004"]
+    assert train(run, *SMALL, *cosine, "--max-updates", "6").code == 0
+    done = train(run, "--resume", "--max-updates", "10")
+    assert "update 10 now, not at 6: the learning rate goes from 0 to 0.0012\n" in done.stderr
+    assert records(run, "train")[-1]["learning_rate"] == 0
+    assert "the cosine schedule" not in train(run, "--resume", "--max-minutes", "9").stderr
 
 
 @pytest.mark.parametrize(
