@@ -17,6 +17,7 @@ from nmt.settings import RunSettings, merge
 from nmt.training.run import Record, reopen_run, start_run, train_run
 from nmt.training.trainer import TrainingOutcome
 from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner
+from nmt.translation.batching import MAX_PIECES
 from nmt.translation.evaluation import Evaluation, evaluate_runs
 from nmt.translation.translator import Translator
 from nmt.translation.validation import build_validation_bleu
@@ -106,7 +107,12 @@ def build_hooks(
 
             save_curve_of_log(folder / "curve.png", folder / "log.jsonl")
 
-    return {"compute_bleu": compute_bleu, "progress": shown, "observers": [draw_curve]}
+    return {
+        "compute_bleu": compute_bleu,
+        "max_valid_pieces": MAX_PIECES,
+        "progress": shown,
+        "observers": [draw_curve],
+    }
 
 
 def score(

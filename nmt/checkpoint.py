@@ -17,7 +17,7 @@ from safetensors.torch import save as dump_tensors
 from torch import Tensor, nn
 
 from nmt.errors import DamageError, FolderError, FormatError, Option, did_you_mean
-from nmt.files import hash_file, locate_folder, replace_folder
+from nmt.files import hash_file, locate_folder, replace_folder, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import format_figure
 from nmt.settings import RunSettings, read_settings, to_toml
@@ -166,6 +166,13 @@ def save_checkpoint(
 def read_checkpoint_info(folder: Path) -> dict[str, Any]:
     """The content of a checkpoint's `checkpoint.json`."""
     return read_json(locate_folder(folder) / "checkpoint.json")
+
+
+def update_checkpoint_info(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Change some of the facts in a checkpoint's `checkpoint.json`."""
+    text = json.dumps({**read_checkpoint_info(folder), **facts}, indent=2)
+    with write_atomically(folder / "checkpoint.json") as file:
+        file.write(text + "\n")
 
 
 def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:

@@ -34,7 +34,7 @@ Ctrl-C saves the state of training, and --resume continues from it with the sett
     "--max-minutes",
     type=click.FloatRange(min=0),
     metavar="M",
-    help="stop after this many minutes; with --resume they count anew; 0 for no limit",
+    help="stop after this many minutes, the last validation included; with --resume they count anew; 0 for no limit",
 )
 @click.option(
     "--max-epochs", type=click.IntRange(min=0), metavar="N", help="stop after this many epochs; 0 for no limit"

@@ -121,18 +121,19 @@ def compute_padding_share(split: Split, plan: Sequence[Rows]) -> float:
     return 1 - real / positions if positions else 0.0
 
 
-def make_batch(split: Split, rows: Rows) -> Batch:
-    """The batch of the pairs with these numbers."""
-    source_BS, source_lengths_B = pad_side(split.source_ids, split.source_offsets, rows)
-    target_BT, target_lengths_B = pad_side(split.target_ids, split.target_offsets, rows)
+def make_batch(split: Split, rows: Rows, max_pieces: int | None = None) -> Batch:
+    """The batch of the pairs with these numbers, with the first `max_pieces` pieces of each side."""
+    source_BS, source_lengths_B = pad_side(split.source_ids, split.source_offsets, rows, max_pieces)
+    target_BT, target_lengths_B = pad_side(split.target_ids, split.target_offsets, rows, max_pieces)
     tokens = int(source_lengths_B.sum()), int(target_lengths_B.sum())
     guide_BTS = None if split.links is None else make_guide(split.links, rows, source_lengths_B, target_lengths_B)
     return Batch(source_BS, source_lengths_B, target_BT, target_lengths_B, *tokens, guide_BTS)
 
 
-def pad_side(ids: Lengths, offsets: Lengths, rows: Rows) -> tuple[Tensor, Tensor]:
+def pad_side(ids: Lengths, offsets: Lengths, rows: Rows, max_pieces: int | None = None) -> tuple[Tensor, Tensor]:
     """The padded ids of some sentences, each with EOS at its end. -> ids_BT, lengths_B"""
-    begins_B, lengths_B = offsets[rows], offsets[rows + 1] - offsets[rows]
+    begins_B = offsets[rows]
+    lengths_B = np.minimum(offsets[rows + 1] - begins_B, max_pieces or np.inf).astype(np.int64)
     positions_T = np.arange(lengths_B.max() + 1)
     real_BT = positions_T < lengths_B[:, None]
     padded_BT = np.full(real_BT.shape, PAD, np.int64)
@@ -210,8 +211,11 @@ def iterate_epochs(split: Split, max_tokens: int, seed: int, cursor: Cursor) -> 
         epoch, batch = epoch + 1, 0
 
 
-def iterate_valid_batches(split: Split, max_tokens: int) -> Iterator[Batch]:
-    """Batches that contain every pair of a split once, sorted by length."""
-    order = sort_by_length(split.source_lengths, split.target_lengths)
-    for begin, end in group_by_tokens(split.target_lengths[order] + 1, max_tokens):
-        yield make_batch(split, order[begin:end])
+def iterate_valid_batches(split: Split, max_tokens: int, max_pieces: int) -> Iterator[Batch]:
+    """Batches that contain every pair of a split once, sorted by length, with `max_pieces` pieces of each side."""
+    source_lengths, target_lengths = (
+        np.minimum(lengths, max_pieces) for lengths in (split.source_lengths, split.target_lengths)
+    )
+    order = sort_by_length(source_lengths, target_lengths)
+    for begin, end in group_by_tokens(target_lengths[order] + 1, max_tokens):
+        yield make_batch(split, order[begin:end], max_pieces)

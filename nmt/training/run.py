@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from nmt.checkpoint import (
@@ -135,6 +136,7 @@ def train_run(
     device: torch.device,
     *,
     is_resumed: bool,
+    max_valid_pieces: int,
     compute_bleu: Callable[[Seq2Seq], float],
     progress: Progress,
     observers: Sequence[Callable[[Record], None]] = (),
@@ -155,6 +157,12 @@ def train_run(
     if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
         progress.note("the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1")
     progress.note(f"{settings.model.attention}, {parameters:,} parameters, {describe_device(device, precision)}")
+    longest = np.maximum(valid_split.source_lengths, valid_split.target_lengths)
+    if too_long := int((longest > max_valid_pieces).sum()):
+        progress.note(
+            f"{format_count(too_long, 'validation pair')} with a side of more than {max_valid_pieces:,} pieces: "
+            f"only the first {max_valid_pieces:,} are read"
+        )
     updates_in_all = count_updates(settings.train, len(plan))
     updates_in_epoch = -(-len(plan) // settings.train.accumulate)
     tokens = (int(split.target_lengths.sum()) + len(split) for split in (train_split, valid_split))
@@ -182,6 +190,7 @@ def train_run(
                 precision=precision,
                 updates_in_all=updates_in_all,
                 validation_plan=plan_validations(settings.train, updates_in_epoch, updates_in_all, *tokens),
+                max_valid_pieces=max_valid_pieces,
                 compute_bleu=compute_bleu,
                 report=report,
             )

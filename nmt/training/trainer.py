@@ -16,11 +16,18 @@ from typing import Any
 
 import torch
 
-from nmt.checkpoint import list_numbered_checkpoints, load_weights, read_checkpoint_info, read_tensors, save_checkpoint
+from nmt.checkpoint import (
+    list_numbered_checkpoints,
+    load_weights,
+    read_checkpoint_info,
+    read_tensors,
+    save_checkpoint,
+    update_checkpoint_info,
+)
 from nmt.data.batches import Batch, Cursor, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
-from nmt.errors import Option, TrainingError, TrainingInterrupted
-from nmt.files import remove_folder, write_atomically
+from nmt.errors import NmtError, Option, TrainingError, TrainingInterrupted
+from nmt.files import locate_folder, remove_folder, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import format_count
 from nmt.settings import TrainSettings
@@ -61,7 +68,8 @@ class TrainingOutcome:
 class Trainer:
     """Trains a model on a corpus and writes checkpoints and a log to a run folder.
 
-    `updates_in_all` is the number of updates up to the limits, 0 for no limit. `compute_bleu` translates the validation
+    `updates_in_all` is the number of updates up to the limits, 0 for no limit. Of a side of a validation pair
+    `max_valid_pieces` are read. `compute_bleu` translates the validation
     set with a model and scores it. `report` gets a record of kind "update" after each update, and every record of the
     log: "train" (means since the previous record) or "valid".
     """
@@ -78,6 +86,7 @@ class Trainer:
         precision: torch.dtype,
         updates_in_all: int,
         validation_plan: ValidationPlan,
+        max_valid_pieces: int,
         compute_bleu: Callable[[Seq2Seq], float],
         report: Callable[[dict[str, Any]], None],
     ) -> None:
@@ -90,36 +99,66 @@ class Trainer:
         self.device = device
         self.updates_in_all = updates_in_all
         self.validation_plan = validation_plan
+        self.max_valid_pieces = max_valid_pieces
         self.compute_bleu = compute_bleu
         self.report = report
 
     def fit(self, state: TrainingState | None = None) -> TrainingOutcome:
         """Train from `state` (see `read_state`) up to a limit, and save the checkpoints `last` and `best`.
 
-        Raises TrainingError when the loss is not a number. After SIGINT or SIGTERM it saves and raises
-        TrainingInterrupted.
+        `last` is saved before each validation. The limit of minutes includes the last validation, which is expected to
+        take as long as the one before it, but at most half of the limit.
+
+        Raises TrainingError when the loss is not a number, or validation fails. After SIGINT or SIGTERM it saves and
+        raises TrainingInterrupted; during validation it does so at once.
         """
-        state = state or TrainingState()
-        started = time.monotonic() - state.seconds  # as if training had not been interrupted
-        end = time.monotonic() + (60 * self.settings.max_minutes or math.inf)
-        with catch_interrupts() as interrupts, closing(self._group_batches(state)) as batches:
+        try:
+            with catch_interrupts() as interrupts:
+                return self._train(state or TrainingState(), interrupts)
+        except KeyboardInterrupt as stop:
+            raise TrainingInterrupted(self._find_saved_update()) from stop
+
+    def _train(self, state: TrainingState, interrupts: Sequence[int]) -> TrainingOutcome:
+        begin = time.monotonic()
+        started = begin - state.seconds  # as if training had not been interrupted
+        limit = 60 * self.settings.max_minutes or math.inf
+        with closing(self._group_batches(state)) as batches:
             pending: list[UpdateSums] = []
             since = time.monotonic()
-            reason = ""
+            updates = 0
+            validation_seconds: float | None = None  # of the last validation
+
+            def find_reason() -> str:
+                seconds = time.monotonic() - begin
+                expected = validation_seconds or self.validation_plan.cost * seconds / max(updates, 1)
+                is_over = updates > 0 and seconds + min(expected, limit / 2) > limit
+                over = describe_end(self.settings.max_minutes, "minute", "over") if is_over else ""
+                return self._find_stop_reason(state) or over
+
             while True:
-                reason = reason or self._find_stop_reason(state)
+                reason = find_reason()
                 if state.validated < state.update and (reason or self._is_validation_due(state)):
                     if pending:
                         self._log_training(state, pending, time.monotonic() - since)
-                    state = replace(self._validate(state), seconds=time.monotonic() - started)
                     self._save_last(state)
+                    if interrupts:
+                        raise KeyboardInterrupt
+                    validation_begin = time.monotonic()
+                    with handle_signals(raise_interrupt):  # once resumed, training begins with this validation
+                        state = self._validate(state)
+                    validation_seconds = time.monotonic() - validation_begin
+                    state = replace(state, seconds=time.monotonic() - started)
+                    update_checkpoint_info(self.folder / "last", {"place": asdict(state)})
                     pending, since = [], time.monotonic()
-                    reason = reason or self._find_stop_reason(state)
+                    reason = reason or find_reason()
+                    if reason and (seconds := time.monotonic() - begin) > 1.05 * limit:
+                        reason += f" ({seconds / 60:.2g} with the last validation)"
                 if reason:
                     return TrainingOutcome(state, reason)
                 cursor, group = next(batches)
                 rate = self._rate(state, state.update + 1)
                 pending.append(self.updater.update(group, rate, self._guided_weight(state)))
+                updates += 1
                 seconds = time.monotonic() - started
                 state = replace(state, update=state.update + 1, epoch=cursor.epoch, batch=cursor.batch, seconds=seconds)
                 self.report(self._make_record("update", state))
@@ -129,9 +168,7 @@ class Trainer:
                     pending, since = [], time.monotonic()
                 if is_interrupted:
                     self._save_last(state)
-                    raise TrainingInterrupted(state.update)
-                if time.monotonic() > end:
-                    reason = describe_end(self.settings.max_minutes, "minute", "over")
+                    raise KeyboardInterrupt
 
     def resume(self) -> None:
         """Load weights, optimizer and random generators from the checkpoint `last`."""
@@ -149,7 +186,7 @@ class Trainer:
         torch.set_rng_state(tensors["random.cpu"])
         if self.device.type == "cuda" and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
-        self._truncate_log(read_state(self.folder).update)
+        self._truncate_log(read_state(self.folder))
 
     def _group_batches(self, state: TrainingState) -> Generator[tuple[Cursor, list[Batch]], None, None]:
         """Groups of batches, each for one update, with the cursor after them. The end of an epoch ends a group."""
@@ -191,13 +228,18 @@ class Trainer:
         self.model.eval()
         with torch.inference_mode():
             sums = [
-                (float(self.updater.loss(batch.to(self.device))[1]), batch.target_tokens)
-                for batch in iterate_valid_batches(self.valid_split, self.settings.max_tokens)
+                (self.updater.measure(batch.to(self.device)), batch.target_tokens)
+                for batch in iterate_valid_batches(self.valid_split, self.settings.max_tokens, self.max_valid_pieces)
             ]
         nll, tokens = map(sum, zip(*sums, strict=True))
         if not math.isfinite(nll):
             raise self._make_nan_error("the validation loss after", state.update)
-        figures = {"perplexity": math.exp(min(nll / tokens, 700)), "bleu": self.compute_bleu(self.model)}
+        try:
+            bleu = self.compute_bleu(self.model)
+        except NmtError as error:
+            text = f"validation failed, and training up to update {state.update:,} is saved: "
+            raise TrainingError(text, *error.args) from error
+        figures = {"perplexity": math.exp(min(nll / tokens, 700)), "bleu": bleu}
         score = figures["bleu"] if self.settings.metric == "bleu" else -figures["perplexity"]
         is_best = state.best is None or score > state.best
         stale = 0 if is_best else state.stale + 1
@@ -221,7 +263,9 @@ class Trainer:
         return state
 
     def _save_last(self, state: TrainingState) -> None:
-        """Save the checkpoint `last`, with everything that `resume` needs."""
+        """Save the checkpoint `last`, with everything that `resume` needs. Raises TrainingError for a weight of nan."""
+        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+            raise self._make_nan_error("a weight after", state.update)
         tensors = {"random.cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
@@ -230,6 +274,11 @@ class Trainer:
                 tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
         facts = {"update": state.update, "place": asdict(state)}
         save_checkpoint(self.folder / "last", dict(self.model.named_parameters()), facts, tensors)
+
+    def _find_saved_update(self) -> int | None:
+        """The update of the checkpoint `last`, None if there is none."""
+        has_checkpoint = locate_folder(self.folder / "last").exists()
+        return read_state(self.folder).update if has_checkpoint else None
 
     def _log_training(self, state: TrainingState, pending: Sequence[UpdateSums], seconds: float) -> None:
         """Log the means since the previous record. Raises TrainingError when a loss is not a number."""
@@ -267,13 +316,16 @@ class Trainer:
             file.write(json.dumps(record) + "\n")
         self.report(record)
 
-    def _truncate_log(self, update: int) -> None:
-        """Remove log records after `update`, at which training resumes, and an incomplete line of a killed program."""
+    def _truncate_log(self, state: TrainingState) -> None:
+        """Remove log records of what is done again after `state`, and an incomplete line of a killed program."""
         path = self.folder / "log.jsonl"
+        last = {"train": state.update, "valid": state.validated}
         if path.exists():
             lines = path.read_text("utf-8").splitlines(keepends=True)
             with write_atomically(path) as file:
-                file.writelines(line for line in lines if line.endswith("\n") and json.loads(line)["update"] <= update)
+                for line in lines:
+                    if line.endswith("\n") and (record := json.loads(line))["update"] <= last[record["kind"]]:
+                        file.write(line)
 
 
 def read_state(folder: Path) -> TrainingState:
@@ -296,12 +348,23 @@ def catch_interrupts() -> Iterator[list[int]]:
             raise KeyboardInterrupt
         received.append(number)
 
+    with handle_signals(handle_signal):
+        yield received
+
+
+def raise_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def handle_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle SIGINT and SIGTERM in this way, where that is possible: only the main thread can."""
     try:
-        before = {number: signal.signal(number, handle_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # only the main thread can handle signals
+        before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:
         before = {}
     try:
-        yield received
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -107,6 +107,23 @@ class Updater:
         loss, nll, guided, linked = (torch.stack(parts).sum() for parts in zip(*sums, strict=True))
         return UpdateSums(loss, nll, tokens, guided, linked)
 
+    def measure(self, batch: Batch) -> float:
+        """The negative log-likelihood of a batch, summed, in nats. It is split in halves if it does not fit in memory.
+
+        Raises TrainingError when a single pair does not fit.
+        """
+        try:
+            return float(self.loss(batch)[1])
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(batch.source_BS) == 1:
+                raise TrainingError(
+                    "one validation pair alone does not fit in memory, and training is saved\n  Free memory, or train "
+                    "a smaller model"
+                ) from error
+        return sum(map(self.measure, split_batch(batch)))
+
     def _accumulate(self, batch: Batch, tokens: int, guided_weight: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Add the gradient of a batch. -> summed loss, nll and guided loss, and the number of pieces with links"""
         loss, nll, guided, linked = self.loss(batch, guided_weight)

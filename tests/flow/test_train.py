@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from support.processes import wait_until
 
+import nmt.translation.validation
 from nmt.checkpoint import load_run, read_run, save_checkpoint
 from nmt.errors import UsageError
 from nmt.files import hash_file, lock_exclusively
@@ -269,7 +270,7 @@ def test_weights_that_are_not_numbers_are_not_saved(train, tmp_path, monkeypatch
     monkeypatch.setattr(Updater, "update", spoil)
     done = train(run, "--resume", "--max-updates", "5")
     assert done.code == 2
-    assert "the validation loss after update 5 is not a number" in done.stderr
+    assert "a weight after update 5 is not a number" in done.stderr
     assert (contents(run / "best"), contents(run / "last")) == before
 
 
@@ -439,6 +440,142 @@ def test_long_epochs_are_validated_before_they_end_at_the_same_updates_after_a_r
     )
     assert whole == [(8, 1), (15, 1), (22, 1), (29, 1), (36, 1), (43, 1), (50, 1), (57, 1), (65, 2), (70, 2)]
     assert parts == sorted([*whole, (17, 1)])
+
+
+@pytest.mark.parametrize(
+    "failing", ["nmt.translation.validation.score_corpus", "nmt.training.trainer.update_checkpoint_info"]
+)
+def test_training_is_saved_before_a_validation_that_fails(train, tmp_path, monkeypatch, failing):
+    words = [*SMALL, "--set", "train.validate_every=3", "--max-updates", "7"]
+    assert train(tmp_path / "whole", *words).code == 0
+    monkeypatch.setattr(failing, Mock(side_effect=RuntimeError("the power is gone")))
+    done = train(tmp_path / "broken", *words)
+    assert done.code == 1
+    assert "RuntimeError: the power is gone" in done.stderr
+    monkeypatch.undo()
+    assert json.loads((tmp_path / "broken/last/checkpoint.json").read_text())["update"] == 3
+    assert train(tmp_path / "broken", "--resume").code == 0
+    whole, broken = (
+        [
+            (r["kind"], r["update"], r["perplexity"])
+            for kind in ("train", "valid")
+            for r in records(tmp_path / run, kind)
+        ]
+        for run in ("whole", "broken")
+    )
+    assert broken == whole
+    assert contents(tmp_path / "broken/best") == contents(tmp_path / "whole/best")
+
+
+def test_an_interruption_during_validation_ends_it_at_once(train, tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError("validation goes on")
+
+    monkeypatch.setattr("nmt.translation.validation.score_corpus", interrupted)
+    done = train(tmp_path / "run", *SMALL, "--set", "train.validate_every=2")
+    assert (done.code, records(tmp_path / "run", "valid")) == (130, [])
+    assert "nmt: error: interrupted: update 2 is saved\n  To continue: nmt train --data " in done.stderr
+
+
+def test_a_second_interruption_ends_training_without_saving(train, tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Updater, "update", interrupted)
+    done = train(tmp_path / "run", *SMALL)
+    assert (done.code, done.stderr.splitlines()[-1]) == (130, "nmt: error: interrupted: nothing is saved yet")
+
+
+def test_a_validation_batch_that_does_not_fit_in_memory_is_split(train, tmp_path, monkeypatch):
+    words = [*SMALL, "--max-updates", "2", "--precision", "float32"]
+    assert train(tmp_path / "roomy", *words).code == 0
+    loss, sizes = Updater.loss, []
+
+    def tight(self, batch, *rest):
+        if not self.model.training:
+            sizes.append(len(batch.source_BS))
+            if sizes[-1] > 3:
+                raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return loss(self, batch, *rest)
+
+    monkeypatch.setattr(Updater, "loss", tight)
+    assert train(tmp_path / "tight", *words).code == 0
+    assert max(sizes) > 3
+    roomy, split = (records(tmp_path / run, "valid")[-1]["perplexity"] for run in ("roomy", "tight"))
+    assert split == pytest.approx(roomy, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("failing", "message"),
+    [
+        ("nmt.training.update.Updater.measure", None),
+        (
+            "nmt.translation.pipeline.beam_search",
+            "validation failed, and training up to update 2 is saved: a single line does not fit in memory",
+        ),
+    ],
+)
+def test_a_validation_pair_that_does_not_fit_in_memory_is_reported(train, tmp_path, monkeypatch, failing, message):
+    if message is None:
+        loss = Updater.loss
+        monkeypatch.setattr(
+            Updater, "loss", lambda self, *rest: loss(self, *rest) if self.model.training else exec("raise MemoryError")
+        )
+        message = "one validation pair alone does not fit in memory, and training is saved\n  Free memory"
+    else:
+        monkeypatch.setattr(failing, Mock(side_effect=MemoryError))
+    done = train(tmp_path / "run", *SMALL, "--max-updates", "2")
+    assert done.code == 2
+    assert f"nmt: error: {message}" in done.stderr
+    assert json.loads((tmp_path / "run/last/checkpoint.json").read_text())["update"] == 2
+
+
+def test_of_an_enormous_validation_pair_the_first_pieces_are_read(run_nmt, tiny_corpus, tmp_path):
+    for side in "ab":
+        lines = (tiny_corpus / f"valid.{side}").read_text().splitlines()[:4]
+        (tmp_path / f"long.{side}").write_text("\n".join([*lines, "zu wo " * 9000]) + "\n")
+    splits = ["--train", tiny_corpus / "train", "--valid", tmp_path / "long", "--vocab-size", "290"]
+    assert run_nmt("prepare", "--source-lang", "a", "--target-lang", "b", *splits, "--out", tmp_path / "data").code == 0
+    words = ["--set", "search.max_length_ratio=0.1", "--max-updates", "2"]
+    done = run_nmt("train", "--data", tmp_path / "data", "--out", tmp_path / "run", *SMALL, *words)
+    assert done.code == 0
+    assert "\n1 validation pair with a side of more than 1,000 pieces: only the first 1,000 are read\n" in done.stderr
+    assert "bleu" in done.stderr
+
+
+class FakeTime:
+    """A clock on which an update takes a second and a validation ten."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        update, score = Updater.update, nmt.translation.validation.score_corpus
+        monkeypatch.setattr(Updater, "update", lambda *rest: self.move(1) or update(*rest))
+        monkeypatch.setattr(nmt.translation.validation, "score_corpus", lambda *rest: self.move(10) or score(*rest))
+        monkeypatch.setattr("nmt.training.trainer.time", self)
+
+    def move(self, seconds):
+        self.now += seconds
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("minutes", "every", "updates", "reason"),
+    [
+        (1, 10, 30, "1 minute is over"),  # 30 updates and 3 validations
+        (0.75, 10, 20, "0.75 minutes are over"),  # at second 40 there is no time for another validation
+        (0.1, 10, 4, "0.1 minutes are over (0.23 with the last validation)"),  # at most half of it is kept for it
+    ],
+)
+def test_a_limit_of_minutes_includes_the_last_validation(train, tmp_path, monkeypatch, minutes, every, updates, reason):
+    FakeTime(monkeypatch)
+    limit = ["--set", f"train.validate_every={every}", "--max-minutes", minutes]
+    done = train(tmp_path / "run", *SMALL, *limit)
+    assert f"\nstopped: {reason};" in done.stderr
+    assert records(tmp_path / "run", "valid")[-1]["update"] == updates
 
 
 def test_resuming_a_finished_run_changes_nothing(train, tmp_path):

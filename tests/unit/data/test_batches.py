@@ -218,11 +218,19 @@ def test_an_error_in_the_thread_is_raised_in_the_iterator(monkeypatch):
 
 def test_validation_batches_have_every_pair_once_in_a_fixed_order():
     split = random_split(60)
-    orders = [[pair_numbers(batch) for batch in iterate_valid_batches(split, 100)] for _ in range(2)]
+    orders = [[pair_numbers(batch) for batch in iterate_valid_batches(split, 100, 1000)] for _ in range(2)]
     assert orders[0] == orders[1]
     assert sorted(number for batch in orders[0] for number in batch) == list(range(60))
-    lengths = [int(batch.target_lengths_B.max()) for batch in iterate_valid_batches(split, 100)]
+    lengths = [int(batch.target_lengths_B.max()) for batch in iterate_valid_batches(split, 100, 1000)]
     assert lengths == sorted(lengths)
+
+
+def test_long_sides_of_validation_pairs_are_cut():
+    split = make_split(([7, 8, 9, 10], [5]), ([6], [11, 12, 13]), ([4, 5], [6, 7]))
+    [batch] = iterate_valid_batches(split, 100, 2)
+    assert batch.source_BS.tolist() == [[7, 8, EOS], [6, EOS, PAD], [4, 5, EOS]]
+    assert batch.target_BT.tolist() == [[5, EOS, PAD], [11, 12, EOS], [6, 7, EOS]]
+    assert (batch.source_tokens, batch.target_tokens) == (8, 8)
 
 
 @needs_gpu
