@@ -111,7 +111,7 @@ def build_hooks(
         "compute_bleu": compute_bleu,
         "max_valid_pieces": MAX_PIECES,
         "progress": shown,
-        "observers": [draw_curve],
+        "observers": {"curve.png": draw_curve},
     }
 
 

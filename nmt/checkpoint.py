@@ -5,6 +5,7 @@ Every file of a checkpoint has a checksum. If the program is killed, the previou
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel, ValidationError
+from safetensors.torch import load as parse_tensors
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor, nn
@@ -176,12 +178,20 @@ def update_checkpoint_info(folder: Path, facts: Mapping[str, Any]) -> None:
 
 
 def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
-    """The tensors of one file of a checkpoint, memory-mapped. Raises DamageError when its checksum is wrong."""
+    """The tensors of one file of a checkpoint, memory-mapped where its path is UTF-8.
+
+    Raises DamageError when its checksum is wrong.
+    """
     path = locate_folder(folder) / name
     expected = read_checkpoint_info(folder).get("sha256", {}).get(name)
     if not path.exists() or hash_file(path) != expected:
         raise make_damage_error(path, "its checksum is not the one in checkpoint.json")
-    return {update_parameter_name(key): value for key, value in load_tensors(path).items()}
+    try:
+        os.fspath(path).encode()
+        tensors = load_tensors(path)
+    except UnicodeEncodeError:  # safetensors takes paths in UTF-8 only
+        tensors = parse_tensors(path.read_bytes())
+    return {update_parameter_name(key): value for key, value in tensors.items()}
 
 
 def update_parameter_name(parameter: str) -> str:

@@ -5,10 +5,12 @@ Files are drawn with matplotlib, which the extra `plot` installs.
 
 import json
 import math
+import os
+import sys
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -274,6 +276,26 @@ def style_axes(axes: "Axes", title: str, left_out: int = 0) -> None:
 
 
 @contextmanager
+def hide_backend() -> Iterator[None]:
+    """Import matplotlib without the backend that the environment names, which may not exist here.
+
+    Notebooks hand down one of theirs in MPLBACKEND, with which the import fails. Figures are written without a backend.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    is_first = "matplotlib" not in sys.modules
+    try:
+        yield
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend is not None and is_first:
+        import matplotlib
+
+        with suppress(ValueError):  # for the pyplot of whoever called
+            matplotlib.rcParams["backend"] = backend
+
+
+@contextmanager
 def open_figure(path: Path, size: tuple[float, float]) -> Iterator["Figure"]:
     """A figure that is written to `path` when the block ends without an error."""
     if path.suffix not in PICTURE_SUFFIXES:
@@ -281,8 +303,9 @@ def open_figure(path: Path, size: tuple[float, float]) -> Iterator["Figure"]:
             f'{path}: pictures cannot be written as "{path.suffix}"\n  The suffixes are {", ".join(PICTURE_SUFFIXES)}'
         )
     try:
-        import matplotlib
-        from matplotlib.figure import Figure
+        with hide_backend():
+            import matplotlib
+            from matplotlib.figure import Figure
     except ImportError as error:
         raise NmtError(f'drawing {path} needs the extra plot: pip install "nmt[plot]"') from error
     settings: dict[Any, Any] = {

@@ -4,7 +4,7 @@ The training loop is in nmt.training.trainer. The caller provides the function t
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -139,9 +139,11 @@ def train_run(
     max_valid_pieces: int,
     compute_bleu: Callable[[Seq2Seq], float],
     progress: Progress,
-    observers: Sequence[Callable[[Record], None]] = (),
+    observers: Mapping[str, Callable[[Record], None]],
 ) -> TrainingOutcome:
     """Train a run, from its last checkpoint if it is resumed. `progress` and `observers` get the trainer's records.
+
+    The names of `observers` are those of the files they write. Their errors are noted and do not end training.
 
     Raises as Trainer.fit does, and FolderError when another program trains the run, before anything is written.
     """
@@ -174,10 +176,12 @@ def train_run(
                 refuse_useless_limits(run.path, settings.train, state)
             for text in describe_resumption(run.settings, settings, state, len(plan)):
                 progress.note(text)
-        with open_event_writer(run.path / "events", state.update) as write_events:
+        with open_event_writer(run.path / "events", state.update, progress) as write_events:
+            optional = {"events": write_events, **observers}
+            guarded = [ignore_errors(observe, name, progress) for name, observe in optional.items()]
 
             def report(record: dict[str, Any]) -> None:
-                for observe in (write_events, progress.record, *observers):
+                for observe in (progress.record, *guarded):
                     observe(record)
 
             trainer = Trainer(
@@ -250,22 +254,51 @@ def describe_resumption(
         )
 
 
+def ignore_errors(observe: Callable[[Record], None], name: str, progress: Progress) -> Callable[[Record], None]:
+    """`observe`, which is called until its first error. That is noted: what is optional never ends a training."""
+    failed: list[Exception] = []
+
+    def observe_safely(record: Record) -> None:
+        if not failed:
+            try:
+                observe(record)
+            except Exception as error:
+                failed.append(error)
+                note_failure(name, error, progress)
+
+    return observe_safely
+
+
+def note_failure(name: str, error: Exception, progress: Progress) -> None:
+    reason = str(error).partition("\n")[0]
+    progress.note(f"{name} cannot be written, and training goes on without: {type(error).__name__}: {reason}")
+
+
 @contextmanager
-def open_event_writer(folder: Path, done: int) -> Iterator[Callable[[Record], None]]:
+def open_event_writer(folder: Path, done: int, progress: Progress) -> Iterator[Callable[[Record], None]]:
     """A function that writes log records as TensorBoard events, if the extra `tensorboard` is installed.
 
-    TensorBoard hides earlier events after update `done`, at which training continues.
+    TensorBoard hides earlier events after update `done`, at which training continues. If events cannot be written, this
+    is noted.
     """
     try:
         from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:
         yield lambda record: None
         return
-    with SummaryWriter(str(folder), purge_step=done + 1 if done else None) as writer:
+    try:
+        writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+    except Exception as error:
+        note_failure("events", error, progress)
+        yield lambda record: None
+        return
 
-        def write_events(record: Record) -> None:
-            for name, value in record.items() if record["kind"] in ("train", "valid") else ():
-                if isinstance(value, float):
-                    writer.add_scalar(f"{record['kind']}/{name}", value, record["update"])
+    def write_events(record: Record) -> None:
+        for name, value in record.items() if record["kind"] in ("train", "valid") else ():
+            if isinstance(value, float):
+                writer.add_scalar(f"{record['kind']}/{name}", value, record["update"])
 
+    try:
         yield write_events
+    finally:
+        ignore_errors(lambda record: writer.close(), "events", progress)({})

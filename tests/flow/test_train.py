@@ -630,6 +630,44 @@ def test_without_extras_training_goes_on_without_events_and_curve(train, tmp_pat
     assert not {"events", "curve.png"} & {path.name for path in (tmp_path / "run").iterdir()}
 
 
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "tkagg", "no_such_backend"])
+def test_the_backend_that_a_notebook_hands_down_does_not_matter(run_nmt, tiny_prepared, tmp_path, backend):
+    words = ["--data", tiny_prepared, "--out", tmp_path / "run", *SMALL, "--max-updates", "2"]
+    done = run_nmt("train", *words, process=True, env={"MPLBACKEND": backend})
+    assert done.code == 0
+    assert "cannot be written" not in done.stderr
+    assert (tmp_path / "run/curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("failing", "name"),
+    [
+        ("nmt.analysis.plots.save_curve", "curve.png"),
+        ("torch.utils.tensorboard.writer.SummaryWriter.add_scalar", "events"),
+        ("torch.utils.tensorboard.writer.SummaryWriter.close", "events"),
+        ("torch.utils.tensorboard.writer.SummaryWriter.__init__", "events"),
+    ],
+)
+def test_pictures_and_events_that_fail_are_noted_once(train, tmp_path, monkeypatch, failing, name):
+    monkeypatch.setattr(failing, Mock(side_effect=OSError("no ink\nat all")))
+    done = train(tmp_path / "run", *SMALL, "--set", "train.validate_every=1", "--max-updates", "3")
+    assert done.code == 0
+    message = f"{name} cannot be written, and training goes on without: OSError: no ink\n"
+    assert (done.stderr.count(message), done.stderr.count("no ink")) == (1, 1)
+    assert len(records(tmp_path / "run", "valid")) == 3
+
+
+def test_the_name_of_a_run_need_not_be_utf8(run_nmt, tiny_prepared, tmp_path):
+    run = tmp_path / os.fsdecode(b"\xe9t\xe9")
+    words = ["train", "--data", tiny_prepared, "--out", run]
+    done = run_nmt(*words, *SMALL, "--max-updates", "2", process=True)
+    assert done.code == 0
+    assert "events cannot be written, and training goes on without: UnicodeEncodeError: " in done.stderr
+    assert run_nmt(*words, "--resume", "--max-updates", "3", process=True).code == 0
+    assert (run / "curve.png").exists()
+    assert run_nmt("translate", "--model", run, stdin="ba\n", process=True).code == 0
+
+
 def test_a_terminal_shows_a_bar_with_what_is_left(train, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "200")

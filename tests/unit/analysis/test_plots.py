@@ -1,4 +1,6 @@
 import math
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -202,3 +204,17 @@ def test_without_matplotlib_the_message_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(NmtError, match=r'map\.png needs the extra plot: pip install "nmt\[plot\]"'):
         save_heat_map(tmp_path / "map.png", WEIGHTS, ["a", "b", "c"], ["x", "y"])
+
+
+@pytest.mark.parametrize(("handed_down", "kept"), [("svg", "svg"), ("module://nowhere", None)])
+def test_the_first_import_of_matplotlib_keeps_a_backend_that_exists(tmp_path, handed_down, kept):
+    """It may be the program of someone who draws with pyplot later."""
+    program = (
+        f"from nmt.analysis.plots import save_curve; save_curve({str(tmp_path / 'curve.svg')!r}, []);"
+        "import matplotlib, os; print(matplotlib.rcParams._get('backend'), os.environ['MPLBACKEND'])"
+    )
+    environment = os.environ | {"MPLBACKEND": handed_down}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    backend, variable = done.stdout.split()
+    assert variable == handed_down
+    assert (backend == kept) == (kept is not None)
