@@ -7,6 +7,7 @@ Every file of a checkpoint has a checksum. If the program is killed, the previou
 import json
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from safetensors.torch import save as dump_tensors
 from torch import Tensor, nn
 
 from nmt.errors import DamageError, FolderError, FormatError, Option, did_you_mean
-from nmt.files import hash_file, locate_folder, replace_folder, write_atomically
+from nmt.files import hash_file, locate_folder, lock_exclusively, replace_folder, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import format_figure
 from nmt.settings import RunSettings, read_settings, to_toml
@@ -66,20 +67,40 @@ class LoadedRun(Run):
 def create_run(
     path: Path, settings: RunSettings, info: RunInfo, source_subword: Subword, target_subword: Subword
 ) -> Run:
-    """Make a new run folder. Raises FolderError when `path` already exists and is not an empty folder."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    """Make a new run folder, in place of an empty folder or of a run whose training has only begun.
+
+    Raises FolderError when `path` has anything else, or another program trains there.
+    """
+    is_begun = has_only_begun(path)
+    if path.exists() and not is_begun and (not path.is_dir() or any(path.iterdir())):
         what = "a run" if (path / "run.json").exists() else "something else"
         raise FolderError(
             f"{path} already holds {what}\n  Name another ",
             *(Option("out"), "; ", Option("resume"), " continues a run"),
         )
-    with replace_folder(path) as folder:
+    lock = lock_exclusively(path, path) if is_begun else nullcontext()
+    with lock, replace_folder(path) as folder:
         (folder / "settings.toml").write_text(to_toml(settings), encoding="utf-8")
         (folder / "source.model").write_bytes(source_subword.model_bytes)
         if not info.joint:
             (folder / "target.model").write_bytes(target_subword.model_bytes)
         (folder / "run.json").write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return Run(path, info, settings, source_subword, target_subword)
+
+
+def has_only_begun(path: Path) -> bool:
+    """Whether a folder is a run without any checkpoint, and nothing else: training ended before its first one."""
+    ours = {
+        "run.json",
+        "settings.toml",
+        "source.model",
+        "target.model",
+        "log.jsonl",
+        "events",
+        "curve.png",
+        ".last.new",
+    }
+    return (path / "run.json").is_file() and {file.name for file in path.iterdir()} <= ours
 
 
 def read_run(path: Path) -> Run:

@@ -17,6 +17,7 @@ from nmt.checkpoint import (
     Run,
     RunInfo,
     create_run,
+    has_only_begun,
     list_checkpoints,
     read_run,
 )
@@ -71,9 +72,8 @@ def reopen_run(
     """
     run = read_run(out)
     if "last" not in list_checkpoints(run.path):
-        raise FolderError(
-            f"{out} has no checkpoint to resume from\n  Remove it and train without ", Option("resume", True)
-        )
+        advice = "Train again without " if has_only_begun(run.path) else "Remove it and train without "
+        raise FolderError(f"{out} has no checkpoint to resume from\n  {advice}", Option("resume", True))
     prepared = PreparedCorpus.open(data)
     if hash_file(data / "manifest.json") != run.info.data_fingerprint:
         raise FolderError(

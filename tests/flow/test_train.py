@@ -293,6 +293,43 @@ def test_a_full_disk_leaves_the_checkpoints_unchanged(train, tmp_path):
     assert train(run, "--resume", "--max-updates", "4").code == 0
 
 
+def test_after_a_full_disk_before_the_first_checkpoint_the_same_command_works(train, tmp_path):
+    run = tmp_path / "run"
+    words = [*SMALL, "--set", "model.decoder_size=160", "--max-updates", "2"]
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, most))
+    try:
+        done = train(run, *words)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert done.code == 2
+    assert "free disk space or use another path, then run again\n" in done.stderr
+    resumed = train(run, "--resume")
+    assert resumed.stderr == (f"nmt: error: {run} has no checkpoint to resume from\n  Train again without --resume\n")
+    (run / ".last.new").mkdir()  # a kill leaves it
+    before = contents(run)
+    with lock_exclusively(run, run):
+        locked = train(run, *words)
+    assert (locked.code, contents(run)) == (2, before)
+    assert f"{run} is being written by another program" in locked.stderr
+    assert train(run, *words).code == 0
+    assert [record["update"] for record in records(run, "train")] == [2]
+    assert f"{run} already holds a run" in train(run, *words).stderr
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "update-000500-mine", "last"])
+def test_a_run_with_more_than_its_beginning_is_not_replaced(train, tmp_path, name):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "--max-updates", "1").code == 0
+    for folder in ("best", "last", "update-000001"):
+        shutil.rmtree(run / folder)
+    (run / name).mkdir()
+    before = contents(run)
+    done = train(run, *SMALL)
+    assert (done.code, contents(run)) == (2, before)
+    assert f"{run} already holds a run" in done.stderr
+
+
 def test_a_validation_that_was_due_at_an_interruption_runs_after_resuming(train, tmp_path, monkeypatch):
     words = [*SMALL, "--set", "train.validate_every=2", "--max-updates", "4"]
     assert train(tmp_path / "whole", *words).code == 0
