@@ -5,13 +5,11 @@ The caller provides the function that translates and scores the validation set, 
 
 import json
 import math
-import signal
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -31,6 +29,7 @@ from nmt.files import locate_folder, remove_folder, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import format_count
 from nmt.settings import TrainSettings
+from nmt.training.interrupts import catch_interrupts, end_at_once
 from nmt.training.intervals import ValidationPlan
 from nmt.training.optim import compute_learning_rate
 from nmt.training.update import Updater, UpdateSums
@@ -144,7 +143,7 @@ class Trainer:
                     if interrupts:
                         raise KeyboardInterrupt
                     validation_begin = time.monotonic()
-                    with handle_signals(raise_interrupt):  # once resumed, training begins with this validation
+                    with end_at_once():  # once resumed, training begins with this validation
                         state = self._validate(state)
                     validation_seconds = time.monotonic() - validation_begin
                     state = replace(state, seconds=time.monotonic() - started)
@@ -336,35 +335,3 @@ def read_state(folder: Path) -> TrainingState:
 def describe_end(number: float, noun: str, state: str) -> str:
     """`1 update is done`, `2.5 minutes are over`"""
     return f"{format_count(number, noun)} {'is' if number == 1 else 'are'} {state}"
-
-
-@contextmanager
-def catch_interrupts() -> Iterator[list[int]]:
-    """A list to which SIGINT and SIGTERM are added, instead of ending the program. A second signal ends it."""
-    received: list[int] = []
-
-    def handle_signal(number: int, frame: FrameType | None) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    with handle_signals(handle_signal):
-        yield received
-
-
-def raise_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def handle_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM in this way, where that is possible: only the main thread can."""
-    try:
-        before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:
-        before = {}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
