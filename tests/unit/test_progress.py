@@ -1,6 +1,5 @@
 """How figures and progress are written where a person reads them."""
 
-import os
 import pty
 import termios
 from contextlib import suppress
