@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from nmt.analysis.alignment import SYMMETRISATIONS, Symmetrisation
-from nmt.analysis.metrics import MetricScore, score_corpus, score_systems
+from nmt.analysis.metric_settings import check_metric_settings
+from nmt.analysis.metrics import MetricScore, drop_missing_references, find_score_warnings, score_corpus
 from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_device
 from nmt.errors import DataError, UsageError
@@ -102,27 +103,49 @@ def build_hooks(
 
 def score(
     hypotheses: Sequence[str],
-    references: Sequence[str] | Sequence[Sequence[str]],
+    references: Sequence[str | None] | Sequence[Sequence[str | None]],
     metrics: Sequence[str] = DEFAULT_METRICS,
     *,
     tokenize: str = "13a",
     lowercase: bool = False,
+    confidence: bool = False,
+    samples: int = 1000,
+    sentence_level: bool = False,
+    progress: bool | Progress = False,
+    **options: Any,
 ) -> list[MetricScore]:
     """Scores of translations, in the order of `metrics`; see nmt.analysis.metrics.score_corpus.
 
-    `references` are lines or, where lines have several references, several lists of lines.
+    `references` are lines or, where lines have several references, several lists of lines. None or a blank line in
+    one of them means that the line has fewer references than others. `confidence` adds the interval of 95 % of
+    `samples` bootstrap samples, `sentence_level` the score of each line. `options` are those of
+    nmt.analysis.metric_settings.MetricSettings, which have sacreBLEU's names: chrf_word_order=2, ter_normalized=True.
 
-    Raises DataError for one string in place of several.
+    Raises DataError for one string in place of several, SettingsError for unknown `options` and wrong values, and
+    UsageError for those without effect.
     """
     refuse_strings(hypotheses=hypotheses, references=references, metrics=metrics)
-    lists = [references] if all(isinstance(line, str) for line in references) else references
-    return score_corpus(hypotheses, lists, metrics, tokenize, lowercase)  # type: ignore[arg-type]
+    lists = drop_missing_references(list_references(references))
+    settings = check_metric_settings(options, metrics)
+    note = choose_progress(progress).note
+    for warning in find_score_warnings({"the translations": hypotheses}, metrics):
+        note(warning)
+    return score_corpus(
+        hypotheses,
+        lists,
+        metrics,
+        tokenize,
+        lowercase,
+        settings,
+        samples=samples if confidence else 0,
+        with_sentences=sentence_level,
+    )
 
 
 def evaluate(
     model: Path | str | Sequence[Path | str],
     source: Sequence[str],
-    references: Sequence[str] | Sequence[Sequence[str]],
+    references: Sequence[str | None] | Sequence[Sequence[str | None]],
     metrics: Sequence[str] = DEFAULT_METRICS,
     *,
     beam: int | None = None,
@@ -133,19 +156,24 @@ def evaluate(
     device: str = "auto",
     precision: str = "auto",
     shortlist: Path | str | None = None,
+    confidence: bool = False,
+    samples: int = 1000,
+    sentence_level: bool = False,
     progress: bool | Progress = False,
+    **options: Any,
 ) -> Evaluation:
-    """Translate `source` with a run, or with several as an ensemble, and score the translations.
+    """Translate `source` with a run, or with several as an ensemble, and score the translations as `score` does.
 
-    `beam` is by default that of the run's settings. Raises DataError for one string in place of several.
+    `beam` is by default that of the run's settings. Raises what `score` raises.
     """
     refuse_strings(source=source, references=references, metrics=metrics)
-    lists = [references] if all(isinstance(line, str) for line in references) else references
+    lists = drop_missing_references(list_references(references))
+    check_metric_settings(options, metrics)
     runs = [str(model)] if isinstance(model, Path | str) else [str(path) for path in model]
     (found,) = evaluate_runs(
         [runs],
         source,
-        lists,  # type: ignore[arg-type]
+        lists,
         beams=() if beam is None else (beam,),
         batch_size=batch_size,
         progress=choose_progress(progress),
@@ -154,8 +182,27 @@ def evaluate(
         precision=precision,
         shortlist=shortlist,
     )
-    (row,) = score_systems([found.translations], lists, metrics, tokenize, lowercase)  # type: ignore[arg-type]
+    row = score(
+        found.translations,
+        lists,
+        metrics,
+        tokenize=tokenize,
+        lowercase=lowercase,
+        confidence=confidence,
+        samples=samples,
+        sentence_level=sentence_level,
+        progress=progress,
+        **options,
+    )
     return found._replace(scores=row)
+
+
+def list_references(
+    references: Sequence[str | None] | Sequence[Sequence[str | None]],
+) -> Sequence[Sequence[str | None]]:
+    """Several lists of lines, also where `references` is one list of lines."""
+    is_one = all(line is None or isinstance(line, str) for line in references)
+    return [references] if is_one else references  # type: ignore[list-item, return-value]
 
 
 def align(
