@@ -89,7 +89,7 @@ def command(
         missing = " and ".join(name for name, value in (("--source", source), ("--reference", references)) if not value)
         raise UsageError(
             f"{missing} must be given\n"
-            "  --source is a file of sentences to translate, and --reference of their translations; --test-set names both"
+            "  --source is a file of sentences to translate, and --reference of translations; --test-set names both"
         )
     scoring.check(len(models) * max(len(beams), 1))
     if log_probs and len(models) > 1:
