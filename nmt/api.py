@@ -12,7 +12,7 @@ from nmt.analysis.metric_settings import check_metric_settings
 from nmt.analysis.metrics import MetricScore, drop_missing_references, find_score_warnings, score_corpus
 from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_device
-from nmt.errors import DataError, UsageError
+from nmt.errors import DataError, Option, UsageError
 from nmt.progress import Progress, choose_progress
 from nmt.settings import RunSettings
 from nmt.training.run import Record, reopen_run, start_run, train_run
@@ -125,7 +125,9 @@ def score(
     UsageError for those without effect.
     """
     refuse_strings(hypotheses=hypotheses, references=references, metrics=metrics)
-    lists = drop_missing_references(list_references(references))
+    if confidence and samples < 2:
+        raise UsageError(Option("samples", samples), " is too small for a confidence interval: it needs two or more")
+    hypotheses, lists = list(hypotheses), drop_missing_references(list_references(references))
     settings = check_metric_settings(options, metrics)
     note = choose_progress(progress).note
     for warning in find_score_warnings({"the translations": hypotheses}, metrics):
@@ -199,10 +201,10 @@ def evaluate(
 
 def list_references(
     references: Sequence[str | None] | Sequence[Sequence[str | None]],
-) -> Sequence[Sequence[str | None]]:
+) -> list[Sequence[str | None]]:
     """Several lists of lines, also where `references` is one list of lines."""
-    is_one = all(line is None or isinstance(line, str) for line in references)
-    return [references] if is_one else references  # type: ignore[list-item, return-value]
+    lines: list[Any] = list(references)
+    return [lines] if all(line is None or isinstance(line, str) for line in lines) else lines
 
 
 def align(

@@ -83,8 +83,8 @@ def score_corpus(
     BLEU has an effective order, as in sacreBLEU: n-grams that are longer than a line do not count.
 
     Raises:
-        DataError: no lines, a line without reference, or a reference with another number of lines, which sacreBLEU
-            would shorten silently.
+        DataError: no lines, a value that is not a string, a line without reference, or a reference with another number
+            of lines, which sacreBLEU would shorten silently.
         UsageError: an unknown metric or tokenizer.
     """
     [lines], reference_lines = prepare_lines([hypotheses], references)
@@ -197,6 +197,11 @@ def prepare_lines(systems: Sequence[Lines], references: References) -> tuple[lis
                 f"{len(systems[0]):,} translations cannot be scored against {len(lines):,} lines\n"
                 "  Line n of one must belong to line n of the other; an empty translation must be an empty line"
             )
+    for what, columns in (("translation", systems), ("reference", references)):
+        for lines in columns:
+            for number, line in enumerate(lines, 1):
+                if not (isinstance(line, str) or (line is None and what == "reference")):
+                    raise DataError(f"{what} {number:,} is {type(line).__name__}, not a string")
     for number, line_references in enumerate(zip(*references, strict=True), 1):
         if not any(map(is_text, line_references)):
             raise DataError(f"line {number:,} has no reference")
@@ -215,7 +220,7 @@ def drop_missing_references(references: References) -> list[list[str | None]]:
     Such a line has fewer references than others. sacreBLEU's documentation calls for an empty string or None there, but
     sacreBLEU 2.6 takes an empty string for a reference of no words.
     """
-    has_text = [any(line and not is_blank(line) for line in each) for each in zip_longest(*references)]
+    has_text = [any(isinstance(line, str) and not is_blank(line) for line in each) for each in zip_longest(*references)]
     return [
         [
             None if some and line is not None and is_blank(line) else line
@@ -252,7 +257,7 @@ def score_systems(
 def find_score_warnings(systems: Mapping[str, Lines], metrics: Sequence[str]) -> Iterator[str]:
     """Warnings about translations, by the names of systems, whose BLEU has little meaning."""
     for name, lines in systems.items():
-        tokenized = sum(line.rstrip().endswith(" .") for line in lines)
+        tokenized = sum(str(line).rstrip().endswith(" .") for line in lines)
         if "bleu" in metrics and tokenized >= TOKENIZED_LINES:
             yield (
                 f"{tokenized:,} of {len(lines):,} lines of {name} end in a full stop after a blank, as tokenized text "

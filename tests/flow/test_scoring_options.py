@@ -10,7 +10,7 @@ import sacrebleu
 from sacrebleu.significance import PairedTest
 
 import nmt
-from nmt.errors import SettingsError, UsageError
+from nmt.errors import DataError, SettingsError, UsageError
 
 SYSTEM = ["El perro ladra.", "", "Dos hombres  leen un libro.", "¡Son 5.000 km!", "sí"]
 OTHER = ["El perro ladró.", "nada", "Dos hombres leen libros.", "Son 5000 km.", "no"]
@@ -202,6 +202,12 @@ def test_python_takes_the_same_options(files):
     )
     with pytest.raises(SettingsError, match='chrf_wordorder   no such setting; did you mean "chrf_word_order"'):
         nmt.score(SYSTEM, REFERENCE, ["chrf"], chrf_wordorder=2)
+    with pytest.raises(UsageError, match="samples=1 is too small for a confidence interval: it needs two or more"):
+        nmt.score(SYSTEM, REFERENCE, confidence=True, samples=1)
+    assert nmt.score(iter(SYSTEM), iter(REFERENCE)) == nmt.score(SYSTEM, [REFERENCE])
+    for wrong, lines in (([None, *SYSTEM[1:]], REFERENCE), ([3, *SYSTEM[1:]], [REFERENCE, REFERENCE])):
+        with pytest.raises(DataError, match=f"translation 1 is {type(wrong[0]).__name__}, not a string"):
+            nmt.score(wrong, lines)
     with pytest.raises(UsageError, match="chrf_beta has no effect without chrf, which is not among metrics"):
         nmt.evaluate("nowhere", SYSTEM, REFERENCE, ["bleu"], chrf_beta=3)
 
