@@ -8,6 +8,7 @@ Only this module imports sacrebleu.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sacrebleu import BLEU, CHRF, TER
@@ -247,6 +248,16 @@ def score_systems(
     if samples:
         return compare_systems(systems, references, metrics, tokenize, lowercase, samples)
     return [score_corpus(system, references, metrics, tokenize, lowercase) for system in systems]
+
+
+@cache
+def can_use(tokenizer: str) -> bool:
+    """Whether a tokenizer works here: some need a library or a download."""
+    try:
+        BLEU(tokenize=tokenizer)
+    except (RuntimeError, ImportError, OSError, AssertionError):
+        return False
+    return True
 
 
 def make_metrics(names: Sequence[str], tokenize: str, lowercase: bool) -> dict[str, Metric]:
