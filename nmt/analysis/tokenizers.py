@@ -12,7 +12,7 @@ from itertools import chain, islice, pairwise
 
 from nmt.analysis.metrics import can_use
 
-AUTO = "auto"  # in place of the name of a tokenizer: choose one
+AUTO = "auto"  # where a tokenizer is named: the one for the language
 FALLBACK = "13a"
 
 CODES = {

@@ -63,6 +63,7 @@ def command(
     beams: tuple[int, ...],
     metrics: list[str],
     tokenize: str,
+    language: str | None,
     lowercase: bool,
     significance: bool,
     samples: int,
@@ -82,6 +83,7 @@ def command(
     model.
     """
     from nmt.analysis.metrics import score_systems
+    from nmt.analysis.tokenizers import resolve_tokenizer
     from nmt.files import write_atomically
     from nmt.progress import TerminalProgress
     from nmt.text.corpus import read_parallel
@@ -113,7 +115,8 @@ def command(
         with write_atomically(log_probs) as file:
             file.writelines(f"{log_prob:.6f}\t{tokens}\n" for log_prob, tokens in found[0].reference_log_probs)
     translations = [one.translations for one in found]
-    scores = score_systems(translations, reference_lines, metrics, tokenize, lowercase, samples if significance else 0)
+    tokenizer = resolve_tokenizer(tokenize, language or found[0].target_lang, reference_lines)
+    scores = score_systems(translations, reference_lines, metrics, tokenizer, lowercase, samples if significance else 0)
     if style == "json":
         systems = [
             {

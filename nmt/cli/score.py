@@ -40,8 +40,9 @@ def are_metrics(word: str) -> bool:
 def check_metrics(metrics: list[str], tokenize: str, lowercase: bool, significance: bool, systems: int) -> None:
     """Raise, before any work is done, the errors that scoring would raise after it."""
     from nmt.analysis.metrics import make_metrics
+    from nmt.analysis.tokenizers import AUTO, FALLBACK
 
-    make_metrics(metrics, tokenize, lowercase)
+    make_metrics(metrics, FALLBACK if tokenize == AUTO else tokenize, lowercase)
     if significance and systems == 1:
         raise UsageError("--significance compares with the first of several systems, and there is only one")
 
@@ -66,6 +67,7 @@ def command(
     gold_base: int | None,
     metrics: list[str],
     tokenize: str,
+    language: str | None,
     lowercase: bool,
     significance: bool,
     samples: int,
@@ -91,12 +93,14 @@ def command(
     if gold_base is not None:
         raise UsageError("--gold-base has no effect without --gold: name its file")
     from nmt.analysis.metrics import score_systems
+    from nmt.analysis.tokenizers import resolve_tokenizer
     from nmt.text.corpus import read_parallel
 
     check_metrics(metrics, tokenize, lowercase, significance, len(hypotheses))
     lines = read_parallel([*references, *hypotheses])
     reference_lines, system_lines = lines[: len(references)], lines[len(references) :]
-    scores = score_systems(system_lines, reference_lines, metrics, tokenize, lowercase, samples if significance else 0)
+    tokenizer = resolve_tokenizer(tokenize, language, reference_lines)
+    scores = score_systems(system_lines, reference_lines, metrics, tokenizer, lowercase, samples if significance else 0)
     if style == "json":
         systems = [{"name": name, "scores": to_json(row)} for name, row in zip(hypotheses, scores, strict=True)]
         document = {"references": list(references), "lines": len(lines[0]), "systems": systems}
