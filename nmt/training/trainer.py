@@ -238,8 +238,9 @@ class Trainer:
             self.note(
                 f"bleu was 0.00 in {MANY_WITHOUT_BLEU} validations in a row, and so perplexity alone chooses best. If "
                 "training has not just begun, resume it with another metric: train.metric=accuracy or f1 for labels, "
-                "chrf for lines of fewer than four words; or with train.tokenize=char if words have no blanks between "
-                f"them (now {self.criterion.tokenizer})"
+                "chrf for lines of fewer than four words"
+                + "; or with train.tokenize=char if words have no blanks between them"
+                * (self.criterion.tokenizer == "13a")
             )
         weights = dict(self.model.named_parameters())
         facts = {"update": state.update, **figures}

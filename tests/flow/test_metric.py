@@ -110,6 +110,7 @@ def test_labels_have_no_bleu_so_that_perplexity_chooses_and_patience_waits(run_n
     warning = "bleu was 0.00 in 3 validations in a row, and so perplexity alone chooses best."
     assert done.stderr.count(warning) == 1
     assert "train.metric=accuracy or f1 for labels" in done.stderr
+    assert "; or with train.tokenize=char if words have no blanks between them\n" in done.stderr
 
     monkeypatch.chdir(tmp_path)
     translated = run_nmt("translate", "--model", "run", "--beam", 1, "--precision", "float32", "valid.text").stdout

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 import sacrebleu
 
-from nmt.analysis.metrics import METRICS, compare_systems, score_corpus
+from nmt.analysis.metrics import METRICS, compare_systems, score_corpus, score_validation
 from nmt.errors import DataError, NmtError, UsageError
 
 HYPOTHESES = ["The cat sat on the mat.", "", "A dog  barks loudly at two men .", "It's 5,000 km – far!", "Yes\u2028no"]
@@ -151,3 +151,13 @@ def test_the_message_for_a_missing_tokenizer_says_what_to_install(monkeypatch):
         NmtError, match=r'the tokenizer "ja-mecab" cannot be used here\n  .* pip install sacrebleu\[ja\]'
     ):
         score_corpus(["a"], [["a"]], tokenize="ja-mecab")
+
+
+@pytest.mark.parametrize("tokenizer", ["13a", "char"])
+def test_validation_scores_are_those_of_score_corpus(tokenizer):
+    scores = score_validation(HYPOTHESES, REFERENCES, tokenizer)
+    names = ["bleu", "chrf", "accuracy", "f1"]
+    expected = [one.score for one in score_corpus(HYPOTHESES, [REFERENCES], names, tokenizer)]
+    assert scores == dict(zip(names, map(pytest.approx, expected), strict=True))
+    labels = score_validation(["good", "bad", "good"], ["good", "bad", "bad"], tokenizer)
+    assert (labels["accuracy"], labels["f1"]) == (pytest.approx(200 / 3), pytest.approx(200 / 3))
