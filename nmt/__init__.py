@@ -3,6 +3,7 @@
 The public API. What needs torch is imported when it is first used.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from nmt.translation.translator import Translator as Translator
 
 __version__ = "0.1.0"
+
+# A thread of OpenMP that waits for others spins 300,000 times in vain on a core that another program could use. It must
+# be set before torch is loaded.
+if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
+    os.environ["GOMP_SPINCOUNT"] = "1000"
 
 HOMES = {
     "Attention": "model.attention.base",

@@ -9,8 +9,9 @@ import torch
 
 from nmt.analysis.alignment import SYMMETRISATIONS, Symmetrisation
 from nmt.analysis.metric_settings import check_metric_settings
-from nmt.analysis.metrics import MetricScore, drop_missing_references, find_score_warnings, score_corpus
-from nmt.data.prepared import PreparedCorpus
+from nmt.analysis.metrics import MetricScore, drop_missing_references, find_score_warnings, make_metrics, score_corpus
+from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
+from nmt.data.prepared import SIDES, PreparedCorpus
 from nmt.devices import choose_device
 from nmt.errors import DataError, Option, UsageError
 from nmt.progress import Progress, choose_progress
@@ -20,7 +21,7 @@ from nmt.training.trainer import TrainingOutcome
 from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner
 from nmt.translation.evaluation import Evaluation, evaluate_runs
 from nmt.translation.translator import Translator
-from nmt.translation.validation import build_validation_bleu
+from nmt.translation.validation import build_validation_scores
 
 DEFAULT_METRICS = ("bleu", "chrf", "ter")
 
@@ -45,12 +46,11 @@ def train(
     settings = settings or RunSettings()
     where = choose_device(device)
     prepared = PreparedCorpus.open(data)
+    hooks = build_hooks(Path(out), prepared, settings, progress)
     run = start_run(prepared, Path(out), settings, where)
     with fork_random(where):
         torch.manual_seed(settings.train.seed)
-        return train_run(
-            run, prepared, settings, where, is_resumed=False, **build_hooks(run.path, prepared, settings, progress)
-        )
+        return train_run(run, prepared, settings, where, is_resumed=False, **hooks)
 
 
 def resume(
@@ -63,8 +63,11 @@ def resume(
 ) -> TrainingOutcome:
     """Continue the run `out` from its last checkpoint. `limits` change settings of its training: max_epochs and so on.
 
+    After a change of `metric` or `tokenize`, `best` is the best by the new one of the checkpoints that the run still
+    has, or is chosen from the next validation on if their scores are not known.
+
     Raises FolderError when the run has no checkpoint, or when `data` is not the corpus that it was trained on;
-    SettingsError for wrong `limits`.
+    SettingsError for wrong `limits`, and UsageError for those that a run cannot change.
     """
     where = choose_device(device)
     run, prepared, settings = reopen_run(Path(data), Path(out), where, limits)
@@ -82,15 +85,13 @@ def fork_random(device: torch.device) -> Any:
 def build_hooks(
     folder: Path, prepared: PreparedCorpus, settings: RunSettings, progress: bool | Progress
 ) -> dict[str, Any]:
-    """The arguments of train_run that come from other rooms: validation BLEU, progress and the learning curve."""
+    """The arguments of train_run that come from other rooms: validation scores, progress and the learning curve."""
     search = settings.search.model_copy(update={"beam": settings.train.validation_beam})
-    compute_bleu = build_validation_bleu(
-        prepared.read_raw_lines("valid", "source"),
-        prepared.read_raw_lines("valid", "target"),
-        prepared.source_subword,
-        prepared.target_subword,
-        search,
-    )
+    sources, references = (prepared.read_raw_lines("valid", side) for side in SIDES)
+    tokenizer = resolve_tokenizer(settings.train.tokenize, prepared.manifest.target_lang, [references])
+    make_metrics(["bleu"], tokenizer, lowercase=False)  # raises an error if a library is missing
+    subwords = prepared.source_subword, prepared.target_subword
+    compute_scores = build_validation_scores(sources, references, *subwords, search, tokenizer)
 
     def draw_curve(record: Record) -> None:
         if record["kind"] == "valid" and find_spec("matplotlib"):
@@ -98,7 +99,8 @@ def build_hooks(
 
             save_curve_of_log(folder / "curve.png", folder / "log.jsonl")
 
-    return {"compute_bleu": compute_bleu, "progress": choose_progress(progress), "observers": [draw_curve]}
+    scoring = {"compute_scores": compute_scores, "tokenizer": tokenizer}
+    return {**scoring, "progress": choose_progress(progress), "observers": [draw_curve]}
 
 
 def score(
@@ -106,7 +108,8 @@ def score(
     references: Sequence[str | None] | Sequence[Sequence[str | None]],
     metrics: Sequence[str] = DEFAULT_METRICS,
     *,
-    tokenize: str = "13a",
+    tokenize: str = AUTO,
+    language: str | None = None,
     lowercase: bool = False,
     confidence: bool = False,
     samples: int = 1000,
@@ -117,9 +120,11 @@ def score(
     """Scores of translations, in the order of `metrics`; see nmt.analysis.metrics.score_corpus.
 
     `references` are lines or, where lines have several references, several lists of lines. None or a blank line in
-    one of them means that the line has fewer references than others. `confidence` adds the interval of 95 % of
-    `samples` bootstrap samples, `sentence_level` the score of each line. `options` are those of
-    nmt.analysis.metric_settings.MetricSettings, which have sacreBLEU's names: chrf_word_order=2, ter_normalized=True.
+    one of them means that the line has fewer references than others. `tokenize` is sacreBLEU's tokenizer for BLEU; by
+    default it is chosen by their `language`, a code such as ja, or else by their script, as in
+    nmt.analysis.tokenizers.choose_tokenizer. `confidence` adds the interval of 95 % of `samples` bootstrap samples,
+    `sentence_level` the score of each line. `options` are those of nmt.analysis.metric_settings.MetricSettings, which
+    have sacreBLEU's names: chrf_word_order=2, ter_normalized=True.
 
     Raises DataError for one string in place of several, SettingsError for unknown `options` and wrong values, and
     UsageError for those without effect.
@@ -136,7 +141,7 @@ def score(
         hypotheses,
         lists,
         metrics,
-        tokenize,
+        resolve_tokenizer(tokenize, language, lists),
         lowercase,
         settings,
         samples=samples if confidence else 0,
@@ -151,7 +156,8 @@ def evaluate(
     metrics: Sequence[str] = DEFAULT_METRICS,
     *,
     beam: int | None = None,
-    tokenize: str = "13a",
+    tokenize: str = AUTO,
+    language: str | None = None,
     lowercase: bool = False,
     batch_size: int = 64,
     checkpoint: str = "best",
@@ -166,7 +172,8 @@ def evaluate(
 ) -> Evaluation:
     """Translate `source` with a run, or with several as an ensemble, and score the translations as `score` does.
 
-    `beam` is by default that of the run's settings. Raises what `score` raises.
+    `beam` is by default that of the run's settings, and `language`, which chooses the tokenizer as in nmt.score, the
+    run's target language. Raises what `score` raises.
     """
     refuse_strings(source=source, references=references, metrics=metrics)
     lists = drop_missing_references(list_references(references))
@@ -189,6 +196,7 @@ def evaluate(
         lists,
         metrics,
         tokenize=tokenize,
+        language=language or found.target_lang,
         lowercase=lowercase,
         confidence=confidence,
         samples=samples,

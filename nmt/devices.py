@@ -16,8 +16,12 @@ MAX_ERROR = 0.05  # largest relative error of a product that rounding can explai
 def choose_device(name: str) -> torch.device:
     """The device with a name. `auto` is the first GPU, or the CPU if there is none.
 
+    On a GPU cuBLAS gets a workspace of its own size, with which cuDNN's GRUs repeat to the bit, as the documentation of
+    torch.nn.GRU describes; $CUBLAS_WORKSPACE_CONFIG chooses another.
+
     Raises UsageError for a device that this machine does not have.
     """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:2")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -62,7 +62,8 @@ class TerminalProgress(Progress):
                 self._bar.set_postfix_str(", ".join(figures), refresh=False)
                 self._bar.update(record["update"] - self._bar.n)
             case "valid":
-                figures = [f"{name} {format_figure(record[name])}" for name in ("perplexity", "bleu")]
+                shown = dict.fromkeys(["perplexity", "bleu", record["metric"]])
+                figures = [f"{name} {format_figure(record[name])}" for name in shown]
                 figures += ["best so far"] if record["is_best"] else []
                 position = f"epoch {record['epoch']}, update {record['update']:,}, {record['seconds'] / 60:.1f} min"
                 self.note(f"{position}: {', '.join(figures)}")

@@ -17,6 +17,9 @@ from nmt.errors import Option, SettingsError, did_you_mean
 from nmt.validation import check
 
 WindowName = Literal["none", "monotonic", "predictive"]
+TokenizerName = Literal[
+    "auto", "none", "zh", "13a", "intl", "char", "ja-mecab", "ko-mecab", "spm", "flores101", "flores200", "spBLEU-1K"
+]
 
 
 class Settings(BaseModel):
@@ -178,8 +181,13 @@ class TrainSettings(Settings):
     max_updates: int = Field(0, ge=0, description="largest number of updates; 0 for no limit")
     max_minutes: float = Field(0.0, ge=0, description="minutes after which training saves and stops; 0 for no limit")
     validate_every: int = Field(0, ge=0, description="updates between validations; 0 for one validation an epoch")
-    metric: Literal["bleu", "perplexity"] = Field(
-        "bleu", description="validation score that selects the best checkpoint"
+    metric: Literal["bleu", "chrf", "accuracy", "f1", "perplexity"] = Field(
+        "bleu",
+        description="validation score that selects the best checkpoint; accuracy and f1 (the mean over labels) are of "
+        "whole lines; perplexity decides between equal scores",
+    )
+    tokenize: TokenizerName = Field(
+        "auto", description="sacreBLEU's tokenizer for BLEU in validation; auto: the one for the target language"
     )
     validation_beam: int = Field(1, ge=1, le=1000, description="hypotheses for each sentence of the validation set")
     patience: int = Field(0, ge=0, description="validations without improvement before training stops; 0 for no limit")

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import zip_longest
 from typing import Any, Literal, TypeAlias
 
@@ -130,6 +131,15 @@ def score_sentences(metric: Metric, lines: Lines, references: References) -> Ite
     for line, *line_references in zip(lines, *references, strict=True):
         score = metric.sentence_score(line, line_references)
         yield MetricScore(score.name, score.score, str(metric.get_signature()), score._verbose)
+
+
+def score_validation(hypotheses: Sequence[str], references: Sequence[str], tokenizer: str) -> dict[str, float]:
+    """BLEU, chrF, accuracy and F1 of translations by the names of these metrics. F1 is the mean over labels."""
+    names = "bleu", "chrf", "accuracy"
+    scores = score_corpus(hypotheses, [references], names, tokenizer)
+    labels = MacroF1().score_labels(hypotheses, references)  # quicker than corpus_score where most lines differ
+    f1 = sum(label.f1 for label in labels) / len(labels)
+    return {**{name: one.score for name, one in zip(names, scores, strict=True)}, "f1": f1}
 
 
 def compare_systems(
@@ -263,6 +273,16 @@ def find_score_warnings(systems: Mapping[str, Lines], metrics: Sequence[str]) ->
                 f"{tokenized:,} of {len(lines):,} lines of {name} end in a full stop after a blank, as tokenized text "
                 "does\n  BLEU can be compared only for text as people write it: join punctuation to its words first"
             )
+
+
+@cache
+def can_use(tokenizer: str) -> bool:
+    """Whether a tokenizer works here: some need a library or a download."""
+    try:
+        BLEU(tokenize=tokenizer)
+    except (RuntimeError, ImportError, OSError, AssertionError):
+        return False
+    return True
 
 
 def make_metrics(

@@ -118,7 +118,7 @@ def command(
     if log_probs:
         with write_atomically(log_probs) as file:
             file.writelines(f"{log_prob:.6f}\t{tokens}\n" for log_prob, tokens in found[0].reference_log_probs)
-    scores = scoring.score([one.translations for one in found], targets)
+    scores = scoring.score([one.translations for one in found], targets, found[0].target_lang)
     if style == "json":
         systems = [
             {

@@ -157,9 +157,18 @@ metric_options = combine(
     ),
     click.option(
         "--tokenize",
-        default="13a",
+        default="auto",
         metavar="NAME",
-        help="sacreBLEU's tokenizer for BLEU  [default: 13a]",
+        help="sacreBLEU's tokenizer for BLEU: none, 13a, intl, char, zh, ja-mecab, ko-mecab, spm, flores101, "
+        "flores200, spBLEU-1K, or auto, the one for the language: zh for Chinese; ja-mecab and ko-mecab where "
+        "sacrebleu[ja] and sacrebleu[ko] are installed, else char; char for Thai, Lao, Khmer, Burmese and Tibetan; "
+        "13a for all others  [default: auto]",
+    ),
+    click.option(
+        "--language",
+        metavar="CODE",
+        help="target language, which chooses the tokenizer: ja, zh_CN, tha …  "
+        "[default: that of the run, or else by the script of the references]",
     ),
     click.option("--lowercase", is_flag=True, help="ignore case in BLEU and chrF, as TER does anyway"),
 )

@@ -48,6 +48,7 @@ class Scoring:
 
     metrics: list[str]
     tokenize: str
+    language: str | None
     lowercase: bool
     values: dict[str, Any]
     test: "Test"
@@ -62,9 +63,10 @@ class Scoring:
     def check(self, systems: int) -> MetricSettings:
         """Raise, before any work is done, the errors that scoring would raise after it."""
         from nmt.analysis.metrics import make_metrics
+        from nmt.analysis.tokenizers import AUTO, FALLBACK
 
         settings = check_metric_settings(self.values, self.metrics)
-        make_metrics(self.metrics, self.tokenize, self.lowercase, settings)
+        make_metrics(self.metrics, FALLBACK if self.tokenize == AUTO else self.tokenize, self.lowercase, settings)
         paired = {"bootstrap": Option("significance"), "randomization": Option("paired_ar")}.get(self.test)
         if paired and systems == 1:
             raise UsageError(
@@ -108,8 +110,6 @@ class Scoring:
             raise UsageError(
                 Option("test_sets"), " needs ", Option("language_pair"), f"\n  {self.test_sets[0]} has {pairs}"
             )
-        if self.language_pair:
-            raise UsageError(Option("language_pair"), " has no effect without ", Option("test_sets"))
         return None
 
     def refuse_other_length(self, test_set: "EvaluationSet", name: str, lines: int) -> None:
@@ -134,15 +134,18 @@ class Scoring:
         for warning in find_score_warnings(systems, self.metrics):
             click.echo(f"nmt: {warning}", err=True)
 
-    def score(self, systems: "Sequence[Lines]", references: "References") -> "list[list[MetricScore]]":
-        """The scores of each system."""
+    def score(
+        self, systems: "Sequence[Lines]", references: "References", language: str | None = None
+    ) -> "list[list[MetricScore]]":
+        """The scores of each system. `language` is the target language unless options name one."""
         from nmt.analysis.metrics import score_systems
+        from nmt.analysis.tokenizers import resolve_tokenizer
 
         return score_systems(
             systems,
             references,
             self.metrics,
-            self.tokenize,
+            resolve_tokenizer(self.tokenize, self.language or language, references),
             self.lowercase,
             self.samples or (10_000 if self.test == "randomization" else 1000),
             self.check(len(systems)),
@@ -178,6 +181,7 @@ def scoring_options(function: F) -> F:
         *arguments: Any,
         metrics: list[str],
         tokenize: str,
+        language: str | None,
         lowercase: bool,
         significance: bool,
         paired_ar: bool,
@@ -194,6 +198,7 @@ def scoring_options(function: F) -> F:
         scoring = Scoring(
             metrics,
             tokenize,
+            language or (language_pair.partition("-")[2] if language_pair else None),
             lowercase,
             values,
             choose_test(significance, paired_ar, confidence),
@@ -222,7 +227,12 @@ decorate = combine(
         callback=lambda ctx, parameter, word: word.split(",") if word else [],
         help="test set of sacreBLEU's in place of files, from its cache; several with commas between them",
     ),
-    click.option("--language-pair", "-l", metavar="PAIR", help="languages of --test-set, such as en-de"),
+    click.option(
+        "--language-pair",
+        "-l",
+        metavar="PAIR",
+        help="languages of --test-set, such as en-de; the second chooses the tokenizer unless --language does",
+    ),
     click.option("--sentence-level", is_flag=True, help="print the scores of every sentence, one a line"),
     click.option("--confidence", is_flag=True, help="add the interval of 95% of bootstrap samples to every score"),
     click.option(

@@ -10,7 +10,7 @@ from nmt.cli.command import NmtCommand
 from nmt.cli.imports import import_option
 from nmt.cli.options import FOLDER, device_option
 from nmt.errors import UsageError
-from nmt.settings import list_recipes, resolve_settings
+from nmt.settings import list_recipes, parse_override, resolve_settings
 
 
 @click.command(cls=NmtCommand)
@@ -61,17 +61,37 @@ def command(
 
     Settings are the defaults, overridden by --recipe, then by --config, then by --set and the options below. The run
     folder has everything that translating needs. Ctrl-C saves the state of training, and --resume continues from it.
+
+    Every validation computes BLEU (by the tokenizer for the target language), chrF, accuracy and F1 of whole lines, and
+    perplexity. The setting train.metric chooses which of them decides what is best. With --resume, --set may change
+    train.metric, train.tokenize, train.patience, train.learning_rate, train.validate_every, train.validation_beam and
+    train.keep; `best` then becomes the best by the new metric of the checkpoints that the run still has.
     """
     import nmt
 
     given = {key: value for key, value in limits.items() if value is not None}
     if resume:
-        if recipe or config or overrides or "seed" in given:
+        if recipe or config or "seed" in given:
             raise UsageError(
-                "--resume continues with the settings of the run: leave out --recipe, --config, --set and --seed\n"
-                "  Only --max-minutes, --max-epochs, --max-updates, --precision and --compile may change"
+                "--resume continues with the settings of the run: leave out --recipe, --config and --seed\n"
+                "  Only --set, --max-minutes, --max-epochs, --max-updates, --precision and --compile may change it"
             )
-        nmt.resume(data, out, device=device, progress=True, **given)
+        changes = parse_changes(overrides)
+        nmt.resume(data, out, device=device, progress=True, **(changes | given))
     else:
         words = [*overrides, *(f"train.{key}={json.dumps(value)}" for key, value in given.items())]
         nmt.train(data, out, resolve_settings(recipe, config, words), device=device, progress=True)
+
+
+def parse_changes(overrides: tuple[str, ...]) -> dict[str, Any]:
+    """The settings of `train` in strings `train.key=value`. Raises UsageError for those that a run cannot change."""
+    from nmt.training.run import refuse_fixed_settings
+
+    changes = [
+        (section, *entry)
+        for word in overrides
+        for section, keys in parse_override(word).items()
+        for entry in keys.items()
+    ]
+    refuse_fixed_settings(f"{section}.{key}" for section, key, _ in changes)
+    return {key: value for _, key, value in changes}

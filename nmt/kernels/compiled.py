@@ -2,6 +2,7 @@
 
 import os
 import sysconfig
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
     import torch._dynamo.config as dynamo  # the import takes a second or more, so only those who compile wait for it
     import torch.fx.experimental._config as shapes
 
+    # advice to the authors of torch, which compiling a softmax for a GPU gives
+    warnings.filterwarnings("ignore", r"\s*Online softmax is disabled", UserWarning)
     shapes.use_duck_shape = False  # two sizes that are equal once may differ later
     dynamo.recompile_limit = 64
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(locate_cache()))

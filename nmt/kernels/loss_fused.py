@@ -73,7 +73,12 @@ def softmax_gradient(scores_CV: Tensor, bias_V: Tensor, word_C: Tensor, smoothin
 def softmax_gradient_in_blocks(
     scores_CV: Tensor, bias_V: Tensor, word_C: Tensor, smoothing: float
 ) -> tuple[Tensor, Tensor]:
-    """`softmax_gradient` without a compiler: a few positions at a time, so that every pass finds them in the cache."""
+    """`softmax_gradient` without a compiler: a few positions at a time, so that every pass finds them in the cache.
+
+    On a GPU, where starting a pass takes longer than a few positions, it is all at once.
+    """
+    if scores_CV.device.type != "cpu":
+        return softmax_gradient(scores_CV, bias_V, word_C, smoothing)
     positions = max(1, CACHED // scores_CV.shape[-1])
     of_reference_words = []
     for block_CV, block_C in zip(torch.split(scores_CV, positions), torch.split(word_C, positions), strict=True):

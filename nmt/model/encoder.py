@@ -18,7 +18,8 @@ Layer = Callable[[Sequence[nn.GRU], Tensor], Tensor]
 
 def run_layer(grus: Sequence[nn.GRU], inputs_PSBE: Tensor) -> Tensor:
     """Run each GRU over its own inputs, by torch. -> states_PSBH"""
-    return torch.stack([gru(inputs_SBE)[0] for gru, inputs_SBE in zip(grus, inputs_PSBE, strict=True)])
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 has ten bits of float32's mantissa
+        return torch.stack([gru(inputs_SBE)[0] for gru, inputs_SBE in zip(grus, inputs_PSBE, strict=True)])
 
 
 class Encoder(nn.Module):

@@ -3,7 +3,7 @@
 The training loop is in nmt.training.trainer. The caller provides the function that scores the validation set.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from nmt.checkpoint import (
 from nmt.data.batches import compute_padding_share, plan_epoch
 from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_precision, describe_device
-from nmt.errors import FolderError, Option, UsageError
+from nmt.errors import FolderError, Option, UsageError, did_you_mean
 from nmt.files import hash_file, lock_exclusively, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress
@@ -32,6 +32,13 @@ from nmt.training.trainer import Trainer, TrainingOutcome
 from nmt.validation import check
 
 Record = Mapping[str, Any]
+CHANGEABLE = [  # settings that may change when a run is resumed
+    f"train.{name}"
+    for name in (
+        *("metric", "tokenize", "patience", "learning_rate", "validate_every", "validation_beam", "keep"),
+        *("max_minutes", "max_epochs", "max_updates", "precision", "compile"),
+    )
+]
 
 
 def start_run(prepared: PreparedCorpus, out: Path, settings: RunSettings, device: torch.device) -> Run:
@@ -65,8 +72,10 @@ def reopen_run(
 ) -> tuple[Run, PreparedCorpus, RunSettings]:
     """A run to resume, its corpus, and its settings with `limits` in place of some in `train`: max_epochs and so on.
 
-    Raises FolderError when the run has no checkpoint, or was trained on another corpus.
+    Raises FolderError when the run has no checkpoint, or was trained on another corpus, and UsageError for settings
+    that a run cannot change.
     """
+    refuse_fixed_settings(f"train.{name}" for name in limits)
     run = read_run(out)
     if "last" not in list_checkpoints(run.path):
         raise FolderError(
@@ -81,6 +90,19 @@ def reopen_run(
     train = check(TrainSettings, run.settings.train.model_dump() | limits, "the options that change a resumed run")
     check_compiler(train, device)
     return run, prepared, run.settings.model_copy(update={"train": train})
+
+
+def refuse_fixed_settings(names: Iterable[str]) -> None:
+    """Raise UsageError for settings, as `section.key`, that cannot change when a run is resumed."""
+    settings = {f"{section}.{key}" for section, entries in RunSettings() for key in type(entries).model_fields}
+    for name in names:
+        if name not in CHANGEABLE:
+            guess = (
+                ""
+                if name in settings
+                else did_you_mean(name.split(".")[-1], [one.split(".")[-1] for one in CHANGEABLE])
+            )
+            raise UsageError(f"{name} cannot change when a run is resumed{guess}\n  These can: {', '.join(CHANGEABLE)}")
 
 
 def check_compiler(settings: TrainSettings, device: torch.device) -> None:
@@ -98,11 +120,15 @@ def train_run(
     device: torch.device,
     *,
     is_resumed: bool,
-    compute_bleu: Callable[[Seq2Seq], float],
+    compute_scores: Callable[[Seq2Seq], dict[str, float]],
+    tokenizer: str,
     progress: Progress,
     observers: Sequence[Callable[[Record], None]] = (),
 ) -> TrainingOutcome:
-    """Train a run, from its last checkpoint if it is resumed. `progress` and `observers` get every log record."""
+    """Train a run, from its last checkpoint if it is resumed. `progress` and `observers` get every log record.
+
+    `compute_scores` gives the scores of a model's translations of the validation set, with BLEU by `tokenizer`.
+    """
     precision = choose_precision(settings.train.precision, device)
     train_split = prepared.open_split("train", with_links=settings.train.guided_weight > 0)
     lengths = train_split.source_lengths, train_split.target_lengths
@@ -114,12 +140,10 @@ def train_run(
     if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
         progress.note("the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1")
     progress.note(f"{settings.model.attention}, {parameters:,} parameters, {describe_device(device, precision)}")
+    progress.note(f"validation: best by {settings.train.metric}; BLEU by sacreBLEU's tokenizer {tokenizer}")
     updates_in_all = count_updates(settings.train, len(plan))
     done = read_checkpoint_info(run.path / "last")["update"] if is_resumed else 0
     with lock_exclusively(run.path, run.path), open_event_writer(run.path / "events", done) as write_events:
-        if settings != run.settings:
-            with write_atomically(run.path / "settings.toml") as file:  # for the next time the run is resumed
-                file.write(to_toml(settings))
 
         def report(record: dict[str, Any]) -> None:
             for observe in (write_events, progress.record, *observers):
@@ -134,13 +158,19 @@ def train_run(
             device=device,
             precision=precision,
             updates_in_all=updates_in_all,
-            compute_bleu=compute_bleu,
+            compute_scores=compute_scores,
+            tokenizer=tokenizer,
             report=report,
+            note=progress.note,
         )
+        state = trainer.resume() if is_resumed else None
+        if settings != run.settings:
+            with write_atomically(run.path / "settings.toml") as file:  # for the next time the run is resumed
+                file.write(to_toml(settings))
         begin = {"kind": "begin", "update": done, "updates_in_all": updates_in_all}
         progress.record(begin | {"max_minutes": settings.train.max_minutes})
         try:
-            outcome = trainer.fit(trainer.resume() if is_resumed else None)
+            outcome = trainer.fit(state)
         finally:
             progress.record({"kind": "end"})
     progress.note(f"stopped: {outcome.reason}; {run.path} is ready to translate")

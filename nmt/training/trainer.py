@@ -16,16 +16,25 @@ from typing import Any
 
 import torch
 
-from nmt.checkpoint import list_numbered_checkpoints, load_weights, read_checkpoint_info, read_tensors, save_checkpoint
+from nmt.checkpoint import (
+    list_checkpoints,
+    list_numbered_checkpoints,
+    load_weights,
+    read_checkpoint_info,
+    read_tensors,
+    save_checkpoint,
+)
 from nmt.data.batches import Batch, Cursor, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
 from nmt.errors import Option, TrainingError
 from nmt.files import remove_folder, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import TrainSettings
+from nmt.training.best import Criterion, Rank, choose_best_again
 from nmt.training.optim import compute_learning_rate
 from nmt.training.update import Updater, UpdateSums
 
+MANY_WITHOUT_BLEU = 3  # validations after which a person is warned
 LOG_EVERY = 20  # updates between training records; reading losses, which waits for the device, is no more frequent
 
 
@@ -37,8 +46,11 @@ class TrainingState:
     epoch: int = 0
     batch: int = 0
     best: float | None = None  # the best validation score; larger is better
+    best_perplexity: float | None = None  # of the same validation
+    criterion: str = ""  # the score that `best` is; see nmt.training.best.Criterion
     stale: int = 0  # validations since the best one
     validated: int = 0  # the update of the last validation
+    without_bleu: int = 0  # validations in a row with a BLEU of 0.00
     plateaus: int = 0
     seconds: float = 0.0  # duration of training so far, validation included
 
@@ -54,9 +66,9 @@ class TrainingOutcome:
 class Trainer:
     """Trains a model on a corpus and writes checkpoints and a log to a run folder.
 
-    `updates_in_all` is the number of updates up to the limits, 0 for no limit. `compute_bleu` translates the validation
-    set with a model and scores it. `report` gets every record of the log: `kind` is "train" (means since the previous
-    record) or "valid".
+    `updates_in_all` is the number of updates up to the limits, 0 for no limit. `compute_scores` translates the
+    validation set with a model and scores it, BLEU by sacreBLEU's `tokenizer`. `report` gets every record of the log:
+    `kind` is "train" (means since the previous record) or "valid". `note` gets messages for a person.
     """
 
     def __init__(
@@ -70,8 +82,10 @@ class Trainer:
         device: torch.device,
         precision: torch.dtype,
         updates_in_all: int,
-        compute_bleu: Callable[[Seq2Seq], float],
+        compute_scores: Callable[[Seq2Seq], dict[str, float]],
+        tokenizer: str,
         report: Callable[[dict[str, Any]], None],
+        note: Callable[[str], None],
     ) -> None:
         self.folder = folder
         self.updater = Updater(model, settings, device=device, precision=precision)
@@ -81,8 +95,10 @@ class Trainer:
         self.settings = settings
         self.device = device
         self.updates_in_all = updates_in_all
-        self.compute_bleu = compute_bleu
+        self.compute_scores = compute_scores
+        self.criterion = Criterion(settings.metric, tokenizer)
         self.report = report
+        self.note = note
 
     def fit(self, state: TrainingState | None = None) -> TrainingOutcome:
         """Train from `state` (see `resume`) up to a limit, and save the checkpoints `last` and `best`.
@@ -90,7 +106,7 @@ class Trainer:
         Raises TrainingError when the loss is not a number. After SIGINT or SIGTERM it saves and raises
         KeyboardInterrupt.
         """
-        state = state or TrainingState()
+        state = state or TrainingState(criterion=str(self.criterion))
         started = time.monotonic() - state.seconds  # as if training had not been interrupted
         end = time.monotonic() + (60 * self.settings.max_minutes or math.inf)
         with catch_interrupts() as interrupts, closing(self._group_batches(state)) as batches:
@@ -124,7 +140,10 @@ class Trainer:
                     reason = f"{self.settings.max_minutes:g} minutes are over"
 
     def resume(self) -> TrainingState:
-        """Load weights, optimizer and random generators from the checkpoint `last`. -> its training state"""
+        """Load weights, optimizer and random generators from the checkpoint `last`. -> its training state
+
+        If settings name another metric than before, `best` becomes the best by that one.
+        """
         last = self.folder / "last"
         load_weights(self.model, last)
         tensors = read_tensors(last, "training.safetensors")
@@ -139,8 +158,16 @@ class Trainer:
         torch.set_rng_state(tensors["random.cpu"])
         if self.device.type == "cuda" and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
-        state = TrainingState(**read_checkpoint_info(last)["place"])
+        state = complete_state(TrainingState(**read_checkpoint_info(last)["place"]), self.folder)
         self._truncate_log(state.update)
+        if state.criterion == str(self.criterion) or not state.validated:
+            return replace(state, criterion=str(self.criterion))
+        found = choose_best_again(self.folder, self.criterion, self._read_validations())
+        self.note(found.explanation)
+        score, perplexity = (found.rank.score, -found.rank.minus_perplexity) if found.rank else (None, None)
+        criterion = str(self.criterion)
+        state = replace(state, best=score, best_perplexity=perplexity, criterion=criterion, stale=found.stale)
+        self._save_last(state)
         return state
 
     def _group_batches(self, state: TrainingState) -> Generator[tuple[Cursor, list[Batch]], None, None]:
@@ -190,20 +217,31 @@ class Trainer:
         nll, tokens = map(sum, zip(*sums, strict=True))
         if not math.isfinite(nll):
             raise self._make_nan_error("the validation loss after", state.update)
-        figures = {"perplexity": math.exp(min(nll / tokens, 700)), "bleu": self.compute_bleu(self.model)}
-        score = figures["bleu"] if self.settings.metric == "bleu" else -figures["perplexity"]
-        is_best = state.best is None or score > state.best
+        figures = {"perplexity": math.exp(min(nll / tokens, 700)), **self.compute_scores(self.model)}
+        rank = self.criterion.rank(figures)
+        is_best = state.best is None or rank > Rank(state.best, -(state.best_perplexity or math.inf))
         stale = 0 if is_best else state.stale + 1
         at_plateau = stale > 0 and stale % self.settings.plateau == 0
         state = replace(
             state,
-            best=score if is_best else state.best,
+            best=rank.score if is_best else state.best,
+            best_perplexity=figures["perplexity"] if is_best else state.best_perplexity,
             stale=stale,
             validated=state.update,
+            without_bleu=state.without_bleu + 1 if figures["bleu"] < 0.005 else 0,
             plateaus=state.plateaus + (at_plateau and self.settings.schedule == "plateau"),
         )
         record = {"kind": "valid", "update": state.update, "epoch": state.epoch, **figures, "is_best": is_best}
-        self._log({**record, "seconds": state.seconds})
+        names = {"metric": self.settings.metric, "tokenizer": self.criterion.tokenizer}
+        self._log({**record, **names, "seconds": state.seconds})
+        if self.settings.metric == "bleu" and state.without_bleu == MANY_WITHOUT_BLEU:
+            self.note(
+                f"bleu was 0.00 in {MANY_WITHOUT_BLEU} validations in a row, and so perplexity alone chooses best. If "
+                "training has not just begun, resume it with another metric: train.metric=accuracy or f1 for labels, "
+                "chrf for lines of fewer than four words"
+                + "; or with train.tokenize=char if words have no blanks between them"
+                * (self.criterion.tokenizer == "13a")
+            )
         weights = dict(self.model.named_parameters())
         facts = {"update": state.update, **figures}
         if is_best:
@@ -262,6 +300,12 @@ class Trainer:
             file.write(json.dumps(record) + "\n")
         self.report(record)
 
+    def _read_validations(self) -> list[dict[str, Any]]:
+        """The log records of validations."""
+        path = self.folder / "log.jsonl"
+        records = map(json.loads, path.read_text("utf-8").splitlines()) if path.exists() else ()
+        return [record for record in records if record["kind"] == "valid"]
+
     def _truncate_log(self, update: int) -> None:
         """Remove log records after `update`, at which training resumes, and an incomplete line of a killed program."""
         path = self.folder / "log.jsonl"
@@ -269,6 +313,15 @@ class Trainer:
             lines = path.read_text("utf-8").splitlines(keepends=True)
             with write_atomically(path) as file:
                 file.writelines(line for line in lines if line.endswith("\n") and json.loads(line)["update"] <= update)
+
+
+def complete_state(state: TrainingState, folder: Path) -> TrainingState:
+    """A state that an older version saved, with what it lacks. The best score was minus perplexity, or BLEU by 13a."""
+    if state.criterion or state.best is None:
+        return state
+    criterion = Criterion("perplexity" if state.best < 0 else "bleu", "13a")
+    facts = read_checkpoint_info(folder / "best") if "best" in list_checkpoints(folder) else {}
+    return replace(state, criterion=str(criterion), best_perplexity=facts.get("perplexity"))
 
 
 @contextmanager

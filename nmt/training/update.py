@@ -37,8 +37,11 @@ REFERENCE, FUSED = Loops(), Loops(scan_layer, unroll_fused, fused_loss)
 LOOPS = {"reference": REFERENCE, "fused": FUSED, "auto": FUSED}
 
 
-def build_loops(settings: TrainSettings) -> Loops:
-    """The loops that `settings.loop` names, with compiled element-wise operations if `settings.compile` is true."""
+def build_loops(settings: TrainSettings, device: torch.device) -> Loops:
+    """The loops that `settings.loop` names, with compiled element-wise operations if `settings.compile` is true.
+
+    On a GPU each encoder layer is one call of cuDNN, because a loop there waits for Python at every position.
+    """
     if LOOPS[settings.loop] is REFERENCE:
         return REFERENCE
     kernels, gradient_kernel = (
@@ -47,7 +50,7 @@ def build_loops(settings: TrainSettings) -> Loops:
         else (EAGER_KERNELS, softmax_gradient_in_blocks)
     )
     return Loops(
-        partial(scan_layer, kernels=kernels),
+        run_layer if device.type == "cuda" else partial(scan_layer, kernels=kernels),
         partial(unroll_fused, kernels=kernels),
         partial(fused_loss, gradient_kernel=gradient_kernel, buffer=ScoreBuffer()),
     )
@@ -73,7 +76,7 @@ class Updater:
         self.settings = settings
         self.device = device
         self.precision = precision
-        self.loops = build_loops(settings)
+        self.loops = build_loops(settings, device)
         self.optimizer = build_optimizer(model, settings)
 
     def update(self, batches: Sequence[Batch], rate: float, guided_weight: float = 0.0) -> UpdateSums:

@@ -18,7 +18,8 @@ class Evaluation(NamedTuple):
 
     `perplexity` is exp of minus the mean log-probability of the references' tokens, EOS included, without label
     smoothing. `reference_log_probs` has the log-probability and the number of tokens of each line of the first
-    reference. nmt.evaluate adds the `scores` of the translations.
+    reference. `target_lang` is the target language that the run names. nmt.evaluate adds the `scores` of the
+    translations.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Evaluation(NamedTuple):
     sentences_per_second: float
     perplexity: float
     reference_log_probs: list[tuple[float, int]]
+    target_lang: str
     scores: Sequence[MetricScore] = ()
 
 
@@ -75,4 +77,5 @@ def evaluate_runs(
                 tracked = progress.track(found, f"{name}, beam {beam}", len(sources), "lines")
                 translations = [one.text for [one] in tracked]
                 rate = len(sources) / (time.perf_counter() - begin)
-                yield Evaluation(name, beam, translations, rate, perplexity, forced[0])
+                target_lang = translator.runs[0].info.target_lang
+                yield Evaluation(name, beam, translations, rate, perplexity, forced[0], target_lang)

@@ -308,10 +308,6 @@ def test_files_that_are_named_twice_are_noted(run_nmt, files):
             ["evaluate", "--model", "absent", "-t", "wmt15", "-l", "fi-en", "--source", "system"],
             "--test-set has its own source and references: leave out --source and --reference",
         ),
-        (
-            ["evaluate", "--model", "absent", "-l", "fi-en", "--source", "system", "--reference", "other"],
-            "--language-pair has no effect without --test-set",
-        ),
     ],
 )
 def test_options_that_do_not_fit_raise_an_error_before_any_work(run_nmt, files, words, message):
@@ -329,3 +325,17 @@ def test_a_test_set_that_is_not_in_the_cache_is_one_message(run_nmt, files):
         f"nmt: error: sacreBLEU's cache, {files / 'empty'}, does not have wmt15 for fi-en\n"
         "  sacreBLEU puts it there by itself, where there is a network: sacrebleu -t wmt15 -l fi-en < translations\n"
     )
+
+
+def test_the_language_of_a_pair_chooses_the_tokenizer_as_in_sacrebleu(run_nmt, files):
+    (files / "chinese").write_text("我爱你们大家\n", encoding="utf-8")
+    (files / "translation").write_text("我爱你们\n", encoding="utf-8")
+    done = run_nmt(*["score", "-l", "en-zh", "--reference", "chinese", "translation", "-m", "bleu"])
+    assert (done.code, done.stderr) == (0, "")
+    theirs = sacrebleu_prints("chinese", "-i", "translation", "-l", "en-zh", "-f", "text")
+    assert done.stdout.splitlines() == theirs
+    assert "|tok:zh|" in theirs[0]
+    asked = run_nmt(
+        *["score", "-l", "en-zh", "--language", "th", "--reference", "chinese", "translation", "-m", "bleu"]
+    )
+    assert "|tok:char|" in asked.stdout

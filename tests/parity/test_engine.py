@@ -4,8 +4,9 @@ import pytest
 import torch
 from support.machine import needs_int8
 from support.models import ATTENTIONS, KINDS, VOCABULARY, sentences, small_model
+from support.steps import run_steps
 
-from nmt.ids import BOS, EOS
+from nmt.ids import EOS
 from nmt.inference import engine, product
 from nmt.inference.engine import Engine
 from nmt.inference.packed import pack_cell
@@ -28,21 +29,6 @@ SHAPES = [
     {"encoder_layers": 0, "embedding_size": 8},
     {"wiring": "before"},
 ]
-
-
-def run_steps(model):
-    """Log-probabilities and attention at four steps, while rows are repeated, rearranged and dropped."""
-    source_BS, lengths_B, _ = sentences([(4, 3), (2, 5), (6, 2)])
-    state = model.start(source_BS, lengths_B)
-    generator = torch.Generator().manual_seed(1)
-    previous_N, found = torch.full((3,), BOS), []
-    for rows in ([[0, 0], [1, 1], [2, 2]], [[1, 0], [5, 4]], [[0], [3]], [[0], [1]]):
-        out = model.step(previous_N, state)
-        found += [out.expand_to_vocabulary(model.vocabulary).log_probs_NV, out.attention_NS]
-        rows_BK = torch.tensor(rows)
-        state = model.select(out.state, rows_BK)
-        previous_N = torch.randint(EOS + 1, model.vocabulary, (rows_BK.numel(),), generator=generator)
-    return found
 
 
 def assert_same_steps(model, other, rtol, atol):

@@ -1,36 +1,66 @@
-"""One training step of a small model, through the readable loops or the fused ones."""
+"""What is computed with a small model: one training step through the readable or the fused loops, steps of a search."""
 
 import torch
 
-from nmt.ids import PAD
-from nmt.training.update import LOOPS
+from nmt.ids import BOS, EOS, PAD
+from nmt.training.update import LOOPS, Loops
 from support.models import sentences, small_model
 
 REGULARISED = {"dropout": 0.4, "word_dropout": 0.3, "layer_norm": True, "encoder_layers": 2}
 
 
-def figures_and_gradients(loop: str, **changes) -> dict[str, torch.Tensor]:
+def figures_and_gradients(loops: str | Loops, device: str = "cpu", **changes) -> dict[str, torch.Tensor]:
     """All that a training step computes, and the random numbers that follow it."""
-    layer, decode, word_loss = LOOPS[loop]
-    model = small_model(**(REGULARISED | changes)).train()
-    source_BS, lengths_B, target_BT = sentences([(4, 6), (7, 3), (1, 1), (5, 5)])
+    layer, decode, word_loss = LOOPS[loops] if isinstance(loops, str) else loops
+    model = small_model(**(REGULARISED | changes)).train().to(device)
+    batch = sentences([(4, 6), (7, 3), (1, 1), (5, 5)])
+    source_BS, lengths_B, target_BT = (tensor.to(device) for tensor in batch)
     torch.manual_seed(1)
     readout_BTR, attention_BTS = model(source_BS, lengths_B, target_BT, layer, decode)
     real_BT = target_BT != PAD
     loss, nll = word_loss(readout_BTR[real_BT], model.output_vectors, model.output_bias, target_BT[real_BT], 0.1)
     loss.backward()
-    figures = {"loss": loss.detach(), "nll": nll, "attention": attention_BTS.detach(), "next": torch.rand(3)}
+    figures = {
+        "loss": loss.detach(),
+        "nll": nll,
+        "attention": attention_BTS.detach(),
+        "next": torch.rand(3, device=device),
+    }
     return figures | {f"gradient of {name}": parameter.grad for name, parameter in model.named_parameters()}
 
 
-def assert_same_step(**changes) -> None:
-    """Compare a step through the fused loops with one through the readable loops, by name."""
-    want, got = figures_and_gradients("reference", **changes), figures_and_gradients("fused", **changes)
+def assert_same_step(device: str = "cpu", **changes) -> None:
+    """Compare a step through the fused loops with one through the readable loops."""
+    want, got = (figures_and_gradients(loop, device, **changes) for loop in ("reference", "fused"))
+    assert_same_figures(got, want)
+
+
+def assert_same_figures(got: dict[str, torch.Tensor], want: dict[str, torch.Tensor]) -> None:
+    """Compare what two steps in float64 computed, by name; they may have run on two devices."""
     assert want.keys() == got.keys()
     for quantity, expected in want.items():
         if expected is None:
             assert got[quantity] is None, quantity
             continue
         torch.testing.assert_close(
-            got[quantity], expected, rtol=1e-9, atol=1e-11, msg=lambda text, quantity=quantity: f"{quantity}: {text}"
+            got[quantity].to(expected.device),
+            expected,
+            rtol=1e-9,
+            atol=1e-11,
+            msg=lambda text, quantity=quantity: f"{quantity}: {text}",
         )
+
+
+def run_steps(model, device: str = "cpu") -> list[torch.Tensor]:
+    """Log-probabilities and attention at four steps, while rows are repeated, rearranged and dropped."""
+    source_BS, lengths_B, _ = (tensor.to(device) for tensor in sentences([(4, 3), (2, 5), (6, 2)]))
+    state = model.start(source_BS, lengths_B)
+    generator = torch.Generator().manual_seed(1)
+    previous_N, found = torch.full((3,), BOS, device=device), []
+    for rows in ([[0, 0], [1, 1], [2, 2]], [[1, 0], [5, 4]], [[0], [3]], [[0], [1]]):
+        out = model.step(previous_N, state)
+        found += [out.expand_to_vocabulary(model.vocabulary).log_probs_NV, out.attention_NS]
+        rows_BK = torch.tensor(rows, device=device)
+        state = model.select(out.state, rows_BK)
+        previous_N = torch.randint(EOS + 1, model.vocabulary, (rows_BK.numel(),), generator=generator).to(device)
+    return found

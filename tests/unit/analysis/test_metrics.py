@@ -14,6 +14,7 @@ from nmt.analysis.metrics import (
     find_score_warnings,
     score_corpus,
     score_systems,
+    score_validation,
 )
 from nmt.errors import DataError, NmtError, SettingsError, UsageError
 
@@ -350,3 +351,13 @@ def test_a_tokenizer_that_cannot_be_downloaded_is_reported(monkeypatch, error):
         NmtError, match=r'the tokenizer "flores101" cannot be used here\n  sacreBLEU could not download its'
     ):
         score_corpus(["a"], [["a"]], tokenize="flores101")
+
+
+@pytest.mark.parametrize("tokenizer", ["13a", "char"])
+def test_validation_scores_are_those_of_score_corpus(tokenizer):
+    scores = score_validation(HYPOTHESES, REFERENCES, tokenizer)
+    names = ["bleu", "chrf", "accuracy", "f1"]
+    expected = [one.score for one in score_corpus(HYPOTHESES, [REFERENCES], names, tokenizer)]
+    assert scores == dict(zip(names, map(pytest.approx, expected), strict=True))
+    labels = score_validation(["good", "bad", "good"], ["good", "bad", "bad"], tokenizer)
+    assert (labels["accuracy"], labels["f1"]) == (pytest.approx(200 / 3), pytest.approx(200 / 3))

@@ -5,6 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from support.machine import needs_gpu
 
 from nmt.data import batches
 from nmt.data.batches import (
@@ -224,7 +225,7 @@ def test_validation_batches_have_every_pair_once_in_a_fixed_order():
     assert lengths == sorted(lengths)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that PyTorch can use")
+@needs_gpu
 def test_batches_reach_the_gpu_unchanged():
     split = random_split(60)
     stream = iterate_train_batches(split, 100, 1, Cursor(0, 0), "cuda")

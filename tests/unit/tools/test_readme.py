@@ -10,10 +10,10 @@ from support.tools import TOOLS
 TEXT = (TOOLS / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 COMMANDS = [line.split() for block in BLOCKS for line in block.replace("\\\n", " ").splitlines() if "tools/" in line]
-OPTIONS = {
-    tool: {word.strip("[]") for command in COMMANDS if command[1] == tool for word in command if "--" in word}
-    for tool in dict.fromkeys(command[1] for command in COMMANDS)
-}
+OPTIONS: dict[str, set[str]] = {}
+for command in COMMANDS:
+    script = next(word for word in command if word.startswith("tools/"))
+    OPTIONS.setdefault(script, set()).update(word.strip("[]") for word in command if "--" in word)
 
 
 def test_every_tool_is_listed():
@@ -34,6 +34,6 @@ def test_every_picture_exists():
 
 @pytest.mark.parametrize("tool", OPTIONS)
 def test_the_options_of_a_command_exist(tool):
-    words = [sys.executable, TOOLS.parent / tool, "--help"]
+    words = [*[sys.executable] * tool.endswith(".py"), TOOLS.parent / tool, "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert OPTIONS[tool] <= set(re.findall(r"--[a-z-]+", done.stdout))
