@@ -8,10 +8,12 @@ from typing import Any
 import torch
 
 from nmt.analysis.alignment import SYMMETRISATIONS, Symmetrisation
-from nmt.analysis.metrics import MetricScore, score_corpus, score_systems
-from nmt.data.prepared import PreparedCorpus
+from nmt.analysis.metric_settings import check_metric_settings
+from nmt.analysis.metrics import MetricScore, drop_missing_references, find_score_warnings, make_metrics, score_corpus
+from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
+from nmt.data.prepared import SIDES, PreparedCorpus
 from nmt.devices import choose_device
-from nmt.errors import DataError, UsageError
+from nmt.errors import DataError, Option, UsageError
 from nmt.progress import Progress, choose_progress
 from nmt.settings import RunSettings, merge
 from nmt.training.run import Record, reopen_run, start_run, train_run
@@ -20,7 +22,7 @@ from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner
 from nmt.translation.batching import MAX_PIECES
 from nmt.translation.evaluation import Evaluation, evaluate_runs
 from nmt.translation.translator import Translator
-from nmt.translation.validation import build_validation_bleu
+from nmt.translation.validation import build_validation_scores
 
 DEFAULT_METRICS = ("bleu", "chrf", "ter")
 
@@ -45,12 +47,11 @@ def train(
     settings = settings or RunSettings()
     where = choose_device(device)
     prepared = PreparedCorpus.open(data)
+    hooks = build_hooks(Path(out), prepared, settings, progress)
     run = start_run(prepared, Path(out), settings, where)
     with fork_random(where):
         torch.manual_seed(settings.train.seed)
-        return train_run(
-            run, prepared, settings, where, is_resumed=False, **build_hooks(run.path, prepared, settings, progress)
-        )
+        return train_run(run, prepared, settings, where, is_resumed=False, **hooks)
 
 
 def resume(
@@ -65,7 +66,9 @@ def resume(
     """Continue the run `out` from its last checkpoint. `limits` change settings of its training: max_epochs and so on.
 
     `changes` are settings of every section, {"model": {"dropout": 0.3}}; nmt.settings.RESUMABLE may change, and all
-    others may be given if they are those of the run. `max_minutes` counts from this call.
+    others may be given if they are those of the run. `max_minutes` counts from this call. After a change of `metric` or
+    `tokenize`, `best` is the best by the new one of the checkpoints that the run still has, or is chosen from the next
+    validation on if their scores are not known.
 
     Raises FolderError when the run has no checkpoint, or when `data` is not the corpus that it was trained on;
     SettingsError for settings that may not change or cannot have this value.
@@ -89,17 +92,14 @@ def fork_random(device: torch.device) -> Any:
 def build_hooks(
     folder: Path, prepared: PreparedCorpus, settings: RunSettings, progress: bool | Progress
 ) -> dict[str, Any]:
-    """The arguments of train_run that come from other rooms: validation BLEU, progress and the learning curve."""
+    """The arguments of train_run that come from other rooms: validation scores, progress and the learning curve."""
     search = settings.search.model_copy(update={"beam": settings.train.validation_beam})
     shown = choose_progress(progress)
-    compute_bleu = build_validation_bleu(
-        prepared.read_raw_lines("valid", "source"),
-        prepared.read_raw_lines("valid", "target"),
-        prepared.source_subword,
-        prepared.target_subword,
-        search,
-        shown,
-    )
+    sources, references = (prepared.read_raw_lines("valid", side) for side in SIDES)
+    tokenizer = resolve_tokenizer(settings.train.tokenize, prepared.manifest.target_lang, [references])
+    make_metrics(["bleu"], tokenizer, lowercase=False)  # raises an error if a library is missing
+    subwords = prepared.source_subword, prepared.target_subword
+    compute_scores = build_validation_scores(sources, references, *subwords, search, tokenizer, shown)
 
     def draw_curve(record: Record) -> None:
         if record["kind"] == "valid" and find_spec("matplotlib"):
@@ -108,7 +108,8 @@ def build_hooks(
             save_curve_of_log(folder / "curve.png", folder / "log.jsonl")
 
     return {
-        "compute_bleu": compute_bleu,
+        "compute_scores": compute_scores,
+        "tokenizer": tokenizer,
         "max_valid_pieces": MAX_PIECES,
         "progress": shown,
         "observers": {"curve.png": draw_curve},
@@ -117,50 +118,84 @@ def build_hooks(
 
 def score(
     hypotheses: Sequence[str],
-    references: Sequence[str] | Sequence[Sequence[str]],
+    references: Sequence[str | None] | Sequence[Sequence[str | None]],
     metrics: Sequence[str] = DEFAULT_METRICS,
     *,
-    tokenize: str = "13a",
+    tokenize: str = AUTO,
+    language: str | None = None,
     lowercase: bool = False,
+    confidence: bool = False,
+    samples: int = 1000,
+    sentence_level: bool = False,
+    progress: bool | Progress = False,
+    **options: Any,
 ) -> list[MetricScore]:
     """Scores of translations, in the order of `metrics`; see nmt.analysis.metrics.score_corpus.
 
-    `references` are lines or, where lines have several references, several lists of lines.
+    `references` are lines or, where lines have several references, several lists of lines. None or a blank line in
+    one of them means that the line has fewer references than others. `tokenize` is sacreBLEU's tokenizer for BLEU; by
+    default it is chosen by their `language`, a code such as ja, or else by their script, as in
+    nmt.analysis.tokenizers.choose_tokenizer. `confidence` adds the interval of 95 % of `samples` bootstrap samples,
+    `sentence_level` the score of each line. `options` are those of nmt.analysis.metric_settings.MetricSettings, which
+    have sacreBLEU's names: chrf_word_order=2, ter_normalized=True.
 
-    Raises DataError for one string in place of several.
+    Raises DataError for one string in place of several, SettingsError for unknown `options` and wrong values, and
+    UsageError for those without effect.
     """
     refuse_strings(hypotheses=hypotheses, references=references, metrics=metrics)
-    lists = [references] if all(isinstance(line, str) for line in references) else references
-    return score_corpus(hypotheses, lists, metrics, tokenize, lowercase)  # type: ignore[arg-type]
+    if confidence and samples < 2:
+        raise UsageError(Option("samples", samples), " is too small for a confidence interval: it needs two or more")
+    hypotheses, lists = list(hypotheses), drop_missing_references(list_references(references))
+    settings = check_metric_settings(options, metrics)
+    note = choose_progress(progress).note
+    for warning in find_score_warnings({"the translations": hypotheses}, metrics):
+        note(warning)
+    return score_corpus(
+        hypotheses,
+        lists,
+        metrics,
+        resolve_tokenizer(tokenize, language, lists),
+        lowercase,
+        settings,
+        samples=samples if confidence else 0,
+        with_sentences=sentence_level,
+    )
 
 
 def evaluate(
     model: Path | str | Sequence[Path | str],
     source: Sequence[str],
-    references: Sequence[str] | Sequence[Sequence[str]],
+    references: Sequence[str | None] | Sequence[Sequence[str | None]],
     metrics: Sequence[str] = DEFAULT_METRICS,
     *,
     beam: int | None = None,
-    tokenize: str = "13a",
+    tokenize: str = AUTO,
+    language: str | None = None,
     lowercase: bool = False,
     batch_size: int = 64,
     checkpoint: str = "best",
     device: str = "auto",
     precision: str = "auto",
     shortlist: Path | str | None = None,
+    confidence: bool = False,
+    samples: int = 1000,
+    sentence_level: bool = False,
     progress: bool | Progress = False,
+    **options: Any,
 ) -> Evaluation:
-    """Translate `source` with a run, or with several as an ensemble, and score the translations.
+    """Translate `source` with a run, or with several as an ensemble, and score the translations as `score` does.
 
-    `beam` is by default that of the run's settings. Raises DataError for one string in place of several.
+    `beam` is by default that of the run's settings, and `language`, which chooses the tokenizer as in nmt.score, the
+    run's target language. Raises what `score` raises.
     """
     refuse_strings(source=source, references=references, metrics=metrics)
-    lists = [references] if all(isinstance(line, str) for line in references) else references
+    lists = drop_missing_references(list_references(references))
+    check_metric_settings(options, metrics)
     runs = [str(model)] if isinstance(model, Path | str) else [str(path) for path in model]
     (found,) = evaluate_runs(
         [runs],
         source,
-        lists,  # type: ignore[arg-type]
+        lists,
         beams=() if beam is None else (beam,),
         batch_size=batch_size,
         progress=choose_progress(progress),
@@ -169,8 +204,28 @@ def evaluate(
         precision=precision,
         shortlist=shortlist,
     )
-    (row,) = score_systems([found.translations], lists, metrics, tokenize, lowercase)  # type: ignore[arg-type]
+    row = score(
+        found.translations,
+        lists,
+        metrics,
+        tokenize=tokenize,
+        language=language or found.target_lang,
+        lowercase=lowercase,
+        confidence=confidence,
+        samples=samples,
+        sentence_level=sentence_level,
+        progress=progress,
+        **options,
+    )
     return found._replace(scores=row)
+
+
+def list_references(
+    references: Sequence[str | None] | Sequence[Sequence[str | None]],
+) -> list[Sequence[str | None]]:
+    """Several lists of lines, also where `references` is one list of lines."""
+    lines: list[Any] = list(references)
+    return [lines] if all(line is None or isinstance(line, str) for line in lines) else lines
 
 
 def align(

@@ -282,9 +282,8 @@ def describe_run(path: Path) -> str:
     for name in list_checkpoints(path):
         facts = read_checkpoint_info(path / name)
         figures = [f"update {facts['update']:,}"]
-        figures += [
-            f"{key} {format_figure(facts[key])}" for key in ("bleu", "perplexity") if facts.get(key) is not None
-        ]
+        shown = dict.fromkeys(["bleu", "perplexity", run.settings.train.metric])
+        figures += [f"{key} {format_figure(facts[key])}" for key in shown if facts.get(key) is not None]
         if "average_of" in facts:
             figures.append("mean of " + ", ".join(facts["average_of"]))
         lines.append(f"  {name:13} {', '.join(figures)}")

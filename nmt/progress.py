@@ -94,7 +94,8 @@ class TerminalProgress(Progress):
                 self._bar.set_postfix_str(", ".join(self._figures + self._describe_time_left()), refresh=False)
                 self._bar.update(record["update"] - self._bar.n)
             case "valid":
-                figures = [f"{name} {format_figure(record[name])}" for name in ("perplexity", "bleu")]
+                shown = dict.fromkeys(["perplexity", "bleu", record["metric"]])
+                figures = [f"{name} {format_figure(record[name])}" for name in shown]
                 figures += ["best so far"] if record["is_best"] else []
                 self.note(f"{format_position(record)}: {', '.join(figures)}")
                 self._last_line = self._clock()

@@ -17,6 +17,9 @@ from nmt.errors import Option, SettingsError, did_you_mean
 from nmt.validation import check
 
 WindowName = Literal["none", "monotonic", "predictive"]
+TokenizerName = Literal[
+    "auto", "none", "zh", "13a", "intl", "char", "ja-mecab", "ko-mecab", "spm", "flores101", "flores200", "spBLEU-1K"
+]
 
 
 class Settings(BaseModel):
@@ -182,8 +185,13 @@ class TrainSettings(Settings):
     validate_every: int = Field(
         0, ge=0, description="updates between validations; 0 for one an epoch, and more in the first epochs if long"
     )
-    metric: Literal["bleu", "perplexity"] = Field(
-        "bleu", description="validation score that selects the best checkpoint"
+    metric: Literal["bleu", "chrf", "accuracy", "f1", "perplexity"] = Field(
+        "bleu",
+        description="validation score that selects the best checkpoint; accuracy and f1 (the mean over labels) are of "
+        "whole lines; perplexity decides between equal scores",
+    )
+    tokenize: TokenizerName = Field(
+        "auto", description="sacreBLEU's tokenizer for BLEU in validation; auto: the one for the target language"
     )
     validation_beam: int = Field(1, ge=1, le=1000, description="hypotheses for each sentence of the validation set")
     patience: int = Field(0, ge=0, description="validations without improvement before training stops; 0 for no limit")
@@ -212,8 +220,8 @@ class TrainSettings(Settings):
 
 # settings of training that may change when a run is resumed; all others stay as they are, so that it remains one run
 RESUMABLE = (
-    *("max_epochs", "max_updates", "max_minutes", "learning_rate", "patience", "validate_every", "keep"),
-    *("precision", "compile"),
+    *("max_epochs", "max_updates", "max_minutes", "learning_rate", "patience", "metric", "tokenize"),
+    *("validate_every", "validation_beam", "keep", "precision", "compile"),
 )
 
 

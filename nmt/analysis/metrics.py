@@ -1,44 +1,46 @@
 """Scores of translations: BLEU, chrF and TER by sacreBLEU, each with the signature that makes it comparable.
 
-Also accuracy and F1 of lines that are labels, as metrics of sacreBLEU, so that its significance test applies to them.
-
-Only this module imports sacrebleu.
+What sacreBLEU logs is not printed, because it advises arguments of its own.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from itertools import zip_longest
+from typing import Any, Literal, TypeAlias
 
 from sacrebleu import BLEU, CHRF, TER
-from sacrebleu.metrics.base import Metric, Score, Signature
-from sacrebleu.significance import PairedTest
+from sacrebleu.metrics.base import Metric
+from sacrebleu.significance import PairedTest, _bootstrap_resample
+from sacrebleu.utils import SACREBLEU_DIR
 
-from nmt.errors import DataError, NmtError, Option, UsageError, did_you_mean
+from nmt.analysis.label_metrics import LABEL_METRICS, LabelScore, MacroF1
+from nmt.analysis.metric_settings import MetricSettings
+from nmt.errors import DataError, NmtError, UsageError, did_you_mean
+from nmt.text.words import is_blank
+
+logging.getLogger("sacrebleu").addHandler(logging.NullHandler())
+
+Lines: TypeAlias = Sequence[str]
+References: TypeAlias = Sequence[Sequence[str | None]]  # None where a line has no such reference
+Test = Literal["none", "confidence", "bootstrap", "randomization"]
 
 METRICS = ("bleu", "chrf", "chrf++", "ter", "accuracy", "f1")
 TOKENIZERS = tuple(BLEU.TOKENIZERS)
-
-
-@dataclass(frozen=True)
-class LabelScore:
-    """Precision, recall and F1 of one label in per cent. `lines` is the number of lines with this label in the
-    reference."""
-
-    label: str
-    precision: float
-    recall: float
-    f1: float
-    lines: int
+DEFAULTS = MetricSettings()
+TOKENIZED_LINES = 100  # as many as sacreBLEU warns of
 
 
 @dataclass(frozen=True)
 class MetricScore:
     """A score with its sacreBLEU signature.
 
-    `details` has what sacreBLEU adds to BLEU: n-gram precisions, brevity penalty and lengths. The next three are set by
-    `compare_systems` only: the mean of the bootstrap samples, half the width of the interval that contains 95 % of
-    them, and the p-value against the first system, which has none itself. `labels` are set for F1 by `score_corpus`.
+    `details` has what sacreBLEU adds to BLEU: n-gram precisions, brevity penalty and lengths. `mean` and `confidence`
+    are set where samples were drawn: the mean of the bootstrap samples, and half the width of the interval that
+    contains 95 % of them. `p_value` is set by `compare_systems`: that against the first system, which has none itself.
+    `labels` are set for F1 by `score_corpus`. `sentences` are the scores of single lines, where they were asked for.
     """
 
     name: str
@@ -49,176 +51,151 @@ class MetricScore:
     confidence: float | None = None
     p_value: float | None = None
     labels: list[LabelScore] | None = None
+    sentences: "list[MetricScore] | None" = None
 
     def __str__(self) -> str:
         """The line that sacreBLEU's command prints."""
-        return f"{self.name}|{self.signature} = {self.score:.1f} {self.details}".rstrip()
+        return self.format()
 
-
-class LabelSignature(Signature):
-    """A signature that tells whether labels are case-sensitive."""
-
-    def __init__(self, args: dict[str, Any]) -> None:
-        super().__init__(args)
-        self._abbr["case"] = "c"
-        self.info["case"] = "lc" if args["lowercase"] else "mixed"
-
-
-class LabelMetric(Metric):
-    """A metric for lines each of which is one label. White space at their ends is ignored.
-
-    Unlike sacreBLEU's own metrics, it accepts only one reference.
-    """
-
-    _SIGNATURE_TYPE = LabelSignature
-
-    def __init__(self, lowercase: bool = False) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.lowercase = lowercase
-
-    def _preprocess_segment(self, sent: str) -> str:
-        return sent.strip().lower() if self.lowercase else sent.strip()
-
-    def _extract_reference_info(self, refs: Sequence[str]) -> dict[str, Any]:
-        if len(refs) > 1:
-            raise UsageError(
-                f"accuracy and f1 need one reference, and there are {len(refs)}\n  Name one with ",
-                *(Option("references"), ", or choose other ", Option("metrics")),
-            )
-        return {"label": refs[0]}
-
-    def _compute_segment_statistics(self, hypothesis: str, ref_kwargs: dict[str, Any]) -> list[Any]:
-        return [hypothesis, ref_kwargs["label"]]
-
-    def _aggregate_and_compute(self, stats: list[list[Any]]) -> Any:
-        return self._compute_score_from_stats([sum(column) for column in zip(*stats, strict=True)])
-
-
-class Accuracy(LabelMetric):
-    """The share of lines with the right label, in per cent."""
-
-    def _compute_segment_statistics(self, hypothesis: str, ref_kwargs: dict[str, Any]) -> list[Any]:
-        return [int(hypothesis == ref_kwargs["label"]), 1]
-
-    def _compute_score_from_stats(self, stats: list[Any]) -> Score:
-        return Score("Accuracy", 100 * stats[0] / stats[1])
-
-
-class MacroF1(LabelMetric):
-    """The mean over labels of F1 = 2 correct / (predicted + expected), in per cent.
-
-    Labels are all that are predicted or expected, as in scikit-learn by default.
-    """
-
-    def _extract_corpus_statistics(self, hypotheses: Sequence[str], references: Any) -> list[list[int]]:
-        pairs = super()._extract_corpus_statistics(hypotheses, references)
-        labels = sorted({label for pair in pairs for label in pair})
-        return [
-            [
-                int(counts)
-                for label in labels
-                for counts in (predicted == expected == label, predicted == label, expected == label)
-            ]
-            for predicted, expected in pairs
-        ]
-
-    def _compute_score_from_stats(self, stats: list[Any]) -> Score:
-        counts = zip(stats[::3], stats[1::3], stats[2::3], strict=True)
-        each = [
-            200 * correct / (predicted + expected) for correct, predicted, expected in counts if predicted + expected
-        ]
-        return Score("MacroF1", sum(each) / len(each))
-
-    def score_labels(self, hypotheses: Sequence[str], references: Sequence[str]) -> list[LabelScore]:
-        """Scores of every label that is predicted or expected, the most frequent first; a ratio of 0 to 0 is 0."""
-        pairs = [
-            (self._preprocess_segment(hypothesis), self._preprocess_segment(reference))
-            for hypothesis, reference in zip(hypotheses, references, strict=True)
-        ]
-        predicted, expected = (Counter(side) for side in zip(*pairs, strict=True))
-        correct = Counter(hypothesis for hypothesis, reference in pairs if hypothesis == reference)
-
-        def percent(part: int, whole: int) -> float:
-            return 100 * part / whole if whole else 0.0
-
-        return [
-            LabelScore(
-                label,
-                percent(correct[label], predicted[label]),
-                percent(correct[label], expected[label]),
-                percent(2 * correct[label], predicted[label] + expected[label]),
-                expected[label],
-            )
-            for label in sorted(predicted | expected, key=lambda label: (-expected[label], label))
-        ]
-
-
-LABEL_METRICS = {"accuracy": Accuracy, "f1": MacroF1}
+    def format(self, width: int = 1, *, only_score: bool = False) -> str:
+        """The line that sacreBLEU's command prints, with `width` decimals, or only the score in it."""
+        figures = f"{self.score:.{width}f}"
+        if self.mean:  # sacreBLEU writes none of 0
+            figures += f" (μ = {self.mean:.{width}f} ± {self.confidence:.{width}f})"
+        return figures if only_score else f"{self.name}|{self.signature} = {figures} {self.details}".rstrip()
 
 
 def score_corpus(
-    hypotheses: Sequence[str],
-    references: Sequence[Sequence[str]],
+    hypotheses: Lines,
+    references: References,
     metrics: Sequence[str] = ("bleu",),
     tokenize: str = "13a",
     lowercase: bool = False,
+    settings: MetricSettings = DEFAULTS,
+    *,
+    samples: int = 0,
+    with_sentences: bool = False,
 ) -> list[MetricScore]:
     """Corpus scores in the order of `metrics`, each equal to what sacreBLEU's command prints for the same lines.
 
-    Every element of `references` is a list of all lines. For BLEU and chrF higher is better, for TER lower.
+    Every element of `references` is a list of all lines. A line may have fewer references than others: None is not a
+    reference. For BLEU and chrF higher is better, for TER lower. With `samples`, the mean and the interval of 95 % of
+    that number of bootstrap samples of the lines (Koehn 2004). `with_sentences` adds the score of each line, which for
+    BLEU has an effective order, as in sacreBLEU: n-grams that are longer than a line do not count.
 
     Raises:
-        DataError: no lines, or a reference with another number of lines, which sacreBLEU would shorten silently.
+        DataError: no lines, a value that is not a string, a line without reference, or a reference with another number
+            of lines, which sacreBLEU would shorten silently.
         UsageError: an unknown metric or tokenizer.
     """
     [lines], reference_lines = prepare_lines([hypotheses], references)
+    if samples:
+        check_seed()
     scores = []
-    for metric in make_metrics(metrics, tokenize, lowercase).values():
-        score = metric.corpus_score(lines, reference_lines)
-        labels = metric.score_labels(lines, reference_lines[0]) if isinstance(metric, MacroF1) else None
+    for name, metric in make_metrics(metrics, tokenize, lowercase, settings).items():
+        score: Any = metric.corpus_score(lines, reference_lines)  # type: ignore[arg-type]
+        if samples > 1:
+            estimate_interval(score, metric, lines, reference_lines, samples)
         signature = str(metric.get_signature())
-        scores.append(MetricScore(score.name, score.score, signature, score._verbose, labels=labels))
+        mean, confidence = (float(score._mean), float(score._ci)) if samples > 1 else (None, None)
+        labels = sentences = None
+        if isinstance(metric, MacroF1):
+            labels = metric.score_labels(
+                lines, [next(filter(is_text, each)) for each in zip(*reference_lines, strict=True)]
+            )
+        if with_sentences:
+            [single] = make_metrics([name], tokenize, lowercase, settings, for_sentences=True).values()
+            sentences = list(score_sentences(single, lines, reference_lines))
+        scores.append(
+            MetricScore(score.name, score.score, signature, score._verbose, mean, confidence, None, labels, sentences)
+        )
     return scores
 
 
+def estimate_interval(score: Any, metric: Metric, lines: Lines, references: References, samples: int) -> None:
+    """Give a score of sacreBLEU's the mean and interval of bootstrap samples, as `Metric.corpus_score` does.
+
+    That fails where some samples have a score of 0, a Python number among those of numpy.
+    """
+    statistics = metric._extract_corpus_statistics(lines, references)  # type: ignore[arg-type]
+    metric.n_bootstrap = samples  # for the signature, as is the seed
+    metric.seed, drawn = _bootstrap_resample(statistics, metric, samples)
+    if len({type(one.score) for one in drawn}) > 1:
+        for one in drawn:
+            one.score = float(one.score)
+    score.estimate_ci(drawn)
+
+
+def score_sentences(metric: Metric, lines: Lines, references: References) -> Iterator[MetricScore]:
+    """The score of each line by itself, each with its own signature: lines may differ in their number of references."""
+    for line, *line_references in zip(lines, *references, strict=True):
+        score = metric.sentence_score(line, line_references)
+        yield MetricScore(score.name, score.score, str(metric.get_signature()), score._verbose)
+
+
+def score_validation(hypotheses: Sequence[str], references: Sequence[str], tokenizer: str) -> dict[str, float]:
+    """BLEU, chrF, accuracy and F1 of translations by the names of these metrics. F1 is the mean over labels."""
+    names = "bleu", "chrf", "accuracy"
+    scores = score_corpus(hypotheses, [references], names, tokenizer)
+    labels = MacroF1().score_labels(hypotheses, references)  # quicker than corpus_score where most lines differ
+    f1 = sum(label.f1 for label in labels) / len(labels)
+    return {**{name: one.score for name, one in zip(names, scores, strict=True)}, "f1": f1}
+
+
 def compare_systems(
-    systems: Sequence[Sequence[str]],
-    references: Sequence[Sequence[str]],
+    systems: Sequence[Lines],
+    references: References,
     metrics: Sequence[str] = ("bleu",),
     tokenize: str = "13a",
     lowercase: bool = False,
     samples: int = 1000,
+    settings: MetricSettings = DEFAULTS,
+    *,
+    test: Literal["bootstrap", "randomization"] = "bootstrap",
 ) -> list[list[MetricScore]]:
-    """Scores of two or more systems by paired bootstrap resampling. The first system is the baseline.
+    """Scores of two or more systems, with the p-value of each against the first, which is the baseline.
 
-    `samples` samples of all lines, with replacement, are scored for each system and the baseline. With d the
-    differences of their scores, and D the difference on all lines, p = (1 + #(|d| - mean |d| > |D|)) / (1 + samples)
-    (Koehn 2004, "Statistical significance tests for machine translation evaluation", as sacreBLEU computes it). The
-    random seed is 12345 or, as in sacreBLEU, the environment variable SACREBLEU_SEED; it is part of the signature.
-    Unlike in sacreBLEU, p is 1 for a system that is equal to the baseline (no |d| exceeds D = 0).
+    By paired bootstrap resampling, `samples` samples of all lines, with replacement, are scored for each system and the
+    baseline. With d the differences of their scores, and D the difference on all lines,
+    p = (1 + #(|d| - mean |d| > |D|)) / (1 + samples) (Koehn 2004, "Statistical significance tests for machine
+    translation evaluation", as sacreBLEU computes it). By approximate randomization (Riezler and Maxwell 2005), each of
+    `samples` trials swaps random lines of the two systems, and p = (1 + #(|d| > |D|)) / (1 + samples).
+
+    The random seed is 12345 or, as in sacreBLEU, the environment variable SACREBLEU_SEED; it is part of the signature.
+    Unlike in sacreBLEU, p is 1 for a system that is equal to the baseline.
     """
     system_lines, reference_lines = prepare_lines(systems, references)
-    test = PairedTest(
+    check_seed()
+    built = make_metrics(metrics, tokenize, lowercase, settings)
+    for metric in built.values():
+        if isinstance(metric, MacroF1):
+            metric.labels = metric.list_labels([*system_lines, *reference_lines])
+    paired = PairedTest(
         [(str(number), lines) for number, lines in enumerate(system_lines)],
-        make_metrics(metrics, tokenize, lowercase),
-        reference_lines,
-        test_type="bs",
+        built,
+        reference_lines,  # type: ignore[arg-type]
+        test_type={"bootstrap": "bs", "randomization": "ar"}[test],
         n_samples=samples,
     )
-    signatures, table = test()
+    signatures, table = paired()
 
     def build_score(name: str, number: int) -> MetricScore:
         result: Any = table[name][number]
         p_value = 1.0 if number and system_lines[number] == system_lines[0] else result.p_value
-        mean, confidence = float(result.mean), float(result.ci)
+        mean, confidence = (None if value is None else float(value) for value in (result.mean, result.ci))
         return MetricScore(name, result.score, str(signatures[name]), "", mean, confidence, p_value)
 
     return [[build_score(name, number) for name in signatures] for number in range(len(systems))]
 
 
-def prepare_lines(
-    systems: Sequence[Sequence[str]], references: Sequence[Sequence[str]]
-) -> tuple[list[list[str]], list[list[str]]]:
+def check_seed() -> None:
+    """Raise UsageError for a random seed that sacreBLEU cannot use."""
+    seed = os.environ.get("SACREBLEU_SEED", "none")
+    if seed.lower() != "none" and not seed.isdecimal():
+        raise UsageError(f"the environment variable SACREBLEU_SEED is {seed!r}\n  It must be a whole number, or none")
+
+
+def prepare_lines(systems: Sequence[Lines], references: References) -> tuple[list[list[str]], list[list[str | None]]]:
     """Check that all lists have the same number of lines, and strip line ends as sacreBLEU's command does."""
     if not systems[0]:
         raise DataError("there are no lines to score")
@@ -230,42 +207,113 @@ def prepare_lines(
                 f"{len(systems[0]):,} translations cannot be scored against {len(lines):,} lines\n"
                 "  Line n of one must belong to line n of the other; an empty translation must be an empty line"
             )
+    for what, columns in (("translation", systems), ("reference", references)):
+        for lines in columns:
+            for number, line in enumerate(lines, 1):
+                if not (isinstance(line, str) or (line is None and what == "reference")):
+                    raise DataError(f"{what} {number:,} is {type(line).__name__}, not a string")
+    for number, line_references in enumerate(zip(*references, strict=True), 1):
+        if not any(map(is_text, line_references)):
+            raise DataError(f"line {number:,} has no reference")
     return [[line.rstrip() for line in lines] for lines in systems], [
-        [line.rstrip() for line in lines] for lines in references
+        [None if line is None else line.rstrip() for line in lines] for lines in references
+    ]
+
+
+def is_text(line: str | None) -> bool:
+    return line is not None
+
+
+def drop_missing_references(references: References) -> list[list[str | None]]:
+    """References in which None stands for each blank line that another reference has text for.
+
+    Such a line has fewer references than others. sacreBLEU's documentation calls for an empty string or None there, but
+    sacreBLEU 2.6 takes an empty string for a reference of no words.
+    """
+    has_text = [any(isinstance(line, str) and not is_blank(line) for line in each) for each in zip_longest(*references)]
+    return [
+        [
+            None if some and line is not None and is_blank(line) else line
+            for line, some in zip(lines, has_text, strict=False)
+        ]
+        for lines in references
     ]
 
 
 def score_systems(
-    systems: Sequence[Sequence[str]],
-    references: Sequence[Sequence[str]],
+    systems: Sequence[Lines],
+    references: References,
     metrics: Sequence[str] = ("bleu",),
     tokenize: str = "13a",
     lowercase: bool = False,
-    samples: int = 0,
+    samples: int = 1000,
+    settings: MetricSettings = DEFAULTS,
+    *,
+    test: Test = "none",
+    with_sentences: bool = False,
 ) -> list[list[MetricScore]]:
-    """The scores of each system, by `score_corpus` or, if `samples` is not 0, by `compare_systems`."""
-    if samples:
-        return compare_systems(systems, references, metrics, tokenize, lowercase, samples)
-    return [score_corpus(system, references, metrics, tokenize, lowercase) for system in systems]
+    """The scores of each system, by `score_corpus` or, for tests of significance, by `compare_systems`."""
+    if test in ("bootstrap", "randomization"):
+        return compare_systems(systems, references, metrics, tokenize, lowercase, samples, settings, test=test)
+    drawn = samples if test == "confidence" else 0
+    return [
+        score_corpus(
+            system, references, metrics, tokenize, lowercase, settings, samples=drawn, with_sentences=with_sentences
+        )
+        for system in systems
+    ]
 
 
-def make_metrics(names: Sequence[str], tokenize: str, lowercase: bool) -> dict[str, Metric]:
-    """The metrics with these names, each once, with sacreBLEU's defaults for all other arguments."""
+def find_score_warnings(systems: Mapping[str, Lines], metrics: Sequence[str]) -> Iterator[str]:
+    """Warnings about translations, by the names of systems, whose BLEU has little meaning."""
+    for name, lines in systems.items():
+        tokenized = sum(str(line).rstrip().endswith(" .") for line in lines)
+        if "bleu" in metrics and tokenized >= TOKENIZED_LINES:
+            yield (
+                f"{tokenized:,} of {len(lines):,} lines of {name} end in a full stop after a blank, as tokenized text "
+                "does\n  BLEU can be compared only for text as people write it: join punctuation to its words first"
+            )
+
+
+@cache
+def can_use(tokenizer: str) -> bool:
+    """Whether a tokenizer works here: some need a library or a download."""
+    try:
+        BLEU(tokenize=tokenizer)
+    except (RuntimeError, ImportError, OSError, AssertionError):
+        return False
+    return True
+
+
+def make_metrics(
+    names: Sequence[str],
+    tokenize: str,
+    lowercase: bool,
+    settings: MetricSettings = DEFAULTS,
+    *,
+    for_sentences: bool = False,
+) -> dict[str, Metric]:
+    """The metrics with these names, each once. `for_sentences` gives BLEU an effective order, as sacreBLEU does."""
     if tokenize not in TOKENIZERS:
         guess = did_you_mean(tokenize, TOKENIZERS)
         raise UsageError(f'there is no tokenizer "{tokenize}"{guess}\n  The tokenizers are {", ".join(TOKENIZERS)}')
     metrics: dict[str, Metric] = {}
     for name in names:
         if name == "bleu":
+            bleu = settings.select("smooth") | {"lowercase": lowercase, "effective_order": for_sentences}
             try:
-                metrics[name] = BLEU(lowercase=lowercase, tokenize=tokenize)
-            except (RuntimeError, ImportError, OSError) as error:  # a package or a download is missing
+                metrics[name] = BLEU(tokenize=tokenize, force=True, **bleu)  # find_score_warnings warns instead
+            except (RuntimeError, ImportError, OSError, SystemExit) as error:  # a package or a download is missing
                 reason = " ".join(str(error).split())
+                if isinstance(error, OSError | SystemExit):
+                    reason = f"sacreBLEU could not download its model to {SACREBLEU_DIR}: {reason}"
                 raise NmtError(f'the tokenizer "{tokenize}" cannot be used here\n  {reason}') from error
         elif name in ("chrf", "chrf++"):
-            metrics[name] = CHRF(lowercase=lowercase, word_order=2 if name == "chrf++" else 0)
+            chrf = settings.select("chrf")
+            chrf["lowercase"] |= lowercase
+            metrics[name] = CHRF(**chrf | ({"word_order": 2} if name == "chrf++" else {}))
         elif name == "ter":
-            metrics[name] = TER()
+            metrics[name] = TER(**settings.select("ter"))
         elif name in LABEL_METRICS:
             metrics[name] = LABEL_METRICS[name](lowercase)
         else:

@@ -23,6 +23,13 @@ class InterruptionError(CommandError):
 class NmtCommand(click.Command):
     """A command that writes the arguments in error messages of the library as its flags."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # click does not always name the command
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

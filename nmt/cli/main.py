@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         where = getattr(error, "ctx", None)
         command = where.command_path if where is not None else "nmt"
-        return fail(f"{error.format_message()}\n  `{command} --help` lists the options")
+        return fail(f"{describe(error)}\n  `{command} --help` lists the options")
     except CommandError as error:
         return fail(str(error), error.code)
     except (KeyboardInterrupt, click.Abort):
@@ -101,6 +101,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:
         return crash()
     return 0
+
+
+def describe(error: click.ClickException) -> str:
+    """click's message; for an option with several names it names the first."""
+    option = getattr(error, "param", None)
+    if isinstance(option, click.Option):
+        if isinstance(error, click.MissingParameter):
+            return f"{option.opts[0]} must be given: {option.help}"
+        if isinstance(error, click.BadParameter):
+            error.param_hint = repr(option.opts[0])
+    return error.format_message()
 
 
 def fail(message: str, code: int = 2) -> int:

@@ -3,21 +3,38 @@
 An option that is not given is None and leaves the setting as it is elsewhere.
 """
 
+import errno
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
+from nmt.cli.command import CommandError
 from nmt.cli.imports import import_option
 from nmt.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "above"), Le: ("le", "at most"), Lt: ("lt", "below")}
 
-INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True)
+
+class InputPath(click.Path):
+    """A file to read, or `-`. It is looked for before a command starts its work."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = Path(value)
+        problem = None if path.exists() else errno.ENOENT
+        problem = errno.EISDIR if path.is_dir() else problem
+        if problem and value != "-":
+            raise CommandError(f"{value} cannot be read: {os.strerror(problem)}")
+        return value
+
+
+INPUT = InputPath()
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path)
 
@@ -131,6 +148,7 @@ link_options = combine(
 metric_options = combine(
     click.option(
         "--metrics",
+        "-m",
         multiple=True,
         metavar="NAME...",
         default=("bleu", "chrf", "ter"),
@@ -139,19 +157,20 @@ metric_options = combine(
     ),
     click.option(
         "--tokenize",
-        default="13a",
+        default="auto",
         metavar="NAME",
-        help="sacreBLEU's tokenizer for BLEU  [default: 13a]",
+        help="sacreBLEU's tokenizer for BLEU: none, 13a, intl, char, zh, ja-mecab, ko-mecab, spm, flores101, "
+        "flores200, spBLEU-1K, or auto, the one for the language: zh for Chinese; ja-mecab and ko-mecab where "
+        "sacrebleu[ja] and sacrebleu[ko] are installed, else char; char for Thai, Lao, Khmer, Burmese and Tibetan; "
+        "13a for all others  [default: auto]",
     ),
-    click.option("--lowercase", is_flag=True, help="ignore case in BLEU and chrF; TER always does"),
-    click.option("--significance", is_flag=True, help="compare each row with the first by paired bootstrap"),
     click.option(
-        "--samples",
-        type=click.IntRange(1),
-        default=1000,
-        metavar="N",
-        help="bootstrap samples for --significance  [default: 1000]",
+        "--language",
+        metavar="CODE",
+        help="target language, which chooses the tokenizer: ja, zh_CN, tha …  "
+        "[default: that of the run, or else by the script of the references]",
     ),
+    click.option("--lowercase", is_flag=True, help="ignore case in BLEU and chrF, as TER does anyway"),
 )
 
 
@@ -173,9 +192,9 @@ def settings_option(name: str, field: FieldInfo, flag: str | None) -> Callable[[
     """One setting as an option."""
     dashed = name.replace("_", "-")
     text = f"{field.description}  [{describe_values(field)}]"
-    annotation = field.annotation
+    annotation = get_args(field.annotation)[0] if get_origin(field.annotation) is UnionType else field.annotation
     if annotation is bool:
-        return click.option(flag or f"--{dashed}/--no-{dashed}", name, default=None, help=text)
+        return click.option(flag or f"--{dashed}/--no-{dashed}", name, is_flag=True, default=None, help=text)
     if get_origin(annotation) is Literal:
         return click.option(flag or f"--{dashed}", name, type=click.Choice(get_args(annotation)), help=text)
     if get_origin(annotation) is tuple:
@@ -189,8 +208,9 @@ def describe_values(field: FieldInfo) -> str:
     default = (
         ("no", "yes")[field.default] if field.annotation is bool else "none" if field.default == () else field.default
     )
+    defaults = [] if default is None else [f"default: {default}"]
     bounds = [f"{BOUNDS[type(b)][1]} {getattr(b, BOUNDS[type(b)][0]):g}" for b in field.metadata if type(b) in BOUNDS]
-    return "; ".join([f"default: {default}", *bounds])
+    return "; ".join([*defaults, *bounds])
 
 
 def given_settings(kind: type[Settings], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,49 +1,22 @@
 """`nmt score`: scores translations against references, and word links against gold links."""
 
 import json
+from collections import Counter
 
 import click
 
-from nmt.cli.command import NmtCommand
-from nmt.cli.options import format_option, gold_base_option, gold_option, metric_options
+from nmt.cli.options import format_option, gold_base_option, gold_option
+from nmt.cli.scoring import MetricsCommand, Scoring, scoring_options
 from nmt.cli.tables import (
     LABEL_COLUMNS,
-    build_headings,
+    build_columns,
     explain_scores,
-    format_cells,
     format_label_cells,
     tabulate,
     tabulate_links,
     to_json,
 )
 from nmt.errors import UsageError
-
-
-class MetricsCommand(NmtCommand):
-    """A command that accepts `--metrics bleu chrf ter`, `--metrics bleu,chrf,ter` and a repeated `--metrics`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        words: list[str] = []
-        for word in args:
-            if words[-2:-1] == ["--metrics"] and are_metrics(word):
-                words.append("--metrics")
-            words.append(word)
-        return super().parse_args(ctx, words)
-
-
-def are_metrics(word: str) -> bool:
-    from nmt.analysis.metrics import METRICS
-
-    return all(name in METRICS for name in word.split(","))
-
-
-def check_metrics(metrics: list[str], tokenize: str, lowercase: bool, significance: bool, systems: int) -> None:
-    """Raise, before any work is done, the errors that scoring would raise after it."""
-    from nmt.analysis.metrics import make_metrics
-
-    make_metrics(metrics, tokenize, lowercase)
-    if significance and systems == 1:
-        raise UsageError("--significance compares with the first of several systems, and there is only one")
 
 
 @click.command(cls=MetricsCommand)
@@ -57,59 +30,83 @@ def check_metrics(metrics: list[str], tokenize: str, lowercase: bool, significan
 )
 @gold_option
 @gold_base_option
-@metric_options
+@scoring_options
 @format_option("text", "json")
 def command(
     hypotheses: tuple[str, ...],
     references: tuple[str, ...],
     gold: str | None,
     gold_base: int | None,
-    metrics: list[str],
-    tokenize: str,
-    lowercase: bool,
-    significance: bool,
-    samples: int,
+    scoring: Scoring,
     style: str,
 ) -> None:
     """Score translations against references by BLEU, chrF and TER; or labels; or word links against --gold.
 
     Reads standard input without HYPOTHESIS; several files are scored in a table. BLEU, chrF and TER are those of
-    sacreBLEU, with the signature that makes them comparable; the text must be detokenised. Lines that are labels are
-    scored by accuracy and f1, the mean F1 of all labels, with a table of the labels.
+    sacreBLEU, with the signature that makes them comparable; the text must be detokenised. Options that sacreBLEU's
+    command has mean the same here, but --lowercase applies to chrF too. Lines that are labels are scored by accuracy
+    and f1, the mean F1 of all labels, with a table of the labels.
+
+    A line may have fewer references than others: leave it empty in the files that lack it. The signature has nrefs:var
+    then.
 
     With --gold in place of --reference, every HYPOTHESIS is a file of word links in Pharaoh format, counted from 0, as
     `nmt align` and other aligners write them. The scores are alignment error rate, precision, recall and F1.
     """
     hypotheses = hypotheses or ("-",)
-    if not (gold or references):
-        raise click.UsageError("Missing option '--reference', or '--gold' for word links.")
-    if gold and references:
+    if gold and (references or scoring.test_sets):
         raise UsageError("--reference is for translations and --gold is for word links: leave out one of them")
+    if references and scoring.test_sets:
+        raise UsageError("--reference and --test-set both name references: leave out one of them")
     if gold:
         score_links(hypotheses, gold, gold_base, style)
         return
     if gold_base is not None:
         raise UsageError("--gold-base has no effect without --gold: name its file")
-    from nmt.analysis.metrics import score_systems
+    if not (references or scoring.test_sets):
+        what = "standard input" if hypotheses == ("-",) else ", ".join(hypotheses)
+        raise UsageError(
+            f"{what} cannot be scored without references\n"
+            "  Name their file with --reference, or with --gold for word links"
+        )
+    from nmt.analysis.metrics import drop_missing_references
     from nmt.text.corpus import read_parallel
 
-    check_metrics(metrics, tokenize, lowercase, significance, len(hypotheses))
+    scoring.check(len(hypotheses))
+    test_set = scoring.read_test_sets()
     lines = read_parallel([*references, *hypotheses])
     reference_lines, system_lines = lines[: len(references)], lines[len(references) :]
-    scores = score_systems(system_lines, reference_lines, metrics, tokenize, lowercase, samples if significance else 0)
+    if test_set:
+        reference_lines = test_set.references
+        scoring.refuse_other_length(test_set, hypotheses[0], len(lines[0]))
+    scores = scoring.score(system_lines, drop_missing_references(reference_lines))
     if style == "json":
         systems = [{"name": name, "scores": to_json(row)} for name, row in zip(hypotheses, scores, strict=True)]
-        document = {"references": list(references), "lines": len(lines[0]), "systems": systems}
+        document = {**scoring.name_references(references), "lines": len(lines[0]), "systems": systems}
         click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    elif scoring.sentence_level:
+        click.echo("\n".join(scoring.format_sentences(scores[0])))
     elif len(hypotheses) == 1:
         for score in scores[0]:
-            click.echo(score)
-            if score.labels is not None:
+            click.echo(score.format(scoring.width, only_score=scoring.score_only))
+            if score.labels is not None and not scoring.score_only:
                 click.echo(tabulate([["", *LABEL_COLUMNS], *map(format_label_cells, score.labels)]))
     else:
-        rows = [[name, *format_cells(row)] for name, row in zip(hypotheses, scores, strict=True)]
-        click.echo(tabulate([["", *build_headings(scores[0])], *rows]))
-        click.echo(explain_scores(scores[0], hypotheses[0]))
+        columns = build_columns(scores, scoring.width)
+        click.echo(tabulate([[name, *cells] for name, cells in zip(["", *hypotheses], columns, strict=True)]))
+        if not scoring.score_only:
+            click.echo(explain_scores(scores, hypotheses[0]))
+    names = ["standard input" if name == "-" else name for name in hypotheses]
+    warn_of_repetitions(hypotheses)
+    warn_of_repetitions(references)
+    scoring.print_warnings(dict(zip(names, system_lines, strict=True)))
+
+
+def warn_of_repetitions(files: tuple[str, ...]) -> None:
+    """Write to standard error which files are named more than once."""
+    for name, times in Counter(files).items():
+        if times > 1:
+            click.echo(f"nmt: {name} is named {times} times", err=True)
 
 
 def score_links(systems: tuple[str, ...], gold: str, base: int | None, style: str) -> None:
@@ -124,3 +121,4 @@ def score_links(systems: tuple[str, ...], gold: str, base: int | None, style: st
         click.echo(json.dumps({"gold": gold, "lines": len(golds), "systems": rows}, ensure_ascii=False, indent=2))
     else:
         click.echo(tabulate_links(scores))
+    warn_of_repetitions(systems)

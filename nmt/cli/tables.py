@@ -1,12 +1,13 @@
 """Scores as the tables and JSON that commands print."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nmt.analysis.alignment import AlignmentScore
-    from nmt.analysis.metrics import LabelScore, MetricScore
+    from nmt.analysis.label_metrics import LabelScore
+    from nmt.analysis.metrics import MetricScore
 
 LABEL_COLUMNS = ["precision", "recall", "F1", "lines"]
 
@@ -17,29 +18,34 @@ def tabulate_links(scores: "Mapping[str, AlignmentScore]") -> str:
     return tabulate([["percent", "AER", "precision", "recall", "F1"], *rows])
 
 
-def build_headings(row: "list[MetricScore]") -> list[str]:
-    """The columns of `format_cells`."""
-    return [name for score in row for name in ([score.name] if score.confidence is None else [score.name, "p"])]
+def build_columns(rows: "Sequence[list[MetricScore]]", width: int = 1) -> list[list[str]]:
+    """The headings of a table of systems, and the cells of each: `33.2`, or `33.2 ± 1.1` where samples were drawn.
+
+    A metric has a second column, for p-values, where systems were compared.
+    """
+    has_p_values = any(score.p_value is not None for row in rows for score in row)
+    headings = [name for score in rows[0] for name in ([score.name, "p"] if has_p_values else [score.name])]
+    table = [headings]
+    for row in rows:
+        cells = []
+        for score in row:
+            interval = "" if score.confidence is None else f" ± {score.confidence:.{width}f}"
+            cells.append(f"{score.score:.{width}f}{interval}")
+            if has_p_values:
+                cells.append("" if score.p_value is None else f"{score.p_value:.3f}")
+        table.append(cells)
+    return table
 
 
-def format_cells(row: "list[MetricScore]") -> list[str]:
-    """`33.2`, or `33.2 ± 1.1` and the p-value where systems were compared."""
-    words = []
-    for score in row:
-        if score.confidence is None:
-            words.append(f"{score.score:.1f}")
-        else:
-            p_value = "" if score.p_value is None else f"{score.p_value:.3f}"
-            words += [f"{score.score:.1f} ± {score.confidence:.1f}", p_value]
-    return words
-
-
-def explain_scores(row: "list[MetricScore]", baseline: str) -> str:
+def explain_scores(rows: "Sequence[list[MetricScore]]", baseline: str) -> str:
     """The text below a table: the signature of each metric, and the meaning of ± and p."""
-    lines = ["", *(f"{score.name}|{score.signature}" for score in row)]
-    if row[0].confidence is not None:
-        lines.append(f"±: half the interval with 95% of the samples; p: p-value against {baseline}")
-    return "\n".join(lines)
+    meanings = []
+    if rows[0][0].confidence is not None:
+        meanings.append("±: half the interval with 95% of the samples")
+    if any(row[0].p_value is not None for row in rows):
+        meanings.append(f"p: p-value against {baseline}")
+    lines = ["", *(f"{score.name}|{score.signature}" for score in rows[0])]
+    return "\n".join([*lines, "; ".join(meanings)] if meanings else lines)
 
 
 def format_label_cells(score: "LabelScore") -> list[str]:
@@ -48,8 +54,12 @@ def format_label_cells(score: "LabelScore") -> list[str]:
     return [score.label or '""', *(f"{figure:.1f}" for figure in figures), f"{score.lines:,}"]
 
 
-def to_json(row: "list[MetricScore]") -> list[dict[str, Any]]:
-    return [{key: value for key, value in asdict(score).items() if value is not None} for score in row]
+def to_json(row: "Sequence[MetricScore]") -> list[dict[str, Any]]:
+    """Scores as JSON objects, without what is not set."""
+    facts = [asdict(replace(score, sentences=None)) for score in row]
+    for one, score in zip(facts, row, strict=True):
+        one["sentences"] = score.sentences and to_json(score.sentences)
+    return [{key: value for key, value in one.items() if value is not None} for one in facts]
 
 
 def tabulate(rows: Sequence[Sequence[str]]) -> str:

@@ -18,8 +18,12 @@ HELP = f"""Train a translator on a prepared corpus.
 Settings are the defaults, overridden by --recipe, then by --config, then by --set and the options below. The run folder
 has everything that translating needs.
 
+Every validation computes BLEU (by the tokenizer for the target language), chrF, accuracy and F1 of whole lines, and
+perplexity. The setting train.metric chooses which of them decides what is best.
+
 Ctrl-C saves the state of training, and --resume continues from it with the settings of the run. Of these
-{", ".join(f"train.{name}" for name in RESUMABLE)} may change; others may be given again as they are.
+{", ".join(f"train.{name}" for name in RESUMABLE)} may change; others may be given again as they are. With another
+metric, `best` becomes the best by it of the checkpoints that the run still has.
 """
 
 

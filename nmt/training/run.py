@@ -29,6 +29,7 @@ from nmt.files import hash_file, lock_exclusively, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress, format_count
 from nmt.settings import RESUMABLE, RunSettings, TrainSettings, merge, to_toml
+from nmt.training.best import Criterion
 from nmt.training.intervals import plan_validations
 from nmt.training.optim import compute_learning_rate, count_updates
 from nmt.training.trainer import Trainer, TrainingOutcome, TrainingState, read_state
@@ -68,7 +69,8 @@ def reopen_run(
 ) -> tuple[Run, PreparedCorpus, RunSettings]:
     """A run to resume, its corpus, and its settings with `changes`: see `change_settings`.
 
-    Raises FolderError when the run has no checkpoint, or was trained on another corpus.
+    Raises FolderError when the run has no checkpoint, or was trained on another corpus, and UsageError for settings
+    that a run cannot change.
     """
     run = read_run(out)
     if "last" not in list_checkpoints(run.path):
@@ -137,13 +139,15 @@ def train_run(
     *,
     is_resumed: bool,
     max_valid_pieces: int,
-    compute_bleu: Callable[[Seq2Seq], float],
+    compute_scores: Callable[[Seq2Seq], dict[str, float]],
+    tokenizer: str,
     progress: Progress,
     observers: Mapping[str, Callable[[Record], None]],
 ) -> TrainingOutcome:
     """Train a run, from its last checkpoint if it is resumed. `progress` and `observers` get the trainer's records.
 
-    The names of `observers` are those of the files they write. Their errors are noted and do not end training.
+    `compute_scores` gives the scores of a model's translations of the validation set, with BLEU by `tokenizer`. The
+    names of `observers` are those of the files they write. Their errors are noted and do not end training.
 
     Raises as Trainer.fit does, and FolderError when another program trains the run, before anything is written.
     """
@@ -159,6 +163,7 @@ def train_run(
     if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
         progress.note("the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1")
     progress.note(f"{settings.model.attention}, {parameters:,} parameters, {describe_device(device, precision)}")
+    progress.note(f"validation: best by {settings.train.metric}; BLEU by sacreBLEU's tokenizer {tokenizer}")
     longest = np.maximum(valid_split.source_lengths, valid_split.target_lengths)
     if too_long := int((longest > max_valid_pieces).sum()):
         progress.note(
@@ -173,7 +178,7 @@ def train_run(
         state = read_state(run.path) if is_resumed else TrainingState()
         if is_resumed:
             if settings != run.settings:
-                refuse_useless_limits(run.path, settings.train, state)
+                refuse_useless_limits(run.path, settings.train, tokenizer, state)
             for text in describe_resumption(run.settings, settings, state, len(plan)):
                 progress.note(text)
         with open_event_writer(run.path / "events", state.update, progress) as write_events:
@@ -195,11 +200,13 @@ def train_run(
                 updates_in_all=updates_in_all,
                 validation_plan=plan_validations(settings.train, updates_in_epoch, updates_in_all, *tokens),
                 max_valid_pieces=max_valid_pieces,
-                compute_bleu=compute_bleu,
+                compute_scores=compute_scores,
+                tokenizer=tokenizer,
                 report=report,
+                note=progress.note,
             )
             if is_resumed:
-                trainer.resume()
+                state = trainer.resume(state)
             if settings != run.settings:
                 with write_atomically(run.path / "settings.toml") as file:  # for the next time the run is resumed
                     file.write(to_toml(settings))
@@ -213,7 +220,7 @@ def train_run(
     return outcome
 
 
-def refuse_useless_limits(run: Path, settings: TrainSettings, state: TrainingState) -> None:
+def refuse_useless_limits(run: Path, settings: TrainSettings, tokenizer: str, state: TrainingState) -> None:
     """Raise UsageError if `settings` change a run so that there is nothing to train."""
     done = {"max_updates": state.update, "max_epochs": state.epoch + (state.batch > 0)}
     for name, count in done.items():
@@ -224,7 +231,8 @@ def refuse_useless_limits(run: Path, settings: TrainSettings, state: TrainingSta
                 *(f"{run} is in {noun} {count:,} already, so ", Option(name, limit), " cannot be met\n  Use a "),
                 *("larger one, or 0 for no limit. The run is unchanged",),
             )
-    if 0 < settings.patience <= state.stale:
+    is_same_metric = state.criterion == str(Criterion(settings.metric, tokenizer))
+    if is_same_metric and 0 < settings.patience <= state.stale:
         raise UsageError(
             f"training of {run} has ended: {settings.metric} has not improved for "
             f"{format_count(state.stale, 'validation')}, and train.patience is {settings.patience}\n  To continue, set "

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from nmt.checkpoint import (
+    list_checkpoints,
     list_numbered_checkpoints,
     load_weights,
     read_checkpoint_info,
@@ -29,11 +30,13 @@ from nmt.files import locate_folder, remove_folder, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import format_count
 from nmt.settings import TrainSettings
+from nmt.training.best import Criterion, Rank, choose_best_again
 from nmt.training.interrupts import catch_interrupts, end_at_once
 from nmt.training.intervals import ValidationPlan
 from nmt.training.optim import compute_learning_rate
 from nmt.training.update import Updater, UpdateSums
 
+MANY_WITHOUT_BLEU = 3  # validations after which a person is warned
 LOG_EVERY = 20  # updates between training records; reading losses, which waits for the device, is no more frequent
 
 
@@ -45,8 +48,11 @@ class TrainingState:
     epoch: int = 0
     batch: int = 0
     best: float | None = None  # the best validation score; larger is better
+    best_perplexity: float | None = None  # of the same validation
+    criterion: str = ""  # the score that `best` is; see nmt.training.best.Criterion
     stale: int = 0  # validations since the best one
     validated: int = 0  # the update of the last validation
+    without_bleu: int = 0  # validations in a row with a BLEU of 0.00
     plateaus: int = 0
     seconds: float = 0.0  # duration of training so far, validation included
 
@@ -68,9 +74,9 @@ class Trainer:
     """Trains a model on a corpus and writes checkpoints and a log to a run folder.
 
     `updates_in_all` is the number of updates up to the limits, 0 for no limit. Of a side of a validation pair
-    `max_valid_pieces` are read. `compute_bleu` translates the validation
-    set with a model and scores it. `report` gets a record of kind "update" after each update, and every record of the
-    log: "train" (means since the previous record) or "valid".
+    `max_valid_pieces` are read. `compute_scores` translates the validation set with a model and scores it, BLEU by
+    sacreBLEU's `tokenizer`. `report` gets a record of kind "update" after each update, and every record of the log:
+    "train" (means since the previous record) or "valid". `note` gets messages for a person.
     """
 
     def __init__(
@@ -86,8 +92,10 @@ class Trainer:
         updates_in_all: int,
         validation_plan: ValidationPlan,
         max_valid_pieces: int,
-        compute_bleu: Callable[[Seq2Seq], float],
+        compute_scores: Callable[[Seq2Seq], dict[str, float]],
+        tokenizer: str,
         report: Callable[[dict[str, Any]], None],
+        note: Callable[[str], None],
     ) -> None:
         self.folder = folder
         self.updater = Updater(model, settings, device=device, precision=precision)
@@ -99,8 +107,10 @@ class Trainer:
         self.updates_in_all = updates_in_all
         self.validation_plan = validation_plan
         self.max_valid_pieces = max_valid_pieces
-        self.compute_bleu = compute_bleu
+        self.compute_scores = compute_scores
+        self.criterion = Criterion(settings.metric, tokenizer)
         self.report = report
+        self.note = note
 
     def fit(self, state: TrainingState | None = None) -> TrainingOutcome:
         """Train from `state` (see `read_state`) up to a limit, and save the checkpoints `last` and `best`.
@@ -113,7 +123,7 @@ class Trainer:
         """
         try:
             with catch_interrupts() as interrupts:
-                return self._train(state or TrainingState(), interrupts)
+                return self._train(replace(state or TrainingState(), criterion=str(self.criterion)), interrupts)
         except KeyboardInterrupt as stop:
             raise TrainingInterrupted(self._find_saved_update()) from stop
 
@@ -169,8 +179,11 @@ class Trainer:
                     self._save_last(state)
                     raise KeyboardInterrupt
 
-    def resume(self) -> None:
-        """Load weights, optimizer and random generators from the checkpoint `last`."""
+    def resume(self, state: TrainingState) -> TrainingState:
+        """Load weights, optimizer and random generators from the checkpoint `last`, which has `state`.
+
+        -> the state to continue from. If settings name another metric than before, `best` becomes the best by that one.
+        """
         last = self.folder / "last"
         load_weights(self.model, last)
         tensors = read_tensors(last, "training.safetensors")
@@ -185,7 +198,16 @@ class Trainer:
         torch.set_rng_state(tensors["random.cpu"])
         if self.device.type == "cuda" and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
-        self._truncate_log(read_state(self.folder))
+        self._truncate_log(state)
+        if state.criterion == str(self.criterion) or not state.validated:
+            return state
+        found = choose_best_again(self.folder, self.criterion, self._read_validations())
+        self.note(found.explanation)
+        score, perplexity = (found.rank.score, -found.rank.minus_perplexity) if found.rank else (None, None)
+        criterion = str(self.criterion)
+        state = replace(state, best=score, best_perplexity=perplexity, criterion=criterion, stale=found.stale)
+        self._save_last(state)
+        return state
 
     def _group_batches(self, state: TrainingState) -> Generator[tuple[Cursor, list[Batch]], None, None]:
         """Groups of batches, each for one update, with the cursor after them. The end of an epoch ends a group."""
@@ -234,23 +256,34 @@ class Trainer:
         if not math.isfinite(nll):
             raise self._make_nan_error("the validation loss after", state.update)
         try:
-            bleu = self.compute_bleu(self.model)
+            scores = self.compute_scores(self.model)
         except NmtError as error:
             text = f"validation failed, and training up to update {state.update:,} is saved: "
             raise TrainingError(text, *error.args) from error
-        figures = {"perplexity": math.exp(min(nll / tokens, 700)), "bleu": bleu}
-        score = figures["bleu"] if self.settings.metric == "bleu" else -figures["perplexity"]
-        is_best = state.best is None or score > state.best
+        figures = {"perplexity": math.exp(min(nll / tokens, 700)), **scores}
+        rank = self.criterion.rank(figures)
+        is_best = state.best is None or rank > Rank(state.best, -(state.best_perplexity or math.inf))
         stale = 0 if is_best else state.stale + 1
         at_plateau = stale > 0 and stale % self.settings.plateau == 0
         state = replace(
             state,
-            best=score if is_best else state.best,
+            best=rank.score if is_best else state.best,
+            best_perplexity=figures["perplexity"] if is_best else state.best_perplexity,
             stale=stale,
             validated=state.update,
+            without_bleu=state.without_bleu + 1 if figures["bleu"] < 0.005 else 0,
             plateaus=state.plateaus + (at_plateau and self.settings.schedule == "plateau"),
         )
-        self._log(self._make_record("valid", state) | figures | {"is_best": is_best})
+        names = {"metric": self.settings.metric, "tokenizer": self.criterion.tokenizer}
+        self._log(self._make_record("valid", state) | figures | {"is_best": is_best} | names)
+        if self.settings.metric == "bleu" and state.without_bleu == MANY_WITHOUT_BLEU:
+            self.note(
+                f"bleu was 0.00 in {MANY_WITHOUT_BLEU} validations in a row, and so perplexity alone chooses best. If "
+                "training has not just begun, resume it with another metric: train.metric=accuracy or f1 for labels, "
+                "chrf for lines of fewer than four words"
+                + "; or with train.tokenize=char if words have no blanks between them"
+                * (self.criterion.tokenizer == "13a")
+            )
         weights = dict(self.model.named_parameters())
         facts = {"update": state.update, **figures}
         if is_best:
@@ -315,6 +348,12 @@ class Trainer:
             file.write(json.dumps(record) + "\n")
         self.report(record)
 
+    def _read_validations(self) -> list[dict[str, Any]]:
+        """The log records of validations."""
+        path = self.folder / "log.jsonl"
+        records = map(json.loads, path.read_text("utf-8").splitlines()) if path.exists() else ()
+        return [record for record in records if record["kind"] == "valid"]
+
     def _truncate_log(self, state: TrainingState) -> None:
         """Remove log records of what is done again after `state`, and an incomplete line of a killed program."""
         path = self.folder / "log.jsonl"
@@ -328,8 +367,16 @@ class Trainer:
 
 
 def read_state(folder: Path) -> TrainingState:
-    """The training state in the checkpoint `last` of a run folder."""
-    return TrainingState(**read_checkpoint_info(folder / "last")["place"])
+    """The training state in the checkpoint `last` of a run folder.
+
+    One that an older version saved gets what it lacks: its best score was minus perplexity, or BLEU by 13a.
+    """
+    state = TrainingState(**read_checkpoint_info(folder / "last")["place"])
+    if state.criterion or state.best is None:
+        return state
+    criterion = Criterion("perplexity" if state.best < 0 else "bleu", "13a")
+    facts = read_checkpoint_info(folder / "best") if "best" in list_checkpoints(folder) else {}
+    return replace(state, criterion=str(criterion), best_perplexity=facts.get("perplexity"))
 
 
 def describe_end(number: float, noun: str, state: str) -> str:

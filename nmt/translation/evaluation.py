@@ -18,7 +18,8 @@ class Evaluation(NamedTuple):
 
     `perplexity` is exp of minus the mean log-probability of the references' tokens, EOS included, without label
     smoothing. `reference_log_probs` has the log-probability and the number of tokens of each line of the first
-    reference. nmt.evaluate adds the `scores` of the translations.
+    reference. `target_lang` is the target language that the run names. nmt.evaluate adds the `scores` of the
+    translations.
     """
 
     name: str
@@ -27,13 +28,14 @@ class Evaluation(NamedTuple):
     sentences_per_second: float
     perplexity: float
     reference_log_probs: list[tuple[float, int]]
+    target_lang: str
     scores: Sequence[MetricScore] = ()
 
 
 def evaluate_runs(
     models: Sequence[Sequence[str]],
     sources: Sequence[str],
-    references: Sequence[Sequence[str]],
+    references: Sequence[Sequence[str | None]],
     *,
     beams: Sequence[int] = (),
     batch_size: int = 64,
@@ -44,6 +46,8 @@ def evaluate_runs(
 ) -> Iterator[Evaluation]:
     """Evaluate each ensemble in `models`, a list of runs, with each beam; the default beam is that of its settings.
 
+    None among `references` is a line without that reference.
+
     `loading` are arguments of Translator.load. With several `processes`, each uses `threads` threads.
     """
     for runs in models:
@@ -52,11 +56,17 @@ def evaluate_runs(
         forced = [  # log-probability and tokens of each sentence
             [
                 (one.log_prob, len(one.token_log_probs))
-                for one in force_lines(translator, sources, lines, batch_size, progress)
+                for one in force_lines(translator, sources, [line or "" for line in lines], batch_size, progress)
             ]
             for lines in references
         ]
-        log_prob, tokens = (sum(column) for column in zip(*(pair for lines in forced for pair in lines), strict=True))
+        counted = [
+            pair
+            for lines, pairs in zip(references, forced, strict=True)
+            for line, pair in zip(lines, pairs, strict=True)
+            if line is not None
+        ]
+        log_prob, tokens = (sum(column) for column in zip(*counted, strict=True))
         perplexity = math.exp(min(-log_prob / tokens, 700))
         in_workers = loading | {"model": runs, "precision": translator.precision}  # one precision for all processes
         pool = WorkerPool(processes, threads, **in_workers) if processes > 1 else nullcontext(translator)
@@ -64,7 +74,8 @@ def evaluate_runs(
             for beam in beams or (translator.runs[0].settings.search.beam,):
                 found = translators.stream(sources, batch_size=batch_size, beam=beam)
                 begin = time.perf_counter()
-                counted = progress.track(found, f"{name}, beam {beam}", len(sources), "lines")
-                translations = [one.text for [one] in counted]
+                tracked = progress.track(found, f"{name}, beam {beam}", len(sources), "lines")
+                translations = [one.text for [one] in tracked]
                 rate = len(sources) / (time.perf_counter() - begin)
-                yield Evaluation(name, beam, translations, rate, perplexity, forced[0])
+                target_lang = translator.runs[0].info.target_lang
+                yield Evaluation(name, beam, translations, rate, perplexity, forced[0], target_lang)

@@ -18,8 +18,10 @@ def rank_by_utility(candidates: "Sequence[Translation]", metric: str, *, is_samp
     weight (Eikema & Aziz 2022, arXiv:2108.04718, section 3). Candidates with the same utility keep their order.
     """
     from nmt.analysis.metrics import make_metrics
+    from nmt.analysis.tokenizers import choose_tokenizer
 
-    scorer: Any = make_metrics([metric], "13a", lowercase=False)[metric]
+    tokenizer = choose_tokenizer(None, [one.text for one in candidates])
+    scorer: Any = make_metrics([metric], tokenizer, lowercase=False)[metric]
     if metric == "bleu":
         scorer.effective_order = True  # BLEU above 0 for sentences of fewer than four words
     top = max(one.log_prob for one in candidates)

@@ -241,7 +241,7 @@ def test_the_shell_completes_commands_and_options(run_nmt):
     ("words", "message"),
     [
         (["trian"], 'there is no command "trian"; did you mean "train"?'),
-        (["train"], "Missing option '--data'"),
+        (["train"], "--data must be given: "),
         (["train", "--dta", "x"], "--dta"),
     ],
 )

@@ -480,7 +480,7 @@ def test_long_epochs_are_validated_before_they_end_at_the_same_updates_after_a_r
 
 
 @pytest.mark.parametrize(
-    "failing", ["nmt.translation.validation.score_corpus", "nmt.training.trainer.update_checkpoint_info"]
+    "failing", ["nmt.translation.validation.score_validation", "nmt.training.trainer.update_checkpoint_info"]
 )
 def test_training_is_saved_before_a_validation_that_fails(train, tmp_path, monkeypatch, failing):
     words = [*SMALL, "--set", "train.validate_every=3", "--max-updates", "7"]
@@ -509,7 +509,7 @@ def test_an_interruption_during_validation_ends_it_at_once(train, tmp_path, monk
         signal.raise_signal(signal.SIGTERM)
         raise AssertionError("validation goes on")
 
-    monkeypatch.setattr("nmt.translation.validation.score_corpus", interrupted)
+    monkeypatch.setattr("nmt.translation.validation.score_validation", interrupted)
     done = train(tmp_path / "run", *SMALL, "--set", "train.validate_every=2")
     assert (done.code, records(tmp_path / "run", "valid")) == (130, [])
     assert "nmt: error: interrupted: update 2 is saved\n  To continue: nmt train --data " in done.stderr
@@ -587,9 +587,9 @@ class FakeTime:
 
     def __init__(self, monkeypatch):
         self.now = 0.0
-        update, score = Updater.update, nmt.translation.validation.score_corpus
+        update, score = Updater.update, nmt.translation.validation.score_validation
         monkeypatch.setattr(Updater, "update", lambda *rest: self.move(1) or update(*rest))
-        monkeypatch.setattr(nmt.translation.validation, "score_corpus", lambda *rest: self.move(10) or score(*rest))
+        monkeypatch.setattr(nmt.translation.validation, "score_validation", lambda *rest: self.move(10) or score(*rest))
         monkeypatch.setattr("nmt.training.trainer.time", self)
 
     def move(self, seconds):

@@ -185,7 +185,7 @@ def test_bytes_that_are_not_utf8_end_the_output_before_their_line(run_nmt, rever
         (["--alignments", "gone/links"], "gone/links cannot be written: there is no folder gone\n"),
         (["--output", "same", "--alignments", "same"], "--output and --alignments cannot both be same\n"),
         (["--output", "-"], '"-" cannot be written to: name a file, or use /dev/stdout if standard'),
-        (["missing.txt"], "'missing.txt' does not exist"),
+        (["missing.txt"], "missing.txt cannot be read: No such file or directory"),
         (["--checkpoint", "bets"], 'has no checkpoint "bets"; did you mean "best"?'),
         (["--device", "abacus"], "--device abacus cannot be used here\n"),
     ],
@@ -215,7 +215,7 @@ def test_a_dangling_symbolic_link_raises_an_error(run_nmt, reverser, tmp_path):
 
 
 def test_model_is_required_and_must_be_a_run(run_nmt, tmp_path):
-    assert "Missing option '--model'" in run_nmt("translate").stderr
+    assert "--model must be given: run folder; " in run_nmt("translate").stderr
     done = run_nmt("translate", "--model", tmp_path / "nowhere")
     assert (done.code, f"{tmp_path / 'nowhere'} does not exist" in done.stderr) == (2, True)
 

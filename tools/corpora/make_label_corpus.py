@@ -66,7 +66,7 @@ learning_rate = 0.005
 warmup = 100
 max_epochs = 5
 label_smoothing = 0.0
-metric = "perplexity"
+metric = "accuracy"
 precision = "float32"
 """
 

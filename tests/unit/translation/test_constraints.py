@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 from support.corpora import WORDS as TOY_WORDS
@@ -332,6 +333,14 @@ def test_mbr_ranks_by_expected_utility(subword, metric, is_sample):
         assert [one.text for one in found] == sorted(
             dict.fromkeys(texts), key=lambda text: -utility(by_text(candidates, text))
         )
+
+
+def test_mbr_by_bleu_compares_words_without_blanks(subword):
+    """By 13a every sentence would be one word, equal to none of the others, and the first candidate would win."""
+    odd, *alike = "ລາວຊື້ປຶ້ມ", "ຄູສອນເຫັນແມວໂຕໜຶ່ງມື້ນີ້", "ຄູສອນເຫັນແມວໂຕນັ້ນມື້ນີ້", "ຄູສອນເຫັນໝາໂຕໜຶ່ງມື້ນີ້"
+    (candidates,) = translate(subword, ["ba de fi go"], seed=4, sample=True, n_best=4)
+    candidates = [replace(one, text=text) for one, text in zip(candidates, [odd, *alike], strict=True)]
+    assert rank_by_utility(candidates, "bleu", is_sample=True)[0].text in alike
 
 
 def by_text(candidates, text):

@@ -1,0 +1,76 @@
+"""Which checkpoint is the best: the order of validations, and the choice among those of a run whose metric changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nmt.checkpoint import list_checkpoints, read_checkpoint_info, read_tensors, save_checkpoint
+from nmt.progress import format_figure
+
+METRIC_NAMES = ("bleu", "chrf", "accuracy", "f1", "perplexity")  # the scores of a validation
+
+
+class Rank(NamedTuple):
+    """The order of validations: the higher score is better and, of equal scores, the one with the lower perplexity."""
+
+    score: float
+    minus_perplexity: float
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """The validation score that chooses the best checkpoint. BLEU depends on the tokenizer, the others do not."""
+
+    metric: str
+    tokenizer: str
+
+    def __str__(self) -> str:
+        return f"bleu ({self.tokenizer})" if self.metric == "bleu" else self.metric
+
+    def rank(self, figures: Mapping[str, Any]) -> Rank:
+        """The rank of a validation with these scores by name."""
+        perplexity = figures["perplexity"]
+        return Rank(-perplexity if self.metric == "perplexity" else figures[self.metric], -perplexity)
+
+    def is_known(self, record: Mapping[str, Any]) -> bool:
+        """Whether a log record has this score. Older versions logged perplexity and BLEU by 13a alone."""
+        return self.metric in record and (self.metric != "bleu" or record.get("tokenizer", "13a") == self.tokenizer)
+
+
+class BestSoFar(NamedTuple):
+    """The best of earlier validations, and the number of those after it. `rank` is None where none is known."""
+
+    rank: Rank | None
+    stale: int
+    explanation: str
+
+
+def choose_best_again(folder: Path, criterion: Criterion, validations: Sequence[Mapping[str, Any]]) -> BestSoFar:
+    """Make `best` the best by `criterion` of the checkpoints that a run still has. `validations` are its log records.
+
+    Where no validation with this score has a checkpoint, `best` stays until the next validation.
+    """
+    kept = {read_checkpoint_info(folder / name)["update"]: folder / name for name in list_checkpoints(folder)}
+    known = [record for record in validations if criterion.is_known(record)]
+    candidates = [record for record in known if record["update"] in kept]
+    if not candidates:
+        text = f"best is chosen by {criterion} from the next validation on: no checkpoint so far has that score"
+        return BestSoFar(None, 0, text)
+
+    def describe(record: Mapping[str, Any]) -> str:
+        return f"update {record['update']:,}, {criterion.metric} {format_figure(record[criterion.metric])}"
+
+    best, best_of_all = max(candidates, key=criterion.rank), max(known, key=criterion.rank)
+    checkpoint = kept[best["update"]]
+    if "best" not in list_checkpoints(folder) or read_checkpoint_info(folder / "best")["update"] != best["update"]:
+        figures = {name: best[name] for name in METRIC_NAMES if name in best}
+        weights = read_tensors(checkpoint, "weights.safetensors")
+        save_checkpoint(folder / "best", weights, {"update": best["update"], **figures})
+    text = f"best is chosen by {criterion} now: {describe(best)}"
+    if criterion.rank(best_of_all) > criterion.rank(best):
+        text += f"; {describe(best_of_all)}, was better, but its checkpoint has been removed"
+    if len(known) < len(validations):
+        text += f"; that score of {len(validations) - len(known)} earlier validations is not known"
+    stale = sum(record["update"] > best["update"] for record in validations)
+    return BestSoFar(criterion.rank(best), stale, text)
