@@ -72,8 +72,8 @@ def merge_attention(
 
     The attention to a source word is the sum over its pieces; the attention of a target word is the mean over its
     pieces. The row and column of EOS are left out, and each row is divided by its sum, so that rows sum to one. Sum and
-    mean as in Koehn & Knowles 2017, arXiv:1706.03872, on word alignment. Words are separated by blanks: a punctuation
-    mark between blanks is a word, and a mark attached to a word belongs to it.
+    mean as in Koehn & Knowles 2017, arXiv:1706.03872, on word alignment. Words are those of nmt.text.words.split_words:
+    a punctuation mark between spaces is a word, and a mark attached to a word belongs to it.
 
     A word without pieces, which the subword model may normalise to nothing, has a row or column of zeros. All rows are
     zero when the model has no attention (S = 0) or all attention is on EOS. `source_words` and `target_words` are the

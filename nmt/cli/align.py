@@ -107,8 +107,9 @@ def command(
 
     Writes the links i-j of each pair on a line (Pharaoh format): source word i, target word j, counted from 0. Scores
     against --gold and the drawings of --show are written to standard error; --format json writes links and scores as
-    one object. Words are separated by blanks: a mark attached to a word is a part of it. Attention is summed over the
-    pieces of a source word, averaged over the pieces of a target word, and that to the end of the sentence is left out.
+    one object. Words are separated by spaces and tabs: a mark attached to a word is a part of it, and so is a no-break
+    space. Attention is summed over the pieces of a source word, averaged over the pieces of a target word, and that to
+    the end of the sentence is left out.
 
     --html writes a page to open from disk: search and sort the pairs, point at a word to see its attention, compare
     runs and their own translations, see gold links over predicted ones. With --parts the page also has each head, mixed
@@ -121,6 +122,7 @@ def command(
     from nmt.files import write_atomically
     from nmt.progress import TerminalProgress, WithoutBars
     from nmt.text.corpus import read_parallel
+    from nmt.text.links import count_words
     from nmt.translation.aligner import align_pairs, build_other_views, load_aligner
     from nmt.translation.translator import refuse_other_languages
 
@@ -146,7 +148,7 @@ def command(
     sources, targets = read_parallel([source, target])
     golds = []
     if gold:
-        counts = [(len(one.split()), len(two.split())) for one, two in zip(sources, targets, strict=True)]
+        counts = list(map(count_words, zip(sources, targets, strict=True)))
         golds = gold_links.read_gold(gold, len(sources), gold_base, counts)
         for warning in gold_links.find_gold_warnings(gold, golds, map(all, counts)):
             click.echo(f"nmt: {warning}", err=True)
@@ -302,6 +304,7 @@ def write_table(path: Path, details: list[dict[str, Any]], progress: "Progress")
     """Write rows with tabs between columns, by error rate and then entropy, highest first. Note the sums of words with
     low attention."""
     from nmt.files import write_atomically
+    from nmt.text.words import split_words
 
     def columns(row: dict[str, Any]) -> str:
         return "\t".join(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values())
@@ -311,7 +314,7 @@ def write_table(path: Path, details: list[dict[str, Any]], progress: "Progress")
         file.writelines(f"{line}\n" for line in ("\t".join(worst[0]), *map(columns, worst)))
 
     def count_words(kind: str, side: str) -> str:
-        count, total = (sum(len(row[column].split()) for row in details) for column in (kind, side))
+        count, total = (sum(len(split_words(row[column])) for row in details) for column in (kind, side))
         return f"{count:,} of {total:,} {side} words"
 
     progress.note(

@@ -126,6 +126,7 @@ def command(
 
     from nmt.checkpoint import read_run
     from nmt.devices import choose_device, choose_translation_precision
+    from nmt.text.links import describe_inner_blank
     from nmt.translation.batching import MAX_PIECES
     from nmt.translation.request import read_requests
     from nmt.translation.workers import share_cores
@@ -163,6 +164,7 @@ def command(
             "  It was made from another input: leave out --resume-output to start again"
         )
     search = given_settings(SearchSettings, options)
+    warning = ""
     results = translator.stream(requests, n_best=n_best, batch_size=batch_size, first=done + 1, **search)
     hides_bar = output is None and sys.stdout.isatty()  # a progress bar would stand between the translations
     total = None if hides_bar or not sys.stderr.isatty() else count_lines(files)
@@ -179,6 +181,9 @@ def command(
                         file=sys.stderr,
                     )
                 if alignments:
+                    both = found[0].source, found[0].text
+                    if not warning and (warning := describe_inner_blank(both, f"line {number + 1:,}")):
+                        tqdm.write(f"nmt: {warning}", file=sys.stderr)
                     write_lines(opened[-1], format_link_lines(found, threshold, offset, probabilities))
                 links = (threshold, offset, probabilities)
                 ranked = enumerate(found)

@@ -23,6 +23,7 @@ from nmt.errors import NmtError
 from nmt.server.protocol import REQUEST_SECONDS
 from nmt.server.schema import Align, Translate, build_openapi
 from nmt.text.corpus import Pair
+from nmt.text.words import split_words
 from nmt.translation.forced_pairs import force_pairs
 from nmt.translation.translator import Translator
 from nmt.translation.views import build_forced_view, build_translation_view
@@ -108,7 +109,7 @@ def build_app(
 def answer_request(translators: list[Translator], fields: Translate | Align) -> dict[str, Any]:
     """The answer to a request, with the views of every model."""
 
-    source = " ".join(fields.source.split())
+    source = join_lines(fields.source)
     views: list[AttentionView] = []
     for number, translator in enumerate(translators):
         if isinstance(fields, Translate):
@@ -118,10 +119,15 @@ def answer_request(translators: list[Translator], fields: Translate | Align) -> 
             views += [build_translation_view(number, rank, one) for rank, one in enumerate(found, 1)]
         else:
             run = translator.runs[0]
-            pair = Pair(source, " ".join(fields.target.split()))
+            pair = Pair(source, join_lines(fields.target))
             subwords = run.source_subword, run.target_subword
             (forced,) = force_pairs(translator.model, *subwords, [pair], device=translator.device)
             views.append(build_forced_view(number, forced))
-    facts = describe_sentence(source.split(), views)
+    facts = describe_sentence(split_words(source), views)
     shown = [{"is_whole": True, "is_finished": True} | view for view in facts["views"]]
     return facts | {"views": shown, "weights": encode_weights(views)}
+
+
+def join_lines(text: str) -> str:
+    """A text as one line, with a single space between words."""
+    return " ".join(split_words(" ".join(text.splitlines())))

@@ -1,16 +1,19 @@
 """Word links as text: the Pharaoh format, where `1-2` links source word 1 and target word 2 of a pair.
 
-Words are separated by blanks and counted from 0. nmt.analysis.alignment derives links from attention and scores them.
+Words are separated by spaces and tabs, and counted from 0. nmt.analysis.alignment derives links from attention and
+scores them.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 from nmt.errors import DataError, Option, indent
 from nmt.text.corpus import Pair, read_lines
+from nmt.text.words import find_inner_blank, split_words
 
 Link = tuple[int, int]
 PHARAOH = re.compile(r"([0-9]+)([-sp?])([0-9]+)(?::[0-9.]+)?")
@@ -60,7 +63,7 @@ def check_link_bounds(
             reason = f"the pair has {words[0]} and {words[1]} words" if words else f"the first word is {base}"
             raise DataError(
                 f"{location}: link {link[0] + base}-{link[1] + base} is out of range: {reason}\n"
-                f"  Words are separated by blanks and counted from {base}; ",
+                f"  Words are separated by spaces and tabs, and counted from {base}; ",
                 *hint,
             )
 
@@ -84,22 +87,65 @@ def read_links(path: Path) -> Iterator[list[Link]]:
         yield sorted(gold.sure | {link for link in gold.possible if link[1] not in with_sure_link})
 
 
-def check_links_of_pairs(pairs: Iterable[Pair], path: Path) -> Iterator[Pair]:
-    """Yield the pairs, and check each line of a file of links against its pair.
+def describe_inner_blank(pair: Sequence[str], location: str) -> str:
+    """A warning if a pair has a blank inside a word, where tools may count other words; otherwise an empty string.
+
+    fast_align, GIZA++ and Moses count words as `split_words`. Many tools in Python split at every blank.
+    """
+    blank = find_inner_blank_of_pair(pair)
+    if blank is None:
+        return ""
+    return (
+        f"{location} is the first with a blank inside a word, {describe_character(blank)}\n"
+        "  Only spaces and tabs separate the words of links. For links of a tool that splits at every blank, write "
+        "spaces in the text"
+    )
+
+
+def find_inner_blank_of_pair(pair: Sequence[str]) -> str | None:
+    """The first blank inside a word of a pair, or None."""
+    return next(filter(None, map(find_inner_blank, pair)), None)
+
+
+def find_reason(pair: Pair, gold: GoldLinks) -> str:
+    """Why links may be out of the range of a pair's words, as part of a message."""
+    blank = find_inner_blank_of_pair(pair)
+    words = len(pair.source.split()), len(pair.target.split())
+    if blank is not None and all(source < words[0] and target < words[1] for source, target in gold.possible):
+        return f"the links fit if {describe_character(blank)} separates words too: write spaces in its place"
+    return "links of an aligner that counts from 1, or splits text in another way, cannot be used"
+
+
+def describe_character(character: str) -> str:
+    """`U+00A0 (NO-BREAK SPACE)`"""
+    code = f"U+{ord(character):04X}"
+    name = unicodedata.name(character, "")
+    return f"{code} ({name})" if name else code
+
+
+def count_words(pair: Sequence[str]) -> tuple[int, int]:
+    """The numbers of words of a source and its target."""
+    source, target = pair
+    return len(split_words(source)), len(split_words(target))
+
+
+def check_links_of_pairs(pairs: Iterable[Pair], path: Path, note: Callable[[str], None]) -> Iterator[Pair]:
+    """Yield the pairs, and check each line of a file of links against its pair. `note` receives a warning.
 
     Raises DataError after the last pair. It counts the lines with problems and describes the first five.
     """
     problems: list[DataError] = []
+    warning = ""
     count = lines = links = 0
     for pair, line in zip_longest(pairs, read_lines(path)):
         count, lines = count + (pair is not None), lines + (line is not None)
         if pair is not None and line is not None:
             location = f"{path}, line {lines:,}"
+            warning = warning or describe_inner_blank(pair, location)
             try:
-                hint = ["links of an aligner that counts from 1, or splits text in another way, cannot be used"]
                 gold = parse_gold(line, location)
                 links += len(gold.possible)
-                check_link_bounds(gold, (len(pair.source.split()), len(pair.target.split())), location, hint)
+                check_link_bounds(gold, count_words(pair), location, [find_reason(pair, gold)])
             except DataError as error:
                 problems.append(error)
         if pair is not None:
@@ -113,3 +159,5 @@ def check_links_of_pairs(pairs: Iterable[Pair], path: Path) -> Iterator[Pair]:
     if problems:
         more = f"\n  and {len(problems) - SHOWN_PROBLEMS:,} more lines" if len(problems) > SHOWN_PROBLEMS else ""
         raise DataError(f"{len(problems):,} lines of {path} cannot be used", *indent(problems[:SHOWN_PROBLEMS]), more)
+    if warning:
+        note(warning)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nmt.errors import DataError, FolderError, Option, SettingsError
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.text.normalization import BLANK_PIECE, list_nfc_rules
+from nmt.text.words import split_words
 
 LINE_ENDS = str.maketrans("\r\n", "  ")
 INVISIBLE = re.compile(r"[\s\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*")
@@ -168,7 +169,7 @@ def explain_training_error(complaint: str, name: str, vocab_size: int, size_opti
 class SegmentedLine(NamedTuple):
     """A line, its pieces, and the word that each piece belongs to.
 
-    `words` is `text.split()`. `word_of_piece[i]` is the index of piece i's word, or -1 if there are no words.
+    `words` are those of `split_words`. `word_of_piece[i]` is the index of piece i's word, or -1 if there are no words.
     """
 
     text: str
@@ -274,7 +275,7 @@ def segment_by_offsets(text: str, found: dict[str, list[int] | list[tuple[int, i
     to that word, and a word that the subword model treats as blanks has no pieces. A piece that is only the blank
     belongs to the word after it.
     """
-    words = text.split()
+    words = split_words(text)
     word_at: list[int] = []
     for number, word in enumerate(words):
         begin = text.index(word, len(word_at))

@@ -14,7 +14,7 @@ from nmt.errors import FolderError, Option, UsageError
 from nmt.progress import Progress
 from nmt.step import StepModel
 from nmt.text.corpus import Pair
-from nmt.text.links import Link
+from nmt.text.links import Link, describe_inner_blank
 from nmt.translation import batching
 from nmt.translation.forced_pairs import ForcedPair, force_pairs
 from nmt.translation.result import Translation
@@ -41,12 +41,12 @@ class AlignedPair(NamedTuple):
 
     @property
     def source_words(self) -> list[str]:
-        """The words of the source, which are separated by blanks."""
+        """The words of the source, which are separated by spaces and tabs."""
         return self.forced.source.words
 
     @property
     def target_words(self) -> list[str]:
-        """The words of the target, which are separated by blanks."""
+        """The words of the target, which are separated by spaces and tabs."""
         return self.forced.target.words
 
 
@@ -73,6 +73,9 @@ def align_pairs(
     `reverse` does not translate the opposite direction.
     """
     require_attention(translator)
+    pairs = enumerate(zip(sources, targets, strict=True), 1)
+    if warning := next(filter(None, (describe_inner_blank(pair, f"pair {number:,}") for number, pair in pairs)), ""):
+        progress.note(f"nmt: {warning}")
     network = translator.runs[0].model
     names = network.part_names if with_parts else ()
     if with_parts and not names:

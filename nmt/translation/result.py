@@ -17,6 +17,7 @@ from nmt.ids import EOS, UNK
 from nmt.search.hypothesis import Hypothesis
 from nmt.text.links import Link
 from nmt.text.subword import SegmentedLine, Subword
+from nmt.text.words import split_words
 from nmt.translation import batching
 
 BLANKS = re.compile("  +")
@@ -136,7 +137,7 @@ def join_parts(parts: Sequence[Translation]) -> Translation:
     target_word_of_piece: list[int] = []
     sources, targets, before = 0, 0, " "
     for part in parts:
-        sources -= not (before[-1].isspace() or part.source[0].isspace())  # the line was split inside a word
+        sources -= not (before[-1] in " \t" or part.source[0] in " \t")  # the line was split inside a word
         source_word_of_piece += [sources + word for word in part.source_word_of_piece]
         source_word_of_piece += [-1] * (len(part.source_pieces) - len(part.source_word_of_piece))
         target_word_of_piece += [targets + word for word in part.target_word_of_piece]
@@ -150,7 +151,7 @@ def join_parts(parts: Sequence[Translation]) -> Translation:
         token_log_probs=tuple(log_prob for part in parts for log_prob in part.token_log_probs),
         source_pieces=[piece for part in parts for piece in part.source_pieces],
         tokens=[token for part in parts for token in part.tokens],
-        source_words=line.split(),
+        source_words=split_words(line),
         target_words=[word for part in parts for word in part.target_words],
         source_word_of_piece=source_word_of_piece,
         target_word_of_piece=target_word_of_piece,
@@ -190,7 +191,7 @@ def copy_unknown(
                 before[: count_marks(before, subword)] + inner + after[len(after) - count_marks(after[::-1], subword) :]
             )
         word_of_piece += [len(words)] * len(ids)
-        words += text.split()
+        words += split_words(text)
     final = len(words) - 1
     return SegmentedLine(" ".join(words), target.ids, words, [min(word, final) for word in word_of_piece])
 

@@ -310,6 +310,35 @@ def test_characters_that_no_font_has_are_named_once(run_nmt, files, reverser):
     assert run_nmt(*words, "--plot-format", "svg").stderr == ""
 
 
+def test_a_blank_inside_a_word_is_a_part_of_it(run_nmt, files, reverser):
+    (files / "source").write_text("ba de\nba\u202fde fi\u3000go\tku\n", encoding="utf-8")
+    (files / "target").write_text("de ba\nku go\u00a0fi de ba\n", encoding="utf-8")
+    words = ["align", "--model", reverser, "--source", "source", "--target", "target", "--matrix", "matrix.jsonl"]
+    done = run_nmt(*words, "--table", "table.tsv", "--html", "page.html")
+    assert done.code == 0
+    assert [max(target for _, target in links) for links in links_of(done.stdout)] == [1, 3]
+    assert done.stderr.startswith(
+        "nmt: pair 2 is the first with a blank inside a word, U+202F (NARROW NO-BREAK SPACE)\n"
+        "  Only spaces and tabs separate the words of links. For links of a tool that splits at every blank, write "
+        "spaces in the text\n"
+    )
+    assert (" of 5 source words get" in done.stderr, " of 6 target words attend" in done.stderr) == (True, True)
+    row = json.loads((files / "matrix.jsonl").read_text().splitlines()[1])
+    assert row["source_words"] == ["ba\u202fde", "fi\u3000go", "ku"]
+    assert row["target_words"] == ["ku", "go\u00a0fi", "de", "ba"]
+    packed = re.search(r'id="index">([A-Za-z0-9+/=]*)<', (files / "page.html").read_text())
+    assert (
+        json.loads(zlib.decompress(base64.b64decode(packed[1])))["sentences"][1]["source"] == "ba\u202fde fi\u3000go ku"
+    )
+    (files / "gold").write_text("0-1 1-0\n0-2 0-3 1-1 2-0\n")
+    assert "\npercent " in run_nmt(*words, "--gold", "gold").stderr
+    (files / "gold").write_text("0-1 1-0\n0-2 0-3 1-1 3-0\n")
+    assert (
+        "gold, line 2: link 3-0 is out of range: the pair has 3 and 4 words\n"
+        in run_nmt(*words, "--gold", "gold").stderr
+    )
+
+
 def test_a_pair_of_too_many_words_is_not_drawn(run_nmt, files, reverser):
     (files / "source").write_text("ba\n" + "ba " * 101 + "\n")
     (files / "target").write_text("ba\nba\n")
@@ -350,8 +379,8 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ),
         (
             {"--gold": "naacl"},
-            "naacl, sentence 3: link 3-1 is out of range: the pair has 2 and 2 words\n  Words are separated by blanks "
-            "and counted from 1; --gold-base 0 counts from 0",
+            "naacl, sentence 3: link 3-1 is out of range: the pair has 2 and 2 words\n  Words are separated by spaces "
+            "and tabs, and counted from 1; --gold-base 0 counts from 0",
         ),
         (
             {"--gold": "gold", "--gold-base": "1"},
