@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from nmt.errors import DataError, Option
 from nmt.text.links import GoldLinks, Link
 
-# S source positions, I source words   T target positions, J target words
+# S source positions, X groups of source words, I source words   T, Y, J the same of the target
 
 Links = Iterable[Link]
 Matrix = NDArray[np.float64]
@@ -151,6 +151,31 @@ def summarise_attention(
     return merge_attention(attention_TS, source, target, source_words, target_words, offset), diagnose_attention(
         with_end_JS
     )
+
+
+def spread_attention(
+    attention_YX: Matrix, group_of_source_word: Sequence[int], group_of_target_word: Sequence[int]
+) -> Matrix:
+    """Attention between words from attention between groups of words: a word has that of its group. -> weights_JI
+
+    Groups are those of nmt.text.subword.SegmentedLine. Where a group has several words, rows do not sum to one.
+    """
+    weights_JI: Matrix = attention_YX[np.ix_(group_of_target_word, group_of_source_word)]
+    return weights_JI
+
+
+def spread_links(links: Links, group_of_source_word: Sequence[int], group_of_target_word: Sequence[int]) -> list[Link]:
+    """Links between words from links between groups: each word of one group with each word of the other."""
+    sources, targets = map(list_words, (group_of_source_word, group_of_target_word))
+    return sorted((i, j) for source, target in links for i in sources[source] for j in targets[target])
+
+
+def list_words(group_of_word: Sequence[int]) -> dict[int, list[int]]:
+    """The words of each group."""
+    words: dict[int, list[int]] = {}
+    for word, group in enumerate(group_of_word):
+        words.setdefault(group, []).append(word)
+    return words
 
 
 def reverse_links(directed: Links) -> list[Link]:

@@ -87,6 +87,7 @@ def command(
     symmetrise: Any,
     offset: int,
     threshold: float | None,
+    units: str,
     probabilities: bool,
     table: Path | None,
     matrix: Path | None,
@@ -108,8 +109,9 @@ def command(
     Writes the links i-j of each pair on a line (Pharaoh format): source word i, target word j, counted from 0. Scores
     against --gold and the drawings of --show are written to standard error; --format json writes links and scores as
     one object. Words are separated by spaces and tabs: a mark attached to a word is a part of it, and so is a no-break
-    space. Attention is summed over the pieces of a source word, averaged over the pieces of a target word, and that to
-    the end of the sentence is left out.
+    space. Where a language has no blanks between words, characters are linked, or what --units names; those of one
+    piece have the same links. Attention is summed over the pieces of a source word, averaged over the pieces of a
+    target word, and that to the end of the sentence is left out.
 
     --html writes a page to open from disk: search and sort the pairs, point at a word to see its attention, compare
     runs and their own translations, see gold links over predicted ones. With --parts the page also has each head, mixed
@@ -119,12 +121,13 @@ def command(
     from nmt.analysis import gold as gold_links
     from nmt.analysis.alignment import compute_link_shares, format_pharaoh
     from nmt.analysis.page import Page
+    from nmt.checkpoint import read_run
     from nmt.files import write_atomically
     from nmt.progress import TerminalProgress, WithoutBars
     from nmt.text.corpus import read_parallel
-    from nmt.text.links import count_words
     from nmt.translation.aligner import align_pairs, build_other_views, load_aligner
     from nmt.translation.translator import refuse_other_languages
+    from nmt.translation.units import choose_units_of_run, count_units, describe_units
 
     if symmetrise and not reverse:
         raise UsageError("--symmetrise combines two directions: name a run of the opposite direction with --reverse")
@@ -146,9 +149,13 @@ def command(
         {"--table": table, "--matrix": matrix, "--html": html}, [path for path in (source, target, gold) if path]
     )
     sources, targets = read_parallel([source, target])
+    first_run = read_run(Path(model[0]))
+    linked = choose_units_of_run(units, first_run)
+    if note := describe_units(linked):
+        click.echo(f"nmt: {note}", err=True)
     golds = []
     if gold:
-        counts = list(map(count_words, zip(sources, targets, strict=True)))
+        counts = count_units(first_run, linked, sources, targets)
         golds = gold_links.read_gold(gold, len(sources), gold_base, counts)
         for warning in gold_links.find_gold_warnings(gold, golds, map(all, counts)):
             click.echo(f"nmt: {warning}", err=True)
@@ -167,16 +174,18 @@ def command(
         symmetrisation=symmetrise or "grow-diag",
         offset=offset,
         threshold=threshold,
+        units=linked,
         with_parts=parts,
         batch_size=batch_size,
         progress=WithoutBars() if hides_bar else terminal,
     )
-    beside = build_other_views(translators, sources, targets, n_best, batch_size, offset, threshold)
+    beside = build_other_views(translators, sources, targets, linked, n_best, batch_size, offset, threshold)
     run = translators[0].runs[0]
     names = [*name_runs(model), *(run.model.part_names if parts else ())]
     if reverse:
         names[0] += f" and {Path(reverse).resolve().name}, {symmetrise or 'grow-diag'}"
-    page = Page(Path(source).name, run.info.source_lang, run.info.target_lang, names) if html else None
+    languages, unit_names = (run.info.source_lang, run.info.target_lang), (linked[0].name, linked[1].name)
+    page = Page(Path(source).name, *languages, names, units=unit_names) if html else None
     heat_maps = HeatMaps(plot, plot_format or "png", (limit or 20) if plot else 0, show, terminal)
     forward, backward, chosen, details = [], [], [], []
     with ExitStack() as stack:
@@ -192,7 +201,7 @@ def command(
             if table:
                 details.append(describe_pair(number, pair, gold_of_pair))
             if page:
-                page.add(pair.source_words, [pair.view, *others, *pair.parts.values()], gold_of_pair)
+                page.add(pair.source_words, [pair.view, *others, *pair.parts.values()], gold_of_pair, sources[number])
             if rows:
                 rows.write(f"{to_json_line(describe_attention(pair, offset))}\n")
             heat_maps.draw(number, pair)
@@ -204,7 +213,7 @@ def command(
             file.write(page.html())
     scores = gold_links.score_directions(forward, backward, golds) if gold else {}
     if style == "json":
-        document: dict[str, Any] = {"links": chosen}
+        document: dict[str, Any] = {"units": unit_names, "links": chosen}
         if gold:
             document["scores"] = {name: score._asdict() for name, score in scores.items()}
         click.echo(json.dumps(document))

@@ -143,6 +143,13 @@ link_options = combine(
         help="link each target word to all source words with at least this share of its attention"
         "  [default: only to the one with most]",
     ),
+    click.option(
+        "--units",
+        type=click.Choice(["auto", "words", "pieces", "characters", "icu-words"]),
+        default="auto",
+        help="what is linked: words between spaces, pieces, characters, or words that ICU finds in languages without "
+        "blanks; auto is characters in languages without blanks, else words  [default: auto]",
+    ),
     click.option("--probabilities", is_flag=True, help="write links as i-j:0.912, with their share of the attention"),
 )
 metric_options = combine(

@@ -89,6 +89,7 @@ def command(
     alignments: Path | None,
     offset: int,
     threshold: float | None,
+    units: str,
     probabilities: bool,
     resume_output: bool,
     input_format: str,
@@ -129,13 +130,14 @@ def command(
     from nmt.text.links import describe_inner_blank
     from nmt.translation.batching import MAX_PIECES
     from nmt.translation.request import read_requests
+    from nmt.translation.units import choose_units_of_run, describe_units
     from nmt.translation.workers import share_cores
 
     refuse_overlap({"--output": output, "--alignments": alignments}, files)
-    if (threshold or probabilities or offset) and not alignments and style != "jsonl":
+    if (threshold or probabilities or offset or units != "auto") and not alignments and style != "jsonl":
         raise UsageError(
-            "--threshold, --probabilities and --offset apply to word links: name a file with --alignments, "
-            "or use --format jsonl"
+            "--threshold, --probabilities, --offset and --units apply to word links: name a file with --alignments, or "
+            "use --format jsonl"
         )
     if with_attention and style != "jsonl":
         raise UsageError("--with-attention has no effect without --format jsonl")
@@ -164,8 +166,11 @@ def command(
             "  It was made from another input: leave out --resume-output to start again"
         )
     search = given_settings(SearchSettings, options)
+    linked = choose_units_of_run(units, read_run(Path(model[0])))
+    if alignments and (note := describe_units(linked)):
+        click.echo(f"nmt: {note}", err=True)
     warning = ""
-    results = translator.stream(requests, n_best=n_best, batch_size=batch_size, first=done + 1, **search)
+    results = translator.stream(requests, n_best=n_best, batch_size=batch_size, first=done + 1, units=linked, **search)
     hides_bar = output is None and sys.stdout.isatty()  # a progress bar would stand between the translations
     total = None if hides_bar or not sys.stderr.isatty() else count_lines(files)
     bar = tqdm(results, precision, total, initial=done, unit=" lines", disable=hides_bar or None, dynamic_ncols=True)
@@ -272,6 +277,7 @@ def write_line(
             "token_log_probs": [round(log_prob, 6) for log_prob in one.token_log_probs],
             "source_words": one.source_words,
             "target_words": one.target_words,
+            "units": one.units,
             "alignment": list(links),
         }
         if with_shares:

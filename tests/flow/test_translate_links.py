@@ -70,13 +70,15 @@ def test_a_blank_inside_a_word_is_named_once(run_nmt, reverser, tmp_path):
     assert run_nmt(*words, stdin=text).stderr == ""
 
 
-@pytest.mark.parametrize("words", [["--threshold", "0.5"], ["--probabilities"], ["--offset", "1"]])
+@pytest.mark.parametrize(
+    "words", [["--threshold", "0.5"], ["--probabilities"], ["--offset", "1"], ["--units", "words"]]
+)
 def test_link_options_without_links_raise_an_error(run_nmt, reverser, words):
     done = run_nmt("translate", "--model", reverser, *words, stdin=TEXT)
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr == (
-        "nmt: error: --threshold, --probabilities and --offset apply to word links: name a file with --alignments, "
-        "or use --format jsonl\n"
+        "nmt: error: --threshold, --probabilities, --offset and --units apply to word links: name a file with "
+        "--alignments, or use --format jsonl\n"
     )
 
 

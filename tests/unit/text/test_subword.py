@@ -86,9 +86,9 @@ def test_lines_encoded_together_have_the_same_ids_as_alone(subword):
 def test_each_piece_belongs_to_its_word(subword, line):
     found = subword.segment(line)
     assert (found.text, found.ids, found.words) == (line, subword.encode(line), split_words(line))
-    assert found.word_of_piece == sorted(found.word_of_piece)
+    assert found.group_of_piece == sorted(found.group_of_piece)
     for number, word in enumerate(found.words):
-        ids = [index for index, owner in zip(found.ids, found.word_of_piece, strict=True) if owner == number]
+        ids = [index for index, owner in zip(found.ids, found.group_of_piece, strict=True) if owner == number]
         assert subword.decode(ids) == subword.decode(subword.encode(word))
 
 
@@ -97,8 +97,8 @@ def test_a_word_without_pieces_takes_no_piece_from_others(subword, word):
     assert subword.encode(word) == []
     found = subword.segment(f"the {word} cat")
     assert found.words == ["the", word, "cat"]
-    assert sorted(set(found.word_of_piece)) == [0, 2]
-    assert subword.decode([i for i, word in zip(found.ids, found.word_of_piece, strict=True) if word == 2]) == "cat"
+    assert sorted(set(found.group_of_piece)) == [0, 2]
+    assert subword.decode([i for i, word in zip(found.ids, found.group_of_piece, strict=True) if word == 2]) == "cat"
 
 
 @pytest.mark.parametrize("line", ["", " \t", "\u200b", "\u0085", "\u00a0\u200e \u2060", "\ufeff\u200c"])
@@ -112,22 +112,22 @@ def test_words_and_pieces_of_ids(subword):
     ids = subword.encode("the 漢字 sees")
     found = subword.segment_ids([*ids, EOS, PAD])
     assert (found.text, found.ids, found.words) == ("the 漢字 sees", ids, ["the", "漢字", "sees"])
-    assert len(found.word_of_piece) == len(ids)
-    assert sorted(set(found.word_of_piece)) == [0, 1, 2]
+    assert len(found.group_of_piece) == len(ids)
+    assert sorted(set(found.group_of_piece)) == [0, 1, 2]
 
 
 def test_a_piece_that_is_a_blank_belongs_to_the_word_after_it(subword):
     found = subword.segment("the 漢")
     pieces = subword.ids_to_pieces(found.ids)
     blank = pieces.index("<0xE6>") - 1
-    assert (pieces[blank], found.word_of_piece[blank]) == ("▁", 1)
+    assert (pieces[blank], found.group_of_piece[blank]) == ("▁", 1)
 
 
 def test_a_blank_at_the_end_belongs_to_the_word_before_it_if_there_is_one(subword):
     blank = subword.ids_to_pieces(range(SIZE)).index("▁")
     the = subword.encode("the")
-    assert set(subword.segment_ids([*the, blank]).word_of_piece) == {0}
-    assert set(subword.segment_ids([blank, blank]).word_of_piece) <= {-1}
+    assert set(subword.segment_ids([*the, blank]).group_of_piece) == {0}
+    assert set(subword.segment_ids([blank, blank]).group_of_piece) <= {-1}
     assert subword.segment_ids([]).words == []
 
 

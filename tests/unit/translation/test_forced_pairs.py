@@ -81,8 +81,8 @@ def test_both_sides_are_read_up_to_the_largest_number_of_pieces(subword, monkeyp
 
 def test_the_gate_of_a_word_is_the_mean_over_its_pieces():
     """Not more for words of more pieces, as attention is."""
-    source = SegmentedLine("ab c", [5, 6, 7], ["ab", "c", "!"], [0, 0, 1])
-    target = SegmentedLine("x y", [5, 6], ["x", "y"], [0, 1])
+    source = SegmentedLine("ab c", [5, 6, 7], ["ab", "c", "!"], [0, 0, 1], [0, 1, 2])
+    target = SegmentedLine("x y", [5, 6], ["x", "y"], [0, 1], [0, 1])
     gate_TS = np.array([[0.2, 0.4, 0.9, 0.5]] * 3, np.float32)
     one = ForcedPair(source, target, -1.0, (-0.5, -0.3, -0.2), gate_TS)
     np.testing.assert_allclose(one.compute_mean_attention(), [[0.3, 0.9, 0.0]] * 2, atol=1e-6)
