@@ -20,7 +20,7 @@ Matrix = NDArray[np.float64]
 Symmetrisation = Literal["intersection", "union", "grow-diag", "grow-diag-final-and"]
 SYMMETRISATIONS: tuple[Symmetrisation, ...] = ("intersection", "union", "grow-diag", "grow-diag-final-and")
 LOW_ATTENTION = 0.2  # attention below this is low: see `diagnose_attention`
-NAACL = re.compile(r"\s*([0-9]+)\s+([0-9]+)\s+([0-9]+)(?:\s+([SPsp]))?(?:\s+[0-9.]+)?\s*")
+NAACL = re.compile(r"\s*([0-9]+)\s+([0-9]+)\s+([0-9]+)(?:\s+([SPsp]))?(?:\s+-?[0-9.]+(?:[eE][-+]?[0-9]+)?)?\s*")
 
 
 class AttentionDiagnostics(NamedTuple):
@@ -244,12 +244,14 @@ def format_pharaoh(sentence: Links, shares: Mapping[Link, float] | None = None) 
     return " ".join(f"{source}-{target}{suffixes.get((source, target), '')}" for source, target in sorted(sentence))
 
 
-def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", base: int = 1) -> list[GoldLinks]:
+def parse_naacl(
+    lines: Sequence[str], sentences: int, path: str = "the gold", base: int = 1, base_option: str = "gold_base"
+) -> list[GoldLinks]:
     """Read links of the form `18 3 4 P`, one a line: sentence, source word, target word, and P if it is only possible.
 
     The format of Mihalcea & Pedersen 2003, "An evaluation exercise for word alignment". S, for a sure link, may be left
     out, and a confidence at the end is ignored. Sentences are counted from 1, words from `base`. If words are counted
-    from 1, word 0 is the empty word, and its links are ignored.
+    from 1, word 0 is the empty word, and its links are ignored. Messages name the argument for `base` `base_option`.
 
     Raises:
         DataError: a line of another form, a sentence that does not exist, or a link of the empty word with itself.
@@ -275,7 +277,7 @@ def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", ba
             raise DataError(
                 f"{path}, line {number:,}: word 0 is the empty word if words are counted from 1, and cannot be linked "
                 "to itself\n  ",
-                *(Option("gold_base", 0), " counts from 0"),
+                *(Option(base_option, 0), " counts from 0"),
             )
         if min(source, target) < base:
             continue

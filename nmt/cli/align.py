@@ -212,6 +212,11 @@ def command(
         with write_atomically(html) as file:
             file.write(page.html())
     scores = gold_links.score_directions(forward, backward, golds) if gold else {}
+    if gold and (better := gold_links.find_better_reading(chosen, golds)):
+        how = {-1: "with --gold-base 0", 1: "with --gold-base 1", 0: ""}[better.reading.shift]
+        turned = "if its links are turned, 2-1 for 1-2" if better.reading.is_turned else ""
+        read = " and ".join(filter(None, (turned, how)))
+        terminal.note(f"nmt: {gold} fits far better {read}: the error rate is then {100 * better.aer:.1f} percent")
     if style == "json":
         document: dict[str, Any] = {"units": unit_names, "links": chosen}
         if gold:

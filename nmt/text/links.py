@@ -16,7 +16,7 @@ from nmt.text.corpus import Pair, read_lines
 from nmt.text.words import find_inner_blank, split_words
 
 Link = tuple[int, int]
-PHARAOH = re.compile(r"([0-9]+)([-sp?])([0-9]+)(?::[0-9.]+)?")
+PHARAOH = re.compile(r"([0-9]+)([-sp?])([0-9]+)(?::-?[0-9.]+(?:[eE][-+]?[0-9]+)?)?")
 SHOWN_PROBLEMS = 5  # lines of one file whose problems a message describes in full
 
 
@@ -27,10 +27,33 @@ class GoldLinks(NamedTuple):
     possible: frozenset[Link]
 
 
+class Reading(NamedTuple):
+    """Another reading of links: with `shift` added to both numbers, and with `is_turned` as target-source."""
+
+    shift: int
+    is_turned: bool
+
+    def apply(self, links: Iterable[Link]) -> list[Link]:
+        """The links in this reading."""
+        order = -1 if self.is_turned else 1
+        return [(source + self.shift, target + self.shift) for source, target in (link[::order] for link in links)]
+
+    def fits(self, links: Iterable[Link], words: tuple[int, int]) -> bool:
+        """Whether all links in this reading are between words that exist."""
+        return all(0 <= source < words[0] and 0 <= target < words[1] for source, target in self.apply(links))
+
+
+READINGS = {
+    "counted from 1": Reading(-1, False),
+    "target-source": Reading(0, True),
+    "target-source and counted from 1": Reading(-1, True),
+}
+
+
 def parse_gold(line: str, location: str = "this line", base: int = 0) -> GoldLinks:
     """Read `1-2` or `1s2` as a sure link, `1p2` or `1?2` as a possible one; the first word has the number `base`.
 
-    A weight after a link, `1-2:0.9`, is ignored.
+    A weight after a link, `1-2:0.9` or `1-2:9.1e-05`, is ignored.
 
     Raises:
         DataError: text of another form, with `location` in the message.
@@ -132,8 +155,10 @@ def count_words(pair: Sequence[str]) -> tuple[int, int]:
 def check_links_of_pairs(pairs: Iterable[Pair], path: Path, note: Callable[[str], None]) -> Iterator[Pair]:
     """Yield the pairs, and check each line of a file of links against its pair. `note` receives a warning.
 
-    Raises DataError after the last pair. It counts the lines with problems and describes the first five.
+    Raises DataError after the last pair. It counts the lines with problems and describes the first five, and names a
+    reading in which all links fit: counted from 1, or turned.
     """
+    fitting = list(READINGS)
     problems: list[DataError] = []
     warning = ""
     count = lines = links = 0
@@ -145,6 +170,7 @@ def check_links_of_pairs(pairs: Iterable[Pair], path: Path, note: Callable[[str]
             try:
                 gold = parse_gold(line, location)
                 links += len(gold.possible)
+                fitting = [name for name in fitting if READINGS[name].fits(gold.possible, count_words(pair))]
                 check_link_bounds(gold, count_words(pair), location, [find_reason(pair, gold)])
             except DataError as error:
                 problems.append(error)
@@ -154,10 +180,14 @@ def check_links_of_pairs(pairs: Iterable[Pair], path: Path, note: Callable[[str]
         raise make_line_count_error(path, lines, count)
     if count and not links and not problems:
         raise DataError(f"{path} has no links in its {lines:,} lines\n  Attention could learn nothing from it")
+    hint = (
+        f"\n  Read as {fitting[0]}, all its links fit: write them as source-target, counted from 0" if fitting else ""
+    )
     if len(problems) == 1:
-        raise problems[0]
+        raise DataError(*problems[0].args, hint if links else "")
     if problems:
         more = f"\n  and {len(problems) - SHOWN_PROBLEMS:,} more lines" if len(problems) > SHOWN_PROBLEMS else ""
+        more += hint if links else ""
         raise DataError(f"{len(problems):,} lines of {path} cannot be used", *indent(problems[:SHOWN_PROBLEMS]), more)
     if warning:
         note(warning)

@@ -118,6 +118,31 @@ def test_gold_links_are_read_in_every_format(run_nmt, files, reverser):
         assert run_nmt(*words, *form) == expected
 
 
+def test_gold_links_in_another_reading_are_noticed(run_nmt, files, reverser):
+    (files / "source").write_text("ba de fi\nku\n")
+    (files / "target").write_text("fi de ba ku la\nku la\n")
+    words = ("align", "--model", reverser, "--source", "source", "--target", "target", "--gold", "other")
+    for text, hint in (
+        ("1-3 2-2 3-5\n1-1\n", "all links fit with --gold-base 1\n"),
+        ("4-0 1-1\n1-0\n", "all links fit if they are turned: write 2-1 for 1-2\n"),
+        ("5-1 2-2\n2-1\n", "all links fit if they are turned, 2-1 for 1-2, with --gold-base 1\n"),
+        ("9-9 2-2\n2-1\n", "--gold-base 1 counts from 1\n"),
+    ):
+        (files / "other").write_text(text)
+        done = run_nmt(*words)
+        assert (done.code, done.stdout) == (2, "")
+        assert done.stderr.endswith(f"  Words are separated by spaces and tabs, and counted from 0; {hint}")
+    own = run_nmt(*words[:-2]).stdout
+    (files / "other").write_text(" ".join(f"{j}-{i}" for i, j in links_of(own)[0] if j < 3) + "\n\n")
+    (files / "source").write_text("ba de fi\n\n")
+    (files / "target").write_text("fi de ba\n\n")
+    own = links_of(run_nmt(*words[:-2]).stdout)[0]
+    (files / "other").write_text(" ".join(f"{j}-{i}" for i, j in own) + "\n\n")
+    note = "nmt: other fits far better if its links are turned, 2-1 for 1-2: the error rate is then 0.0 percent\n"
+    is_symmetric = {(j, i) for i, j in own} == set(map(tuple, own))
+    assert (note in run_nmt(*words).stderr) != is_symmetric
+
+
 def test_the_table_has_the_worst_pairs_first(run_nmt, files, reverser):
     words = ("align", "--model", reverser, "--source", "source", "--target", "target", "--table", "table.tsv")
     done = run_nmt(*words, "--gold", "gold")

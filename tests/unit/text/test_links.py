@@ -116,3 +116,20 @@ def test_links_that_count_words_at_every_blank_are_explained(links):
     assert str(caught.value).endswith(
         "; the links fit if U+3000 (IDEOGRAPHIC SPACE) separates words too: write spaces in its place"
     )
+
+
+@pytest.mark.parametrize(
+    ("lines", "reading"),
+    [
+        (["1-3 2-1", "", "1-1"], "counted from 1"),
+        (["2-0 0-1", "", ""], "target-source"),
+        (["3-2 1-1", "", "1-1:3e-04"], "target-source and counted from 1"),
+        (["2p0 9-9", "", ""], None),
+        (["2-0", "0-0", ""], None),  # the second pair has no words
+    ],
+)
+def test_a_reading_in_which_all_links_fit_is_named(links, lines, reading):
+    with pytest.raises(DataError) as caught:
+        list(check_links_of_pairs(PAIRS, links(*lines), print))
+    hint = f"\n  Read as {reading}, all its links fit: write them as source-target, counted from 0"
+    assert str(caught.value).endswith(hint) if reading else "Read as" not in str(caught.value)
