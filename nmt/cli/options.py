@@ -55,7 +55,7 @@ batch_size_option = click.option(
     type=click.IntRange(1),
     default=64,
     metavar="N",
-    help="sentences in a batch; 1 reads, translates and writes one line at a time  [default: 64]",
+    help="sentences in a batch; more take more memory  [default: 64]",
 )
 precision_option = click.option(
     "--precision",

@@ -14,7 +14,6 @@ from nmt.cli.command import NmtCommand
 from nmt.cli.options import (
     INPUT,
     OUTPUT,
-    batch_size_option,
     format_option,
     given_settings,
     link_options,
@@ -74,7 +73,13 @@ if TYPE_CHECKING:
     metavar="TEXT",
     help="string that no translation contains; repeat for more",
 )
-@batch_size_option
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=64,
+    metavar="N",
+    help="sentences in a batch; 1 reads, translates and writes one line at a time  [default: 64]",
+)
 @shortlist_option
 @parallel_options
 @settings_options(SearchSettings)

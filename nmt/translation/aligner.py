@@ -40,6 +40,9 @@ class AlignedPair(NamedTuple):
     backward: list[Link] | None
     parts: dict[str, AttentionView]
 
+    def __repr__(self) -> str:
+        return f"AlignedPair({self.forced.source.text!r}, {self.forced.target.text!r}, links={self.links})"
+
     @property
     def source_words(self) -> list[str]:
         """The words of the source, or its other units."""

@@ -135,6 +135,7 @@ def test_units_are_an_argument_in_python(chinese):
     assert pair.target_words == list("小猫看见狗。")
     assert pair.forced.alignment == pair.links
     assert pair.forced.word_attention.shape == (6, 5)
+    assert repr(pair) == f"AlignedPair('the cat sees a dog', '小猫看见狗。', links={pair.links})"
     (pair,) = nmt.align(chinese, ["the cat sees a dog"], ["小猫看见狗。"], units="words")
     assert pair.target_words == ["小猫看见狗。"]
     one = nmt.load(chinese).translate(["the cat sees a dog"], beam=1, units="characters")[0]
@@ -146,7 +147,9 @@ def test_units_are_an_argument_in_python(chinese):
 
 
 def test_a_page_has_characters_and_finds_text(align, chinese, tmp_path, open_page):
-    assert align(chinese, "--html", "page.html").code == 0
+    assert align(chinese, "--html", "page.html").stderr.endswith(
+        "\npage.html: a page of 3 pairs, to open in a browser\n"
+    )
     page = open_page((tmp_path / "page.html").as_uri())
     assert page.locator("#about").text_content() == "en (words) → zh (characters) · run"
     assert page.locator(".item .target").first.text_content() == "小猫看见老师。"
