@@ -22,6 +22,7 @@ from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner
 from nmt.translation.batching import MAX_PIECES
 from nmt.translation.evaluation import Evaluation, evaluate_runs
 from nmt.translation.translator import Translator
+from nmt.translation.units import choose_units_of_run
 from nmt.translation.validation import build_validation_scores
 
 DEFAULT_METRICS = ("bleu", "chrf", "ter")
@@ -237,6 +238,7 @@ def align(
     symmetrise: Symmetrisation = "grow-diag",
     offset: int = 0,
     threshold: float | None = None,
+    units: str = "auto",
     batch_size: int = 64,
     checkpoint: str = "best",
     device: str = "auto",
@@ -246,9 +248,11 @@ def align(
     """Word links of given pairs by the attention of a run; see nmt.translation.aligner.align_pairs.
 
     `reverse` is a run of the opposite direction, whose links are combined with those of `model` by `symmetrise`.
+    `units` are what is linked: "words", "pieces", "characters" or "icu-words"; by default words, and characters where a
+    language has no blanks between words.
 
     Raises DataError when `source` and `target` differ in length or are strings; UsageError for a run without
-    attention, an unknown `symmetrise`, and a `threshold` outside 0 to 1.
+    attention, an unknown `symmetrise` or `units`, and a `threshold` outside 0 to 1.
     """
     refuse_strings(source=source, target=target)
     if symmetrise not in SYMMETRISATIONS:
@@ -260,15 +264,17 @@ def align(
         raise DataError(f"{len(sources):,} sources cannot be aligned with {len(targets):,} targets")
     loading = {"checkpoint": checkpoint, "device": device, "precision": precision}
     opposite = None if reverse is None else load_aligner(reverse, **loading)
+    translator = load_aligner(model, **loading)
     return list(
         align_pairs(
-            load_aligner(model, **loading),
+            translator,
             sources,
             targets,
             reverse=opposite,
             symmetrisation=symmetrise,
             offset=offset,
             threshold=threshold,
+            units=choose_units_of_run(units, translator.runs[0]),
             batch_size=batch_size,
             progress=choose_progress(progress),
         )

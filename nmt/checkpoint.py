@@ -30,7 +30,7 @@ RUN_FORMAT_VERSION = 1
 
 
 class RunInfo(BaseModel):
-    """The content of a run folder's `run.json`."""
+    """The content of a run folder's `run.json`. `is_source_unspaced`: whether the text has no blanks between words."""
 
     format_version: int
     source_lang: str
@@ -39,6 +39,8 @@ class RunInfo(BaseModel):
     source_fingerprint: str
     target_fingerprint: str
     data_fingerprint: str
+    is_source_unspaced: bool | None = None  # None: the run is older than this field
+    is_target_unspaced: bool | None = None
 
 
 @dataclass(frozen=True)

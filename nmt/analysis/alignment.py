@@ -13,14 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from nmt.errors import DataError, Option
 from nmt.text.links import GoldLinks, Link
 
-# S source positions, I source words   T target positions, J target words
+# S source positions, X groups of source words, I source words   T, Y, J the same of the target
 
 Links = Iterable[Link]
 Matrix = NDArray[np.float64]
 Symmetrisation = Literal["intersection", "union", "grow-diag", "grow-diag-final-and"]
 SYMMETRISATIONS: tuple[Symmetrisation, ...] = ("intersection", "union", "grow-diag", "grow-diag-final-and")
 LOW_ATTENTION = 0.2  # attention below this is low: see `diagnose_attention`
-NAACL = re.compile(r"\s*([0-9]+)\s+([0-9]+)\s+([0-9]+)(?:\s+([SPsp]))?(?:\s+[0-9.]+)?\s*")
+NAACL = re.compile(r"\s*([0-9]+)\s+([0-9]+)\s+([0-9]+)(?:\s+([SPsp]))?(?:\s+-?[0-9.]+(?:[eE][-+]?[0-9]+)?)?\s*")
 
 
 class AttentionDiagnostics(NamedTuple):
@@ -72,8 +72,8 @@ def merge_attention(
 
     The attention to a source word is the sum over its pieces; the attention of a target word is the mean over its
     pieces. The row and column of EOS are left out, and each row is divided by its sum, so that rows sum to one. Sum and
-    mean as in Koehn & Knowles 2017, arXiv:1706.03872, on word alignment. Words are separated by blanks: a punctuation
-    mark between blanks is a word, and a mark attached to a word belongs to it.
+    mean as in Koehn & Knowles 2017, arXiv:1706.03872, on word alignment. Words are those of nmt.text.words.split_words:
+    a punctuation mark between spaces is a word, and a mark attached to a word belongs to it.
 
     A word without pieces, which the subword model may normalise to nothing, has a row or column of zeros. All rows are
     zero when the model has no attention (S = 0) or all attention is on EOS. `source_words` and `target_words` are the
@@ -153,6 +153,31 @@ def summarise_attention(
     )
 
 
+def spread_attention(
+    attention_YX: Matrix, group_of_source_word: Sequence[int], group_of_target_word: Sequence[int]
+) -> Matrix:
+    """Attention between words from attention between groups of words: a word has that of its group. -> weights_JI
+
+    Groups are those of nmt.text.subword.SegmentedLine. Where a group has several words, rows do not sum to one.
+    """
+    weights_JI: Matrix = attention_YX[np.ix_(group_of_target_word, group_of_source_word)]
+    return weights_JI
+
+
+def spread_links(links: Links, group_of_source_word: Sequence[int], group_of_target_word: Sequence[int]) -> list[Link]:
+    """Links between words from links between groups: each word of one group with each word of the other."""
+    sources, targets = map(list_words, (group_of_source_word, group_of_target_word))
+    return sorted((i, j) for source, target in links for i in sources[source] for j in targets[target])
+
+
+def list_words(group_of_word: Sequence[int]) -> dict[int, list[int]]:
+    """The words of each group."""
+    words: dict[int, list[int]] = {}
+    for word, group in enumerate(group_of_word):
+        words.setdefault(group, []).append(word)
+    return words
+
+
 def reverse_links(directed: Links) -> list[Link]:
     """Links of the opposite translation direction as (source word, target word) of this direction."""
     return sorted((source, target) for target, source in directed)
@@ -219,12 +244,14 @@ def format_pharaoh(sentence: Links, shares: Mapping[Link, float] | None = None) 
     return " ".join(f"{source}-{target}{suffixes.get((source, target), '')}" for source, target in sorted(sentence))
 
 
-def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", base: int = 1) -> list[GoldLinks]:
+def parse_naacl(
+    lines: Sequence[str], sentences: int, path: str = "the gold", base: int = 1, base_option: str = "gold_base"
+) -> list[GoldLinks]:
     """Read links of the form `18 3 4 P`, one a line: sentence, source word, target word, and P if it is only possible.
 
     The format of Mihalcea & Pedersen 2003, "An evaluation exercise for word alignment". S, for a sure link, may be left
     out, and a confidence at the end is ignored. Sentences are counted from 1, words from `base`. If words are counted
-    from 1, word 0 is the empty word, and its links are ignored.
+    from 1, word 0 is the empty word, and its links are ignored. Messages name the argument for `base` `base_option`.
 
     Raises:
         DataError: a line of another form, a sentence that does not exist, or a link of the empty word with itself.
@@ -250,7 +277,7 @@ def parse_naacl(lines: Sequence[str], sentences: int, path: str = "the gold", ba
             raise DataError(
                 f"{path}, line {number:,}: word 0 is the empty word if words are counted from 1, and cannot be linked "
                 "to itself\n  ",
-                *(Option("gold_base", 0), " counts from 0"),
+                *(Option(base_option, 0), " counts from 0"),
             )
         if min(source, target) < base:
             continue

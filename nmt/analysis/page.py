@@ -23,6 +23,7 @@ from nmt.text.links import GoldLinks, Link
 
 # I source words   J target words
 
+BOUNDARY = "\x1f"
 SENTENCES_PER_BLOCK = 256  # sentences whose attention is unpacked together
 SCRIPTS = (  # in the order in which they are joined
     *("base.js", "data.js", "list.js", "navigation.js", "sentence.js", "highlight.js", "pictures.js", "save.js"),
@@ -47,6 +48,7 @@ class AttentionView(NamedTuple):
     score: float
     is_whole: bool = True  # False: only the beginning of the text was read
     is_finished: bool = True  # False: the length limit ended the translation
+    target_text: str = ""  # the text of target_words, where these may be characters or pieces
 
 
 class Page:
@@ -55,11 +57,19 @@ class Page:
     With `max_characters` the page has boxes for texts of at most that length, which it sends to the server that it came
     from.
 
+    `units` are what the page calls words of source and target: characters, for example.
+
     Before it is packed, the attention of a view takes a byte for each pair of a source word and a target word.
     """
 
     def __init__(
-        self, title: str, source_lang: str, target_lang: str, models: Sequence[str], max_characters: int | None = None
+        self,
+        title: str,
+        source_lang: str,
+        target_lang: str,
+        models: Sequence[str],
+        max_characters: int | None = None,
+        units: tuple[str, str] = ("words", "words"),
     ) -> None:
         self.facts: dict[str, Any] = {
             "title": title,
@@ -68,15 +78,24 @@ class Page:
             "models": models,
             "block": SENTENCES_PER_BLOCK,
         }
+        if set(units) != {"words"}:
+            self.facts["units"] = units
         if max_characters:
             self.facts["max_characters"] = max_characters
         self.sentences: list[str] = []
         self.blocks: list[str] = []
         self.waiting: list[bytes] = []
 
-    def add(self, source_words: Sequence[str], views: Sequence[AttentionView], gold: GoldLinks | None = None) -> None:
+    def add(
+        self,
+        source_words: Sequence[str],
+        views: Sequence[AttentionView],
+        gold: GoldLinks | None = None,
+        source_text: str = "",
+    ) -> None:
         """Show a sentence below those that are there; gold belongs to the views of rank 0."""
-        self.sentences.append(json.dumps(describe_sentence(source_words, views, gold), ensure_ascii=False))
+        facts = describe_sentence(source_words, views, gold, source_text)
+        self.sentences.append(json.dumps(facts, ensure_ascii=False))
         self.waiting.append(b"".join(quantise(view.weights_JI) for view in views))
         if len(self.waiting) == SENTENCES_PER_BLOCK:
             self.close_block()
@@ -113,17 +132,20 @@ class Page:
 
 
 def describe_sentence(
-    source_words: Sequence[str], views: Sequence[AttentionView], gold: GoldLinks | None = None
+    source_words: Sequence[str],
+    views: Sequence[AttentionView],
+    gold: GoldLinks | None = None,
+    source_text: str = "",
 ) -> dict[str, Any]:
     """A sentence as the script reads it, without the attention. A gold link is [source word, target word, is sure]."""
-    facts: dict[str, Any] = {"source": " ".join(source_words), "views": []}
+    facts: dict[str, Any] = {"source": mark_words(source_words, source_text), "views": []}
     if gold is not None:
         facts["gold"] = [[*link, link in gold.sure] for link in sorted(gold.possible)]
     for view in views:
         entry = {
             "model": view.model,
             "rank": view.rank,
-            "target": " ".join(view.target_words),
+            "target": mark_words(view.target_words, view.target_text),
             "links": view.links,
             "score": round(view.score, 4),
         }
@@ -139,6 +161,17 @@ def describe_sentence(
             entry["aer"] = round(alignment_error_rate([view.links], [gold]).aer, 4)
         facts["views"].append(entry)
     return facts
+
+
+def mark_words(words: Sequence[str], text: str = "") -> str:
+    """Words as one string, with a space between them, or U+001F where there is nothing between them in the text."""
+    marked, place = "", 0
+    for word in words:
+        begin = text.find(word, place)
+        is_joined = marked != "" and begin == place
+        marked += (BOUNDARY if is_joined else " " if marked else "") + word.replace(BOUNDARY, "")
+        place = begin + len(word) if begin >= 0 else place
+    return marked
 
 
 def quantise(weights_JI: Matrix) -> bytes:

@@ -87,6 +87,7 @@ def command(
     symmetrise: Any,
     offset: int,
     threshold: float | None,
+    units: str,
     probabilities: bool,
     table: Path | None,
     matrix: Path | None,
@@ -107,8 +108,10 @@ def command(
 
     Writes the links i-j of each pair on a line (Pharaoh format): source word i, target word j, counted from 0. Scores
     against --gold and the drawings of --show are written to standard error; --format json writes links and scores as
-    one object. Words are separated by blanks: a mark attached to a word is a part of it. Attention is summed over the
-    pieces of a source word, averaged over the pieces of a target word, and that to the end of the sentence is left out.
+    one object. Words are separated by spaces and tabs: a mark attached to a word is a part of it, and so is a no-break
+    space. Where a language has no blanks between words, characters are linked, or what --units names; those of one
+    piece have the same links. Attention is summed over the pieces of a source word, averaged over the pieces of a
+    target word, and that to the end of the sentence is left out.
 
     --html writes a page to open from disk: search and sort the pairs, point at a word to see its attention, compare
     runs and their own translations, see gold links over predicted ones. With --parts the page also has each head, mixed
@@ -118,11 +121,13 @@ def command(
     from nmt.analysis import gold as gold_links
     from nmt.analysis.alignment import compute_link_shares, format_pharaoh
     from nmt.analysis.page import Page
+    from nmt.checkpoint import read_run
     from nmt.files import is_closed_by_reader, write_atomically
     from nmt.progress import TerminalProgress, WithoutBars
     from nmt.text.corpus import read_parallel
     from nmt.translation.aligner import align_pairs, build_other_views, load_aligner
     from nmt.translation.translator import refuse_other_languages
+    from nmt.translation.units import choose_units_of_run, count_units, describe_units
 
     if symmetrise and not reverse:
         raise UsageError("--symmetrise combines two directions: name a run of the opposite direction with --reverse")
@@ -144,9 +149,13 @@ def command(
         {"--table": table, "--matrix": matrix, "--html": html}, [path for path in (source, target, gold) if path]
     )
     sources, targets = read_parallel([source, target])
+    first_run = read_run(Path(model[0]))
+    linked = choose_units_of_run(units, first_run)
+    if note := describe_units(linked):
+        click.echo(f"nmt: {note}", err=True)
     golds = []
     if gold:
-        counts = [(len(one.split()), len(two.split())) for one, two in zip(sources, targets, strict=True)]
+        counts = count_units(first_run, linked, sources, targets)
         golds = gold_links.read_gold(gold, len(sources), gold_base, counts)
         for warning in gold_links.find_gold_warnings(gold, golds, map(all, counts)):
             click.echo(f"nmt: {warning}", err=True)
@@ -165,16 +174,18 @@ def command(
         symmetrisation=symmetrise or "grow-diag",
         offset=offset,
         threshold=threshold,
+        units=linked,
         with_parts=parts,
         batch_size=batch_size,
         progress=WithoutBars() if hides_bar else terminal,
     )
-    beside = build_other_views(translators, sources, targets, n_best, batch_size, offset, threshold)
+    beside = build_other_views(translators, sources, targets, linked, n_best, batch_size, offset, threshold)
     run = translators[0].runs[0]
     names = [*name_runs(model), *(run.model.part_names if parts else ())]
     if reverse:
         names[0] += f" and {Path(reverse).resolve().name}, {symmetrise or 'grow-diag'}"
-    page = Page(Path(source).name, run.info.source_lang, run.info.target_lang, names) if html else None
+    languages, unit_names = (run.info.source_lang, run.info.target_lang), (linked[0].name, linked[1].name)
+    page = Page(Path(source).name, *languages, names, units=unit_names) if html else None
     heat_maps = HeatMaps(plot, plot_format or "png", (limit or 20) if plot else 0, show, terminal)
     writes_links_alone = style == "text" and not (gold or table or matrix or html or plot or show)
     forward, backward, chosen, details = [], [], [], []
@@ -191,7 +202,7 @@ def command(
             if table:
                 details.append(describe_pair(number, pair, gold_of_pair))
             if page:
-                page.add(pair.source_words, [pair.view, *others, *pair.parts.values()], gold_of_pair)
+                page.add(pair.source_words, [pair.view, *others, *pair.parts.values()], gold_of_pair, sources[number])
             if rows:
                 rows.write(f"{to_json_line(describe_attention(pair, offset))}\n")
             heat_maps.draw(number, pair)
@@ -203,9 +214,15 @@ def command(
     if page and html:
         with write_atomically(html) as file:
             file.write(page.html())
+        terminal.note(f"{html}: a page of {len(sources):,} pairs, to open in a browser")
     scores = gold_links.score_directions(forward, backward, golds) if gold else {}
+    if gold and (better := gold_links.find_better_reading(chosen, golds)):
+        how = {-1: "with --gold-base 0", 1: "with --gold-base 1", 0: ""}[better.reading.shift]
+        turned = "if its links are turned, 2-1 for 1-2" if better.reading.is_turned else ""
+        read = " and ".join(filter(None, (turned, how)))
+        terminal.note(f"nmt: {gold} fits far better {read}: the error rate is then {100 * better.aer:.1f} percent")
     if style == "json":
-        document: dict[str, Any] = {"links": chosen}
+        document: dict[str, Any] = {"units": unit_names, "links": chosen}
         if gold:
             document["scores"] = {name: score._asdict() for name, score in scores.items()}
         click.echo(json.dumps(document))
@@ -305,6 +322,7 @@ def write_table(path: Path, details: list[dict[str, Any]], progress: "Progress")
     """Write rows with tabs between columns, by error rate and then entropy, highest first. Note the sums of words with
     low attention."""
     from nmt.files import write_atomically
+    from nmt.text.words import split_words
 
     def columns(row: dict[str, Any]) -> str:
         return "\t".join(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values())
@@ -314,7 +332,7 @@ def write_table(path: Path, details: list[dict[str, Any]], progress: "Progress")
         file.writelines(f"{line}\n" for line in ("\t".join(worst[0]), *map(columns, worst)))
 
     def count_words(kind: str, side: str) -> str:
-        count, total = (sum(len(row[column].split()) for row in details) for column in (kind, side))
+        count, total = (sum(len(split_words(row[column])) for row in details) for column in (kind, side))
         return f"{count:,} of {total:,} {side} words"
 
     progress.note(

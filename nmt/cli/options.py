@@ -55,7 +55,7 @@ batch_size_option = click.option(
     type=click.IntRange(1),
     default=64,
     metavar="N",
-    help="sentences in a batch; 1 reads, translates and writes one line at a time  [default: 64]",
+    help="sentences in a batch; more take more memory  [default: 64]",
 )
 precision_option = click.option(
     "--precision",
@@ -142,6 +142,13 @@ link_options = combine(
         metavar="X",
         help="link each target word to all source words with at least this share of its attention"
         "  [default: only to the one with most]",
+    ),
+    click.option(
+        "--units",
+        type=click.Choice(["auto", "words", "pieces", "characters", "icu-words"]),
+        default="auto",
+        help="what is linked: words between spaces, pieces, characters, or words that ICU finds in languages without "
+        "blanks; auto is characters in languages without blanks, else words  [default: auto]",
     ),
     click.option("--probabilities", is_flag=True, help="write links as i-j:0.912, with their share of the attention"),
 )

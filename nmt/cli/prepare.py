@@ -53,8 +53,9 @@ def command(
     dropped and why.
 
     Line n of --train-alignments links the words of pair n, as any word aligner writes them (Pharaoh format): source
-    word, dash, target word, where blanks separate words and counting starts at 0. Training with train.guided_weight
-    above 0 learns from these links. A possible link, 1p2, counts where its target word has no other.
+    word, dash, target word, where spaces and tabs separate words and counting starts at 0. Training with
+    train.guided_weight above 0 learns from these links. A possible link, 1p2, counts where its target word has no
+    other.
     """
     from nmt.data.prepare import prepare
     from nmt.text.corpus import TsvFile

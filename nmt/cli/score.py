@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,10 @@ from nmt.cli.tables import (
 )
 from nmt.errors import UsageError
 
+if TYPE_CHECKING:
+    from nmt.analysis.gold import LinkFile
+    from nmt.text.links import Reading
+
 
 @click.command(cls=MetricsCommand)
 @click.argument("hypotheses", nargs=-1, metavar="[HYPOTHESIS]...")
@@ -30,6 +35,13 @@ from nmt.errors import UsageError
 )
 @gold_option
 @gold_base_option
+@click.option(
+    "--links-base",
+    type=click.IntRange(0, 1),
+    metavar="N",
+    help="number of the first word in files of links  [default: 0; in the NAACL format: 1]",
+)
+@click.option("--links-turned", is_flag=True, help="links in HYPOTHESIS are target-source; turn them")
 @scoring_options
 @format_option("text", "json")
 def command(
@@ -37,6 +49,8 @@ def command(
     references: tuple[str, ...],
     gold: str | None,
     gold_base: int | None,
+    links_base: int | None,
+    links_turned: bool,
     scoring: Scoring,
     style: str,
 ) -> None:
@@ -51,7 +65,9 @@ def command(
     then.
 
     With --gold in place of --reference, every HYPOTHESIS is a file of word links in Pharaoh format, counted from 0, as
-    `nmt align` and other aligners write them. The scores are alignment error rate, precision, recall and F1.
+    `nmt align` and other aligners write them, or in the NAACL format, counted from 1. The scores are alignment error
+    rate, precision, recall and F1. A warning says when links fit far better if they are counted from another number, or
+    turned.
     """
     hypotheses = hypotheses or ("-",)
     if gold and (references or scoring.test_sets):
@@ -59,10 +75,12 @@ def command(
     if references and scoring.test_sets:
         raise UsageError("--reference and --test-set both name references: leave out one of them")
     if gold:
-        score_links(hypotheses, gold, gold_base, style)
+        score_links(hypotheses, gold, gold_base, links_base, links_turned, style)
         return
     if gold_base is not None:
         raise UsageError("--gold-base has no effect without --gold: name its file")
+    if links_base is not None or links_turned:
+        raise UsageError("--links-base and --links-turned have no effect without --gold: name its file")
     if not (references or scoring.test_sets):
         what = "standard input" if hypotheses == ("-",) else ", ".join(hypotheses)
         raise UsageError(
@@ -109,16 +127,37 @@ def warn_of_repetitions(files: tuple[str, ...]) -> None:
             click.echo(f"nmt: {name} is named {times} times", err=True)
 
 
-def score_links(systems: tuple[str, ...], gold: str, base: int | None, style: str) -> None:
+def score_links(
+    systems: tuple[str, ...], gold: str, gold_base: int | None, links_base: int | None, links_turned: bool, style: str
+) -> None:
     """Print the scores of files of links against gold links, as a table or as JSON."""
     from nmt.analysis.gold import score_link_files
 
-    scores, golds, warnings = score_link_files(systems, gold, base)
-    for warning in warnings:
+    found = score_link_files(systems, gold, gold_base, links_base, links_turned)
+    for warning in found.warnings:
         click.echo(f"nmt: {warning}", err=True)
     if style == "json":
-        rows = [{"name": name, **score._asdict()} for name, score in scores.items()]
-        click.echo(json.dumps({"gold": gold, "lines": len(golds), "systems": rows}, ensure_ascii=False, indent=2))
+        rows = [{"name": name, **score._asdict()} for name, score in found.scores.items()]
+        click.echo(
+            json.dumps({"gold": gold, "lines": len(found.gold.links), "systems": rows}, ensure_ascii=False, indent=2)
+        )
     else:
-        click.echo(tabulate_links(scores))
+        click.echo(tabulate_links(found.scores))
+    for path, better in found.better.items():
+        flags = name_reading(better.reading, found.gold, found.files[path], links_turned)
+        rates = f"{100 * better.aer:.1f} percent, not {100 * found.scores[path].aer:.1f}"
+        click.echo(f"nmt: {path} fits far better {flags}: its error rate is then {rates}", err=True)
     warn_of_repetitions(systems)
+
+
+def name_reading(reading: "Reading", gold: "LinkFile", links: "LinkFile", is_turned: bool) -> str:
+    """The options for another reading of links: `with --links-base 1 --links-turned`."""
+    flags = []
+    if reading.shift == -1:
+        flags.append("--gold-base 0" if gold.base == 1 and not links.may_count_from_1() else "--links-base 1")
+    elif reading.shift == 1:
+        flags.append("--links-base 0" if links.base == 1 and not gold.may_count_from_1() else "--gold-base 1")
+    if reading.is_turned and not is_turned:
+        flags.append("--links-turned")
+    left_out = ["without --links-turned"] if reading.is_turned and is_turned else []
+    return " and ".join(([f"with {' '.join(flags)}"] if flags else []) + left_out)

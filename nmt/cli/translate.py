@@ -14,7 +14,6 @@ from nmt.cli.command import NmtCommand
 from nmt.cli.options import (
     INPUT,
     OUTPUT,
-    batch_size_option,
     format_option,
     given_settings,
     link_options,
@@ -74,7 +73,13 @@ if TYPE_CHECKING:
     metavar="TEXT",
     help="string that no translation contains; repeat for more",
 )
-@batch_size_option
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=64,
+    metavar="N",
+    help="sentences in a batch; 1 reads, translates and writes one line at a time  [default: 64]",
+)
 @shortlist_option
 @parallel_options
 @settings_options(SearchSettings)
@@ -89,6 +94,7 @@ def command(
     alignments: Path | None,
     offset: int,
     threshold: float | None,
+    units: str,
     probabilities: bool,
     resume_output: bool,
     input_format: str,
@@ -128,15 +134,17 @@ def command(
     from nmt.devices import choose_device, choose_translation_precision
     from nmt.files import is_closed_by_reader
     from nmt.progress import open_bar
+    from nmt.text.links import describe_inner_blank
     from nmt.translation.batching import MAX_PIECES
     from nmt.translation.request import read_requests
+    from nmt.translation.units import choose_units_of_run, describe_units
     from nmt.translation.workers import share_cores
 
     refuse_overlap({"--output": output, "--alignments": alignments}, files)
-    if (threshold or probabilities or offset) and not alignments and style != "jsonl":
+    if (threshold or probabilities or offset or units != "auto") and not alignments and style != "jsonl":
         raise UsageError(
-            "--threshold, --probabilities and --offset apply to word links: name a file with --alignments, "
-            "or use --format jsonl"
+            "--threshold, --probabilities, --offset and --units apply to word links: name a file with --alignments, or "
+            "use --format jsonl"
         )
     if with_attention and style != "jsonl":
         raise UsageError("--with-attention has no effect without --format jsonl")
@@ -165,7 +173,11 @@ def command(
             "  It was made from another input: leave out --resume-output to start again"
         )
     search = given_settings(SearchSettings, options)
-    results = translator.stream(requests, n_best=n_best, batch_size=batch_size, first=done + 1, **search)
+    linked = choose_units_of_run(units, read_run(Path(model[0])))
+    if alignments and (note := describe_units(linked)):
+        click.echo(f"nmt: {note}", err=True)
+    warning = ""
+    results = translator.stream(requests, n_best=n_best, batch_size=batch_size, first=done + 1, units=linked, **search)
     hides_bar = output is None and sys.stdout.isatty()  # a progress bar would stand between the translations
     total = None if hides_bar or not sys.stderr.isatty() else count_lines(files)
     bar = open_bar(results, precision, total, initial=done, unit=" lines", disable=hides_bar or None)
@@ -182,6 +194,9 @@ def command(
                         file=sys.stderr,
                     )
                 if alignments:
+                    both = found[0].source, found[0].text
+                    if not warning and (warning := describe_inner_blank(both, f"line {number + 1:,}")):
+                        tqdm.write(f"nmt: {warning}", file=sys.stderr)
                     write_lines(opened[-1], format_link_lines(found, threshold, offset, probabilities))
                 links = (threshold, offset, probabilities)
                 ranked = enumerate(found)
@@ -272,6 +287,7 @@ def write_line(
             "token_log_probs": [round(log_prob, 6) for log_prob in one.token_log_probs],
             "source_words": one.source_words,
             "target_words": one.target_words,
+            "units": one.units,
             "alignment": list(links),
         }
         if with_shares:

@@ -132,7 +132,7 @@ class LinkWriter:
         ends = []
         for pair, links in pairs:
             sides = [subword.segment(line) for subword, line in zip(self.subwords, pair, strict=True)]
-            found += link_pieces(links, *(side.word_of_piece for side in sides))
+            found += link_pieces(links, *(side.group_of_piece for side in sides))
             ends.append(self.sources.size + len(found))
         sources_L, targets_L = np.array(found, np.int32).reshape(-1, 2).T
         self.sources.append(sources_L)

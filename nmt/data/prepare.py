@@ -228,7 +228,7 @@ def count_and_sample(
         for corpus, links in zip_longest(corpora[name], alignments if name == "train" else ()):
             before = counts[name]
             with attempt():
-                for pair in check_links_of_pairs(corpus.read(), links) if links else corpus.read():
+                for pair in check_links_of_pairs(corpus.read(), links, progress.note) if links else corpus.read():
                     counts[name] += 1
                     yield pair
                 if counts[name] == before:

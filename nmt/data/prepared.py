@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from nmt.errors import DamageError, FolderError, FormatError, Option
 from nmt.files import hash_file, recover_folder, write_atomically
 from nmt.text.subword import Subword
+from nmt.text.units import is_text_unspaced
 
 PREPARED_FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)  # version 1 is the same without links
@@ -220,6 +221,10 @@ class PreparedCorpus:
         self._require(name)
         assert name != "train"
         return (self.path / f"{name}.{side}.txt").read_bytes().decode().split("\n")[:-1]
+
+    def is_unspaced(self, side: Side) -> bool:
+        """Whether the validation text of a side has no blanks between words."""
+        return is_text_unspaced(self.read_raw_lines("valid", side))
 
     def _require(self, name: SplitName) -> None:
         if name not in self.manifest.splits:

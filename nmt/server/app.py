@@ -23,8 +23,11 @@ from nmt.errors import NmtError
 from nmt.server.protocol import REQUEST_SECONDS
 from nmt.server.schema import Align, Translate, build_openapi
 from nmt.text.corpus import Pair
+from nmt.text.units import AUTO
+from nmt.text.words import split_words
 from nmt.translation.forced_pairs import force_pairs
 from nmt.translation.translator import Translator
+from nmt.translation.units import choose_units_of_run
 from nmt.translation.views import build_forced_view, build_translation_view
 
 BYTES_PER_CHARACTER = 12  # at most: JSON may write a character as two escapes of six bytes
@@ -40,7 +43,9 @@ def build_app(
     """
 
     info = translators[0].runs[0].info
-    html = Page("nmt serve", info.source_lang, info.target_lang, names, max_characters).html("'self'")
+    source, target = choose_units_of_run(AUTO, translators[0].runs[0])
+    page = Page("nmt serve", info.source_lang, info.target_lang, names, max_characters, (source.name, target.name))
+    html = page.html("'self'")
     document = build_openapi(max_characters)
     turn, waiting = CapacityLimiter(1), CapacityLimiter(max_waiting)
 
@@ -108,20 +113,27 @@ def build_app(
 def answer_request(translators: list[Translator], fields: Translate | Align) -> dict[str, Any]:
     """The answer to a request, with the views of every model."""
 
-    source = " ".join(fields.source.split())
+    source = join_lines(fields.source)
+    first = translators[0].runs[0]
+    units = choose_units_of_run(AUTO, first)
     views: list[AttentionView] = []
     for number, translator in enumerate(translators):
         if isinstance(fields, Translate):
             search = translator.runs[0].settings.search
             beam = max(search.beam, fields.n_best * search.groups)
-            (found,) = translator.stream([source], n_best=fields.n_best, batch_size=1, beam=beam)
+            (found,) = translator.stream([source], n_best=fields.n_best, batch_size=1, beam=beam, units=units)
             views += [build_translation_view(number, rank, one) for rank, one in enumerate(found, 1)]
         else:
             run = translator.runs[0]
-            pair = Pair(source, " ".join(fields.target.split()))
+            pair = Pair(source, join_lines(fields.target))
             subwords = run.source_subword, run.target_subword
-            (forced,) = force_pairs(translator.model, *subwords, [pair], device=translator.device)
+            (forced,) = force_pairs(translator.model, *subwords, [pair], device=translator.device, units=units)
             views.append(build_forced_view(number, forced))
-    facts = describe_sentence(source.split(), views)
+    facts = describe_sentence(first.source_subword.segment(source, units[0]).words, views, source_text=source)
     shown = [{"is_whole": True, "is_finished": True} | view for view in facts["views"]]
     return facts | {"views": shown, "weights": encode_weights(views)}
+
+
+def join_lines(text: str) -> str:
+    """A text as one line, with a single space between words."""
+    return " ".join(split_words(" ".join(text.splitlines())))

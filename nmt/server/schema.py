@@ -12,7 +12,7 @@ class Translate(BaseModel):
     """A sentence to translate."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    source: str = Field(description="sentence to translate; line ends count as blanks")
+    source: str = Field(description="sentence to translate; line ends count as spaces")
     n_best: int = Field(1, ge=1, le=20, description="number of translations by each model, best first")
 
 
@@ -20,7 +20,7 @@ class Align(BaseModel):
     """A sentence and a given translation of it."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    source: str = Field(description="source sentence; line ends count as blanks")
+    source: str = Field(description="source sentence; line ends count as spaces")
     target: str = Field(description="translation of the sentence, which every model is forced to generate")
 
 
@@ -30,7 +30,9 @@ class AnswerView(BaseModel):
     model_config = ConfigDict(extra="forbid")
     model: int = Field(description="number of the model, from 0")
     rank: int = Field(description="0 for a given translation, 1 for the model's best translation, and so on")
-    target: str = Field(description="words of the translation, separated by blanks")
+    target: str = Field(
+        description="words of the translation, separated by spaces, or by U+001F where the text has no space"
+    )
     links: list[tuple[int, int]] = Field(
         description="links (source word, target word), from 0: each target word to the source word with most attention"
     )
@@ -49,7 +51,9 @@ class Answer(BaseModel):
     """A sentence with its translations, or its given translation, and their attention."""
 
     model_config = ConfigDict(extra="forbid")
-    source: str = Field(description="words of the sentence, separated by blanks")
+    source: str = Field(
+        description="words of the sentence, separated by spaces, or by U+001F where the text has no space"
+    )
     views: list[AnswerView]
     weights: list[str] = Field(
         description="attention of each view in base64: a byte for each target word and source word; 255 stands for 1"

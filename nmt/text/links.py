@@ -1,19 +1,22 @@
 """Word links as text: the Pharaoh format, where `1-2` links source word 1 and target word 2 of a pair.
 
-Words are separated by blanks and counted from 0. nmt.analysis.alignment derives links from attention and scores them.
+Words are separated by spaces and tabs, and counted from 0. nmt.analysis.alignment derives links from attention and
+scores them.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 from nmt.errors import DataError, Option, indent
 from nmt.text.corpus import Pair, read_lines
+from nmt.text.words import find_inner_blank, split_words
 
 Link = tuple[int, int]
-PHARAOH = re.compile(r"([0-9]+)([-sp?])([0-9]+)(?::[0-9.]+)?")
+PHARAOH = re.compile(r"([0-9]+)([-sp?])([0-9]+)(?::-?[0-9.]+(?:[eE][-+]?[0-9]+)?)?")
 SHOWN_PROBLEMS = 5  # lines of one file whose problems a message describes in full
 
 
@@ -24,10 +27,33 @@ class GoldLinks(NamedTuple):
     possible: frozenset[Link]
 
 
+class Reading(NamedTuple):
+    """Another reading of links: with `shift` added to both numbers, and with `is_turned` as target-source."""
+
+    shift: int
+    is_turned: bool
+
+    def apply(self, links: Iterable[Link]) -> list[Link]:
+        """The links in this reading."""
+        order = -1 if self.is_turned else 1
+        return [(source + self.shift, target + self.shift) for source, target in (link[::order] for link in links)]
+
+    def fits(self, links: Iterable[Link], words: tuple[int, int]) -> bool:
+        """Whether all links in this reading are between words that exist."""
+        return all(0 <= source < words[0] and 0 <= target < words[1] for source, target in self.apply(links))
+
+
+READINGS = {
+    "counted from 1": Reading(-1, False),
+    "target-source": Reading(0, True),
+    "target-source and counted from 1": Reading(-1, True),
+}
+
+
 def parse_gold(line: str, location: str = "this line", base: int = 0) -> GoldLinks:
     """Read `1-2` or `1s2` as a sure link, `1p2` or `1?2` as a possible one; the first word has the number `base`.
 
-    A weight after a link, `1-2:0.9`, is ignored.
+    A weight after a link, `1-2:0.9` or `1-2:9.1e-05`, is ignored.
 
     Raises:
         DataError: text of another form, with `location` in the message.
@@ -60,7 +86,7 @@ def check_link_bounds(
             reason = f"the pair has {words[0]} and {words[1]} words" if words else f"the first word is {base}"
             raise DataError(
                 f"{location}: link {link[0] + base}-{link[1] + base} is out of range: {reason}\n"
-                f"  Words are separated by blanks and counted from {base}; ",
+                f"  Words are separated by spaces and tabs, and counted from {base}; ",
                 *hint,
             )
 
@@ -84,22 +110,68 @@ def read_links(path: Path) -> Iterator[list[Link]]:
         yield sorted(gold.sure | {link for link in gold.possible if link[1] not in with_sure_link})
 
 
-def check_links_of_pairs(pairs: Iterable[Pair], path: Path) -> Iterator[Pair]:
-    """Yield the pairs, and check each line of a file of links against its pair.
+def describe_inner_blank(pair: Sequence[str], location: str) -> str:
+    """A warning if a pair has a blank inside a word, where tools may count other words; otherwise an empty string.
 
-    Raises DataError after the last pair. It counts the lines with problems and describes the first five.
+    fast_align, GIZA++ and Moses count words as `split_words`. Many tools in Python split at every blank.
     """
+    blank = find_inner_blank_of_pair(pair)
+    if blank is None:
+        return ""
+    return (
+        f"{location} is the first with a blank inside a word, {describe_character(blank)}\n"
+        "  Only spaces and tabs separate the words of links. For links of a tool that splits at every blank, write "
+        "spaces in the text"
+    )
+
+
+def find_inner_blank_of_pair(pair: Sequence[str]) -> str | None:
+    """The first blank inside a word of a pair, or None."""
+    return next(filter(None, map(find_inner_blank, pair)), None)
+
+
+def find_reason(pair: Pair, gold: GoldLinks) -> str:
+    """Why links may be out of the range of a pair's words, as part of a message."""
+    blank = find_inner_blank_of_pair(pair)
+    words = len(pair.source.split()), len(pair.target.split())
+    if blank is not None and all(source < words[0] and target < words[1] for source, target in gold.possible):
+        return f"the links fit if {describe_character(blank)} separates words too: write spaces in its place"
+    return "links of an aligner that counts from 1, or splits text in another way, cannot be used"
+
+
+def describe_character(character: str) -> str:
+    """`U+00A0 (NO-BREAK SPACE)`"""
+    code = f"U+{ord(character):04X}"
+    name = unicodedata.name(character, "")
+    return f"{code} ({name})" if name else code
+
+
+def count_words(pair: Sequence[str]) -> tuple[int, int]:
+    """The numbers of words of a source and its target."""
+    source, target = pair
+    return len(split_words(source)), len(split_words(target))
+
+
+def check_links_of_pairs(pairs: Iterable[Pair], path: Path, note: Callable[[str], None]) -> Iterator[Pair]:
+    """Yield the pairs, and check each line of a file of links against its pair. `note` receives a warning.
+
+    Raises DataError after the last pair. It counts the lines with problems and describes the first five, and names a
+    reading in which all links fit: counted from 1, or turned.
+    """
+    fitting = list(READINGS)
     problems: list[DataError] = []
+    warning = ""
     count = lines = links = 0
     for pair, line in zip_longest(pairs, read_lines(path)):
         count, lines = count + (pair is not None), lines + (line is not None)
         if pair is not None and line is not None:
             location = f"{path}, line {lines:,}"
+            warning = warning or describe_inner_blank(pair, location)
             try:
-                hint = ["links of an aligner that counts from 1, or splits text in another way, cannot be used"]
                 gold = parse_gold(line, location)
                 links += len(gold.possible)
-                check_link_bounds(gold, (len(pair.source.split()), len(pair.target.split())), location, hint)
+                fitting = [name for name in fitting if READINGS[name].fits(gold.possible, count_words(pair))]
+                check_link_bounds(gold, count_words(pair), location, [find_reason(pair, gold)])
             except DataError as error:
                 problems.append(error)
         if pair is not None:
@@ -108,8 +180,14 @@ def check_links_of_pairs(pairs: Iterable[Pair], path: Path) -> Iterator[Pair]:
         raise make_line_count_error(path, lines, count)
     if count and not links and not problems:
         raise DataError(f"{path} has no links in its {lines:,} lines\n  Attention could learn nothing from it")
+    hint = (
+        f"\n  Read as {fitting[0]}, all its links fit: write them as source-target, counted from 0" if fitting else ""
+    )
     if len(problems) == 1:
-        raise problems[0]
+        raise DataError(*problems[0].args, hint if links else "")
     if problems:
         more = f"\n  and {len(problems) - SHOWN_PROBLEMS:,} more lines" if len(problems) > SHOWN_PROBLEMS else ""
+        more += hint if links else ""
         raise DataError(f"{len(problems):,} lines of {path} cannot be used", *indent(problems[:SHOWN_PROBLEMS]), more)
+    if warning:
+        note(warning)

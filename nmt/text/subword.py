@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,9 @@ from numpy.typing import NDArray
 from nmt.errors import DataError, FolderError, Option, SettingsError
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.text.normalization import BLANK_PIECE, list_nfc_rules
+from nmt.text.units import WORDS, Units, find_units
 
+SPACES = re.compile("[ \t]")
 LINE_ENDS = str.maketrans("\r\n", "  ")
 INVISIBLE = re.compile(r"[\s\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*")
 QUIET = 2  # log level at which SentencePiece writes only errors to standard error
@@ -166,15 +169,23 @@ def explain_training_error(complaint: str, name: str, vocab_size: int, size_opti
 
 
 class SegmentedLine(NamedTuple):
-    """A line, its pieces, and the word that each piece belongs to.
+    """A line, its pieces, and its words, which may be other units; see nmt.text.units.
 
-    `words` is `text.split()`. `word_of_piece[i]` is the index of piece i's word, or -1 if there are no words.
+    Words that share a piece are a group, as characters often are; words between spaces are groups of one. The attention
+    of a piece cannot be divided among the words of its group. `group_of_piece[i]` is the index of piece i's group, or
+    -1 if there are no words; `group_of_word[j]` is that of word j.
     """
 
     text: str
     ids: list[int]
     words: list[str]
-    word_of_piece: list[int]
+    group_of_piece: list[int]
+    group_of_word: list[int]
+
+    @property
+    def groups(self) -> int:
+        """The number of groups."""
+        return self.group_of_word[-1] + 1 if self.group_of_word else 0
 
 
 class Subword:
@@ -247,14 +258,15 @@ class Subword:
         """The piece of each id, as SentencePiece writes it: "▁the", "s"."""
         return [self._processor.id_to_piece(int(index)) for index in ids]
 
-    def segment(self, line: str) -> SegmentedLine:
-        """A line with its pieces and words."""
-        return segment_by_offsets(line, self._processor.encode(drop_invisible_line(line), return_type="offset_mapping"))
+    def segment(self, line: str, units: Units = WORDS) -> SegmentedLine:
+        """A line with its pieces and words, or other units."""
+        found = self._processor.encode(drop_invisible_line(line), return_type="offset_mapping")
+        return segment_by_offsets(line, found, units)
 
-    def segment_ids(self, ids: Sequence[int]) -> SegmentedLine:
-        """The text of ids with its pieces and words. PAD, BOS and EOS are left out."""
+    def segment_ids(self, ids: Sequence[int], units: Units = WORDS) -> SegmentedLine:
+        """The text of ids with its pieces and words, or other units. PAD, BOS and EOS are left out."""
         found = self._processor.decode(drop_special_ids(ids), return_type="offset_mapping")
-        return segment_by_offsets(found["text"].translate(LINE_ENDS), found)
+        return segment_by_offsets(found["text"].translate(LINE_ENDS), found, units)
 
 
 def drop_invisible_line(line: str) -> str:
@@ -267,20 +279,30 @@ def drop_special_ids(ids: Sequence[int]) -> list[int]:
     return [int(index) for index in ids if index not in (PAD, BOS, EOS)]
 
 
-def segment_by_offsets(text: str, found: dict[str, list[int] | list[tuple[int, int]]]) -> SegmentedLine:
-    """The word of each piece, from the offsets that SentencePiece gives.
+def segment_by_offsets(text: str, found: dict[str, list[int] | list[tuple[int, int]]], units: Units) -> SegmentedLine:
+    """The words of a text and the group of each piece, from the offsets that SentencePiece gives.
 
-    A piece belongs to the word in which it ends. So a piece that begins with the blank before a word ("▁the") belongs
-    to that word, and a word that the subword model treats as blanks has no pieces. A piece that is only the blank
-    belongs to the word after it.
+    A piece belongs to the words that it covers after its last blank. So a piece that begins with the blank before a
+    word ("▁the") belongs to that word, and a word that the subword model treats as blanks has no pieces. A piece that
+    is only the blank belongs to the word after it.
     """
-    words = text.split()
-    word_at: list[int] = []
-    for number, word in enumerate(words):
-        begin = text.index(word, len(word_at))
-        word_at += [number] * (begin + len(word) - len(word_at))
-    last = len(words) - 1
     ids: list[int] = found["ids"]  # type: ignore[assignment]
     offsets: list[tuple[int, int]] = found["offsets"]  # type: ignore[assignment]
-    ends = [max(begin, end - 1) for begin, end in offsets]
-    return SegmentedLine(text, ids, words, [word_at[end] if end < len(word_at) else last for end in ends])
+    spans = find_units(text, units, offsets)
+    word_at: list[int] = []
+    for number, (_, end) in enumerate(spans):
+        word_at += [number] * (end - len(word_at))
+    last = len(spans) - 1
+    word_at += [last] * (len(text) + 1 - len(word_at))
+    begins_group = [True] * len(spans)
+    last_words = []
+    for begin, end in offsets:
+        content = text[begin:end].rstrip(" \t")
+        first = begin + 1 + max(content.rfind(" "), content.rfind("\t"))
+        last_words.append(word_at[max(first, begin + len(content) - 1)])
+        for word in range(word_at[first] + 1, last_words[-1] + 1):
+            begins_group[word] = False
+    group_of_word = [count - 1 for count in accumulate(begins_group)]
+    words = [SPACES.sub("\u00a0", text[begin:end]) for begin, end in spans]
+    group_of_piece = [group_of_word[word] if words else -1 for word in last_words]
+    return SegmentedLine(text, ids, words, group_of_piece, group_of_word)

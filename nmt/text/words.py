@@ -1,13 +1,30 @@
-"""Word boundaries and blank lines in any script, by the Unicode properties of characters."""
+"""Words, word boundaries and blank lines in any script."""
 
 import re
 import unicodedata
 
 JOINERS = "\u200c\u200d"  # zero-width joiners and non-joiners, which occur inside words
+SEPARATED = re.compile("[^ \t]+")
 UNSPACED = re.compile(  # scripts without blanks between words: Thai, Lao, Burmese, Khmer, Han, kana
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
+
+
+def split_words(line: str) -> list[str]:
+    """The words between which there are links: what stands between spaces and tabs.
+
+    As in fast_align, GIZA++ and Moses, every other blank is a part of a word, such as the no-break space of "10 000".
+    """
+    return SEPARATED.findall(line)
+
+
+def find_inner_blank(line: str) -> str | None:
+    """The first blank inside a word, or None. There the words are others than those of Python's `split`."""
+    for word in split_words(line):
+        if word.split() != [word.strip()]:
+            return next(filter(str.isspace, word.strip() or word))
+    return None
 
 
 def is_blank(line: str) -> bool:

@@ -60,6 +60,8 @@ def start_run(prepared: PreparedCorpus, out: Path, settings: RunSettings, device
         source_fingerprint=prepared.source_subword.fingerprint,
         target_fingerprint=prepared.target_subword.fingerprint,
         data_fingerprint=hash_file(prepared.path / "manifest.json"),
+        is_source_unspaced=prepared.is_unspaced("source"),
+        is_target_unspaced=prepared.is_unspaced("target"),
     )
     return create_run(out, settings, info, prepared.source_subword, prepared.target_subword)
 

@@ -14,7 +14,8 @@ from nmt.errors import FolderError, Option, UsageError
 from nmt.progress import Progress
 from nmt.step import StepModel
 from nmt.text.corpus import Pair
-from nmt.text.links import Link
+from nmt.text.links import Link, describe_inner_blank
+from nmt.text.units import WORDS, Units
 from nmt.translation import batching
 from nmt.translation.forced_pairs import ForcedPair, force_pairs
 from nmt.translation.result import Translation
@@ -39,14 +40,17 @@ class AlignedPair(NamedTuple):
     backward: list[Link] | None
     parts: dict[str, AttentionView]
 
+    def __repr__(self) -> str:
+        return f"AlignedPair({self.forced.source.text!r}, {self.forced.target.text!r}, links={self.links})"
+
     @property
     def source_words(self) -> list[str]:
-        """The words of the source, which are separated by blanks."""
+        """The words of the source, or its other units."""
         return self.forced.source.words
 
     @property
     def target_words(self) -> list[str]:
-        """The words of the target, which are separated by blanks."""
+        """The words of the target, or its other units."""
         return self.forced.target.words
 
 
@@ -59,6 +63,7 @@ def align_pairs(
     symmetrisation: Symmetrisation = "grow-diag",
     offset: int = 0,
     threshold: float | None = None,
+    units: tuple[Units, Units] = (WORDS, WORDS),
     with_parts: bool = False,
     batch_size: int = 64,
     progress: Progress = NO_PROGRESS,
@@ -66,13 +71,16 @@ def align_pairs(
     """Derive the links of every pair, in order. With `reverse`, a translator of the opposite direction, both directions
     are symmetrised.
 
-    `offset` and `threshold` are those of select_rows and extract_links in nmt.analysis.alignment. `with_parts` adds
-    each head, branch and gate of the attention.
+    `offset` and `threshold` are those of select_rows and extract_links in nmt.analysis.alignment. `units` are those of
+    source and target, which become their words. `with_parts` adds each head, branch and gate of the attention.
 
     Raises UsageError for a run without attention, or without parts when `with_parts` is True; FolderError when
     `reverse` does not translate the opposite direction.
     """
     require_attention(translator)
+    pairs = enumerate(zip(sources, targets, strict=True), 1)
+    if warning := next(filter(None, (describe_inner_blank(pair, f"pair {number:,}") for number, pair in pairs)), ""):
+        progress.note(f"nmt: {warning}")
     network = translator.runs[0].model
     names = network.part_names if with_parts else ()
     if with_parts and not names:
@@ -81,12 +89,12 @@ def align_pairs(
             Option("parts"),
         )
     model = network if with_parts else translator.model
-    forced = force_lines(translator, sources, targets, batch_size, progress, model=model)
+    forced = force_lines(translator, sources, targets, batch_size, progress, units=units, model=model)
     reversed_pairs: Iterator[ForcedPair | None] = iter([None] * len(sources))
     if reverse is not None:
         require_attention(reverse)
         refuse_same_direction(translator, reverse)
-        reversed_pairs = iter(force_lines(reverse, targets, sources, batch_size, NO_PROGRESS))
+        reversed_pairs = iter(force_lines(reverse, targets, sources, batch_size, units=units[::-1]))
     return (
         align_pair(pair, reversed_pair, names, symmetrisation, offset, threshold)
         for pair, reversed_pair in zip(forced, reversed_pairs, strict=True)
@@ -124,6 +132,7 @@ def force_lines(
     batch_size: int = 64,
     progress: Progress = NO_PROGRESS,
     *,
+    units: tuple[Units, Units] = (WORDS, WORDS),
     model: StepModel | None = None,
 ) -> Iterator[ForcedPair]:
     """Forced decoding of every pair by the first run of a translator. `progress` notes sides that are too long.
@@ -138,6 +147,7 @@ def force_lines(
         map(Pair, sources, targets),
         batch_size=batch_size,
         device=translator.device,
+        units=units,
     )
     for number, pair in enumerate(progress.track(forced, f"{run.path}, forced", len(sources), "pairs"), 1):
         for side, segmented in (("source", pair.source), ("target", pair.target)):
@@ -152,6 +162,7 @@ def build_other_views(
     translators: Sequence[Translator],
     sources: Sequence[str],
     targets: Sequence[str],
+    units: tuple[Units, Units],
     n_best: int,
     batch_size: int,
     offset: int,
@@ -160,7 +171,7 @@ def build_other_views(
     """For each pair the views of the other translators, and the views of the `n_best` translations by every one."""
 
     def view_pairs(number: int, translator: Translator) -> Iterator[list[AttentionView]]:
-        for pair in force_lines(translator, sources, targets, batch_size):
+        for pair in force_lines(translator, sources, targets, batch_size, units=units):
             yield [build_forced_view(number, pair, offset, threshold)]
 
     def view_translations(number: int, found: Iterator[list[Translation]]) -> Iterator[list[AttentionView]]:
@@ -172,7 +183,8 @@ def build_other_views(
         if number:
             streams.append(view_pairs(number, translator))
         if n_best:
-            streams.append(view_translations(number, translator.stream(sources, n_best=n_best, batch_size=batch_size)))
+            found = translator.stream(sources, n_best=n_best, batch_size=batch_size, units=units)
+            streams.append(view_translations(number, found))
     if not streams:
         return iter([[] for _ in sources])
     return (list(chain.from_iterable(views)) for views in zip(*streams, strict=True))

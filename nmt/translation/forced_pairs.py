@@ -10,13 +10,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nmt.analysis.alignment import Matrix, build_piece_membership, extract_links, merge_attention, select_rows
+from nmt.analysis.alignment import (
+    Matrix,
+    build_piece_membership,
+    extract_links,
+    merge_attention,
+    select_rows,
+    spread_attention,
+    spread_links,
+)
 from nmt.ids import EOS
 from nmt.search.forced_decoding import ForcedTarget, force_decode
 from nmt.step import StepModel
 from nmt.text.corpus import Pair
 from nmt.text.links import Link
 from nmt.text.subword import SegmentedLine, Subword
+from nmt.text.units import WORDS, Units
 from nmt.translation import batching
 from nmt.translation.batching import choose_window_size, pad_ids, read_windows, run_batches
 
@@ -38,13 +47,18 @@ class ForcedPair:
 
     @cached_property
     def word_attention(self) -> Matrix:
-        """Target words x source words; see nmt.analysis.alignment.merge_attention."""
+        """Target words x source words; see merge_attention and spread_attention in nmt.analysis.alignment."""
+        return spread_attention(self.group_attention, self.source.group_of_word, self.target.group_of_word)
+
+    @cached_property
+    def group_attention(self) -> Matrix:
+        """Groups of target words x groups of source words; see nmt.text.subword.SegmentedLine."""
         return merge_attention(
             self.attention_TS,
-            self.source.word_of_piece[: batching.MAX_PIECES],
-            self.target.word_of_piece[: batching.MAX_PIECES],
-            len(self.source.words),
-            len(self.target.words),
+            self.source.group_of_piece[: batching.MAX_PIECES],
+            self.target.group_of_piece[: batching.MAX_PIECES],
+            self.source.groups,
+            self.target.groups,
         )
 
     def select_part(self, number: int) -> "ForcedPair":
@@ -75,13 +89,14 @@ class ForcedPair:
     @property
     def alignment(self) -> list[Link]:
         """Links (source word, target word), counted from 0: each target word to the source word with most attention."""
-        return extract_links(self.word_attention)
+        links = extract_links(self.group_attention)
+        return spread_links(links, self.source.group_of_word, self.target.group_of_word)
 
 
 def build_piece_averages(side: SegmentedLine) -> Matrix:
     """A matrix, pieces x words, that averages over the pieces of each word; zero for words without pieces."""
-    belongs = build_piece_membership(side.word_of_piece[: batching.MAX_PIECES], len(side.words))
-    means: Matrix = belongs / belongs.sum(axis=0).clip(min=1)
+    belongs = build_piece_membership(side.group_of_piece[: batching.MAX_PIECES], side.groups)
+    means: Matrix = (belongs / belongs.sum(axis=0).clip(min=1))[:, side.group_of_word]
     return means
 
 
@@ -93,8 +108,11 @@ def force_pairs(
     *,
     batch_size: int = 64,
     device: torch.device | str = "cpu",
+    units: tuple[Units, Units] = (WORDS, WORDS),
 ) -> Iterator[ForcedPair]:
     """Forced decoding of every pair, in order. Reads a window of pairs ahead, to batch pairs of similar length.
+
+    `units` are those of source and target, which become the words of the pairs.
 
     An empty side is EOS alone. So an empty target has a probability too, that of EOS as the first token.
     """
@@ -105,7 +123,10 @@ def force_pairs(
         return force_decode(model, *(tensor.to(device) for tensor in (*sources, *targets)))
 
     for window in read_windows(pairs, choose_window_size(batch_size)):
-        sides = [(source_subword.segment(pair.source), target_subword.segment(pair.target)) for pair in window]
+        sides = [
+            (source_subword.segment(pair.source, units[0]), target_subword.segment(pair.target, units[1]))
+            for pair in window
+        ]
         lengths = [min(max(len(source.ids), len(target.ids)), batching.MAX_PIECES) + 1 for source, target in sides]
         found = run_batches(force_batch, sides, lengths, batch_size)
         for (source, target), forced in zip(sides, found, strict=True):

@@ -20,6 +20,7 @@ from nmt.search.shortlisted import restrict_to_shortlist
 from nmt.settings import SearchSettings
 from nmt.step import StepModel
 from nmt.text.subword import Subword
+from nmt.text.units import WORDS, Units
 from nmt.text.words import is_blank
 from nmt.translation import batching
 from nmt.translation.batching import choose_window_size, pad_ids, read_windows, run_batches
@@ -44,6 +45,7 @@ def translate_lines(
     shortlist: Callable[[Tensor], Tensor] | None = None,
     choice: Choice | None = None,
     language: str = "",
+    units: tuple[Units, Units] = (WORDS, WORDS),
 ) -> Iterator[list[Translation]]:
     """The `n_best` translations of each line, best first, in the order of the lines.
 
@@ -56,7 +58,8 @@ def translate_lines(
 
     `shortlist` returns the target pieces that are allowed for each source, source_BS -> allowed_BV; pieces of a prefix
     and of constraints are always allowed. `choice` replaces the choice of continuations that `search` describes.
-    `language` is the language of the lines, by which sentences are found in long ones.
+    `language` is the language of the lines, by which sentences are found in long ones. `units` are those of source and
+    target, which become the words of translations.
 
     Raises DataError, with the number of the line, for a request that cannot be met. The first line has number `first`.
     """
@@ -67,9 +70,9 @@ def translate_lines(
     wanted = count_hypotheses(search, n_best)
 
     def compile_request(request: Request, number: int, part: int) -> CompiledRequest:
-        source = source_subword.segment(request.source)
+        source = source_subword.segment(request.source, units[0])
         if is_blank(request.source):
-            source = source._replace(ids=[], word_of_piece=[])
+            source = source._replace(ids=[], group_of_piece=[])
         pieces = Counter(source_subword.ids_to_pieces(source.ids))
         read = source._replace(ids=source.ids[: batching.MAX_PIECES])
         try:
@@ -111,9 +114,9 @@ def translate_lines(
     def rank(request: CompiledRequest, hypotheses: list[Hypothesis] | None) -> list[Translation]:
         source = request.source
         if hypotheses is None:
-            return [build_empty_translation(source)]
+            return [build_empty_translation(source, units)]
         subwords = source_subword, target_subword
-        ranked = [build_translation(source, one, *subwords, copies_unknown) for one in hypotheses]
+        ranked = [build_translation(source, one, *subwords, copies_unknown, units) for one in hypotheses]
         return rank_by_utility(ranked, search.mbr, is_sample=search.sample) if search.mbr != "none" else ranked
 
     def translate_requests(requests: Sequence[CompiledRequest]) -> list[list[Translation]]:

@@ -7,16 +7,25 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
+from itertools import product, takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmt.analysis.alignment import Matrix, compute_link_shares, extract_links, merge_attention
+from nmt.analysis.alignment import (
+    Matrix,
+    compute_link_shares,
+    extract_links,
+    list_words,
+    merge_attention,
+    spread_attention,
+)
 from nmt.ids import EOS, UNK
 from nmt.search.hypothesis import Hypothesis
 from nmt.text.links import Link
 from nmt.text.subword import SegmentedLine, Subword
+from nmt.text.units import WORDS, UnitName, Units, find_units
+from nmt.text.words import split_words
 from nmt.translation import batching
 
 BLANKS = re.compile("  +")
@@ -32,7 +41,10 @@ class Translation:
     column for each of `source_pieces`. An empty line has empty fields and scores of zero. `is_whole` is False when only
     the first 1,000 pieces of the line were translated.
 
-    A line that was translated in parts has a block of attention for each part. The "</s>" of each part have word -1.
+    `source_words` and `target_words` are the `units` of source and target, such as characters. Words that share a piece
+    are a group; see nmt.text.subword.SegmentedLine.
+
+    A line that was translated in parts has a block of attention for each part. The "</s>" of each part have group -1.
     """
 
     source: str
@@ -44,11 +56,14 @@ class Translation:
     tokens: list[str]
     source_words: list[str]
     target_words: list[str]
-    source_word_of_piece: list[int]
-    target_word_of_piece: list[int]
+    source_group_of_piece: list[int]
+    target_group_of_piece: list[int]
+    source_group_of_word: list[int]
+    target_group_of_word: list[int]
     attention_blocks: tuple[NDArray[np.float32], ...]
     is_finished: bool
     is_whole: bool
+    units: tuple[UnitName, UnitName]
 
     @cached_property
     def attention_TS(self) -> NDArray[np.float32]:  # noqa: N802
@@ -64,9 +79,11 @@ class Translation:
 
     @cached_property
     def word_attention(self) -> Matrix:
-        """Target words x source words; see nmt.analysis.alignment.merge_attention."""
-        counts = len(self.source_words), len(self.target_words)
-        return merge_attention(self.attention_TS, self.source_word_of_piece, self.target_word_of_piece, *counts)
+        """Target words x source words; see merge_attention and spread_attention in nmt.analysis.alignment."""
+        groups = self.source_group_of_word, self.target_group_of_word
+        counts = (max(of_word, default=-1) + 1 for of_word in groups)
+        pieces = self.source_group_of_piece, self.target_group_of_piece
+        return spread_attention(merge_attention(self.attention_TS, *pieces, *counts), *groups)
 
     @property
     def alignment(self) -> list[Link]:
@@ -81,24 +98,35 @@ class Translation:
         found: dict[Link, float] = {}
         row, column = 0, 0
         for block in self.attention_blocks:  # attention_TS would take memory by the square of the line's length
-            sources = self.source_word_of_piece[column : column + block.shape[1]]
-            targets = self.target_word_of_piece[row : row + block.shape[0]]
-            source, target = (min((word for word in words if word >= 0), default=0) for words in (sources, targets))
-            own_sources, own_targets = [word - source for word in sources], [word - target for word in targets]
-            weights_JI = merge_attention(block, own_sources, own_targets, offset=offset)
-            for (i, j), share in compute_link_shares(weights_JI, extract_links(weights_JI, threshold)).items():
-                found[i + source, j + target] = share
+            sources = self.source_group_of_piece[column : column + block.shape[1]]
+            targets = self.target_group_of_piece[row : row + block.shape[0]]
+            source, target = (min((group for group in one if group >= 0), default=0) for one in (sources, targets))
+            own_sources, own_targets = [group - source for group in sources], [group - target for group in targets]
+            weights_YX = merge_attention(block, own_sources, own_targets, offset=offset)
+            for (x, y), share in compute_link_shares(weights_YX, extract_links(weights_YX, threshold)).items():
+                found[x + source, y + target] = share
             row, column = row + block.shape[0], column + block.shape[1]
-        return dict(sorted(found.items()))
+        source_words, target_words = map(list_words, (self.source_group_of_word, self.target_group_of_word))
+        return dict(
+            sorted(
+                (link, share) for (x, y), share in found.items() for link in product(source_words[x], target_words[y])
+            )
+        )
 
 
 def build_translation(
-    source: SegmentedLine, found: Hypothesis, source_subword: Subword, target_subword: Subword, is_copying: bool = False
+    source: SegmentedLine,
+    found: Hypothesis,
+    source_subword: Subword,
+    target_subword: Subword,
+    is_copying: bool = False,
+    units: tuple[Units, Units] = (WORDS, WORDS),
 ) -> Translation:
     """Build the translation of a hypothesis. With `is_copying`, words with UNK are replaced by source words."""
-    target = target_subword.segment_ids(found.tokens)
+    target = target_subword.segment_ids(found.tokens, units[1])
     if is_copying and UNK in target.ids:
-        target = copy_unknown(target, target_subword, source, found.attention_TS.numpy())
+        words = source_subword.segment(source.text)
+        target = copy_unknown(target, target_subword, words, found.attention_TS.numpy(), units[1])
     return Translation(
         source=source.text,
         text=BLANKS.sub(" ", target.text).strip(" "),  # there are pieces that are only a blank
@@ -109,39 +137,67 @@ def build_translation(
         tokens=target_subword.ids_to_pieces(found.tokens),
         source_words=source.words,
         target_words=target.words,
-        source_word_of_piece=source.word_of_piece[: batching.MAX_PIECES],
-        target_word_of_piece=target.word_of_piece,
+        source_group_of_piece=source.group_of_piece[: batching.MAX_PIECES],
+        target_group_of_piece=target.group_of_piece,
+        source_group_of_word=source.group_of_word,
+        target_group_of_word=target.group_of_word,
         attention_blocks=(found.attention_TS.numpy(),),
         is_finished=found.is_finished,
         is_whole=len(source.ids) <= batching.MAX_PIECES,
+        units=(units[0].name, units[1].name),
     )
 
 
-def build_empty_translation(source: SegmentedLine) -> Translation:
+def build_empty_translation(source: SegmentedLine, units: tuple[Units, Units] = (WORDS, WORDS)) -> Translation:
     """The translation of an empty line."""
     return Translation(
-        source.text, "", 0.0, 0.0, (), [], [], source.words, [], [], [], (np.zeros((0, 0), np.float32),), True, True
+        source=source.text,
+        text="",
+        score=0.0,
+        log_prob=0.0,
+        token_log_probs=(),
+        source_pieces=[],
+        tokens=[],
+        source_words=source.words,
+        target_words=[],
+        source_group_of_piece=[],
+        target_group_of_piece=[],
+        source_group_of_word=source.group_of_word,
+        target_group_of_word=[],
+        attention_blocks=(np.zeros((0, 0), np.float32),),
+        is_finished=True,
+        is_whole=True,
+        units=(units[0].name, units[1].name),
     )
 
 
 def join_parts(parts: Sequence[Translation]) -> Translation:
-    """Join the translations of a line's parts. Indices of words and pieces are those of the whole line.
+    """Join the translations of a line's parts. Indices of words, groups and pieces are those of the whole line.
 
     Each part keeps its "</s>" among the pieces, which belongs to no word. Log-probabilities and scores are summed.
     """
     if len(parts) == 1:
         return parts[0]
     line = "".join(part.source for part in parts)
-    source_word_of_piece: list[int] = []
-    target_word_of_piece: list[int] = []
-    sources, targets, before = 0, 0, " "
+    is_source_split_at_blanks = parts[0].units[0] == "words"
+    source_words: list[str] = []
+    of_source_piece: list[int] = []
+    of_target_piece: list[int] = []
+    of_source_word: list[int] = []
+    of_target_word: list[int] = []
+    before = " "
     for part in parts:
-        sources -= not (before[-1].isspace() or part.source[0].isspace())  # the line was split inside a word
-        source_word_of_piece += [sources + word for word in part.source_word_of_piece]
-        source_word_of_piece += [-1] * (len(part.source_pieces) - len(part.source_word_of_piece))
-        target_word_of_piece += [targets + word for word in part.target_word_of_piece]
-        target_word_of_piece += [-1] * (len(part.tokens) - len(part.target_word_of_piece))
-        sources, targets, before = sources + len(part.source_words), targets + len(part.target_words), part.source
+        is_inside_word = is_source_split_at_blanks and not (before[-1] in " \t" or part.source[0] in " \t")
+        sources, targets = (max(groups, default=-1) + 1 for groups in (of_source_word, of_target_word))
+        sources -= is_inside_word
+        of_source_piece += [sources + group for group in part.source_group_of_piece]
+        of_source_piece += [-1] * (len(part.source_pieces) - len(part.source_group_of_piece))
+        of_target_piece += [targets + group for group in part.target_group_of_piece]
+        of_target_piece += [-1] * (len(part.tokens) - len(part.target_group_of_piece))
+        of_source_word += [sources + group for group in part.source_group_of_word[is_inside_word:]]
+        of_target_word += [targets + group for group in part.target_group_of_word]
+        source_words += part.source_words
+        before = part.source
     return Translation(
         source=line,
         text=" ".join(part.text for part in parts if part.text),
@@ -150,30 +206,38 @@ def join_parts(parts: Sequence[Translation]) -> Translation:
         token_log_probs=tuple(log_prob for part in parts for log_prob in part.token_log_probs),
         source_pieces=[piece for part in parts for piece in part.source_pieces],
         tokens=[token for part in parts for token in part.tokens],
-        source_words=line.split(),
+        source_words=split_words(line) if is_source_split_at_blanks else source_words,
         target_words=[word for part in parts for word in part.target_words],
-        source_word_of_piece=source_word_of_piece,
-        target_word_of_piece=target_word_of_piece,
+        source_group_of_piece=of_source_piece,
+        target_group_of_piece=of_target_piece,
+        source_group_of_word=of_source_word,
+        target_group_of_word=of_target_word,
         attention_blocks=tuple(block for part in parts for block in part.attention_blocks),
         is_finished=all(part.is_finished for part in parts),
         is_whole=all(part.is_whole for part in parts),
+        units=parts[0].units,
     )
 
 
 def copy_unknown(
-    target: SegmentedLine, subword: Subword, source: SegmentedLine, attention_TS: NDArray[np.float32]
+    target: SegmentedLine,
+    subword: Subword,
+    source: SegmentedLine,
+    attention_TS: NDArray[np.float32],
+    target_units: Units = WORDS,
 ) -> SegmentedLine:
     """Replace each word of a translation that contains UNK by the source word with most of its attention.
 
     Punctuation marks at the ends of a word, such as the comma after a name, are those of the target, where the subword
     model has them. As in Luong et al. 2015, arXiv:1410.8206, with attention in place of their pointers, and without a
-    dictionary. Without attention the words are not replaced.
+    dictionary. Without attention the words are not replaced. The units of a word are one group, because its pieces are
+    not those of its text.
     """
     unit_of_piece = np.cumsum([piece.startswith("▁") for piece in subword.ids_to_pieces(target.ids)])
     unit_of_piece -= unit_of_piece[:1]
     units = int(unit_of_piece[-1]) + 1
     weights_JI = merge_attention(
-        attention_TS, source.word_of_piece[: batching.MAX_PIECES], unit_of_piece.tolist(), len(source.words), units
+        attention_TS, source.group_of_piece[: batching.MAX_PIECES], unit_of_piece.tolist(), len(source.words), units
     )
     source_word = {unit: word for word, unit in extract_links(weights_JI)}
     words: list[str] = []
@@ -190,9 +254,18 @@ def copy_unknown(
                 before[: count_marks(before, subword)] + inner + after[len(after) - count_marks(after[::-1], subword) :]
             )
         word_of_piece += [len(words)] * len(ids)
-        words += text.split()
+        words += split_words(text)
     final = len(words) - 1
-    return SegmentedLine(" ".join(words), target.ids, words, [min(word, final) for word in word_of_piece])
+    parts = [
+        [word[begin:end] for begin, end in find_units(word, target_units, [(0, len(word))])] or [word] for word in words
+    ]
+    return SegmentedLine(
+        " ".join(words),
+        target.ids,
+        [part for word in parts for part in word],
+        [min(word, final) for word in word_of_piece],
+        [number for number, word in enumerate(parts) for _ in word],
+    )
 
 
 def count_marks(word: str, subword: Subword) -> int:

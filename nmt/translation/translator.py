@@ -16,9 +16,11 @@ from nmt.search.choices import Choice
 from nmt.search.ensemble import Ensemble
 from nmt.settings import SearchSettings
 from nmt.step import StepModel
+from nmt.text.units import AUTO, Units
 from nmt.translation.pipeline import translate_lines
 from nmt.translation.request import Request
 from nmt.translation.result import Translation
+from nmt.translation.units import choose_units_of_run
 from nmt.validation import check
 
 # search settings that have an effect only with another one
@@ -113,13 +115,24 @@ class Translator:
         return list(self.stream(lines, n_best=n, **options))
 
     def stream(
-        self, lines: Iterable[str | Request], *, n_best: int = 1, batch_size: int = 64, first: int = 1, **search: Any
+        self,
+        lines: Iterable[str | Request],
+        *,
+        n_best: int = 1,
+        batch_size: int = 64,
+        first: int = 1,
+        units: str | tuple[Units, Units] = AUTO,
+        **search: Any,
     ) -> Iterator[list[Translation]]:
         """The `n_best` translations of each line, best first, while lines are read; see translate_lines.
 
+        `units` are what is linked: "words", "pieces", "characters" or "icu-words"; by default words, and characters
+        where a language has no blanks between words.
+
         Raises SettingsError for search options that do not exist or are out of bounds; UsageError for an `n_best` above
-        the beam and for an option without effect; DataError for a line that is not a string and for a request that
-        cannot be met; TypeError for a single line that is not in a list. The first line has number `first`.
+        the beam, for units that do not exist, and for an option without effect; DataError for a line that is not a
+        string and for a request that cannot be met; TypeError for a single line that is not in a list. The first line
+        has number `first`.
         """
         if isinstance(lines, str | bytes | Request):
             raise TypeError("lines must be an iterable of strings: put a single line in a list")
@@ -153,6 +166,7 @@ class Translator:
             shortlist=self.shortlist.allowed_words if self.shortlist else None,
             choice=self.choice,
             language=run.info.source_lang,
+            units=choose_units_of_run(units, run) if isinstance(units, str) else units,
         )
 
 

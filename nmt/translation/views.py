@@ -1,10 +1,27 @@
 """Converts translations and forced pairs to the views of the attention page."""
 
-from nmt.analysis.alignment import extract_links, summarise_attention
+from collections.abc import Sequence
+
+from nmt.analysis.alignment import extract_links, spread_attention, spread_links, summarise_attention
 from nmt.analysis.page import AttentionView
 from nmt.translation import batching
 from nmt.translation.forced_pairs import ForcedPair
 from nmt.translation.result import Translation
+
+
+def spread_view(view: AttentionView, source_groups: Sequence[int], target_groups: Sequence[int]) -> AttentionView:
+    """A view of words from a view of groups of words. The arguments are the group of each word."""
+    diagnostics = view.diagnostics
+    if diagnostics is not None:
+        diagnostics = diagnostics._replace(
+            unattended=[word for word, group in enumerate(source_groups) if group in diagnostics.unattended],
+            unsupported=[word for word, group in enumerate(target_groups) if group in diagnostics.unsupported],
+        )
+    return view._replace(
+        weights_JI=spread_attention(view.weights_JI, source_groups, target_groups),
+        links=spread_links(view.links, source_groups, target_groups),
+        diagnostics=diagnostics,
+    )
 
 
 def build_gate_view(model: int, one: ForcedPair, offset: int = 0) -> AttentionView:
@@ -17,16 +34,19 @@ def build_forced_view(model: int, one: ForcedPair, offset: int = 0, threshold: f
     """The view of a pair in forced decoding. `offset` and `threshold` determine the links."""
     weights_JI, diagnostics = summarise_attention(
         one.attention_TS,
-        one.source.word_of_piece[: batching.MAX_PIECES],
-        one.target.word_of_piece[: batching.MAX_PIECES],
-        len(one.source.words),
-        len(one.target.words),
+        one.source.group_of_piece[: batching.MAX_PIECES],
+        one.target.group_of_piece[: batching.MAX_PIECES],
+        one.source.groups,
+        one.target.groups,
         offset,
     )
     score = one.log_prob / len(one.token_log_probs)
     is_whole = max(len(one.source.ids), len(one.target.ids)) <= batching.MAX_PIECES
     links = extract_links(weights_JI, threshold)
-    return AttentionView(model, 0, one.target.words, weights_JI, links, diagnostics, score, is_whole)
+    view = AttentionView(
+        model, 0, one.target.words, weights_JI, links, diagnostics, score, is_whole, target_text=one.target.text
+    )
+    return spread_view(view, one.source.group_of_word, one.target.group_of_word)
 
 
 def build_translation_view(
@@ -35,13 +55,14 @@ def build_translation_view(
     """The view of a translation."""
     weights_JI, diagnostics = summarise_attention(
         one.attention_TS,
-        one.source_word_of_piece,
-        one.target_word_of_piece,
-        len(one.source_words),
-        len(one.target_words),
+        one.source_group_of_piece,
+        one.target_group_of_piece,
+        max(one.source_group_of_word, default=-1) + 1,
+        max(one.target_group_of_word, default=-1) + 1,
         offset,
     )
     score = one.log_prob / max(len(one.token_log_probs), 1)
     links = extract_links(weights_JI, threshold)
     cut = one.is_whole, one.is_finished
-    return AttentionView(model, rank, one.target_words, weights_JI, links, diagnostics, score, *cut)
+    view = AttentionView(model, rank, one.target_words, weights_JI, links, diagnostics, score, *cut, one.text)
+    return spread_view(view, one.source_group_of_word, one.target_group_of_word)

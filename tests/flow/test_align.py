@@ -118,6 +118,31 @@ def test_gold_links_are_read_in_every_format(run_nmt, files, reverser):
         assert run_nmt(*words, *form) == expected
 
 
+def test_gold_links_in_another_reading_are_noticed(run_nmt, files, reverser):
+    (files / "source").write_text("ba de fi\nku\n")
+    (files / "target").write_text("fi de ba ku la\nku la\n")
+    words = ("align", "--model", reverser, "--source", "source", "--target", "target", "--gold", "other")
+    for text, hint in (
+        ("1-3 2-2 3-5\n1-1\n", "all links fit with --gold-base 1\n"),
+        ("4-0 1-1\n1-0\n", "all links fit if they are turned: write 2-1 for 1-2\n"),
+        ("5-1 2-2\n2-1\n", "all links fit if they are turned, 2-1 for 1-2, with --gold-base 1\n"),
+        ("9-9 2-2\n2-1\n", "--gold-base 1 counts from 1\n"),
+    ):
+        (files / "other").write_text(text)
+        done = run_nmt(*words)
+        assert (done.code, done.stdout) == (2, "")
+        assert done.stderr.endswith(f"  Words are separated by spaces and tabs, and counted from 0; {hint}")
+    own = run_nmt(*words[:-2]).stdout
+    (files / "other").write_text(" ".join(f"{j}-{i}" for i, j in links_of(own)[0] if j < 3) + "\n\n")
+    (files / "source").write_text("ba de fi\n\n")
+    (files / "target").write_text("fi de ba\n\n")
+    own = links_of(run_nmt(*words[:-2]).stdout)[0]
+    (files / "other").write_text(" ".join(f"{j}-{i}" for i, j in own) + "\n\n")
+    note = "nmt: other fits far better if its links are turned, 2-1 for 1-2: the error rate is then 0.0 percent\n"
+    is_symmetric = {(j, i) for i, j in own} == set(map(tuple, own))
+    assert (note in run_nmt(*words).stderr) != is_symmetric
+
+
 def test_the_table_has_the_worst_pairs_first(run_nmt, files, reverser):
     words = ("align", "--model", reverser, "--source", "source", "--target", "target", "--table", "table.tsv")
     done = run_nmt(*words, "--gold", "gold")
@@ -310,6 +335,35 @@ def test_characters_that_no_font_has_are_named_once(run_nmt, files, reverser):
     assert run_nmt(*words, "--plot-format", "svg").stderr == ""
 
 
+def test_a_blank_inside_a_word_is_a_part_of_it(run_nmt, files, reverser):
+    (files / "source").write_text("ba de\nba\u202fde fi\u3000go\tku\n", encoding="utf-8")
+    (files / "target").write_text("de ba\nku go\u00a0fi de ba\n", encoding="utf-8")
+    words = ["align", "--model", reverser, "--source", "source", "--target", "target", "--matrix", "matrix.jsonl"]
+    done = run_nmt(*words, "--table", "table.tsv", "--html", "page.html")
+    assert done.code == 0
+    assert [max(target for _, target in links) for links in links_of(done.stdout)] == [1, 3]
+    assert done.stderr.startswith(
+        "nmt: pair 2 is the first with a blank inside a word, U+202F (NARROW NO-BREAK SPACE)\n"
+        "  Only spaces and tabs separate the words of links. For links of a tool that splits at every blank, write "
+        "spaces in the text\n"
+    )
+    assert (" of 5 source words get" in done.stderr, " of 6 target words attend" in done.stderr) == (True, True)
+    row = json.loads((files / "matrix.jsonl").read_text().splitlines()[1])
+    assert row["source_words"] == ["ba\u202fde", "fi\u3000go", "ku"]
+    assert row["target_words"] == ["ku", "go\u00a0fi", "de", "ba"]
+    packed = re.search(r'id="index">([A-Za-z0-9+/=]*)<', (files / "page.html").read_text())
+    assert (
+        json.loads(zlib.decompress(base64.b64decode(packed[1])))["sentences"][1]["source"] == "ba\u202fde fi\u3000go ku"
+    )
+    (files / "gold").write_text("0-1 1-0\n0-2 0-3 1-1 2-0\n")
+    assert "\npercent " in run_nmt(*words, "--gold", "gold").stderr
+    (files / "gold").write_text("0-1 1-0\n0-2 0-3 1-1 3-0\n")
+    assert (
+        "gold, line 2: link 3-0 is out of range: the pair has 3 and 4 words\n"
+        in run_nmt(*words, "--gold", "gold").stderr
+    )
+
+
 def test_a_pair_of_too_many_words_is_not_drawn(run_nmt, files, reverser):
     (files / "source").write_text("ba\n" + "ba " * 101 + "\n")
     (files / "target").write_text("ba\nba\n")
@@ -350,8 +404,8 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
         ),
         (
             {"--gold": "naacl"},
-            "naacl, sentence 3: link 3-1 is out of range: the pair has 2 and 2 words\n  Words are separated by blanks "
-            "and counted from 1; --gold-base 0 counts from 0",
+            "naacl, sentence 3: link 3-1 is out of range: the pair has 2 and 2 words\n  Words are separated by spaces "
+            "and tabs, and counted from 1; --gold-base 0 counts from 0",
         ),
         (
             {"--gold": "gold", "--gold-base": "1"},

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from itertools import product
 
 import pytest
 from support.corpora import SIZES
@@ -268,6 +269,26 @@ def test_bytes_that_are_not_utf8(refused, corpus):
     )
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u202f", "\u2009", "\u3000"])
+def test_links_count_words_at_spaces_and_tabs(prepare, corpus, blank):
+    lines = (corpus / "train.a").read_text().splitlines()
+    links = corpus / "links"
+    links.write_text("0-2 1-1 2-0\n" + "\n" * len(lines), encoding="utf-8")
+    for side, line in (("a", f"ba\tde{blank}fi  ku"), ("b", f"ku de{blank}fi ba")):
+        path = corpus / f"train.{side}"
+        path.write_text(f"{line}\n{path.read_text()}", encoding="utf-8")
+    done = prepare("--train-alignments", links)
+    assert done.code == 0, done.stderr
+    assert done.stderr.startswith(f"{links}, line 1 is the first with a blank inside a word, U+{ord(blank):04X} (")
+    opened = PreparedCorpus.open(corpus / "out")
+    split = opened.open_split("train", with_links=True)
+    source = opened.source_subword.ids_to_pieces(split.read_source(0))
+    target = opened.target_subword.ids_to_pieces(split.read_target(0))
+    linked = {(source[i], target[j]) for i, j in zip(split.links.sources, split.links.targets, strict=True)}
+    typeset = {"▁de", "▁fi"}
+    assert linked == {("▁ba", "▁ba"), ("▁ku", "▁ku"), *product(typeset, typeset)}
+
+
 def test_alignments_that_do_not_fit_are_named_with_their_lines(refused, corpus):
     links = corpus / "links"
     links.write_text("0-0\n" * 999)
@@ -280,8 +301,8 @@ def test_alignments_that_do_not_fit_are_named_with_their_lines(refused, corpus):
     assert refused("--train-alignments", links) == (
         f"2 lines of {links} cannot be used\n"
         f"  {links}, line 999: link 9-1 is out of range: the pair has {words[0]} and {words[1]} words\n"
-        "    Words are separated by blanks and counted from 0; links of an aligner that counts from 1, or splits "
-        "text in another way, cannot be used\n"
+        "    Words are separated by spaces and tabs, and counted from 0; links of an aligner that counts from 1, or "
+        "splits text in another way, cannot be used\n"
         f'  {links}, line 1,000: "0,0" is not a link\n'
         "    Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; "
         "the first word is 0\n"

@@ -195,7 +195,27 @@ def test_links_of_any_aligner_are_scored_against_gold(run_nmt, files):
             ["--gold", "gold", "--gold-base", "1", "gold"],
             "gold, line 1: link 0-0 is out of range: the first word is 1\n",
         ),
-        (["--gold", "gold", "gold", "short"], "gold has 4 lines and short has 1\n"),
+        (["--gold", "gold", "gold", "short"], "short has 1 lines for 4 pairs\n  Line n must have the links of pair n"),
+        (
+            ["--gold", "gold", "--links-base", "1", "gold"],
+            "gold, line 1: link 0-0 is out of range: the first word is 1\n",
+        ),
+        (["--gold", "gold", "empty"], "empty is empty: it has no lines\n"),
+        (["--gold", "-", "-"], 'standard input, "-", is named more than once, but can be read only once\n'),
+        (["--gold", "gold", "beyond"], "beyond, line 2: sentence 5 does not exist: the source has 4 lines\n"),
+        (
+            ["--gold", "gold", "null"],
+            "null, line 1: word 0 is the empty word if words are counted from 1, and cannot be "
+            "linked to itself\n  --links-base 0 counts from 0\n",
+        ),
+        (
+            ["--gold", "gold", "--links-base", "2", "gold"],
+            "Invalid value for '--links-base': 2 is not in the range 0<=x<=1.",
+        ),
+        (
+            ["--reference", "worse", "--links-turned", "worse"],
+            "--links-base and --links-turned have no effect without --gold: name its file",
+        ),
         (["--gold", "gold", "--reference", "worse", "gold"], "--reference is for translations and --gold is for word"),
         (
             ["--reference", "worse", "--gold-base", "1", "worse"],
@@ -206,9 +226,96 @@ def test_links_of_any_aligner_are_scored_against_gold(run_nmt, files):
 def test_files_that_are_not_links_raise_an_error(run_nmt, files, words, message):
     (files / "gold").write_text("0-0\n" * 4)
     (files / "short").write_text("0-0\n")
+    (files / "empty").touch()
+    (files / "beyond").write_text("1 1 1\n5 1 1\n")
+    (files / "null").write_text("1 0 0\n")
     done = run_nmt("score", *words)
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"nmt: error: {message}")
+
+
+LINKS = ["0-2 1-0 2-1 3-3", "0-1 1-2 2-0", "", "0-3 1-1 2-2 2-0", "0-3 1-4 2-2 3-1"]
+
+
+def rewrite(lines, write):
+    """Each link (i, j) of lines written in another form."""
+    pairs = [[tuple(map(int, link.split("-"))) for link in line.split()] for line in lines]
+    return "".join(" ".join(write(i, j) for i, j in line) + "\n" for line in pairs)
+
+
+def write_naacl(lines, base):
+    """Links in the format of NAACL 2003, with confidences."""
+    pairs = [[tuple(map(int, link.split("-"))) for link in line.split()] for line in lines]
+    numbered = ((number, i + base, j + base) for number, line in enumerate(pairs, 1) for i, j in line)
+    return "".join(f"{number} {i} {j} S 9.5e-01\n" for number, i, j in numbered)
+
+
+FORMS = {
+    "right": lambda i, j: f"{i}-{j}",
+    "weighted": lambda i, j: f"{i}-{j}:9.1e-05",
+    "more": lambda i, j: f"{i + 1}-{j + 1}",
+    "turned": lambda i, j: f"{j}-{i}",
+    "both": lambda i, j: f"{j + 1}-{i + 1}:1.0E+00",
+    "possible": lambda i, j: f"{i}?{j}",
+}
+
+
+@pytest.mark.parametrize(
+    ("gold", "name", "options"),
+    [
+        ("right", "right", ""),
+        ("right", "weighted", ""),
+        ("right", "possible", ""),
+        ("right", "more", "--links-base 1"),
+        ("right", "turned", "--links-turned"),
+        ("right", "both", "--links-base 1 --links-turned"),
+        ("more", "right", "--gold-base 1"),
+        ("turned", "right", "--links-turned"),
+        ("both", "right", "--gold-base 1 --links-turned"),
+        ("right", "naacl", ""),
+        ("naacl", "right", ""),
+        ("naacl", "naacl", ""),
+        ("naacl", "more", "--links-base 1"),
+    ],
+)
+def test_another_reading_of_links_is_noticed_and_chosen(run_nmt, files, gold, name, options):
+    for form, write in FORMS.items():
+        (files / form).write_text(rewrite(LINKS, write))
+    (files / "naacl").write_text(write_naacl(LINKS, 1))
+    plain = run_nmt("score", "--gold", gold, name)
+    aer = plain.stdout.splitlines()[1].split()[1]
+    if not options:
+        assert (plain.code, plain.stderr, aer) == (0, "", "0.0")
+        return
+    assert float(aer) > 30
+    assert plain.stderr == (
+        f"nmt: {name} fits far better with {options}: its error rate is then 0.0 percent, not {aer}\n"
+    )
+    again = run_nmt("score", "--gold", gold, name, *options.split())
+    assert (again.code, again.stderr, again.stdout.splitlines()[1].split()[1]) == (0, "", "0.0")
+
+
+def test_naacl_links_that_count_from_0_are_noticed(run_nmt, files):
+    (files / "right").write_text(rewrite(LINKS, FORMS["right"]))
+    (files / "naacl").write_text(write_naacl(LINKS, 0))
+    for gold, name, option in (("right", "naacl", "--links-base"), ("naacl", "right", "--gold-base")):
+        done = run_nmt("score", "--gold", gold, name)  # links of word 0, the empty word, are missing
+        assert done.stderr.startswith(f"nmt: {name} fits far better with {option} 0: its error rate is then ")
+        done = run_nmt("score", "--gold", gold, name, option, 0)
+        assert (done.stderr, done.stdout.splitlines()[1].split()[1]) == ("", "0.0")
+
+
+def test_links_that_should_not_be_turned_are_noticed(run_nmt, files):
+    (files / "right").write_text(rewrite(LINKS, FORMS["right"]))
+    done = run_nmt("score", "--gold", "right", "right", "--links-turned", "--format", "json")
+    assert "nmt: right fits far better without --links-turned: its error rate is then 0.0 percent, not " in done.stderr
+    assert json.loads(done.stdout)["systems"][0]["aer"] > 0.3
+
+
+def test_bad_links_have_no_better_reading(run_nmt, files):
+    (files / "right").write_text(rewrite(LINKS, FORMS["right"]))
+    (files / "bad").write_text("0-0 1-1 2-2 3-3\n0-0 1-1 2-2\n\n0-0 1-1 2-2\n0-0 1-1 2-2 3-3\n")
+    assert run_nmt("score", "--gold", "right", "bad").stderr == ""
 
 
 def test_a_reference_must_be_named(run_nmt):

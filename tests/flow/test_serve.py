@@ -82,6 +82,17 @@ def test_a_given_target_is_aligned(server):
     assert same == translated | {"rank": 0, "score": pytest.approx(translated["score"], abs=1e-3)}
 
 
+def test_words_are_separated_by_spaces_tabs_and_line_ends(server):
+    texts = {"source": "ba\tde\r\nfi\u00a0go \u2029 ku", "target": "ku go\u3000fi\nde ba"}
+    status, answer = ask(server, "POST", "/api/align", texts)
+    assert (status, answer["source"], answer["views"][0]["target"]) == (
+        200,
+        "ba de fi\u00a0go ku",
+        "ku go\u3000fi de ba",
+    )
+    assert len(base64.b64decode(answer["weights"][0])) == 4 * 4
+
+
 def test_an_answer_reports_what_was_cut(reverser, monkeypatch):
     translators = [Translator.load(reverser)]
     for source, target, limit, pieces, is_whole, is_finished in [

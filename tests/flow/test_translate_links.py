@@ -55,13 +55,30 @@ def test_every_way_to_translate_has_links(run_nmt, reverser, tmp_path, words, ea
         assert bool(one["target_words"]) == bool(line)
 
 
-@pytest.mark.parametrize("words", [["--threshold", "0.5"], ["--probabilities"], ["--offset", "1"]])
+def test_a_blank_inside_a_word_is_named_once(run_nmt, reverser, tmp_path):
+    text = "ba de\nba\u2009de fi\nku\u00a0la\n"
+    words = ("translate", "--model", reverser, "--format", "jsonl")
+    done = run_nmt(*words, "--alignments", tmp_path / "links", stdin=text)
+    assert (done.code, done.stderr) == (
+        0,
+        "nmt: line 2 is the first with a blank inside a word, U+2009 (THIN SPACE)\n  Only spaces and tabs separate the "
+        "words of links. For links of a tool that splits at every blank, write spaces in the text\n",
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["source_words"] for one in found] == [["ba", "de"], ["ba\u2009de", "fi"], ["ku\u00a0la"]]
+    assert {i for i, _ in found[2]["alignment"]} == {0}
+    assert run_nmt(*words, stdin=text).stderr == ""
+
+
+@pytest.mark.parametrize(
+    "words", [["--threshold", "0.5"], ["--probabilities"], ["--offset", "1"], ["--units", "words"]]
+)
 def test_link_options_without_links_raise_an_error(run_nmt, reverser, words):
     done = run_nmt("translate", "--model", reverser, *words, stdin=TEXT)
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr == (
-        "nmt: error: --threshold, --probabilities and --offset apply to word links: name a file with --alignments, "
-        "or use --format jsonl\n"
+        "nmt: error: --threshold, --probabilities, --offset and --units apply to word links: name a file with "
+        "--alignments, or use --format jsonl\n"
     )
 
 

@@ -23,7 +23,8 @@ const state = {
 
 const byId = (id) => document.getElementById(id);
 const clamp = (value, least, greatest) => Math.min(Math.max(value, least), greatest);
-const splitWords = (text) => (text ? text.split(" ") : []);
+const splitWords = (text) => (text ? text.split(/[ \u001f]/) : []);  // the second where the text has no space
+const joinWords = (text) => text.replaceAll("\u001f", "");
 const formatNumber = (value) => value.toLocaleString("en");
 const formatPercent = (value, digits = 0) => `${(100 * value).toFixed(digits)}%`;
 

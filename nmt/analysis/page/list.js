@@ -27,7 +27,7 @@ function updateList() {
   const found = [];
   state.page.sentences.forEach((sentence, index) => {
     if (wanted) {
-      sentence.folded ??= foldText([sentence.source, ...sentence.views.map((view) => view.target)].join("\n"));
+      sentence.folded ??= foldText(joinWords([sentence.source, ...sentence.views.map((view) => view.target)].join("\n")));
     }
     if (!wanted || sentence.folded.includes(wanted)) found.push(index);
   });
@@ -78,9 +78,9 @@ function createRow(index, place) {
       class: "item", role: "option", id: `item-${index}`, "aria-selected": index === state.current,
       "aria-setsize": state.order.length, "aria-posinset": place + 1,
     },
-    createElement("span", { lang: state.page.source }, sentence.source || "–"),
+    createElement("span", { lang: state.page.source }, joinWords(sentence.source) || "–"),
     createElement("span", { class: "key" }, isValueShown ? format(value) : `${index + 1}`),
-    createElement("span", { class: "target", lang: state.page.target }, view ? view.target || "–" : ""),
+    createElement("span", { class: "target", lang: state.page.target }, view ? joinWords(view.target) || "–" : ""),
   );
   row.style.top = `${place * ROW_HEIGHT}px`;
   row.dataset.index = index;

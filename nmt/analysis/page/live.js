@@ -45,7 +45,7 @@ function showAnswer(sentence, ...keys) {
   return showSentence(0);
 }
 
-const shownTarget = (sentence) => shownView(sentence)?.target ?? "";
+const shownTarget = (sentence) => joinWords(shownView(sentence)?.target ?? "");
 
 /** Put a sentence of the list into the text boxes; what was typed there is not sent any more. */
 function fillTextBoxes(index) {
@@ -54,7 +54,7 @@ function fillTextBoxes(index) {
   live.hasUnsentText = false;
   showLiveMessage("");
   const sentence = state.page.sentences[index];
-  byId("source-text").value = sentence.source;
+  byId("source-text").value = joinWords(sentence.source);
   byId("target-text").value = shownTarget(sentence);
 }
 

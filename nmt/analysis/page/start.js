@@ -8,10 +8,11 @@ async function start() {
   }
   const index = await unpack(byId("index").textContent);
   state.page = JSON.parse(new TextDecoder().decode(index));
-  const { title, models, source, target } = state.page;
+  const { title, models, source, target, units } = state.page;
+  const languages = units ? `${source} (${units[0]}) → ${target} (${units[1]})` : `${source} → ${target}`;
   document.title = title;
   byId("title").textContent = title;
-  byId("about").textContent = [`${source} → ${target}`, ...models].join(" · ");
+  byId("about").textContent = [languages, ...models].join(" · ");
   if (state.page.max_characters) startLive();
   updateMenus();
   for (const listen of [listenToSearch, listenToList, listenToWords, listenToControls, listenToWindow]) listen();

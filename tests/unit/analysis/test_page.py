@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nmt.analysis.alignment import AttentionDiagnostics
-from nmt.analysis.page import SCRIPTS, SENTENCES_PER_BLOCK, AttentionView, Page, describe_sentence, quantise
+from nmt.analysis.page import SCRIPTS, SENTENCES_PER_BLOCK, AttentionView, Page, describe_sentence, mark_words, quantise
 from nmt.text.links import GoldLinks
 
 NO_DOUBTS = AttentionDiagnostics(0.5, 0.25, [1], [])
@@ -109,3 +109,19 @@ def test_every_file_of_the_folder_is_in_the_page_and_scripts_come_in_order():
     for name, content in zip(SCRIPTS, contents, strict=True):
         assert content.startswith("// "), f"{name} does not begin with what lives there"
         assert len(content.splitlines()) < 300, name
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "marked"),
+    [
+        (["the", "cat"], "the  cat", "the cat"),
+        (["the", "cat"], "", "the cat"),
+        (["小", "猫", "A"], "小猫\u3000A", "小\x1f猫 A"),
+        (["แมว", "นอน", "แมว"], "แมวนอน แมว", "แมว\x1fนอน แมว"),
+        (["10\u00a0000", "km"], "10\u00a0000 km", "10\u00a0000 km"),
+        (["a\x1fb", "c"], "a\x1fb c", "ab c"),
+        ([], "", ""),
+    ],
+)
+def test_words_are_marked_in_their_text(words, text, marked):
+    assert mark_words(words, text) == marked

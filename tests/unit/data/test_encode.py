@@ -125,7 +125,7 @@ def test_links_stay_with_their_pairs(tiny_prepared, tmp_path, monkeypatch, size)
     assert isinstance(split.links.sources, np.memmap)
     assert counts.links == len(split.links.sources) == split.links.offsets[-1]
     for row, (pair, wanted) in enumerate((pair, link) for pair, link in zip(pairs, links, strict=True) if pair.source):
-        sides = [subword.segment(line).word_of_piece for subword, line in zip(subwords, pair, strict=True)]
+        sides = [subword.segment(line).group_of_piece for subword, line in zip(subwords, pair, strict=True)]
         own = slice(*split.links.offsets[row : row + 2])
         found = zip(split.links.sources[own], split.links.targets[own], strict=True)
         assert {(sides[0][i], sides[1][j]) for i, j in found} == set(wanted)

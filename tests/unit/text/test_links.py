@@ -33,7 +33,7 @@ def test_possible_links_count_where_a_target_word_has_no_sure_link(links, line, 
 
 
 def test_pairs_with_correct_links_are_yielded_unchanged(links):
-    assert list(check_links_of_pairs(PAIRS, links("0-0 1p2", "", "0-0"))) == PAIRS
+    assert list(check_links_of_pairs(PAIRS, links("0-0 1p2", "", "0-0"), print)) == PAIRS
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_pairs_with_correct_links_are_yielded_unchanged(links):
         (
             ["0-3", "", ""],
             "{path}, line 1: link 0-3 is out of range: the pair has 2 and 3 words\n"
-            "  Words are separated by blanks and counted from 0; links of an aligner that counts from 1, or splits",
+            "  Words are separated by spaces and tabs, and counted from 0; links of an aligner that counts from 1, or",
         ),
         (["2-0", "", ""], "{path}, line 1: link 2-0 is out of range: the pair has 2 and 3 words\n"),
         (["", "0-0", ""], "{path}, line 2: link 0-0 is out of range: the pair has 0 and 0 words\n"),
@@ -62,17 +62,74 @@ def test_pairs_with_correct_links_are_yielded_unchanged(links):
 def test_the_message_for_links_that_do_not_fit_names_them(links, lines, message):
     path = links(*lines)
     with pytest.raises(DataError) as caught:
-        list(check_links_of_pairs(PAIRS, path))
+        list(check_links_of_pairs(PAIRS, path, print))
     assert str(caught.value).startswith(message.format(path=path))
 
 
 def test_of_many_problems_five_are_described_and_all_are_counted(links):
     path = links(*["9-9"] * 8)
     with pytest.raises(DataError) as caught:
-        list(check_links_of_pairs([Pair("a", "b")] * 8, path))
+        list(check_links_of_pairs([Pair("a", "b")] * 8, path, print))
     lines = str(caught.value).split("\n")
     assert lines[0] == f"8 lines of {path} cannot be used"
     assert [line for line in lines if "out of range" in line] == [
         f"  {path}, line {number}: link 9-9 is out of range: the pair has 1 and 1 words" for number in range(1, 6)
     ]
     assert lines[-1] == "  and 3 more lines"
+
+
+@pytest.mark.parametrize(
+    ("pair", "character"),
+    [
+        (Pair("Il y a 10\u00a0000 gens", "There are 10,000 people"), "U+00A0 (NO-BREAK SPACE)"),
+        (Pair("2\u202f500 km", "2500 km"), "U+202F (NARROW NO-BREAK SPACE)"),
+        (Pair("5 cm", "5\u2009cm"), "U+2009 (THIN SPACE)"),
+        (Pair("今日は\u3000晴れ です", "it is sunny today"), "U+3000 (IDEOGRAPHIC SPACE)"),
+        (Pair("a \u00a0 b", "c"), "U+00A0 (NO-BREAK SPACE)"),  # a word of its own
+        (Pair("a\u0085b", "c"), "U+0085"),  # has no name
+        (Pair("a\x0cb", "c"), "U+000C"),
+    ],
+)
+def test_the_first_blank_inside_a_word_is_a_warning(links, pair, character):
+    notes = []
+    path = links("0-0", "0-0", "0-0")
+    pairs = [Pair("a\tb", "c "), pair, pair]
+    assert list(check_links_of_pairs(pairs, path, notes.append)) == pairs
+    assert notes == [
+        f"{path}, line 2 is the first with a blank inside a word, {character}\n  Only spaces and tabs separate the "
+        "words of links. For links of a tool that splits at every blank, write spaces in the text"
+    ]
+
+
+@pytest.mark.parametrize("line", ["plain words", "tabs\tand  spaces ", "\u00a0at the ends\u3000", "", " "])
+def test_blanks_that_change_no_word_are_no_warning(links, line):
+    notes = []
+    assert list(check_links_of_pairs([Pair("a", "b"), Pair(line, line)], links("0-0", ""), notes.append))
+    assert notes == []
+
+
+def test_links_that_count_words_at_every_blank_are_explained(links):
+    pairs = [Pair("ສະບາຍ\u3000ດີ ທ່ານ", "good day sir")]
+    with pytest.raises(DataError) as caught:
+        list(check_links_of_pairs(pairs, links("0-0 1-1 2-2"), print))
+    assert "link 2-2 is out of range: the pair has 2 and 3 words\n" in str(caught.value)
+    assert str(caught.value).endswith(
+        "; the links fit if U+3000 (IDEOGRAPHIC SPACE) separates words too: write spaces in its place"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "reading"),
+    [
+        (["1-3 2-1", "", "1-1"], "counted from 1"),
+        (["2-0 0-1", "", ""], "target-source"),
+        (["3-2 1-1", "", "1-1:3e-04"], "target-source and counted from 1"),
+        (["2p0 9-9", "", ""], None),
+        (["2-0", "0-0", ""], None),  # the second pair has no words
+    ],
+)
+def test_a_reading_in_which_all_links_fit_is_named(links, lines, reading):
+    with pytest.raises(DataError) as caught:
+        list(check_links_of_pairs(PAIRS, links(*lines), print))
+    hint = f"\n  Read as {reading}, all its links fit: write them as source-target, counted from 0"
+    assert str(caught.value).endswith(hint) if reading else "Read as" not in str(caught.value)

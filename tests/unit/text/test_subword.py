@@ -3,6 +3,7 @@ import pytest
 from nmt.errors import DataError, FolderError, SettingsError
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.text.subword import Subword, VocabularySizeError, cut_long_lines, train_subword
+from nmt.text.words import split_words
 
 SYLLABLES = ("ca", "do", "fi", "hen", "lu", "mo", "nit", "rab")
 LINES = [f"the {first}{second} sees a {second}{first} and sleeps" for first in SYLLABLES for second in SYLLABLES]
@@ -76,32 +77,34 @@ def test_lines_encoded_together_have_the_same_ids_as_alone(subword):
         "  the   cat\tsees\u2028dogs ",
         "a ﬁ b",  # one character that becomes two
         "x 漢字 y 😀 z",  # characters spelled in bytes
-        "Ünïcode\u00a0words",
-        "a\u200bb c",  # U+200B is no blank, neither for the subword model nor for split()
+        "a\u200bb c",  # U+200B is no blank, neither for the subword model nor for links
+        "Ünïcode\u00a0words and 2\u202f500\u2009km",  # blanks for the subword model, and inside the words of links
+        "今日は\u3000晴れ です",
+        "the\x0bcat\u0085sees",
     ],
 )
 def test_each_piece_belongs_to_its_word(subword, line):
     found = subword.segment(line)
-    assert (found.text, found.ids, found.words) == (line, subword.encode(line), line.split())
-    assert found.word_of_piece == sorted(found.word_of_piece)
+    assert (found.text, found.ids, found.words) == (line, subword.encode(line), split_words(line))
+    assert found.group_of_piece == sorted(found.group_of_piece)
     for number, word in enumerate(found.words):
-        ids = [index for index, owner in zip(found.ids, found.word_of_piece, strict=True) if owner == number]
+        ids = [index for index, owner in zip(found.ids, found.group_of_piece, strict=True) if owner == number]
         assert subword.decode(ids) == subword.decode(subword.encode(word))
 
 
-@pytest.mark.parametrize("word", ["\ufeff", "\x7f", "\ufeff\x02", "\x01"])
+@pytest.mark.parametrize("word", ["\ufeff", "\x7f", "\ufeff\x02", "\x01", "\u00a0", "\u3000\u2003"])
 def test_a_word_without_pieces_takes_no_piece_from_others(subword, word):
     assert subword.encode(word) == []
     found = subword.segment(f"the {word} cat")
     assert found.words == ["the", word, "cat"]
-    assert sorted(set(found.word_of_piece)) == [0, 2]
-    assert subword.decode([i for i, word in zip(found.ids, found.word_of_piece, strict=True) if word == 2]) == "cat"
+    assert sorted(set(found.group_of_piece)) == [0, 2]
+    assert subword.decode([i for i, word in zip(found.ids, found.group_of_piece, strict=True) if word == 2]) == "cat"
 
 
 @pytest.mark.parametrize("line", ["", " \t", "\u200b", "\u0085", "\u00a0\u200e \u2060", "\ufeff\u200c"])
 def test_a_line_that_shows_nothing_has_no_pieces(subword, line):
     assert subword.encode(line) == subword.segment(line).ids == subword.encode_lines([line])[0].tolist() == []
-    assert subword.segment(line).words == line.split()
+    assert subword.segment(line).words == split_words(line)
     assert subword.encode(line + "a") != []
 
 
@@ -109,22 +112,22 @@ def test_words_and_pieces_of_ids(subword):
     ids = subword.encode("the 漢字 sees")
     found = subword.segment_ids([*ids, EOS, PAD])
     assert (found.text, found.ids, found.words) == ("the 漢字 sees", ids, ["the", "漢字", "sees"])
-    assert len(found.word_of_piece) == len(ids)
-    assert sorted(set(found.word_of_piece)) == [0, 1, 2]
+    assert len(found.group_of_piece) == len(ids)
+    assert sorted(set(found.group_of_piece)) == [0, 1, 2]
 
 
 def test_a_piece_that_is_a_blank_belongs_to_the_word_after_it(subword):
     found = subword.segment("the 漢")
     pieces = subword.ids_to_pieces(found.ids)
     blank = pieces.index("<0xE6>") - 1
-    assert (pieces[blank], found.word_of_piece[blank]) == ("▁", 1)
+    assert (pieces[blank], found.group_of_piece[blank]) == ("▁", 1)
 
 
 def test_a_blank_at_the_end_belongs_to_the_word_before_it_if_there_is_one(subword):
     blank = subword.ids_to_pieces(range(SIZE)).index("▁")
     the = subword.encode("the")
-    assert set(subword.segment_ids([*the, blank]).word_of_piece) == {0}
-    assert set(subword.segment_ids([blank, blank]).word_of_piece) <= {-1}
+    assert set(subword.segment_ids([*the, blank]).group_of_piece) == {0}
+    assert set(subword.segment_ids([blank, blank]).group_of_piece) <= {-1}
     assert subword.segment_ids([]).words == []
 
 

@@ -11,6 +11,7 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.search.forced_decoding import force_decode
 from nmt.text.corpus import Pair
 from nmt.text.subword import SegmentedLine
+from nmt.text.words import split_words
 from nmt.translation.forced_pairs import ForcedPair, force_pairs
 
 pytestmark = pytest.mark.numerical
@@ -57,7 +58,7 @@ def test_a_pair_has_the_same_scores_alone_and_in_any_batch(subword, batch_size):
 
 def test_attention_between_words_has_a_row_for_each_word(subword):
     for pair, one in zip(PAIRS, force_pairs(make_model(subword), subword, subword, PAIRS), strict=True):
-        words = len(pair.target.split()), len(pair.source.split())
+        words = len(split_words(pair.target)), len(split_words(pair.source))
         assert one.word_attention.shape == words
         assert one.word_attention.sum(axis=1) == pytest.approx([1.0 if words[1] else 0.0] * words[0])
         assert [target for _, target in sorted(one.alignment, key=lambda link: link[1])] == (
@@ -80,8 +81,8 @@ def test_both_sides_are_read_up_to_the_largest_number_of_pieces(subword, monkeyp
 
 def test_the_gate_of_a_word_is_the_mean_over_its_pieces():
     """Not more for words of more pieces, as attention is."""
-    source = SegmentedLine("ab c", [5, 6, 7], ["ab", "c", "!"], [0, 0, 1])
-    target = SegmentedLine("x y", [5, 6], ["x", "y"], [0, 1])
+    source = SegmentedLine("ab c", [5, 6, 7], ["ab", "c", "!"], [0, 0, 1], [0, 1, 2])
+    target = SegmentedLine("x y", [5, 6], ["x", "y"], [0, 1], [0, 1])
     gate_TS = np.array([[0.2, 0.4, 0.9, 0.5]] * 3, np.float32)
     one = ForcedPair(source, target, -1.0, (-0.5, -0.3, -0.2), gate_TS)
     np.testing.assert_allclose(one.compute_mean_attention(), [[0.3, 0.9, 0.0]] * 2, atol=1e-6)

@@ -10,6 +10,7 @@ from support.scripted import copying
 
 from nmt.analysis.alignment import extract_links
 from nmt.text.subword import Subword, train_subword
+from nmt.text.words import split_words
 from nmt.translation import long_lines
 from nmt.translation.long_lines import split_line
 
@@ -97,6 +98,7 @@ LINES = [
     "ba de, fi go. ku la me ni po ru sa te vi wo zu ba",
     "ba " * 40 + "zu",
     "badefigokulame" * 5 + " de fi",
+    "ba de\u00a0fi go ku\u202fla\u3000me ni\u2009po ru\tsa te vi wo zu",  # some parts end inside a word
     "  ba de fi   go ku la me ni po  ",
     "ba",
     "",
@@ -112,7 +114,7 @@ def test_joined_parts_have_the_indices_of_the_whole_line(subword, longest):
     ):
         parts = split_line(line, subword, longest)
         assert one.source == line
-        assert one.source_words == line.split()
+        assert one.source_words == split_words(line)
         assert one.text.split() == one.target_words == "".join(f"{part} " for part in parts).split()
         assert one.attention_TS.shape == (len(one.tokens), len(one.source_pieces))
         assert len(one.token_log_probs) == len(one.tokens)
@@ -120,7 +122,7 @@ def test_joined_parts_have_the_indices_of_the_whole_line(subword, longest):
         assert np.array_equal(one.attention_TS, np.eye(len(one.tokens)))  # every piece attends to its copy
         assert one.alignment == extract_links(one.word_attention)
         starts = np.cumsum(
-            [0, *(len(word) for word in line.split())]
+            [0, *(len("".join(word.split())) for word in split_words(line))]
         )  # each copy is linked to the word that it is a part of
         letter = 0
         for source, target in sorted(one.alignment, key=lambda link: link[1]):

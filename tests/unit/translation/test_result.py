@@ -30,7 +30,7 @@ def test_unknown_words_are_copied_from_the_source(subword, line):
     one = translate(copying(subword.size), subword, line, replace_unk=True)
     assert one.text == line
     assert one.target_words == one.source_words
-    assert one.target_word_of_piece == one.source_word_of_piece
+    assert one.target_group_of_piece == one.source_group_of_piece
     assert one.alignment == [(i, i) for i in range(len(line.split()))]
 
 

@@ -1,0 +1,134 @@
+"""Units of a line, between which there are links: words, pieces, characters, or words that ICU finds.
+
+Which units are used, unless a person chooses them, depends on whether text is written without blanks between words.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
+from typing import Literal, NamedTuple, get_args
+
+from nmt.errors import Option, UsageError, did_you_mean
+from nmt.text.normalization import BLANK_PIECE
+from nmt.text.words import SEPARATED, UNSPACED
+
+try:
+    from icu4py.breakers import WordBreaker
+except ImportError:  # the extra `icu` is not installed
+    WordBreaker = None
+
+Span = tuple[int, int]
+VISIBLE = re.compile(r"\S(?:.*\S)?", re.DOTALL)
+UnitName = Literal["words", "pieces", "characters", "icu-words"]
+UNIT_NAMES: tuple[UnitName, ...] = get_args(UnitName)
+AUTO = "auto"
+LONGEST_MEAN_WORD = 6  # letters
+UNSPACED_LETTER = re.compile(rf"{UNSPACED.pattern}|[\u0f00-\u0fff]")  # Tibetan has marks between syllables
+UNSPACED_LANGUAGES = {  # codes of ISO 639
+    *("zh", "zho", "chi", "cmn", "yue", "wuu", "nan", "hak", "gan", "hsn", "lzh"),  # Chinese languages
+    *(
+        "ja",
+        "jpn",
+        "th",
+        "tha",
+        "nod",
+        "lo",
+        "lao",
+        "km",
+        "khm",
+        "my",
+        "mya",
+        "bur",
+        "shn",
+    ),  # Thai, Lao, Khmer, Burmese
+    *("bo", "bod", "tib", "dz", "dzo"),  # Tibetan, Dzongkha
+}
+
+
+class Units(NamedTuple):
+    """The units of one side. `language` is the language of its text, which ICU needs."""
+
+    name: UnitName
+    language: str = ""
+
+
+WORDS = Units("words")
+
+
+def choose_units(name: str, language: str, is_unspaced: bool) -> Units:
+    """The units called `name`; for "auto", characters where text has no blanks between words, and words elsewhere.
+
+    "icu-words" too are words where text has blanks.
+
+    Raises UsageError for a name that does not exist, and for "icu-words" without the library.
+    """
+    if name not in (AUTO, *UNIT_NAMES):
+        raise UsageError(
+            f'there are no units "{name}"{did_you_mean(name, UNIT_NAMES)}\n  They are {", ".join((AUTO, *UNIT_NAMES))}'
+        )
+    if name == "icu-words" and WordBreaker is None:
+        raise UsageError(Option("units", name), ' needs the extra icu: pip install "nmt[icu]"')
+    if name in (AUTO, "icu-words") and not is_unspaced:
+        return WORDS
+    return Units("characters" if name == AUTO else name, language)  # type: ignore[arg-type]
+
+
+def is_text_unspaced(lines: Iterable[str]) -> bool:
+    """Whether most lines are in a script without blanks between words, and were not split into words.
+
+    Such lines too may have blanks, between phrases. Words have few letters, and phrases have many.
+    """
+    linguistic, unspaced = 0, 0
+    for line in lines:
+        letters = sum(map(str.isalpha, line))
+        own = sum(map(str.isalpha, "".join(UNSPACED_LETTER.findall(line))))
+        words = sum(bool(UNSPACED_LETTER.search(word)) for word in line.split())
+        linguistic += letters > 0
+        unspaced += 2 * own > letters and (words == 1 or own >= LONGEST_MEAN_WORD * words)
+    return 2 * unspaced > linguistic
+
+
+def is_vocabulary_unspaced(language: str, pieces: Sequence[str], is_joint: bool) -> bool:
+    """Whether text is in a script without blanks between words, by its language and the pieces of its subword model.
+
+    The language decides or, where it is another one, the script of most pieces; but with `is_joint` the pieces are of
+    two languages.
+    """
+    texts = [piece.replace(BLANK_PIECE, "") for piece in pieces]
+    unspaced = sum(bool(UNSPACED_LETTER.match(text)) for text in texts)
+    if re.split("[-_]", language.lower())[0] in UNSPACED_LANGUAGES:
+        return unspaced > 0
+    return not is_joint and 2 * unspaced > sum(text[:1].isalpha() for text in texts)
+
+
+def find_units(text: str, units: Units, pieces: Iterable[Span] = ()) -> list[Span]:
+    """The (begin, end) of each unit of a text. `pieces` has those of its pieces, of which some may be empty."""
+    match units.name:
+        case "words":
+            return [word.span() for word in SEPARATED.finditer(text)]
+        case "pieces":
+            return [found.span() for begin, end in pieces if (found := VISIBLE.search(text, begin, end))]
+        case "characters":
+            return find_characters(text)
+        case "icu-words":
+            return find_icu_words(text, units.language)
+
+
+def find_characters(text: str) -> list[Span]:
+    """The characters of a text, each with the marks and joiners after it, without blanks."""
+    spans: list[Span] = []
+    for place, character in enumerate(text):
+        if character.isspace():
+            continue
+        if spans and spans[-1][1] == place and unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf"):
+            spans[-1] = spans[-1][0], place + 1
+        else:
+            spans.append((place, place + 1))
+    return spans
+
+
+def find_icu_words(text: str, language: str) -> list[Span]:
+    """The words and marks that ICU finds in a text, without blanks."""
+    ends = accumulate((len(segment) for segment in WordBreaker(text, language)), initial=0)
+    return [(begin, end) for begin, end in pairwise(ends) if not text[begin:end].isspace()]

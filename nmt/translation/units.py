@@ -1,0 +1,42 @@
+"""The units of source and target that links of a run are between."""
+
+from collections.abc import Sequence
+
+from nmt.checkpoint import Run
+from nmt.text.subword import Subword
+from nmt.text.units import Units, choose_units, is_vocabulary_unspaced
+
+
+def choose_units_of_run(name: str, run: Run) -> tuple[Units, Units]:
+    """The units of source and target by their name, or by how the languages are written; see choose_units."""
+
+    def choose(language: str, subword: Subword, is_unspaced: bool | None) -> Units:
+        if is_unspaced is None:
+            is_unspaced = is_vocabulary_unspaced(language, subword.ids_to_pieces(range(subword.size)), run.info.joint)
+        return choose_units(name, language, is_unspaced)
+
+    info = run.info
+    return (
+        choose(info.source_lang, run.source_subword, info.is_source_unspaced),
+        choose(info.target_lang, run.target_subword, info.is_target_unspaced),
+    )
+
+
+def count_units(
+    run: Run, units: tuple[Units, Units], sources: Sequence[str], targets: Sequence[str]
+) -> list[tuple[int, int]]:
+    """The numbers of source and target units of each pair."""
+    subwords = run.source_subword, run.target_subword
+    counts = (
+        [len(subword.segment(line, own).words) for line in lines]
+        for subword, own, lines in zip(subwords, units, (sources, targets), strict=True)
+    )
+    return list(zip(*counts, strict=True))
+
+
+def describe_units(units: tuple[Units, Units]) -> str:
+    """What is linked, as a message; nothing for words."""
+    source, target = (one.name for one in units)
+    return (
+        "" if {source, target} == {"words"} else f"links are between {source} of the source and {target} of the target"
+    )
