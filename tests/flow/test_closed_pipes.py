@@ -64,7 +64,10 @@ def test_align_scores_links_that_nobody_reads(reverser, pair, tmp_path):
 def test_a_page_is_written_although_the_matrix_has_no_reader(reverser, pair, tmp_path):
     page = tmp_path / "page.html"
     words = ["align", "--model", reverser, "--source", pair[0], "--target", pair[1]]
-    assert run_without_readers(*words, "--matrix", "/dev/stdout", "--html", page) == (0, "")
+    assert run_without_readers(*words, "--matrix", "/dev/stdout", "--html", page) == (
+        0,
+        f"{page}: a page of 3 pairs, to open in a browser\n",
+    )
     assert page.read_text().endswith("</html>\n")
 
 
