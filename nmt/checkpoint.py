@@ -20,7 +20,14 @@ from safetensors.torch import save as dump_tensors
 from torch import Tensor, nn
 
 from nmt.errors import DamageError, FolderError, FormatError, Option, did_you_mean
-from nmt.files import hash_file, locate_folder, lock_exclusively, replace_folder, write_atomically
+from nmt.files import (
+    hash_file,
+    locate_folder,
+    lock_exclusively,
+    refuse_special_files,
+    replace_folder,
+    write_atomically,
+)
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import format_figure
 from nmt.settings import RunSettings, read_settings, to_toml
@@ -117,6 +124,7 @@ def read_run(path: Path) -> Run:
         if (path / "checkpoint.json").exists():
             hint = [f"It is a checkpoint of a run: use {path.parent} with ", Option("checkpoint", path.name)]
         raise FolderError(f"{path} {what}\n  ", *hint)
+    refuse_special_files(path, allow_links=True)
     facts = read_json(path / "run.json")
     if facts.get("format_version") != RUN_FORMAT_VERSION:
         raise FormatError(

@@ -1,15 +1,23 @@
 """Writing files and folders so that their previous content stays complete if the program is killed meanwhile."""
 
+import errno
 import hashlib
 import io
 import os
+import re
 import shutil
+import stat
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from nmt.errors import FolderError
+
+# What some network file systems answer to a lock, or to the sync of a folder, because they have none.
+UNSUPPORTED = {errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
+LEFTOVER = re.compile(r"\..+\.(\d+\.tmp|new|doomed)")  # names of what a killed program leaves in a folder
 
 
 class StreamFile(io.FileIO):
@@ -45,8 +53,9 @@ def write_atomically(path: Path, mode: str = "w") -> Iterator[IO]:  # type: igno
     """Open a file with a temporary name. When the block ends without an error, it is synced and renamed to `path`.
 
     `mode` is "w" for UTF-8 text with "\\n" line ends or "wb" for bytes. After an error the temporary file is removed
-    and `path` is unchanged. If `path` is a symbolic link, the file that it points to is replaced. If it is a device or
-    a pipe, such as /dev/null, it is written to directly.
+    and `path` is unchanged. If `path` is a symbolic link, the file that it points to is replaced; a link with the
+    temporary name is removed and never followed. If `path` is a device or a pipe, such as /dev/null, it is written to
+    directly.
     """
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     if path.exists() and not path.is_file():
@@ -60,7 +69,8 @@ def write_atomically(path: Path, mode: str = "w") -> Iterator[IO]:  # type: igno
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, mode, **text) as file:  # type: ignore[call-overload]
+        temporary.unlink(missing_ok=True)
+        with open(temporary, mode.replace("w", "x"), **text) as file:  # type: ignore[call-overload]
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -79,15 +89,17 @@ def replace_folder(path: Path) -> Iterator[Path]:
     program is killed between the two renames, only `.NAME.old` exists: `recover_folder` renames it back, and
     `locate_folder` returns it to readers.
 
-    Raises FolderError when another program is replacing the same folder.
+    Raises FolderError when another program is replacing the same folder, or if the temporary name is taken by a link or
+    by another user. What a killed program left there is removed; nothing is ever removed or written through a link.
     """
     path = Path(os.path.abspath(path))  # "." has no name
     temporary, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
-    temporary.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(old):
+        refuse_foreign(old)
+    make_own_folder(temporary, path)
     with lock_exclusively(temporary, path):
         try:
-            for leftover in temporary.iterdir():  # of a program that was killed
-                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
             yield temporary
             for file in temporary.rglob("*"):
                 if file.is_file():
@@ -105,11 +117,64 @@ def replace_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def make_own_folder(temporary: Path, path: Path) -> None:
+    """Make a new folder, in the place of one that a killed program of this user left there.
+
+    Raises FolderError when the name is taken by anything else, or by a program that is writing `path`.
+    """
+    try:
+        temporary.mkdir()
+    except FileExistsError:
+        refuse_foreign(temporary)
+        with lock_exclusively(temporary, path):
+            shutil.rmtree(temporary)
+        temporary.mkdir()
+
+
+def is_foreign(folder: Path) -> bool:
+    """Whether a name is taken by something else than a folder of this user, or of whom the enclosing folder belongs to.
+
+    A link is foreign: it may have been made by another user, and leads elsewhere.
+    """
+    found = os.lstat(folder)
+    owners = {os.geteuid(), folder.parent.stat().st_uid} if os.name == "posix" else {found.st_uid}
+    return not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise FolderError if the name of a temporary folder is taken by a link, a file, or a folder of another user."""
+    if is_foreign(folder):
+        raise FolderError(
+            f"{folder} is in the way: its name is needed for a temporary folder, and it is "
+            f"{'a symbolic link' if folder.is_symlink() else 'not a folder of yours'}\n  See who made it, and remove it"
+        )
+
+
+def refuse_link(path: Path) -> None:
+    """Raise FolderError if `path` is a symbolic link: writing through it would change another file."""
+    if path.is_symlink():
+        raise FolderError(f"{path} is a symbolic link, and writing to it would change another file\n  Remove the link")
+
+
+def refuse_special_files(folder: Path, *, allow_links: bool) -> None:
+    """Raise FolderError if anything in a folder is a device, a pipe or a socket, which could be read without end.
+
+    Without `allow_links` it is also raised for a symbolic link, through which another file would be changed.
+    """
+    for parent, folders, files in os.walk(folder):
+        for path in (Path(parent, name) for name in [*folders, *files]):
+            if not allow_links:
+                refuse_link(path)
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise FolderError(f"{path} is not a regular file\n  Remove it, or restore the file")
+
+
 @contextmanager
 def lock_exclusively(folder: Path, path: Path) -> Iterator[None]:
     """Lock `folder` against other programs, on systems with such locks. It is `path`, or will be renamed to it.
 
     Raises FolderError when another program has the lock. The lock is released when the process ends, in whatever way.
+    On a file system without locks there is a warning instead.
     """
     if os.name != "posix":
         yield
@@ -123,6 +188,11 @@ def lock_exclusively(folder: Path, path: Path) -> Iterator[None]:
             is_ours = os.path.samestat(os.fstat(descriptor), os.stat(folder))
         except (BlockingIOError, FileNotFoundError):
             is_ours = False
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise
+            warn(f"the file system of {path} has no locks: make sure that no other program writes it")
+            is_ours = True
         if not is_ours:
             raise FolderError(f"{path} is being written by another program\n  Wait until it ends, or use another path")
         yield
@@ -130,11 +200,20 @@ def lock_exclusively(folder: Path, path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def warn(text: str) -> None:
+    """Issue a warning that the command line prints as a line of its own."""
+    warnings.warn(FileSystemWarning(text), stacklevel=3)
+
+
+class FileSystemWarning(UserWarning):
+    """The file system lacks something that protects files when the program or the machine is killed."""
+
+
 def recover_folder(path: Path) -> None:
-    """Undo or complete the replacement of a folder by a program that was killed."""
+    """Undo or complete the replacement of a folder by a program that was killed. A link is left alone."""
     path = Path(os.path.abspath(path))
     old = path.with_name(f".{path.name}.old")
-    if old.exists():
+    if os.path.lexists(old) and not is_foreign(old):
         if path.exists():
             shutil.rmtree(old)
         else:
@@ -147,15 +226,19 @@ def locate_folder(path: Path) -> Path:
     For readers: unlike `recover_folder`, it renames nothing.
     """
     old = path.with_name(f".{path.name}.old")
-    return old if old.exists() and not path.exists() else path
+    return old if old.is_dir() and not old.is_symlink() and not path.exists() else path
 
 
 def sync_folder(path: Path) -> None:
-    """Write renames in `path` to the disk, on systems where a folder can be synced."""
+    """Write renames in `path` to the disk, on systems where a folder can be synced. Elsewhere there is a warning."""
     if os.name == "posix":
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise
+            warn(f"the file system of {path} cannot sync folders: a power failure may undo what was written last")
         finally:
             os.close(descriptor)
 
@@ -169,6 +252,13 @@ def hash_file(path: Path) -> str:
 def remove_folder(path: Path) -> None:
     """Rename a folder and then remove it, so that no incomplete folder remains at `path` if the program is killed."""
     removed = path.with_name(f".{path.name}.doomed")
-    shutil.rmtree(removed, ignore_errors=True)
+    make_own_folder(removed, path)
     os.rename(path, removed)
     shutil.rmtree(removed)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed programs left in a folder that this program has locked."""
+    for path in folder.iterdir():
+        if LEFTOVER.fullmatch(path.name):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -9,14 +9,16 @@ import io
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from nmt import __version__
 from nmt.cli.command import CommandError
 from nmt.errors import did_you_mean
-from nmt.files import open_stream
+from nmt.files import FileSystemWarning, open_stream
 
 COMMANDS = {
     "prepare": "Turn parallel text into subword models and encoded tensors.",
@@ -81,6 +83,7 @@ def nmt(context: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line. -> exit code: 0 success, 1 an error in the program, 2 one in the input, 130 interrupted"""
+    warnings.showwarning = show_warning
     try:
         nmt.main(args=None if arguments is None else list(arguments), prog_name="nmt", standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -112,6 +115,14 @@ def describe(error: click.ClickException) -> str:
         if isinstance(error, click.BadParameter):
             error.param_hint = repr(option.opts[0])
     return error.format_message()
+
+
+def show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """Print a warning of nmt as a message. Others are printed as Python does."""
+    if issubclass(category, FileSystemWarning):
+        print(f"nmt: warning: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, *where[:2]), end="", file=sys.stderr)
 
 
 def fail(message: str, code: int = 2) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nmt.errors import DataError, FolderError, UsageError
-from nmt.files import lock_exclusively, open_stream, sync_folder
+from nmt.files import lock_exclusively, open_stream, refuse_link, sync_folder
 
 LINE_END = re.compile("[\x85\u2028\u2029]")
 Index = Callable[[bytes], int]  # the number of the input line that a line of the output belongs to
@@ -72,13 +72,14 @@ def write_in_parts(path: Path, size: int = 0) -> Iterator[IO[bytes]]:
     The first `size` bytes of FILE.part are kept. After an error FILE.part has everything that was flushed, and is
     removed if that is nothing; FILE is unchanged. A device or a pipe, such as /dev/null, is written to directly.
 
-    Raises FolderError when another program writes to the same file.
+    Raises FolderError when another program writes to the same file, or FILE.part is a symbolic link.
     """
     if path.exists() and not path.is_file():
         with open_stream(path) as stream:
             yield stream
         return
     part = get_partial_path(path)
+    refuse_link(part)
     with open(part, "ab") as file, lock_exclusively(part, path):
         file.truncate(size)
         try:

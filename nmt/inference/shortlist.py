@@ -21,7 +21,7 @@ from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
 from nmt.errors import DamageError, FolderError, FormatError, NmtError
-from nmt.files import write_atomically
+from nmt.files import refuse_link, write_atomically
 from nmt.ids import BOS, EOS, PAD, UNK
 
 FORMAT_VERSION = "1"
@@ -73,7 +73,10 @@ class Shortlist:
             "fingerprints": " ".join(self.fingerprints),
             "sha256": compute_checksum(tensors),
         }
-        with write_atomically(shortlist_path(path), "wb") as file:
+        file_path = shortlist_path(path)
+        if file_path != path:
+            refuse_link(file_path)
+        with write_atomically(file_path, "wb") as file:
             file.write(dump_tensors(tensors, facts))
 
     @classmethod

@@ -16,7 +16,7 @@ from nmt.text.words import SEPARATED, UNSPACED
 try:
     from icu4py.breakers import WordBreaker
 except ImportError:  # the extra `icu` is not installed
-    WordBreaker = None
+    WordBreaker = None  # type: ignore[assignment, misc, unused-ignore]
 
 Span = tuple[int, int]
 VISIBLE = re.compile(r"\S(?:.*\S)?", re.DOTALL)

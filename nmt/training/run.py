@@ -25,7 +25,7 @@ from nmt.data.batches import compute_padding_share, plan_epoch
 from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_precision, describe_device
 from nmt.errors import FolderError, Option, SettingsError, UsageError
-from nmt.files import hash_file, lock_exclusively, write_atomically
+from nmt.files import hash_file, lock_exclusively, refuse_special_files, remove_leftovers, write_atomically
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress, format_count
 from nmt.settings import RESUMABLE, RunSettings, TrainSettings, merge, to_toml
@@ -177,6 +177,8 @@ def train_run(
     tokens = (int(split.target_lengths.sum()) + len(split) for split in (train_split, valid_split))
 
     with lock_exclusively(run.path, run.path):
+        refuse_special_files(run.path, allow_links=False)
+        remove_leftovers(run.path)
         state = read_state(run.path) if is_resumed else TrainingState()
         if is_resumed:
             if settings != run.settings:

@@ -1,13 +1,26 @@
 """Files and folders are replaced completely or not at all."""
 
+import errno
 import hashlib
 import os
+import re
+import stat
 from contextlib import suppress
+from unittest.mock import Mock
 
 import pytest
 
 from nmt.errors import FolderError
-from nmt.files import hash_file, locate_folder, recover_folder, remove_folder, replace_folder, write_atomically
+from nmt.files import (
+    FileSystemWarning,
+    hash_file,
+    locate_folder,
+    recover_folder,
+    remove_folder,
+    remove_leftovers,
+    replace_folder,
+    write_atomically,
+)
 
 
 def names(folder):
@@ -127,3 +140,115 @@ def test_files_of_a_killed_program_are_not_part_of_the_new_folder(tmp_path):
     with replace_folder(tmp_path / "out") as folder:
         (folder / "whole").write_text("1")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole"]
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A folder of somebody else's files, which a planted link points to."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "precious").write_text("kept")
+    return home
+
+
+@pytest.mark.parametrize("name", [".mine.new", ".mine.old"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_planted_link_is_named_and_never_followed(tmp_path, home, name, is_there):
+    if is_there:
+        fill(tmp_path / "mine", "one")
+    (tmp_path / name).symlink_to(home)
+    message = (
+        f"{re.escape(str(tmp_path / name))} is in the way: .*it is a symbolic link\n  See who made it, and remove it"
+    )
+    with pytest.raises(FolderError, match=message):
+        fill(tmp_path / "mine", "two")
+    recover_folder(tmp_path / "mine")
+    assert locate_folder(tmp_path / "mine") == tmp_path / "mine"
+    assert (home / "precious").read_text() == "kept"
+    assert names(tmp_path) == sorted(["home", name, *["mine"] * is_there])
+    (tmp_path / name).unlink()
+    fill(tmp_path / "mine", "two")
+    assert (tmp_path / "mine" / "file").read_text() == "two"
+
+
+def test_a_folder_of_another_user_is_named_and_left(tmp_path, monkeypatch):
+    (tmp_path / ".mine.new").mkdir()
+    (tmp_path / ".mine.new" / "theirs").write_text("kept")
+    lstat = os.lstat
+    theirs = Mock(st_uid=os.geteuid() + 1, st_mode=lstat(tmp_path).st_mode)
+    monkeypatch.setattr(
+        os, "lstat", lambda path, **more: theirs if path == tmp_path / ".mine.new" else lstat(path, **more)
+    )
+    with pytest.raises(FolderError, match="it is not a folder of yours"):
+        fill(tmp_path / "mine", "one")
+    assert names(tmp_path / ".mine.new") == ["theirs"]
+
+
+def test_what_a_killed_program_left_is_replaced_and_its_links_are_not_followed(tmp_path, home):
+    (tmp_path / ".mine.new" / "old").mkdir(parents=True)
+    (tmp_path / ".mine.new" / "link").symlink_to(home)
+    fill(tmp_path / "mine", "one")
+    assert names(tmp_path / "mine") == ["file"]
+    assert names(home) == ["precious"]
+
+
+@pytest.mark.parametrize("name", [".update-000005.doomed", "update-000005"])
+def test_removing_a_folder_follows_no_link(tmp_path, home, name):
+    (tmp_path / name).symlink_to(home)
+    if name != "update-000005":
+        (tmp_path / "update-000005").mkdir()
+        with pytest.raises(FolderError, match="is a symbolic link"):
+            remove_folder(tmp_path / "update-000005")
+    else:
+        with pytest.raises(OSError, match=r"symbolic link|Not a directory"):
+            remove_folder(tmp_path / name)
+    assert names(home) == ["precious"]
+
+
+def test_a_link_with_the_temporary_name_of_a_file_is_not_followed(tmp_path, home):
+    (tmp_path / f".file.{os.getpid()}.tmp").symlink_to(home / "precious")
+    with write_atomically(tmp_path / "file") as file:
+        file.write("one")
+    assert (home / "precious").read_text() == "kept"
+    assert (tmp_path / "file").read_text() == "one"
+
+
+def test_what_killed_programs_left_in_a_run_is_removed(tmp_path, home):
+    kept = ["last", "log.jsonl", ".notes", "new"]
+    for name in (*kept, ".last.new", ".update-000005.doomed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    (tmp_path / ".curve.png.123.tmp").touch()
+    (tmp_path / ".best.new").symlink_to(home)
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == sorted([*kept, "home"])
+    assert names(home) == ["precious"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_gets_a_warning(tmp_path, monkeypatch, code):
+    monkeypatch.setattr("fcntl.flock", Mock(side_effect=OSError(code, os.strerror(code))))
+    with pytest.warns(FileSystemWarning, match="run has no locks: make sure that no other program writes it"):
+        fill(tmp_path / "run", "one")
+    assert (tmp_path / "run" / "file").read_text() == "one"
+
+
+def test_another_error_of_a_lock_is_raised(tmp_path, monkeypatch):
+    monkeypatch.setattr("fcntl.flock", Mock(side_effect=OSError(errno.EIO, "broken")))
+    with pytest.raises(OSError, match="broken"):
+        fill(tmp_path / "run", "one")
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS])
+def test_a_file_system_that_cannot_sync_folders_gets_a_warning(tmp_path, monkeypatch, code):
+    fsync = os.fsync
+
+    def sync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(code, os.strerror(code))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.warns(FileSystemWarning, match="cannot sync folders: a power failure may undo what was written last"):
+        fill(tmp_path / "run", "one")
+    assert (tmp_path / "run" / "file").read_text() == "one"
