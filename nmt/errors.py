@@ -39,7 +39,7 @@ class SettingsError(NmtError):
 
 
 class RegistrationError(NmtError):
-    """Something that cannot be registered under a name."""
+    """Something that cannot be registered under a name, or does not compute what it is registered for."""
 
 
 class UnknownAttentionError(SettingsError):
