@@ -321,6 +321,8 @@ def collect_settings(
     recipe: str | None = None, config: Path | str | None = None, overrides: Sequence[str] = ()
 ) -> tuple[dict[str, Any], list[str | Option]]:
     """The values that recipe, file and strings give by section and name, unchecked, and where they come from."""
+    if isinstance(overrides, str):  # a sequence too, of its characters
+        raise SettingsError("overrides is one string, and must be several\n  For a single one write: overrides=[...]")
     values: dict[str, Any] = {}
     origin: list[str | Option] = []
     if recipe is not None:

@@ -63,6 +63,7 @@ def describe_problem(kind: type, problem: Any) -> tuple[str, str]:
             return place or "settings", str(context["error"])
         case name if name in bounds:
             limit = next(context[key] for key in ("gt", "ge", "lt", "le") if key in context)
-            return f"{place} = {value}", f"must be {bounds[name]} {limit:g}"
+            bound = f"{limit:g}" if isinstance(limit, float) else limit  # every digit of a large integer
+            return f"{place} = {value}", f"must be {bounds[name]} {bound}"
         case _:
             return f"{place} = {value}", problem["msg"].replace("Input should", "must").replace("String should", "must")

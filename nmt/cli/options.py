@@ -5,6 +5,7 @@ An option that is not given is None and leaves the setting as it is elsewhere.
 
 import errno
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import UnionType
@@ -16,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from nmt.cli.command import CommandError
 from nmt.cli.imports import import_option
-from nmt.settings import Settings
+from nmt.settings import Settings, list_recipes
 
 F = TypeVar("F", bound=Callable[..., Any])
 BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "above"), Le: ("le", "at most"), Lt: ("lt", "below")}
@@ -152,6 +153,19 @@ link_options = combine(
     ),
     click.option("--probabilities", is_flag=True, help="write links as i-j:0.912, with their share of the attention"),
 )
+settings_source_options = combine(
+    click.option(
+        "--recipe", metavar="NAME", help=f"settings that are part of the program: {', '.join(list_recipes())}"
+    ),
+    click.option("--config", type=FOLDER, metavar="FILE", help="settings in a TOML file"),
+    click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="one setting; repeat for more. `nmt settings` explains all",
+    ),
+)
 metric_options = combine(
     click.option(
         "--metrics",
@@ -189,16 +203,23 @@ def settings_options(kind: type[Settings], flags: Mapping[str, str] | None = Non
 
     def decorate(function: F) -> F:
         for name, field in reversed(kind.model_fields.items()):
-            function = settings_option(name, field, (flags or {}).get(name))(function)
+            text = write_flags(str(field.description), kind)
+            function = settings_option(name, field, text, (flags or {}).get(name))(function)
         return function
 
     return decorate
 
 
-def settings_option(name: str, field: FieldInfo, flag: str | None) -> Callable[[F], F]:
+def write_flags(text: str, kind: type[Settings]) -> str:
+    """A description in which settings of `kind` with several words are options: max_length becomes --max-length."""
+    names = "|".join(name for name in kind.model_fields if "_" in name)
+    return re.sub(rf"\b({names})\b", lambda match: f"--{match[0].replace('_', '-')}", text)
+
+
+def settings_option(name: str, field: FieldInfo, description: str, flag: str | None) -> Callable[[F], F]:
     """One setting as an option."""
     dashed = name.replace("_", "-")
-    text = f"{field.description}  [{describe_values(field)}]"
+    text = f"{description}  [{describe_values(field)}]"
     annotation = get_args(field.annotation)[0] if get_origin(field.annotation) is UnionType else field.annotation
     if annotation is bool:
         return click.option(flag or f"--{dashed}/--no-{dashed}", name, is_flag=True, default=None, help=text)
@@ -216,8 +237,13 @@ def describe_values(field: FieldInfo) -> str:
         ("no", "yes")[field.default] if field.annotation is bool else "none" if field.default == () else field.default
     )
     defaults = [] if default is None else [f"default: {default}"]
-    bounds = [f"{BOUNDS[type(b)][1]} {getattr(b, BOUNDS[type(b)][0]):g}" for b in field.metadata if type(b) in BOUNDS]
-    return "; ".join([*defaults, *bounds])
+    return "; ".join([*defaults, *describe_bounds(field)])
+
+
+def describe_bounds(field: FieldInfo) -> list[str]:
+    """`at least 1`, `below 10`"""
+    bounds = [(*BOUNDS[type(bound)], bound) for bound in field.metadata if type(bound) in BOUNDS]
+    return [f"{words} {getattr(bound, key)}" for key, words, bound in bounds]
 
 
 def given_settings(kind: type[Settings], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The options of all commands: one style, and one meaning for one name."""
 
 import importlib
+import re
 import subprocess
 import sys
 
@@ -37,6 +38,14 @@ def test_help_texts_have_one_style(command, option):
     if not option.is_flag and not isinstance(option.type, click.Choice):
         assert option.metavar
         assert option.metavar.isupper()
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS, ids=lambda value: getattr(value, "name", value))
+def test_help_names_other_options_as_they_are_written(command, option):
+    """Settings are written as in a settings file only where they are settings: train.guided_weight."""
+    names = {other.name for _, other in OPTIONS if "_" in other.name}
+    assert names & set(re.findall(r"(?<![.\w])[a-z_]+", option.help)) == set()
+    assert "e+" not in option.help
 
 
 @pytest.mark.parametrize("name", ["device", "checkpoint", "batch_size", "model"])
