@@ -3,7 +3,6 @@
 An option that is not given is None and leaves the setting as it is elsewhere.
 """
 
-import errno
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from nmt.cli.command import CommandError
 from nmt.cli.imports import import_option
+from nmt.errors import describe_unreadable
 from nmt.settings import Settings, list_recipes
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,12 +26,16 @@ BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "above"), Le: ("le", "at most"), Lt
 class InputPath(click.Path):
     """A file to read, or `-`. It is looked for before a command starts its work."""
 
-    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path = Path(value)
-        problem = None if path.exists() else errno.ENOENT
-        problem = errno.EISDIR if path.is_dir() else problem
-        if problem and value != "-":
-            raise CommandError(f"{value} cannot be read: {os.strerror(problem)}")
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            if value != "-":
+                os.stat(value)  # and not open(), after which a pipe would have lost its reader
+                if os.path.isdir(value):
+                    raise IsADirectoryError
+                if not os.access(value, os.R_OK):
+                    raise PermissionError
+        except OSError as error:
+            raise CommandError(describe_unreadable(value, error)) from error
         return value
 
 
@@ -134,8 +138,8 @@ link_options = combine(
         type=click.IntRange(0, 1),
         default=0,
         metavar="N",
-        help="read the attention of the step that predicts a word (0), or of the next step, whose input it is (1)"
-        "  [default: 0]",
+        help="attention to read for a word: that of the step that predicts it (0), or of the next step, which has "
+        "it as input (1)  [default: 0]",
     ),
     click.option(
         "--threshold",
@@ -220,13 +224,14 @@ def settings_option(name: str, field: FieldInfo, description: str, flag: str | N
     """One setting as an option."""
     dashed = name.replace("_", "-")
     text = f"{description}  [{describe_values(field)}]"
+    repeated = f"{description}; repeat for more  [{describe_values(field)}]"
     annotation = get_args(field.annotation)[0] if get_origin(field.annotation) is UnionType else field.annotation
     if annotation is bool:
         return click.option(flag or f"--{dashed}/--no-{dashed}", name, is_flag=True, default=None, help=text)
     if get_origin(annotation) is Literal:
         return click.option(flag or f"--{dashed}", name, type=click.Choice(get_args(annotation)), help=text)
     if get_origin(annotation) is tuple:
-        return click.option(flag or f"--{dashed}", name, multiple=True, metavar="TEXT", help=f"{text}; repeat for more")
+        return click.option(flag or f"--{dashed}", name, multiple=True, metavar="TEXT", help=repeated)
     metavar = "N" if annotation is int else "X" if annotation is float else None
     return click.option(flag or f"--{dashed}", name, type=annotation, metavar=metavar, help=text)
 

@@ -9,8 +9,8 @@ const FONT_OF_SCRIPT = {  // a font by its scripts; every other script of SCRIPT
 };
 const SCRIPTS = [  // the first that uses a character is its script: commas and full stops have several
   ..."Devanagari Adlam Arabic Armenian Balinese Bengali Canadian_Aboriginal Cherokee Coptic Ethiopic".split(" "),
-  ..."Georgian Gothic Gujarati Gurmukhi Hebrew Javanese Kannada Khmer Lao Malayalam Meetei_Mayek Mongolian Myanmar".split(" "),
-  ..."Ol_Chiki Oriya Sinhala Sundanese Syriac Tai_Tham Tamil Telugu Thaana Thai Tifinagh Vai Yi".split(" "),
+  ..."Georgian Gothic Gujarati Gurmukhi Hebrew Javanese Kannada Khmer Lao Malayalam Meetei_Mayek Mongolian".split(" "),
+  ..."Myanmar Ol_Chiki Oriya Sinhala Sundanese Syriac Tai_Tham Tamil Telugu Thaana Thai Tifinagh Vai Yi".split(" "),
   ...Object.values(FONT_OF_SCRIPT).flat(),
 ];
 const NO_CHARACTER = "\uFFFF";  // which no font has
