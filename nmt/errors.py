@@ -2,6 +2,8 @@
 
 import difflib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -39,7 +41,7 @@ class SettingsError(NmtError):
 
 
 class RegistrationError(NmtError):
-    """Something that cannot be registered under a name."""
+    """Something that cannot be registered under a name, or does not compute what it is registered for."""
 
 
 class UnknownAttentionError(SettingsError):
@@ -81,6 +83,21 @@ def indent(problems: Iterable[NmtError]) -> list[str | Option]:
         parts.append("\n  ")
         parts += [part if isinstance(part, Option) else str(part).replace("\n", "\n  ") for part in problem.args]
     return parts
+
+
+def describe_unreadable(path: Path | str, error: OSError) -> str:
+    """The message for a file that cannot be opened, with the most similar name in its folder if it does not exist."""
+    path = Path(path)
+    if isinstance(error, FileNotFoundError):
+        names = []
+        with suppress(OSError):
+            names = [one.name for one in path.parent.iterdir()]
+        return f"{path} does not exist{did_you_mean(path.name, names)}"
+    if isinstance(error, IsADirectoryError):
+        return f"{path} is a folder, and must be a file"
+    if isinstance(error, PermissionError):
+        return f"{path} cannot be read: you have no permission"
+    return f"{path} cannot be read: {error.strerror}"
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from nmt.attention_names import BUILT_IN_ATTENTIONS, KNOWN_ATTENTIONS, AttentionName, MixedName
-from nmt.errors import Option, SettingsError, did_you_mean
+from nmt.errors import Option, SettingsError, describe_unreadable, did_you_mean
 from nmt.validation import check
 
 WindowName = Literal["none", "monotonic", "predictive"]
@@ -42,11 +42,9 @@ class PrepareSettings(Settings):
     subword: Literal["unigram", "bpe"] = Field("unigram", description="type of SentencePiece model")
     normalize: Literal["nfc", "nfkc", "nmt_nfkc", "identity"] = Field(
         "nfc",
-        description="normalization of Unicode: nfc composes accents, takes typeset ligatures (ﬁ) apart, makes each "
-        "kind of blank a space, drops control characters and keeps all else; nfkc also replaces variants of "
-        "characters, such as full-width punctuation, Thai ำ, Armenian և, № and ²; nmt_nfkc does too, and makes a space "
-        "of zero-width non-joiners and spaces, direction marks and U+FFFD, which Persian, Khmer and Hebrew may need; "
-        "identity changes nothing but repeated spaces",
+        description="normalization of Unicode: nfc composes accents and makes every blank a space; nfkc also replaces "
+        "variants of characters, such as full-width ones; nmt_nfkc also replaces zero-width characters, which Persian "
+        "and Khmer need; identity changes only repeated spaces",
     )
     character_coverage: float = Field(1.0, ge=0.98, le=1, description="share of characters that have their own pieces")
     byte_fallback: bool = Field(True, description="encode characters without a piece as bytes, so that none is unknown")
@@ -65,9 +63,14 @@ class PrepareSettings(Settings):
     def _sizes_fit_together(self) -> "PrepareSettings":
         sizes = self.source_vocab_size, self.target_vocab_size
         if any(0 < size < 16 for size in sizes):
-            raise ValueError("source_vocab_size and target_vocab_size must be 0 or at least 16")
+            raise ValueError(
+                Option("source_vocab_size"), " and ", Option("target_vocab_size"), " must be 0 or at least 16"
+            )
         if self.joint and any(sizes):
-            raise ValueError("joint makes one vocabulary for both languages, whose size is vocab_size alone")
+            raise ValueError(
+                *(Option("joint", True), " makes one vocabulary for both languages, whose size is "),
+                *(Option("vocab_size"), " alone"),
+            )
         return self
 
 
@@ -236,14 +239,20 @@ class SearchSettings(Settings):
     beta: float = Field(
         0.0, ge=0, description="weight of Wu's coverage penalty, which prefers translations that leave nothing out"
     )
-    max_length_ratio: float = Field(2.0, gt=0, le=100, description="longest translation, in pieces per source piece")
-    max_length_extra: int = Field(10, ge=0, le=10_000, description="pieces allowed beyond max_length_ratio")
+    max_length_ratio: float = Field(
+        2.0, gt=0, le=100, description="longest translation, in pieces for each source piece"
+    )
+    max_length_extra: int = Field(
+        10, ge=0, le=10_000, description="pieces that are added to the limit of max_length_ratio, for short lines"
+    )
     min_length: int = Field(
         0, ge=0, description="shortest translation, in pieces; raises the limit on the longest where it must"
     )
     no_repeat: int = Field(0, ge=0, description="forbid repeating any sequence of this many pieces; 0 allows all")
     groups: int = Field(1, ge=1, description="groups of a diverse beam, which avoid each other's pieces")
-    diversity: float = Field(0.5, ge=0, description="penalty for a piece that an earlier group has chosen")
+    diversity: float = Field(
+        0.5, ge=0, description="log-probability that a piece loses for each hypothesis of an earlier group with it"
+    )
     sample: bool = Field(False, description="draw translations at random instead of searching for the best")
     temperature: float = Field(
         1.0, ge=0.01, le=100, description="temperature of sampling; below 1 favours likely pieces"
@@ -275,13 +284,20 @@ class SearchSettings(Settings):
     @model_validator(mode="after")
     def _figures_fit_together(self) -> "SearchSettings":
         if self.beam % self.groups and not self.sample:
-            raise ValueError(f"{self.groups} groups cannot share a beam of {self.beam} evenly")
+            raise ValueError(
+                f"{self.groups} groups cannot share a beam of {self.beam} evenly: change ",
+                *(Option("groups"), " or ", Option("beam")),
+            )
         if self.candidates > self.beam and not self.sample:
             raise ValueError(
-                f"a beam of {self.beam} cannot find {self.candidates} candidates: raise beam, or set sample"
+                f"a beam of {self.beam} cannot find {self.candidates} candidates: raise ",
+                *(Option("beam"), ", or use ", Option("sample", True)),
             )
         if self.sample and self.groups > 1:
-            raise ValueError("groups apply to beam search, not to sampling: leave out groups or sample")
+            raise ValueError(
+                *(Option("groups"), " applies to beam search, not to sampling: leave out "),
+                *(Option("groups"), " or ", Option("sample", True)),
+            )
         return self
 
 
@@ -321,6 +337,8 @@ def collect_settings(
     recipe: str | None = None, config: Path | str | None = None, overrides: Sequence[str] = ()
 ) -> tuple[dict[str, Any], list[str | Option]]:
     """The values that recipe, file and strings give by section and name, unchecked, and where they come from."""
+    if isinstance(overrides, str):  # a sequence too, of its characters
+        raise SettingsError("overrides is one string, and must be several\n  For a single one write: overrides=[...]")
     values: dict[str, Any] = {}
     origin: list[str | Option] = []
     if recipe is not None:
@@ -344,8 +362,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file. Raises SettingsError when the file cannot be read or is not TOML."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise SettingsError(describe_unreadable(path, error)) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}") from error
 

@@ -23,10 +23,12 @@ def check(kind: type[Checked], values: Mapping[str, Any], *origin: str | Option)
         problems = [describe_problem(kind, problem) for problem in error.errors()]
         is_unregistered = any(problem["type"] == "unknown_attention" for problem in error.errors())
     width = max(len(place) for place, _ in problems)
-    lines = "\n".join(f"  {place:{width}}   {reason}" for place, reason in problems)
+    lines: list[str | Option] = []
+    for place, reason in problems:
+        lines += [f"\n  {place:{width}}   " if width else "\n  ", *reason]
     count = "1 setting" if len(problems) == 1 else f"{len(problems)} settings"
     error_type = UnknownAttentionError if is_unregistered else SettingsError
-    raise error_type(f"{count} in ", *origin, f" cannot be used\n{lines}")
+    raise error_type(f"{count} in ", *origin, " cannot be used", *lines)
 
 
 def list_field_names(kind: type, path: Sequence[str]) -> Iterable[str]:
@@ -36,8 +38,18 @@ def list_field_names(kind: type, path: Sequence[str]) -> Iterable[str]:
     return kind.model_fields if issubclass(kind, BaseModel) else [field.name for field in fields(kind)]  # type: ignore[arg-type]
 
 
-def describe_problem(kind: type, problem: Any) -> tuple[str, str]:
-    """(`section.key = value`, the reason why it cannot be used) for an error of pydantic."""
+def describe_problem(kind: type, problem: Any) -> tuple[str, Sequence[str | Option]]:
+    """(`section.key = value`, the parts of the reason why it cannot be used) for an error of pydantic.
+
+    Settings that do not fit together have no place, unless they are those of a section.
+    """
+    place, reason = describe_value(kind, problem)
+    parts = problem["ctx"]["error"].args if problem["type"] == "value_error" else (reason,)
+    return place, [str(part) for part in parts] if place else parts  # arguments are options only by themselves
+
+
+def describe_value(kind: type, problem: Any) -> tuple[str, str]:
+    """(`section.key = value`, the reason) for an error of pydantic."""
     path = [part for part in problem["loc"] if isinstance(part, str)]
     place, value, context = ".".join(path), json.dumps(problem["input"], default=str), problem.get("ctx", {})
     bounds = {
@@ -60,9 +72,10 @@ def describe_problem(kind: type, problem: Any) -> tuple[str, str]:
         case "unknown_attention":
             return f"{place} = {value}", context["reason"]
         case "value_error":
-            return place or "settings", str(context["error"])
+            return place, str(context["error"])
         case name if name in bounds:
             limit = next(context[key] for key in ("gt", "ge", "lt", "le") if key in context)
-            return f"{place} = {value}", f"must be {bounds[name]} {limit:g}"
+            bound = f"{limit:g}" if isinstance(limit, float) else limit  # every digit of a large integer
+            return f"{place} = {value}", f"must be {bounds[name]} {bound}"
         case _:
             return f"{place} = {value}", problem["msg"].replace("Input should", "must").replace("String should", "must")

@@ -26,8 +26,8 @@ from nmt.text.links import GoldLinks, Link
 BOUNDARY = "\x1f"
 SENTENCES_PER_BLOCK = 256  # sentences whose attention is unpacked together
 SCRIPTS = (  # in the order in which they are joined
-    *("base.js", "data.js", "list.js", "navigation.js", "sentence.js", "highlight.js", "pictures.js", "save.js"),
-    *("live.js", "listeners.js", "start.js"),
+    *("base.js", "data.js", "list.js", "navigation.js", "sentence.js", "fonts.js", "highlight.js", "pictures.js"),
+    *("save.js", "live.js", "listeners.js", "start.js"),
 )
 POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src blob: data:; connect-src {connect}"
 

@@ -3,10 +3,12 @@
 Loading a run never runs code by itself; what is imported here is named on the command line.
 """
 
+import os
 import sys
 import traceback
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import click
 
@@ -29,12 +31,18 @@ def import_modules(ctx: click.Context, parameter: click.Parameter, names: tuple[
         is_file = name.endswith(".py")
         if is_file and not path.is_file():
             raise click.UsageError(f"--import {name}: there is no such file", ctx)
+        if is_file and "." in path.stem:
+            raise click.UsageError(
+                f'--import {name}: "{path.stem}" cannot be the name of a module, because of its dot\n'
+                f"  Rename the file, for example to {path.stem.replace('.', '_')}.py",
+                ctx,
+            )
         folder = str(path.resolve().parent if is_file else Path.cwd())
         if folder not in sys.path:
             sys.path.insert(0, folder)
         module = path.stem if is_file else name
         try:
-            import_module(module)
+            loaded = import_module(module)
         except ModuleNotFoundError as error:
             if error.name != module.partition(".")[0]:
                 raise import_error(name, error) from error
@@ -47,6 +55,18 @@ def import_modules(ctx: click.Context, parameter: click.Parameter, names: tuple[
             raise click.UsageError(f"--import {name}: {error}", ctx) from error
         except Exception as error:
             raise import_error(name, error) from error
+        refuse_other_file(ctx, name, path if is_file else Path(f"{name}.py"), loaded)
+
+
+def refuse_other_file(ctx: click.Context, name: str, path: Path, module: ModuleType) -> None:
+    """Raise UsageError if another module has the name of the file at `path`, such as one of Python's own."""
+    found = getattr(module, "__file__", None)
+    if path.is_file() and not (found and os.path.exists(found) and os.path.samefile(found, path)):
+        raise click.UsageError(
+            f'--import {name}: the name "{module.__name__}" belongs to another module, {found or "a part of Python"}\n'
+            f"  Rename {path}",
+            ctx,
+        )
 
 
 def import_error(name: str, error: Exception) -> click.ClickException:

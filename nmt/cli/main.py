@@ -29,6 +29,7 @@ COMMANDS = {
     "align": "Link the words of given pairs by attention; score the links.",
     "serve": "Translate in the browser while typing, and over HTTP.",
     "inspect": "Describe a run or a prepared folder.",
+    "settings": "Print every setting of a run with its default and meaning.",
     "average": "Average the last checkpoints of a run into a new run.",
     "shortlist": "List the likely translations of each piece, for a faster search.",
     "demo": "Prepare, train, translate, score and align on the sample corpus.",

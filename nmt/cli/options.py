@@ -3,8 +3,8 @@
 An option that is not given is None and leaves the setting as it is elsewhere.
 """
 
-import errno
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import UnionType
@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 
 from nmt.cli.command import CommandError
 from nmt.cli.imports import import_option
-from nmt.settings import Settings
+from nmt.errors import describe_unreadable
+from nmt.settings import Settings, list_recipes
 
 F = TypeVar("F", bound=Callable[..., Any])
 BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "above"), Le: ("le", "at most"), Lt: ("lt", "below")}
@@ -25,12 +26,16 @@ BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "above"), Le: ("le", "at most"), Lt
 class InputPath(click.Path):
     """A file to read, or `-`. It is looked for before a command starts its work."""
 
-    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path = Path(value)
-        problem = None if path.exists() else errno.ENOENT
-        problem = errno.EISDIR if path.is_dir() else problem
-        if problem and value != "-":
-            raise CommandError(f"{value} cannot be read: {os.strerror(problem)}")
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            if value != "-":
+                os.stat(value)  # and not open(), after which a pipe would have lost its reader
+                if os.path.isdir(value):
+                    raise IsADirectoryError
+                if not os.access(value, os.R_OK):
+                    raise PermissionError
+        except OSError as error:
+            raise CommandError(describe_unreadable(value, error)) from error
         return value
 
 
@@ -133,8 +138,8 @@ link_options = combine(
         type=click.IntRange(0, 1),
         default=0,
         metavar="N",
-        help="read the attention of the step that predicts a word (0), or of the next step, whose input it is (1)"
-        "  [default: 0]",
+        help="attention to read for a word: that of the step that predicts it (0), or of the next step, which has "
+        "it as input (1)  [default: 0]",
     ),
     click.option(
         "--threshold",
@@ -151,6 +156,19 @@ link_options = combine(
         "blanks; auto is characters in languages without blanks, else words  [default: auto]",
     ),
     click.option("--probabilities", is_flag=True, help="write links as i-j:0.912, with their share of the attention"),
+)
+settings_source_options = combine(
+    click.option(
+        "--recipe", metavar="NAME", help=f"settings that are part of the program: {', '.join(list_recipes())}"
+    ),
+    click.option("--config", type=FOLDER, metavar="FILE", help="settings in a TOML file"),
+    click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="one setting; repeat for more. `nmt settings` explains all",
+    ),
 )
 metric_options = combine(
     click.option(
@@ -189,23 +207,31 @@ def settings_options(kind: type[Settings], flags: Mapping[str, str] | None = Non
 
     def decorate(function: F) -> F:
         for name, field in reversed(kind.model_fields.items()):
-            function = settings_option(name, field, (flags or {}).get(name))(function)
+            text = write_flags(str(field.description), kind)
+            function = settings_option(name, field, text, (flags or {}).get(name))(function)
         return function
 
     return decorate
 
 
-def settings_option(name: str, field: FieldInfo, flag: str | None) -> Callable[[F], F]:
+def write_flags(text: str, kind: type[Settings]) -> str:
+    """A description in which settings of `kind` with several words are options: max_length becomes --max-length."""
+    names = "|".join(name for name in kind.model_fields if "_" in name)
+    return re.sub(rf"\b({names})\b", lambda match: f"--{match[0].replace('_', '-')}", text)
+
+
+def settings_option(name: str, field: FieldInfo, description: str, flag: str | None) -> Callable[[F], F]:
     """One setting as an option."""
     dashed = name.replace("_", "-")
-    text = f"{field.description}  [{describe_values(field)}]"
+    text = f"{description}  [{describe_values(field)}]"
+    repeated = f"{description}; repeat for more  [{describe_values(field)}]"
     annotation = get_args(field.annotation)[0] if get_origin(field.annotation) is UnionType else field.annotation
     if annotation is bool:
         return click.option(flag or f"--{dashed}/--no-{dashed}", name, is_flag=True, default=None, help=text)
     if get_origin(annotation) is Literal:
         return click.option(flag or f"--{dashed}", name, type=click.Choice(get_args(annotation)), help=text)
     if get_origin(annotation) is tuple:
-        return click.option(flag or f"--{dashed}", name, multiple=True, metavar="TEXT", help=f"{text}; repeat for more")
+        return click.option(flag or f"--{dashed}", name, multiple=True, metavar="TEXT", help=repeated)
     metavar = "N" if annotation is int else "X" if annotation is float else None
     return click.option(flag or f"--{dashed}", name, type=annotation, metavar=metavar, help=text)
 
@@ -216,8 +242,13 @@ def describe_values(field: FieldInfo) -> str:
         ("no", "yes")[field.default] if field.annotation is bool else "none" if field.default == () else field.default
     )
     defaults = [] if default is None else [f"default: {default}"]
-    bounds = [f"{BOUNDS[type(b)][1]} {getattr(b, BOUNDS[type(b)][0]):g}" for b in field.metadata if type(b) in BOUNDS]
-    return "; ".join([*defaults, *bounds])
+    return "; ".join([*defaults, *describe_bounds(field)])
+
+
+def describe_bounds(field: FieldInfo) -> list[str]:
+    """`at least 1`, `below 10`"""
+    bounds = [(*BOUNDS[type(bound)], bound) for bound in field.metadata if type(bound) in BOUNDS]
+    return [f"{words} {getattr(bound, key)}" for key, words, bound in bounds]
 
 
 def given_settings(kind: type[Settings], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import click
 
 from nmt.cli.command import InterruptionError, NmtCommand
 from nmt.cli.imports import get_imported_modules, import_option
-from nmt.cli.options import FOLDER, device_option
+from nmt.cli.options import FOLDER, device_option, settings_source_options
 from nmt.errors import TrainingInterrupted
-from nmt.settings import RESUMABLE, collect_settings, list_recipes, resolve_settings
+from nmt.settings import RESUMABLE, collect_settings, resolve_settings
 
 HELP = f"""Train a translator on a prepared corpus.
 
@@ -30,9 +30,7 @@ metric, `best` becomes the best by it of the checkpoints that the run still has.
 @click.command(cls=NmtCommand, help=HELP)
 @click.option("--data", required=True, type=FOLDER, metavar="DIR", help="prepared folder, which `nmt prepare` wrote")
 @click.option("--out", required=True, type=FOLDER, metavar="RUN", help="run folder to make")
-@click.option("--recipe", metavar="NAME", help=f"settings that are part of the program: {', '.join(list_recipes())}")
-@click.option("--config", type=FOLDER, metavar="FILE", help="settings in a TOML file")
-@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="one setting; repeat for more")
+@settings_source_options
 @click.option("--resume", is_flag=True, help="continue from the last checkpoint of --out, with its settings")
 @click.option(
     "--max-minutes",

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     metavar="TEXT",
     help="string that no translation contains; repeat for more",
 )
+@click.option("--quiet", is_flag=True, help="write no progress bar, and no line at the end, to standard error")
 @click.option(
     "--batch-size",
     type=click.IntRange(1),
@@ -101,6 +102,7 @@ def command(
     prefix: str,
     constraints: tuple[str, ...],
     banned: tuple[str, ...],
+    quiet: bool,
     batch_size: int,
     shortlist: Path | None,
     processes: int,
@@ -178,30 +180,32 @@ def command(
         click.echo(f"nmt: {note}", err=True)
     warning = ""
     results = translator.stream(requests, n_best=n_best, batch_size=batch_size, first=done + 1, units=linked, **search)
-    hides_bar = output is None and sys.stdout.isatty()  # a progress bar would stand between the translations
+    hides_bar = quiet or (output is None and sys.stdout.isatty())  # a progress bar would stand between the translations
     total = None if hides_bar or not sys.stderr.isatty() else count_lines(files)
+    number = done
     bar = open_bar(results, precision, total, initial=done, unit=" lines", disable=hides_bar or None)
     try:
         with ExitStack() as stack:
             opened = [stack.enter_context(write_in_parts(path, size)) for path, size in zip(paths, sizes, strict=True)]
             out: IO[bytes] = opened[0] if output else sys.stdout.buffer
             written = [out, *opened[1 if output else 0 :]]
-            for number, found in enumerate(bar, done):
+            for number, found in enumerate(bar, done + 1):
                 if not found[0].is_whole:
                     tqdm.write(
-                        f"nmt: line {number + 1:,} is too long: only its first {MAX_PIECES:,} pieces are translated\n"
+                        f"nmt: line {number:,} is too long: only its first {MAX_PIECES:,} pieces are translated\n"
                         "  Split it into sentences, or use --split-long, to translate all of it",
                         file=sys.stderr,
                     )
                 if alignments:
                     both = found[0].source, found[0].text
-                    if not warning and (warning := describe_inner_blank(both, f"line {number + 1:,}")):
+                    if not warning and (warning := describe_inner_blank(both, f"line {number:,}")):
                         tqdm.write(f"nmt: {warning}", file=sys.stderr)
                     write_lines(opened[-1], format_link_lines(found, threshold, offset, probabilities))
                 links = (threshold, offset, probabilities)
                 ranked = enumerate(found)
                 write_lines(
-                    out, (write_line(one, number, rank, style, n_best, with_attention, *links) for rank, one in ranked)
+                    out,
+                    (write_line(one, number - 1, rank, style, n_best, with_attention, *links) for rank, one in ranked),
                 )
                 if all(map(is_closed_by_reader, written)):
                     break
@@ -210,6 +214,8 @@ def command(
             part = get_partial_path(output)
             click.echo(f"nmt: finished lines are in {part}; the same command with --resume-output continues", err=True)
         raise
+    if output and not quiet:
+        click.echo(f"nmt: {number:,} lines are translated in {output}", err=True)
 
 
 def load_translator(processes: int, threads: int, loading: dict[str, Any]) -> "Translator | WorkerPool":

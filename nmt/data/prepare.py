@@ -26,7 +26,7 @@ from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_
 from nmt.validation import check
 
 TSV_SUFFIXES = tuple(f".tsv{suffix}" for suffix in SUFFIXES)
-REQUIRED_SPLITS = {"train": "training", "valid": "validation"}
+PURPOSES: dict[SplitName, str] = {"train": "training", "valid": "validation", "test": "the test"}
 SUBWORD_SETTINGS = {"subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
 
 
@@ -159,9 +159,11 @@ def find_inputs(
 ) -> dict[SplitName, list[Any]]:
     """The corpora and iterables of pairs of each split, from the arguments of `prepare`.
 
-    Raises DataError that names every missing file.
+    Raises DataError that names every missing file, and files that validation or test have from another split. A corpus
+    may be named several times for training, where its pairs then count more.
     """
     inputs: dict[SplitName, list[Any]] = {}
+    splits: dict[Path, SplitName] = {}  # by a file of each corpus
     with collect_problems() as attempt:
         for name, argument in arguments.items():
             inputs[name] = []
@@ -171,11 +173,17 @@ def find_inputs(
                     text = TsvFile(Path(text)) if is_table else ParallelFiles(Path(text), source_lang, target_lang)
                 if is_corpus(text):
                     with attempt():
-                        text.find()
+                        file = text.find()[0].resolve()
+                        if name != "train" and splits.get(file) in ("train", name):
+                            raise DataError(
+                                f"{text} is named for {PURPOSES[splits[file]]} and again for {PURPOSES[name]}\n"
+                                "  Scores on training pairs, or on pairs that count twice, say little about other text"
+                            )
+                        splits[file] = name
                 inputs[name].append(text)
-            if name in REQUIRED_SPLITS and not inputs[name]:
+            if name != "test" and not inputs[name]:
                 with attempt():
-                    raise DataError(f"there are no {REQUIRED_SPLITS[name]} pairs\n  Name them with ", Option(name))
+                    raise DataError(f"there are no {PURPOSES[name]} pairs\n  Name them with ", Option(name))
         for path in alignments:
             with attempt():
                 if not path.is_file():

@@ -17,7 +17,9 @@ from nmt.kernels.pointwise import Kernels
 from nmt.model.attention.base import FusedInputs
 from nmt.model.attention.normalizers import SOFTMAX, Normalizer
 
-CACHED = 1 << 17  # numbers in a block of additive attention for each thread: half a megabyte fits a core's cache
+TRAINING_BLOCK = (
+    1 << 17
+)  # numbers in a block of additive attention for each thread: half a megabyte fits a core's cache
 
 
 class FusedAttention:
@@ -55,7 +57,7 @@ class FusedAttention:
         """-> d_values_NSU"""
         return torch.bmm(weights_TNS.permute(1, 2, 0), self.d_context_TNU.transpose(0, 1))
 
-    def bias_gradient(self) -> Tensor:
+    def score_bias_gradient(self) -> Tensor:
         """-> d_bias_XNS"""
         return self.d_scores_TNS if len(self.bias_XNS) > 1 else self.d_scores_TNS.sum(0, True)
 
@@ -94,7 +96,7 @@ class FusedAdditiveAttention(FusedAttention):
         self.sentences = rows // self.heads
         block = self.sentences
         if self.keys_NSE.device.type == "cpu":
-            block = max(1, CACHED * torch.get_num_threads() // (length * size))
+            block = max(1, TRAINING_BLOCK * torch.get_num_threads() // (length * size))
         self.blocks = [
             (head, slice(first + start, first + min(start + block, self.sentences)))
             for head, first in enumerate(range(0, rows, self.sentences))
@@ -233,5 +235,5 @@ class AttentionFunction(torch.autograd.Function):
                 d_query_TBA[t] = attention.backward(t, query_BA, weights_NS, d_context_TBM[t], d_weights_NS)
             d_keys_NSE, d_v_HE = attention.keys_gradient(query_TBA)
             d_values_NSU = attention.values_gradient(weights_TNS).to(inputs.values_NSU.dtype)
-            d_bias_XNS = attention.bias_gradient()
+            d_bias_XNS = attention.score_bias_gradient()
         return None, None, d_query_TBA, d_v_HE, d_values_NSU, d_keys_NSE.to(inputs.keys_NSE.dtype), d_bias_XNS, None

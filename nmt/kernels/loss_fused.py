@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from nmt.model.linear import MULTIPLE, product_dtype
 
 HELD = 1 << 24  # scores of a block, in the precision of the products: 2,097 positions of 8,000 words
-CACHED = 1 << 20  # scores in full precision that fit the cores' caches while they become gradients
+CACHED_SCORES = 1 << 20  # scores in full precision that fit the cores' caches while they become gradients
 
 SoftmaxGradient = Callable[..., tuple[Tensor, Tensor]]
 
@@ -79,7 +79,7 @@ def softmax_gradient_in_blocks(
     """
     if scores_CV.device.type != "cpu":
         return softmax_gradient(scores_CV, bias_V, word_C, smoothing)
-    positions = max(1, CACHED // scores_CV.shape[-1])
+    positions = max(1, CACHED_SCORES // scores_CV.shape[-1])
     of_reference_words = []
     for block_CV, block_C in zip(torch.split(scores_CV, positions), torch.split(word_C, positions), strict=True):
         work_CV = block_CV + bias_V

@@ -217,7 +217,7 @@ class FusedLoop:
         """Run all positions; see `run_recurrence` for what is returned."""
         inputs, query_size = self.inputs, self.query_size
         T = len(inputs.input_gates_TBG)
-        attention = self.build_attention()
+        attention = self.build_fused_attention()
         states_TBD, contexts_TBM = self.joined_TBX[..., self.states], self.joined_TBX[..., self.contexts]
         states_TBD[0] = inputs.hidden_BD
         if self.feeds_readout:
@@ -241,7 +241,7 @@ class FusedLoop:
         # Views, because a graph that holds its own outputs is never freed.
         return (self.fed_TBR if self.feeds_readout else self.joined_TBX)[1:], self.weights_TNS[:]
 
-    def build_attention(self, positions: int = 0) -> FusedAttention:
+    def build_fused_attention(self, positions: int = 0) -> FusedAttention:
         """The attention of the loop, with buffers for the gradients of a number of positions."""
         inputs = self.inputs
         fused_inputs = FusedInputs(inputs.values_NSU, inputs.keys_NSE, inputs.bias_LNS, self.heads)
@@ -270,7 +270,7 @@ class FusedLoop:
         """The gradients of the inputs, from those of what `forward` returned."""
         inputs, query_size, D = self.inputs, self.query_size, self.size
         T, B, gates = inputs.input_gates_TBG.shape
-        attention = self.build_attention(positions=T)
+        attention = self.build_fused_attention(positions=T)
         # [q | n_b | r | z | n_a]: all but the last belong to the projection of h(t), the last three to W x + b.
         d_TBC = self.joined_TBX.new_empty(T + 1, B, query_size + 4 * D)
         d_projected_TBQ, d_input_gates_TBG = d_TBC[..., : query_size + gates], d_TBC[:T, :, query_size + D :]
@@ -337,7 +337,7 @@ class FusedLoop:
             "loop_weight_GF": weight_gradient(d_input_gates_TBG, fed_TBF),
             "values_NSU": attention.values_gradient(self.weights_TNS),
             "keys_NSE": d_keys_NSE,
-            "bias_LNS": attention.bias_gradient(),
+            "bias_LNS": attention.score_bias_gradient(),
             "query_weight_AD": d_weight_QD[:query_size] if query_size else None,
             "v_HE": d_v_HE,
         }

@@ -1,4 +1,4 @@
-"""Bytes of files and streams, decompressed: what they are is told by their first bytes, then by their name."""
+"""Bytes of files and streams, decompressed: the first bytes show the format, then the name."""
 
 import bz2
 import gzip

@@ -12,12 +12,11 @@ from pathlib import Path
 from random import Random
 from typing import BinaryIO, NamedTuple
 
-from nmt.errors import DataError, UsageError
+from nmt.errors import DataError, UsageError, describe_unreadable
 from nmt.text.compression import READ_ERRORS, SUFFIXES, decompress
 from nmt.text.encodings import describe_bad_byte, find_wide_encoding
+from nmt.text.normalization import BYTE_ORDER_MARK
 from nmt.text.words import is_blank
-
-BYTE_ORDER_MARK = "\ufeff"
 
 
 class Pair(NamedTuple):
@@ -41,7 +40,7 @@ def read_lines(path: Path | str) -> Iterator[str]:
     try:
         file = open(path, "rb")  # noqa: SIM115
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise DataError(describe_unreadable(path, error)) from error
     with file:
         yield from decode_lines(file, str(path))
 
@@ -101,11 +100,11 @@ def find_side(prefix: Path, lang: str) -> Path:
     same_stem = sorted(prefix.parent.glob(f"{escape(stem)}*"))
     found = [path for path in same_stem if path.name[len(stem) :].lower() in SUFFIXES]
     if not found:
-        names = ", ".join(stem + suffix for suffix in SUFFIXES)
         others = sorted(path.name for path in prefix.parent.glob(f"{escape(prefix.name)}*"))
-        existing = f"; it has {', '.join(others[:8])}" if others else ""
+        existing = f"\n  Files that begin so are {', '.join(others[:8])}" if prefix.name and others else ""
         hint = f"\n  Give the prefix without its ending: {prefix.with_suffix('')}" if prefix.is_file() else ""
-        raise DataError(f"{prefix}.{lang} does not exist\n  {prefix.parent} has none of {names}{existing}{hint}")
+        missing = prefix.parent / stem
+        raise DataError(f"{missing} does not exist, nor with {', '.join(SUFFIXES[1:])}{existing}{hint}")
     if not found[0].is_file():
         raise DataError(f"{found[0]} is not a file\n  Text is read twice, so it cannot be a folder or a pipe")
     if len(found) > 1:
@@ -220,7 +219,7 @@ class ParallelFiles:
             except DataError as error:
                 problems.append(str(error))
         if problems:
-            raise DataError("\n".join(problems))
+            raise DataError("\n  ".join(problems))
         source_path, target_path = paths
         return source_path, target_path
 

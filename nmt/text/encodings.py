@@ -2,7 +2,7 @@
 
 import codecs
 
-MARKS = {  # UTF-32 before UTF-16, whose mark its own begins with
+ENCODING_OF_MARK = {  # UTF-32 before UTF-16, whose mark its own begins with
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
@@ -20,7 +20,7 @@ def find_wide_encoding(head: bytes) -> str | None:
     `head` is the beginning of the text. A line end is one zero byte and "\\n" in UTF-16, and spaces and Latin letters
     have zero bytes, too; in UTF-32 one byte of four is always zero.
     """
-    for mark, name in MARKS.items():
+    for mark, name in ENCODING_OF_MARK.items():
         if head.startswith(mark):
             return name
     if b"\0" not in head:

@@ -67,7 +67,7 @@ def find_sides(item: Any, location: str, languages: Languages) -> tuple[Any, Any
         return getattr(item, languages.source), getattr(item, languages.target)
     if isinstance(item, (set, frozenset)):
         raise DataError(
-            f"{location} is a {type(item).__name__}, so that source and target cannot be told apart: "
+            f"{location} is a {type(item).__name__}, whose order means nothing, so it is unknown which is the source: "
             f"{str(item)[:60]!r}\n  Pass (source, target) instead"
         )
     is_sequence = hasattr(item, "__len__") and hasattr(item, "__getitem__") and not isinstance(item, str)

@@ -26,6 +26,7 @@ from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_precision, describe_device
 from nmt.errors import FolderError, Option, SettingsError, UsageError
 from nmt.files import hash_file, lock_exclusively, refuse_special_files, remove_leftovers, write_atomically
+from nmt.kernels.registered import check_registered_attention
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress, format_count
 from nmt.settings import RESUMABLE, RunSettings, TrainSettings, merge, to_toml
@@ -41,10 +42,12 @@ Record = Mapping[str, Any]
 def start_run(prepared: PreparedCorpus, out: Path, settings: RunSettings, device: torch.device) -> Run:
     """Make a run folder at `out`.
 
-    Raises UsageError for settings that do not fit the corpus or the machine, before the folder is made, and FolderError
-    when `out` already holds files.
+    Before the folder is made, raises UsageError for settings that do not fit the corpus or the machine, and
+    RegistrationError for a registered kind of attention that does not compute what its class promises. Raises
+    FolderError when `out` already holds files.
     """
     check_compiler(settings.train, device)
+    check_registered_attention(settings.model, settings.train.loop)
     manifest = prepared.manifest
     if settings.model.tie == "all" and not manifest.joint:
         raise UsageError(
@@ -86,6 +89,7 @@ def reopen_run(
         )
     settings = change_settings(run.settings, changes)
     check_compiler(settings.train, device)
+    check_registered_attention(settings.model, settings.train.loop)
     return run, prepared, settings
 
 

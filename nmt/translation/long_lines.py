@@ -11,14 +11,18 @@ try:
 except ImportError:  # it has no wheel for this machine, or nmt was installed without its dependencies
     sentencex = None
 
-MARKS = "।॥۔؟።፧։។៕။。！？｡"  # end sentences wherever they stand, unlike ".", "!", "?" and "…"
-UNIT = re.compile(rf"[^\s{MARKS}；：，、]+[{MARKS}；：，、]*|[{MARKS}；：，、]+")  # words; these marks end one as well
+SENTENCE_ENDS = "।॥۔؟።፧։។៕။。！？｡"  # end sentences wherever they stand, unlike ".", "!", "?" and "…"
+UNIT = re.compile(
+    rf"[^\s{SENTENCE_ENDS}；：，、]+[{SENTENCE_ENDS}；：，、]*|[{SENTENCE_ENDS}；：，、]+"
+)  # words; these marks end one as well
 CLOSING = "\"'”’»«)]}」』）"
-END = re.compile(rf"[{MARKS}]+[{re.escape(CLOSING)}]*\s*")
+END = re.compile(rf"[{SENTENCE_ENDS}]+[{re.escape(CLOSING)}]*\s*")
 POINT = re.compile(rf"[.!?…]+[{re.escape(CLOSING)}]*\s+")
 ABBREVIATION = re.compile(r"(?:\b[^\W\d_]|\w\.\w+|\b(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nr|vs))\.$")  # without sentencex
 CONTINUED = re.compile("[ぁ-ん]")  # after a closing quotation mark, as in 「…？」と
-CLAUSE_ENDS = [re.compile(rf"[{marks}][{re.escape(CLOSING)}]*$") for marks in (f".!?…;:；：{MARKS}", ",،，、–—)")]
+CLAUSE_ENDS = [
+    re.compile(rf"[{marks}][{re.escape(CLOSING)}]*$") for marks in (f".!?…;:；：{SENTENCE_ENDS}", ",،，、–—)")
+]
 
 
 def split_line(line: str, subword: Subword, longest: int, language: str = "") -> list[str]:

@@ -1,5 +1,6 @@
 """The example of nmt/README.md as it is printed: it trains, translates, aligns, and combines with other settings."""
 
+import colorsys  # a module of Python that is loaded, as `--import colorsys.py` needs it
 import importlib
 import json
 import re
@@ -150,17 +151,51 @@ def test_every_command_imports_the_example_where_asked(forgotten, cosine_file, t
             "wrong.py",
             "--import wrong.py: \"wrong\" cannot be registered: <class 'int'> is not a subclass of Attention\n",
         ),
+        (
+            "colorsys.py",
+            f'--import colorsys.py: the name "colorsys" belongs to another module, {colorsys.__file__}\n'
+            "  Rename colorsys.py\n",
+        ),
+        ("colorsys", '--import colorsys: the name "colorsys" belongs to another module, '),
+        ("sys.py", '--import sys.py: the name "sys" belongs to another module, a part of Python\n  Rename sys.py\n'),
+        (
+            "dot.v1.2.py",
+            '--import dot.v1.2.py: "dot.v1.2" cannot be the name of a module, because of its dot\n'
+            "  Rename the file, for example to dot_v1_2.py\n",
+        ),
     ],
 )
 def test_a_module_that_cannot_be_imported_is_named(forgotten, run_nmt, tmp_path, monkeypatch, module, message):
     (tmp_path / "broken.py").write_text("1 / 0\n")
     (tmp_path / "needy.py").write_text("import absent_package\n")
     (tmp_path / "wrong.py").write_text('import nmt\nnmt.register_attention("wrong", int, wiring="after")\n')
+    for name in ("colorsys.py", "sys.py", "dot.v1.2.py"):
+        (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     done = run_nmt("inspect", "--import", module, tmp_path)
     assert (done.code, done.stdout) == (2, "")
     assert message in done.stderr
     assert "error in nmt" not in done.stderr
+
+
+def test_a_class_that_breaks_its_promise_is_named_before_a_run_is_made(
+    forgotten, cosine_file, tiny_prepared, tmp_path, run_nmt
+):
+    out = tmp_path / "run"
+    words = ("train", "--data", tiny_prepared, "--out", out, "--import", cosine_file, "--set", "model.attention=cosine")
+    code = cosine_file.read_text("utf-8")
+    cosine_file.write_text(code.replace("def __init__", 'fused_form = "dot"\n\n    def __init__'), "utf-8")
+    done = run_nmt(*words, process=True)
+    assert (done.code, done.stdout, out.exists()) == (2, "", False)
+    message = 'nmt: error: cosine.CosineAttention has the fused_form "dot", and the fused loop computes another score'
+    assert done.stderr.startswith(message)
+    assert done.stderr.endswith("Define them so that they give the same score, or leave out fused_form\n")
+    cosine_file.write_text(code.replace("nn.Linear(memory_size", "nn.Linear(decoder_size"), "utf-8")
+    done = run_nmt(*words, "--set", "model.decoder_size=64", process=True)
+    assert (done.code, done.stdout, out.exists()) == (2, "", False)
+    assert done.stderr.startswith(
+        "nmt: error: cosine.CosineAttention.project_keys fails on tensors of shape (2, 5, 512)\n  RuntimeError: mat1"
+    )
 
 
 def test_a_class_that_is_defined_again_takes_the_place_of_the_first(cosine):

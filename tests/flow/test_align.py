@@ -393,7 +393,7 @@ def test_a_side_that_is_too_long_is_named(run_nmt, files, reverser, side):
             "short has 2 lines and target has 6\n  Line n of one must belong to line n of the other.",
         ),
         ({"--source": "empty", "--target": "empty"}, "empty is empty: it has no lines"),
-        ({"--target": "absent"}, "absent cannot be read: No such file or directory"),
+        ({"--target": "absent"}, "absent does not exist"),
         ({"--target": "latin"}, "latin is not UTF-8: line 1, byte 1 of the "),
         ({"--gold": "short"}, "short has 2 lines for 6 pairs\n  Line n must have the links of pair n"),
         ({"--gold": "target"}, 'target, line 1: "fi" is not a link\n  Write 1-2 for a sure link'),

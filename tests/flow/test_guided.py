@@ -125,8 +125,7 @@ def test_a_terminal_shows_the_guided_loss(train, tmp_path, monkeypatch):
     [
         (
             ["--set", "model.attention=none", *GUIDED],
-            'settings   model.attention = "none" has no attention to guide: set train.guided_weight to 0, or another '
-            "attention\n",
+            'model.attention = "none" has no attention to guide: set train.guided_weight to 0, or another attention\n',
         ),
         (
             ["--set", "train.guided_weight=-1"],

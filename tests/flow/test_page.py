@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import unicodedata
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -594,6 +596,83 @@ def test_scripts_are_set_as_they_are_read(open_page, tmp_path):
     held = page.locator("svg text.active").first.bounding_box()
     assert held["x"] >= page.locator("svg").bounding_box()["x"]  # though it is bold now
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+FONTS = {
+    "กข": "Noto Sans Thai",
+    "ខម": "Noto Sans Khmer",
+    "日ア、！": "Noto Sans CJK",
+    "한": "Noto Sans CJK",
+    "अ।": "Noto Sans Devanagari",
+    "ع،": "Noto Sans Arabic",
+    "ሀ": "Noto Sans Ethiopic",
+    "ਗ": "Noto Sans Gurmukhi",
+    "ߊ": "Noto Sans NKo",
+    "ᐃ": "Noto Sans Canadian Aboriginal",
+    "ཀ": "Noto Serif Tibetan",
+    "ӝé": "Noto Sans",
+    "⟿": "Noto Sans Symbols 2",
+    "🪿": "Noto Color Emoji",
+    "𐀀": "a font of their script",
+}
+
+
+@pytest.mark.parametrize("language", ["th", "am", "ar", "en"])
+def test_a_hint_names_the_characters_that_no_font_of_the_machine_has(open_page, tmp_path, language):
+    """What the browser draws as boxes is what fontconfig has no font for."""
+    if shutil.which("fc-list") is None:
+        pytest.skip("no fc-list, which knows the fonts of the machine")
+    text = {"th": "ป่าใหญ่", "am": "ቤት", "ar": "بيت", "en": "house"}[language]
+    bases = [character for character in dict.fromkeys(text) if unicodedata.category(character) == "Lo"] or ["h"]
+    find = ["fc-list", "--format", "%{family}", *(f":charset={ord(character):x}" for character in bases[:1])]
+    has_font = bool(subprocess.run(find, capture_output=True, check=True).stdout)
+    pairs = [(["a"], [text]), (["a"], ["b"])]
+    page = open_page(f"{made_page(tmp_path / 'page.html', pairs)}#1")
+    expect(words(page, "target")).to_have_text([text])
+    hint = page.locator("#fonts")
+    assert hint.is_visible() != has_font
+    if not has_font:
+        font = {"th": "Thai", "am": "Ethiopic", "ar": "Arabic"}[language]
+        assert hint.text_content() == (
+            f"No installed font has {len(bases)} characters of this sentence, for which the page shows boxes: "
+            f"{' '.join(bases)}. "
+            f"Install Noto Sans {font}, for example from fonts.google.com/noto, and open the page again."
+        )
+    page.keyboard.press("j")
+    expect_sentence(page, 2)
+    expect(hint).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_hint_names_a_font_for_each_script(open_page, tmp_path, width):
+    page = open_page(f"{made_page(tmp_path / 'page.html', [(['x'], list(FONTS))])}#1", width=width)
+    page.evaluate("() => { drawGlyph = (one) => (one === 'x' ? 'x' : 'box'); hasFont.clear(); }")  # of no machine
+    page.evaluate("renderSentence()")
+    hint = page.locator("#fonts")
+    expect(hint).to_contain_text("No installed font has 23 characters of this sentence")
+    expect(hint.locator("bdi")).to_contain_text("日 ア 、 ！ 한;")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for text, font in FONTS.items():
+        page.evaluate("(text) => renderFontHint(text + ' \u200b\u0301')", text)  # which draw nothing alone
+        expect(hint).to_contain_text(f". Install {font}, for example")
+        expect(hint.locator("bdi")).to_have_text(" ".join(text))
+    page.evaluate("renderFontHint('กขคงจฉชซฌญฎฏฐฑ𐀀')")
+    expect(hint.locator("bdi")).to_have_text("ก ข ค ง จ ฉ ช ซ ฌ ญ ฎ ฏ …; 𐀀")
+    expect(hint).to_contain_text("Install Noto Sans Thai and a font of their script, for example")
+    page.evaluate("renderFontHint('x')")
+    expect(hint).to_be_hidden()
+
+
+@pytest.mark.parametrize(("language", "font"), [("ja", "JP"), ("ko", "KR"), ("zh", "SC"), ("zh-TW", "TC"), ("de", "")])
+def test_characters_of_china_have_the_forms_of_their_language(open_page, tmp_path, language, font):
+    page = Page("title", "en", language, ["model"])
+    page.add(["bone"], [AttentionView(0, 0, ["骨"], np.ones((1, 1)), [(0, 0)], None, -1.0)])
+    (tmp_path / "page.html").write_text(page.html(), "utf-8")
+    shown = open_page((tmp_path / "page.html").as_uri())
+    for place in ('.words[aria-label="target words"]', "svg text[data-j]", ".item .target"):
+        family = shown.locator(place).evaluate("one => getComputedStyle(one).fontFamily")
+        assert re.findall('"Noto Sans CJK (..)"', family) == [font] * bool(font)
+        assert "Noto Sans Khmer" in family
 
 
 @pytest.mark.parametrize(

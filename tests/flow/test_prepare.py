@@ -206,7 +206,7 @@ def test_all_missing_files_are_named(refused, corpus):
     (corpus / "train.a").unlink()
     message = refused("--test", corpus / "gone", "--tsv", corpus / "gone.tsv")
     assert message.startswith("4 problems with the text\n")
-    assert f"  {corpus}/train.a does not exist\n    {corpus} has none of train.a, train.a.gz," in message
+    assert f"  {corpus}/train.a does not exist, nor with .gz, .bz2, .xz, .zst\n    Files that begin so are " in message
     assert f"{corpus}/valid.b does not exist" in message
     assert f"{corpus}/gone.a does not exist" in message
     assert f"{corpus}/gone.b does not exist" in message
@@ -217,7 +217,23 @@ def test_the_message_for_a_prefix_with_its_language_gives_the_prefix(refused, co
     message = refused(train=("--train", corpus / "train.a"))
     assert f"{corpus}/train.a.a does not exist" in message
     assert f"Give the prefix without its ending: {corpus}/train" in message
-    assert "; it has train.a\n" in message
+    assert "  Files that begin so are train.a\n" in message
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--valid", "train"], "train is named for training and again for validation\n  Scores on training pairs"),
+        (["--test", "./train"], "train is named for training and again for the test\n"),
+        (["--valid", "valid"], "valid is named for validation and again for validation\n"),
+        (["--test", "valid", "--test", "valid"], "valid is named for the test and again for the test\n"),
+        (["--tsv", "all.tsv", "--valid-tsv", "all.tsv"], "all.tsv is named for training and again for validation\n"),
+    ],
+)
+def test_validation_and_test_do_not_share_a_file_with_training(refused, corpus, monkeypatch, words, message):
+    (corpus / "all.tsv").write_text("ba\tba\n")
+    monkeypatch.chdir(corpus)
+    assert refused(*words, train=("--train", "train"), valid=("--valid", "valid")).startswith(message)
 
 
 def test_a_file_that_cannot_be_read(refused, corpus):
@@ -409,12 +425,12 @@ def test_each_side_may_have_a_size_of_its_own(tiny_corpus, tmp_path, name):
 
 def test_a_joint_vocabulary_has_one_size(refused):
     message = refused("--joint", "--target-vocab-size", "300")
-    assert "joint makes one vocabulary for both languages, whose size is vocab_size alone" in message
+    assert "--joint makes one vocabulary for both languages, whose size is --vocab-size alone" in message
 
 
 @pytest.mark.parametrize("flag", ["--source-vocab-size", "--target-vocab-size"])
 def test_a_size_of_one_side_has_room_for_the_control_tokens(refused, flag):
-    assert "source_vocab_size and target_vocab_size must be 0 or at least 16" in refused(flag, 3)
+    assert "--source-vocab-size and --target-vocab-size must be 0 or at least 16" in refused(flag, 3)
 
 
 def test_symbols_are_refused_by_name_before_the_text_is_read(refused):

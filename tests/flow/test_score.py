@@ -131,8 +131,8 @@ def test_labels_have_a_table(run_nmt, files):
             "a\nb\n",
             "reference has 4 lines and standard input has 2\n  Line n of one must belong to line n",
         ),
-        (["reference", "absent"], "", "absent cannot be read: No such file or directory"),
-        (["absent", "worse"], "", "absent cannot be read: No such file or directory"),
+        (["reference", "absent"], "", "absent does not exist"),
+        (["absent", "worse"], "", "absent does not exist"),
         (["empty", "empty"], "", "empty is empty: it has no lines"),
         (["reference", "latin"], "", "latin is not UTF-8: line 2, byte 4 of the "),
         (

@@ -83,10 +83,18 @@ def test_output_and_alignments_go_to_files(run_nmt, reverser, tmp_path):
     out, links = tmp_path / "out.txt", tmp_path / "links.txt"
     done = run_nmt("translate", "--model", reverser, "--output", out, "--alignments", links, stdin=TEXT)
     assert (done.code, done.stdout, out.read_text().split("\n")) == (0, "", [*TURNED, ""])
+    assert done.stderr == f"nmt: {len(LINES)} lines are translated in {out}\n"
     found = links.read_text().split("\n")
     assert len(found) == len(LINES) + 1
     assert found[0] == "0-2 1-1 2-0"
     assert found[1] == found[5] == ""
+
+
+def test_a_quiet_translation_writes_nothing_beside_its_output(run_nmt, reverser, tmp_path):
+    out = tmp_path / "out.txt"
+    done = run_nmt("translate", "--model", reverser, "--output", out, "--quiet", stdin=TEXT)
+    assert (done.code, done.stdout, done.stderr) == (0, "", "")
+    assert out.read_text().split("\n") == [*TURNED, ""]
 
 
 def test_n_best_lines_have_index_and_score(run_nmt, reverser, tmp_path):
@@ -185,7 +193,8 @@ def test_bytes_that_are_not_utf8_end_the_output_before_their_line(run_nmt, rever
         (["--alignments", "gone/links"], "gone/links cannot be written: there is no folder gone\n"),
         (["--output", "same", "--alignments", "same"], "--output and --alignments cannot both be same\n"),
         (["--output", "-"], '"-" cannot be written to: name a file, or use /dev/stdout if standard'),
-        (["missing.txt"], "missing.txt cannot be read: No such file or directory"),
+        (["missing.txt"], "nmt: error: missing.txt does not exist\n"),
+        (["."], "nmt: error: . is a folder, and must be a file\n"),
         (["--checkpoint", "bets"], 'has no checkpoint "bets"; did you mean "best"?'),
         (["--device", "abacus"], "--device abacus cannot be used here\n"),
     ],

@@ -226,13 +226,17 @@ def test_a_very_long_line_is_translated(run_nmt, reverser, tmp_path):
             "line 2: a max_length of 9 is too small for a min_length of 9, because the end counts as one\n",
         ),
         (["--with-attention"], "", "--with-attention has no effect without --format jsonl\n"),
-        (["--beam", "5", "--groups", "2"], "", "settings   2 groups cannot share a beam of 5 evenly\n"),
+        (
+            ["--beam", "5", "--groups", "2"],
+            "",
+            "options cannot be used\n  2 groups cannot share a beam of 5 evenly: change --groups or --beam\n",
+        ),
         (
             ["--sample", "--groups", "5"],
             "",
-            "groups apply to beam search, not to sampling: leave out groups or sample\n",
+            "--groups applies to beam search, not to sampling: leave out --groups or --sample\n",
         ),
-        (["--candidates", "6"], "", "a beam of 5 cannot find 6 candidates: raise beam, or set sample\n"),
+        (["--candidates", "6"], "", "a beam of 5 cannot find 6 candidates: raise --beam, or use --sample\n"),
         (["--top-p", "0"], "", "top_p = 0.0   must be above 0\n"),
     ],
 )

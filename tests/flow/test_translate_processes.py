@@ -66,7 +66,11 @@ def test_lines_and_links_are_those_of_one_process(run_nmt, reverser, lines, tmp_
         words = ["--processes", processes, "--batch-size", 7, "--output", out, "--alignments", links, "--threads", 1]
         words += ["--precision", "float32"]
         done = run_nmt("translate", "--model", reverser, *words, stdin="\n".join([*lines, "", "ba"]))
-        assert (done.code, done.stdout, done.stderr) == (0, "", "")
+        assert (done.code, done.stdout, done.stderr) == (
+            0,
+            "",
+            f"nmt: {len(lines) + 2} lines are translated in {out}\n",
+        )
         found.append((out.read_text(), links.read_text()))
     assert found[0] == found[1]
     assert found[0][0].count("\n") == len(lines) + 2

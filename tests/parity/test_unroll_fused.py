@@ -131,7 +131,7 @@ def test_the_fused_loop_combines_scores_with_parts(name, wiring, feeding, parts,
     case = decoder_case(name, 3, 5, 4, feeding=feeding, norm=True, wiring=wiring, attention_size=8, **PARTS[parts])
     want = outputs_and_gradients(unroll, case)
     monkeypatch.setattr("nmt.kernels.unroll_fused.unroll", None)  # so that it cannot take the place of the fused loop
-    monkeypatch.setattr("nmt.kernels.attention_step.CACHED", 60)  # several blocks a head
+    monkeypatch.setattr("nmt.kernels.attention_step.TRAINING_BLOCK", 60)  # several blocks a head
     kernels = Kernels(gru, gru_backward, attend, attend_backward, additive_keys) if compiled else EAGER_KERNELS
     got = outputs_and_gradients(partial(unroll_fused, kernels=kernels), case)
     assert want.keys() == got.keys()

@@ -6,12 +6,35 @@ import click
 import pytest
 
 from nmt.cli.command import NmtCommand
-from nmt.errors import DataError, NmtError, Option, UsageError, indent
+from nmt.errors import DataError, NmtError, Option, UsageError, describe_unreadable, indent
 
 
 def test_str_names_options_as_arguments():
     error = UsageError("use ", Option("beam"), ", or ", Option("vocab_size", 900), "; not ", Option("device", "cpu"))
     assert str(error) == "use beam, or vocab_size=900; not device='cpu'"
+
+
+def open_error(path):
+    """What opening a path raises."""
+    with pytest.raises(OSError, match=path.name) as caught:
+        path.open()
+    return caught.value
+
+
+def test_a_file_that_cannot_be_opened_is_described(tmp_path):
+    (tmp_path / "corpus.sv").touch()
+    (tmp_path / "folder").mkdir()
+    reasons = {
+        "corpus.se": 'does not exist; did you mean "corpus.sv"?',
+        "far/away": "does not exist",
+        "folder": "is a folder, and must be a file",
+        "corpus.sv/in": "cannot be read: Not a directory",
+    }
+    for name, reason in reasons.items():
+        path = tmp_path / name
+        assert describe_unreadable(path, open_error(path)) == f"{path} {reason}"
+    denied = describe_unreadable(tmp_path / "corpus.sv", PermissionError(13, "Permission denied"))
+    assert denied == f"{tmp_path}/corpus.sv cannot be read: you have no permission"
 
 
 COMMAND = NmtCommand(

@@ -200,7 +200,7 @@ def test_removing_a_folder_follows_no_link(tmp_path, home, name):
         with pytest.raises(FolderError, match="is a symbolic link"):
             remove_folder(tmp_path / "update-000005")
     else:
-        with pytest.raises(OSError, match=r"symbolic link|Not a directory"):
+        with pytest.raises(OSError, match=r"symbolic link|Not a directory|Is a directory"):
             remove_folder(tmp_path / name)
     assert names(home) == ["precious"]
 

@@ -57,6 +57,11 @@ def test_overrides_of_another_form_raise_an_error(word):
         parse_override(word)
 
 
+def test_one_string_in_place_of_several_is_refused():
+    with pytest.raises(SettingsError, match="overrides is one string, and must be several\n  For a single one write: "):
+        resolve_settings(overrides="search.beam=3")
+
+
 def test_a_message_lists_all_problems():
     words = ["model.attention=loung-general", "train.label_smoothing=1.2", "train.max_toknes=3", "train.warmup=1.5"]
     with pytest.raises(SettingsError) as caught:

@@ -12,6 +12,7 @@ async function renderSentence() {
   const focused = document.activeElement.word, number = [...byId("views").children].indexOf(focused?.box);
   const keys = [byId("show").value, byId("compare").value].filter(Boolean);
   byId("views").replaceChildren(...keys.map((key) => createView(sentence, weights, key)));
+  renderFontHint([sentence.source, ...sentence.views.map((view) => view.target)].join(" "));
   highlight(null);
   drawPictures();
   if (!focused) return;

@@ -73,10 +73,15 @@ def full_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
+def is_built_in(kind: type[Attention]) -> bool:
+    """Whether a kind is one of this package."""
+    return kind.__module__.split(".")[0] == "nmt"
+
+
 def plugin_modules() -> list[str]:
     """The modules that registered kinds come from, other than this package: what another process has to import."""
-    modules = {registered.kind.__module__ for registered in REGISTERED_ATTENTIONS.values()}
-    return sorted(module for module in modules if module != "__main__" and module.split(".")[0] != "nmt")
+    kinds = (registered.kind for registered in REGISTERED_ATTENTIONS.values())
+    return sorted({kind.__module__ for kind in kinds if not is_built_in(kind)} - {"__main__"})
 
 
 def build_attention(settings: ModelSettings) -> Attention:

@@ -1,12 +1,15 @@
 """The options of all commands: one style, and one meaning for one name."""
 
 import importlib
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 
+import nmt
 from nmt.cli.main import COMMANDS
 
 OPTIONS = [
@@ -39,6 +42,14 @@ def test_help_texts_have_one_style(command, option):
         assert option.metavar.isupper()
 
 
+@pytest.mark.parametrize(("command", "option"), OPTIONS, ids=lambda value: getattr(value, "name", value))
+def test_help_names_other_options_as_they_are_written(command, option):
+    """Settings are written as in a settings file only where they are settings: train.guided_weight."""
+    names = {other.name for _, other in OPTIONS if "_" in other.name}
+    assert names & set(re.findall(r"(?<![.\w])[a-z_]+", option.help)) == set()
+    assert "e+" not in option.help
+
+
 @pytest.mark.parametrize("name", ["device", "checkpoint", "batch_size", "model"])
 def test_options_with_one_name_have_one_type_and_one_default(name):
     found = [option for _, option in OPTIONS if option.name == name]
@@ -54,6 +65,27 @@ def test_commands_share_the_help_of_device_precision_and_checkpoint():
         for name in ("device", "precision", "checkpoint"):
             assert by_command[command][name] == by_command["translate"][name]
     assert by_command["train"]["device"] == by_command["translate"]["device"]
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("nmt tra", ["train", "translate"]),
+        ("nmt settings --re", ["--recipe"]),
+        ("nmt align --symmetrise inter", ["intersection"]),
+    ],
+)
+def test_a_shell_completes_commands_options_and_values(run_nmt, words, completed):
+    request = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = run_nmt(process=True, env=request | {"_NMT_COMPLETE": "bash_complete"})
+    assert done.stdout.split() == [f"plain,{word}" for word in completed]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_line_of_the_readme_prints_the_completion_of_a_shell(run_nmt, shell):
+    assert f"{shell}_source" in Path(nmt.__file__).with_name("README.md").read_text("utf-8")
+    done = run_nmt(process=True, env={"_NMT_COMPLETE": f"{shell}_source"})
+    assert (done.code, "_NMT_COMPLETE" in done.stdout, done.stderr) == (0, True, "")
 
 
 def test_without_a_command_the_help_is_printed(run_nmt):

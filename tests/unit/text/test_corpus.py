@@ -2,6 +2,7 @@ import bz2
 import gzip
 import io
 import lzma
+from pathlib import Path
 
 import pytest
 
@@ -185,8 +186,16 @@ def test_the_message_for_missing_sides_names_both_and_the_files_that_exist(tmp_p
         ParallelFiles(tmp_path / "it", "en", "de").find()
     for lang in ("en", "de"):
         assert f"{tmp_path}/it.{lang} does not exist" in str(caught.value)
-        names = f"it.{lang}, it.{lang}.gz, it.{lang}.bz2, it.{lang}.xz, it.{lang}.zst"
-        assert f"\n  {tmp_path} has none of {names}; it has it.fr" in str(caught.value)
+        assert f"/it.{lang} does not exist, nor with .gz, .bz2, .xz, .zst\n  Files that begin so are it.fr" in str(
+            caught.value
+        )
+
+
+def test_the_message_for_a_folder_as_prefix_lists_no_files(tmp_path, monkeypatch):
+    (tmp_path / "it.fr").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"^\.fi does not exist, nor with \.gz, \.bz2, \.xz, \.zst$"):
+        find_side(Path("."), "fi")
 
 
 def test_one_file_cannot_be_both_sides(tmp_path):
@@ -200,7 +209,7 @@ def test_a_folder_is_not_text(tmp_path):
         find_side(tmp_path / "it", "en")
     with pytest.raises(DataError, match=r"it\.en is not a file"):
         TsvFile(tmp_path / "it.en").find()
-    with pytest.raises(DataError, match=r"it\.en cannot be read: Is a directory"):
+    with pytest.raises(DataError, match=r"it\.en is a folder, and must be a file"):
         list(read_lines(tmp_path / "it.en"))
 
 

@@ -45,8 +45,11 @@ def test_items_that_are_pairs(item, pair):
         (("a", 7), ": a side must be a string or a list of tokens, not int"),
         ((["a", 7], "b"), ": a side must be a string or a list of tokens, not list"),
         (("a\nb", "c"), " contains a line end: 'a\\nb'\n  A side must be one line: split or join it"),
-        ({"koira", "cão"}, " is a set, so that source and target cannot be told apart: "),
-        (frozenset(["koira", "cão"]), " is a frozenset, so that source and target cannot be told apart: "),
+        ({"koira", "cão"}, " is a set, whose order means nothing, so it is unknown which is the source: "),
+        (
+            frozenset(["koira", "cão"]),
+            " is a frozenset, whose order means nothing, so it is unknown which is the source: ",
+        ),
         ({"a": 1, "b": 2}.values(), " is not a (source, target) pair: 'dict_values([1, 2])'"),
         (
             {"fi": "koira"},
