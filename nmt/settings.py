@@ -68,8 +68,7 @@ class PrepareSettings(Settings):
             )
         if self.joint and any(sizes):
             raise ValueError(
-                *(Option("joint", True), " makes one vocabulary for both languages, whose size is "),
-                *(Option("vocab_size"), " alone"),
+                Option("joint", True), " makes one vocabulary, whose size is ", Option("vocab_size"), " alone"
             )
         return self
 
@@ -239,20 +238,14 @@ class SearchSettings(Settings):
     beta: float = Field(
         0.0, ge=0, description="weight of Wu's coverage penalty, which prefers translations that leave nothing out"
     )
-    max_length_ratio: float = Field(
-        2.0, gt=0, le=100, description="longest translation, in pieces for each source piece"
-    )
-    max_length_extra: int = Field(
-        10, ge=0, le=10_000, description="pieces that are added to the limit of max_length_ratio, for short lines"
-    )
+    max_length_ratio: float = Field(2.0, gt=0, le=100, description="longest translation, in pieces per source piece")
+    max_length_extra: int = Field(10, ge=0, le=10_000, description="pieces added to what max_length_ratio allows")
     min_length: int = Field(
         0, ge=0, description="shortest translation, in pieces; raises the limit on the longest where it must"
     )
     no_repeat: int = Field(0, ge=0, description="forbid repeating any sequence of this many pieces; 0 allows all")
     groups: int = Field(1, ge=1, description="groups of a diverse beam, which avoid each other's pieces")
-    diversity: float = Field(
-        0.5, ge=0, description="log-probability that a piece loses for each hypothesis of an earlier group with it"
-    )
+    diversity: float = Field(0.5, ge=0, description="log-probability a piece loses for each earlier hypothesis with it")
     sample: bool = Field(False, description="draw translations at random instead of searching for the best")
     temperature: float = Field(
         1.0, ge=0.01, le=100, description="temperature of sampling; below 1 favours likely pieces"
@@ -295,8 +288,7 @@ class SearchSettings(Settings):
             )
         if self.sample and self.groups > 1:
             raise ValueError(
-                *(Option("groups"), " applies to beam search, not to sampling: leave out "),
-                *(Option("groups"), " or ", Option("sample", True)),
+                Option("groups"), " applies to beam search: leave it out, or leave out ", Option("sample", True)
             )
         return self
 
@@ -364,9 +356,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise SettingsError(describe_unreadable(path, error)) from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # of TOML, or of UTF-8
         raise SettingsError(f"{path} is not TOML: {error}") from error
 
 

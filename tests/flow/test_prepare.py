@@ -425,7 +425,7 @@ def test_each_side_may_have_a_size_of_its_own(tiny_corpus, tmp_path, name):
 
 def test_a_joint_vocabulary_has_one_size(refused):
     message = refused("--joint", "--target-vocab-size", "300")
-    assert "--joint makes one vocabulary for both languages, whose size is --vocab-size alone" in message
+    assert "--joint makes one vocabulary, whose size is --vocab-size alone" in message
 
 
 @pytest.mark.parametrize("flag", ["--source-vocab-size", "--target-vocab-size"])

@@ -234,7 +234,7 @@ def test_a_very_long_line_is_translated(run_nmt, reverser, tmp_path):
         (
             ["--sample", "--groups", "5"],
             "",
-            "--groups applies to beam search, not to sampling: leave out --groups or --sample\n",
+            "--groups applies to beam search: leave it out, or leave out --sample\n",
         ),
         (["--candidates", "6"], "", "a beam of 5 cannot find 6 candidates: raise --beam, or use --sample\n"),
         (["--top-p", "0"], "", "top_p = 0.0   must be above 0\n"),

@@ -137,8 +137,12 @@ def test_a_file_that_is_not_toml_raises_an_error(tmp_path):
     with pytest.raises(SettingsError, match="is not TOML"):
         resolve_settings(None, tmp_path / "bad.toml", [])
     (tmp_path / "latin.toml").write_bytes(b"# f\xfcr\n")
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(
+        SettingsError, match=r"latin\.toml is not TOML: 'utf-8' codec can't decode byte 0xfc in position 3"
+    ):
         resolve_settings(None, tmp_path / "latin.toml", [])
+    with pytest.raises(SettingsError, match=r'lating\.toml does not exist; did you mean "latin\.toml"\?$'):
+        resolve_settings(None, tmp_path / "lating.toml", [])
 
 
 def test_settings_cannot_be_changed():
