@@ -74,7 +74,7 @@ def test_a_validation_counts_as_a_line(capsys):
     progress.record({"kind": "begin", "update": 40, "updates_in_all": 0, "max_minutes": 0})
     place = {"update": 41, "epoch": 2, "seconds": 60.0}
     clock.now += 29
-    progress.record(place | {"kind": "valid", "perplexity": 7.5, "bleu": 12.25, "is_best": True})
+    progress.record(place | {"kind": "valid", "perplexity": 7.5, "bleu": 12.25, "is_best": True, "metric": "bleu"})
     clock.now += 29
     progress.record(place | {"kind": "update"})
     progress.record({"kind": "end"})
