@@ -7,10 +7,8 @@ import time
 import torch
 
 from nmt.errors import Option, UsageError, did_you_mean
-from nmt.inference.product import Int8Product
 
 MIN_SPEEDUP = 1.5  # bfloat16 must be this many times faster than float32 to justify its rounding errors
-MAX_ERROR = 0.05  # largest relative error of a product that rounding can explain; a larger one comes from overflow
 
 
 def choose_device(name: str) -> torch.device:
@@ -46,52 +44,23 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def choose_translation_precision(name: str, device: torch.device) -> str:
-    """The number format of translation. `auto` is the fastest on this type of machine. It is not measured, so that the
-    same command always gives the same translations.
+    """The number format of translation. `auto` is int8 on a CPU. On a GPU it is bfloat16 where the GPU has it.
 
-    On a CPU with AMX that is int8, on others float32: oneDNN multiplies signed 8-bit integers fast with AMX only.
-    Raises UsageError for an unknown name, and for int8 where it is not available.
+    Nothing is measured, so that the same command always gives the same translations. Raises UsageError for an unknown
+    name and for a format that the device does not have.
     """
     names = ("auto", "float32", "bfloat16", "int8")
     if name not in names:
         raise UsageError(
             f'there is no precision "{name}"{did_you_mean(name, names)}\n  It is one of {", ".join(names)}'
         )
-    if device.type == "cuda":
-        if name == "int8":
-            raise UsageError(Option("precision", "int8"), " is for CPUs\n  A GPU can use auto, float32 and bfloat16")
-        return str(choose_precision(name, device)).removeprefix("torch.")
-    if name == "int8" and not has_int8():
-        raise UsageError(
-            Option("precision", "int8"),
-            " cannot be used here: products of 8-bit integers are missing in this build of torch, or wrong\n"
-            "  This machine can use auto, float32 and bfloat16",
-        )
-    if name == "auto":
-        return "int8" if has_amx() and has_int8() else "float32"
-    return name
-
-
-def has_amx() -> bool:
-    """Whether oneDNN uses AMX: the CPU has it, the system allows it, and no environment variable forbids it."""
-    limit = (os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "default").lower()
-    return torch.cpu._init_amx() and (limit in ("all", "default") or "amx" in limit)
-
-
-def has_int8() -> bool:
-    """Whether torch has products of 8-bit integers, and they are correct up to rounding.
-
-    Every operand of the test has the largest value of 8 bits. On a CPU without VNNI, which adds two products in 16
-    bits, the result would be wrong by half.
-    """
-    generator = torch.Generator().manual_seed(0)
-    weight_OI, x_NI = (torch.randn(rows, 512, generator=generator).sign() for rows in (256, 8))
-    try:
-        found_NO = Int8Product(weight_OI, None, False)(x_NI)
-    except (RuntimeError, AttributeError):
-        return False
-    exact_NO = x_NI @ weight_OI.T
-    return bool((found_NO - exact_NO).norm() < MAX_ERROR * exact_NO.norm())
+    if device.type == "cpu":
+        if name == "bfloat16":
+            raise UsageError(Option("precision", name), " is for GPUs\n  A CPU can use auto, float32 and int8")
+        return "int8" if name == "auto" else name
+    if name == "int8":
+        raise UsageError(Option("precision", name), " is for CPUs\n  A GPU can use auto, float32 and bfloat16")
+    return str(choose_precision(name, device)).removeprefix("torch.")
 
 
 def time_matmul(dtype: torch.dtype, device: torch.device) -> float:

@@ -8,7 +8,7 @@ Encoder states and projected keys, which belong to a sentence, are therefore nev
 """
 
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
-# H parts of attention   Q ids that would advance a row's required phrases
+# H parts of attention   Q ids that would advance a row's required phrases   C most probable words of a row
 
 from typing import Any, NamedTuple, Protocol
 
@@ -37,6 +37,7 @@ class StepOut(NamedTuple):
     constraints: ConstraintProgress | None = None  # from a wrapper that requires phrases
     parts_NHS: Tensor | None = None  # heads, branches or gates of the attention; zero on padding
     words_V: Tensor | None = None  # ids of the columns, where only some words were scored; ascending, with 0 to 3
+    words_NC: Tensor | None = None  # ids of each row's columns, where only the most probable words are returned
 
     def expand_to_vocabulary(self, vocabulary: int) -> "StepOut":
         """The same output with a column for each word of the vocabulary: minus infinity for words without a score."""

@@ -32,6 +32,7 @@ COMMANDS = {
     "settings": "Print every setting of a run with its default and meaning.",
     "average": "Average the last checkpoints of a run into a new run.",
     "shortlist": "List the likely translations of each piece, for a faster search.",
+    "export": "Write the network of a run as ONNX graphs, for other programs.",
     "demo": "Prepare, train, translate, score and align on the sample corpus.",
 }
 # errors that are caused by a path of the user, or by its disk

@@ -66,7 +66,7 @@ precision_option = click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16", "int8"]),
     default="auto",
-    help="number format of matrix products; auto is int8 on a CPU with AMX, bfloat16 on a GPU that has it, else float32"
+    help="number format of matrix products; auto is int8 on a CPU, bfloat16 on a GPU that has it, else float32"
     "  [default: auto]",
 )
 shortlist_option = click.option(

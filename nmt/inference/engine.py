@@ -1,134 +1,222 @@
-"""A trained network packed for translation: a step model that computes what `Seq2Seq` computes, faster.
+"""Fast translation on a CPU: a step model that runs a trained network's graphs with ONNX Runtime.
 
-Whatever is the same at every step is computed when the engine is built: weights are packed in the chosen precision, and
-embeddings are multiplied by the weights of the decoder's step.
+It computes what `Seq2Seq` computes. A row depends on no other: neither on the sentences beside it nor on their order.
 """
 
-# B sentences   K rows of a sentence   N = B * K rows   S source positions   E embedding   M memory   V target words
-# I inputs from the embedding   R readout   C words that are scored
+# B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
+# C words that are scored, or the most probable words of a row   H parts of attention
 
-from collections.abc import Callable
-from typing import NamedTuple
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import Any, NamedTuple
 
+import numpy as np
+import onnx
+import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
-from nmt.ids import EOS
-from nmt.inference.packed import PackedLayer, pack_cell
-from nmt.inference.product import can_multiply_bfloat16, choose_product
-from nmt.model.seq2seq import Seq2Seq, State
+from nmt.ids import EOS, PAD
+from nmt.inference.graphs import AXES, MEMORY, Graphs
+from nmt.inference.output import Scores, end_with, read_output_weights
 from nmt.step import StepOut
 
-TABLE = 1 << 26  # largest table of projected embeddings, in numbers: a quarter of a gibibyte
-COLUMNS = 256  # the number of scored words is a multiple of this, because oneDNN builds code for every new number
+Arrays = dict[str, NDArray[Any]]
+
+CACHED = 1 << 19  # numbers of attention in a block: two megabytes of them stay in a core's cache
+THREAD_ROWS = 8  # rows that are worth a thread
+MULTIPLE = 8  # the padded length of sources is a multiple of this, so that sums over them do not depend on it
+
+
+class State(NamedTuple):
+    """A batch in the middle of decoding: the memory of its sentences, and the carry of their rows."""
+
+    memory: Arrays
+    carry: Arrays
+    source_length: int
+    is_first: bool
 
 
 class Engine:
-    """A step model built from a `Seq2Seq` in evaluation mode, which it keeps.
+    """A step model that runs the graphs of a network."""
 
-    Numbers between products have the model's type. A cell or an attention that has no packed form runs unchanged.
-    """
-
-    @torch.no_grad()
-    def __init__(self, model: Seq2Seq, precision: str = "float32") -> None:
-        self.model = model
-        self.vocabulary = model.vocabulary
-        embedding_VE = model.target_embedding.weight
-        build_product = choose_product(precision, embedding_VE.device)
-        settings = model.settings
-        is_bounded = settings.encoder_layers > 0 and not (settings.layer_norm or settings.encoder_heads)
-        self.cell = pack_cell(model.cell, build_product, is_bounded)
-        self.layer = PackedLayer(model.encoder, build_product, is_bounded)
-        self.score_words = build_product(model.output_vectors, model.output_bias, True)
-        width = model.cell.project_embedding(embedding_VE[:1]).shape[1]
-        self.table_VI: Tensor | None = None
-        if self.vocabulary * width <= TABLE:
-            device = embedding_VE.device
-            is_rounded = precision != "float32" and can_multiply_bfloat16(device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=is_rounded):
-                self.table_VI = model.cell.project_embedding(embedding_VE).to(embedding_VE.dtype)
+    def __init__(self, graphs: Graphs) -> None:
+        self.graphs = graphs
+        self.weights = read_output_weights(graphs.step)
+        self.vocabulary = len(self.weights["output_bias"])
+        self.encoder = Session(graphs.encoder)
+        self.steps: dict[tuple[Scores, bool], Session] = {}
 
     def start(self, source_BS: Tensor, lengths_B: Tensor) -> State:
         """See nmt.step.StepModel."""
-        build_memory = None if self.cell is None else self.cell.attention.build_memory
-        return State(*self.model.encode(source_BS, lengths_B, self.layer, build_memory))
+        length = source_BS.shape[1]
+        padded_BS = F.pad(source_BS, (0, -length % MULTIPLE), value=PAD)
+        inputs = {"source": padded_BS.numpy(), "lengths": lengths_B.numpy()}
+        out = self.encoder.run(inputs, split_batch(len(padded_BS), padded_BS.shape[1], 1))
+        memory = {name: out.pop(name) for name in MEMORY}
+        return State(memory, out, length, True)
 
     def step(self, previous_N: Tensor, state: State) -> StepOut:
         """See nmt.step.StepModel."""
-        return self.step_with(previous_N, state, self.score_words)
+        return self.run_step(previous_N, state, "all", {})
 
-    def step_with(self, previous_N: Tensor, state: State, score_words: Callable[[Tensor], Tensor]) -> StepOut:
-        """A step whose logits are computed by `score_words`: readout_NR -> logits_NV."""
-        memory, carry = state
-        if self.table_VI is None:
-            inputs_NI = self.model.cell.project_embedding(self.model.target_embedding(previous_N))
-        else:
-            inputs_NI = self.table_VI.index_select(0, previous_N)
-        if self.cell is None:
-            inputs_BKI = inputs_NI.view(*carry.hidden_BKD.shape[:2], -1)
-            output = self.model.cell(inputs_BKI, carry, memory)
-        else:
-            output = self.cell(inputs_NI, carry, memory)
-        readout_BKR, carry, attention_BKS, parts_BKHS = output
-        log_probs_NV = score_words(readout_BKR.flatten(0, 1)).log_softmax(-1)
-        parts_NHS = None if parts_BKHS is None else parts_BKHS.flatten(0, 1)
-        return StepOut(log_probs_NV, State(memory, carry), attention_BKS.flatten(0, 1), parts_NHS=parts_NHS)
+    def run_step(self, previous_N: Tensor, state: State, scores: Scores, inputs: Mapping[str, NDArray[Any]]) -> StepOut:
+        """A step that scores words as `scores` names it, which may need more inputs; see nmt.inference.output."""
+        memory, carry, length, is_first = state
+        B, K = carry["hidden"].shape[:2]
+        session = self.choose_step(scores, is_first)
+        blocks = split_batch(B, K, K * memory["keys"].shape[1] * memory["keys"].shape[2])
+        out = session.run({"previous": previous_N.view(B, K).numpy(), **memory, **carry, **inputs}, blocks)
+        carry = carry | {name.removesuffix("_out"): part for name, part in out.items() if name.endswith("_out")}
+        log_probs_BKC, attention_BKS, parts_BKHS, words_BKC = map(out.get, ("log_probs", "attention", "parts", "words"))
+        return StepOut(
+            flatten_rows(log_probs_BKC),
+            State(memory, carry, length, False),
+            flatten_rows(attention_BKS)[:, :length],
+            parts_NHS=None if parts_BKHS is None else flatten_rows(parts_BKHS)[..., :length],
+            words_NC=None if words_BKC is None else flatten_rows(words_BKC),
+        )
+
+    def choose_step(self, scores: Scores, is_first: bool) -> "Session":
+        """The session of a step, which is made when it is needed first."""
+        is_first = is_first and self.graphs.first is not None
+        session = self.steps.get((scores, is_first))
+        if session is None:
+            graph = self.graphs.first if is_first else self.graphs.step
+            assert graph is not None
+            session = self.steps[scores, is_first] = Session(end_with(graph, scores))
+        return session
 
     def select(self, state: State, rows_BK: Tensor) -> State:
-        """See nmt.step.StepModel."""
-        return self.model.select(state, rows_BK)
+        """See nmt.step.StepModel. Memory is copied only when sentences have left the batch."""
+        rows = rows_BK.numpy()
+        memory, carry, length, is_first = state
+        sentences, width = carry["hidden"].shape[:2]
+        if len(rows) != sentences:
+            kept_B = rows[:, 0] // width
+            memory = {name: part[kept_B] for name, part in memory.items()}
+        carry = {name: part.reshape(sentences * width, *part.shape[2:])[rows] for name, part in carry.items()}
+        return State(memory, carry, length, is_first)
 
-    def with_shortlist(self, allowed_BV: Tensor) -> "ShortlistEngine":
+    def with_best(self, count: int) -> "NarrowEngine":
+        """A step model that returns the `count` most probable words of each row alone."""
+        count_1 = np.array([min(count, self.vocabulary)])
+        return NarrowEngine(self, "best", {"count": count_1})
+
+    def with_shortlist(self, allowed_BV: Tensor) -> "NarrowEngine":
         """A step model for one batch that scores only the words allowed in its sentences."""
-        return ShortlistEngine(self, allowed_BV)
-
-
-class ShortlistState(NamedTuple):
-    """The state of `ShortlistEngine`."""
-
-    inner: State
-    allowed_BC: Tensor
-
-
-class ShortlistEngine:
-    """An engine that generates only words of a list. It serves one batch, which has a list for each sentence.
-
-    Only words that are on a list of the batch are scored. Probabilities are a softmax over the sentence's own list, so
-    they do not depend on the other sentences.
-    """
-
-    def __init__(self, engine: Engine, allowed_BV: Tensor) -> None:
-        self.engine = engine
-        self.vocabulary = engine.vocabulary
-        allowed_BV = allowed_BV.to(engine.model.target_embedding.weight.device)
         is_listed_V = allowed_BV.any(0)
         is_listed_V[: EOS + 1] = True
         words_C = is_listed_V.nonzero()[:, 0]
-        others_V = (~is_listed_V).nonzero()[:, 0]
-        words_C = torch.cat([words_C, others_V[: -len(words_C) % COLUMNS]]).sort().values
-        self.allowed_BC = allowed_BV[:, words_C]
+        columns_C = words_C.numpy()
+        weights = {name: weight[..., columns_C] for name, weight in self.weights.items()}
+        return NarrowEngine(self, "listed", weights, words_C, allowed_BV[:, None, words_C].numpy())
+
+
+def flatten_rows(part_BK: Any) -> Tensor:
+    """(B, K, …) -> (N, …)"""
+    part: NDArray[Any] = part_BK
+    return torch.from_numpy(part.reshape(part.shape[0] * part.shape[1], *part.shape[2:]))
+
+
+class NarrowState(NamedTuple):
+    """The state of a `NarrowEngine`."""
+
+    inner: State
+    allowed_B1C: NDArray[np.bool_] | None
+
+
+class NarrowEngine:
+    """An engine that returns some words alone: the most probable ones, or those of a shortlist.
+
+    With a shortlist it serves one batch, which has a list for each sentence. Only words that are on a list of the batch
+    are scored. Probabilities are a softmax over the sentence's own list, so they do not depend on the other sentences.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        scores: Scores,
+        inputs: Arrays,
+        words_C: Tensor | None = None,
+        allowed_B1C: NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.vocabulary = engine.vocabulary
+        self.scores: Scores = scores
+        self.inputs = inputs
         self.words_C = words_C
-        self.score_words = engine.score_words.select_outputs(words_C)
+        self.allowed_B1C = allowed_B1C
 
-    def start(self, source_BS: Tensor, lengths_B: Tensor) -> ShortlistState:
+    def start(self, source_BS: Tensor, lengths_B: Tensor) -> NarrowState:
         """See nmt.step.StepModel."""
-        return ShortlistState(self.engine.start(source_BS, lengths_B), self.allowed_BC)
+        return NarrowState(self.engine.start(source_BS, lengths_B), self.allowed_B1C)
 
-    def step(self, previous_N: Tensor, state: ShortlistState) -> StepOut:
+    def step(self, previous_N: Tensor, state: NarrowState) -> StepOut:
         """See nmt.step.StepModel."""
+        inner, allowed_B1C = state
+        inputs = self.inputs if allowed_B1C is None else self.inputs | {"allowed": allowed_B1C}
+        out = self.engine.run_step(previous_N, inner, self.scores, inputs)
+        return out._replace(state=NarrowState(out.state, allowed_B1C), words_V=self.words_C)
 
-        def score_words(readout_NR: Tensor) -> Tensor:
-            logits_NC = self.score_words(readout_NR)
-            logits_BKC = logits_NC.view(len(state.allowed_BC), -1, len(self.words_C))
-            logits_BKC.masked_fill_(~state.allowed_BC[:, None], -torch.inf)
-            return logits_NC
-
-        out = self.engine.step_with(previous_N, state.inner, score_words)
-        return out._replace(state=ShortlistState(out.state, state.allowed_BC), words_V=self.words_C)
-
-    def select(self, state: ShortlistState, rows_BK: Tensor) -> ShortlistState:
+    def select(self, state: NarrowState, rows_BK: Tensor) -> NarrowState:
         """See nmt.step.StepModel."""
-        sentences, width = state.inner.carry.hidden_BKD.shape[:2]
-        is_same = len(rows_BK) == sentences
-        allowed_BC = state.allowed_BC if is_same else state.allowed_BC[rows_BK[:, 0] // width]
-        return ShortlistState(self.engine.select(state.inner, rows_BK), allowed_BC)
+        inner, allowed_B1C = state
+        sentences, width = inner.carry["hidden"].shape[:2]
+        if allowed_B1C is not None and len(rows_BK) != sentences:
+            allowed_B1C = allowed_B1C[rows_BK[:, 0].numpy() // width]
+        return NarrowState(self.engine.select(inner, rows_BK), allowed_B1C)
+
+
+class Session:
+    """A graph that is run for blocks of sentences, as many at a time as torch has threads.
+
+    Each block is computed by one thread. So threads wait for each other once a step instead of once an operator, and
+    what a block computes stays in the cache of its core.
+    """
+
+    def __init__(self, graph: onnx.ModelProto) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(graph.SerializeToString(), options, ["CPUExecutionProvider"])
+        self.inputs = [value.name for value in self.session.get_inputs()]
+        self.outputs = [value.name for value in self.session.get_outputs()]
+
+    def run(self, inputs: Mapping[str, NDArray[Any]], blocks: Sequence[slice]) -> Arrays:
+        """The outputs for some inputs, by name; inputs that the graph does not read are left out."""
+        inputs = {name: inputs[name] for name in self.inputs}
+
+        def run_block(block: slice) -> list[NDArray[Any]]:
+            some = {name: part[block] if name in AXES else part for name, part in inputs.items()}
+            found: list[NDArray[Any]] = self.session.run(self.outputs, some)
+            return found
+
+        if len(blocks) == 1:
+            return dict(zip(self.outputs, self.session.run(self.outputs, inputs), strict=True))
+        pool = start_threads(os.getpid(), torch.get_num_threads())
+        parts = zip(*pool.map(run_block, blocks), strict=True)
+        return {name: np.concatenate(part) for name, part in zip(self.outputs, parts, strict=True)}
+
+
+@cache
+def start_threads(process: int, threads: int) -> ThreadPoolExecutor:
+    """The threads of a process; a forked process has none of those of its parent."""
+    return ThreadPoolExecutor(threads)
+
+
+def split_batch(sentences: int, rows: int, numbers: int) -> list[slice]:
+    """Blocks of a batch's sentences. A sentence has some `rows`, and a step computes `numbers` for it at once."""
+    threads = torch.get_num_threads()
+    blocks = max(1, -(-sentences * numbers // CACHED))
+    if sentences * rows >= THREAD_ROWS * threads:
+        blocks = -(-blocks // threads) * threads
+    if blocks == 1:
+        return [slice(None)]
+    bounds = np.linspace(0, sentences, min(blocks, sentences) + 1).astype(int).tolist()
+    return [slice(*pair) for pair in pairwise(bounds)]

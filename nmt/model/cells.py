@@ -60,7 +60,7 @@ class Cell(nn.Module):
     def initial_carry(self, hidden_BD: Tensor) -> Carry:
         """The carry before the first position, with one row for each sentence."""
         hidden_B1D = hidden_BD[:, None]
-        return Carry(hidden_B1D, hidden_B1D.new_zeros(len(hidden_BD), 1, self.fed_size), hidden_B1D[..., :0])
+        return Carry(hidden_B1D, hidden_B1D.new_zeros(hidden_BD.shape[0], 1, self.fed_size), hidden_B1D[..., :0])
 
     def project_embedding(self, embedded_BKE: Tensor) -> Tensor:
         """The part of a step that depends on the embedding alone. -> inputs_BKI"""
@@ -71,8 +71,8 @@ class Cell(nn.Module):
         """One GRU update. -> hidden_BKD"""
         if self.from_loop is not None:
             inputs_BKG = inputs_BKG + self.from_loop(in_loop_BKF)
-        reset_BKD, keep_BKD, new_BKD = self.norm_input(inputs_BKG).chunk(3, -1)
-        reset_h_BKD, keep_h_BKD, new_h_BKD = self.norm_hidden(self.from_hidden(hidden_BKD)).chunk(3, -1)
+        reset_BKD, keep_BKD, new_BKD = split_gates(self.norm_input(inputs_BKG))
+        reset_h_BKD, keep_h_BKD, new_h_BKD = split_gates(self.norm_hidden(self.from_hidden(hidden_BKD)))
         keep_BKD = torch.sigmoid(keep_BKD + keep_h_BKD)
         new_BKD = torch.tanh(new_BKD + torch.sigmoid(reset_BKD + reset_h_BKD) * new_h_BKD)
         return new_BKD + keep_BKD * (hidden_BKD - new_BKD)
@@ -131,6 +131,11 @@ class UpdateThenAttend(Cell):
         fed_BKF = readout_BKR if self.fed_size else carry.fed_BKF
         carry = Carry(hidden_BKD, fed_BKF, output.history_BKP)
         return CellOut(readout_BKR, carry, output.weights_BKS, output.parts_BKHS)
+
+
+def split_gates(gates_BKG: Tensor) -> tuple[Tensor, ...]:
+    """The three gates of a GRU, one after the other: reset, keep and new. -> three times (B, K, D)"""
+    return torch.split(gates_BKG, gates_BKG.shape[-1] // 3, -1)
 
 
 WIRINGS: dict[str, Callable[[ModelSettings, Attention], Cell]] = {

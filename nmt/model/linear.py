@@ -19,15 +19,22 @@ def product_dtype(value: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else value.dtype
 
 
+def needs_padding(values: Tensor) -> bool:
+    """Whether oneDNN would build code for every number of rows."""
+    return values.device.type == "cpu" and product_dtype(values) == torch.bfloat16
+
+
 def pad_rows(values: Tensor) -> Tensor:
     """(…, N, I) with N padded to a multiple of 64 by zeros, where oneDNN would build code for every N."""
     missing = -values.shape[-2] % MULTIPLE
-    builds_code = values.device.type == "cpu" and product_dtype(values) == torch.bfloat16
-    return F.pad(values, (0, 0, 0, missing)) if missing and builds_code else values
+    return F.pad(values, (0, 0, 0, missing)) if missing and needs_padding(values) else values
 
 
 def apply_linear(linear: nn.Linear, values: Tensor) -> Tensor:
     """`linear` on the last dimension, with padded rows."""
+    if not needs_padding(values):
+        out: Tensor = linear(values)
+        return out
     positions = values.shape[:-1]
     out_NO: Tensor = linear(pad_rows(values.flatten(0, -2)))
     return out_NO[: positions.numel()].view(*positions, -1)

@@ -86,7 +86,7 @@ class Seq2Seq(nn.Module):
         embedded_BSE = self.dropout(self.word_dropout(self.source_embedding(source_BS)))
         values_BSM, final_BM = self.encoder(embedded_BSE, lengths_B, layer)
         if self.bridge is None:
-            hidden_BD = values_BSM.new_zeros(len(source_BS), self.settings.decoder_size)
+            hidden_BD = values_BSM.new_zeros(source_BS.shape[0], self.settings.decoder_size)
         else:
             mean = self.settings.bridge == "mean"
             hidden_BD = torch.tanh(self.bridge(values_BSM.sum(1) / lengths_B[:, None] if mean else final_BM))

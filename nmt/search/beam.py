@@ -78,6 +78,8 @@ def beam_search(
     G = choice.groups
     slots = beam // G
     assert 1 <= n_best <= slots * G
+    if choice is MOST_PROBABLE and hasattr(model, "with_best"):  # the model need not return other words
+        model = model.with_best(slots + len(forbidden_ids))
     model = ForbiddenIds(model, forbidden_ids)
     device = source_BS.device
     if limits is None:
@@ -117,8 +119,7 @@ def beam_search(
             finished_UW &= score_UW > best_finished_BR[:, -1:].repeat(G, 0)
         at_limit_B = limit_B == length
         level = Level(
-            sentence_UW=sentence_B.repeat(G)[:, None].repeat(W, 1),
-            group_UW=np.tile(np.arange(G), len(sentence_B))[:, None].repeat(W, 1),
+            sentence_B=sentence_B,
             parent_UW=node_N[chosen.row_UW],
             row_UW=chosen.row_UW,
             token_UW=chosen.token_UW,
@@ -133,10 +134,11 @@ def beam_search(
         node_UW = np.arange(nodes, nodes + live_UW.size).reshape(live_UW.shape)
         nodes += live_UW.size
 
-        if finished_keep_slots:
-            free_U = free_U - finished_UW.sum(1)
-        finished_BX = np.where(finished_UW, score_UW, -np.inf).reshape(-1, G * W)
-        best_finished_BR = np.sort(np.concatenate([best_finished_BR, finished_BX], 1))[:, : -n_best - 1 : -1]
+        if finished_UW.any():
+            if finished_keep_slots:
+                free_U = free_U - finished_UW.sum(1)
+            finished_BX = np.where(finished_UW, score_UW, -np.inf).reshape(-1, G * W)
+            best_finished_BR = np.sort(np.concatenate([best_finished_BR, finished_BX], 1))[:, : -n_best - 1 : -1]
         log_prob_UW = np.where(live_UW, chosen.log_prob_UW, -np.inf)
         best_possible_B = log_prob_UW.reshape(-1, G * W).max(1) / penalties[limit_B if finished_keep_slots else length]
         continues_B = (best_possible_B > best_finished_BR[:, -1]) & ~at_limit_B
@@ -145,7 +147,7 @@ def beam_search(
         if not len(kept_B):
             break
 
-        widest = int(live_BG.max())
+        widest = min(W, max(int(live_BG.max()), 2 if beam > 1 and G == 1 else 1))
         kept_U1 = (kept_B[:, None] * G + np.arange(G)).reshape(-1, 1)
         is_same = log_prob_UK.shape[1] == widest == 1 and len(kept_B) == len(live_BG)
         order_UK = np.argsort(~live_UW[kept_U1[:, 0]], 1, kind="stable")[:, :widest]
@@ -157,7 +159,7 @@ def beam_search(
         state = out.state if is_same else model.select(out.state, rows_BK)
         sentence_B, limit_B, best_finished_BR = (part[kept_B] for part in (sentence_B, limit_B, best_finished_BR))
         free_U, coverage_NS = free_U[kept_U1[:, 0]], coverage_NS[rows_BK.flatten()] if beta else coverage_NS
-    return [sorted(hypotheses, key=get_sort_key)[:n_best] for hypotheses in read_tree(levels, lengths_B.tolist())]
+    return [sorted(hypotheses, key=get_sort_key)[:n_best] for hypotheses in read_tree(levels, lengths_B.tolist(), G)]
 
 
 def compute_length_limit(source_length: int, ratio: float, extra: int) -> int:
@@ -168,8 +170,7 @@ def compute_length_limit(source_length: int, ratio: float, extra: int) -> int:
 class Level(NamedTuple):
     """The hypotheses of one length. Each is a node; nodes are numbered through all levels."""
 
-    sentence_UW: Array  # row of the sentence in the first batch
-    group_UW: Array
+    sentence_B: Array  # row of the sentence in the first batch
     parent_UW: Array  # node in the level before; -1 in the first level
     row_UW: Array  # row of the attention that belongs to the token
     token_UW: Array
@@ -181,12 +182,20 @@ class Level(NamedTuple):
     attention_NS: Tensor
 
 
-def read_tree(levels: list[Level], source_lengths: list[int]) -> list[list[Hypothesis]]:
+def number_groups(level: Level, groups: int) -> Array:
+    """The number of the group of each node of a level."""
+    return np.broadcast_to(np.arange(len(level.row_UW))[:, None] % groups, level.row_UW.shape).ravel()
+
+
+def read_tree(levels: list[Level], source_lengths: list[int], groups: int) -> list[list[Hypothesis]]:
     """The hypotheses of each sentence, shortest first, by following each one's parents back to the first level."""
-    *parts, attention = zip(*levels, strict=True)
-    sentence_A, group_A, parent_A, row_A, token_A, token_log_prob_A, log_prob_A, score_A, finished_A, at_limit_A = (
+    sentence_levels, *parts, attention = zip(*levels, strict=True)
+    parent_A, row_A, token_A, token_log_prob_A, log_prob_A, score_A, finished_A, at_limit_A = (
         np.concatenate([level_UW.ravel() for level_UW in part]) for part in parts
     )
+    sizes = [level.row_UW.size // len(level.sentence_B) for level in levels]  # nodes of a sentence
+    sentence_A = np.concatenate(list(map(np.repeat, sentence_levels, sizes)))
+    group_A = np.concatenate([number_groups(level, groups) for level in levels])
     first_row = np.cumsum([0, *map(len, attention)])[:-1]
     row_A += first_row.repeat([level.row_UW.size for level in levels])
     leaves = (finished_A | at_limit_A).nonzero()[0].tolist()

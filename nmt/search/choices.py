@@ -54,9 +54,8 @@ class MostProbable:
     def __call__(
         self, log_prob_UK: Array, out: StepOut, free_U: Array, slots: int, sentence_B: Array, position: int
     ) -> Continuations:
-        return choose_continuations(
-            log_prob_UK, out.log_probs_NV, slots, constraints=out.constraints, words_V=out.words_V
-        )
+        words = {"words_V": out.words_V, "words_NC": out.words_NC}
+        return choose_continuations(log_prob_UK, out.log_probs_NV, slots, constraints=out.constraints, **words)
 
 
 class Diverse:
@@ -172,23 +171,26 @@ def choose_continuations(
     ranked_NV: Tensor | None = None,
     constraints: ConstraintProgress | None = None,
     words_V: Tensor | None = None,
+    words_NC: Tensor | None = None,
 ) -> Continuations:
     """Choose `slots` of the K * V continuations of each group, by `ranked_NV` or, without it, by `log_probs_NV`.
 
     With `constraints`, the slots are shared out by progress; see `allocate_slots`. NaN counts as the most probable.
-    `words_V` has the ids of the columns, where only some words were scored.
+    `words_V` has the ids of the columns, where only some words were scored. `words_NC` has those of each row, where the
+    model returned the most probable words alone, in descending order of probability.
     """
     U, K = log_prob_UK.shape
     ranked_NV = log_probs_NV if ranked_NV is None else ranked_NV
-    token_NC = find_top_ids(ranked_NV, slots)
-    if constraints is not None:
-        token_NC = torch.cat([token_NC, constraints.token_NQ], 1)
-    token_NC = token_NC.sort().values
+    if words_NC is not None:
+        token_NC, found = words_NC, (words_NC, ranked_NV, log_probs_NV)
+    else:
+        token_NC = find_top_ids(ranked_NV, slots)
+        if constraints is not None:
+            token_NC = torch.cat([token_NC, constraints.token_NQ], 1)
+        token_NC = token_NC.sort().values
+        found = token_NC, ranked_NV.gather(1, token_NC), log_probs_NV.gather(1, token_NC)
     C = token_NC.shape[1]
-    token_UX, rank_UX, token_log_prob_UX = (
-        part_NC.cpu().numpy().reshape(U, K * C)
-        for part_NC in (token_NC, ranked_NV.gather(1, token_NC), log_probs_NV.gather(1, token_NC))
-    )
+    token_UX, rank_UX, token_log_prob_UX = (part_NC.cpu().numpy().reshape(U, K * C) for part_NC in found)
     log_prob_UX = log_prob_UK.repeat(C, 1)
     rank_UX, log_prob_UX = log_prob_UX + rank_UX, log_prob_UX + token_log_prob_UX
     if constraints is None:

@@ -4,7 +4,7 @@ A wrapper is a step model itself. So wrappers can be nested, and search treats t
 """
 
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
-# T target positions so far   L longest prefix or phrase   I windows of n tokens   C phrases of a sentence
+# T target positions so far   L longest prefix or phrase   I ids, or windows of n tokens   C phrases of a sentence
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ class ForbiddenIds:
 
     def __init__(self, model: StepModel, ids: Sequence[int]) -> None:
         self.model = model
-        self.ids = torch.tensor(ids, dtype=torch.long)
+        self.ids_I = torch.tensor(ids, dtype=torch.long)
         self.vocabulary = model.vocabulary
 
     def start(self, source_BS: Tensor, lengths_B: Tensor) -> Any:
@@ -30,7 +30,11 @@ class ForbiddenIds:
 
     def step(self, previous_N: Tensor, state: Any) -> StepOut:
         out = self.model.step(previous_N, state)
-        out.log_probs_NV.index_fill_(1, self.ids.to(out.log_probs_NV.device), -torch.inf)
+        ids_I = self.ids_I.to(out.log_probs_NV.device)
+        if out.words_NC is None:
+            out.log_probs_NV.index_fill_(1, ids_I, -torch.inf)
+        else:
+            out.log_probs_NV.masked_fill_((out.words_NC[..., None] == ids_I).any(2), -torch.inf)
         return out
 
     def select(self, state: Any, rows_BK: Tensor) -> Any:

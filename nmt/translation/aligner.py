@@ -81,14 +81,13 @@ def align_pairs(
     pairs = enumerate(zip(sources, targets, strict=True), 1)
     if warning := next(filter(None, (describe_inner_blank(pair, f"pair {number:,}") for number, pair in pairs)), ""):
         progress.note(f"nmt: {warning}")
-    network = translator.runs[0].model
-    names = network.part_names if with_parts else ()
+    names = translator.runs[0].model.part_names if with_parts else ()
     if with_parts and not names:
         raise UsageError(
             f"the attention of {translator.runs[0].path} has no parts, such as heads or a gate\n  Leave out ",
             Option("parts"),
         )
-    model = network if with_parts else translator.model
+    model = translator.networks[0] if with_parts else translator.model
     forced = force_lines(translator, sources, targets, batch_size, progress, units=units, model=model)
     reversed_pairs: Iterator[ForcedPair | None] = iter([None] * len(sources))
     if reverse is not None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import torch
 from nmt.checkpoint import LoadedRun, load_run
 from nmt.devices import choose_device, choose_translation_precision
 from nmt.errors import FolderError, NmtError, Option, UsageError
+from nmt.inference.build import UntraceableError
 from nmt.inference.engine import Engine
 from nmt.inference.shortlist import Shortlist, refuse_other_subwords
+from nmt.inference.store import load_graphs
 from nmt.search.choices import Choice
 from nmt.search.ensemble import Ensemble
 from nmt.settings import SearchSettings
@@ -65,8 +68,10 @@ class Translator:
         self.shortlist = shortlist
         self.wrap = wrap
         self.choice = choice
-        engines = [Engine(run.model.to(device), precision) for run in runs]
-        self.model: StepModel = engines[0] if len(engines) == 1 else Ensemble(engines)
+        self.networks = [build_step_model(run, device, precision) for run in runs]
+        if device.type == "cpu" and not any(isinstance(network, Engine) for network in self.networks):
+            self.precision = "float32"
+        self.model: StepModel = self.networks[0] if len(runs) == 1 else Ensemble(self.networks)
         if wrap:
             self.model = wrap(self.model)
 
@@ -99,7 +104,7 @@ class Translator:
         return cls(runs, chosen_device, chosen_precision, allowed, wrap=wrap, choice=choice)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The arguments of `__init__`. Packed weights are not pickled, but packed again."""
+        """The arguments of `__init__`. What is built from them is not pickled, but built again."""
         names = "runs", "device", "precision", "shortlist", "wrap", "choice"
         return {name: getattr(self, name) for name in names}
 
@@ -168,6 +173,17 @@ class Translator:
             language=run.info.source_lang,
             units=choose_units_of_run(units, run) if isinstance(units, str) else units,
         )
+
+
+def build_step_model(run: LoadedRun, device: torch.device, precision: str) -> StepModel:
+    """What translates with a run: an engine on a CPU, the network itself on a GPU.
+
+    On a CPU, too, it is the network where someone's attention has no graph; see nmt.inference.build.
+    """
+    if device.type == "cpu":
+        with suppress(UntraceableError):
+            return Engine(load_graphs(run, precision))
+    return run.model.to(device, torch.bfloat16 if precision == "bfloat16" else torch.float32)
 
 
 def read_shortlist(path: Path, run: LoadedRun) -> Shortlist:

@@ -47,7 +47,7 @@ def test_the_example_trains_and_its_run_is_used_as_any_other(cosine, tiny_prepar
     run = tmp_path / "run"
     train(tiny_prepared, run, attention="cosine")
     assert 'attention = "cosine"' in (run / "settings.toml").read_text("utf-8")
-    assert type(nmt.load(run).model.model.cell.attention) is cosine.CosineAttention
+    assert type(nmt.load(run).runs[0].model.cell.attention) is cosine.CosineAttention
 
     alone = run_nmt("translate", "--model", run, stdin=SOURCE)
     assert (alone.code, alone.stdout.count("\n")) == (0, 3)

@@ -9,7 +9,6 @@ import sys
 import pytest
 import torch
 from support.corpora import WORDS
-from support.machine import needs_int8
 
 import nmt
 from nmt.checkpoint import RunInfo, create_run, load_run, save_checkpoint
@@ -239,7 +238,7 @@ def test_a_warning_says_that_a_line_is_too_long(run_nmt, reverser, monkeypatch):
 
 
 @pytest.mark.numerical
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", pytest.param("int8", marks=needs_int8)])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_every_precision_translates(run_nmt, reverser, precision):
     done = run_nmt("translate", "--model", reverser, "--precision", precision, stdin="ba de\nku\n")
     assert (done.code, done.stdout) == (0, "de ba\nku\n")

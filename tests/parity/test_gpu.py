@@ -7,7 +7,6 @@ from support.models import ATTENTIONS, KINDS, sentences, small_model
 from support.steps import assert_same_figures, assert_same_step, figures_and_gradients, run_steps
 
 from nmt.data.batches import Batch
-from nmt.inference.engine import Engine
 from nmt.search.beam import MOST_PROBABLE, beam_search
 from nmt.search.choices import Diverse
 from nmt.search.ensemble import Ensemble
@@ -50,7 +49,7 @@ def test_compiled_kernels_compute_the_same_on_a_gpu(name):
 def test_steps_of_a_search_on_the_gpu_are_those_on_the_cpu(kind):
     model = small_model(**KINDS[kind])
     want = run_steps(model)
-    for one, twin in zip(want, run_steps(Engine(model.cuda()), "cuda"), strict=True):
+    for one, twin in zip(want, run_steps(model.cuda(), "cuda"), strict=True):
         torch.testing.assert_close(twin.cpu(), one, rtol=1e-10, atol=1e-12)
 
 
@@ -64,7 +63,7 @@ def test_a_search_on_the_gpu_finds_what_one_on_the_cpu_finds(choice):
         found = beam_search(model, source_BS.to(device), lengths_B.to(device), n_best=4, choice=choice, **how)
         return [[(one.tokens, pytest.approx(one.log_prob, abs=1e-10)) for one in hypotheses] for hypotheses in found]
 
-    for wrap in (lambda model: model, Engine, lambda model: NoRepeat(model, 1), lambda model: Ensemble([model, model])):
+    for wrap in (lambda model: model, lambda model: NoRepeat(model, 1), lambda model: Ensemble([model, model])):
         want = search(wrap(model.cpu()), "cpu")
         assert search(wrap(model.cuda()), "cuda") == want
 

@@ -52,14 +52,15 @@ def assert_same_figures(got: dict[str, torch.Tensor], want: dict[str, torch.Tens
 
 
 def run_steps(model, device: str = "cpu") -> list[torch.Tensor]:
-    """Log-probabilities and attention at four steps, while rows are repeated, rearranged and dropped."""
+    """Log-probabilities, attention and its parts at four steps, while rows are repeated, rearranged and dropped."""
     source_BS, lengths_B, _ = (tensor.to(device) for tensor in sentences([(4, 3), (2, 5), (6, 2)]))
     state = model.start(source_BS, lengths_B)
     generator = torch.Generator().manual_seed(1)
     previous_N, found = torch.full((3,), BOS, device=device), []
     for rows in ([[0, 0], [1, 1], [2, 2]], [[1, 0], [5, 4]], [[0], [3]], [[0], [1]]):
         out = model.step(previous_N, state)
-        found += [out.expand_to_vocabulary(model.vocabulary).log_probs_NV, out.attention_NS]
+        parts = [] if out.parts_NHS is None else [out.parts_NHS]
+        found += [out.expand_to_vocabulary(model.vocabulary).log_probs_NV, out.attention_NS, *parts]
         rows_BK = torch.tensor(rows, device=device)
         state = model.select(out.state, rows_BK)
         previous_N = torch.randint(EOS + 1, model.vocabulary, (rows_BK.numel(),), generator=generator).to(device)

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "attention_names": {"errors"},
     "validation": {"errors"},
     "settings": {"errors", "attention_names", "validation"},
-    "devices": {"errors", "inference"},
+    "devices": {"errors"},
     "recipes": set(),
     "text": GROUND,
     "data": GROUND | {"text"},
@@ -42,6 +42,7 @@ ONLY_IN = {
     "sacrebleu": "analysis/label_metrics.py analysis/metrics.py analysis/test_sets.py",
     "matplotlib": "analysis/plots.py",
     "starlette": "server/app.py",
+    "onnxruntime": "inference/engine.py",
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 FLAG = re.compile(r"(^|[\s`(\"'])--[a-z]")

@@ -36,7 +36,7 @@ from measuring import (
 )
 from peers import PEERS, Installation, add_peer_options, check_peers, measure_translation, train_missing
 
-PRECISIONS = ["float32", "bfloat16", "int8"]
+PRECISIONS = ["float32", "int8"]
 BATCH_SIZES = [64, 1]
 WARM_LINES = 64  # translated before the measurement
 REPETITIONS = 4  # of the sentences, for several processes

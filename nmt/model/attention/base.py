@@ -113,13 +113,15 @@ class Attention(nn.Module):
 
     def score(self, query_BT1HE: Tensor, keys_BXSHE: Tensor) -> Tensor:
         """Compare queries and keys along the last axis, each head on its own. -> scores_BTSH"""
+        if self.heads == keys_BXSHE.shape[1] == 1:  # one product for each sentence
+            return (query_BT1HE[:, :, 0, 0] @ keys_BXSHE[:, 0, :, 0].transpose(1, 2))[..., None]
         scores_BTSH: Tensor = torch.einsum("bthe,btshe->btsh", query_BT1HE[:, :, 0], keys_BXSHE)
         return scores_BTSH
 
     def compute_scores(self, state_BTD: Tensor, keys_BXSA: Tensor) -> Tensor:
         """Scores of every source position for each head, at least in float32. -> scores_BTHS"""
         query_BT1A = self.project_query(state_BTD)[:, :, None]
-        scores_BTSH = self.score(*(torch.unflatten(part, -1, (self.heads, -1)) for part in (query_BT1A, keys_BXSA)))
+        scores_BTSH = self.score(*(split_heads(part, self.heads) for part in (query_BT1A, keys_BXSA)))
         return scores_BTSH.transpose(2, 3).to(torch.promote_types(scores_BTSH.dtype, torch.float32))
 
     def build_memory(self, values_BSM: Tensor, real_BS: Tensor) -> Memory:
@@ -144,6 +146,11 @@ class Attention(nn.Module):
     def summarise_weights(self, weights_TNS: Tensor, memory: Memory) -> Tensor:
         """The weights that `forward` returns, from those of the fused loop. -> weights_BTS"""
         return weights_TNS.transpose(0, 1)
+
+
+def split_heads(values: Tensor, heads: int) -> Tensor:
+    """(…, A) -> (…, H, A / H)"""
+    return values.unsqueeze(-2) if heads == 1 else torch.unflatten(values, -1, (heads, -1))
 
 
 def padding_bias(real: Tensor, dtype: torch.dtype) -> Tensor:

@@ -122,7 +122,7 @@ class CompositeAttention(Attention):
         return Memory(projected_BSM, self.project_keys(values_BSM), real_BS)
 
     def forward(self, state_BKD: Tensor, memory: Memory, history_BKP: Tensor | None = None) -> AttentionOutput:
-        B, K, S = *state_BKD.shape[:2], memory.real_BS.shape[1]
+        B, K, S = state_BKD.shape[0], state_BKD.shape[1], memory.real_BS.shape[1]
         *keys, gate_BS1, coverage_keys_BSY = torch.split(memory.keys_BSA, self.key_sizes, -1)
         earlier_BKP = history_BKP
         if earlier_BKP is None or not earlier_BKP.shape[-1]:  # before the first position, or where there is no history

@@ -50,7 +50,7 @@ def sort_scores(scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """
     scores = (scores - scores.amax(-1, keepdim=True).detach()).clamp(min=-2)
     ranked = scores.sort(-1, descending=True).values
-    rank = torch.arange(1, ranked.shape[-1] + 1, device=ranked.device).expand_as(ranked)
+    rank = (ranked <= 0).long().cumsum(-1)
     return ranked, rank, scores
 
 

@@ -50,7 +50,7 @@ class AdditiveAttention(Attention):
 
     def score(self, query_BT1HE: Tensor, keys_BXSHE: Tensor) -> Tensor:
         inside_BTSHE = torch.tanh(query_BT1HE + keys_BXSHE)
-        return torch.einsum("btshe,he->btsh", inside_BTSHE, self.v_HE.to(inside_BTSHE.dtype))
+        return (inside_BTSHE * self.v_HE.to(inside_BTSHE.dtype)).sum(-1)
 
 
 class ConcatAttention(AdditiveAttention):
@@ -150,7 +150,7 @@ class LocationAttention(Attention):
     def project_keys(self, values_BSM: Tensor) -> Tensor:
         weight_DF = self.key_weight.weight
         features_SF = sinusoids(values_BSM.shape[1], weight_DF.shape[1], values_BSM.device).to(weight_DF.dtype)
-        keys_BSD: Tensor = self.key_weight(features_SF).expand(len(values_BSM), -1, -1)
+        keys_BSD: Tensor = self.key_weight(features_SF).expand(values_BSM.shape[0], -1, -1)
         return keys_BSD
 
 

@@ -1,0 +1,36 @@
+"""A network as ONNX graphs: what they are named, what they read and what they return."""
+
+# B sentences   K rows of a sentence   S source positions   M memory   A attention space   D decoder state
+# F fed vector   P history of attention   H parts of attention   R readout   C words that are scored
+
+from typing import NamedTuple
+
+import onnx
+
+BOUNDED = "Bounded"  # a marker in a graph: its input lies in [-bound, bound]
+MARKERS = "nmt.markers"  # the domain of markers, which are taken out again by nmt.inference.quantize
+AXES = {
+    "source": ("B", "S"),
+    "lengths": ("B",),
+    "previous": ("B", "K"),
+    "values": ("B", "S", "M"),
+    "keys": ("B", "S", "A"),
+    "real": ("B", "S"),
+    "hidden": ("B", "K", "D"),
+    "fed": ("B", "K", "F"),
+    "history": ("B", "K", "P"),
+    "readout": ("B", "K", "R"),
+    "allowed": ("B", "1", "C"),
+    "attention": ("B", "K", "S"),
+    "parts": ("B", "K", "H", "S"),
+}
+MEMORY = ("values", "keys", "real")
+CARRY = ("hidden", "fed", "history")
+
+
+class Graphs(NamedTuple):
+    """A network as graphs with markers. `first` is the step before which attention has no history, where it has one."""
+
+    encoder: onnx.ModelProto
+    step: onnx.ModelProto
+    first: onnx.ModelProto | None

@@ -1,0 +1,202 @@
+"""The network as ONNX graphs: the encoder, and one step of the decoder without its last product.
+
+The graphs are traced from the readable network, so every kind of attention has them, registered ones included. A trace
+keeps what depends on shapes only where it is written in terms of tensors: `x.shape[0]`, not `len(x)`.
+"""
+
+# B sentences   K rows of a sentence   S source positions   M memory   A attention space   D decoder state
+# F fed vector   P history of attention   R readout
+
+import io
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from nmt.ids import BOS, EOS
+from nmt.inference.graphs import AXES, BOUNDED, CARRY, MARKERS, MEMORY, Graphs
+from nmt.model.attention.base import Attention, Memory
+from nmt.model.attention.composite import CompositeAttention
+from nmt.model.cells import Carry
+from nmt.model.seq2seq import Seq2Seq
+
+OPSET = 17
+
+
+class Bounded(torch.autograd.Function):
+    """The identity, as a marker in a graph."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, bound: float) -> Tensor:
+        return values.view_as(values)
+
+    @staticmethod
+    def symbolic(graph: Any, values: Any, bound: float) -> Any:
+        """The marker's node."""
+        return graph.op(f"{MARKERS}::{BOUNDED}", values, bound_f=bound).setType(values.type())
+
+
+def mark(values: Tensor, bound: float | None) -> Tensor:
+    """`values`, marked as bounded where a bound is known."""
+    return values if bound is None else Bounded.apply(values, bound)  # type: ignore[no-untyped-call]
+
+
+class Bounds(NamedTuple):
+    """The largest absolute values of a network's tensors; None where no bound is known. States are at most 1."""
+
+    states: float | None  # of the encoder's layers
+    values: float | None  # of the memory
+    context: float | None
+
+    @classmethod
+    def of(cls, model: Seq2Seq) -> "Bounds":
+        """States of a GRU lie in [-1, 1], and an average of the memory is bounded as the memory is."""
+        settings, attention = model.settings, model.cell.attention
+        states: float | None = 1.0
+        if settings.layer_norm:
+            states = None
+        elif not settings.encoder_layers:
+            states = float(model.source_embedding.weight.detach().abs().max())
+        values = None if settings.encoder_heads else states
+        if not attention.memory_size:
+            return cls(states, values, 0.0)
+        averages = type(attention).forward in (Attention.forward, CompositeAttention.forward) and attention.heads == 1
+        return cls(states, values, values if averages else None)
+
+
+class EncoderGraph(nn.Module):
+    """What becomes the graph of the encoder."""
+
+    def __init__(self, model: Seq2Seq, bounds: Bounds) -> None:
+        super().__init__()
+        self.model, self.bounds = model, bounds
+
+    def forward(self, source_BS: Tensor, lengths_B: Tensor) -> tuple[Tensor, ...]:
+        """-> values_BSM, keys_BSA, real_BS, hidden_B1D, fed_B1F"""
+
+        def build_memory(values_BSM: Tensor, real_BS: Tensor) -> Memory:
+            return self.model.cell.attention.build_memory(mark(values_BSM, self.bounds.values), real_BS)
+
+        memory, carry = self.model.encode(source_BS, lengths_B, build_memory=build_memory)
+        return (*memory, carry.hidden_BKD, carry.fed_BKF)
+
+
+class StepGraph(nn.Module):
+    """What becomes the graph of a step."""
+
+    def __init__(self, model: Seq2Seq, bounds: Bounds) -> None:
+        super().__init__()
+        self.model, self.bounds = model, bounds
+        self.returned: tuple[str, ...] = CARRY
+
+    def forward(
+        self,
+        previous_BK: Tensor,
+        values_BSM: Tensor,
+        keys_BSA: Tensor,
+        real_BS: Tensor,
+        hidden_BKD: Tensor,
+        fed_BKF: Tensor,
+        history_BKP: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """-> readout_BKR, attention_BKS, parts_BKHS if attention has parts, and of the carry what is `returned`"""
+        cell = self.model.cell
+        heads_project = cell.attention.heads > 1
+        memory = Memory(mark(values_BSM, None if heads_project else self.bounds.values), keys_BSA, real_BS)
+        carry = Carry(mark(hidden_BKD, 1.0), mark(fed_BKF, 1.0), history_BKP)
+        inputs_BKI = cell.project_embedding(self.model.target_embedding(previous_BK))
+        out = cell(inputs_BKI, carry, memory)
+        parts = () if out.parts_BKHS is None else (out.parts_BKHS,)
+        returned = (part for name, part in zip(CARRY, out.carry, strict=True) if name in self.returned)
+        return (out.readout_BKR, out.attention_BKS, *parts, *returned)
+
+
+@contextmanager
+def mark_bounds(model: Seq2Seq, bounds: Bounds) -> Iterator[None]:
+    """Mark what the modules of a network read, as far as it is bounded."""
+
+    def mark_first(bound: float | None) -> Any:
+        return lambda _module, inputs: (mark(inputs[0], bound), *inputs[1:])
+
+    cell, context = model.cell, bounds.context
+    reads: list[tuple[nn.Module | None, float | None]] = [
+        (model.bridge, bounds.states),
+        (cell.attention, 1.0),
+        (cell.from_loop, 1.0 if cell.fed_size else context),
+        (cell.readout, None if context is None else max(1.0, context)),  # type: ignore[list-item]
+    ]
+    handles = [module.register_forward_pre_hook(mark_first(bound)) for module, bound in reads if module is not None]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@torch.no_grad()
+def trace_graphs(model: Seq2Seq) -> Graphs:
+    """The graphs of a network in evaluation mode, in float32, with markers."""
+    shared = {id(weight): weight for weight in model.parameters() if weight.dtype == torch.float32}
+    model = deepcopy(model, shared).float()  # a twin, in which modules can be marked
+    bounds = Bounds.of(model)
+    encoder, step = EncoderGraph(model, bounds), StepGraph(model, bounds)
+    source_BS = torch.tensor([[EOS + 1, EOS + 2, EOS + 1, EOS, 0], [EOS + 2, EOS + 1, EOS + 1, EOS + 2, EOS]])
+    lengths_B = torch.tensor([4, 5])
+    previous_BK = torch.full((2, 3), BOS)
+    with mark_bounds(model, bounds):
+        *memory, hidden_B1D, fed_B1F = encoder(source_BS, lengths_B)
+        carry = [part.expand(-1, 3, -1).contiguous() for part in (hidden_B1D, fed_B1F, hidden_B1D[..., :0])]
+        later = step(previous_BK, *memory, *carry)[-3:]
+        step.returned = tuple(name for name, part in zip(CARRY, later, strict=True) if part.shape[-1])
+        names = "previous", *MEMORY, *CARRY
+        outs = ["readout", "attention", *["parts"] * bool(model.part_names), *step.returned]
+        changes_shape = later[2].shape != carry[2].shape
+        return Graphs(
+            trace(encoder, (source_BS, lengths_B), ("source", "lengths"), [*MEMORY, "hidden", "fed"]),
+            trace(step, (previous_BK, *memory, *later), names, outs),
+            trace(step, (previous_BK, *memory, *carry), names, outs) if changes_shape else None,
+        )
+
+
+def trace(module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str], outs: Sequence[str]) -> onnx.ModelProto:
+    """A module as a graph. Outputs that are inputs too have the name of the input and `_out`."""
+    axes = {name: dict(enumerate(AXES[name])) for name in names}
+    out_names = [f"{name}_out" if name in names else name for name in outs]
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is old, and shapes of weights are constants
+        torch.onnx.export(
+            module,
+            tuple(inputs),
+            file,  # type: ignore[arg-type]
+            input_names=list(names),
+            output_names=out_names,
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    found = onnx.load_from_string(file.getvalue())
+    del found.graph.value_info[:]  # the shapes of this trace
+    declare_axes(found.graph.input, dict(zip(names, inputs, strict=True)))
+    declare_axes(found.graph.output, {})
+    return found
+
+
+def declare_axes(values: Any, samples: Mapping[str, Tensor]) -> None:
+    """Name the axes of a graph's inputs or outputs, other than those of weights."""
+    for value in values:
+        name = value.name.removesuffix("_out")
+        shape = value.type.tensor_type.shape
+        sizes = [dim.dim_value for dim in shape.dim]
+        del shape.dim[:]
+        for axis, size in zip(AXES[name], sizes, strict=False):
+            dim = shape.dim.add()
+            if size and axis not in "BKSP":
+                dim.dim_value = size
+            else:
+                dim.dim_param = axis
