@@ -7,6 +7,7 @@ It computes what `Seq2Seq` computes. A row depends on no other: neither on the s
 # C words that are scored, or the most probable words of a row   H parts of attention
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -183,7 +184,7 @@ class Session:
     def __init__(self, graph: onnx.ModelProto) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # errors are raised, and not also printed
         self.session = onnxruntime.InferenceSession(graph.SerializeToString(), options, ["CPUExecutionProvider"])
         self.inputs = [value.name for value in self.session.get_inputs()]
         self.outputs = [value.name for value in self.session.get_outputs()]
@@ -194,14 +195,23 @@ class Session:
 
         def run_block(block: slice) -> list[NDArray[Any]]:
             some = {name: part[block] if name in AXES else part for name, part in inputs.items()}
-            found: list[NDArray[Any]] = self.session.run(self.outputs, some)
-            return found
+            return self.run_at_once(some)
 
         if len(blocks) == 1:
-            return dict(zip(self.outputs, self.session.run(self.outputs, inputs), strict=True))
+            return dict(zip(self.outputs, self.run_at_once(inputs), strict=True))
         pool = start_threads(os.getpid(), torch.get_num_threads())
         parts = zip(*pool.map(run_block, blocks), strict=True)
         return {name: np.concatenate(part) for name, part in zip(self.outputs, parts, strict=True)}
+
+    def run_at_once(self, inputs: Arrays) -> list[NDArray[Any]]:
+        """The outputs for some inputs. Raises MemoryError where ONNX Runtime has an error of its own for it."""
+        try:
+            outputs: list[NDArray[Any]] = self.session.run(self.outputs, inputs)
+        except Exception as error:
+            if re.search("allocate memory|bad_alloc", str(error)):
+                raise MemoryError("ONNX Runtime cannot allocate memory") from error
+            raise
+        return outputs
 
 
 @cache

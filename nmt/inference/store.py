@@ -59,7 +59,7 @@ def read_graphs(folder: Path, fingerprint: str) -> Graphs | None:
         sums = facts["sha256"]
         if facts["fingerprint"] != fingerprint or any(hash_file(folder / name) != sums[name] for name in sums):
             return None
-        kept = {name.removesuffix(".onnx"): onnx.load(folder / name) for name in sums}
+        kept = {name.removesuffix(".onnx"): onnx.load(folder / name, load_external_data=False) for name in sums}
         return Graphs(kept["encoder"], kept["step"], kept.get("first"))
     except (OSError, ValueError, KeyError, TypeError):
         return None

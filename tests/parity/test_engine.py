@@ -4,12 +4,14 @@ Both give the same bits for every batch.
 """
 
 import random
+from unittest.mock import Mock
 
 import numpy as np
 import onnx
 import pytest
 import torch
 from onnx import numpy_helper
+from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 from support.models import ATTENTIONS, KINDS, VOCABULARY, sentences, small_model
 from support.steps import run_steps
 
@@ -234,3 +236,14 @@ def test_searches_that_use_ids_find_the_same_among_listed_words():
             for model in (build_engine(model).with_shortlist(allowed_words()), ShortlistedModel(model, allowed_words()))
         )
         assert [[h.tokens for h in found] for found in narrow] == [[h.tokens for h in found] for found in slow]
+
+
+@torch.no_grad()
+def test_lack_of_memory_in_onnx_runtime_is_a_memory_error(monkeypatch):
+    """So that the caller can halve the batch, as for torch's own error."""
+    broken = build_engine(small_model())
+    words = "[ONNXRuntimeError] : 1 : FAIL : Failed to allocate memory for requested buffer of size 14400000000"
+    monkeypatch.setattr(broken.encoder.session, "run", Mock(side_effect=[onnxruntime_errors.Fail(words)]))
+    source_BS, lengths_B, _ = sentences([(4, 3)])
+    with pytest.raises(MemoryError):
+        broken.start(source_BS, lengths_B)
