@@ -44,7 +44,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def choose_translation_precision(name: str, device: torch.device) -> str:
-    """The number format of translation. `auto` is int8 on a CPU. On a GPU it is bfloat16 where the GPU has it.
+    """The number format of translation. `auto` is int8 on a CPU, and float32 on a GPU, where it is as fast as bfloat16.
 
     Nothing is measured, so that the same command always gives the same translations. Raises UsageError for an unknown
     name and for a format that the device does not have.
@@ -60,7 +60,7 @@ def choose_translation_precision(name: str, device: torch.device) -> str:
         return "int8" if name == "auto" else name
     if name == "int8":
         raise UsageError(Option("precision", name), " is for CPUs\n  A GPU can use auto, float32 and bfloat16")
-    return str(choose_precision(name, device)).removeprefix("torch.")
+    return "float32" if name == "auto" else name
 
 
 def time_matmul(dtype: torch.dtype, device: torch.device) -> float:

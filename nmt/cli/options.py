@@ -66,8 +66,7 @@ precision_option = click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16", "int8"]),
     default="auto",
-    help="number format of matrix products; auto is int8 on a CPU, bfloat16 on a GPU that has it, else float32"
-    "  [default: auto]",
+    help="number format of matrix products; auto is int8 on a CPU and float32 on a GPU  [default: auto]",
 )
 shortlist_option = click.option(
     "--shortlist",
