@@ -11,18 +11,17 @@ from functools import lru_cache
 from itertools import chain, islice, pairwise
 
 from nmt.analysis.metrics import can_use
+from nmt.text.languages import CHINESE, JAPANESE, KOREAN, OTHER_UNSPACED, get_primary_language
 
 AUTO = "auto"  # where a tokenizer is named: the one for the language
 FALLBACK = "13a"
 
-CODES = {
-    "zh": "zh zho chi cmn yue wuu nan hak gan hsn cjy mnp cdo czh czo cpx cnp csp lzh och",  # Chinese languages
-    "ja-mecab": "ja jpn",
-    "ko-mecab": "ko kor",
-    # Thai, Lao, Khmer, Burmese, Tibetan, Dzongkha, and languages in the same scripts
-    "char": "th tha nod tts sou lo lao km khm my mya bur rki shn mnw ksw bo bod tib adx khg dz dzo khb tdd blt",
+BY_LANGUAGE = {
+    **dict.fromkeys(CHINESE, "zh"),
+    **dict.fromkeys(JAPANESE, "ja-mecab"),
+    **dict.fromkeys(KOREAN, "ko-mecab"),
+    **dict.fromkeys(OTHER_UNSPACED, "char"),
 }
-BY_LANGUAGE = {code: tokenizer for tokenizer, codes in CODES.items() for code in codes.split()}
 BY_SCRIPT = {  # the first word of a letter's Unicode name
     "CJK": "zh",
     **dict.fromkeys(["HIRAGANA", "KATAKANA"], "ja-mecab"),
@@ -43,7 +42,7 @@ def choose_tokenizer(language: str | None, references: Iterable[str] = ()) -> st
     `language` is a code of ISO 639, of which subtags are ignored: zh, zho, zh_CN, zh-Hant. For any other name, as for
     None, the script of the `references` decides.
     """
-    found = find_by_language(language or "") or find_by_script(references)
+    found = BY_LANGUAGE.get(get_primary_language(language or "")) or find_by_script(references)
     return "char" if found.endswith("-mecab") and not can_use(found) else found
 
 
@@ -51,12 +50,6 @@ def resolve_tokenizer(name: str, language: str | None, references: Sequence[Sequ
     """The tokenizer `name`, or for `auto` the one for `references` in `language`. None is no reference."""
     lines = (line for line in chain.from_iterable(references) if isinstance(line, str))
     return choose_tokenizer(language, lines) if name == AUTO else name
-
-
-def find_by_language(language: str) -> str | None:
-    """The tokenizer for a language code; None for codes without one of their own and for languages in Latin letters."""
-    primary, *subtags = re.split(r"[-_.@\s]+", language.strip().lower())
-    return None if "latn" in subtags else BY_LANGUAGE.get(primary)
 
 
 def find_by_script(references: Iterable[str]) -> str:

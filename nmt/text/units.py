@@ -10,6 +10,7 @@ from itertools import accumulate, pairwise
 from typing import Literal, NamedTuple, get_args
 
 from nmt.errors import Option, UsageError, did_you_mean
+from nmt.text.languages import UNSPACED_LANGUAGES, get_primary_language
 from nmt.text.normalization import BLANK_PIECE
 from nmt.text.words import SEPARATED, UNSPACED
 
@@ -25,25 +26,6 @@ UNIT_NAMES: tuple[UnitName, ...] = get_args(UnitName)
 AUTO = "auto"
 LONGEST_MEAN_WORD = 6  # letters
 UNSPACED_LETTER = re.compile(rf"{UNSPACED.pattern}|[\u0f00-\u0fff]")  # Tibetan has marks between syllables
-UNSPACED_LANGUAGES = {  # codes of ISO 639
-    *("zh", "zho", "chi", "cmn", "yue", "wuu", "nan", "hak", "gan", "hsn", "lzh"),  # Chinese languages
-    *(
-        "ja",
-        "jpn",
-        "th",
-        "tha",
-        "nod",
-        "lo",
-        "lao",
-        "km",
-        "khm",
-        "my",
-        "mya",
-        "bur",
-        "shn",
-    ),  # Thai, Lao, Khmer, Burmese
-    *("bo", "bod", "tib", "dz", "dzo"),  # Tibetan, Dzongkha
-}
 
 
 class Units(NamedTuple):
@@ -97,7 +79,7 @@ def is_vocabulary_unspaced(language: str, pieces: Sequence[str], is_joint: bool)
     """
     texts = [piece.replace(BLANK_PIECE, "") for piece in pieces]
     unspaced = sum(bool(UNSPACED_LETTER.match(text)) for text in texts)
-    if re.split("[-_]", language.lower())[0] in UNSPACED_LANGUAGES:
+    if get_primary_language(language) in UNSPACED_LANGUAGES:
         return unspaced > 0
     return not is_joint and 2 * unspaced > sum(text[:1].isalpha() for text in texts)
 
