@@ -191,7 +191,7 @@ def lock_exclusively(folder: Path, path: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno not in UNSUPPORTED:
                 raise
-            warn(f"the file system of {path} has no locks: make sure that no other program writes it")
+            warn("this file system has no locks: make sure that no other program writes the same folder")
             is_ours = True
         if not is_ours:
             raise FolderError(f"{path} is being written by another program\n  Wait until it ends, or use another path")
@@ -202,7 +202,7 @@ def lock_exclusively(folder: Path, path: Path) -> Iterator[None]:
 
 def warn(text: str) -> None:
     """Issue a warning that the command line prints as a line of its own."""
-    warnings.warn(FileSystemWarning(text), stacklevel=3)
+    warnings.warn(FileSystemWarning(text), stacklevel=1)
 
 
 class FileSystemWarning(UserWarning):
@@ -238,7 +238,7 @@ def sync_folder(path: Path) -> None:
         except OSError as error:
             if error.errno not in UNSUPPORTED:
                 raise
-            warn(f"the file system of {path} cannot sync folders: a power failure may undo what was written last")
+            warn("this file system cannot sync folders: a power failure may undo what was written last")
         finally:
             os.close(descriptor)
 

@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -85,7 +85,7 @@ def nmt(context: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line. -> exit code: 0 success, 1 an error in the program, 2 one in the input, 130 interrupted"""
-    warnings.showwarning = show_warning
+    warnings.showwarning = build_warning_printer()
     try:
         nmt.main(args=None if arguments is None else list(arguments), prog_name="nmt", standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -119,12 +119,18 @@ def describe(error: click.ClickException) -> str:
     return error.format_message()
 
 
-def show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-    """Print a warning of nmt as a message. Others are printed as Python does."""
-    if issubclass(category, FileSystemWarning):
-        print(f"nmt: warning: {message}", file=sys.stderr)
-    else:
-        print(warnings.formatwarning(message, category, *where[:2]), end="", file=sys.stderr)
+def build_warning_printer() -> Callable[..., None]:
+    """A function for warnings.showwarning: it prints a warning of nmt as a message, once, and others as Python does."""
+    printed = set()
+
+    def show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, FileSystemWarning):
+            print(warnings.formatwarning(message, category, *where[:2]), end="", file=sys.stderr)
+        elif str(message) not in printed:
+            printed.add(str(message))
+            print(f"nmt: warning: {message}", file=sys.stderr)
+
+    return show_warning
 
 
 def fail(message: str, code: int = 2) -> int:

@@ -228,7 +228,7 @@ def test_what_killed_programs_left_in_a_run_is_removed(tmp_path, home):
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP])
 def test_a_file_system_without_locks_gets_a_warning(tmp_path, monkeypatch, code):
     monkeypatch.setattr("fcntl.flock", Mock(side_effect=OSError(code, os.strerror(code))))
-    with pytest.warns(FileSystemWarning, match="run has no locks: make sure that no other program writes it"):
+    with pytest.warns(FileSystemWarning, match="has no locks: make sure that no other program writes the same folder"):
         fill(tmp_path / "run", "one")
     assert (tmp_path / "run" / "file").read_text() == "one"
 
