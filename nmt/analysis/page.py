@@ -94,6 +94,7 @@ class Page:
         source_text: str = "",
     ) -> None:
         """Show a sentence below those that are there; gold belongs to the views of rank 0."""
+        views = [fit_view(view, len(source_words)) for view in views]
         facts = describe_sentence(source_words, views, gold, source_text)
         self.sentences.append(json.dumps(facts, ensure_ascii=False))
         self.waiting.append(b"".join(quantise(view.weights_JI) for view in views))
@@ -129,6 +130,17 @@ class Page:
         before, *rest = template.split("{{")
         named = (part.split("}}", 1) for part in rest)
         return before + "".join(parts[name] + after for name, after in named)
+
+
+def fit_view(view: AttentionView, words: int) -> AttentionView:
+    """The view with a column for each of `words` source words: another model may have read more or fewer of a line."""
+    read, found = view.weights_JI.shape[1], view.diagnostics
+    weights_JI = np.pad(view.weights_JI[:, :words], ((0, 0), (0, max(0, words - read))))
+    if found is not None:
+        found = found._replace(unattended=[word for word in found.unattended if word < words])
+    return view._replace(
+        weights_JI=weights_JI, links=[link for link in view.links if link[0] < words], diagnostics=found
+    )
 
 
 def describe_sentence(

@@ -168,7 +168,9 @@ def write_split(
         )
         for chunk in split_into_chunks(pairs):
             encoded = [
-                subword.encode_lines(list(lines), threads)
+                subword.encode_lines(
+                    [subword.cut(line, cleaner.max_length) if cleaner else line for line in lines], threads
+                )
                 for subword, lines in zip(subwords, zip(*chunk, strict=True), strict=True)
             ]
             lengths = [np.fromiter(map(len, arrays), np.int64, len(arrays)) for arrays in encoded]

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from nmt.analysis.page import AttentionView, Page, describe_sentence, encode_weights
+from nmt.analysis.page import AttentionView, Page, describe_sentence, encode_weights, fit_view
 from nmt.errors import NmtError
 from nmt.server.protocol import REQUEST_SECONDS
 from nmt.server.schema import Align, Translate, build_openapi
@@ -117,19 +117,23 @@ def answer_request(translators: list[Translator], fields: Translate | Align) -> 
     first = translators[0].runs[0]
     units = choose_units_of_run(AUTO, first)
     views: list[AttentionView] = []
+    words: list[str] = []  # those that the first model reads
     for number, translator in enumerate(translators):
         if isinstance(fields, Translate):
             search = translator.runs[0].settings.search
             beam = max(search.beam, fields.n_best * search.groups)
             (found,) = translator.stream([source], n_best=fields.n_best, batch_size=1, beam=beam, units=units)
             views += [build_translation_view(number, rank, one) for rank, one in enumerate(found, 1)]
+            words = words or found[0].source_words
         else:
             run = translator.runs[0]
             pair = Pair(source, join_lines(fields.target))
             subwords = run.source_subword, run.target_subword
             (forced,) = force_pairs(translator.model, *subwords, [pair], device=translator.device, units=units)
             views.append(build_forced_view(number, forced))
-    facts = describe_sentence(first.source_subword.segment(source, units[0]).words, views, source_text=source)
+            words = words or forced.source.words
+    views = [fit_view(view, len(words)) for view in views]
+    facts = describe_sentence(words, views, source_text=source)
     shown = [{"is_whole": True, "is_finished": True} | view for view in facts["views"]]
     return facts | {"views": shown, "weights": encode_weights(views)}
 

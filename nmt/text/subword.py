@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from hashlib import sha256
-from itertools import accumulate
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,10 +25,14 @@ from nmt.text.units import WORDS, Units, find_units
 
 SPACES = re.compile("[ \t]")
 LINE_ENDS = str.maketrans("\r\n", "  ")
+BLANK = re.compile(r"\s")
 INVISIBLE = re.compile(r"[\s\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*")
 QUIET = 2  # log level at which SentencePiece writes only errors to standard error
 TRAINER_THREADS = 16  # fixed, because the number of threads changes the trained model
 LINE_BYTES = 4192  # SentencePiece ignores longer lines
+PART_CHARACTERS = 32_000  # longer lines are encoded in parts, because SentencePiece takes up to 1 kB for each character
+CHARACTERS_PER_PIECE = 16  # SentencePiece's longest, except for symbols
+LAST_BLANK = re.compile(r"\s\S*\Z")
 RESERVED = re.compile(r"<pad>|<unk>|<s>|</s>|<0x[0-9A-F]{2}>")  # the names of PAD, UNK, BOS, EOS and bytes
 
 
@@ -124,7 +128,8 @@ def cut_long_lines(lines: Iterable[str]) -> Iterator[str]:
             continue
         part: list[str] = []
         size = 0
-        for word in re.findall(rf"[^ ]{{1,{longest}}}", line):
+        for match in re.finditer(rf"[^ ]{{1,{longest}}}", line):
+            word = match[0]
             bytes_of_word = len(f" {word}".encode())
             if size + bytes_of_word > LINE_BYTES:
                 yield " ".join(part)
@@ -132,6 +137,18 @@ def cut_long_lines(lines: Iterable[str]) -> Iterator[str]:
             part.append(word)
             size += bytes_of_word
         yield " ".join(part)
+
+
+def split_into_parts(line: str, size: int) -> Iterator[str]:
+    """The parts of a line, of at most `size` characters: split at blanks where possible, otherwise inside a word."""
+    begin = 0
+    while len(line) - begin > size:
+        middle = begin + size // 2
+        blank = LAST_BLANK.search(line, middle, begin + size)
+        end = blank.start() if blank else begin + size
+        yield line[begin:end]
+        begin = end
+    yield line[begin:]
 
 
 @cache
@@ -231,18 +248,47 @@ class Subword:
         )
 
     def encode(self, line: str) -> list[int]:
-        """The ids of a line, without BOS and EOS. A line of invisible characters, such as U+200B, has none."""
-        ids: list[int] = self._processor.encode(drop_invisible_line(line))
-        return ids
+        """The ids of a line, without BOS and EOS. A line of invisible characters, such as U+200B, has none.
+
+        A line of more than PART_CHARACTERS is encoded in parts. Its ids are those of the whole line, except where a
+        word has so many characters: it is encoded as several words.
+        """
+        parts = split_into_parts(drop_invisible_line(line), PART_CHARACTERS)
+        return list(chain.from_iterable(map(self._processor.encode, parts)))
 
     def encode_lines(self, lines: list[str], threads: int | None = None) -> list[NDArray[np.int32]]:
-        """The ids of many lines, in parallel."""
+        """The ids of many lines, in parallel, each as `encode` gives them."""
+        parts = [list(split_into_parts(drop_invisible_line(line), PART_CHARACTERS)) for line in lines]
         arrays: list[NDArray[np.int32]] = self._processor.encode(
-            [drop_invisible_line(line) for line in lines],
+            [part for of_line in parts for part in of_line],
             return_type="numpy",
             num_threads=threads or os.cpu_count() or 1,
         )
-        return arrays
+        if len(arrays) == len(lines):
+            return arrays
+        remaining = iter(arrays)
+        return [np.concatenate(list(islice(remaining, len(of_line)))) for of_line in parts]
+
+    def cut(self, line: str, pieces: int) -> str:
+        """The beginning of a line, with more than `pieces` pieces if the line has more, and not many more.
+
+        The first `pieces` ids of the beginning are those of the line, which is not encoded beyond them. A line of at
+        most CHARACTERS_PER_PIECE * `pieces` characters is returned as it is.
+        """
+        size = CHARACTERS_PER_PIECE * pieces
+        if len(line) <= size:
+            return line
+        while True:
+            head = next(split_into_parts(line, size))
+            ends = [end for _, end in self._processor.encode(head, return_type="offset_mapping")["offsets"]]
+            if len(ends) > 2 * pieces:  # so many that what follows can make no difference to the first half
+                last = ends[2 * pieces] + 1  # the first bytes of a character end where it begins
+                blank = BLANK.search(head, ends[pieces], last)
+                if cut := drop_invisible_line(head[: blank.start() if blank else last]):
+                    return cut
+            if len(head) == len(line):
+                return line
+            size *= 2
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, as one line. PAD, BOS and EOS are left out."""

@@ -113,7 +113,9 @@ def align_pair(
     forward, backward = view.links, None
     links = forward
     if reversed_pair is not None:
-        backward = reverse_links(build_forced_view(0, reversed_pair, offset, threshold).links)
+        sources, targets = len(pair.source.words), len(pair.target.words)
+        found = reverse_links(build_forced_view(0, reversed_pair, offset, threshold).links)
+        backward = [(i, j) for i, j in found if i < sources and j < targets]  # the other run may read more words
         links = symmetrise(forward, backward, symmetrisation)
     parts = {
         name: build_gate_view(number + 1, pair.select_part(number), offset)

@@ -35,7 +35,7 @@ class ForcedPair:
     """A given source and target, with the probability and the attention of the target's tokens, EOS included.
 
     `token_log_probs` are natural logarithms and sum to `log_prob`. Of each side at most 1,000 pieces are read, as when
-    a source is translated.
+    a source is translated, and the words end soon after those of these pieces.
     """
 
     source: SegmentedLine
@@ -122,9 +122,12 @@ def force_pairs(
         targets = pad_ids([[*target.ids[: batching.MAX_PIECES], EOS] for _, target in some])
         return force_decode(model, *(tensor.to(device) for tensor in (*sources, *targets)))
 
+    def segment(subword: Subword, line: str, own: Units) -> SegmentedLine:
+        return subword.segment(subword.cut(line, batching.MAX_PIECES), own)._replace(text=line)
+
     for window in read_windows(pairs, choose_window_size(batch_size)):
         sides = [
-            (source_subword.segment(pair.source, units[0]), target_subword.segment(pair.target, units[1]))
+            (segment(source_subword, pair.source, units[0]), segment(target_subword, pair.target, units[1]))
             for pair in window
         ]
         lengths = [min(max(len(source.ids), len(target.ids)), batching.MAX_PIECES) + 1 for source, target in sides]

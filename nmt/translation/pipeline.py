@@ -70,13 +70,14 @@ def translate_lines(
     wanted = count_hypotheses(search, n_best)
 
     def compile_request(request: Request, number: int, part: int) -> CompiledRequest:
-        source = source_subword.segment(request.source, units[0])
+        read = source_subword.cut(request.source, batching.MAX_PIECES)
+        source = source_subword.segment(read, units[0])._replace(text=request.source)
         if is_blank(request.source):
             source = source._replace(ids=[], group_of_piece=[])
         pieces = Counter(source_subword.ids_to_pieces(source.ids))
-        read = source._replace(ids=source.ids[: batching.MAX_PIECES])
+        used = source._replace(ids=source.ids[: batching.MAX_PIECES])
         try:
-            compiled = compiler.compile_request(request, read, search, {piece: pieces[piece] for piece in symbol_ids})
+            compiled = compiler.compile_request(request, used, search, {piece: pieces[piece] for piece in symbol_ids})
         except DataError as error:
             raise DataError(f"line {number:,}: ", *error.args) from error
         key = f"{number} {part} {source.text}".encode()

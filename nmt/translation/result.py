@@ -39,7 +39,7 @@ class Translation:
     are ranked by `score`. `tokens` and `source_pieces` are subwords and end with "</s>"; but `tokens` do not when the
     translation reached the length limit (`is_finished` is False). `attention_TS` has a row for each of `tokens` and a
     column for each of `source_pieces`. An empty line has empty fields and scores of zero. `is_whole` is False when only
-    the first 1,000 pieces of the line were translated.
+    the first 1,000 pieces of the line were translated; `source_words` then end soon after those of these pieces.
 
     `source_words` and `target_words` are the `units` of source and target, such as characters. Words that share a piece
     are a group; see nmt.text.subword.SegmentedLine.

@@ -2,7 +2,7 @@ import pytest
 
 from nmt.errors import DataError, FolderError, SettingsError
 from nmt.ids import BOS, EOS, PAD, UNK
-from nmt.text.subword import Subword, VocabularySizeError, cut_long_lines, train_subword
+from nmt.text.subword import Subword, VocabularySizeError, cut_long_lines, split_into_parts, train_subword
 from nmt.text.words import split_words
 
 SYLLABLES = ("ca", "do", "fi", "hen", "lu", "mo", "nit", "rab")
@@ -68,6 +68,51 @@ def test_lines_encoded_together_have_the_same_ids_as_alone(subword):
         assert [ids.tolist() for ids in subword.encode_lines(lines, threads)] == [
             subword.encode(line) for line in lines
         ]
+
+
+LONG = {"blanks": " the cado sees  a dofi", "one word": "fihen", "no such letters": "Ёж ", "no blanks": "漢字。"}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_a_long_line_is_encoded_in_parts(subword, text, monkeypatch):
+    line = text * 40
+    whole = subword.encode(line)
+    monkeypatch.setattr("nmt.text.subword.PART_CHARACTERS", 50)
+    parts = list(split_into_parts(line, 50))
+    assert "".join(parts) == line
+    assert max(map(len, parts)) <= 50 < len(line)
+    ids = subword.encode(line)
+    assert [of_line.tolist() for of_line in subword.encode_lines(["a", line, ""])] == [subword.encode("a"), ids, []]
+    if " " in text:
+        assert ids == whole
+    else:  # the word is several words
+        assert subword.decode(ids) == " ".join(parts)
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+@pytest.mark.parametrize("pieces", [1, 7, 40])
+def test_a_cut_line_has_the_first_pieces_of_the_whole(subword, text, pieces):
+    line = text * 2000
+    cut = subword.cut(line, pieces)
+    assert line.startswith(cut)
+    assert pieces < len(subword.encode(cut)) <= 2 * pieces + 10
+    assert subword.encode(cut)[:pieces] == subword.encode(line)[:pieces]
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("the cat", "the cat"),
+        ("", ""),
+        ("the" + " " * 900 + "cat", "the" + " " * 900 + "cat"),  # blanks have no pieces
+        ("\u200b" * 900 + "the cat", "\u200b" * 900 + "the cat"),  # bytes, but none that shows
+        ("the" + " " * 900 + "cat " * 90, "the" + " " * 900 + "cat"),
+    ],
+)
+def test_a_line_is_cut_only_beyond_its_pieces(subword, line, kept):
+    cut = subword.cut(line, 2)
+    assert len(cut) >= len(kept)
+    assert cut.startswith(kept)
 
 
 @pytest.mark.parametrize(
