@@ -9,7 +9,14 @@ import torch
 
 from nmt.analysis.alignment import SYMMETRISATIONS, Symmetrisation
 from nmt.analysis.metric_settings import check_metric_settings
-from nmt.analysis.metrics import MetricScore, drop_missing_references, find_score_warnings, make_metrics, score_corpus
+from nmt.analysis.metrics import (
+    MetricScore,
+    drop_missing_references,
+    find_score_warnings,
+    make_metrics,
+    refuse_long_lines,
+    score_corpus,
+)
 from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
 from nmt.data.prepared import SIDES, PreparedCorpus
 from nmt.devices import choose_device
@@ -192,6 +199,7 @@ def evaluate(
     refuse_strings(source=source, references=references, metrics=metrics)
     lists = drop_missing_references(list_references(references))
     check_metric_settings(options, metrics)
+    refuse_long_lines("reference", lists, metrics)
     runs = [str(model)] if isinstance(model, Path | str) else [str(path) for path in model]
     (found,) = evaluate_runs(
         [runs],

@@ -18,7 +18,7 @@ from sacrebleu.utils import SACREBLEU_DIR
 
 from nmt.analysis.label_metrics import LABEL_METRICS, LabelScore, MacroF1
 from nmt.analysis.metric_settings import MetricSettings
-from nmt.errors import DataError, NmtError, UsageError, did_you_mean
+from nmt.errors import DataError, NmtError, Option, UsageError, did_you_mean
 from nmt.text.words import is_blank
 
 logging.getLogger("sacrebleu").addHandler(logging.NullHandler())
@@ -31,6 +31,8 @@ METRICS = ("bleu", "chrf", "chrf++", "ter", "accuracy", "f1")
 TOKENIZERS = tuple(BLEU.TOKENIZERS)
 DEFAULTS = MetricSettings()
 TOKENIZED_LINES = 100  # as many as sacreBLEU warns of
+LONGEST = 200_000  # characters of a line that is scored: sacreBLEU takes up to 1 kB of memory for each
+LONGEST_TER = 10_000  # for TER the memory grows with the square of the length, and so does the time
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,11 @@ def score_corpus(
     BLEU has an effective order, as in sacreBLEU: n-grams that are longer than a line do not count.
 
     Raises:
-        DataError: no lines, a value that is not a string, a line without reference, or a reference with another number
-            of lines, which sacreBLEU would shorten silently.
+        DataError: no lines, a value that is not a string, a line without reference, a reference with another number
+            of lines, which sacreBLEU would shorten silently, or a line that is too long.
         UsageError: an unknown metric or tokenizer.
     """
-    [lines], reference_lines = prepare_lines([hypotheses], references)
+    [lines], reference_lines = prepare_lines([hypotheses], references, metrics)
     if samples:
         check_seed()
     scores = []
@@ -134,7 +136,11 @@ def score_sentences(metric: Metric, lines: Lines, references: References) -> Ite
 
 
 def score_validation(hypotheses: Sequence[str], references: Sequence[str], tokenizer: str) -> dict[str, float]:
-    """BLEU, chrF, accuracy and F1 of translations by the names of these metrics. F1 is the mean over labels."""
+    """BLEU, chrF, accuracy and F1 of translations by the names of these metrics. F1 is the mean over labels.
+
+    A line that is too long to be scored does not end a training: only its beginning is scored.
+    """
+    hypotheses, references = ([line[:LONGEST] for line in lines] for lines in (hypotheses, references))
     names = "bleu", "chrf", "accuracy"
     scores = score_corpus(hypotheses, [references], names, tokenizer)
     labels = MacroF1().score_labels(hypotheses, references)  # quicker than corpus_score where most lines differ
@@ -164,7 +170,7 @@ def compare_systems(
     The random seed is 12345 or, as in sacreBLEU, the environment variable SACREBLEU_SEED; it is part of the signature.
     Unlike in sacreBLEU, p is 1 for a system that is equal to the baseline.
     """
-    system_lines, reference_lines = prepare_lines(systems, references)
+    system_lines, reference_lines = prepare_lines(systems, references, metrics)
     check_seed()
     built = make_metrics(metrics, tokenize, lowercase, settings)
     for metric in built.values():
@@ -195,7 +201,9 @@ def check_seed() -> None:
         raise UsageError(f"the environment variable SACREBLEU_SEED is {seed!r}\n  It must be a whole number, or none")
 
 
-def prepare_lines(systems: Sequence[Lines], references: References) -> tuple[list[list[str]], list[list[str | None]]]:
+def prepare_lines(
+    systems: Sequence[Lines], references: References, metrics: Sequence[str]
+) -> tuple[list[list[str]], list[list[str | None]]]:
     """Check that all lists have the same number of lines, and strip line ends as sacreBLEU's command does."""
     if not systems[0]:
         raise DataError("there are no lines to score")
@@ -215,9 +223,25 @@ def prepare_lines(systems: Sequence[Lines], references: References) -> tuple[lis
     for number, line_references in enumerate(zip(*references, strict=True), 1):
         if not any(map(is_text, line_references)):
             raise DataError(f"line {number:,} has no reference")
+    refuse_long_lines("translation", systems, metrics)
+    refuse_long_lines("reference", references, metrics)
     return [[line.rstrip() for line in lines] for lines in systems], [
         [None if line is None else line.rstrip() for line in lines] for lines in references
     ]
+
+
+def refuse_long_lines(what: str, columns: References, metrics: Sequence[str]) -> None:
+    """Raise DataError for a line that cannot be scored in little memory. It is called by `what` and its number."""
+    longest = LONGEST_TER if "ter" in metrics else LONGEST
+    for lines in columns:
+        for number, line in enumerate(lines, 1):
+            if isinstance(line, str) and len(line) > longest:
+                other = [", or leave ter out of ", Option("metrics")] if "ter" in metrics else []
+                raise DataError(
+                    f"{what} {number:,} has {len(line):,} characters, and at most {longest:,} can be scored"
+                    f"{' by ter' * bool(other)}\n  Split the line into sentences, and those that belong to it",
+                    *other,
+                )
 
 
 def is_text(line: str | None) -> bool:

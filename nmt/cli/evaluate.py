@@ -75,7 +75,7 @@ def command(
     included, without label smoothing. Perplexities can be compared only between runs with the same target subword
     model. How to score is explained by `nmt score --help`.
     """
-    from nmt.analysis.metrics import drop_missing_references
+    from nmt.analysis.metrics import drop_missing_references, refuse_long_lines
     from nmt.files import write_atomically
     from nmt.progress import TerminalProgress
     from nmt.text.corpus import read_parallel
@@ -101,6 +101,7 @@ def command(
         (test_set.source, *test_set.references) if test_set else read_parallel([source or "", *references])
     )
     targets = drop_missing_references(reference_lines)
+    refuse_long_lines("reference", targets, scoring.metrics)
     found = list(
         evaluate_runs(
             models,

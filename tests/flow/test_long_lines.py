@@ -8,9 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from nmt import Translator, align
+from nmt import Translator, align, evaluate, score
 from nmt.analysis.alignment import AttentionDiagnostics
+from nmt.analysis.metrics import score_validation
 from nmt.analysis.page import AttentionView, fit_view
+from nmt.errors import DataError
 
 MEGABYTES = 2
 LINES = {
@@ -103,3 +105,54 @@ def test_runs_that_read_different_words_are_shown_on_one_page():
     )
     more = fit_view(view, 4)
     assert (more.weights_JI.tolist(), more.links) == ([[1, 0, 0, 0], [0, 1, 0, 0]], view.links)
+
+
+SPLIT = "\n  Split the line into sentences, and those that belong to it"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "hypothesis", "reference", "message"),
+    [
+        ("bleu", 200_001, 3, f"translation 2 has 200,001 characters, and at most 200,000 can be scored{SPLIT}"),
+        ("chrf", 3, 300_000, f"reference 2 has 300,000 characters, and at most 200,000 can be scored{SPLIT}"),
+        ("accuracy", 300_000, 3, f"translation 2 has 300,000 characters, and at most 200,000 can be scored{SPLIT}"),
+        (
+            "bleu,ter",
+            3,
+            10_002,
+            f"reference 2 has 10,002 characters, and at most 10,000 can be scored by ter{SPLIT}, or leave ter out of "
+            "--metrics",
+        ),
+    ],
+)
+def test_a_line_that_cannot_be_scored_is_named(run_nmt, tmp_path, metrics, hypothesis, reference, message):
+    paths = {}
+    for name, size in (("hypothesis", hypothesis), ("reference", reference)):
+        paths[name] = tmp_path / name
+        paths[name].write_text(f"ku ba\n{'ку' * (size // 2)}{'.' * (size % 2)}\n")
+    done = run_nmt("score", "--reference", paths["reference"], paths["hypothesis"], "--metrics", metrics)
+    assert (done.code, done.stdout, done.stderr) == (2, "", f"nmt: error: {message}\n")
+
+
+def test_lines_of_the_largest_length_are_scored():
+    lines = ["ба де фи " * 22_222]
+    assert [one.score for one in score(lines, lines, ["bleu", "chrf"])] == [pytest.approx(100)] * 2
+    assert score(["ба де фи " * 1100], ["ба де фи " * 1100], ["ter"])[0].score == 0
+
+
+def test_evaluate_refuses_a_long_reference_before_it_translates(run_nmt, reverser, tmp_path):
+    (tmp_path / "source").write_text("ba\n")
+    (tmp_path / "reference").write_text("ж" * 200_001)
+    message = "reference 1 has 200,001 characters, and at most 10,000 can be scored by ter"
+    words = "--source", tmp_path / "source", "--reference", tmp_path / "reference"
+    done = run_nmt("evaluate", "--model", reverser, *words)
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"nmt: error: {message}")
+    with pytest.raises(DataError, match=message):
+        evaluate(reverser, ["ba"], ["ж" * 200_001])
+
+
+def test_a_long_line_does_not_end_validation():
+    scores = score_validation(["ба де фи ку", "ба"], ["ба де фи ку", "ба де " * 50_000], "13a")
+    assert 0 < scores["chrf"] < 100
+    assert scores["accuracy"] == 50
