@@ -18,8 +18,7 @@ from nmt.cli.options import (
 )
 from nmt.errors import NmtError, UsageError
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-LITERALS = ("[::1]", "[")  # the host of "[::1]:8000" for new and old versions of Starlette; neither is a host name
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 SHUTDOWN_SECONDS = 2  # time in which requests are still answered after the server was stopped
 
 
@@ -86,7 +85,7 @@ def command(
             "  Name another --host or --port; port 0 stands for any free port"
         ) from error
     address = listener.getsockname()[0]
-    hosts = [*LOOPBACK, *LITERALS, address] if ip_address(address).is_loopback else ["*"]
+    hosts = sorted({*LOOPBACK, address} - {"::1"}) if ip_address(address).is_loopback else ["*"]
     app = build_app(translators, name_runs(model), max_characters, max_waiting, hosts)
     info = translators[0].runs[0].info
     name = f"[{host}]" if ":" in host else host

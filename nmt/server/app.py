@@ -6,21 +6,19 @@ An answer has the content that the attention page shows.
 import asyncio
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from anyio import CapacityLimiter, fail_after, to_thread
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from nmt.analysis.page import AttentionView, Page, describe_sentence, encode_weights, fit_view
 from nmt.errors import NmtError
-from nmt.server.protocol import REQUEST_SECONDS
+from nmt.server.protocol import REQUEST_SECONDS, KnownHosts, refuse
 from nmt.server.schema import Align, Translate, build_openapi
 from nmt.text.corpus import Pair
 from nmt.text.units import AUTO
@@ -47,6 +45,7 @@ def build_app(
     page = Page("nmt serve", info.source_lang, info.target_lang, names, max_characters, (source.name, target.name))
     html = page.html("'self'")
     document = build_openapi(max_characters)
+    too_large = f"the request is too large: a text may have at most {max_characters:,} characters"
     turn, waiting = CapacityLimiter(1), CapacityLimiter(max_waiting)
 
     async def serve_page(request: Request) -> Response:
@@ -56,18 +55,19 @@ def build_app(
         return JSONResponse(document)
 
     async def answer(request: Request, kind: type[Translate] | type[Align]) -> Response:
-        origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-            return refuse(403, f"requests from pages of {origin} are not allowed, only from this server's own page")
+        for origin in request.headers.getlist("origin"):
+            if origin.partition("://")[2] != request.headers.get("host"):
+                return refuse(403, f"requests from pages of {origin} are not allowed, only from this server's own page")
+        most = BYTES_PER_CHARACTER * 2 * max_characters + 1000
         content = bytearray()
         try:
             with fail_after(REQUEST_SECONDS):
+                if int(request.headers.get("content-length", 0)) > most:  # the protocol has checked that it is a number
+                    return refuse(413, too_large)
                 async for part in request.stream():
                     content += part
-                    if len(content) > BYTES_PER_CHARACTER * 2 * max_characters + 1000:
-                        return refuse(
-                            413, f"the request is too large: a text may have at most {max_characters:,} characters"
-                        )
+                    if len(content) > most:
+                        return refuse(413, too_large)
         except (TimeoutError, ClientDisconnect):
             return refuse(408, f"the request was not complete within {REQUEST_SECONDS} seconds")
         try:
@@ -92,11 +92,9 @@ def build_app(
         return JSONResponse(found)
 
     async def handle_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        return refuse(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
-
-    def refuse(status: int, message: str) -> JSONResponse:
-        return JSONResponse({"error": message}, status, {"Retry-After": "1"} if status == 503 else None)
+        if isinstance(error, HTTPException):
+            return refuse(error.status_code, f"{request.method} {request.scope['path']}: {error.detail}")
+        return refuse(500, "this is an error in nmt, not in your request: the server has written it to its log")
 
     return Starlette(
         routes=[
@@ -105,8 +103,8 @@ def build_app(
             Route("/api/translate", partial(answer, kind=Translate), methods=["POST"]),
             Route("/api/align", partial(answer, kind=Align), methods=["POST"]),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
-        exception_handlers={HTTPException: handle_error},
+        middleware=[Middleware(KnownHosts, hosts=hosts)],
+        exception_handlers={HTTPException: handle_error, Exception: handle_error},
     )
 
 

@@ -87,6 +87,9 @@ def build_openapi(max_characters: int) -> dict[str, Any]:
                 | {"required": True},
                 "responses": {
                     "200": describe_json(Answer, "the sentence with its translations and their attention"),
+                    "400": describe_json(
+                        Refusal, "the request is not HTTP/1.1, or its Host is not a name of this server"
+                    ),
                     "403": describe_json(Refusal, "the request comes from a page of another site"),
                     "408": describe_json(Refusal, "the request was not complete in time"),
                     "413": describe_json(Refusal, "a text is too long"),

@@ -45,7 +45,9 @@ def server(reverser, tmp_path_factory):
     with start("--model", reverser, "--model", other, "--max-characters", 40) as (process, address):
         yield address
         process.send_signal(signal.SIGINT)
-        assert (process.wait(60), process.stderr.read()) == (0, "stopped\n")
+        *warnings, last = process.stderr.read().splitlines()
+        assert (process.wait(60), last) == (0, "stopped")
+        assert set(warnings) <= {"WARNING:  Invalid HTTP request received."}
 
 
 def ask(address, method, path, content=None, headers=None):
@@ -188,18 +190,83 @@ def test_who_sends_half_a_request_keeps_nobody_waiting(server):
 
 
 def test_a_foreign_name_for_this_machine_is_refused(server):
-    assert ask(server, "GET", "/", headers={"Host": "evil.example"}) == (400, "Invalid host header")
+    for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "[", "", "localhost:80:80", "ÿ"):
+        status, answer = ask(server, "GET", "/", headers={"Host": host})
+        name = host.removesuffix(":80")
+        assert (status, answer) == (400, {"error": f"the Host header is {name!r}, not 127.0.0.1, [::1], localhost"})
     for name in ("localhost", "[::1]"):
         assert ask(server, "GET", "/", headers={"Host": f"{name}:{server.split(':')[1]}"})[0] == 200
 
 
 def test_a_foreign_page_is_refused(server):
-    for origin, status in ((f"http://{server}", 200), ("http://evil.example", 403), ("null", 403)):
+    foreign = "http://evil.example", "null", "", "http://[", "http://]", "http://[::1", "://", f"http://{server}/", "ÿ"
+    for origin, status in ((f"http://{server}", 200), *((origin, 403) for origin in foreign)):
         found, answer = ask(server, "POST", "/api/translate", {"source": "ba"}, {"Origin": origin})
         assert found == status
         assert status == 200 or answer == {
             "error": f"requests from pages of {origin} are not allowed, only from this server's own page"
         }
+
+
+def send(address, content):
+    """Bytes as they are. -> the status of the first answer, and its content"""
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), 60) as connection:
+        connection.sendall(content)
+        answered = http.client.HTTPResponse(connection)
+        answered.begin()
+        return answered.status, json.loads(answered.read())
+
+
+HEAD = b"POST /api/translate HTTP/1.1\r\nHost: localhost\r\n"
+NOT_HTTP = "the request is not HTTP/1.1, or its headers contradict each other"
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "error"),
+    [
+        (b"\x16\x03\x01\x02\x00\r\n\r\n", 400, NOT_HTTP),  # TLS
+        (b"GET / HTTP/1.1\r\n\r\n", 400, NOT_HTTP),  # no Host
+        (HEAD + b"Host: localhost\r\n\r\n", 400, NOT_HTTP),
+        (HEAD + b"Content-Length: -1\r\n\r\n", 400, NOT_HTTP),
+        (HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", 400, NOT_HTTP),
+        (HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\n", 400, NOT_HTTP),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, NOT_HTTP),
+        (HEAD + b"Content-Length: 999999999999\r\n\r\n", 413, "the request is too large: a text may have at most 40"),
+        (HEAD + b"Origin: http://localhost\r\nOrigin: http://[\r\n\r\n", 403, "requests from pages of http://["),
+        (HEAD + b"Content-Length: 1900\r\n\r\n" + b"[" * 1900, 422, "the body: Invalid JSON: recursion limit"),
+        (HEAD + b'Content-Length: 14\r\n\r\n{"source": "\xff"}', 422, "the body: Invalid JSON: "),
+        (HEAD + b'Content-Length: 20\r\n\r\n{"source": "\\ud800"}', 422, "the body: Invalid JSON: "),
+        (
+            HEAD + b'Content-Length: 1824\r\n\r\n{"source": "", "n_best": ' + b"1" * 1798 + b"}",
+            422,
+            "n_best: Input should be less than or equal to 20",
+        ),
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, f"GET /{'a' * 495}…"),
+    ],
+)
+def test_a_malformed_request_is_answered_in_json(server, content, status, error):
+    found, answer = send(server, content)
+    assert (found, answer.keys()) == (status, {"error"})
+    assert answer["error"].startswith(error)
+
+
+def test_an_error_of_the_program_is_answered_in_json(reverser, monkeypatch):
+    app = application.build_app([Translator.load(reverser)], ["one"], 40, 2, ["*"])
+    monkeypatch.setattr(application, "answer_request", lambda translators, fields: 1 / 0)
+
+    async def fail():
+        sent = []
+        with pytest.raises(ZeroDivisionError):  # the protocol writes it to the log
+            await post(app, {"source": "a"}, sent=sent)
+        return sent[0]["status"], json.loads(sent[1]["body"])
+
+    with ThreadPoolExecutor(1) as apart:
+        status, answer = apart.submit(asyncio.run, fail()).result()
+    assert (status, answer["error"]) == (
+        500,
+        "this is an error in nmt, not in your request: the server has written it to its log",
+    )
 
 
 def test_every_character_may_be_escaped(server):
@@ -259,9 +326,10 @@ def test_a_server_that_a_script_runs_in_the_background_ends_at_sigint_too(revers
         assert (process.wait(60), process.stderr.read()) == (0, "stopped\n")
 
 
-async def post(app, content, is_there=True):
-    """One request to an application, without a network."""
-    sent, messages = [], [{"type": "http.request", "body": json.dumps(content).encode(), "more_body": False}]
+async def post(app, content, is_there=True, sent=None):
+    """One request to an application, without a network. What it sends is appended to `sent`."""
+    sent = [] if sent is None else sent
+    messages = [{"type": "http.request", "body": json.dumps(content).encode(), "more_body": False}]
 
     async def receive():
         if messages:
