@@ -20,7 +20,7 @@ Matrix = NDArray[np.float64]
 Symmetrisation = Literal["intersection", "union", "grow-diag", "grow-diag-final-and"]
 SYMMETRISATIONS: tuple[Symmetrisation, ...] = ("intersection", "union", "grow-diag", "grow-diag-final-and")
 LOW_ATTENTION = 0.2  # attention below this is low: see `diagnose_attention`
-NAACL = re.compile(r"\s*([0-9]+)\s+([0-9]+)\s+([0-9]+)(?:\s+([SPsp]))?(?:\s+-?[0-9.]+(?:[eE][-+]?[0-9]+)?)?\s*")
+NAACL = re.compile(r"\s*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{1,9})(?:\s+([SPsp]))?(?:\s+-?[0-9.]+(?:[eE][-+]?[0-9]+)?)?\s*")
 
 
 class AttentionDiagnostics(NamedTuple):
@@ -262,7 +262,7 @@ def parse_naacl(
         match = NAACL.fullmatch(line)
         if match is None and line.strip():
             raise DataError(
-                f'{path}, line {number:,}: "{line.strip()}" is not a link\n'
+                f'{path}, line {number:,}: "{line.strip()[:60]}" is not a link\n'
                 "  A line has the numbers of sentence, source word and target word, and optionally S or P"
             )
         if match is None:

@@ -63,10 +63,12 @@ class TimeoutProtocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, unless an answer has begun, and close the connection."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            headers = {"content-type": "application/json", "content-length": str(len(NOT_HTTP)), "connection": "close"}
-            answer = h11.Response(status_code=400, headers=list(headers.items()), reason=b"Bad Request")
-            for event in (answer, h11.Data(data=NOT_HTTP), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
+            head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {len(NOT_HTTP)}\r\n"
+            self.transport.write(f"{head}connection: close\r\n\r\n".encode() + NOT_HTTP)
+            self.conn.send_failed()  # h11 sends nothing more
+        if self.cycle is not None:  # whose head was good, so that the application is about to answer it
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         self.transport.close()
 
     def check_time(self) -> None:

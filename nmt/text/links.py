@@ -16,7 +16,7 @@ from nmt.text.corpus import Pair, read_lines
 from nmt.text.words import find_inner_blank, split_words
 
 Link = tuple[int, int]
-PHARAOH = re.compile(r"([0-9]+)([-sp?])([0-9]+)(?::-?[0-9.]+(?:[eE][-+]?[0-9]+)?)?")
+PHARAOH = re.compile(r"([0-9]{1,9})([-sp?])([0-9]{1,9})(?::-?[0-9.]+(?:[eE][-+]?[0-9]+)?)?")
 SHOWN_PROBLEMS = 5  # lines of one file whose problems a message describes in full
 
 
@@ -63,7 +63,7 @@ def parse_gold(line: str, location: str = "this line", base: int = 0) -> GoldLin
         match = PHARAOH.fullmatch(word)
         if match is None:
             raise DataError(
-                f'{location}: "{word}" is not a link\n'
+                f'{location}: "{word[:60]}" is not a link\n'
                 "  Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; "
                 f"the first word is {base}"
             )

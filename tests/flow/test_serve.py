@@ -232,6 +232,8 @@ NOT_HTTP = "the request is not HTTP/1.1, or its headers contradict each other"
         (HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", 400, NOT_HTTP),
         (HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\n", 400, NOT_HTTP),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, NOT_HTTP),
+        (HEAD.replace(b"localhost", b"evil") + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400, NOT_HTTP),
+        (HEAD.replace(b"POST", b"HEAD") + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400, NOT_HTTP),
         (HEAD + b"Content-Length: 999999999999\r\n\r\n", 413, "the request is too large: a text may have at most 40"),
         (HEAD + b"Origin: http://localhost\r\nOrigin: http://[\r\n\r\n", 403, "requests from pages of http://["),
         (HEAD + b"Content-Length: 1900\r\n\r\n" + b"[" * 1900, 422, "the body: Invalid JSON: recursion limit"),

@@ -211,6 +211,12 @@ def test_the_message_for_text_that_is_not_a_link_quotes_it(word):
         parse_gold(f"0-0 {word}", "gold, line 3")
 
 
+def test_a_number_that_no_word_has_is_not_a_link():
+    for number in ("9" * 10, "1" * 5000):
+        with pytest.raises(DataError, match=f'^gold, line 3: "0-{number[:58]}" is not a link'):
+            parse_gold(f"0-{number}", "gold, line 3")
+
+
 def test_a_weight_after_a_link_is_ignored():
     assert parse_gold("0-0:0.912 1p2:1.000") == parse_gold("0-0 1p2")
 
@@ -237,6 +243,7 @@ def test_naacl_links_are_read_one_from_each_line():
     [
         ("1 2", 'gold, line 8: "1 2" is not a link\n  A line has the numbers of sentence, source word and target'),
         ("1 2 3 X", 'gold, line 8: "1 2 3 X" is not a link'),
+        ("1 " + "9" * 5000 + " 3", 'gold, line 8: "1 ' + "9" * 58 + '" is not a link'),
         ("4 1 1", "gold, line 8: sentence 4 does not exist: the source has 3 lines\n  Every line of the source is a"),
         ("0 1 1", "gold, line 8: sentence 0 does not exist: the source has 3 lines\n"),
         (
