@@ -20,7 +20,8 @@ Matrix = NDArray[np.float64]
 Symmetrisation = Literal["intersection", "union", "grow-diag", "grow-diag-final-and"]
 SYMMETRISATIONS: tuple[Symmetrisation, ...] = ("intersection", "union", "grow-diag", "grow-diag-final-and")
 LOW_ATTENTION = 0.2  # attention below this is low: see `diagnose_attention`
-NAACL = re.compile(r"\s*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{1,9})(?:\s+([SPsp]))?(?:\s+-?[0-9.]+(?:[eE][-+]?[0-9]+)?)?\s*")
+NUMBER = "([0-9]{1,9})"
+NAACL = re.compile(rf"\s*{NUMBER}\s+{NUMBER}\s+{NUMBER}(?:\s+([SPsp]))?(?:\s+-?[0-9.]+(?:[eE][-+]?[0-9]+)?)?\s*")
 
 
 class AttentionDiagnostics(NamedTuple):

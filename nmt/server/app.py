@@ -4,21 +4,24 @@ An answer has the content that the attention page shows.
 """
 
 import asyncio
+import re
 from functools import partial
 from typing import Any
 
 from anyio import CapacityLimiter, fail_after, to_thread
 from pydantic import ValidationError
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nmt.analysis.page import AttentionView, Page, describe_sentence, encode_weights, fit_view
 from nmt.errors import NmtError
-from nmt.server.protocol import REQUEST_SECONDS, KnownHosts, refuse
+from nmt.server.protocol import REQUEST_SECONDS
 from nmt.server.schema import Align, Translate, build_openapi
 from nmt.text.corpus import Pair
 from nmt.text.units import AUTO
@@ -29,6 +32,8 @@ from nmt.translation.units import choose_units_of_run
 from nmt.translation.views import build_forced_view, build_translation_view
 
 BYTES_PER_CHARACTER = 12  # at most: JSON may write a character as two escapes of six bytes
+LONGEST_MESSAGE = 500  # characters: a message may quote the request
+PORT = re.compile(":[0-9]*$")
 
 
 def build_app(
@@ -139,3 +144,25 @@ def answer_request(translators: list[Translator], fields: Translate | Align) -> 
 def join_lines(text: str) -> str:
     """A text as one line, with a single space between words."""
     return " ".join(split_words(" ".join(text.splitlines())))
+
+
+def refuse(status: int, message: str) -> JSONResponse:
+    """The answer to a request that is not met: a status and, as JSON, the reason."""
+    shown = message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…"
+    return JSONResponse({"error": shown}, status, {"Retry-After": "1"} if status == 503 else None)
+
+
+class KnownHosts:
+    """An application that refuses requests whose Host header is none of `hosts`. "*" stands for every host."""
+
+    def __init__(self, app: ASGIApp, hosts: list[str]) -> None:
+        self.app = app
+        self.hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or let the application answer it."""
+        host = PORT.sub("", Headers(scope=scope).get("host", ""))
+        if "*" in self.hosts or host in self.hosts:
+            await self.app(scope, receive, send)
+        else:
+            await refuse(400, f"the Host header is {host!r}, not {', '.join(self.hosts)}")(scope, receive, send)

@@ -2,41 +2,13 @@
 
 import asyncio
 import json
-import re
 
 import h11
-from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_SECONDS = 10  # time in which a request must arrive completely
 MAX_CONNECTIONS = 200  # largest number of open connections
 NOT_HTTP = json.dumps({"error": "the request is not HTTP/1.1, or its headers contradict each other"}).encode()
-LONGEST_MESSAGE = 500  # characters: a message may quote the request
-PORT = re.compile(":[0-9]*$")
-
-
-def refuse(status: int, message: str) -> JSONResponse:
-    """The answer to a request that is not met: a status and, as JSON, the reason."""
-    shown = message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…"
-    return JSONResponse({"error": shown}, status, {"Retry-After": "1"} if status == 503 else None)
-
-
-class KnownHosts:
-    """An application that refuses requests whose Host header is none of `hosts`. "*" stands for every host."""
-
-    def __init__(self, app: ASGIApp, hosts: list[str]) -> None:
-        self.app = app
-        self.hosts = hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or let the application answer it."""
-        host = PORT.sub("", Headers(scope=scope).get("host", ""))
-        if "*" in self.hosts or host in self.hosts:
-            await self.app(scope, receive, send)
-        else:
-            await refuse(400, f"the Host header is {host!r}, not {', '.join(self.hosts)}")(scope, receive, send)
 
 
 class TimeoutProtocol(H11Protocol):

@@ -125,7 +125,7 @@ def build_translation(
     """Build the translation of a hypothesis. With `is_copying`, words with UNK are replaced by source words."""
     target = target_subword.segment_ids(found.tokens, units[1])
     if is_copying and UNK in target.ids:
-        words = source_subword.segment(source.text)
+        words = source_subword.segment(source_subword.cut(source.text, batching.MAX_PIECES))
         target = copy_unknown(target, target_subword, words, found.attention_TS.numpy(), units[1])
     return Translation(
         source=source.text,

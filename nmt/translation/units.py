@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from nmt.checkpoint import Run
 from nmt.text.subword import Subword
-from nmt.text.units import Units, choose_units, is_vocabulary_unspaced
+from nmt.text.units import Units, choose_units, find_units, is_vocabulary_unspaced
 
 
 def choose_units_of_run(name: str, run: Run) -> tuple[Units, Units]:
@@ -28,7 +28,7 @@ def count_units(
     """The numbers of source and target units of each pair."""
     subwords = run.source_subword, run.target_subword
     counts = (
-        [len(subword.segment(line, own).words) for line in lines]
+        [len(subword.segment(line, own).words if own.name == "pieces" else find_units(line, own)) for line in lines]
         for subword, own, lines in zip(subwords, units, (sources, targets), strict=True)
     )
     return list(zip(*counts, strict=True))
