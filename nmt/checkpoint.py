@@ -1,19 +1,23 @@
 """A run folder on disk: settings, subword models, and checkpoints with weights and the state of training.
 
 Loading a run executes no code from it: weights and optimizer states are safetensors, all other files JSON and TOML.
-Every file of a checkpoint has a checksum. If the program is killed, the previous checkpoint stays complete.
+Every file that decides anything has a checksum: those of tensors are in checkpoint.json, those of the subword models in
+run.json; the files of facts carry their own. If the program is killed, the previous checkpoint stays complete.
 """
 
 import json
+import math
 import os
+import re
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save as dump_tensors
@@ -28,16 +32,39 @@ from nmt.files import (
     replace_folder,
     write_atomically,
 )
+from nmt.metadata import (
+    ANOTHER,
+    CHECKSUM,
+    RESTORE,
+    add_checksum,
+    check_facts,
+    has_right_checksum,
+    make_damage_error,
+    parse_toml,
+    read_object,
+    read_text,
+    remove_checksum,
+)
 from nmt.model.seq2seq import Seq2Seq
-from nmt.progress import format_figure
-from nmt.settings import RunSettings, read_settings, to_toml
+from nmt.settings import RunSettings, to_toml
 from nmt.text.subword import Subword
+from nmt.validation import check
 
 RUN_FORMAT_VERSION = 1
+HEADER_BYTES = 2**20  # room for the header of a file of tensors
+TENSOR_COPIES = {"weights.safetensors": 1, "training.safetensors": 2}  # numbers for each weight; Adam has two
+NUMBERED = re.compile(r"update-[0-9]{1,18}")
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class RunInfo(BaseModel):
-    """The content of a run folder's `run.json`. `is_source_unspaced`: whether the text has no blanks between words."""
+    """The content of a run folder's `run.json`, besides its checksum.
+
+    `is_source_unspaced` is whether the text has no blanks between words.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     format_version: int
     source_lang: str
@@ -48,6 +75,18 @@ class RunInfo(BaseModel):
     data_fingerprint: str
     is_source_unspaced: bool | None = None  # None: the run is older than this field
     is_target_unspaced: bool | None = None
+
+
+class CheckpointInfo(BaseModel):
+    """The content of a checkpoint's `checkpoint.json`, besides its checksum. All other facts are scores by name."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    __pydantic_extra__: dict[str, float | None]
+
+    sha256: dict[Literal["weights.safetensors", "training.safetensors"], str]
+    update: Count
+    place: dict[str, int | float | str | None] | None = None  # where training stands, in a checkpoint to resume from
+    average_of: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +102,11 @@ class Run:
     def build_model(self, *, initialise: bool = True) -> Seq2Seq:
         """A model with this run's settings. Its weights are random, or undefined when `initialise` is False."""
         return Seq2Seq(self.settings.model, self.source_subword.size, self.target_subword.size, initialise=initialise)
+
+    def outline_model(self) -> Seq2Seq:
+        """That model without memory for its weights: its parameters have only names and shapes."""
+        with torch.device("meta"):
+            return self.build_model(initialise=False)
 
 
 @dataclass(frozen=True)
@@ -93,7 +137,8 @@ def create_run(
         (folder / "source.model").write_bytes(source_subword.model_bytes)
         if not info.joint:
             (folder / "target.model").write_bytes(target_subword.model_bytes)
-        (folder / "run.json").write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(add_checksum(info.model_dump()), indent=2)
+        (folder / "run.json").write_text(text + "\n", encoding="utf-8")
     return Run(path, info, settings, source_subword, target_subword)
 
 
@@ -115,8 +160,8 @@ def has_only_begun(path: Path) -> bool:
 def read_run(path: Path) -> Run:
     """Read a run folder, without its weights.
 
-    Raises FolderError when `path` is not a run folder, FormatError for another format version, and DamageError when a
-    subword model is not the one that the run was trained with.
+    Raises FolderError when `path` is not a run folder, FormatError for another format version, and DamageError for a
+    file that has changed, among them a subword model that is not the one that the run was trained with.
     """
     if not (path / "run.json").exists():
         what = "is not a run folder" if path.exists() else "does not exist"
@@ -131,28 +176,42 @@ def read_run(path: Path) -> Run:
             f"{path} has format version {facts.get('format_version')}, and this version of nmt reads "
             f"{RUN_FORMAT_VERSION}\n  Use the version that wrote it, or train again"
         )
+    info = check_facts(RunInfo, facts, path / "run.json", [RESTORE])
+    source_subword = Subword.read(path / "source.model", info.source_fingerprint)
+    target_subword = source_subword
+    if not info.joint:
+        target_subword = Subword.read(path / "target.model", info.target_fingerprint)
+    elif info.target_fingerprint != info.source_fingerprint:
+        why = "joint is true, and the fingerprints of source and target differ"
+        raise make_damage_error(path / "run.json", why, [RESTORE])
+    settings = read_settings(path / "settings.toml", has_checksum=CHECKSUM in facts)
+    return Run(path, info, settings, source_subword, target_subword)
+
+
+def read_settings(path: Path, *, has_checksum: bool) -> RunSettings:
+    """The settings of a run. `has_checksum` is False for a run that a version without checksums may have written.
+
+    Raises DamageError when the file has changed, and SettingsError for settings that this version cannot use.
+    """
     try:
-        info = RunInfo.model_validate(facts)
-    except ValidationError as error:
-        raise make_damage_error(path / "run.json", "a field is missing or has a wrong type") from error
-    source_subword = Subword.read(path / "source.model")
-    target_subword = source_subword if info.joint else Subword.read(path / "target.model")
-    for name, subword, fingerprint in (
-        ("source.model", source_subword, info.source_fingerprint),
-        ("target.model", target_subword, info.target_fingerprint),
-    ):
-        if subword.fingerprint != fingerprint:
-            raise DamageError(
-                f"{path / name} is not the subword model that this run was trained with\n  Its SHA-256 begins with "
-                f"{subword.fingerprint[:12]}, not with {fingerprint[:12]}: restore the file"
-            )
-    return Run(path, info, read_settings(path / "settings.toml"), source_subword, target_subword)
+        text = read_text(path)
+        tables = parse_toml(text)
+    except (OSError, ValueError) as error:
+        raise make_damage_error(path, getattr(error, "strerror", None) or str(error), [RESTORE]) from error
+    if not has_right_checksum(text, is_required=has_checksum):
+        raise DamageError(
+            f"{path} has changed since nmt wrote it\n  Undo the change, or restore the file from a copy. Some settings "
+            "may change when the run is resumed: ",
+            *(Option("resume", True), " ", Option("set", "train.patience=5")),
+        )
+    return check(RunSettings, tables, str(path))
 
 
 def load_run(path: Path | str, which: str = "best") -> LoadedRun:
     """Load a run with the weights of the checkpoint `which`: best, last, or a numbered one such as update-000500.
 
-    Before the first validation there is no best checkpoint; then `best` stands for the last one.
+    Before the first validation there is no best checkpoint; then `best` stands for the last one. The weights stay
+    memory-mapped: processes on one machine share them, and changes are not written.
     """
     run = read_run(Path(path))
     names = list_checkpoints(run.path)
@@ -162,24 +221,22 @@ def load_run(path: Path | str, which: str = "best") -> LoadedRun:
         existing = f"It has {', '.join(names)}" if names else "It has no checkpoints yet: train first"
         raise FolderError(f'{path} has no checkpoint "{which}"{did_you_mean(which, names)}\n  {existing}')
     with torch.random.fork_rng([]):  # PyTorch's layers draw random weights when they are built
+        weights = read_weights(run.outline_model(), run.path / which)
         model = run.build_model(initialise=False)
-    load_weights(model, run.path / which, is_shared=True)
+    model.load_state_dict(weights, strict=False, assign=True)  # of tied embeddings the file has only one
     return LoadedRun(run.path, run.info, run.settings, run.source_subword, run.target_subword, model.eval(), which)
 
 
 def list_checkpoints(path: Path) -> list[str]:
     """The names of a run's checkpoints: best, last, then the numbered ones, oldest first."""
-    names = [name for name in ("best", "last") if (locate_folder(path / name) / "checkpoint.json").exists()]
+    names = [name for name in ("best", "last") if locate_folder(path / name).exists()]
     return names + [folder.name for folder in list_numbered_checkpoints(path)]
 
 
 def list_numbered_checkpoints(path: Path) -> list[Path]:
     """The folders of a run's numbered checkpoints, oldest first."""
-    updates = {folder: folder.name.removeprefix("update-") for folder in path.glob("update-*")}
-    found = [
-        folder for folder, update in updates.items() if update.isdecimal() and (folder / "checkpoint.json").exists()
-    ]
-    return sorted(found, key=lambda folder: int(updates[folder]))
+    folders = [folder for folder in path.glob("update-*") if NUMBERED.fullmatch(folder.name)]
+    return sorted(folders, key=lambda folder: int(folder.name.removeprefix("update-")))
 
 
 def save_checkpoint(
@@ -192,18 +249,21 @@ def save_checkpoint(
         if training is not None:
             (temporary / "training.safetensors").write_bytes(dump_tensors(dict(training)))
         sums = {file.name: hash_file(file) for file in sorted(temporary.iterdir())}
-        text = json.dumps({"sha256": sums, **facts}, indent=2)
+        text = json.dumps(add_checksum({"sha256": sums, **facts}), indent=2)
         (temporary / "checkpoint.json").write_text(text + "\n", encoding="utf-8")
 
 
 def read_checkpoint_info(folder: Path) -> dict[str, Any]:
-    """The content of a checkpoint's `checkpoint.json`."""
-    return read_json(locate_folder(folder) / "checkpoint.json")
+    """The content of a checkpoint's `checkpoint.json`. Raises DamageError when it has changed."""
+    path = locate_folder(folder) / "checkpoint.json"
+    facts = read_json(path)
+    check_facts(CheckpointInfo, facts, path, [ANOTHER])
+    return remove_checksum(facts)
 
 
 def update_checkpoint_info(folder: Path, facts: Mapping[str, Any]) -> None:
     """Change some of the facts in a checkpoint's `checkpoint.json`."""
-    text = json.dumps({**read_checkpoint_info(folder), **facts}, indent=2)
+    text = json.dumps(add_checksum({**read_checkpoint_info(folder), **facts}), indent=2)
     with write_atomically(folder / "checkpoint.json") as file:
         file.write(text + "\n")
 
@@ -214,14 +274,16 @@ def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
     Raises DamageError when its checksum is wrong.
     """
     path = locate_folder(folder) / name
-    expected = read_checkpoint_info(folder).get("sha256", {}).get(name)
-    if not path.exists() or hash_file(path) != expected:
+    expected = read_checkpoint_info(folder)["sha256"].get(name)
+    if not path.is_file() or hash_file(path) != expected:
         raise make_damage_error(path, "its checksum is not the one in checkpoint.json")
     try:
         os.fspath(path).encode()
         tensors = load_tensors(path)
     except UnicodeEncodeError:  # safetensors takes paths in UTF-8 only
         tensors = parse_tensors(path.read_bytes())
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise make_damage_error(path, f"its tensors cannot be read: {error}") from error
     return {update_parameter_name(key): value for key, value in tensors.items()}
 
 
@@ -230,25 +292,57 @@ def update_parameter_name(parameter: str) -> str:
     return parameter.replace(".attention.kinds.", ".attention.branches.").replace(".cover.", ".coverage_weight.")
 
 
-def load_weights(model: nn.Module, folder: Path, *, is_shared: bool = False) -> None:
-    """Load the weights of a checkpoint into a model with the same settings.
+def read_weights(model: nn.Module, folder: Path) -> dict[str, Tensor]:
+    """The weights of a checkpoint for a model of the same settings, which may be an outline.
 
-    With `is_shared` the weights stay memory-mapped: processes on one machine share them, and changes are not written.
+    Raises DamageError when they are not weights of such a model.
     """
-    weights = read_tensors(folder, "weights.safetensors")
-    parameters = dict(model.named_parameters())
-    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    if shapes != {name: tuple(parameter.shape) for name, parameter in parameters.items()}:
-        raise make_damage_error(
-            folder / "weights.safetensors",
-            "its tensors do not fit the model in settings.toml, which may have been changed",
-        )
-    if is_shared:
-        model.load_state_dict(weights, strict=False, assign=True)  # of tied embeddings the file has only one
-        return
+    path = locate_folder(folder) / "weights.safetensors"
+    shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    check_size(path, shapes, copies=1)
+    weights = read_tensors(folder, path.name)
+    if shapes != {name: tuple(tensor.shape) for name, tensor in weights.items()}:
+        raise make_damage_error(path, "its tensors do not fit the model in settings.toml, which may have been changed")
+    for name, tensor in weights.items():
+        if tensor.dtype != torch.float32:
+            raise make_damage_error(path, f"{name} has the type {tensor.dtype}, and weights have torch.float32")
+    return weights
+
+
+def check_size(path: Path, shapes: Mapping[str, tuple[int, ...]], copies: int) -> None:
+    """Raise DamageError when a file is larger than so many `copies` of a model, before it is read."""
+    most = 4 * copies * sum(map(math.prod, shapes.values())) + HEADER_BYTES
+    if path.is_file() and path.stat().st_size > most:
+        raise make_damage_error(path, f"it has {path.stat().st_size:,} bytes, too many for this model")
+
+
+def load_weights(model: nn.Module, folder: Path) -> None:
+    """Load the weights of a checkpoint into a model with the same settings. Raises DamageError as read_weights does."""
+    weights = read_weights(model, folder)
     with torch.no_grad():
-        for name, parameter in parameters.items():
+        for name, parameter in model.named_parameters():
             parameter.copy_(weights[name])
+
+
+def read_training_tensors(folder: Path, model: nn.Module) -> dict[str, Tensor]:
+    """Optimizer and random generators of a checkpoint to resume from. Raises DamageError when they do not fit `model`.
+
+    A parameter has no averages of gradients before its first update.
+    """
+    path = locate_folder(folder) / "training.safetensors"
+    parameters = dict(model.named_parameters())
+    shapes = {name: tuple(parameter.shape) for name, parameter in parameters.items()}
+    check_size(path, shapes, TENSOR_COPIES[path.name])
+    tensors = read_tensors(folder, path.name)
+    found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items() if "random." not in name}
+    expected: dict[str, tuple[tuple[int, ...], torch.dtype]] = {}
+    for name, shape in shapes.items():
+        if f"optimizer.{name}.step" in found:
+            sizes = {"step": (), "exp_avg": shape, "exp_avg_sq": shape}
+            expected |= {f"optimizer.{name}.{key}": (size, torch.float32) for key, size in sizes.items()}
+    if found != expected or "random.cpu" not in tensors:
+        raise make_damage_error(path, "its tensors are not those of an optimizer of the model in settings.toml")
+    return tensors
 
 
 def average_run(path: Path, last: int, out: Path) -> list[str]:
@@ -275,63 +369,9 @@ def average_run(path: Path, last: int, out: Path) -> list[str]:
     return names
 
 
-def describe_run(path: Path) -> str:
-    """A description of a run: languages, size, checkpoints with their scores, settings."""
-    run = read_run(path)
-    model = run.build_model()
-    count = sum(parameter.numel() for parameter in model.parameters())
-    vocabulary = f"{run.source_subword.size:,} pieces" + (
-        " for both sides" if run.info.joint else f" and {run.target_subword.size:,} pieces"
-    )
-    lines = [
-        f"{path}: a run, {run.info.source_lang} to {run.info.target_lang}",
-        f"  attention   {run.settings.model.attention}",
-        f"  parameters  {count:,}",
-        f"  vocabulary  {vocabulary}",
-    ]
-    for name in list_checkpoints(path):
-        facts = read_checkpoint_info(path / name)
-        figures = [f"update {facts['update']:,}"]
-        shown = dict.fromkeys(["bleu", "perplexity", run.settings.train.metric])
-        figures += [f"{key} {format_figure(facts[key])}" for key in shown if facts.get(key) is not None]
-        if "average_of" in facts:
-            figures.append("mean of " + ", ".join(facts["average_of"]))
-        lines.append(f"  {name:13} {', '.join(figures)}")
-    return "\n".join([*lines, "", to_toml(run.settings).rstrip()])
-
-
-def verify_run(path: Path) -> int:
-    """Compare the files of every checkpoint with their checksums. -> number of files, subword models included
-
-    Raises DamageError with the name of each file that has changed. Subword models are verified by `read_run`.
-    """
-    problems, count = [], len({"source.model", "target.model"} & {file.name for file in path.iterdir()})
-    for name in list_checkpoints(path):
-        for file, expected in read_checkpoint_info(path / name).get("sha256", {"weights.safetensors": ""}).items():
-            count += 1
-            location = locate_folder(path / name) / file
-            if not location.is_file() or hash_file(location) != expected:
-                problems.append(f"\n  {name}/{file} has changed: its SHA-256 is not the one in checkpoint.json")
-    if problems:
-        raise DamageError(
-            f"{path} is damaged{''.join(problems)}\n  Restore these files from a copy, or remove the checkpoints"
-        )
-    return count
-
-
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises DamageError when the file does not have one."""
+    """The JSON object in a file of facts, with its checksum. Raises DamageError when it has none."""
     try:
-        facts = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise make_damage_error(path, error.strerror or str(error)) from error
+        return read_object(path)
     except ValueError as error:
-        raise make_damage_error(path, "it is not JSON") from error
-    if not isinstance(facts, dict):
-        raise make_damage_error(path, "it is not a JSON object")
-    return facts
-
-
-def make_damage_error(path: Path, why: str) -> DamageError:
-    """The error for a file that has changed or cannot be read."""
-    return DamageError(f"{path} is damaged: {why}\n  Restore it from a copy, or use another checkpoint of the run")
+        raise make_damage_error(path, str(error)) from error

@@ -4,17 +4,18 @@ They are read from recipes, TOML files and strings `section.key=value`.
 """
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from nmt.attention_names import BUILT_IN_ATTENTIONS, KNOWN_ATTENTIONS, AttentionName, MixedName
-from nmt.errors import Option, SettingsError, describe_unreadable, did_you_mean
-from nmt.validation import check
+from nmt.errors import Option, SettingsError, did_you_mean
+from nmt.metadata import add_line_of_checksum, parse_toml
+from nmt.validation import check, read_toml, write_value
 
 WindowName = Literal["none", "monotonic", "predictive"]
 TokenizerName = Literal[
@@ -22,10 +23,22 @@ TokenizerName = Literal[
 ]
 
 
+MAX_SIZE = 1_000_000  # of a vector; whether memory suffices is checked before training
+Size = Annotated[int, Field(ge=1, le=MAX_SIZE)]
+MAX_COUNT = 2**63 - 1  # the largest integer that arrays can hold
+
+
 class Settings(BaseModel):
     """A section of settings. The values are validated and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _fits_in_64_bits(cls, value: Any) -> Any:
+        if isinstance(value, int) and value > MAX_COUNT:
+            raise PydanticCustomError("less_than_equal", "", {"le": MAX_COUNT})
+        return value
 
 
 class PrepareSettings(Settings):
@@ -80,9 +93,9 @@ class ModelSettings(Settings):
     wiring: Literal["auto", "before", "after"] = Field(
         "auto", description="attend before or after the decoder's GRU update; auto as in the paper of the attention"
     )
-    heads: int = Field(1, ge=1, description="attention heads, each with its own share of the dimensions")
+    heads: Size = Field(1, description="attention heads, each with its own share of the dimensions")
     window: WindowName = Field("none", description="attend only near the target position, or near a predicted one")
-    window_width: int = Field(10, ge=1, description="source positions on each side of a window's centre")
+    window_width: Size = Field(10, description="source positions on each side of a window's centre")
     normalizer: Literal["softmax", "sparsemax", "entmax"] = Field(
         "softmax", description="how scores become weights; sparsemax and entmax give most positions exactly zero"
     )
@@ -92,25 +105,25 @@ class ModelSettings(Settings):
     coverage: Literal["none", "linguistic", "neural"] = Field(
         "none", description="tell the score which source words have been attended to: by fertility, or by a GRU"
     )
-    coverage_size: int = Field(10, ge=1, description="dimensions of neural coverage for each source position")
+    coverage_size: Size = Field(10, description="dimensions of neural coverage for each source position")
     mix: tuple[MixedName, ...] = Field(
         (), strict=False, description="further attentions; a gate of the decoder state mixes their weights"
     )
     mix_window: WindowName = Field("none", description="window of the attentions in mix")
     input_feeding: bool = Field(True, description="feed what attention computed into the decoder's GRU")
-    embedding_size: int = Field(256, ge=1, description="dimensions of a token's embedding")
-    encoder_size: int = Field(256, ge=1, description="dimensions of an encoder state, in each direction")
-    encoder_layers: int = Field(1, ge=0, description="bidirectional GRU layers, 0 to attend to embeddings")
-    decoder_size: int = Field(512, ge=1, description="dimensions of the decoder state")
-    attention_size: int = Field(512, ge=1, description="dimensions in which additive and scaled scores compare")
-    readout_size: int = Field(512, ge=1, description="dimensions of the readout that predicts words, when tie is none")
+    embedding_size: Size = Field(256, description="dimensions of a token's embedding")
+    encoder_size: Size = Field(256, description="dimensions of an encoder state, in each direction")
+    encoder_layers: int = Field(1, ge=0, le=100, description="bidirectional GRU layers, 0 to attend to embeddings")
+    decoder_size: Size = Field(512, description="dimensions of the decoder state")
+    attention_size: Size = Field(512, description="dimensions in which additive and scaled scores compare")
+    readout_size: Size = Field(512, description="dimensions of the readout that predicts words, when tie is none")
     bridge: Literal["final", "mean", "zeros"] = Field("final", description="source of the decoder's first state")
     tie: Literal["none", "target", "all"] = Field("target", description="shared embeddings: target in and out, or all")
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout of embeddings, layer inputs, memory and readout")
     variational: bool = Field(False, description="draw one dropout mask for a sentence instead of one for a position")
     word_dropout: float = Field(0.0, ge=0, lt=1, description="probability that a token's embedding is set to zero")
     layer_norm: bool = Field(False, description="normalise encoder outputs, the decoder's gates and the readout")
-    encoder_heads: int = Field(0, ge=0, description="self-attention heads on top of the encoder, 0 for none")
+    encoder_heads: int = Field(0, ge=0, le=1000, description="self-attention heads on top of the encoder, 0 for none")
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "ModelSettings":
@@ -339,7 +352,7 @@ def collect_settings(
             guess = did_you_mean(recipe, list_recipes())
             raise SettingsError(f'there is no recipe "{recipe}"{guess}\n  The recipes are {known}')
         origin += [f"recipe {recipe}"]
-        merge(values, tomllib.loads((resources.files("nmt.recipes") / f"{recipe}.toml").read_text("utf-8")))
+        merge(values, parse_toml((resources.files("nmt.recipes") / f"{recipe}.toml").read_text("utf-8")))
     if config is not None:
         origin += [" and "] * bool(origin) + [str(config)]
         merge(values, read_toml(Path(config)))
@@ -350,32 +363,17 @@ def collect_settings(
     return values, origin
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file. Raises SettingsError when the file cannot be read or is not TOML."""
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise SettingsError(describe_unreadable(path, error)) from error
-    except ValueError as error:  # of TOML, or of UTF-8
-        raise SettingsError(f"{path} is not TOML: {error}") from error
-
-
-def read_settings(path: Path) -> RunSettings:
-    """The settings file of a run."""
-    return check(RunSettings, read_toml(path), str(path))
-
-
 def parse_override(word: str) -> dict[str, Any]:
     """`train.clip=0.5` -> {"train": {"clip": 0.5}}. A value that is not TOML is read as a string."""
     name, equals, value = word.partition("=")
     section, dot, key = name.strip().partition(".")
     if not (equals and dot and key):
         raise SettingsError(
-            f'"{word}" is not section.key=value\n  For example: ', Option("overrides", "train.clip=0.5")
+            f"{write_value(word)} is not section.key=value\n  For example: ", Option("overrides", "train.clip=0.5")
         )
     try:
-        return {section: {key: tomllib.loads(f"value = {value.strip()}")["value"]}}
-    except tomllib.TOMLDecodeError:
+        return {section: {key: parse_toml(f"value = {value.strip()}")["value"]}}
+    except ValueError:
         return {section: {key: value.strip()}}
 
 
@@ -389,11 +387,14 @@ def merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 
 def to_toml(settings: RunSettings) -> str:
-    """The settings as TOML, which `resolve_settings` reads, each with its description as a comment."""
+    """The settings as TOML, which `resolve_settings` reads, each with its description as a comment.
+
+    The first line is a comment with the checksum of the others, which is compared when a run is read.
+    """
     lines = []
     for section, entries in settings:
         lines.append(f"[{section}]")
         for key, value in entries:
             lines.append(f"{key} = {json.dumps(value)}  # {type(entries).model_fields[key].description}")
         lines.append("")
-    return "\n".join(lines)
+    return add_line_of_checksum("\n".join(lines))

@@ -3,13 +3,28 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from nmt.errors import Option, SettingsError, UnknownAttentionError, did_you_mean
+from nmt.errors import Option, SettingsError, UnknownAttentionError, describe_unreadable, did_you_mean
+from nmt.metadata import parse_toml, read_text
 
 Checked = TypeVar("Checked")
+QUOTE = '"'
+SHOWN_CHARACTERS = 60  # of a wrong name or value in a message
+SHOWN_PROBLEMS = 50  # in one message
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises SettingsError when the file cannot be read or is not TOML."""
+    try:
+        return parse_toml(read_text(path))
+    except OSError as error:
+        raise SettingsError(describe_unreadable(path, error)) from error
+    except ValueError as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from error
 
 
 def check(kind: type[Checked], values: Mapping[str, Any], *origin: str | Option) -> Checked:
@@ -20,15 +35,27 @@ def check(kind: type[Checked], values: Mapping[str, Any], *origin: str | Option)
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        problems = [describe_problem(kind, problem) for problem in error.errors()]
-        is_unregistered = any(problem["type"] == "unknown_attention" for problem in error.errors())
+        errors = error.errors()
+        problems = [describe_problem(kind, problem) for problem in errors[:SHOWN_PROBLEMS]]
+        is_unregistered = any(problem["type"] == "unknown_attention" for problem in errors)
     width = max(len(place) for place, _ in problems)
     lines: list[str | Option] = []
     for place, reason in problems:
         lines += [f"\n  {place:{width}}   " if width else "\n  ", *reason]
-    count = "1 setting" if len(problems) == 1 else f"{len(problems)} settings"
+    if len(errors) > SHOWN_PROBLEMS:
+        lines.append(f"\n  and {len(errors) - SHOWN_PROBLEMS:,} more")
+    count = "1 setting" if len(errors) == 1 else f"{len(errors):,} settings"
     error_type = UnknownAttentionError if is_unregistered else SettingsError
     raise error_type(f"{count} in ", *origin, " cannot be used", *lines)
+
+
+def write_value(value: Any) -> str:
+    """A wrong value as it is shown in a message: JSON of at most 60 characters."""
+    try:
+        text = json.dumps(value, default=str)
+    except (ValueError, RecursionError):  # a number of thousands of digits, or thousands of brackets
+        return f"{type(value).__name__} that is too large to show"
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
 
 
 def list_field_names(kind: type, path: Sequence[str]) -> Iterable[str]:
@@ -51,7 +78,7 @@ def describe_problem(kind: type, problem: Any) -> tuple[str, Sequence[str | Opti
 def describe_value(kind: type, problem: Any) -> tuple[str, str]:
     """(`section.key = value`, the reason) for an error of pydantic."""
     path = [part for part in problem["loc"] if isinstance(part, str)]
-    place, value, context = ".".join(path), json.dumps(problem["input"], default=str), problem.get("ctx", {})
+    place, value, context = ".".join(path)[:SHOWN_CHARACTERS], write_value(problem["input"]), problem.get("ctx", {})
     bounds = {
         "greater_than": "above",
         "greater_than_equal": "at least",
@@ -60,12 +87,15 @@ def describe_value(kind: type, problem: Any) -> tuple[str, str]:
     }
     match problem["type"]:
         case "extra_forbidden" | "unexpected_keyword_argument":
-            return place, f"no such setting{did_you_mean(path[-1], list_field_names(kind, path[:-1]))}"
+            return (
+                place,
+                f"no such setting{did_you_mean(path[-1][:SHOWN_CHARACTERS], list_field_names(kind, path[:-1]))}",
+            )
         case "literal_error":
             choices = [word.strip(" '") for word in context["expected"].replace(" or ", ", ").split(",")]
             return (
                 f"{place} = {value}",
-                f"not one of {', '.join(choices)}{did_you_mean(str(problem['input']), choices)}",
+                f"not one of {', '.join(choices)}{did_you_mean(value.strip(QUOTE), choices)}",
             )
         case "missing":
             return place, "is missing"

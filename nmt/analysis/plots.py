@@ -3,7 +3,6 @@
 Files are drawn with matplotlib, which the extra `plot` installs.
 """
 
-import json
 import math
 import os
 import sys
@@ -21,6 +20,7 @@ from numpy.typing import ArrayLike
 from nmt.analysis.alignment import Links, extract_links
 from nmt.errors import NmtError, UsageError
 from nmt.files import write_atomically
+from nmt.run_log import read_log
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -220,8 +220,7 @@ def save_curve(path: Path | str, records: Sequence[Mapping[str, Any]]) -> None:
 
 def save_curve_of_log(path: Path, log: Path) -> None:
     """`save_curve` of the records in a run's log.jsonl."""
-    with open(log, encoding="utf-8") as file:
-        save_curve(path, [json.loads(line) for line in file])
+    save_curve(path, [line.record for line in read_log(log) if line.record is not None])
 
 
 class Curve(NamedTuple):

@@ -15,7 +15,7 @@ from nmt.errors import FolderError
 
 @click.command(cls=NmtCommand)
 @click.argument("folder", type=FOLDER)
-@click.option("--verify", is_flag=True, help="compare every file with its checksum")
+@click.option("--verify", is_flag=True, help="compare every file that decides anything with its checksum")
 @import_option
 def command(folder: Path, verify: bool) -> None:
     """Describe a run or a prepared folder."""
@@ -24,11 +24,11 @@ def command(folder: Path, verify: bool) -> None:
 
     recover_folder(folder)
     if (folder / "run.json").is_file():
-        from nmt.checkpoint import describe_run, verify_run
+        from nmt.inspection import describe_run, verify_run
 
         click.echo(describe_run(folder))
         if verify:
-            click.echo(f"all {verify_run(folder)} subword models and checkpoint files are unchanged")
+            click.echo(f"all {verify_run(folder)} files are unchanged")
     elif (folder / MANIFEST).is_file():
         prepared = PreparedCorpus.open(folder)
         click.echo(describe_prepared(prepared))

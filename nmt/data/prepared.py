@@ -9,24 +9,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from nmt.data.arrays import PREPARE_AGAIN, check_ids, check_links, check_offsets, make_array_error, map_integers
 from nmt.errors import DamageError, FolderError, FormatError, Option
 from nmt.files import hash_file, recover_folder, write_atomically
+from nmt.metadata import add_checksum, check_facts, read_object
 from nmt.text.subword import Subword
 from nmt.text.units import is_text_unspaced
 
-PREPARED_FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)  # version 1 is the same without links
+PREPARED_FORMAT_VERSION = 3
+READABLE_VERSIONS = (1, 2, 3)  # version 2 is the same without a checksum of the manifest, version 1 also without links
 MANIFEST = "manifest.json"
 VERIFIED_BYTES = 64 * 2**20  # files up to this size are compared with their checksum whenever the folder is opened
 
 SplitName = Literal["train", "valid", "test"]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+FileName = Annotated[str, Field(pattern=r"^[a-z.]+$")]  # in the folder: without "/"
 Side = Literal["source", "target"]
 SIDES: tuple[Side, ...] = get_args(Side)
 
@@ -34,27 +38,27 @@ SIDES: tuple[Side, ...] = get_args(Side)
 class SplitCounts(BaseModel):
     """The size of one split. Tokens are pieces without EOS. Links are between pieces; None without word alignments."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    pairs: int
-    source_tokens: int
-    target_tokens: int
-    links: int | None = None
+    pairs: Count
+    source_tokens: Count
+    target_tokens: Count
+    links: Count | None = None
 
 
 class FileRecord(BaseModel):
     """Size and checksum of a file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    size: int
+    size: Count
     sha256: str
 
 
 class Manifest(BaseModel):
     """The content of a prepared folder. `dropped` has the number of dropped training pairs by reason."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     kind: Literal["nmt prepared corpus"] = "nmt prepared corpus"
     format_version: int = PREPARED_FORMAT_VERSION
@@ -62,9 +66,20 @@ class Manifest(BaseModel):
     target_lang: str
     joint: bool
     splits: dict[SplitName, SplitCounts]
-    dropped: dict[str, int]
-    settings: dict[str, Any]
-    files: dict[str, FileRecord]
+    dropped: dict[str, Count]
+    settings: dict[str, bool | int | float | str | list[str]]
+    files: dict[FileName, FileRecord]
+
+    @model_validator(mode="after")
+    def _has_all_files(self) -> "Manifest":
+        names = {name_subword_file(side, self.joint) for side in SIDES}
+        for split, counts in self.splits.items():
+            names |= {f"{split}.{side}.{part}.npy" for side in SIDES for part in ("ids", "offsets")}
+            names |= {f"{split}.{side}.txt" for side in SIDES if split != "train"}
+            names |= {f"{split}.links.{part}.npy" for part in LinkArrays._fields if counts.links is not None}
+        if missing := sorted(names - self.files.keys()):
+            raise ValueError(f"its files lack {', '.join(missing)}")
+        return self
 
 
 class ArrayWriter:
@@ -111,14 +126,15 @@ def write_manifest(folder: Path, **entries: Any) -> None:
     """Write the manifest of a complete folder. `entries` are the fields of `Manifest` other than `files`."""
     paths = sorted(folder.iterdir())
     files = {path.name: FileRecord(size=path.stat().st_size, sha256=hash_file(path)) for path in paths}
+    facts = Manifest(files=files, **entries).model_dump(mode="json")
     with write_atomically(folder / MANIFEST) as out:
-        out.write(Manifest(files=files, **entries).model_dump_json(indent=2) + "\n")
+        out.write(json.dumps(add_checksum(facts), indent=2) + "\n")
 
 
 def find_foreign_entries(folder: Path) -> list[str]:
     """The names in a folder that are not those of a prepared corpus in any format version."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        manifest = read_object(folder / MANIFEST)
         own = {MANIFEST, *manifest["files"]} if manifest["kind"] == Manifest.model_fields["kind"].default else set()
     except (OSError, ValueError, KeyError, TypeError):
         own = set()
@@ -148,11 +164,10 @@ class Split:
 
     @classmethod
     def open(cls, folder: Path, name: SplitName, *, with_links: bool = False) -> "Split":
-        """The arrays of one split of a prepared folder."""
+        """The arrays of one split of a prepared folder. Raises DamageError for a file that has no such array."""
 
         def map_array(part: str) -> NDArray[Any]:
-            array: NDArray[Any] = np.load(folder / f"{name}.{part}.npy", mmap_mode="r")
-            return array
+            return map_integers(folder / f"{name}.{part}.npy", np.int64 if part.endswith("offsets") else None)
 
         links = LinkArrays(*(map_array(f"links.{part}") for part in LinkArrays._fields)) if with_links else None
         ids, offsets = ([map_array(f"{side}.{part}") for side in SIDES] for part in ("ids", "offsets"))
@@ -214,13 +229,24 @@ class PreparedCorpus:
                 f"{self.path} was prepared without word alignments, which guide attention\n  Prepare it with ",
                 *(Option(f"{name}_alignments"), ", or set train.guided_weight=0"),
             )
-        return Split.open(self.path, name, with_links=with_links)
+        split = Split.open(self.path, name, with_links=with_links)
+        vocabularies = self.source_subword.size, self.target_subword.size
+        check_split(self.path, name, split, self.manifest.splits[name], vocabularies)
+        return split
 
     def read_raw_lines(self, name: SplitName, side: Side) -> list[str]:
         """The raw text of valid or test."""
         self._require(name)
         assert name != "train"
-        return (self.path / f"{name}.{side}.txt").read_bytes().decode().split("\n")[:-1]
+        path, pairs = self.path / f"{name}.{side}.txt", self.manifest.splits[name].pairs
+        try:
+            lines = path.read_bytes().decode().split("\n")[:-1]
+        except UnicodeDecodeError as error:
+            raise make_array_error(path, f"it is not UTF-8 text at byte {error.start:,}") from error
+        if len(lines) != pairs:
+            why = f"it has {len(lines):,} lines for the {pairs:,} pairs in {MANIFEST}"
+            raise make_array_error(path, why)
+        return lines
 
     def is_unspaced(self, side: Side) -> bool:
         """Whether the validation text of a side has no blanks between words."""
@@ -230,6 +256,26 @@ class PreparedCorpus:
         if name not in self.manifest.splits:
             there = ", ".join(self.manifest.splits)
             raise FolderError(f"{self.path} was prepared without ", Option(name), f"\n  It has {there}")
+
+
+def check_split(
+    folder: Path, name: SplitName, split: Split, counts: SplitCounts, vocabularies: tuple[int, int]
+) -> None:
+    """Raise DamageError when ids are not in the vocabulary, or offsets and links do not fit the ids."""
+    for side, ids, offsets, tokens, vocabulary in (
+        ("source", split.source_ids, split.source_offsets, counts.source_tokens, vocabularies[0]),
+        ("target", split.target_ids, split.target_offsets, counts.target_tokens, vocabularies[1]),
+    ):
+        path = folder / f"{name}.{side}.ids.npy"
+        if len(ids) != tokens:
+            raise make_array_error(path, f"it has {len(ids):,} ids, and {MANIFEST} has {tokens:,}")
+        check_ids(path, ids, vocabulary)
+        check_offsets(folder / f"{name}.{side}.offsets.npy", offsets, counts.pairs, len(ids))
+    if split.links is not None:
+        sources, targets, offsets = split.links
+        check_offsets(folder / f"{name}.links.offsets.npy", offsets, counts.pairs, counts.links or 0)
+        check_links(folder / f"{name}.links.sources.npy", sources, offsets, split.source_lengths)
+        check_links(folder / f"{name}.links.targets.npy", targets, offsets, split.target_lengths)
 
 
 def describe_prepared(prepared: PreparedCorpus) -> str:
@@ -263,26 +309,20 @@ def read_manifest(folder: Path) -> Manifest:
         what = "is not a prepared folder: it has no manifest.json" if folder.exists() else "does not exist"
         raise FolderError(f"{folder} {what}\n  `nmt prepare` writes prepared folders")
     try:
-        entries = json.loads(path.read_bytes())
+        entries = read_object(path)
         version = entries["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError) as error:
         raise DamageError(
             f"{path} cannot be read: it is incomplete or was edited\n  Remove {folder}, then prepare the corpus again"
         ) from error
     if version not in READABLE_VERSIONS:
+        readable = f"{', '.join(map(str, READABLE_VERSIONS[:-1]))} and {READABLE_VERSIONS[-1]}"
         raise FormatError(
-            f"{folder} has format version {version}, and this version of nmt reads "
-            f"{' and '.join(map(str, READABLE_VERSIONS))}\n  Prepare the corpus again, with ",
+            f"{folder} has format version {str(version)[:40]}, and this version of nmt reads {readable}\n"
+            "  Prepare the corpus again, with ",
             *(Option("overwrite", True), " or another ", Option("out")),
         )
-    try:
-        return Manifest.model_validate(entries)
-    except ValidationError as error:
-        names = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
-        raise DamageError(
-            f"{path} was edited: {names} cannot be used\n  Prepare the corpus again, with ",
-            Option("overwrite", True),
-        ) from error
+    return check_facts(Manifest, entries, path, PREPARE_AGAIN)
 
 
 def verify_prepared(folder: Path, manifest: Manifest, up_to: float = float("inf")) -> None:

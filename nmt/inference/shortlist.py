@@ -7,6 +7,7 @@ elsewhere. Everything works on ids; text and models are elsewhere.
 # B sentences   S source positions   W source pieces   V target pieces   K columns of the table   F frequent pieces
 # X pairs of a source and a target piece   Y of them with repeats, in sentences   C pieces of one list
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,13 +21,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
-from nmt.errors import DamageError, FolderError, FormatError, NmtError
+from nmt.errors import FolderError, FormatError, NmtError
 from nmt.files import refuse_link, write_atomically
 from nmt.ids import BOS, EOS, PAD, UNK
+from nmt.metadata import make_damage_error
 
 FORMAT_VERSION = "1"
 KIND = "nmt shortlist"
 NAME = "shortlist.safetensors"  # in a run folder
+SIZE = re.compile(r"[1-9][0-9]{0,8}")  # of a vocabulary
+MAX_BYTES = 2**28  # a larger file is no shortlist
 CELLS = 2**20  # pairs of pieces in a block
 
 Ids = NDArray[np.integer[Any]]
@@ -84,26 +88,42 @@ class Shortlist:
         """Read the shortlist in a file or a folder. A file holds numbers and no code.
 
         Raises FolderError when the file is missing or no shortlist, FormatError for another version, and DamageError
-        when its bytes are not those that were written.
+        when its bytes are not those that were written, or its ids are not those of pieces.
         """
         path = shortlist_path(path)
         if not path.is_file():
-            raise FolderError(f"{path} does not exist\n  {MAKE}")
+            raise FolderError(f"{path} {'is not a file' if path.exists() else 'does not exist'}\n  {MAKE}")
+        if path.stat().st_size > MAX_BYTES:
+            raise make_damage_error(path, f"it has more than {MAX_BYTES:,} bytes", [MAKE])
         try:
             with safe_open(path, "pt") as file:
                 facts = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
+        except (SafetensorError, ValueError, KeyError, RuntimeError, OSError) as error:
             raise FolderError(f"{path} is no shortlist, or is cut short\n  {MAKE}") from error
         if facts.get("kind") != KIND:
             raise FolderError(f"{path} is no shortlist\n  {MAKE}")
-        version = facts["format_version"]
+        version = str(facts.get("format_version"))[:40]
         if version != FORMAT_VERSION:
             raise FormatError(f"{path} has format version {version}, and this program reads {FORMAT_VERSION}\n  {MAKE}")
-        if compute_checksum(tensors) != facts["sha256"]:
-            raise DamageError(f"{path} is damaged: its bytes are not those that were written\n  {MAKE}")
-        source, target = facts["fingerprints"].split()
-        return cls(tensors["table"].long(), tensors["frequent"].long(), int(facts["vocabulary"]), (source, target))
+        shapes = {name: (tensor.dim(), tensor.dtype) for name, tensor in tensors.items()}
+        if shapes != {"table": (2, torch.int32), "frequent": (1, torch.int32)}:
+            raise make_damage_error(path, "its tensors are not those of a shortlist", [MAKE])
+        if compute_checksum(tensors) != facts.get("sha256"):
+            raise make_damage_error(path, "its bytes are not those that were written", [MAKE])
+        vocabulary, fingerprints = facts.get("vocabulary", ""), facts.get("fingerprints", "").split()
+        if not SIZE.fullmatch(vocabulary) or len(fingerprints) != 2:
+            raise make_damage_error(path, "its vocabulary or fingerprints cannot be used", [MAKE])
+        if any(((ids < EOS) | (ids >= int(vocabulary))).any() for ids in tensors.values()):
+            raise make_damage_error(path, f"it has ids that are not among {vocabulary} pieces", [MAKE])
+        source, target = fingerprints
+        return cls(tensors["table"].long(), tensors["frequent"].long(), int(vocabulary), (source, target))
+
+    def check_sizes(self, path: Path, source_size: int, target_size: int) -> None:
+        """Raise DamageError when the numbers of pieces are not those of the subword models."""
+        if (len(self.table_WK), self.vocabulary) != (source_size, target_size):
+            why = f"it is for {len(self.table_WK):,} and {self.vocabulary:,} pieces"
+            raise make_damage_error(path, f"{why}, and the models have {source_size:,} and {target_size:,}", [MAKE])
 
 
 MAKE = "`nmt shortlist` makes one"

@@ -18,8 +18,9 @@ import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 
-from nmt.errors import DataError, FolderError, Option, SettingsError
+from nmt.errors import DamageError, DataError, FolderError, Option, SettingsError
 from nmt.ids import BOS, EOS, PAD, UNK
+from nmt.metadata import RESTORE, read_bytes
 from nmt.text.normalization import BLANK_PIECE, list_nfc_rules
 from nmt.text.units import WORDS, Units, find_units
 
@@ -27,6 +28,7 @@ SPACES = re.compile("[ \t]")
 LINE_ENDS = str.maketrans("\r\n", "  ")
 BLANK = re.compile(r"\s")
 INVISIBLE = re.compile(r"[\s\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*")
+MODEL_BYTES = 64 * 2**20  # no subword model is larger
 QUIET = 2  # log level at which SentencePiece writes only errors to standard error
 TRAINER_THREADS = 16  # fixed, because the number of threads changes the trained model
 LINE_BYTES = 4192  # SentencePiece ignores longer lines
@@ -214,14 +216,34 @@ class Subword:
         self.size: int = self._processor.get_piece_size()
 
     @classmethod
-    def read(cls, path: Path | str) -> "Subword":
-        """Read a model from a file. Raises FolderError when the file cannot be read or is not a SentencePiece model."""
+    def read(cls, path: Path | str, fingerprint: str | None = None) -> "Subword":
+        """Read a model from a file. With `fingerprint` the file must be the model that has it.
+
+        Raises FolderError when the file cannot be read or is not a SentencePiece model with our special pieces, and
+        DamageError, which is one too, when it is not the model with the fingerprint.
+        """
         try:
-            return cls(Path(path).read_bytes() or b"empty")  # SentencePiece would accept no bytes as a model
+            content = read_bytes(Path(path), MODEL_BYTES)
+            found = sha256(content).hexdigest()
+            if fingerprint is not None and found != fingerprint:
+                raise DamageError(
+                    f"{path} is not the subword model that this run was trained with\n  Its SHA-256 begins with "
+                    f"{found[:12]}, not with {fingerprint[:12]}: restore the file"
+                )
+            subword = cls(content or b"empty")  # SentencePiece would accept no bytes as a model
         except OSError as error:
-            raise FolderError(f"{path} cannot be read: {error.strerror}\n  Restore it from a copy") from error
+            raise FolderError(f"{path} cannot be read: {error.strerror}\n  {RESTORE}") from error
+        except ValueError as error:
+            raise FolderError(f"{path} cannot be read: {error}\n  {RESTORE}") from error
         except RuntimeError as error:
-            raise FolderError(f"{path} is not a SentencePiece model\n  Restore it from a copy") from error
+            raise FolderError(f"{path} is not a SentencePiece model\n  {RESTORE}") from error
+        own = subword._processor
+        if (own.pad_id(), own.unk_id(), own.bos_id(), own.eos_id()) != (PAD, UNK, BOS, EOS):
+            raise FolderError(
+                f"{path} is not a model of `nmt prepare`: its first pieces are not those for padding, unknown, begin "
+                f"and end\n  {RESTORE}"
+            )
+        return subword
 
     @cached_property
     def fingerprint(self) -> str:

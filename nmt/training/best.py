@@ -35,7 +35,9 @@ class Criterion:
 
     def is_known(self, record: Mapping[str, Any]) -> bool:
         """Whether a log record has this score. Older versions logged perplexity and BLEU by 13a alone."""
-        return self.metric in record and (self.metric != "bleu" or record.get("tokenizer", "13a") == self.tokenizer)
+        if record.get(self.metric) is None or record.get("perplexity") is None:
+            return False
+        return self.metric != "bleu" or record.get("tokenizer", "13a") == self.tokenizer
 
 
 class BestSoFar(NamedTuple):

@@ -32,8 +32,10 @@ from nmt.progress import Progress, format_count
 from nmt.settings import RESUMABLE, RunSettings, TrainSettings, merge, to_toml
 from nmt.training.best import Criterion
 from nmt.training.intervals import plan_validations
+from nmt.training.memory import check_memory
 from nmt.training.optim import compute_learning_rate, count_updates
-from nmt.training.trainer import Trainer, TrainingOutcome, TrainingState, read_state
+from nmt.training.state import TrainingState, read_state
+from nmt.training.trainer import Trainer, TrainingOutcome
 from nmt.validation import check
 
 Record = Mapping[str, Any]
@@ -55,6 +57,9 @@ def start_run(prepared: PreparedCorpus, out: Path, settings: RunSettings, device
             *(Option("joint", True), ', or set model.tie="target"'),
         )
     prepared.open_split("train", with_links=settings.train.guided_weight > 0)
+    with torch.device("meta"):
+        sizes = prepared.source_subword.size, prepared.target_subword.size
+        check_memory(Seq2Seq(settings.model, *sizes, initialise=False), settings.model, device)
     info = RunInfo(
         format_version=RUN_FORMAT_VERSION,
         source_lang=manifest.source_lang,
@@ -81,6 +86,7 @@ def reopen_run(
     if "last" not in list_checkpoints(run.path):
         advice = "Train again without " if has_only_begun(run.path) else "Remove it and train without "
         raise FolderError(f"{out} has no checkpoint to resume from\n  {advice}", Option("resume", True))
+    check_memory(run.outline_model(), run.settings.model, device)
     prepared = PreparedCorpus.open(data)
     if hash_file(data / "manifest.json") != run.info.data_fingerprint:
         raise FolderError(

@@ -3,7 +3,6 @@
 The caller provides the function that translates and scores the validation set, and the one that receives log records.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -15,51 +14,30 @@ from typing import Any
 import torch
 
 from nmt.checkpoint import (
-    list_checkpoints,
     list_numbered_checkpoints,
     load_weights,
-    read_checkpoint_info,
-    read_tensors,
+    read_training_tensors,
     save_checkpoint,
     update_checkpoint_info,
 )
 from nmt.data.batches import Batch, Cursor, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
 from nmt.errors import NmtError, Option, TrainingError, TrainingInterrupted
-from nmt.files import locate_folder, remove_folder, write_atomically
+from nmt.files import locate_folder, remove_folder
+from nmt.metadata import make_damage_error
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import format_count
+from nmt.run_log import format_record, read_log, truncate_log
 from nmt.settings import TrainSettings
 from nmt.training.best import Criterion, Rank, choose_best_again
 from nmt.training.interrupts import catch_interrupts, end_at_once
 from nmt.training.intervals import ValidationPlan
 from nmt.training.optim import compute_learning_rate
+from nmt.training.state import TrainingState, read_state
 from nmt.training.update import Updater, UpdateSums
 
 MANY_WITHOUT_BLEU = 3  # validations after which a person is warned
 LOG_EVERY = 20  # updates between training records; reading losses, which waits for the device, is no more frequent
-
-
-@dataclass(frozen=True)
-class TrainingState:
-    """The progress of training. With weights, optimizer and random generators it is all that resuming needs."""
-
-    update: int = 0
-    epoch: int = 0
-    batch: int = 0
-    best: float | None = None  # the best validation score; larger is better
-    best_perplexity: float | None = None  # of the same validation
-    criterion: str = ""  # the score that `best` is; see nmt.training.best.Criterion
-    stale: int = 0  # validations since the best one
-    validated: int = 0  # the update of the last validation
-    without_bleu: int = 0  # validations in a row with a BLEU of 0.00
-    plateaus: int = 0
-    seconds: float = 0.0  # duration of training so far, validation included
-
-    @property
-    def current_epoch(self) -> int:
-        """The epoch of the last update, counted from one."""
-        return self.epoch + (self.batch > 0)
 
 
 @dataclass(frozen=True)
@@ -186,7 +164,7 @@ class Trainer:
         """
         last = self.folder / "last"
         load_weights(self.model, last)
-        tensors = read_tensors(last, "training.safetensors")
+        tensors = read_training_tensors(last, self.model)
         for name, parameter in self.model.named_parameters():
             prefix = f"optimizer.{name}."
             moments = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
@@ -195,9 +173,13 @@ class Trainer:
                     key: value if key == "step" and self.device.type == "cpu" else value.to(self.device)
                     for key, value in moments.items()
                 }
-        torch.set_rng_state(tensors["random.cpu"])
-        if self.device.type == "cuda" and "random.cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
+        try:
+            torch.set_rng_state(tensors["random.cpu"])
+            if self.device.type == "cuda" and "random.cuda" in tensors:
+                torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
+        except (TypeError, RuntimeError) as error:
+            why = f"it has no state of a random generator: {error}"
+            raise make_damage_error(locate_folder(last) / "training.safetensors", why) from error
         self._truncate_log(state)
         if state.criterion == str(self.criterion) or not state.validated:
             return state
@@ -345,38 +327,20 @@ class Trainer:
 
     def _log(self, record: dict[str, Any]) -> None:
         with open(self.folder / "log.jsonl", "a", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(format_record(record))
         self.report(record)
 
     def _read_validations(self) -> list[dict[str, Any]]:
         """The log records of validations."""
-        path = self.folder / "log.jsonl"
-        records = map(json.loads, path.read_text("utf-8").splitlines()) if path.exists() else ()
-        return [record for record in records if record["kind"] == "valid"]
+        records = (line.record for line in read_log(self.folder / "log.jsonl"))
+        return [record for record in records if record is not None and record["kind"] == "valid"]
 
     def _truncate_log(self, state: TrainingState) -> None:
-        """Remove log records of what is done again after `state`, and an incomplete line of a killed program."""
+        """Remove log records of what is done again after `state`, and lines that a kill or a disk has damaged."""
         path = self.folder / "log.jsonl"
         last = {"train": state.update, "valid": state.validated}
-        if path.exists():
-            lines = path.read_text("utf-8").splitlines(keepends=True)
-            with write_atomically(path) as file:
-                for line in lines:
-                    if line.endswith("\n") and (record := json.loads(line))["update"] <= last[record["kind"]]:
-                        file.write(line)
-
-
-def read_state(folder: Path) -> TrainingState:
-    """The training state in the checkpoint `last` of a run folder.
-
-    One that an older version saved gets what it lacks: its best score was minus perplexity, or BLEU by 13a.
-    """
-    state = TrainingState(**read_checkpoint_info(folder / "last")["place"])
-    if state.criterion or state.best is None:
-        return state
-    criterion = Criterion("perplexity" if state.best < 0 else "bleu", "13a")
-    facts = read_checkpoint_info(folder / "best") if "best" in list_checkpoints(folder) else {}
-    return replace(state, criterion=str(criterion), best_perplexity=facts.get("perplexity"))
+        if damaged := truncate_log(path, lambda record: record["update"] <= last[record["kind"]]):
+            self.note(f"{path}: {format_count(damaged, 'damaged line')} left out")
 
 
 def describe_end(number: float, noun: str, state: str) -> str:

@@ -191,6 +191,7 @@ def read_shortlist(path: Path, run: LoadedRun) -> Shortlist:
     found = Shortlist.read(path)
     own = run.source_subword.fingerprint, run.target_subword.fingerprint
     refuse_other_subwords(path, found.fingerprints, run.path, own)
+    found.check_sizes(path, run.source_subword.size, run.target_subword.size)
     return found
 
 

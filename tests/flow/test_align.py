@@ -6,6 +6,7 @@ import zlib
 from collections import Counter
 
 import pytest
+from support.runs import write_facts
 
 from nmt.checkpoint import create_run, load_run, save_checkpoint
 from nmt.settings import ModelSettings, RunSettings
@@ -31,7 +32,7 @@ def opposite(reverser, tmp_path_factory):
     facts = json.loads((run / "run.json").read_text())
     for key in ("lang", "fingerprint"):
         facts[f"source_{key}"], facts[f"target_{key}"] = facts[f"target_{key}"], facts[f"source_{key}"]
-    (run / "run.json").write_text(json.dumps(facts))
+    write_facts(run / "run.json", facts)
     (run / "source.model").rename(run / "other.model")
     (run / "target.model").rename(run / "source.model")
     (run / "other.model").rename(run / "target.model")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import expect
+from support.runs import write_facts
 
 from nmt.analysis.alignment import extract_links, summarise_attention
 from nmt.analysis.page import AttentionView, Page
@@ -694,7 +695,7 @@ def test_what_no_page_can_be_made_of(run_nmt, folder, reverser, monkeypatch, tmp
     shutil.copytree(reverser, "other")
     facts = json.loads(Path("turned/run.json").read_text())
     facts["source_lang"], facts["target_lang"] = facts["target_lang"], facts["source_lang"]
-    Path("turned/run.json").write_text(json.dumps(facts))
+    write_facts(Path("turned/run.json"), facts)
     assert load_run(Path("turned")).info.source_lang == "b"
     more = [word for option in changes.items() for word in option]
     given = ("--source", folder / "source", "--target", folder / "target")

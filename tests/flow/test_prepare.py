@@ -493,7 +493,7 @@ def test_another_format_version_can_be_overwritten(prepare, corpus):
     path = corpus / "out" / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 0, "new": 1}))
     assert prepare("--overwrite").code == 0
-    assert PreparedCorpus.open(corpus / "out").manifest.format_version == 2
+    assert PreparedCorpus.open(corpus / "out").manifest.format_version == 3
 
 
 KILLED = """

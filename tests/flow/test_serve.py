@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+from support.runs import write_facts
 
 from nmt import Translator
 from nmt.cli import serve
@@ -494,7 +495,7 @@ def turned(reverser, tmp_path):
     shutil.copytree(reverser, run)
     facts = json.loads((run / "run.json").read_text())
     facts["source_lang"], facts["target_lang"] = facts["target_lang"], facts["source_lang"]
-    (run / "run.json").write_text(json.dumps(facts))
+    write_facts(run / "run.json", facts)
     return run
 
 

@@ -15,12 +15,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from support.processes import wait_until
+from support.runs import write_facts
 
 import nmt.translation.validation
 from nmt.checkpoint import load_run, read_run, save_checkpoint
 from nmt.errors import UsageError
 from nmt.files import hash_file, lock_exclusively
 from nmt.kernels.compiled import require_compiler
+from nmt.metadata import add_line_of_checksum
 from nmt.settings import RESUMABLE
 from nmt.training.update import Updater
 
@@ -216,7 +218,7 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(train, 
     save_file(weights, run / "last" / "weights.safetensors")
     facts = json.loads((run / "last" / "checkpoint.json").read_text())
     facts["sha256"]["weights.safetensors"] = hash_file(run / "last" / "weights.safetensors")
-    (run / "last" / "checkpoint.json").write_text(json.dumps(facts))
+    write_facts(run / "last" / "checkpoint.json", facts)
     before = contents(run / "best"), contents(run / "last")
     done = train(run, "--resume", "--max-updates", "8")
     assert done.code == 2
@@ -872,17 +874,25 @@ def test_a_run_is_resumed_with_its_own_corpus_only(train, run_nmt, tiny_corpus, 
         (lambda run: (run / "run.json").write_text("{"), "run.json is damaged"),
         (
             lambda run: (run / "run.json").write_text('{"format_version": 1}'),
-            "a field is missing or has a wrong type",
+            "run.json is damaged: source_lang is missing; target_lang is missing; joint is missing; and 3 more",
         ),
         (lambda run: (run / "run.json").write_text('{"format_version": 99}'), "has format version 99"),
         (
             lambda run: (run / "source.model").write_bytes((run / "target.model").read_bytes()),
             "is not the subword model",
         ),
-        (lambda run: (run / "source.model").write_bytes(b"x"), "source.model is not a SentencePiece model"),
-        (lambda run: (run / "settings.toml").write_text("[model]\nlayers = 9"), "no such setting"),
+        (lambda run: (run / "source.model").write_bytes(b"x"), "source.model is not the subword model"),
         (
-            lambda run: (run / "settings.toml").write_text("[model]\nencoder_size = 9"),
+            lambda run: (run / "settings.toml").write_text(""),
+            "settings.toml has changed since nmt wrote it\n  Undo the",
+        ),
+        (lambda run: (run / "best/checkpoint.json").unlink(), "best/checkpoint.json is damaged: No such file"),
+        (
+            lambda run: (run / "settings.toml").write_text(add_line_of_checksum("[model]\nlayers = 9")),
+            "no such setting",
+        ),
+        (
+            lambda run: (run / "settings.toml").write_text(add_line_of_checksum("[model]\nencoder_size = 9")),
             "its tensors do not fit the model",
         ),
     ],
@@ -942,3 +952,87 @@ def test_averaged_checkpoints_are_their_mean_and_translate(run_nmt, reverser, tm
     done = run_nmt("average", reverser, "--last", "1", "--out", mean)
     assert done.code == 2
     assert "already holds a run" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("model.encoder_size=1000000000", "model.encoder_size = 1000000000   must be at most 1000000\n"),
+        ("model.encoder_layers=70000", "model.encoder_layers = 70000   must be at most 100\n"),
+        (f"train.keep={10**30}", f"train.keep = {10**30}   must be at most 9223372036854775807\n"),
+        (f"train.warmup={'7' * 6000}", f'train.warmup = "{"7" * 58}…   must be a valid integer\n'),
+        (f"model.mix={'[' * 90_000}", f'model.mix = "{"[" * 58}…   must be a valid tuple\n'),
+        ("model.attention_size=900000", " GiB free\n  Choose smaller sizes: model.attention_size is 900,000, model."),
+        ("model.decoder_size=800000", "the model does not fit in memory: 1,9"),
+    ],
+)
+def test_a_model_that_is_too_large_is_refused_before_anything_is_written(
+    train, tmp_path, monkeypatch, setting, message
+):
+    monkeypatch.setattr("nmt.training.memory.find_free_memory", lambda device: 2**30)
+    done = train(tmp_path / "run", "--set", setting)
+    assert (done.code, list(tmp_path.iterdir())) == (2, [])
+    assert message in done.stderr
+    assert len(done.stderr) < 400
+
+
+def test_a_run_that_no_longer_fits_in_memory_is_not_resumed(train, tmp_path, monkeypatch):
+    assert train(tmp_path / "run", *SMALL, "--max-updates", "1").code == 0
+    before = contents(tmp_path / "run" / "last")
+    monkeypatch.setattr("nmt.training.memory.find_free_memory", lambda device: 16 * 20_000)
+    done = train(tmp_path / "run", "--resume", "--max-updates", "2")
+    assert (done.code, contents(tmp_path / "run" / "last")) == (2, before)
+    assert "need 0.0 GiB, and this machine has 0.0 GiB free" in done.stderr
+
+
+def test_a_changed_setting_is_kept_with_its_checksum(train, run_nmt, tmp_path):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "--max-updates", "1").code == 0
+    assert train(run, "--resume", "--set", "train.keep=7", "--max-updates", "2").code == 0
+    assert read_run(run).settings.train.keep == 7
+    edited = (run / "settings.toml").read_text().replace("keep = 7", "keep = 8")
+    (run / "settings.toml").write_text(edited)
+    done = train(run, "--resume", "--max-updates", "3")
+    assert done.code == 2
+    assert f"{run / 'settings.toml'} has changed since nmt wrote it\n  Undo the change" in done.stderr
+    assert done.stderr.endswith("may change when the run is resumed: --resume --set train.patience=5\n")
+
+
+def test_damaged_lines_of_the_log_are_left_out_and_counted(train, run_nmt, tmp_path):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "--set", "train.validate_every=1", "--max-updates", "3").code == 0
+    lines = (run / "log.jsonl").read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1].replace(b'"perplexity": ', b'"perplexity": 1')
+    lines[3] = b"\xff" + lines[3][1:]
+    (run / "log.jsonl").write_bytes(b"".join(lines))
+    done = run_nmt("inspect", run, "--verify")
+    assert done.code == 2
+    assert "\n  log.jsonl has 2 changed lines, first line 2\n" in done.stderr
+    done = train(run, "--resume", "--max-updates", "4")
+    assert done.code == 0
+    assert f"{run / 'log.jsonl'}: 2 damaged lines left out\n" in done.stderr
+    assert run_nmt("inspect", run, "--verify").code == 0
+    lines = (run / "log.jsonl").read_text().splitlines(keepends=True)
+    for kept, lacking in [(lines[:-1], "the validation of update 4"), ([], "the validation of update 4")]:
+        (run / "log.jsonl").write_text("".join(kept))
+        assert (
+            f"  log.jsonl is incomplete: it has no record of {lacking}\n" in run_nmt("inspect", run, "--verify").stderr
+        )
+
+
+def test_a_state_without_its_place_is_not_training_from_the_start(train, tmp_path):
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "--max-updates", "2").code == 0
+    path = run / "last" / "checkpoint.json"
+    facts = json.loads(path.read_text())
+    for place, message in [
+        ({}, "the state of training in it lacks update, epoch, batch, best, stale, validated, plateaus, seconds\n"),
+        (facts["place"] | {"epoch": 0.5}, "the state of training in it is wrong: epoch must be a valid integer"),
+        (facts["place"] | {"stale": -1}, "the state of training in it is wrong: stale must be greater than or equal"),
+        (facts["place"] | {"colour": 1}, "the state of training in it is wrong: colour is unknown"),
+        (facts["place"] | {"update": 1, "validated": 1}, "its numbers of updates contradict each other"),
+    ]:
+        write_facts(path, facts | {"place": place})
+        done = train(run, "--resume", "--max-updates", "3")
+        assert done.code == 2
+        assert f"nmt: error: {path} is damaged: {message}" in done.stderr

@@ -1,9 +1,12 @@
 """Runs that tests translate and align with."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nmt.metadata import add_checksum
 from nmt.settings import ModelSettings, RunSettings, TrainSettings
 
 TINY = ModelSettings(embedding_size=32, encoder_size=32, decoder_size=64, attention_size=32, dropout=0.0)
@@ -20,6 +23,12 @@ REVERSER = RunSettings(
         precision="float32",
     ),
 )
+
+
+def write_facts(path: Path, facts: dict[str, Any]) -> None:
+    """Write a JSON file of a run with the checksum of `facts`."""
+    rest = {name: value for name, value in facts.items() if name != "checksum"}
+    path.write_text(json.dumps(add_checksum(rest)))
 
 
 @pytest.fixture(scope="session")

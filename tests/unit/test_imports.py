@@ -9,16 +9,18 @@ import pytest
 import nmt
 
 PACKAGE = Path(nmt.__file__).parent
-GROUND = {"errors", "ids", "files", "attention_names", "settings", "validation", "progress"}
+GROUND = {"errors", "ids", "files", "metadata", "run_log", "attention_names", "settings", "validation", "progress"}
 MAY_IMPORT = {
     "errors": set(),
     "ids": set(),
     "step": set(),
     "files": {"errors"},
+    "metadata": {"errors"},
+    "run_log": {"files", "metadata"},
     "progress": set(),
     "attention_names": {"errors"},
-    "validation": {"errors"},
-    "settings": {"errors", "attention_names", "validation"},
+    "validation": {"errors", "metadata"},
+    "settings": {"errors", "attention_names", "metadata", "validation"},
     "devices": {"errors"},
     "recipes": set(),
     "text": GROUND,
@@ -27,6 +29,7 @@ MAY_IMPORT = {
     "model": GROUND | {"step"},
     "kernels": GROUND | {"step", "model"},
     "checkpoint": GROUND | {"text", "model"},
+    "inspection": GROUND | {"text", "model", "checkpoint"},
     "inference": GROUND | {"step", "model", "checkpoint"},
     "analysis": GROUND | {"text"},
     "translation": GROUND | {"step", "devices", "text", "search", "model", "inference", "checkpoint", "analysis"},

@@ -1,5 +1,6 @@
 """Settings from every place they may come from, and what is said of those that cannot be used."""
 
+import os
 import tomllib
 
 import pytest
@@ -173,3 +174,45 @@ def test_values_that_sentencepiece_does_not_accept_raise_an_error(settings, prob
     with pytest.raises(SettingsError) as caught:
         check(PrepareSettings, settings, "prepare")
     assert problem in " ".join(str(caught.value).split())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[train]\nwarmup = " + "3" * 8000, "is not TOML: Exceeds the limit"),
+        ("[train]\nwarmup = " + "[" * 200_000, "its brackets are nested too deep"),
+        ("[model]\nheads = {a=" * 30_000, "is not TOML"),
+        ("\0", "is not TOML"),
+        (b"[train]\nclip = \xff", "is not TOML: 'utf-8' codec can't decode byte 0xff in position 15"),
+        (b"#" * 2**25, "it has more than 16,777,216 bytes"),
+    ],
+)
+def test_a_file_that_is_no_settings_file_is_named(tmp_path, text, message):
+    path = tmp_path / "my.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SettingsError, match=message) as caught:
+        resolve_settings(None, path, [])
+    assert str(caught.value).startswith(f"{path} ")
+    assert len(str(caught.value)) < len(str(path)) + 200
+
+
+def test_a_pipe_is_not_read_as_settings(tmp_path):
+    os.mkfifo(tmp_path / "my.toml")
+    with pytest.raises(SettingsError, match="it is not a regular file"):
+        resolve_settings(None, tmp_path / "my.toml", [])
+
+
+def test_many_wrong_settings_are_counted(tmp_path):
+    (tmp_path / "my.toml").write_text("[train]\n" + "".join(f"x{number} = 1\n" for number in range(3000)))
+    with pytest.raises(SettingsError, match=r"^3,000 settings in ") as caught:
+        resolve_settings(None, tmp_path / "my.toml", [])
+    lines = str(caught.value).splitlines()
+    assert (len(lines), lines[-1]) == (1 + 50 + 1, "  and 2,950 more")
+
+
+def test_a_long_value_is_cut_in_a_message():
+    for value, shown in [(10**5000, "int that is too large to show"), ("x" * 900, '"' + "x" * 58 + "…")]:
+        with pytest.raises(SettingsError) as caught:
+            check(TrainSettings, {"warmup": value}, "a test")
+        assert f"warmup = {shown}   must be" in str(caught.value)
+        assert len(str(caught.value)) < 200

@@ -2,13 +2,16 @@ import errno
 import json
 import os
 import shutil
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from support.runs import write_facts
 
-from nmt.data import prepared
+from nmt.data import arrays, prepared
 from nmt.data.prepared import ArrayWriter, PreparedCorpus, find_foreign_entries
 from nmt.errors import DamageError, FolderError, FormatError
+from nmt.files import hash_file
 from nmt.text.corpus import read_lines
 
 
@@ -69,7 +72,7 @@ def test_a_folder_with_format_version_1_is_read(folder):
 
 def edit_manifest(folder, **changes):
     path = folder / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    write_facts(path, json.loads(path.read_text()) | changes)
 
 
 def test_opening_another_folder_raises_an_error(tmp_path):
@@ -81,7 +84,7 @@ def test_opening_another_folder_raises_an_error(tmp_path):
 
 def test_the_message_for_another_format_version_has_both_versions(folder):
     edit_manifest(folder, format_version=99)
-    with pytest.raises(FormatError, match="has format version 99, and this version of nmt reads 1 and 2\n  Prepare"):
+    with pytest.raises(FormatError, match="has format version 99, and this version of nmt reads 1, 2 and 3\n  Prepare"):
         PreparedCorpus.open(folder)
 
 
@@ -94,7 +97,7 @@ def test_a_manifest_that_is_no_json_object_raises_an_error(folder, content):
 
 def test_the_message_for_an_edited_manifest_names_the_entries(folder):
     edit_manifest(folder, joint="perhaps", extra=1)
-    with pytest.raises(DamageError, match=r"manifest\.json was edited: joint, extra cannot be used"):
+    with pytest.raises(DamageError, match=r"json is damaged: joint must be a valid boolean; extra is unknown\n"):
         PreparedCorpus.open(folder)
 
 
@@ -160,3 +163,105 @@ def test_writing_an_array_to_a_full_disk_raises_the_error(tmp_path):
 
     with pytest.raises(OSError, match="No space left"):
         fill(tmp_path / "ids.npy")
+
+
+def replace_array(folder, name, change):
+    """Change an array of a prepared folder, and its size and checksum in the manifest."""
+    path = folder / name
+    np.save(path, change(np.load(path)))
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    edit_manifest(folder, files=files | {name: {"size": path.stat().st_size, "sha256": hash_file(path)}})
+
+
+def shift(array):
+    array[5] = array[6] + 1
+    return array
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("valid.source.ids.npy", lambda ids: ids.astype(np.float32), "it is not a list of integers"),
+        ("valid.target.ids.npy", lambda ids: ids > 5, "it is not a list of integers"),
+        ("valid.source.ids.npy", lambda ids: ids[:, None], "it is not a list of integers"),
+        ("valid.source.ids.npy", lambda ids: ids[:-1], "it has {} ids, and manifest.json has {}"),
+        ("valid.target.ids.npy", lambda ids: ids + 296, "it has ids that are not in the vocabulary of 296 pieces"),
+        ("valid.target.ids.npy", lambda ids: -ids.astype(np.int16), "it has ids that are not in the vocabulary of 296"),
+        ("valid.source.offsets.npy", lambda ends: ends.astype(np.int32), "its numbers have the type int32, not int64"),
+        ("valid.source.offsets.npy", shift, "its offsets do not divide {} numbers among 30 pairs"),
+        ("valid.target.offsets.npy", lambda ends: ends + 1, "its offsets do not divide {} numbers among 30 pairs"),
+        ("valid.target.offsets.npy", lambda ends: ends[1:], "its offsets do not divide {} numbers among 30 pairs"),
+        ("valid.target.offsets.npy", lambda ends: ends[:0], "its offsets do not divide {} numbers among 30 pairs"),
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_named(folder, name, change, message):
+    side = name.split(".")[1]
+    tokens = json.loads((folder / "manifest.json").read_text())["splits"]["valid"][f"{side}_tokens"]
+    replace_array(folder, name, change)
+    with pytest.raises(DamageError) as caught:
+        PreparedCorpus.open(folder).open_split("valid")
+    counts = (tokens - 1, tokens) if "manifest" in message else (tokens,)
+    assert str(caught.value).startswith(f"{folder / name} is damaged: {message.format(*counts)}")
+    assert str(caught.value).endswith("\n  Prepare the corpus again, with overwrite=True")
+
+
+def change_file(folder, name, content):
+    (folder / name).write_bytes(content)
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    edit_manifest(folder, files=files | {name: {"size": len(content), "sha256": hash_file(folder / name)}})
+
+
+def test_files_of_other_content_with_the_right_checksum_are_named(folder):
+    change_file(folder, "train.source.ids.npy", b"\x93NUMPY\x01\x00" + b"[" * 118)
+    with pytest.raises(DamageError, match=r"train\.source\.ids\.npy is damaged: it is no array"):
+        PreparedCorpus.open(folder).open_split("train")
+    change_file(folder, "valid.source.txt", b"ba\n\xfe\n")
+    with pytest.raises(DamageError, match=r"valid\.source\.txt is damaged: it is not UTF-8 text at byte 3"):
+        PreparedCorpus.open(folder).read_raw_lines("valid", "source")
+    change_file(folder, "valid.target.txt", b"ba\n")
+    with pytest.raises(DamageError, match=r"valid\.target\.txt is damaged: it has 1 lines for the 30 pairs in man"):
+        PreparedCorpus.open(folder).read_raw_lines("valid", "target")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"files": {}}, "its files lack source.model, target.model, test.source.ids.npy"),
+        ({"files": {"../thesis": {"size": 1, "sha256": ""}}}, "files.../thesis.[key] must match pattern"),
+        ({"joint": 0}, "joint must be a valid boolean"),
+        ({"splits": {"dev": {"pairs": 1, "source_tokens": 1, "target_tokens": 1}}}, "splits.dev.[key] must be 'train'"),
+        ({"settings": {"symbols": {"deep": [1]}}}, "settings.symbols"),
+        ({"dropped": {"short": -1}}, "dropped.short must be greater than or equal to 0"),
+    ],
+)
+def test_wrong_entries_of_a_manifest_are_named(folder, changes, message):
+    edit_manifest(folder, **changes)
+    with pytest.raises(DamageError) as caught:
+        PreparedCorpus.open(folder)
+    assert "manifest.json is damaged: " in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_a_changed_manifest_is_damaged(folder):
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace('"target_lang": "b"', '"target_lang": "a"'))
+    with pytest.raises(DamageError, match=r"manifest\.json is damaged: its checksum is not that of its content"):
+        PreparedCorpus.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("sources", "targets", "ends", "message"),
+    [
+        ([0, 1, 0], [0, 0, 0], [0, 2, 3], None),
+        ([0, 2, 0], [0, 0, 0], [0, 2, 3], "it links pieces that do not exist"),
+        ([0, 1, -1], [0, 0, 0], [0, 2, 3], "it links pieces that do not exist"),
+        ([0, 1], [0, 0, 0], [0, 2, 3], "it has 2 links, and the offsets are those of 3"),
+        ([0, 1, 0], [0, 0, 0], [0, 1, 3], "it links pieces that do not exist"),
+    ],
+)
+def test_links_are_between_pieces_that_exist(tmp_path, monkeypatch, sources, targets, ends, message):
+    monkeypatch.setattr(arrays, "PART", 1)
+    lengths, offsets = np.array([2, 1]), np.array(ends)
+    arrays.check_links(tmp_path, np.array(targets), offsets, lengths)
+    with pytest.raises(DamageError, match=message) if message else nullcontext():
+        arrays.check_links(tmp_path, np.array(sources), offsets, lengths)

@@ -161,6 +161,31 @@ def test_a_file_that_is_no_shortlist_raises_an_error(tmp_path, spoil, error, mes
     assert str(caught.value).endswith("\n  `nmt shortlist` makes one")
 
 
+def test_tensors_that_are_no_lists_raise_an_error(tmp_path):
+    path = tmp_path / "list"
+    for table, frequent, vocabulary, message in [
+        ([[3, 4]], [3], 4, "it has ids that are not among 4 pieces"),
+        ([[3, -9]], [3], 12, "it has ids that are not among 12 pieces"),
+        ([3, 4], [3], 12, "its tensors are not those of a shortlist"),
+        ([[3.0]], [3], 12, "its tensors are not those of a shortlist"),
+        ([[3]], [3], "7" * 5000, "its vocabulary or fingerprints cannot be used"),
+        ([[3]], [3], -1, "its vocabulary or fingerprints cannot be used"),
+    ]:
+        tensors = {"table": torch.tensor(table), "frequent": torch.tensor(frequent)}
+        tensors = {name: ids if ids.is_floating_point() else ids.int() for name, ids in tensors.items()}
+        facts = {"kind": "nmt shortlist", "format_version": "1", "fingerprints": "s t", "vocabulary": str(vocabulary)}
+        path.write_bytes(save(tensors, facts | {"sha256": shortlist.compute_checksum(tensors)}))
+        with pytest.raises(DamageError) as caught:
+            Shortlist.read(path)
+        assert str(caught.value) == f"{path} is damaged: {message}\n  `nmt shortlist` makes one"
+
+
+def test_a_shortlist_with_other_numbers_of_pieces_raises_an_error(tmp_path):
+    lists().check_sizes(tmp_path, len(TABLE), 12)
+    with pytest.raises(DamageError, match=f"it is for {len(TABLE)} and 12 pieces, and the models have 9 and 13\n"):
+        lists().check_sizes(tmp_path, 9, 13)
+
+
 @pytest.mark.parametrize(("other", "side"), [(("x" * 64, "t" * 64), "source"), (("s" * 64, "x" * 64), "target")])
 def test_a_shortlist_for_other_subword_models_raises_an_error(other, side):
     refuse_other_subwords("a.list", OWN, "a-run", OWN)

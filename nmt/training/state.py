@@ -1,0 +1,62 @@
+"""The progress of training: the value that a checkpoint saves, and how it is read again."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from nmt.checkpoint import Count, list_checkpoints, read_checkpoint_info
+from nmt.files import locate_folder
+from nmt.metadata import describe_problems, make_damage_error
+from nmt.training.best import Criterion
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """The progress of training. With weights, optimizer and random generators it is all that resuming needs."""
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)  # for `read_state`
+
+    update: Count = 0
+    epoch: Count = 0
+    batch: Count = 0
+    best: float | None = None  # the best validation score; larger is better
+    best_perplexity: float | None = None  # of the same validation
+    criterion: str = ""  # the score that `best` is; see nmt.training.best.Criterion
+    stale: Count = 0  # validations since the best one
+    validated: Count = 0  # the update of the last validation
+    without_bleu: Count = 0  # validations in a row with a BLEU of 0.00
+    plateaus: Count = 0
+    seconds: float = 0.0  # duration of training so far, validation included
+
+    @property
+    def current_epoch(self) -> int:
+        """The epoch of the last update, counted from one."""
+        return self.epoch + (self.batch > 0)
+
+
+ADDED_LATER = {"best_perplexity", "criterion", "without_bleu"}  # facts that an older version did not save
+
+
+def read_state(folder: Path) -> TrainingState:
+    """The training state in the checkpoint `last` of a run folder. Raises DamageError when it is not complete.
+
+    One that an older version saved gets what it lacks: its best score was minus perplexity, or BLEU by 13a.
+    """
+    path = locate_folder(folder / "last") / "checkpoint.json"
+    facts = read_checkpoint_info(folder / "last")
+    place = facts.get("place") or {}
+    if missing := [name for name in asdict(TrainingState()) if name not in place and name not in ADDED_LATER]:
+        raise make_damage_error(path, f"the state of training in it lacks {', '.join(missing)}")
+    try:
+        state = TypeAdapter(TrainingState).validate_json(json.dumps(place))
+    except ValidationError as error:
+        raise make_damage_error(path, f"the state of training in it is wrong: {describe_problems(error)}") from error
+    if state.update != facts["update"] or state.validated > state.update:
+        raise make_damage_error(path, "its numbers of updates contradict each other")
+    if state.criterion or state.best is None:
+        return state
+    criterion = Criterion("perplexity" if state.best < 0 else "bleu", "13a")
+    best = read_checkpoint_info(folder / "best") if "best" in list_checkpoints(folder) else {}
+    return replace(state, criterion=str(criterion), best_perplexity=best.get("perplexity"))

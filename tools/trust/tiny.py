@@ -1,0 +1,82 @@
+"""A tiny prepared folder and a tiny run, for tools that damage them, and the facts that a program reads in them."""
+
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from safetensors.torch import save
+
+from nmt.checkpoint import list_checkpoints, load_run, read_checkpoint_info, read_run, read_training_tensors
+from nmt.data.prepared import PreparedCorpus, verify_prepared
+from nmt.inspection import verify_run
+from nmt.run_log import read_log
+from nmt.training.state import read_state
+
+WORDS = ("ka", "lo", "mi", "nu", "pe", "ra", "si", "to", "ve", "zo")
+PAIRS = {"train": 60, "valid": 6}
+SIZES = [f"model.{part}_size=2" for part in ("embedding", "encoder", "decoder", "attention", "readout")]
+TRAINING = ["train.validate_every=2", "train.keep=1", "train.max_tokens=60", "train.precision=float32"]
+
+
+def call_nmt(*words: str | Path) -> None:
+    """Run a command of nmt. Raises CalledProcessError when it fails."""
+    subprocess.run([sys.executable, "-m", "nmt", *map(str, words)], check=True, capture_output=True)
+
+
+def make_tiny(folder: Path) -> tuple[Path, Path]:
+    """Prepare a corpus with word alignments and train on it. -> prepared folder, run folder"""
+    folder.mkdir(exist_ok=True)
+    random = Random(1)
+    for split, pairs in PAIRS.items():
+        lines = [random.choices(WORDS, k=random.randint(1, 4)) for _ in range(pairs)]
+        links = [" ".join(f"{place}-{len(line) - 1 - place}" for place in range(len(line))) for line in lines]
+        (folder / f"{split}.x").write_text("".join(" ".join(line) + "\n" for line in lines))
+        (folder / f"{split}.y").write_text("".join(" ".join(reversed(line)) + "\n" for line in lines))
+        (folder / f"{split}.links").write_text("".join(f"{line}\n" for line in links))
+    prepared, run = folder / "prepared", folder / "run"
+    splits = ("--train", folder / "train", "--valid", folder / "valid", "--train-alignments", folder / "train.links")
+    call_nmt("prepare", "--source-lang", "x", "--target-lang", "y", *splits, "--vocab-size", "280", "--out", prepared)
+    settings = [word for setting in SIZES + TRAINING for word in ("--set", setting)]
+    call_nmt("train", "--data", prepared, "--out", run, *settings, "--max-updates", "4", "--device", "cpu")
+    return prepared, run
+
+
+def read_prepared(path: Path) -> dict[str, Any]:
+    """Everything that training reads in a prepared folder."""
+    prepared = PreparedCorpus.open(path)
+    facts: dict[str, Any] = {"manifest": prepared.manifest}
+    for side in ("source", "target"):
+        facts[side] = getattr(prepared, f"{side}_subword").fingerprint
+        facts[f"valid.{side}"] = prepared.read_raw_lines("valid", side)  # type: ignore[arg-type]
+    for name in prepared.manifest.splits:
+        split = prepared.open_split(name, with_links=prepared.manifest.splits[name].links is not None)
+        arrays = [split.source_ids, split.source_offsets, split.target_ids, split.target_offsets, *(split.links or ())]
+        facts[name] = [array.tolist() for array in arrays]
+    return facts
+
+
+def read_whole_run(path: Path) -> dict[str, Any]:
+    """Everything that translating with a run and resuming it read."""
+    run = read_run(path)
+    subwords = run.source_subword.fingerprint, run.target_subword.fingerprint
+    facts: dict[str, Any] = {"info": run.info, "settings": run.settings, "subwords": subwords}
+    for name in list_checkpoints(path):
+        loaded = load_run(path, name)
+        weights = {key: value.contiguous() for key, value in loaded.model.named_parameters()}
+        facts[name] = read_checkpoint_info(path / name), sha256(save(weights)).hexdigest()
+    tensors = read_training_tensors(path / "last", loaded.model)
+    facts["state"] = read_state(path), sha256(save(tensors)).hexdigest()
+    facts["log"] = [line.record for line in read_log(path / "log.jsonl") if line.record is not None]
+    return facts
+
+
+def verify(path: Path) -> None:
+    """What `nmt inspect --verify` compares."""
+    if (path / "run.json").exists():
+        verify_run(path)
+    else:
+        prepared = PreparedCorpus.open(path)
+        verify_prepared(path, prepared.manifest)
