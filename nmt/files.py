@@ -94,7 +94,6 @@ def replace_folder(path: Path) -> Iterator[Path]:
     """
     path = Path(os.path.abspath(path))  # "." has no name
     temporary, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
-    path.parent.mkdir(parents=True, exist_ok=True)
     if os.path.lexists(old):
         refuse_foreign(old)
     make_own_folder(temporary, path)
@@ -123,7 +122,7 @@ def make_own_folder(temporary: Path, path: Path) -> None:
     Raises FolderError when the name is taken by anything else, or by a program that is writing `path`.
     """
     try:
-        temporary.mkdir()
+        temporary.mkdir(parents=True)
     except FileExistsError:
         refuse_foreign(temporary)
         with lock_exclusively(temporary, path):
