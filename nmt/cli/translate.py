@@ -135,7 +135,7 @@ def command(
     from nmt.checkpoint import read_run
     from nmt.devices import choose_device, choose_translation_precision
     from nmt.files import is_closed_by_reader
-    from nmt.progress import open_bar
+    from nmt.progress import format_count, open_bar
     from nmt.text.links import describe_inner_blank
     from nmt.translation.batching import MAX_PIECES
     from nmt.translation.request import read_requests
@@ -214,8 +214,9 @@ def command(
             part = get_partial_path(output)
             click.echo(f"nmt: finished lines are in {part}; the same command with --resume-output continues", err=True)
         raise
-    if output and not quiet:
-        click.echo(f"nmt: {number:,} lines are translated in {output}", err=True)
+    if output and output.is_file() and not quiet:
+        is_or_are = "is" if number == 1 else "are"
+        click.echo(f"nmt: {format_count(number, 'line')} {is_or_are} translated in {output}", err=True)
 
 
 def load_translator(processes: int, threads: int, loading: dict[str, Any]) -> "Translator | WorkerPool":

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from threading import Lock
 from typing import Any, NamedTuple
 
 import onnx
@@ -25,6 +26,7 @@ from nmt.model.attention.composite import CompositeAttention
 from nmt.model.cells import Carry
 from nmt.model.seq2seq import Seq2Seq
 
+TRACING = Lock()  # torch traces one network at a time
 OPSET = 17
 
 
@@ -148,7 +150,7 @@ def trace_graphs(model: Seq2Seq) -> Graphs:
     source_BS = torch.tensor([[EOS + 1, EOS + 2, EOS + 1, EOS, 0], [EOS + 2, EOS + 1, EOS + 1, EOS + 2, EOS]])
     lengths_B = torch.tensor([4, 5])
     previous_BK = torch.full((2, 3), BOS)
-    with mark_bounds(model, bounds):
+    with TRACING, mark_bounds(model, bounds):
         *memory, hidden_B1D, fed_B1F = encoder(source_BS, lengths_B)
         carry = [part.expand(-1, 3, -1).contiguous() for part in (hidden_B1D, fed_B1F, hidden_B1D[..., :0])]
         later = step(previous_BK, *memory, *carry)[-3:]

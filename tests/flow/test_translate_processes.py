@@ -12,8 +12,9 @@ import pytest
 import torch
 from support.processes import wait_until
 
-from nmt.checkpoint import load_run, verify_run
+from nmt.checkpoint import load_run
 from nmt.errors import DataError, NmtError
+from nmt.inspection import verify_run
 from nmt.translation import workers as crew
 from nmt.translation.workers import WorkerPool
 

@@ -1,5 +1,7 @@
 """Kinds of attention from elsewhere: graphs are used only where they compute what the class computes."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from support.attentions import DistanceAttention, FadingAttention
@@ -77,3 +79,11 @@ def test_the_traced_network_stays_as_it_was():
         assert torch.equal(weight, before[name][1])
     assert torch.equal(model(*batch).readout_BTR, wanted.readout_BTR)
     assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+def test_several_threads_may_make_graphs_at_once():
+    """torch traces one network at a time."""
+    model = small_model()
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(build_graphs, [model] * 4, ["float32"] * 4))
+    assert len({graphs.step.SerializeToString() for graphs in made}) == 1

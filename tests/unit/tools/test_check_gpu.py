@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.tools import TOOLS, load_tool
@@ -12,7 +13,7 @@ tool = load_tool("benchmarks/check_gpu")
 def test_without_a_gpu_there_is_nothing_to_check():
     done = subprocess.run(
         [TOOLS / "check_gpu.sh"],
-        env={"CUDA_VISIBLE_DEVICES": "", "PATH": "/usr/bin:/bin"},
+        env={"CUDA_VISIBLE_DEVICES": "", "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
         capture_output=True,
         text=True,
     )
