@@ -1,6 +1,7 @@
 """The engine against its network, for every kind of attention: float32 is the same but for rounding, int8 is near.
 
-Both give the same bits for every batch.
+Both give the same bits for every batch. ONNX Runtime chooses its kernels by the CPU alone, so these tests are
+not run again with the variables that limit torch's.
 """
 
 import random
@@ -27,8 +28,6 @@ from nmt.search.forced_decoding import force_decode
 from nmt.search.restrictions import NoRepeat
 from nmt.search.shortlisted import ShortlistedModel, restrict_to_shortlist
 from nmt.translation.batching import pad_ids, run_batches
-
-pytestmark = pytest.mark.numerical
 
 SHAPES = [
     {"layer_norm": True, "encoder_layers": 2},
