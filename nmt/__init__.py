@@ -29,7 +29,7 @@ __version__ = "0.1.0"
 # A thread of OpenMP that waits for others spins 300,000 times in vain on a core that another program could use. It must
 # be set before torch is loaded.
 if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
-    os.environ["GOMP_SPINCOUNT"] = "1000"
+    os.environ["GOMP_SPINCOUNT"] = "10000"
 
 HOMES = {
     "Attention": "model.attention.base",

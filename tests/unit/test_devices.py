@@ -40,7 +40,7 @@ def test_an_unknown_precision_raises_an_error(device):
 
 @pytest.mark.parametrize(
     ("given", "found"),
-    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
     ids=str,
 )
 def test_waiting_threads_of_openmp_sleep_soon_unless_the_environment_decides(given, found):
