@@ -14,17 +14,18 @@ MIN_SPEEDUP = 1.5  # bfloat16 must be this many times faster than float32 to jus
 def choose_device(name: str) -> torch.device:
     """The device with a name. `auto` is the first GPU, or the CPU if there is none.
 
-    On a GPU cuBLAS gets a workspace of its own size, with which cuDNN's GRUs repeat to the bit, as the documentation of
-    torch.nn.GRU describes; $CUBLAS_WORKSPACE_CONFIG chooses another.
+    With a GPU, cuBLAS gets a workspace of its own size, with which cuDNN's GRUs repeat to the bit, as the documentation
+    of torch.nn.GRU describes; $CUBLAS_WORKSPACE_CONFIG chooses another.
 
     Raises UsageError for a device that this machine does not have.
     """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:2")
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
+        if device.type == "cuda":
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:2")
         if device.type in ("cpu", "cuda"):
             return device
     except (RuntimeError, AssertionError):
