@@ -14,7 +14,6 @@ training reads to resume is read. The outcome is one of
 The last line has the counts. The exit status is 1 if anything was silent or ended in a traceback.
 """
 
-import argparse
 import sys
 import tempfile
 from collections import Counter
@@ -23,7 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tiny import make_tiny, read_prepared, read_whole_run, verify
+from tiny import make_tiny, parse_arguments, read_prepared, read_whole_run, verify
 
 from nmt.errors import NmtError
 
@@ -86,11 +85,7 @@ def replace_content(path: Path, content: bytes) -> None:
 
 def main() -> None:
     """Print a row for each file, and the counts of outcomes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sample", type=int, default=300, help="places in each file; 0 for all (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="random seed (default: %(default)s)")
-    parser.add_argument("--show", action="store_true", help="print each silent damage and each traceback")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(__doc__, "places in each file", "each silent damage and each traceback")
     random, total = Random(arguments.seed), Counter[str]()
     print(f"{'file':42}" + "".join(f"{name:>11}" for name in OUTCOMES))
     with tempfile.TemporaryDirectory() as scratch:

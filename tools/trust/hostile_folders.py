@@ -14,7 +14,6 @@ links in the place of files. Commands of nmt read it, each in a process of its o
 The last line has the counts. The exit status is 1 if there was any of the last kind. Needs Linux.
 """
 
-import argparse
 import copy
 import json
 import os
@@ -35,7 +34,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from safetensors.torch import load_file, save
-from tiny import make_tiny
+from tiny import make_tiny, parse_arguments
 
 from nmt.cli.main import main as run_command
 from nmt.files import hash_file
@@ -436,11 +435,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 def main() -> None:
     """Print each outcome that is wrong, and the counts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sample", type=int, default=300, help="number of folders; 0 for all (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="random seed (default: %(default)s)")
-    parser.add_argument("--show", action="store_true", help="print every outcome with its message")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(__doc__, "number of folders", "every outcome with its message")
     random, counts = Random(arguments.seed), Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
         prepared, run = make_tiny(Path(folder, "tiny"))

@@ -1,5 +1,6 @@
 """A tiny prepared folder and a tiny run, for tools that damage them, and the facts that a program reads in them."""
 
+import argparse
 import subprocess
 import sys
 from hashlib import sha256
@@ -19,6 +20,15 @@ WORDS = ("ka", "lo", "mi", "nu", "pe", "ra", "si", "to", "ve", "zo")
 PAIRS = {"train": 60, "valid": 6}
 SIZES = [f"model.{part}_size=2" for part in ("embedding", "encoder", "decoder", "attention", "readout")]
 TRAINING = ["train.validate_every=2", "train.keep=1", "train.max_tokens=60", "train.precision=float32"]
+
+
+def parse_arguments(description: str | None, sampled: str, shown: str) -> argparse.Namespace:
+    """The options of a tool that tries a random sample of all cases, or all of them."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sample", type=int, default=300, help=f"{sampled}; 0 for all (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="random seed (default: %(default)s)")
+    parser.add_argument("--show", action="store_true", help=f"print {shown}")
+    return parser.parse_args()
 
 
 def call_nmt(*words: str | Path) -> None:
