@@ -19,11 +19,12 @@ from nmt.analysis.metrics import (
 )
 from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
 from nmt.data.prepared import SIDES, PreparedCorpus
-from nmt.devices import choose_device
 from nmt.errors import DataError, Option, UsageError
 from nmt.progress import Progress, choose_progress
 from nmt.settings import RunSettings, merge
-from nmt.training.run import Record, reopen_run, start_run, train_run
+from nmt.training.distributed import Group, is_restarted
+from nmt.training.launch import run_in_processes
+from nmt.training.run import Record, is_run_of, reopen_run, start_run, train_run
 from nmt.training.trainer import TrainingOutcome
 from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner
 from nmt.translation.batching import MAX_PIECES
@@ -44,22 +45,36 @@ def train(
     *,
     device: str = "auto",
     progress: bool | Progress = False,
+    processes: int = 1,
 ) -> TrainingOutcome:
     """Train on the prepared folder `data` and write a run folder to `out`.
+
+    Several `processes` train as one would, each on its share of every batch: on GPUs each has its own, on a CPU they
+    share the cores. A script starts them below `if __name__ == "__main__":`, because each of them imports it. In a
+    process that torchrun has started, this call trains together with the others; one that torchrun has restarted
+    continues the run, if it has the same settings and corpus.
 
     The state of torch's global random generator is the same afterwards as before.
 
     Raises UsageError for settings that do not fit the corpus or the machine, FolderError when `out` already holds
-    files, and TrainingError when the loss is not a number.
+    files, and TrainingError when the loss is not a number or one of several processes is killed.
     """
-    settings = settings or RunSettings()
-    where = choose_device(device)
+    arguments = Path(out), Path(data), settings or RunSettings()
+    return run_in_processes(train_in_group, processes, device, choose_progress(progress), *arguments)
+
+
+def train_in_group(
+    group: Group, device: torch.device, progress: Progress, out: Path, data: Path, settings: RunSettings
+) -> TrainingOutcome:
+    """Train a new run in each process of a group, or continue one in a process that torchrun has restarted."""
     prepared = PreparedCorpus.open(data)
-    hooks = build_hooks(Path(out), prepared, settings, progress)
-    run = start_run(prepared, Path(out), settings, where)
-    with fork_random(where):
+    if is_restarted() and group.share(lambda: is_run_of(out, prepared, settings)):
+        return resume_in_group(group, device, progress, out, data, {})
+    hooks = build_hooks(out, prepared, settings, progress, group)
+    run = start_run(prepared, out, settings, device, group)
+    with fork_random(device):
         torch.manual_seed(settings.train.seed)
-        return train_run(run, prepared, settings, where, is_resumed=False, **hooks)
+        return train_run(run, prepared, settings, device, is_resumed=False, group=group, **hooks)
 
 
 def resume(
@@ -68,10 +83,13 @@ def resume(
     *,
     device: str = "auto",
     progress: bool | Progress = False,
+    processes: int = 1,
     changes: Mapping[str, Any] | None = None,
     **limits: Any,
 ) -> TrainingOutcome:
     """Continue the run `out` from its last checkpoint. `limits` change settings of its training: max_epochs and so on.
+
+    `processes` are those of nmt.train. Their number may be another one than before.
 
     `changes` are settings of every section, {"model": {"dropout": 0.3}}; nmt.settings.RESUMABLE may change, and all
     others may be given if they are those of the run. `max_minutes` counts from this call. After a change of `metric` or
@@ -81,15 +99,21 @@ def resume(
     Raises FolderError when the run has no checkpoint, or when `data` is not the corpus that it was trained on;
     SettingsError for settings that may not change or cannot have this value.
     """
-    where = choose_device(device)
     values: dict[str, Any] = {}
     for some in (changes or {}, {"train": limits}):
         merge(values, some)
-    run, prepared, settings = reopen_run(Path(data), Path(out), where, values)
-    with fork_random(where):
-        return train_run(
-            run, prepared, settings, where, is_resumed=True, **build_hooks(run.path, prepared, settings, progress)
-        )
+    arguments = Path(out), Path(data), values
+    return run_in_processes(resume_in_group, processes, device, choose_progress(progress), *arguments)
+
+
+def resume_in_group(
+    group: Group, device: torch.device, progress: Progress, out: Path, data: Path, changes: Mapping[str, Any]
+) -> TrainingOutcome:
+    """Continue a run in each process of a group."""
+    run, prepared, settings = reopen_run(data, out, device, changes, group)
+    hooks = build_hooks(run.path, prepared, settings, progress, group)
+    with fork_random(device):
+        return train_run(run, prepared, settings, device, is_resumed=True, group=group, **hooks)
 
 
 def fork_random(device: torch.device) -> Any:
@@ -98,16 +122,25 @@ def fork_random(device: torch.device) -> Any:
 
 
 def build_hooks(
-    folder: Path, prepared: PreparedCorpus, settings: RunSettings, progress: bool | Progress
+    folder: Path, prepared: PreparedCorpus, settings: RunSettings, progress: Progress, group: Group
 ) -> dict[str, Any]:
     """The arguments of train_run that come from other rooms: validation scores, progress and the learning curve."""
     search = settings.search.model_copy(update={"beam": settings.train.validation_beam})
-    shown = choose_progress(progress)
     sources, references = (prepared.read_raw_lines("valid", side) for side in SIDES)
     tokenizer = resolve_tokenizer(settings.train.tokenize, prepared.manifest.target_lang, [references])
     make_metrics(["bleu"], tokenizer, lowercase=False)  # raises an error if a library is missing
     subwords = prepared.source_subword, prepared.target_subword
-    compute_scores = build_validation_scores(sources, references, *subwords, search, tokenizer, shown)
+    compute_scores = build_validation_scores(
+        sources,
+        references,
+        *subwords,
+        search,
+        tokenizer,
+        progress,
+        rank=group.rank,
+        processes=group.size,
+        gather=group.gather,
+    )
 
     def draw_curve(record: Record) -> None:
         if record["kind"] == "valid" and find_spec("matplotlib"):
@@ -119,8 +152,8 @@ def build_hooks(
         "compute_scores": compute_scores,
         "tokenizer": tokenizer,
         "max_valid_pieces": MAX_PIECES,
-        "progress": shown,
-        "observers": {"curve.png": draw_curve},
+        "progress": progress,
+        "observers": {"curve.png": draw_curve} if group.is_main else {},
     }
 
 

@@ -68,6 +68,10 @@ class TrainingError(NmtError):
     """Training cannot continue: the loss is not a number, or one pair alone does not fit in memory."""
 
 
+class PeerError(NmtError):
+    """Another of the processes that train together has failed. That one reports the reason."""
+
+
 class TrainingInterrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM has ended training. `update` is the one whose state is saved, or None if nothing is."""
 

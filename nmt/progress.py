@@ -20,8 +20,9 @@ def format_figure(value: float, digits: int = 2) -> str:
 
 
 def format_count(number: float, noun: str) -> str:
-    """`1 update`, `2,990 updates`, `0.5 minutes`."""
-    return f"{f'{number:,}' if isinstance(number, int) else f'{number:g}'} {noun}{'' if number == 1 else 's'}"
+    """`1 update`, `2,990 updates`, `0.5 minutes`, `2 processes`."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{f'{number:,}' if isinstance(number, int) else f'{number:g}'} {noun if number == 1 else plural}"
 
 
 class Progress:

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from nmt.cli.command import InterruptionError, NmtCommand
+from nmt.cli.command import CommandError, InterruptionError, NmtCommand
 from nmt.cli.imports import get_imported_modules, import_option
 from nmt.cli.options import FOLDER, device_option, settings_source_options
-from nmt.errors import TrainingInterrupted
+from nmt.errors import PeerError, TrainingInterrupted
 from nmt.settings import RESUMABLE, collect_settings, resolve_settings
 
 HELP = f"""Train a translator on a prepared corpus.
@@ -24,6 +24,9 @@ perplexity. The setting train.metric chooses which of them decides what is best.
 Ctrl-C saves the state of training, and --resume continues from it with the settings of the run. Of these
 {", ".join(f"train.{name}" for name in RESUMABLE)} may change; others may be given again as they are. With another
 metric, `best` becomes the best by it of the checkpoints that the run still has.
+
+--processes N trains on N GPUs, or on the cores of a CPU; `torchrun ... -m nmt train` on several hosts. The result is
+that of one process, and --resume may have another N.
 """
 
 
@@ -52,6 +55,14 @@ metric, `best` becomes the best by it of the checkpoints that the run still has.
 )
 @device_option
 @click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="processes that share each batch, one on each GPU; on a CPU they share the cores, and are no faster than the "
+    "threads of one  [default: 1]",
+)
+@click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
     help="number format of matrix products; auto chooses the faster  [default: auto]",
@@ -70,6 +81,7 @@ def command(
     overrides: tuple[str, ...],
     resume: bool,
     device: str,
+    processes: int,
     **limits: Any,
 ) -> None:
     import nmt
@@ -79,18 +91,22 @@ def command(
     try:
         if resume:
             changes, _ = collect_settings(recipe, config, words)
-            nmt.resume(data, out, device=device, progress=True, changes=changes)
+            nmt.resume(data, out, device=device, progress=True, processes=processes, changes=changes)
         else:
-            nmt.train(data, out, resolve_settings(recipe, config, words), device=device, progress=True)
+            settings = resolve_settings(recipe, config, words)
+            nmt.train(data, out, settings, device=device, progress=True, processes=processes)
+    except PeerError as error:  # the process that failed prints why
+        raise click.exceptions.Exit(CommandError.code) from error
     except TrainingInterrupted as stop:
-        raise InterruptionError(describe_interruption(stop, data, out, device)) from stop
+        raise InterruptionError(describe_interruption(stop, data, out, device, processes)) from stop
 
 
-def describe_interruption(stop: TrainingInterrupted, data: Path, out: Path, device: str) -> str:
+def describe_interruption(stop: TrainingInterrupted, data: Path, out: Path, device: str, processes: int) -> str:
     """What is saved, and the command that continues."""
     if stop.update is None:
         return "interrupted: nothing is saved yet"
     words: list[object] = ["nmt", "train", "--data", data, "--out", out, "--resume"]
     words += ["--device", device] if device != "auto" else []
+    words += ["--processes", processes] if processes > 1 else []
     words += [word for name in get_imported_modules() for word in ("--import", name)]
     return f"interrupted: update {stop.update:,} is saved\n  To continue: {shlex.join(map(str, words))}"

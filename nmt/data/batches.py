@@ -1,7 +1,7 @@
 """Batches: which pairs are batched together, in which order, and how batches are copied to the device.
 
 The order of an epoch is a pure function of (seed, epoch), so that training resumes from the numbers of an epoch and a
-batch.
+batch. Several processes have the same batches in the same order, and each has a share of every one: see `Share`.
 """
 
 # B sentences   S source positions   T target positions   L links
@@ -27,12 +27,25 @@ Lengths = NDArray[np.integer[Any]]
 Rows = NDArray[np.int64]
 
 
+class Share(NamedTuple):
+    """The pairs of each batch that one of several processes has: every `of`-th, from number `rank` on.
+
+    The pairs of a batch are sorted by length, so that all processes have about as many tokens. A process has none of a
+    batch with too few pairs.
+    """
+
+    rank: int = 0
+    of: int = 1
+
+
 class Batch(NamedTuple):
     """A padded batch of pairs. Ids end with EOS, followed by PAD; lengths count EOS. Token counts are plain integers.
 
     Where word alignments are known, `guide_BTS` is the attention to learn: each row has equal weights for the source
     positions that a target position is linked to. Rows sum to one; the row of a target piece without links is zero. EOS
     is linked to EOS.
+
+    `whole_tokens` are the target tokens of the batch that this is a share of, None if it is not.
     """
 
     source_BS: Tensor
@@ -42,6 +55,7 @@ class Batch(NamedTuple):
     source_tokens: int
     target_tokens: int
     guide_BTS: Tensor | None = None
+    whole_tokens: int | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
@@ -130,11 +144,17 @@ def make_batch(split: Split, rows: Rows, max_pieces: int | None = None) -> Batch
     return Batch(source_BS, source_lengths_B, target_BT, target_lengths_B, *tokens, guide_BTS)
 
 
+def make_share(split: Split, rows: Rows, share: Share) -> Batch:
+    """One process's share of the batch of the pairs with these numbers."""
+    tokens = int(split.target_lengths[rows].sum()) + len(rows)
+    return make_batch(split, rows[share.rank :: share.of])._replace(whole_tokens=tokens)
+
+
 def pad_side(ids: Lengths, offsets: Lengths, rows: Rows, max_pieces: int | None = None) -> tuple[Tensor, Tensor]:
     """The padded ids of some sentences, each with EOS at its end. -> ids_BT, lengths_B"""
     begins_B = offsets[rows]
     lengths_B = np.minimum(offsets[rows + 1] - begins_B, max_pieces or np.inf).astype(np.int64)
-    positions_T = np.arange(lengths_B.max() + 1)
+    positions_T = np.arange(lengths_B.max(initial=0) + 1)
     real_BT = positions_T < lengths_B[:, None]
     padded_BT = np.full(real_BT.shape, PAD, np.int64)
     padded_BT[real_BT] = ids[(begins_B[:, None] + positions_T)[real_BT]]
@@ -149,7 +169,7 @@ def make_guide(links: LinkArrays, rows: Rows, source_lengths_B: Tensor, target_l
     pair_L = np.repeat(numbers, counts_B)
     link_L = np.arange(len(pair_L)) + np.repeat(begins_B - (np.cumsum(counts_B) - counts_B), counts_B)
     ends_B2 = target_lengths_B.numpy() - 1, source_lengths_B.numpy() - 1
-    guide_BTS = np.zeros((len(rows), *(int(ends_B.max()) + 1 for ends_B in ends_B2)), np.float32)
+    guide_BTS = np.zeros((len(rows), *(int(ends_B.max(initial=0)) + 1 for ends_B in ends_B2)), np.float32)
     guide_BTS[pair_L, links.targets[link_L], links.sources[link_L]] = 1
     guide_BTS[numbers, *ends_B2] = 1
     guide_BTS /= np.maximum(guide_BTS.sum(2, keepdims=True), 1)
@@ -178,16 +198,18 @@ def slice_batch(batch: Batch, rows: slice) -> Batch:
 
 
 def iterate_train_batches(
-    split: Split, max_tokens: int, seed: int, cursor: Cursor, device: torch.device | str
+    split: Split, max_tokens: int, seed: int, cursor: Cursor, device: torch.device | str, share: Share | None = None
 ) -> Iterator[tuple[Cursor, Batch]]:
     """Batches from `cursor` on, epoch after epoch without end, each with the cursor of the batch after it.
+
+    With a share, each is the share of a batch.
 
     A thread makes the next batches in advance. It ends when the iterator is closed. Its errors are raised here.
     """
     device = torch.device(device)
 
     def make(after: Cursor, rows: Rows) -> tuple[Cursor, Batch]:
-        batch = make_batch(split, rows)
+        batch = make_batch(split, rows) if share is None else make_share(split, rows, share)
         return after, batch.pin() if device.type == "cuda" else batch
 
     plan = iterate_epochs(split, max_tokens, seed, cursor)

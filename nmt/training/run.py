@@ -5,7 +5,7 @@ The training loop is in nmt.training.trainer. The caller provides the function t
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,11 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress, format_count
 from nmt.settings import RESUMABLE, RunSettings, TrainSettings, merge, to_toml
 from nmt.training.best import Criterion
+from nmt.training.distributed import ALONE, Group
 from nmt.training.intervals import plan_validations
 from nmt.training.memory import check_memory
 from nmt.training.optim import compute_learning_rate, count_updates
+from nmt.training.random_states import seed_process
 from nmt.training.state import TrainingState, read_state
 from nmt.training.trainer import Trainer, TrainingOutcome
 from nmt.validation import check
@@ -41,8 +43,10 @@ from nmt.validation import check
 Record = Mapping[str, Any]
 
 
-def start_run(prepared: PreparedCorpus, out: Path, settings: RunSettings, device: torch.device) -> Run:
-    """Make a run folder at `out`.
+def start_run(
+    prepared: PreparedCorpus, out: Path, settings: RunSettings, device: torch.device, group: Group = ALONE
+) -> Run:
+    """Make a run folder at `out`. Of several processes rank 0 makes it.
 
     Before the folder is made, raises UsageError for settings that do not fit the corpus or the machine, and
     RegistrationError for a registered kind of attention that does not compute what its class promises. Raises
@@ -71,21 +75,33 @@ def start_run(prepared: PreparedCorpus, out: Path, settings: RunSettings, device
         is_source_unspaced=prepared.is_unspaced("source"),
         is_target_unspaced=prepared.is_unspaced("target"),
     )
-    return create_run(out, settings, info, prepared.source_subword, prepared.target_subword)
+    run = group.share(lambda: create_run(out, settings, info, prepared.source_subword, prepared.target_subword))
+    if run.info.data_fingerprint != info.data_fingerprint:
+        raise FolderError(
+            f"{prepared.path} on the host of rank {group.rank} is another corpus than on that of rank 0\n  Copy the "
+            "prepared folder of rank 0 to the other hosts"
+        )
+    return run
+
+
+def is_run_of(out: Path, prepared: PreparedCorpus, settings: RunSettings) -> bool:
+    """Whether `out` is a run on this corpus, with these settings, that has a checkpoint to continue from."""
+    if not (out / "run.json").exists() or "last" not in list_checkpoints(out):
+        return False
+    run = read_run(out)
+    is_same_corpus = run.info.data_fingerprint == hash_file(prepared.path / "manifest.json")
+    return is_same_corpus and run.settings == settings
 
 
 def reopen_run(
-    data: Path, out: Path, device: torch.device, changes: Mapping[str, Any]
+    data: Path, out: Path, device: torch.device, changes: Mapping[str, Any], group: Group = ALONE
 ) -> tuple[Run, PreparedCorpus, RunSettings]:
-    """A run to resume, its corpus, and its settings with `changes`: see `change_settings`.
+    """A run to resume, its corpus, and its settings with `changes`: see `change_settings`. Rank 0 reads the run folder.
 
     Raises FolderError when the run has no checkpoint, or was trained on another corpus, and UsageError for settings
     that a run cannot change.
     """
-    run = read_run(out)
-    if "last" not in list_checkpoints(run.path):
-        advice = "Train again without " if has_only_begun(run.path) else "Remove it and train without "
-        raise FolderError(f"{out} has no checkpoint to resume from\n  {advice}", Option("resume", True))
+    run = group.share(lambda: read_run_to_resume(out))
     check_memory(run.outline_model(), run.settings.model, device)
     prepared = PreparedCorpus.open(data)
     if hash_file(data / "manifest.json") != run.info.data_fingerprint:
@@ -97,6 +113,15 @@ def reopen_run(
     check_compiler(settings.train, device)
     check_registered_attention(settings.model, settings.train.loop)
     return run, prepared, settings
+
+
+def read_run_to_resume(out: Path) -> Run:
+    """A run. Raises FolderError when it has no checkpoint."""
+    run = read_run(out)
+    if "last" not in list_checkpoints(run.path):
+        advice = "Train again without " if has_only_begun(run.path) else "Remove it and train without "
+        raise FolderError(f"{out} has no checkpoint to resume from\n  {advice}", Option("resume", True))
+    return run
 
 
 def change_settings(settings: RunSettings, changes: Mapping[str, Any]) -> RunSettings:
@@ -155,26 +180,32 @@ def train_run(
     tokenizer: str,
     progress: Progress,
     observers: Mapping[str, Callable[[Record], None]],
+    group: Group = ALONE,
 ) -> TrainingOutcome:
     """Train a run, from its last checkpoint if it is resumed. `progress` and `observers` get the trainer's records.
+
+    All processes of a `group` call this. Rank 0 alone reads and writes the run folder.
 
     `compute_scores` gives the scores of a model's translations of the validation set, with BLEU by `tokenizer`. The
     names of `observers` are those of the files they write. Their errors are noted and do not end training.
 
     Raises as Trainer.fit does, and FolderError when another program trains the run, before anything is written.
     """
-    precision = choose_precision(settings.train.precision, device)
+    precision = group.share(lambda: choose_precision(settings.train.precision, device))
     train_split = prepared.open_split("train", with_links=settings.train.guided_weight > 0)
     valid_split = prepared.open_split("valid")
     lengths = train_split.source_lengths, train_split.target_lengths
     plan = plan_epoch(*lengths, settings.train.max_tokens, settings.train.seed, epoch=0)
     model = run.build_model()
+    group.share_parameters(model)
+    seed_process(group, settings.train.seed)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     padding = compute_padding_share(train_split, plan)
     progress.note(f"{len(train_split):,} pairs, {len(plan):,} batches per epoch, {padding:.1%} padding")
     if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
         progress.note("the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1")
-    progress.note(f"{settings.model.attention}, {parameters:,} parameters, {describe_device(device, precision)}")
+    where = describe_device(device, precision) + f", each of {group.size} processes" * (group.size > 1)
+    progress.note(f"{settings.model.attention}, {parameters:,} parameters, {where}")
     progress.note(f"validation: best by {settings.train.metric}; BLEU by sacreBLEU's tokenizer {tokenizer}")
     longest = np.maximum(valid_split.source_lengths, valid_split.target_lengths)
     if too_long := int((longest > max_valid_pieces).sum()):
@@ -186,16 +217,15 @@ def train_run(
     updates_in_epoch = -(-len(plan) // settings.train.accumulate)
     tokens = (int(split.target_lengths.sum()) + len(split) for split in (train_split, valid_split))
 
-    with lock_exclusively(run.path, run.path):
-        refuse_special_files(run.path, allow_links=False)
-        remove_leftovers(run.path)
-        state = read_state(run.path) if is_resumed else TrainingState()
+    with open_folder(run.path) if group.is_main else nullcontext():
+        state = group.share(lambda: read_state(run.path)) if is_resumed else TrainingState()
         if is_resumed:
             if settings != run.settings:
                 refuse_useless_limits(run.path, settings.train, tokenizer, state)
             for text in describe_resumption(run.settings, settings, state, len(plan)):
                 progress.note(text)
-        with open_event_writer(run.path / "events", state.update, progress) as write_events:
+        writer = open_event_writer(run.path / "events", state.update, progress)
+        with writer if group.is_main else nullcontext(ignore_record) as write_events:
             optional = {"events": write_events, **observers}
             guarded = [ignore_errors(observe, name, progress) for name, observe in optional.items()]
 
@@ -218,10 +248,11 @@ def train_run(
                 tokenizer=tokenizer,
                 report=report,
                 note=progress.note,
+                group=group,
             )
             if is_resumed:
                 state = trainer.resume(state)
-            if settings != run.settings:
+            if settings != run.settings and group.is_main:
                 with write_atomically(run.path / "settings.toml") as file:  # for the next time the run is resumed
                     file.write(to_toml(settings))
             begin = {"kind": "begin", "update": state.update, "updates_in_all": updates_in_all}
@@ -232,6 +263,15 @@ def train_run(
                 progress.record({"kind": "end"})
     progress.note(f"stopped: {outcome.reason}; {run.path} is ready to translate")
     return outcome
+
+
+@contextmanager
+def open_folder(run: Path) -> Iterator[None]:
+    """Lock a run folder, and remove what killed programs left in it."""
+    with lock_exclusively(run, run):
+        refuse_special_files(run, allow_links=False)
+        remove_leftovers(run)
+        yield
 
 
 def refuse_useless_limits(run: Path, settings: TrainSettings, tokenizer: str, state: TrainingState) -> None:
@@ -291,6 +331,10 @@ def ignore_errors(observe: Callable[[Record], None], name: str, progress: Progre
     return observe_safely
 
 
+def ignore_record(record: Record) -> None:
+    pass
+
+
 def note_failure(name: str, error: Exception, progress: Progress) -> None:
     reason = str(error).partition("\n")[0]
     progress.note(f"{name} cannot be written, and training goes on without: {type(error).__name__}: {reason}")
@@ -306,13 +350,13 @@ def open_event_writer(folder: Path, done: int, progress: Progress) -> Iterator[C
     try:
         from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:
-        yield lambda record: None
+        yield ignore_record
         return
     try:
         writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
     except Exception as error:
         note_failure("events", error, progress)
-        yield lambda record: None
+        yield ignore_record
         return
 
     def write_events(record: Record) -> None:

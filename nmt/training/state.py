@@ -39,6 +39,11 @@ class TrainingState:
 ADDED_LATER = {"best_perplexity", "criterion", "without_bleu"}  # facts that an older version did not save
 
 
+def find_saved_update(folder: Path) -> int | None:
+    """The update of the checkpoint `last` of a run folder, None if there is none."""
+    return read_state(folder).update if locate_folder(folder / "last").exists() else None
+
+
 def read_state(folder: Path) -> TrainingState:
     """The training state in the checkpoint `last` of a run folder. Raises DamageError when it is not complete.
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from nmt.checkpoint import (
     save_checkpoint,
     update_checkpoint_info,
 )
-from nmt.data.batches import Batch, Cursor, iterate_train_batches, iterate_valid_batches
+from nmt.data.batches import Batch, Cursor, Share, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
 from nmt.errors import NmtError, Option, TrainingError, TrainingInterrupted
 from nmt.files import locate_folder, remove_folder
@@ -30,10 +31,12 @@ from nmt.progress import format_count
 from nmt.run_log import format_record, read_log, truncate_log
 from nmt.settings import TrainSettings
 from nmt.training.best import Criterion, Rank, choose_best_again
+from nmt.training.distributed import ALONE, Group
 from nmt.training.interrupts import catch_interrupts, end_at_once
 from nmt.training.intervals import ValidationPlan
 from nmt.training.optim import compute_learning_rate
-from nmt.training.state import TrainingState, read_state
+from nmt.training.random_states import collect_random_states, restore_random_states
+from nmt.training.state import TrainingState, find_saved_update
 from nmt.training.update import Updater, UpdateSums
 
 MANY_WITHOUT_BLEU = 3  # validations after which a person is warned
@@ -55,6 +58,8 @@ class Trainer:
     `max_valid_pieces` are read. `compute_scores` translates the validation set with a model and scores it, BLEU by
     sacreBLEU's `tokenizer`. `report` gets a record of kind "update" after each update, and every record of the log:
     "train" (means since the previous record) or "valid". `note` gets messages for a person.
+
+    The processes of a `group` train one model together. Rank 0 alone writes to the run folder.
     """
 
     def __init__(
@@ -74,9 +79,11 @@ class Trainer:
         tokenizer: str,
         report: Callable[[dict[str, Any]], None],
         note: Callable[[str], None],
+        group: Group = ALONE,
     ) -> None:
         self.folder = folder
-        self.updater = Updater(model, settings, device=device, precision=precision)
+        self.group = group
+        self.updater = Updater(model, settings, device=device, precision=precision, group=group)
         self.model = model
         self.train_split = train_split
         self.valid_split = valid_split
@@ -103,11 +110,11 @@ class Trainer:
             with catch_interrupts() as interrupts:
                 return self._train(replace(state or TrainingState(), criterion=str(self.criterion)), interrupts)
         except KeyboardInterrupt as stop:
-            raise TrainingInterrupted(self._find_saved_update()) from stop
+            raise TrainingInterrupted(find_saved_update(self.folder)) from stop
 
     def _train(self, state: TrainingState, interrupts: Sequence[int]) -> TrainingOutcome:
         begin = time.monotonic()
-        started = begin - state.seconds  # as if training had not been interrupted
+        earlier, elapsed = state.seconds, 0.0  # seconds of training before, and since: those of rank 0
         limit = 60 * self.settings.max_minutes or math.inf
         with closing(self._group_batches(state)) as batches:
             pending: list[UpdateSums] = []
@@ -116,9 +123,8 @@ class Trainer:
             validation_seconds: float | None = None  # of the last validation
 
             def find_reason() -> str:
-                seconds = time.monotonic() - begin
-                expected = validation_seconds or self.validation_plan.cost * seconds / max(updates, 1)
-                is_over = updates > 0 and seconds + min(expected, limit / 2) > limit
+                expected = validation_seconds or self.validation_plan.cost * elapsed / max(updates, 1)
+                is_over = updates > 0 and elapsed + min(expected, limit / 2) > limit
                 over = describe_end(self.settings.max_minutes, "minute", "over") if is_over else ""
                 return self._find_stop_reason(state) or over
 
@@ -128,28 +134,30 @@ class Trainer:
                     if pending:
                         self._log_training(state, pending, time.monotonic() - since)
                     self._save_last(state)
-                    if interrupts:
+                    is_interrupted, validation_begin = self.group.agree(bool(interrupts), time.monotonic() - begin)
+                    if is_interrupted:
                         raise KeyboardInterrupt
-                    validation_begin = time.monotonic()
                     with end_at_once():  # once resumed, training begins with this validation
                         state = self._validate(state)
-                    validation_seconds = time.monotonic() - validation_begin
-                    state = replace(state, seconds=time.monotonic() - started)
-                    update_checkpoint_info(self.folder / "last", {"place": asdict(state)})
+                    _, elapsed = self.group.agree(False, time.monotonic() - begin)
+                    validation_seconds = elapsed - validation_begin
+                    state = replace(state, seconds=earlier + elapsed)
+                    if self.group.is_main:
+                        update_checkpoint_info(self.folder / "last", {"place": asdict(state)})
                     pending, since = [], time.monotonic()
                     reason = reason or find_reason()
-                    if reason and (seconds := time.monotonic() - begin) > 1.05 * limit:
-                        reason += f" ({seconds / 60:.2g} with the last validation)"
+                    if reason and elapsed > 1.05 * limit:
+                        reason += f" ({elapsed / 60:.2g} with the last validation)"
                 if reason:
                     return TrainingOutcome(state, reason)
                 cursor, group = next(batches)
                 rate = self._rate(state, state.update + 1)
                 pending.append(self.updater.update(group, rate, self._guided_weight(state)))
                 updates += 1
-                seconds = time.monotonic() - started
+                is_interrupted, elapsed = self.group.agree(bool(interrupts), time.monotonic() - begin)
+                seconds = earlier + elapsed
                 state = replace(state, update=state.update + 1, epoch=cursor.epoch, batch=cursor.batch, seconds=seconds)
                 self.report(self._make_record("update", state))
-                is_interrupted = bool(interrupts)
                 if len(pending) == LOG_EVERY or is_interrupted:
                     self._log_training(state, pending, time.monotonic() - since)
                     pending, since = [], time.monotonic()
@@ -158,13 +166,15 @@ class Trainer:
                     raise KeyboardInterrupt
 
     def resume(self, state: TrainingState) -> TrainingState:
-        """Load weights, optimizer and random generators from the checkpoint `last`, which has `state`.
+        """Load weights, optimizer and random generators from the checkpoint `last`, which has `state` and rank 0 reads.
 
         -> the state to continue from. If settings name another metric than before, `best` becomes the best by that one.
         """
         last = self.folder / "last"
-        load_weights(self.model, last)
-        tensors = read_training_tensors(last, self.model)
+        if self.group.is_main:
+            load_weights(self.model, last)
+        self.group.share_parameters(self.model)
+        tensors = self.group.share(lambda: read_training_tensors(last, self.model))
         for name, parameter in self.model.named_parameters():
             prefix = f"optimizer.{name}."
             moments = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
@@ -174,16 +184,17 @@ class Trainer:
                     for key, value in moments.items()
                 }
         try:
-            torch.set_rng_state(tensors["random.cpu"])
-            if self.device.type == "cuda" and "random.cuda" in tensors:
-                torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
+            text = restore_random_states(tensors, self.group, self.device, self.settings.seed, state.update)
         except (TypeError, RuntimeError) as error:
             why = f"it has no state of a random generator: {error}"
             raise make_damage_error(locate_folder(last) / "training.safetensors", why) from error
-        self._truncate_log(state)
+        if text:
+            self.note(text)
+        if self.group.is_main:
+            self._truncate_log(state)
         if state.criterion == str(self.criterion) or not state.validated:
             return state
-        found = choose_best_again(self.folder, self.criterion, self._read_validations())
+        found = self.group.share(lambda: choose_best_again(self.folder, self.criterion, self._read_validations()))
         self.note(found.explanation)
         score, perplexity = (found.rank.score, -found.rank.minus_perplexity) if found.rank else (None, None)
         criterion = str(self.criterion)
@@ -194,8 +205,9 @@ class Trainer:
     def _group_batches(self, state: TrainingState) -> Generator[tuple[Cursor, list[Batch]], None, None]:
         """Groups of batches, each for one update, with the cursor after them. The end of an epoch ends a group."""
         cursor = Cursor(state.epoch, state.batch)
+        share = Share(self.group.rank, self.group.size) if self.group.size > 1 else None
         batches = iterate_train_batches(
-            self.train_split, self.settings.max_tokens, self.settings.seed, cursor, self.device
+            self.train_split, self.settings.max_tokens, self.settings.seed, cursor, self.device, share
         )
         with closing(batches):  # type: ignore[type-var]
             group: list[Batch] = []
@@ -228,13 +240,7 @@ class Trainer:
 
     def _validate(self, state: TrainingState) -> TrainingState:
         """Score the validation set, log the scores, and save a numbered checkpoint and, if it is the best, `best`."""
-        self.model.eval()
-        with torch.inference_mode():
-            sums = [
-                (self.updater.measure(batch.to(self.device)), batch.target_tokens)
-                for batch in iterate_valid_batches(self.valid_split, self.settings.max_tokens, self.max_valid_pieces)
-            ]
-        nll, tokens = map(sum, zip(*sums, strict=True))
+        nll, tokens = self._measure_validation()
         if not math.isfinite(nll):
             raise self._make_nan_error("the validation loss after", state.update)
         try:
@@ -266,33 +272,47 @@ class Trainer:
                 + "; or with train.tokenize=char if words have no blanks between them"
                 * (self.criterion.tokenizer == "13a")
             )
+        if self.group.is_main:
+            self._save_validated({"update": state.update, **figures}, is_best=is_best)
+        return state
+
+    def _measure_validation(self) -> tuple[float, int]:
+        """The negative log-likelihood of the validation set in nats, and its target tokens.
+
+        Each process measures every n-th batch, and adds up all of them in the same order.
+        """
+        self.model.eval()
+        batches = iterate_valid_batches(self.valid_split, self.settings.max_tokens, self.max_valid_pieces)
+        mine = islice(enumerate(batches), self.group.rank, None, self.group.size)
+        with torch.inference_mode():
+            measured = [
+                (number, self.updater.measure(batch.to(self.device)), batch.target_tokens) for number, batch in mine
+            ]
+        _, nlls, counts = zip(*sorted(chain.from_iterable(self.group.gather(measured))), strict=True)
+        return sum(nlls), sum(counts)
+
+    def _save_validated(self, facts: dict[str, Any], *, is_best: bool) -> None:
+        """Save the checkpoints of a validation: a numbered one and, if it is the best, `best`."""
         weights = dict(self.model.named_parameters())
-        facts = {"update": state.update, **figures}
         if is_best:
             save_checkpoint(self.folder / "best", weights, facts)
         if self.settings.keep:
-            save_checkpoint(self.folder / f"update-{state.update:06d}", weights, facts)
+            save_checkpoint(self.folder / f"update-{facts['update']:06d}", weights, facts)
             for old in list_numbered_checkpoints(self.folder)[: -self.settings.keep]:
                 remove_folder(old)
-        return state
 
     def _save_last(self, state: TrainingState) -> None:
         """Save the checkpoint `last`, with everything that `resume` needs. Raises TrainingError for a weight of nan."""
         if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
             raise self._make_nan_error("a weight after", state.update)
-        tensors = {"random.cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        tensors = collect_random_states(self.group, self.device)
+        if not self.group.is_main:
+            return
         for name, parameter in self.model.named_parameters():
             for key, value in self.updater.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
         facts = {"update": state.update, "place": asdict(state)}
         save_checkpoint(self.folder / "last", dict(self.model.named_parameters()), facts, tensors)
-
-    def _find_saved_update(self) -> int | None:
-        """The update of the checkpoint `last`, None if there is none."""
-        has_checkpoint = locate_folder(self.folder / "last").exists()
-        return read_state(self.folder).update if has_checkpoint else None
 
     def _log_training(self, state: TrainingState, pending: Sequence[UpdateSums], seconds: float) -> None:
         """Log the means since the previous record. Raises TrainingError when a loss is not a number."""
@@ -326,6 +346,8 @@ class Trainer:
         return {"kind": kind, "update": state.update, "epoch": state.current_epoch, "seconds": state.seconds}
 
     def _log(self, record: dict[str, Any]) -> None:
+        if not self.group.is_main:
+            return
         with open(self.folder / "log.jsonl", "a", encoding="utf-8", newline="\n") as file:
             file.write(format_record(record))
         self.report(record)

@@ -21,6 +21,7 @@ from nmt.model.encoder import Layer, run_layer
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.unroll import Unroll, unroll
 from nmt.settings import TrainSettings
+from nmt.training.distributed import ALONE, Group
 from nmt.training.loss import guided_loss, smoothed_loss
 from nmt.training.optim import apply_update, build_optimizer
 
@@ -57,7 +58,7 @@ def build_loops(settings: TrainSettings, device: torch.device) -> Loops:
 
 
 class UpdateSums(NamedTuple):
-    """Sums over the positions of an update. `guided` and `linked` are 0 without guided attention."""
+    """Sums over the positions of an update, in all processes. `guided` and `linked` are 0 without guided attention."""
 
     loss: Tensor
     nll: Tensor  # negative log-likelihood of the target words
@@ -67,15 +68,25 @@ class UpdateSums(NamedTuple):
 
 
 class Updater:
-    """Updates a model. The updates are the same for every value of `settings.loop`; only their speed differs."""
+    """Updates a model. The updates are the same for every value of `settings.loop`; only their speed differs.
+
+    Each process of a `group` has its share of the batches, and all of them make the same update: that of the batches.
+    """
 
     def __init__(
-        self, model: Seq2Seq, settings: TrainSettings, *, device: torch.device, precision: torch.dtype
+        self,
+        model: Seq2Seq,
+        settings: TrainSettings,
+        *,
+        device: torch.device,
+        precision: torch.dtype,
+        group: Group = ALONE,
     ) -> None:
         self.model = model.to(device)
         self.settings = settings
         self.device = device
         self.precision = precision
+        self.group = group
         self.loops = build_loops(settings, device)
         self.optimizer = build_optimizer(model, settings)
 
@@ -83,9 +94,11 @@ class Updater:
         """One step of the optimizer on the loss of target words, plus the guided loss with its weight.
 
         A batch that does not fit in memory is split in halves. Raises TrainingError when a single pair does not fit.
+        Other processes wait meanwhile: they communicate when each has the gradients of all its batches.
         """
         self.model.train()
-        tokens = sum(batch.target_tokens for batch in batches)
+        tokens = sum(batch.target_tokens if batch.whole_tokens is None else batch.whole_tokens for batch in batches)
+        batches = [batch for batch in batches if batch.target_tokens]
         while True:
             self.optimizer.zero_grad(set_to_none=True)
             try:
@@ -103,8 +116,11 @@ class Updater:
             batches = [half for halves in parts for half in halves]
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
+        sums = sums or [tuple(torch.zeros(4, device=self.device, dtype=self.model.output_bias.dtype))]
+        loss, nll, guided, linked = (torch.stack(parts).sum().to(sums[0][0].dtype) for parts in zip(*sums, strict=True))
+        self.group.add_gradients(self.model)
+        self.group.add([loss, nll, guided, linked])
         apply_update(self.optimizer, rate, self.settings.clip)
-        loss, nll, guided, linked = (torch.stack(parts).sum() for parts in zip(*sums, strict=True))
         return UpdateSums(loss, nll, tokens, guided, linked)
 
     def measure(self, batch: Batch) -> float:
