@@ -154,7 +154,7 @@ class Launch:
                 assert isinstance(connection, Connection)
                 rank = running[connection]
                 try:
-                    kind, content = connection.recv()
+                    kind, content = pickle.loads(connection.recv_bytes())
                 except (EOFError, OSError):
                     del running[connection]
                     if rank not in ended:
@@ -271,7 +271,7 @@ def work(place: Place, connection: Connection, function: Callable[..., Any], arg
 
     def send(message: Message) -> None:
         with suppress(OSError):  # the parent was killed
-            connection.send(message)
+            connection.send_bytes(pickle.dumps(message))  # and not send, which leaves tensors in this process
 
     def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
         if place.rank == 0:
