@@ -96,15 +96,19 @@ def command(
             settings = resolve_settings(recipe, config, words)
             nmt.train(data, out, settings, device=device, progress=True, processes=processes)
     except PeerError as error:  # the process that failed prints why
-        raise click.exceptions.Exit(CommandError.code) from error
+        raise SystemExit(CommandError.code) from error
     except TrainingInterrupted as stop:
         raise InterruptionError(describe_interruption(stop, data, out, device, processes)) from stop
 
 
 def describe_interruption(stop: TrainingInterrupted, data: Path, out: Path, device: str, processes: int) -> str:
     """What is saved, and the command that continues."""
+    from nmt.training.distributed import is_started_by_torchrun
+
     if stop.update is None:
         return "interrupted: nothing is saved yet"
+    if is_started_by_torchrun():
+        return f"interrupted: update {stop.update:,} is saved\n  To continue, add --resume to the same torchrun command"
     words: list[object] = ["nmt", "train", "--data", data, "--out", out, "--resume"]
     words += ["--device", device] if device != "auto" else []
     words += ["--processes", processes] if processes > 1 else []

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed import Store, rendezvous  # type: ignore[attr-defined]
+from torch.distributed import PrefixStore, Store, rendezvous  # type: ignore[attr-defined]
 
 from nmt.devices import choose_device
 from nmt.errors import Option, PeerError, TrainingError, UsageError, is_out_of_memory
@@ -27,7 +27,7 @@ Value = TypeVar("Value")
 
 TIMEOUT = timedelta(minutes=30)  # after which a host that does not answer counts as lost
 MAIN_REPORTS_WITHIN = timedelta(seconds=2)
-FAILED = "nmt/failed"  # key in the store: the number of processes that have reported a failure
+FAILED = "failed"  # key in the store: the number of processes that have reported a failure
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,8 @@ def choose_device_type(device: str, processes: int) -> str:
     if processes > (gpus := torch.cuda.device_count()):
         raise UsageError(
             f"{processes} processes need {processes} GPUs, and this machine has {gpus}\n  Use ",
-            *(Option("processes", gpus), ", or " if gpus else "", Option("device", "cpu")),
+            *((Option("processes", gpus), ", or ") if gpus else ()),
+            Option("device", "cpu"),
         )
     return "cuda"
 
@@ -171,7 +172,9 @@ def join_torchrun(device: str) -> Iterator[tuple[Group, torch.device]]:
     """
     local_rank, local_size = (int(os.environ[name]) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
     with raise_if_lost():
-        store, rank, size = next(rendezvous("env://"))
+        agent_store, rank, size = next(rendezvous("env://"))
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store = PrefixStore(f"nmt/{attempt}", agent_store)  # which also has what processes that failed wrote
     try:
         where = open_device(choose_device_type(device, local_size), local_rank)
         with join(store, rank, size, where) as group:

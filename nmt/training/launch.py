@@ -106,7 +106,9 @@ class Launch:
         for rank in range(processes):
             ours, theirs = spawn.Pipe()
             place = Place(rank, processes, device, threads, self.store.port, plugin_modules())
-            process = spawn.Process(target=work, args=(place, theirs, function, arguments))
+            process = spawn.Process(
+                target=work, args=(place, theirs, function, arguments), name=f"nmt train, rank {rank}"
+            )
             process.start()
             theirs.close()
             self.processes.append(process)

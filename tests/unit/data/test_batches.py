@@ -1,6 +1,6 @@
 import threading
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from support.machine import needs_gpu
 from nmt.data import batches
 from nmt.data.batches import (
     Cursor,
+    Share,
     compute_padding_share,
     group_by_tokens,
     iterate_train_batches,
@@ -185,6 +186,28 @@ def test_batches_from_a_cursor_on_are_those_that_follow_it():
         (next_cursor, batch), expected = take(split, 1, cursor)[0], whole[number + 1]
         assert next_cursor == expected[0]
         assert_same_batch(batch, expected[1])
+
+
+@pytest.mark.parametrize("processes", [2, 3, 5])
+def test_processes_have_equal_shares_of_every_batch(processes):
+    split = add_links(random_split(60), *[[(0, 0)] for _ in range(60)])
+    whole = take(split, 30)
+    streams = [
+        iterate_train_batches(split, 100, 1, Cursor(0, 0), CPU, Share(rank, processes)) for rank in range(processes)
+    ]
+    for cursor, batch in whole:
+        shares = [next(stream) for stream in streams]
+        assert {after for after, _ in shares} == {cursor}
+        numbers = [pair_numbers(share) for _, share in shares]
+        assert sorted(chain.from_iterable(numbers)) == sorted(pair_numbers(batch))
+        assert max(map(len, numbers)) - min(map(len, numbers)) <= 1
+        assert {share.whole_tokens for _, share in shares} == {batch.target_tokens}
+        assert sum(share.target_tokens for _, share in shares) == batch.target_tokens
+        longest = [int(share.target_lengths_B.max()) for _, share in shares if share.target_tokens]
+        assert max(longest) == batch.target_BT.shape[1]
+    for stream in streams:
+        stream.close()
+    assert any(len(batch.source_BS) < processes for _, batch in whole)  # and one process has nothing of it
 
 
 def running_threads() -> list[str]:
