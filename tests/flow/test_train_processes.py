@@ -133,9 +133,7 @@ def test_torchrun_restarts_a_training_that_continues(tiny_prepared, tmp_path):
     words = ["train", "--data", tiny_prepared, "--out", run, *SMALL, "--max-updates", "8", "--import", module]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, *torchrun, "-m", "nmt", *map(str, words)]
-    done = subprocess.run(
-        command, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, cwd=ROOT, timeout=200
-    )
+    done = subprocess.run(command, capture_output=True, env=env, cwd=ROOT, timeout=200)
     text = done.stderr.decode()
     assert done.returncode == 0, text
     assert text.count("1,000 pairs") == 2  # one of two processes writes, in each of two attempts
