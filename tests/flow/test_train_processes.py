@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from support.together import fail
 
 from nmt.errors import DataError, Option
 from nmt.progress import Progress
-from nmt.training.launch import run_in_processes
+from nmt.training import launch
 
 SMALL = [
     *("--set", "model.embedding_size=16", "--set", "model.encoder_size=16", "--set", "model.decoder_size=32"),
@@ -143,9 +144,11 @@ def test_torchrun_restarts_a_training_that_continues(tiny_prepared, tmp_path):
     assert text.splitlines()[-1] == f"stopped: 8 updates are done; {run} is ready to translate"
 
 
-def test_an_error_of_one_process_is_that_of_the_command(tmp_path):
-    raised = "from nmt.errors import DataError, Option; raise DataError('a pair is wrong: ', Option('beam', 3))"
+def test_an_error_of_one_process_is_raised_and_ends_the_others(monkeypatch, tmp_path):
+    monkeypatch.setattr(launch, "GRACE_SECONDS", 0.5)
+    shown = Mock(Progress)
     with pytest.raises(DataError) as caught:
-        run_in_processes(fail, 2, "cpu", Progress(), tmp_path, 1, raised)
+        launch.run_in_processes(fail, 3, "cpu", shown, tmp_path)
     assert caught.value.args == ("a pair is wrong: ", Option("beam", 3))
+    assert "rank 0" not in str(shown.note.mock_calls)
     assert not multiprocessing.active_children()

@@ -1,6 +1,7 @@
 """Training by several processes, as tests call it in each of them: what every process has afterwards is returned."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import torch
 import torch.distributed as dist
 
 from nmt.data.prepared import LinkArrays, Split
+from nmt.errors import DataError, Option
 from nmt.progress import Progress
 from nmt.settings import TrainSettings
 from nmt.training.distributed import ALONE, Group
@@ -97,11 +99,15 @@ def train_cases(
     return trained
 
 
-def fail(group: Group, device: torch.device, progress: Progress, out: Path, rank: int, how: str) -> None:
-    """One process fails, while the others wait for it."""
-    if group.rank == rank:
-        exec(how)
-    group.gather(None)
+def fail(group: Group, device: torch.device, progress: Progress, out: Path) -> None:
+    """Rank 1 fails, rank 2 waits for it, and rank 0 does something that takes minutes."""
+    if group.rank == 1:
+        progress.note("only rank 0 is heard")
+        raise DataError("a pair is wrong: ", Option("beam", 3))
+    if group.rank == 2:
+        group.gather(None)
+    progress.note("begins")
+    time.sleep(200)
 
 
 def train_alone(name: str, folder: Path) -> Trained:
