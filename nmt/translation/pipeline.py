@@ -74,7 +74,7 @@ def translate_lines(
         source = source_subword.segment(read, units[0])._replace(text=request.source)
         if is_blank(request.source):
             source = source._replace(ids=[], group_of_piece=[])
-        pieces = Counter(source_subword.ids_to_pieces(source.ids))
+        pieces = Counter(source_subword.ids_to_pieces(source.ids) if symbol_ids else ())
         used = source._replace(ids=source.ids[: batching.MAX_PIECES])
         try:
             compiled = compiler.compile_request(request, used, search, {piece: pieces[piece] for piece in symbol_ids})
