@@ -55,6 +55,9 @@ class StepModel(Protocol):
     rows: `rows_BK[b, k]` is the old row that becomes row k of sentence b. The K rows of a sentence come from one old
     sentence, and sentences keep their order. So if B stays the same, the sentences are the same; if B is smaller, some
     have been removed.
+
+    A model that several threads can share, and that computes each step in the thread that calls it, may have an
+    attribute `is_single_threaded` that is True. Batches are then computed side by side.
     """
 
     @property

@@ -6,12 +6,10 @@ It computes what `Seq2Seq` computes. A row depends on no other: neither on the s
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
 # C words that are scored, or the most probable words of a row   H parts of attention
 
-import os
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import pairwise
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +28,7 @@ from nmt.step import StepOut
 Arrays = dict[str, NDArray[Any]]
 
 CACHED = 1 << 19  # numbers of attention in a block: two megabytes of them stay in a core's cache
-THREAD_ROWS = 8  # rows that are worth a thread
+WHOLE = [slice(None)]  # a batch that is one block
 MULTIPLE = 8  # the padded length of sources is a multiple of this, so that sums over them do not depend on it
 
 
@@ -44,7 +42,9 @@ class State(NamedTuple):
 
 
 class Engine:
-    """A step model that runs the graphs of a network."""
+    """A step model that runs the graphs of a network. Threads can share it; each of its steps is computed by one."""
+
+    is_single_threaded = True
 
     def __init__(self, graphs: Graphs) -> None:
         self.graphs = graphs
@@ -52,13 +52,14 @@ class Engine:
         self.vocabulary = len(self.weights["output_bias"])
         self.encoder = Session(graphs.encoder)
         self.steps: dict[tuple[Scores, bool], Session] = {}
+        self.making = Lock()
 
     def start(self, source_BS: Tensor, lengths_B: Tensor) -> State:
         """See nmt.step.StepModel."""
         length = source_BS.shape[1]
         padded_BS = F.pad(source_BS, (0, -length % MULTIPLE), value=PAD)
         inputs = {"source": padded_BS.numpy(), "lengths": lengths_B.numpy()}
-        out = self.encoder.run(inputs, split_batch(len(padded_BS), padded_BS.shape[1], 1))
+        out = self.encoder.run(inputs, split_batch(len(padded_BS), padded_BS.shape[1]))
         memory = {name: out.pop(name) for name in MEMORY}
         return State(memory, out, length, True)
 
@@ -71,26 +72,27 @@ class Engine:
         memory, carry, length, is_first = state
         B, K = carry["hidden"].shape[:2]
         session = self.choose_step(scores, is_first)
-        blocks = split_batch(B, K, K * memory["keys"].shape[1] * memory["keys"].shape[2])
-        out = session.run({"previous": previous_N.view(B, K).numpy(), **memory, **carry, **inputs}, blocks)
-        carry = carry | {name.removesuffix("_out"): part for name, part in out.items() if name.endswith("_out")}
-        log_probs_BKC, attention_BKS, parts_BKHS, words_BKC = map(out.get, ("log_probs", "attention", "parts", "words"))
+        blocks = split_batch(B, K * memory["keys"].shape[1] * memory["keys"].shape[2])
+        out = session.run({"previous": previous_N.numpy().reshape(B, K), **memory, **carry, **inputs}, blocks)
+        carry = carry | {name.removesuffix("_out"): out[name] for name in session.carried}
+        parts_BKHS, words_BKC = out.get("parts"), out.get("words")
         return StepOut(
-            flatten_rows(log_probs_BKC),
+            flatten_rows(out["log_probs"]),
             State(memory, carry, length, False),
-            flatten_rows(attention_BKS)[:, :length],
-            parts_NHS=None if parts_BKHS is None else flatten_rows(parts_BKHS)[..., :length],
+            flatten_rows(out["attention"][..., :length]),
+            parts_NHS=None if parts_BKHS is None else flatten_rows(parts_BKHS[..., :length]),
             words_NC=None if words_BKC is None else flatten_rows(words_BKC),
         )
 
     def choose_step(self, scores: Scores, is_first: bool) -> "Session":
         """The session of a step, which is made when it is needed first."""
         is_first = is_first and self.graphs.first is not None
-        session = self.steps.get((scores, is_first))
-        if session is None:
-            graph = self.graphs.first if is_first else self.graphs.step
-            assert graph is not None
-            session = self.steps[scores, is_first] = Session(end_with(graph, scores))
+        with self.making:
+            session = self.steps.get((scores, is_first))
+            if session is None:
+                graph = self.graphs.first if is_first else self.graphs.step
+                assert graph is not None
+                session = self.steps[scores, is_first] = Session(end_with(graph, scores))
         return session
 
     def select(self, state: State, rows_BK: Tensor) -> State:
@@ -104,10 +106,13 @@ class Engine:
         carry = {name: part.reshape(sentences * width, *part.shape[2:])[rows] for name, part in carry.items()}
         return State(memory, carry, length, is_first)
 
-    def with_best(self, count: int) -> "NarrowEngine":
-        """A step model that returns the `count` most probable words of each row alone."""
-        count_1 = np.array([min(count, self.vocabulary)])
-        return NarrowEngine(self, "best", {"count": count_1})
+    def with_best(self, count: int, forbidden_ids: Sequence[int]) -> "NarrowEngine":
+        """A step model that returns the `count` most probable words of each row alone, or more.
+
+        Of those it returns, the forbidden ones have no probability.
+        """
+        count_1 = np.array([min(count + len(forbidden_ids), self.vocabulary)])
+        return NarrowEngine(self, "best", {"count": count_1}, forbidden_ids=forbidden_ids)
 
     def with_shortlist(self, allowed_BV: Tensor) -> "NarrowEngine":
         """A step model for one batch that scores only the words allowed in its sentences."""
@@ -119,10 +124,9 @@ class Engine:
         return NarrowEngine(self, "listed", weights, words_C, allowed_BV[:, None, words_C].numpy())
 
 
-def flatten_rows(part_BK: Any) -> Tensor:
+def flatten_rows(part_BK: NDArray[Any]) -> Tensor:
     """(B, K, …) -> (N, …)"""
-    part: NDArray[Any] = part_BK
-    return torch.from_numpy(part.reshape(part.shape[0] * part.shape[1], *part.shape[2:]))
+    return torch.from_numpy(part_BK.reshape(part_BK.shape[0] * part_BK.shape[1], *part_BK.shape[2:]))
 
 
 class NarrowState(NamedTuple):
@@ -146,6 +150,7 @@ class NarrowEngine:
         inputs: Arrays,
         words_C: Tensor | None = None,
         allowed_B1C: NDArray[np.bool_] | None = None,
+        forbidden_ids: Sequence[int] = (),
     ) -> None:
         self.engine = engine
         self.vocabulary = engine.vocabulary
@@ -153,6 +158,8 @@ class NarrowEngine:
         self.inputs = inputs
         self.words_C = words_C
         self.allowed_B1C = allowed_B1C
+        self.is_forbidden_V = np.zeros(self.vocabulary, bool)
+        self.is_forbidden_V[list(forbidden_ids)] = True
 
     def start(self, source_BS: Tensor, lengths_B: Tensor) -> NarrowState:
         """See nmt.step.StepModel."""
@@ -162,8 +169,13 @@ class NarrowEngine:
         """See nmt.step.StepModel."""
         inner, allowed_B1C = state
         inputs = self.inputs if allowed_B1C is None else self.inputs | {"allowed": allowed_B1C}
-        out = self.engine.run_step(previous_N, inner, self.scores, inputs)
-        return out._replace(state=NarrowState(out.state, allowed_B1C), words_V=self.words_C)
+        log_probs_NC, after, attention_NS, _, parts_NHS, _, words_NC = self.engine.run_step(
+            previous_N, inner, self.scores, inputs
+        )
+        if words_NC is not None:
+            log_probs_NC.numpy()[self.is_forbidden_V[words_NC.numpy()]] = -np.inf
+        state = NarrowState(after, allowed_B1C)
+        return StepOut(log_probs_NC, state, attention_NS, None, parts_NHS, self.words_C, words_NC)
 
     def select(self, state: NarrowState, rows_BK: Tensor) -> NarrowState:
         """See nmt.step.StepModel."""
@@ -175,11 +187,7 @@ class NarrowEngine:
 
 
 class Session:
-    """A graph that is run for blocks of sentences, as many at a time as torch has threads.
-
-    Each block is computed by one thread. So threads wait for each other once a step instead of once an operator, and
-    what a block computes stays in the cache of its core.
-    """
+    """A graph that is run by one thread, for blocks of sentences: what a block computes stays in the core's cache."""
 
     def __init__(self, graph: onnx.ModelProto) -> None:
         options = onnxruntime.SessionOptions()
@@ -187,20 +195,22 @@ class Session:
         options.log_severity_level = 4  # errors are raised, and not also printed
         self.session = onnxruntime.InferenceSession(graph.SerializeToString(), options, ["CPUExecutionProvider"])
         self.inputs = [value.name for value in self.session.get_inputs()]
-        self.outputs = [value.name for value in self.session.get_outputs()]
+        self.outputs = [value.name for value in self.session.get_outputs() if value.name != "readout"]
+        self.carried = [name for name in self.outputs if name.endswith("_out")]
 
     def run(self, inputs: Mapping[str, NDArray[Any]], blocks: Sequence[slice]) -> Arrays:
         """The outputs for some inputs, by name; inputs that the graph does not read are left out."""
         inputs = {name: inputs[name] for name in self.inputs}
 
-        def run_block(block: slice) -> list[NDArray[Any]]:
-            some = {name: part[block] if name in AXES else part for name, part in inputs.items()}
-            return self.run_at_once(some)
-
         if len(blocks) == 1:
             return dict(zip(self.outputs, self.run_at_once(inputs), strict=True))
-        pool = start_threads(os.getpid(), torch.get_num_threads())
-        parts = zip(*pool.map(run_block, blocks), strict=True)
+        parts = zip(
+            *(
+                self.run_at_once({name: part[block] if name in AXES else part for name, part in inputs.items()})
+                for block in blocks
+            ),
+            strict=True,
+        )
         return {name: np.concatenate(part) for name, part in zip(self.outputs, parts, strict=True)}
 
     def run_at_once(self, inputs: Arrays) -> list[NDArray[Any]]:
@@ -214,19 +224,10 @@ class Session:
         return outputs
 
 
-@cache
-def start_threads(process: int, threads: int) -> ThreadPoolExecutor:
-    """The threads of a process; a forked process has none of those of its parent."""
-    return ThreadPoolExecutor(threads)
-
-
-def split_batch(sentences: int, rows: int, numbers: int) -> list[slice]:
-    """Blocks of a batch's sentences. A sentence has some `rows`, and a step computes `numbers` for it at once."""
-    threads = torch.get_num_threads()
-    blocks = max(1, -(-sentences * numbers // CACHED))
-    if sentences * rows >= THREAD_ROWS * threads:
-        blocks = -(-blocks // threads) * threads
-    if blocks == 1:
-        return [slice(None)]
-    bounds = np.linspace(0, sentences, min(blocks, sentences) + 1).astype(int).tolist()
+def split_batch(sentences: int, numbers: int) -> list[slice]:
+    """Blocks of a batch's sentences; a step computes `numbers` for each sentence at once."""
+    blocks = min(sentences, -(-sentences * numbers // CACHED))
+    if blocks <= 1:
+        return WHOLE
+    bounds = np.linspace(0, sentences, blocks + 1).astype(int).tolist()
     return [slice(*pair) for pair in pairwise(bounds)]

@@ -4,7 +4,8 @@ It handles ids and log-probabilities, not text, and returns hypotheses with thei
 """
 
 # B sentences that are not done   G groups of a sentence   U = B * G   K live rows of a group   N = U * K rows
-# W continuations of a group   R = n_best   A nodes, or rows, of all levels   S source positions
+# W continuations of a group   R = n_best   A nodes, or rows, of all levels   L nodes that are ends
+# S source positions
 
 import math
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from nmt.ids import BOS, EOS, PAD, UNK
-from nmt.search.choices import Array, Choice, MostProbable
+from nmt.search.choices import Array, Choice, Continuations, MostProbable
 from nmt.search.hypothesis import (
     Hypothesis,
     Normalization,
@@ -79,8 +80,9 @@ def beam_search(
     slots = beam // G
     assert 1 <= n_best <= slots * G
     if choice is MOST_PROBABLE and hasattr(model, "with_best"):  # the model need not return other words
-        model = model.with_best(slots + len(forbidden_ids))
-    model = ForbiddenIds(model, forbidden_ids)
+        model = model.with_best(slots, forbidden_ids)
+    else:
+        model = ForbiddenIds(model, forbidden_ids)
     device = source_BS.device
     if limits is None:
         limits = [compute_length_limit(length, max_length_ratio, max_length_extra) for length in lengths_B.tolist()]
@@ -94,7 +96,9 @@ def beam_search(
     log_prob_UK = np.zeros((len(limits) * G, 1))
     node_N = np.full_like(free_U, -1)
     levels: list[Level] = []
+    ends: list[Ends] = []
     nodes = 0
+    is_open, first_limit = True, limit_B.min()  # open: no hypothesis has ended, so all slots are free
     state = model.start(source_BS, lengths_B)
     previous_N = torch.full((len(limits) * G,), BOS, device=device)
     if G > 1:
@@ -104,62 +108,67 @@ def beam_search(
         if choice is not MOST_PROBABLE:
             out = out.expand_to_vocabulary(model.vocabulary)
         chosen = choice(log_prob_UK, out, free_U, slots, sentence_B, length - 1)
-        raise_if_nan(chosen.log_prob_UW, length)
-        W = chosen.log_prob_UW.shape[1]
-        taken_UW = (np.arange(W) < free_U[:, None]) & (chosen.log_prob_UW > -np.inf)
-        is_end_UW = chosen.token_UW == EOS
-        finished_UW, live_UW = taken_UW & is_end_UW, taken_UW & ~is_end_UW
-        score_UW = chosen.log_prob_UW / penalties[length]
+        least = np.minimum.reduce(chosen.log_prob_UW, axis=None)
+        raise_if_nan(least, length)
         if beta:
             raise_if_no_attention(out.attention_NS)
             coverage_NS = coverage_NS + out.attention_NS
-            real_NS = real_BS[sentence_B].repeat_interleave(len(coverage_NS) // len(sentence_B), 0)
-            score_UW = score_UW + coverage_penalty(coverage_NS, real_NS, beta).cpu().numpy()[chosen.row_UW]
-        if not finished_keep_slots:
-            finished_UW &= score_UW > best_finished_BR[:, -1:].repeat(G, 0)
-        at_limit_B = limit_B == length
-        level = Level(
-            sentence_B=sentence_B,
-            parent_UW=node_N[chosen.row_UW],
-            row_UW=chosen.row_UW,
-            token_UW=chosen.token_UW,
-            token_log_prob_UW=chosen.token_log_prob_UW,
-            log_prob_UW=chosen.log_prob_UW,
-            score_UW=score_UW,
-            finished_UW=finished_UW,
-            at_limit_UW=live_UW & at_limit_B.repeat(G)[:, None],
-            attention_NS=out.attention_NS,
-        )
-        levels.append(level)
-        node_UW = np.arange(nodes, nodes + live_UW.size).reshape(live_UW.shape)
-        nodes += live_UW.size
+        levels.append(Level(sentence_B, node_N[chosen.row_UW], chosen, out.attention_NS))
+        node_UW: Array = np.arange(nodes, nodes + chosen.row_UW.size).reshape(chosen.row_UW.shape)
+        nodes += node_UW.size
+        is_end_UW = chosen.token_UW == EOS
+        if is_open and least > -np.inf and length < first_limit and not is_end_UW.any():  # every slot goes on
+            rows = len(sentence_B), node_UW.size // len(sentence_B)
+            is_same = log_prob_UK.size == node_UW.size == len(free_U)
+            row_UK, token_UK, node_N, log_prob_UK = chosen.row_UW, chosen.token_UW, node_UW.ravel(), chosen.log_prob_UW
+        else:
+            W = node_UW.shape[1]
+            at_limit_B = limit_B == length
+            taken_UW = (np.arange(W) < free_U[:, None]) & (chosen.log_prob_UW > -np.inf)
+            finished_UW, live_UW = taken_UW & is_end_UW, taken_UW & ~is_end_UW
+            score_UW = chosen.log_prob_UW / penalties[length]
+            if beta:
+                real_NS = real_BS[sentence_B].repeat_interleave(len(coverage_NS) // len(sentence_B), 0)
+                score_UW = score_UW + coverage_penalty(coverage_NS, real_NS, beta).cpu().numpy()[chosen.row_UW]
+            if not finished_keep_slots:
+                finished_UW &= score_UW > best_finished_BR[:, -1:].repeat(G, 0)
+            ends_UW = finished_UW | (live_UW & at_limit_B.repeat(G)[:, None])
+            ends.append(Ends(node_UW[ends_UW], score_UW[ends_UW], finished_UW[ends_UW], ends_UW.nonzero()[0] % G))
+            if finished_UW.any():
+                if finished_keep_slots:
+                    free_U = free_U - finished_UW.sum(1)
+                finished_BX = np.where(finished_UW, score_UW, -np.inf).reshape(-1, G * W)
+                best_finished_BR = np.sort(np.concatenate([best_finished_BR, finished_BX], 1))[:, : -n_best - 1 : -1]
+            log_prob_UW = np.where(live_UW, chosen.log_prob_UW, -np.inf)
+            best_possible_B = log_prob_UW.reshape(-1, G * W).max(1)
+            best_possible_B = best_possible_B / penalties[limit_B if finished_keep_slots else length]
+            continues_B = (best_possible_B > best_finished_BR[:, -1]) & ~at_limit_B
+            live_BG = live_UW.sum(1).reshape(-1, G) * continues_B[:, None]
+            kept_B = live_BG.any(1).nonzero()[0]
+            if not len(kept_B):
+                break
 
-        if finished_UW.any():
-            if finished_keep_slots:
-                free_U = free_U - finished_UW.sum(1)
-            finished_BX = np.where(finished_UW, score_UW, -np.inf).reshape(-1, G * W)
-            best_finished_BR = np.sort(np.concatenate([best_finished_BR, finished_BX], 1))[:, : -n_best - 1 : -1]
-        log_prob_UW = np.where(live_UW, chosen.log_prob_UW, -np.inf)
-        best_possible_B = log_prob_UW.reshape(-1, G * W).max(1) / penalties[limit_B if finished_keep_slots else length]
-        continues_B = (best_possible_B > best_finished_BR[:, -1]) & ~at_limit_B
-        live_BG = live_UW.sum(1).reshape(-1, G) * continues_B[:, None]
-        kept_B = live_BG.any(1).nonzero()[0]
-        if not len(kept_B):
-            break
-
-        widest = min(W, max(int(live_BG.max()), 2 if beam > 1 and G == 1 else 1))
-        kept_U1 = (kept_B[:, None] * G + np.arange(G)).reshape(-1, 1)
-        is_same = log_prob_UK.shape[1] == widest == 1 and len(kept_B) == len(live_BG)
-        order_UK = np.argsort(~live_UW[kept_U1[:, 0]], 1, kind="stable")[:, :widest]
-        row_UK, token_UK, node_UK, log_prob_UK = (
-            part_UW[kept_U1, order_UK] for part_UW in (chosen.row_UW, chosen.token_UW, node_UW, log_prob_UW)
-        )
-        previous_N, node_N = torch.from_numpy(token_UK.flatten()).to(device), node_UK.flatten()
-        rows_BK = torch.from_numpy(row_UK.reshape(len(kept_B), -1)).to(device)
-        state = out.state if is_same else model.select(out.state, rows_BK)
-        sentence_B, limit_B, best_finished_BR = (part[kept_B] for part in (sentence_B, limit_B, best_finished_BR))
-        free_U, coverage_NS = free_U[kept_U1[:, 0]], coverage_NS[rows_BK.flatten()] if beta else coverage_NS
-    return [sorted(hypotheses, key=get_sort_key)[:n_best] for hypotheses in read_tree(levels, lengths_B.tolist(), G)]
+            widest = min(W, max(int(live_BG.max()), 2 if beam > 1 and G == 1 else 1))
+            kept_U1 = (kept_B[:, None] * G + np.arange(G)).reshape(-1, 1)
+            rows = len(kept_B), G * widest
+            is_same = log_prob_UK.shape[1] == widest == 1 and len(kept_B) == len(live_BG)
+            order_UK = np.argsort(~live_UW[kept_U1[:, 0]], 1, kind="stable")[:, :widest]
+            row_UK, token_UK, node_UK, log_prob_UK = (
+                part_UW[kept_U1, order_UK] for part_UW in (chosen.row_UW, chosen.token_UW, node_UW, log_prob_UW)
+            )
+            node_N = node_UK.ravel()
+            sentence_B, limit_B, best_finished_BR = (part[kept_B] for part in (sentence_B, limit_B, best_finished_BR))
+            free_U = free_U[kept_U1[:, 0]]
+            is_open, first_limit = bool((best_finished_BR == -np.inf).all()), limit_B.min()
+        previous_N = torch.from_numpy(token_UK.ravel()).to(device)
+        if not is_same:
+            rows_BK = torch.from_numpy(row_UK.reshape(rows)).to(device)
+            state = model.select(out.state, rows_BK)
+            coverage_NS = coverage_NS[rows_BK.flatten()] if beta else coverage_NS
+        else:
+            state = out.state
+    found = read_tree(levels, ends, lengths_B.tolist())
+    return [sorted(hypotheses, key=get_sort_key)[:n_best] for hypotheses in found]
 
 
 def compute_length_limit(source_length: int, ratio: float, extra: int) -> int:
@@ -172,35 +181,34 @@ class Level(NamedTuple):
 
     sentence_B: Array  # row of the sentence in the first batch
     parent_UW: Array  # node in the level before; -1 in the first level
-    row_UW: Array  # row of the attention that belongs to the token
-    token_UW: Array
-    token_log_prob_UW: Array
-    log_prob_UW: Array
-    score_UW: Array
-    finished_UW: Array  # ends here with EOS
-    at_limit_UW: Array  # ends here because of the length limit
+    chosen: Continuations
     attention_NS: Tensor
 
 
-def number_groups(level: Level, groups: int) -> Array:
-    """The number of the group of each node of a level."""
-    return np.broadcast_to(np.arange(len(level.row_UW))[:, None] % groups, level.row_UW.shape).ravel()
+class Ends(NamedTuple):
+    """The nodes of one level whose hypotheses end there: by EOS, or else at the length limit."""
+
+    node_L: Array
+    score_L: Array
+    finished_L: Array
+    group_L: Array
 
 
-def read_tree(levels: list[Level], source_lengths: list[int], groups: int) -> list[list[Hypothesis]]:
+def read_tree(levels: list[Level], ends: list[Ends], source_lengths: list[int]) -> list[list[Hypothesis]]:
     """The hypotheses of each sentence, shortest first, by following each one's parents back to the first level."""
-    sentence_levels, *parts, attention = zip(*levels, strict=True)
-    parent_A, row_A, token_A, token_log_prob_A, log_prob_A, score_A, finished_A, at_limit_A = (
-        np.concatenate([level_UW.ravel() for level_UW in part]) for part in parts
+    sentence_levels, parent_levels, chosen_levels, attention = zip(*levels, strict=True)
+    parent_A, row_A, token_A, token_log_prob_A, log_prob_A = (
+        np.concatenate([level_UW.ravel() for level_UW in part])
+        for part in (parent_levels, *zip(*chosen_levels, strict=True))
     )
-    sizes = [level.row_UW.size // len(level.sentence_B) for level in levels]  # nodes of a sentence
-    sentence_A = np.concatenate(list(map(np.repeat, sentence_levels, sizes)))
-    group_A = np.concatenate([number_groups(level, groups) for level in levels])
-    first_row = np.cumsum([0, *map(len, attention)])[:-1]
-    row_A += first_row.repeat([level.row_UW.size for level in levels])
-    leaves = (finished_A | at_limit_A).nonzero()[0].tolist()
+    sizes = [level_UW.size for level_UW in parent_levels]
+    sentence_A = np.concatenate(
+        [part.repeat(size // len(part)) for part, size in zip(sentence_levels, sizes, strict=True)]
+    )
+    row_A += np.cumsum([0, *map(len, attention[:-1])]).repeat(sizes)
     parents, tokens, token_log_probs = parent_A.tolist(), token_A.tolist(), token_log_prob_A.tolist()
-    sentences, log_probs, scores = sentence_A.tolist(), log_prob_A.tolist(), score_A.tolist()
+    sentences, log_probs = sentence_A.tolist(), log_prob_A.tolist()
+    leaves, scores, finished, groups = (np.concatenate(part).tolist() for part in zip(*ends, strict=True))
     paths = []
     for node in leaves:
         path = [node]
@@ -211,16 +219,18 @@ def read_tree(levels: list[Level], source_lengths: list[int], groups: int) -> li
     attention_AS = torch.cat(attention)
     attention = torch.split(attention_AS[rows.to(attention_AS.device)].float().cpu(), [len(path) for path in paths])
     found: list[list[Hypothesis]] = [[] for _ in source_lengths]
-    for leaf, path, attention_TS in zip(leaves, paths, attention, strict=True):
+    for leaf, path, attention_TS, score, is_finished, group in zip(
+        leaves, paths, attention, scores, finished, groups, strict=True
+    ):
         found[sentences[leaf]].append(
             Hypothesis(
                 tokens=tuple(tokens[node] for node in path),
                 log_prob=log_probs[leaf],
-                score=scores[leaf],
+                score=score,
                 token_log_probs=tuple(token_log_probs[node] for node in path),
                 attention_TS=attention_TS[:, : source_lengths[sentences[leaf]]],
-                is_finished=bool(finished_A[leaf]),
-                group=int(group_A[leaf]),
+                is_finished=is_finished,
+                group=group,
             )
         )
     return found

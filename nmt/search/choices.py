@@ -180,35 +180,46 @@ def choose_continuations(
     model returned the most probable words alone, in descending order of probability.
     """
     U, K = log_prob_UK.shape
-    ranked_NV = log_probs_NV if ranked_NV is None else ranked_NV
     if words_NC is not None:
-        token_NC, found = words_NC, (words_NC, ranked_NV, log_probs_NV)
+        token_NC, ranked_NC, log_prob_NC = words_NC, log_probs_NV, log_probs_NV
     else:
+        ranked_NV = log_probs_NV if ranked_NV is None else ranked_NV
         token_NC = find_top_ids(ranked_NV, slots)
         if constraints is not None:
             token_NC = torch.cat([token_NC, constraints.token_NQ], 1)
         token_NC = token_NC.sort().values
-        found = token_NC, ranked_NV.gather(1, token_NC), log_probs_NV.gather(1, token_NC)
+        log_prob_NC = log_probs_NV.gather(1, token_NC)
+        ranked_NC = log_prob_NC if ranked_NV is log_probs_NV else ranked_NV.gather(1, token_NC)
     C = token_NC.shape[1]
-    token_UX, rank_UX, token_log_prob_UX = (part_NC.cpu().numpy().reshape(U, K * C) for part_NC in found)
-    log_prob_UX = log_prob_UK.repeat(C, 1)
-    rank_UX, log_prob_UX = log_prob_UX + rank_UX, log_prob_UX + token_log_prob_UX
+    token_UX, token_log_prob_UX = (part_NC.cpu().numpy().reshape(U, K * C) for part_NC in (token_NC, log_prob_NC))
+    log_prob_UX = add_to_rows(log_prob_UK, token_log_prob_UX)
+    is_ranked_alike = ranked_NC is log_prob_NC
+    rank_UX = log_prob_UX if is_ranked_alike else add_to_rows(log_prob_UK, ranked_NC.cpu().numpy())
     if constraints is None:
-        order_UW = np.where(np.isnan(rank_UX), -np.inf, -rank_UX).argsort(1, kind="stable")[:, :slots]
+        if np.isnan(np.maximum.reduce(rank_UX, axis=None)):
+            rank_UX = np.where(np.isnan(rank_UX), np.inf, rank_UX)
+        order_UW = (-rank_UX).argsort(1, kind="stable")[:, :slots]
     else:
+        rank_UX = rank_UX.copy()
         is_repeat_NC = torch.zeros_like(token_NC, dtype=torch.bool)
         is_repeat_NC[:, 1:] = token_NC[:, 1:] == token_NC[:, :-1]
         rank_UX[is_repeat_NC.view(U, K * C).cpu().numpy()] = -np.inf
         progress_UX = count_progress(constraints, token_NC).view(U, K * C).cpu()
         order_UW = allocate_slots(torch.from_numpy(rank_UX), progress_UX)[:, :slots].numpy()
         log_prob_UX[rank_UX == -np.inf] = -np.inf
-    index_U1 = np.arange(U)[:, None]
+    place_UW = order_UW + np.arange(0, U * K * C, K * C)[:, None]
     token_UW, token_log_prob_UW, log_prob_UW = (
-        part_UX[index_U1, order_UW] for part_UX in (token_UX, token_log_prob_UX, log_prob_UX)
+        part_UX.take(place_UW) for part_UX in (token_UX, token_log_prob_UX, log_prob_UX)
     )
     if words_V is not None:
         token_UW = words_V.cpu().numpy()[token_UW]
-    return Continuations(order_UW // C + K * index_U1, token_UW, token_log_prob_UW, log_prob_UW)
+    return Continuations(place_UW // C, token_UW, token_log_prob_UW, log_prob_UW)
+
+
+def add_to_rows(log_prob_UK: Array, part_UX: Array) -> Array:
+    """The log-probabilities of hypotheses plus those of their candidates. -> sum_UX"""
+    U, K = log_prob_UK.shape
+    return (log_prob_UK[:, :, None] + part_UX.reshape(U, K, -1)).reshape(U, -1)
 
 
 def find_top_ids(scores_NV: Tensor, count: int) -> Tensor:

@@ -30,6 +30,7 @@ class Ensemble:
             )
         self.models = models
         self.vocabulary = sizes[0]
+        self.is_single_threaded = all(getattr(model, "is_single_threaded", False) for model in models)
 
     def start(self, source_BS: Tensor, lengths_B: Tensor) -> Any:
         return tuple(model.start(source_BS, lengths_B) for model in self.models)

@@ -30,11 +30,7 @@ class ForbiddenIds:
 
     def step(self, previous_N: Tensor, state: Any) -> StepOut:
         out = self.model.step(previous_N, state)
-        ids_I = self.ids_I.to(out.log_probs_NV.device)
-        if out.words_NC is None:
-            out.log_probs_NV.index_fill_(1, ids_I, -torch.inf)
-        else:
-            out.log_probs_NV.masked_fill_((out.words_NC[..., None] == ids_I).any(2), -torch.inf)
+        out.log_probs_NV.index_fill_(1, self.ids_I.to(out.log_probs_NV.device), -torch.inf)
         return out
 
     def select(self, state: Any, rows_BK: Tensor) -> Any:

@@ -251,6 +251,10 @@ class Subword:
         return sha256(self.model_bytes).hexdigest()
 
     @cached_property
+    def _pieces(self) -> list[str]:
+        return [self._processor.id_to_piece(index) for index in range(self.size)]
+
+    @cached_property
     def has_byte_fallback(self) -> bool:
         """Whether characters without a piece are encoded as bytes, so that there is no UNK."""
         return any(self._processor.is_byte(index) for index in range(self.size))
@@ -324,7 +328,8 @@ class Subword:
 
     def ids_to_pieces(self, ids: Sequence[int]) -> list[str]:
         """The piece of each id, as SentencePiece writes it: "▁the", "s"."""
-        return [self._processor.id_to_piece(int(index)) for index in ids]
+        pieces = self._pieces
+        return [pieces[index] for index in ids]
 
     def segment(self, line: str, units: Units = WORDS) -> SegmentedLine:
         """A line with its pieces and words, or other units."""

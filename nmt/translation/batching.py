@@ -7,6 +7,8 @@ All code that runs a step model over many sentences uses these functions, and th
 # B sentences   S source positions
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import islice
 from typing import TypeVar
 
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from nmt.errors import NmtError, Option, is_out_of_memory
 from nmt.ids import PAD
+from nmt.step import StepModel
 
 Entry = TypeVar("Entry")
 Result = TypeVar("Result")
@@ -46,17 +49,36 @@ def read_windows(items: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
 
 
 def run_batches(
-    work: Callable[[Sequence[Entry]], list[Result]], items: Sequence[Entry], lengths: Sequence[int], batch_size: int
+    work: Callable[[Sequence[Entry]], list[Result]],
+    items: Sequence[Entry],
+    lengths: Sequence[int],
+    batch_size: int,
+    threads: int = 1,
 ) -> Sequence[Result | None]:
     """Apply `work` to items in batches of similar length. -> its results in the order of the items
 
-    Items of length 0 are left out: their result is None. Raises NmtError when a single item does not fit in memory.
+    Several threads compute batches side by side, the longest first. Items of length 0 are left out: their result is
+    None. Raises NmtError when a single item does not fit in memory.
     """
     found: list[Result | None] = [None] * len(items)
-    for rows in batch_by_length(lengths, batch_size):
-        for row, one in zip(rows, run_in_halves(work, [items[row] for row in rows]), strict=True):
-            found[row] = one
+    batches = batch_by_length(lengths, min(batch_size, max(1, -(-len(items) // threads))))[::-1]
+
+    def run_batch(rows: list[int]) -> list[Result]:
+        return run_in_halves(work, [items[row] for row in rows])
+
+    threads = min(threads, len(batches))
+    with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+        for rows, results in zip(
+            batches, pool.map(run_batch, batches) if pool else map(run_batch, batches), strict=True
+        ):
+            for row, one in zip(rows, results, strict=True):
+                found[row] = one
     return found
+
+
+def count_threads(model: StepModel) -> int:
+    """The number of threads that can compute batches of a model side by side."""
+    return torch.get_num_threads() if getattr(model, "is_single_threaded", False) else 1
 
 
 def batch_by_length(lengths: Sequence[int], batch_size: int) -> list[list[int]]:

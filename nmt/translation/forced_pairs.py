@@ -27,7 +27,7 @@ from nmt.text.links import Link
 from nmt.text.subword import SegmentedLine, Subword
 from nmt.text.units import WORDS, Units
 from nmt.translation import batching
-from nmt.translation.batching import choose_window_size, pad_ids, read_windows, run_batches
+from nmt.translation.batching import choose_window_size, count_threads, pad_ids, read_windows, run_batches
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +131,7 @@ def force_pairs(
             for pair in window
         ]
         lengths = [min(max(len(source.ids), len(target.ids)), batching.MAX_PIECES) + 1 for source, target in sides]
-        found = run_batches(force_batch, sides, lengths, batch_size)
+        found = run_batches(force_batch, sides, lengths, batch_size, count_threads(model))
         for (source, target), forced in zip(sides, found, strict=True):
             assert forced is not None
             parts_HTS = None if forced.parts_HTS is None else forced.parts_HTS.numpy()

@@ -23,7 +23,7 @@ from nmt.text.subword import Subword
 from nmt.text.units import WORDS, Units
 from nmt.text.words import is_blank
 from nmt.translation import batching
-from nmt.translation.batching import choose_window_size, pad_ids, read_windows, run_batches
+from nmt.translation.batching import choose_window_size, count_threads, pad_ids, read_windows, run_batches
 from nmt.translation.constraints import CompiledRequest, ConstraintCompiler, build_choice, count_hypotheses
 from nmt.translation.long_lines import split_line
 from nmt.translation.mbr import rank_by_utility
@@ -74,7 +74,7 @@ def translate_lines(
         source = source_subword.segment(read, units[0])._replace(text=request.source)
         if is_blank(request.source):
             source = source._replace(ids=[], group_of_piece=[])
-        pieces = Counter(source_subword.ids_to_pieces(source.ids))
+        pieces = Counter(source_subword.ids_to_pieces(source.ids) if symbol_ids else ())
         used = source._replace(ids=source.ids[: batching.MAX_PIECES])
         try:
             compiled = compiler.compile_request(request, used, search, {piece: pieces[piece] for piece in symbol_ids})
@@ -110,7 +110,9 @@ def translate_lines(
         )
 
     def search_all(requests: Sequence[CompiledRequest], size: int) -> Sequence[list[Hypothesis] | None]:
-        return run_batches(search_batch, requests, [len(request.source.ids) for request in requests], size)
+        lengths = [len(request.source.ids) for request in requests]
+        threads = 1 if choice else count_threads(model)  # a choice from elsewhere may not be one that threads can share
+        return run_batches(search_batch, requests, lengths, size, threads)
 
     def rank(request: CompiledRequest, hypotheses: list[Hypothesis] | None) -> list[Translation]:
         source = request.source

@@ -23,7 +23,7 @@ from nmt.inference.shortlist import (
 from nmt.progress import Progress
 from nmt.search.forced_decoding import ForcedTarget, force_decode
 from nmt.text.subword import Subword
-from nmt.translation.batching import choose_window_size, pad_ids, read_windows, run_batches
+from nmt.translation.batching import choose_window_size, count_threads, pad_ids, read_windows, run_batches
 from nmt.translation.translator import Translator
 
 MIN_WEIGHT = 0.01  # attention below this is ignored
@@ -78,7 +78,8 @@ def iterate_attention_weights(
 
     with_ends = (([*source.tolist(), EOS], [*target.tolist(), EOS]) for source, target in pairs)
     for window in read_windows(with_ends, choose_window_size(batch_size)):
-        found = run_batches(force_batch, window, [max(map(len, pair)) for pair in window], batch_size)
+        lengths = [max(map(len, pair)) for pair in window]
+        found = run_batches(force_batch, window, lengths, batch_size, count_threads(translator.model))
         columns: list[tuple[NDArray[np.int64], ...]] = []
         for (source, target), forced in zip(window, found, strict=True):
             assert forced is not None

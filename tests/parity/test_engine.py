@@ -27,7 +27,7 @@ from nmt.search.ensemble import Ensemble
 from nmt.search.forced_decoding import force_decode
 from nmt.search.restrictions import NoRepeat
 from nmt.search.shortlisted import ShortlistedModel, restrict_to_shortlist
-from nmt.translation.batching import pad_ids, run_batches
+from nmt.translation.batching import count_threads, pad_ids, run_batches
 
 SHAPES = [
     {"layer_norm": True, "encoder_layers": 2},
@@ -75,7 +75,7 @@ def search_in_batches(model, order, batch_size, beam):
         source_BS, lengths_B = pad_ids([SOURCES[row] for row in rows])
         return beam_search(model, source_BS, lengths_B, beam=beam, n_best=beam, **HOW)
 
-    found = run_batches(search, order, [len(SOURCES[row]) for row in order], batch_size)
+    found = run_batches(search, order, [len(SOURCES[row]) for row in order], batch_size, count_threads(model))
     return {
         row: [(h.tokens, h.log_prob, h.score, h.token_log_probs, h.attention_TS.numpy().tobytes()) for h in hypotheses]
         for row, hypotheses in zip(order, found, strict=True)
@@ -140,28 +140,23 @@ def test_graphs_are_valid_and_have_no_markers():
 
 
 @pytest.mark.parametrize(
-    ("threads", "sentences", "rows", "numbers", "sizes"),
-    [
-        (1, 64, 1, 10, [64]),
-        (1, 3, 5, 2**19, [1, 1, 1]),
-        (1, 2, 1, 2**21, [1, 1]),
-        (2, 64, 1, 10, [32, 32]),
-        (2, 15, 1, 10, [15]),
-        (2, 1, 64, 10, [1]),
-        (2, 9, 5, 2**18, [1, 2, 1, 2, 1, 2]),
-    ],
+    ("sentences", "numbers", "sizes"),
+    [(64, 10, [64]), (3, 5 * 2**19, [1, 1, 1]), (2, 2**21, [1, 1]), (1, 2**21, [1]), (9, 2**18, [1, 2, 2, 2, 2])],
 )
-def test_a_batch_is_split_for_threads_and_caches(monkeypatch, threads, sentences, rows, numbers, sizes):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    blocks = split_batch(sentences, rows, numbers)
+def test_a_batch_is_split_so_that_blocks_fit_in_the_cache(sentences, numbers, sizes):
+    blocks = split_batch(sentences, numbers)
     assert [len(range(sentences)[block]) for block in blocks] == sizes
 
 
-def test_threads_compute_what_one_computes(monkeypatch):
+@pytest.mark.parametrize("batch_size", [16, 3])
+def test_threads_compute_what_one_computes(monkeypatch, batch_size):
     model = build_engine(small_model(), "int8")
-    alone = search_in_batches(model, list(range(16)), 16, 3)
+    order = list(range(16))
+    alone = search_in_batches(model, order, batch_size, 3)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    assert search_in_batches(model, list(range(16)), 16, 3) == alone
+    assert count_threads(model) == count_threads(Ensemble([model, model])) == 3
+    assert count_threads(Ensemble([model, small_model()])) == count_threads(NoRepeat(model, 1)) == 1
+    assert search_in_batches(model, order, batch_size, 3) == alone
 
 
 @pytest.mark.parametrize("beam", [1, 4])

@@ -1,12 +1,14 @@
 """Sentences per second of translation: each of our precisions, our readable search and the installed peers.
 
     python tools/benchmarks/benchmark_translate.py --model RUN --source FILE --reference FILE
-                                                   [--shortlist FILE] [--peers DIR] [--json FILE] …
+                                                   [--shortlist FILE] [--peers DIR] [--ctranslate2 PYTHON]
+                                                   [--json FILE] …
 
 All systems translate the same sentences with the same number of threads, greedily and with a beam, in batches and one
 at a time. `nmt reference` is the model in float32 as it was trained, which scores every word at every step. `nmt
 processes` uses one process for each thread; it gets the sentences four times over, because starting processes pays off
-for long files only. The peers have the size of a run of 12 M parameters. Each measurement runs in a process of its own,
+for long files only. The peers have the size of a run of 12 M parameters. `ctranslate2` is a Transformer-Tiny with
+random weights; see ctranslate2_tiny.py. Each measurement runs in a process of its own,
 so its peak memory is its own too (of several processes, the largest times their number). The systems take turns for
 `--rounds` rounds. Rates do not include loading; they are medians over passes and rounds, with the slowest and fastest.
 
@@ -36,9 +38,12 @@ from measuring import (
 )
 from peers import PEERS, Installation, add_peer_options, check_peers, measure_translation, train_missing
 
+from nmt.errors import NmtError
+
 PRECISIONS = ["float32", "int8"]
 BATCH_SIZES = [64, 1]
 WARM_LINES = 64  # translated before the measurement
+CTRANSLATE2 = "ctranslate2"
 REPETITIONS = 4  # of the sentences, for several processes
 
 
@@ -52,7 +57,13 @@ class System(NamedTuple):
 
 
 def list_systems(
-    precisions: Sequence[str], beams: Sequence[int], batch_sizes: Sequence[int], shortlist: bool, peers: bool
+    precisions: Sequence[str],
+    beams: Sequence[int],
+    batch_sizes: Sequence[int],
+    *,
+    shortlist: bool,
+    peers: bool,
+    ctranslate2: bool = False,
 ) -> list[System]:
     """Every row; rows with the same beam and batch size stand together.
 
@@ -61,6 +72,7 @@ def list_systems(
     ours = ["nmt", *["nmt shortlist"] * shortlist, "nmt processes"]
     kinds = [(name, precision) for precision in precisions for name in ours]
     kinds += [("nmt reference", "float32"), *((name, "float32") for name in PEERS if peers)]
+    kinds += [(CTRANSLATE2, "best")] * ctranslate2
     rows = [System(*kind, beam, size) for beam in beams for size in batch_sizes for kind in kinds]
     return [row for row in rows if (row.system, row.batch_size) != ("nmt processes", 1)]
 
@@ -140,6 +152,18 @@ def time_one_sentence(model: Path, source: Path, threads: int) -> float:
     return time.perf_counter() - began
 
 
+def measure_ctranslate2(python: Path, system: System, lines: int, threads: int, seconds: float) -> dict[str, Any]:
+    """Measure CTranslate2 in the environment of a Python interpreter. It has no BLEU."""
+    job = {"beam": system.beam, "batch_size": system.batch_size, "lines": lines, "threads": threads, "seconds": seconds}
+    script = Path(__file__).with_name("ctranslate2_tiny.py")
+    done = subprocess.run(
+        [str(python), str(script), json.dumps(job)], env=limit_threads(threads), stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        raise NmtError(f"{python} cannot run {script.name}, see above: it needs the package ctranslate2")
+    return json.loads(done.stdout) | {"bleu": None}
+
+
 # The benchmark
 
 
@@ -153,6 +177,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     def measure(system: System) -> dict[str, Any]:
         if system.system in PEERS:
             return measure_translation(system.system, system.beam, system.batch_size, peers, lines)
+        if system.system == CTRANSLATE2:
+            return measure_ctranslate2(arguments.ctranslate2, system, lines, threads, arguments.seconds)
         job = system._asdict()
         kind = job.pop("system")
         for name in "model", "source", "reference":
@@ -164,7 +190,12 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         return run_in_fresh_process(__file__, "translate", threads, reference_search=kind == "nmt reference", **job)
 
     rows = list_systems(
-        arguments.precision, arguments.beam, arguments.batch_size, bool(arguments.shortlist), bool(arguments.peers)
+        arguments.precision,
+        arguments.beam,
+        arguments.batch_size,
+        shortlist=bool(arguments.shortlist),
+        peers=bool(arguments.peers),
+        ctranslate2=bool(arguments.ctranslate2),
     )
     rounds: dict[System, list[dict[str, Any]]] = defaultdict(list)
     seconds_of_one: list[float] = []
@@ -220,7 +251,7 @@ def format_table(rows: Sequence[dict[str, Any]], baselines: Sequence[str]) -> st
             str(row["batch_size"]),
             f"{rate['median']:,.1f} ({rate['min']:,.1f}–{rate['max']:,.1f})",
             *(f"{rate['median'] / standard[name, row['beam'], row['batch_size']]:.2f}" for name in baselines),
-            f"{row['bleu']:.2f}",
+            "–" if row["bleu"] is None else f"{row['bleu']:.2f}",
             f"{row['peak_mib']:,.0f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -234,6 +265,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--reference", type=Path, required=True, metavar="FILE", help="their reference translations")
     parser.add_argument("--shortlist", type=Path, metavar="FILE", help="measure our systems with this shortlist too")
     add_peer_options(parser)
+    parser.add_argument(
+        "--ctranslate2",
+        type=Path,
+        metavar="PYTHON",
+        help="measure CTranslate2 too, which this Python interpreter can import, such as DIR/opennmt/bin/python",
+    )
     parser.add_argument(
         "--peer-seconds",
         type=float,
@@ -281,7 +318,8 @@ def main() -> None:
     one = report["one_sentence_seconds"]
     print(f"{report['lines']:,} sentences, {report['threads']} threads, {report['rounds']} rounds")
     print(f"one sentence, whole process: {one['median']:.2f} s ({one['min']:.2f}–{one['max']:.2f})")
-    print(f"\n{format_table(report['rows'], ['nmt reference', *(PEERS if arguments.peers else [])])}")
+    baselines = ["nmt reference", *(PEERS if arguments.peers else []), *[CTRANSLATE2] * bool(arguments.ctranslate2)]
+    print(f"\n{format_table(report['rows'], baselines)}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import pytest
 from support.peers import JOEYNMT_TRANSLATION, OPENNMT_TRANSLATION, fake_peers
 from support.tools import TOOLS, load_tool
 
+from nmt.errors import NmtError
+
 
 @pytest.fixture
 def tool(monkeypatch):
@@ -69,6 +71,25 @@ def test_a_whole_run(tool, monkeypatch, capsys, tmp_path, in_small):
     assert len(lines) == 10
     assert lines[2].split(" | ")[5] == "1.00"
     assert printed.err.count("opennmt-py float32 5 4: ") == 1
+
+
+def test_ctranslate2_is_measured_by_the_interpreter_that_has_it(tool, monkeypatch, capsys, tmp_path, in_small):
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$2" > {tmp_path}/job\necho \'{{"rates": [7.0], "peak_mib": 60.0}}\'\n')
+    python.chmod(0o755)
+    call(tool, monkeypatch, *in_small, "--beam", 5, "--ctranslate2", python)
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == "| ctranslate2 | best | 5 | 4 | 7.0 (7.0–7.0) | " + last.split(" | ")[5] + " | 1.00 | – | 60 |"
+    assert json.loads((tmp_path / "job").read_text()) == {
+        "beam": 5,
+        "batch_size": 4,
+        "lines": 9,
+        "threads": 1,
+        "seconds": 0.0,
+    }
+    python.write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(NmtError, match=r"python cannot run ctranslate2_tiny.py, see above: it needs the package"):
+        call(tool, monkeypatch, *in_small, "--beam", 5, "--ctranslate2", python)
 
 
 def test_the_table_compares_like_with_like(tool):
