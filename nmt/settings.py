@@ -218,7 +218,10 @@ class TrainSettings(Settings):
         "auto", description="how the recurrence is computed; fused is fast"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="number format of matrix products")
-    compile: bool = Field(False, description="compile element-wise operations, which needs a C++ compiler")
+    compile: bool | Literal["auto"] = Field(
+        "auto", description="compile element-wise operations, which needs a C++ compiler; auto: in long trainings"
+    )
+    threads: int = Field(0, ge=0, description="threads on a CPU; 0 for the number that is fastest when training starts")
 
     @model_validator(mode="after")
     def _cosine_has_an_end(self) -> "TrainSettings":
@@ -228,7 +231,7 @@ class TrainSettings(Settings):
 
     @model_validator(mode="after")
     def _only_the_fused_loop_is_compiled(self) -> "TrainSettings":
-        if self.compile and self.loop == "reference":
+        if self.compile is True and self.loop == "reference":
             raise ValueError("the reference loop cannot be compiled: leave out train.compile or train.loop")
         return self
 
@@ -236,7 +239,7 @@ class TrainSettings(Settings):
 # settings of training that may change when a run is resumed; all others stay as they are, so that it remains one run
 RESUMABLE = (
     *("max_epochs", "max_updates", "max_minutes", "learning_rate", "patience", "metric", "tokenize"),
-    *("validate_every", "validation_beam", "keep", "precision", "compile"),
+    *("validate_every", "validation_beam", "keep", "precision", "compile", "threads"),
 )
 
 

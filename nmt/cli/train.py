@@ -68,9 +68,16 @@ that of one process, and --resume may have another N.
     help="number format of matrix products; auto chooses the faster  [default: auto]",
 )
 @click.option(
+    "--threads",
+    type=click.IntRange(0),
+    metavar="N",
+    help="threads on a CPU; 0 for the number that is fastest when training starts  [default: 0]",
+)
+@click.option(
     "--compile/--no-compile",
     default=None,
-    help="compile element-wise operations first, which takes seconds; training then runs faster",
+    help="compile element-wise operations first, which takes seconds; training then runs faster  [default: in long "
+    "trainings, where there is a compiler]",
 )
 @import_option
 def command(

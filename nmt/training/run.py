@@ -4,8 +4,9 @@ The training loop is in nmt.training.trainer. The caller provides the function t
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from nmt.checkpoint import (
     list_checkpoints,
     read_run,
 )
-from nmt.data.batches import compute_padding_share, plan_epoch
+from nmt.data.batches import compute_padding_share, make_batch, plan_epoch
 from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_precision, describe_device
 from nmt.errors import FolderError, Option, SettingsError, UsageError
@@ -30,6 +31,7 @@ from nmt.kernels.registered import check_registered_attention
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress, format_count
 from nmt.settings import RESUMABLE, RunSettings, TrainSettings, merge, to_toml
+from nmt.training.automatic import choose_automatic, is_choice_of, limit_threads
 from nmt.training.best import Criterion
 from nmt.training.distributed import ALONE, Group
 from nmt.training.intervals import plan_validations
@@ -90,7 +92,8 @@ def is_run_of(out: Path, prepared: PreparedCorpus, settings: RunSettings) -> boo
         return False
     run = read_run(out)
     is_same_corpus = run.info.data_fingerprint == hash_file(prepared.path / "manifest.json")
-    return is_same_corpus and run.settings == settings
+    chosen = settings.model_copy(update={"train": run.settings.train})
+    return is_same_corpus and run.settings == chosen and is_choice_of(run.settings.train, settings.train)
 
 
 def reopen_run(
@@ -162,7 +165,7 @@ def list_differences(before: RunSettings, after: RunSettings) -> dict[str, tuple
 
 def check_compiler(settings: TrainSettings, device: torch.device) -> None:
     """Raise UsageError when `settings` ask for compiled kernels and this machine has no compiler."""
-    if settings.compile:
+    if settings.compile is True:
         from nmt.kernels.compiled import require_compiler  # a second of imports
 
         require_compiler(device)
@@ -191,7 +194,6 @@ def train_run(
 
     Raises as Trainer.fit does, and FolderError when another program trains the run, before anything is written.
     """
-    precision = group.share(lambda: choose_precision(settings.train.precision, device))
     train_split = prepared.open_split("train", with_links=settings.train.guided_weight > 0)
     valid_split = prepared.open_split("valid")
     lengths = train_split.source_lengths, train_split.target_lengths
@@ -204,8 +206,7 @@ def train_run(
     progress.note(f"{len(train_split):,} pairs, {len(plan):,} batches per epoch, {padding:.1%} padding")
     if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
         progress.note("the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1")
-    where = describe_device(device, precision) + f", each of {group.size} processes" * (group.size > 1)
-    progress.note(f"{settings.model.attention}, {parameters:,} parameters, {where}")
+    progress.note(f"{settings.model.attention}, {parameters:,} parameters")
     progress.note(f"validation: best by {settings.train.metric}; BLEU by sacreBLEU's tokenizer {tokenizer}")
     longest = np.maximum(valid_split.source_lengths, valid_split.target_lengths)
     if too_long := int((longest > max_valid_pieces).sum()):
@@ -215,15 +216,29 @@ def train_run(
         )
     updates_in_all = count_updates(settings.train, len(plan))
     updates_in_epoch = -(-len(plan) // settings.train.accumulate)
-    tokens = (int(split.target_lengths.sum()) + len(split) for split in (train_split, valid_split))
+    tokens = tuple(int(split.target_lengths.sum()) + len(split) for split in (train_split, valid_split))
+    tokens_in_all = tokens[0] * updates_in_all / updates_in_epoch if updates_in_all else math.inf
 
-    with open_folder(run.path) if group.is_main else nullcontext():
+    with ExitStack() as stack:
+        if group.is_main:
+            stack.enter_context(open_folder(run.path))
         state = group.share(lambda: read_state(run.path)) if is_resumed else TrainingState()
         if is_resumed:
             if settings != run.settings:
                 refuse_useless_limits(run.path, settings.train, tokenizer, state)
             for text in describe_resumption(run.settings, settings, state, len(plan)):
                 progress.note(text)
+        batch = make_batch(train_split, plan[0])
+        train = group.share(
+            lambda: choose_automatic(
+                settings.train, model, batch, device, tokens_in_all=tokens_in_all, note=progress.note
+            )
+        )
+        settings = settings.model_copy(update={"train": train})
+        precision = choose_precision(train.precision, device)
+        stack.enter_context(limit_threads(train.threads))
+        where = describe_device(device, precision) + ", compiled" * bool(train.compile)
+        progress.note(f"trains on {where}" + f", each of {group.size} processes" * (group.size > 1))
         writer = open_event_writer(run.path / "events", state.update, progress)
         with writer if group.is_main else nullcontext(ignore_record) as write_events:
             optional = {"events": write_events, **observers}

@@ -39,7 +39,7 @@ LOOPS = {"reference": REFERENCE, "fused": FUSED, "auto": FUSED}
 
 
 def build_loops(settings: TrainSettings, device: torch.device) -> Loops:
-    """The loops that `settings.loop` names, with compiled element-wise operations if `settings.compile` is true.
+    """The loops that `settings.loop` names, with compiled element-wise operations if `settings.compile` is True.
 
     On a GPU each encoder layer is one call of cuDNN, because a loop there waits for Python at every position.
     """
@@ -47,7 +47,7 @@ def build_loops(settings: TrainSettings, device: torch.device) -> Loops:
         return REFERENCE
     kernels, gradient_kernel = (
         (compile_kernels(), compile_function(softmax_gradient))
-        if settings.compile
+        if settings.compile is True
         else (EAGER_KERNELS, softmax_gradient_in_blocks)
     )
     return Loops(
