@@ -6,6 +6,7 @@
 # The hosts are two network namespaces of this machine, connected by a virtual cable, so it needs Linux, root and `ip`.
 # PREPARED is a prepared folder, by default of the sample corpus. PYTHON names another Python than `python`.
 set -eu
+case ${1:-} in -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit ;; esac
 python=${PYTHON:-python}
 skip() { echo "skipped: $1"; exit 0; }
 [ "$(uname)" = Linux ] || skip "network namespaces are part of Linux"
@@ -39,6 +40,7 @@ if [ -z "$data" ]; then
     "$python" -m nmt prepare --source-lang en --target-lang de --train data/sample/train --valid data/sample/valid \
         --vocab-size 500 --out "$data" 2>"$work/prepare.log" || { cat "$work/prepare.log"; exit 1; }
 fi
+
 # In float32 the order of sums differs, and so do the last digits; dropout would draw other numbers in each process
 set -- --device cpu --precision float32 --max-updates 60 --set train.validate_every=30 --set model.dropout=0 "$@"
 "$python" -m nmt train --data "$data" --out "$work/alone" "$@" 2>"$work/alone.log" || { cat "$work/alone.log"; exit 1; }
@@ -55,7 +57,8 @@ other=$!
 train_on 0 $left "$@"
 wait $other
 tail -n 1 "$work/$left.log"
-ip netns exec $left cat /proc/net/dev | awk -v host=$left '$1 == host ":" { printf "sent %d MB, received %d MB\n", $10 / 1e6, $2 / 1e6 }'
+ip netns exec $left cat /proc/net/dev |
+    awk -v host=$left '$1 == host ":" { printf "sent %d MB, received %d MB\n", $10 / 1e6, $2 / 1e6 }'
 [ ! -e "$work/$right" ] || { echo "the second host wrote a run folder"; exit 1; }
 "$python" - "$work/alone" "$work/$left" <<'PYTHON'
 import json
