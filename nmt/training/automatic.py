@@ -75,7 +75,9 @@ def is_choice_of(chosen: TrainSettings, given: TrainSettings) -> bool:
 
 
 def can_compile(device: torch.device) -> bool:
-    """Whether torch can compile kernels for a device here."""
+    """Whether torch can compile kernels for a device here, and may: $TORCH_COMPILE_DISABLE forbids it."""
+    if os.environ.get("TORCH_COMPILE_DISABLE") == "1":
+        return False
     from nmt.kernels.compiled import require_compiler  # a second of imports
 
     try:

@@ -35,7 +35,7 @@ def translate(run_nmt, reverser, tiny_corpus):
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("words", [[], ["--compile"], ["--precision", "float32"]], ids=" ".join)
-def test_ten_updates_equal_five_a_restart_and_five(train, tmp_path, words):
+def test_ten_updates_equal_five_a_restart_and_five(train, tmp_path, words, compiling):
     for out, updates in ("ten", 10), ("five", 5):
         done = train(tmp_path / out, *SMALL, *words, "--max-updates", updates)
         assert done.code == 0, done.stderr

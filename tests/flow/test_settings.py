@@ -35,9 +35,9 @@ def test_named_sections_and_settings_alone_are_printed(run_nmt):
         "# default: 0; at least 0\n"
         "patience = 4\n"
         "\n"
-        "# compile element-wise operations, which needs a C++ compiler\n"
-        "# default: false\n"
-        "compile = false\n"
+        "# compile element-wise operations, which needs a C++ compiler; auto: in long trainings\n"
+        '# default: "auto"\n'
+        'compile = "auto"\n'
         "\n"
     )
     whole = run_nmt("settings", "search")

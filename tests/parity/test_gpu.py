@@ -36,7 +36,7 @@ def test_both_loops_drop_the_same_numbers_on_a_gpu(name, variational):
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("name", ["bahdanau", "luong-general", "luong-dot"])
-def test_compiled_kernels_compute_the_same_on_a_gpu(name):
+def test_compiled_kernels_compute_the_same_on_a_gpu(name, compiling):
     compiled = build_loops(TrainSettings(loop="fused", compile=True), torch.device("cuda"))
     assert_same_figures(
         figures_and_gradients(compiled, "cuda", attention=name),

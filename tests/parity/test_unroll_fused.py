@@ -243,7 +243,7 @@ def test_kernels_for_a_compiler_equal_the_blocks(name, feeding):
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("name", ["bahdanau", "luong-general"])
-def test_compiled_kernels_equal_the_reference(name, monkeypatch, tmp_path):
+def test_compiled_kernels_equal_the_reference(name, monkeypatch, tmp_path, compiling):
     """They are compiled for float32, so both loops are compared with the reference in float64.
 
     A float32 sum of n terms errs by at most n eps times the sum of their sizes; here n is 16 in most products. Errors

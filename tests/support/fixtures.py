@@ -58,3 +58,13 @@ def run_nmt(capfd, monkeypatch):
         return Done(code, out.out, out.err)
 
     return run
+
+
+@pytest.fixture
+def compiling(monkeypatch):
+    """Let torch compile, which tests/conftest.py forbids because it takes seconds."""
+    import torch._dynamo
+
+    monkeypatch.delenv("TORCH_COMPILE_DISABLE", raising=False)
+    with torch._dynamo.config.patch(disable=False):
+        yield

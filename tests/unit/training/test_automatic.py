@@ -118,6 +118,7 @@ def test_what_a_person_sets_stays(choose, cores, monkeypatch):
     ],
 )
 def test_long_trainings_are_compiled(choose, monkeypatch, tokens, settings, is_compiled):
+    monkeypatch.delenv("TORCH_COMPILE_DISABLE", raising=False)
     asked = []
     monkeypatch.setattr("nmt.kernels.compiled.require_compiler", asked.append)
     monkeypatch.setattr(automatic, "compute_gradient", lambda updater, batch: 0.1)
@@ -131,6 +132,13 @@ def test_without_a_compiler_nothing_is_compiled(choose, monkeypatch):
         raise UsageError("none")
 
     monkeypatch.setattr("nmt.kernels.compiled.require_compiler", require_compiler)
+    monkeypatch.delenv("TORCH_COMPILE_DISABLE", raising=False)
+    assert choose()[0].compile is False
+
+
+def test_compiling_can_be_forbidden(choose, monkeypatch):
+    monkeypatch.setattr("nmt.kernels.compiled.require_compiler", lambda device: None)
+    monkeypatch.setenv("TORCH_COMPILE_DISABLE", "1")
     assert choose()[0].compile is False
 
 
