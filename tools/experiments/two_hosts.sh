@@ -21,6 +21,7 @@ clean_up() {
     rm -rf "$work"
 }
 trap clean_up EXIT
+trap "exit 130" INT TERM HUP
 ip netns add $left 2>/dev/null || skip "this system does not let root make a network namespace"
 ip netns add $right
 ip link add $left type veth peer name $right
