@@ -7,6 +7,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nmt.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from nmt import errors as errors
     from nmt import settings as settings
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from nmt.translation.request import Request as Request
     from nmt.translation.result import Translation as Translation
     from nmt.translation.translator import Translator as Translator
-
-__version__ = "0.1.0"
 
 # A thread of OpenMP that waits for others spins 300,000 times in vain on a core that another program could use. It must
 # be set before torch is loaded.

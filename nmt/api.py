@@ -46,6 +46,7 @@ def train(
     device: str = "auto",
     progress: bool | Progress = False,
     processes: int = 1,
+    profile: bool = False,
 ) -> TrainingOutcome:
     """Train on the prepared folder `data` and write a run folder to `out`.
 
@@ -54,27 +55,28 @@ def train(
     process that torchrun has started, this call trains together with the others; one that torchrun has restarted
     continues the run, if it has the same settings and corpus.
 
+    With `profile`, a trace of a few updates is written to the run folder, and a table of it goes to `progress`.
     The state of torch's global random generator is the same afterwards as before.
 
     Raises UsageError for settings that do not fit the corpus or the machine, FolderError when `out` already holds
     files, and TrainingError when the loss is not a number or one of several processes is killed.
     """
-    arguments = Path(out), Path(data), settings or RunSettings()
+    arguments = Path(out), Path(data), settings or RunSettings(), profile
     return run_in_processes(train_in_group, processes, device, choose_progress(progress), *arguments)
 
 
 def train_in_group(
-    group: Group, device: torch.device, progress: Progress, out: Path, data: Path, settings: RunSettings
+    group: Group, device: torch.device, progress: Progress, out: Path, data: Path, settings: RunSettings, profile: bool
 ) -> TrainingOutcome:
     """Train a new run in each process of a group, or continue one in a process that torchrun has restarted."""
     prepared = PreparedCorpus.open(data)
     if is_restarted() and group.share(lambda: is_run_of(out, prepared, settings)):
-        return resume_in_group(group, device, progress, out, data, {})
+        return resume_in_group(group, device, progress, out, data, {}, profile)
     hooks = build_hooks(out, prepared, settings, progress, group)
     run = start_run(prepared, out, settings, device, group)
     with fork_random(device):
         torch.manual_seed(settings.train.seed)
-        return train_run(run, prepared, settings, device, is_resumed=False, group=group, **hooks)
+        return train_run(run, prepared, settings, device, is_resumed=False, with_profile=profile, group=group, **hooks)
 
 
 def resume(
@@ -85,6 +87,7 @@ def resume(
     progress: bool | Progress = False,
     processes: int = 1,
     changes: Mapping[str, Any] | None = None,
+    profile: bool = False,
     **limits: Any,
 ) -> TrainingOutcome:
     """Continue the run `out` from its last checkpoint. `limits` change settings of its training: max_epochs and so on.
@@ -94,7 +97,7 @@ def resume(
     `changes` are settings of every section, {"model": {"dropout": 0.3}}; nmt.settings.RESUMABLE may change, and all
     others may be given if they are those of the run. `max_minutes` counts from this call. After a change of `metric` or
     `tokenize`, `best` is the best by the new one of the checkpoints that the run still has, or is chosen from the next
-    validation on if their scores are not known.
+    validation on if their scores are not known. `profile` is that of nmt.train.
 
     Raises FolderError when the run has no checkpoint, or when `data` is not the corpus that it was trained on;
     SettingsError for settings that may not change or cannot have this value.
@@ -102,18 +105,24 @@ def resume(
     values: dict[str, Any] = {}
     for some in (changes or {}, {"train": limits}):
         merge(values, some)
-    arguments = Path(out), Path(data), values
+    arguments = Path(out), Path(data), values, profile
     return run_in_processes(resume_in_group, processes, device, choose_progress(progress), *arguments)
 
 
 def resume_in_group(
-    group: Group, device: torch.device, progress: Progress, out: Path, data: Path, changes: Mapping[str, Any]
+    group: Group,
+    device: torch.device,
+    progress: Progress,
+    out: Path,
+    data: Path,
+    changes: Mapping[str, Any],
+    profile: bool = False,
 ) -> TrainingOutcome:
     """Continue a run in each process of a group."""
     run, prepared, settings = reopen_run(data, out, device, changes, group)
     hooks = build_hooks(run.path, prepared, settings, progress, group)
     with fork_random(device):
-        return train_run(run, prepared, settings, device, is_resumed=True, group=group, **hooks)
+        return train_run(run, prepared, settings, device, is_resumed=True, with_profile=profile, group=group, **hooks)
 
 
 def fork_random(device: torch.device) -> Any:

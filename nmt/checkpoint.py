@@ -9,6 +9,7 @@ import json
 import math
 import os
 import re
+import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from nmt.metadata import (
     CHECKSUM,
     RESTORE,
     add_checksum,
+    advise_version,
     check_facts,
     has_right_checksum,
     make_damage_error,
@@ -49,6 +51,7 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import RunSettings, to_toml
 from nmt.text.subword import Subword
 from nmt.validation import check
+from nmt.version import __version__
 
 RUN_FORMAT_VERSION = 1
 HEADER_BYTES = 2**20  # room for the header of a file of tensors
@@ -75,6 +78,11 @@ class RunInfo(BaseModel):
     data_fingerprint: str
     is_source_unspaced: bool | None = None  # None: the run is older than this field
     is_target_unspaced: bool | None = None
+    corpus: str | None = None  # the prepared folder, as it was named; older runs do not have this and what follows
+    pairs: Count | None = None  # of training
+    created: Annotated[float, Field(ge=0, lt=2**37)] | None = None  # seconds since 1970
+    nmt_version: str | None = None
+    torch_version: str | None = None
 
 
 class CheckpointInfo(BaseModel):
@@ -131,6 +139,9 @@ def create_run(
             f"{path} already holds {what}\n  Name another ",
             *(Option("out"), "; ", Option("resume"), " continues a run"),
         )
+    info = info.model_copy(
+        update={"created": time.time(), "nmt_version": __version__, "torch_version": torch.__version__}
+    )
     lock = lock_exclusively(path, path) if is_begun else nullcontext()
     with lock, replace_folder(path) as folder:
         (folder / "settings.toml").write_text(to_toml(settings), encoding="utf-8")
@@ -152,6 +163,8 @@ def has_only_begun(path: Path) -> bool:
         "log.jsonl",
         "events",
         "curve.png",
+        "history.jsonl",
+        "profile.json.gz",
         ".last.new",
     }
     return (path / "run.json").is_file() and {file.name for file in path.iterdir()} <= ours
@@ -173,8 +186,8 @@ def read_run(path: Path) -> Run:
     facts = read_json(path / "run.json")
     if facts.get("format_version") != RUN_FORMAT_VERSION:
         raise FormatError(
-            f"{path} has format version {facts.get('format_version')}, and this version of nmt reads "
-            f"{RUN_FORMAT_VERSION}\n  Use the version that wrote it, or train again"
+            f"{path} has format version {str(facts.get('format_version'))[:40]}, and this version of nmt, "
+            f"{__version__}, reads {RUN_FORMAT_VERSION}\n  {advise_version(facts)}"
         )
     info = check_facts(RunInfo, facts, path / "run.json", [RESTORE])
     source_subword = Subword.read(path / "source.model", info.source_fingerprint)

@@ -1,13 +1,17 @@
-"""What a run is, for a person, and whether its files are as they were written.
+"""What a run is and how its training went, for a person, and whether its files are as they were written.
 
 It reads files, and makes no model.
 """
 
+import json
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from nmt.checkpoint import (
     TENSOR_COPIES,
+    Run,
     check_size,
     list_checkpoints,
     read_checkpoint_info,
@@ -15,34 +19,177 @@ from nmt.checkpoint import (
 )
 from nmt.errors import DamageError
 from nmt.files import hash_file, locate_folder
-from nmt.progress import format_figure
+from nmt.progress import format_count, format_figure
+from nmt.run_history import HISTORY, HistoryEvent, describe_time, read_history
 from nmt.run_log import read_log
-from nmt.settings import to_toml
+from nmt.settings import RunSettings
+from nmt.training.state import TrainingState, read_state
+
+WIDTH = 14  # of the first column
+
+
+def collect_run_facts(path: Path) -> dict[str, Any]:
+    """Everything that `describe_run` writes, as values for JSON. Raises what read_run and read_state raise."""
+    run = read_run(path)
+    names = list_checkpoints(path)
+    checkpoints = {name: read_checkpoint_info(path / name) for name in names}
+    shown = {
+        name: {key: value for key, value in facts.items() if key not in ("sha256", "place")}
+        for name, facts in checkpoints.items()
+    }
+    has_state = "last" in names and checkpoints["last"].get("place") is not None
+    return {
+        "kind": "run",
+        "path": os.fsencode(path).decode("utf-8", "replace"),
+        **run.info.model_dump(),
+        "attention": run.settings.model.attention,
+        "parameters": sum(parameter.numel() for parameter in run.outline_model().parameters()),
+        "vocabulary": [run.source_subword.size, run.target_subword.size],
+        "checkpoints": shown,
+        "training": vars(read_state(path)) if has_state else None,
+        "sessions": list(list_sessions(path)),
+        "settings": {name: values[0] for name, values in list_changed_settings(run.settings).items()},
+        "bytes": measure_folder(path),
+    }
 
 
 def describe_run(path: Path) -> str:
-    """A description of a run: languages, size, checkpoints with their scores, settings."""
-    run = read_run(path)
-    count = sum(parameter.numel() for parameter in run.outline_model().parameters())
-    vocabulary = f"{run.source_subword.size:,} pieces" + (
-        " for both sides" if run.info.joint else f" and {run.target_subword.size:,} pieces"
+    """A description of a run: how it was made, its checkpoints, the course of training, settings, sizes on disk."""
+    run, facts = read_run(path), collect_run_facts(path)
+    pieces = f"{run.source_subword.size:,} pieces"
+    pieces += " for both sides" if run.info.joint else f" and {run.target_subword.size:,} pieces"
+    rows = {"made": describe_origin(run), "corpus": describe_corpus(run)}
+    rows |= {"attention": facts["attention"], "parameters": f"{facts['parameters']:,}", "vocabulary": pieces}
+    lines = [f"{path}: a run, {run.info.source_lang} to {run.info.target_lang}", *write_rows(rows), "", "checkpoints"]
+    metric = run.settings.train.metric
+    lines += write_rows(
+        {name: describe_checkpoint(one, metric) for name, one in facts["checkpoints"].items()}
+        or {"none": "training has not saved any"}
     )
-    lines = [
-        f"{path}: a run, {run.info.source_lang} to {run.info.target_lang}",
-        f"  attention   {run.settings.model.attention}",
-        f"  parameters  {count:,}",
-        f"  vocabulary  {vocabulary}",
-    ]
-    for name in list_checkpoints(path):
-        facts = read_checkpoint_info(path / name)
-        figures = [f"update {facts['update']:,}"]
-        shown = dict.fromkeys(["bleu", "perplexity", run.settings.train.metric])
-        figures += [f"{key} {format_figure(facts[key])}" for key in shown if facts.get(key) is not None]
-        if "average_of" in facts:
-            figures.append("mean of " + ", ".join(facts["average_of"]))
-        lines.append(f"  {name:13} {', '.join(figures)}")
-    settings = to_toml(run.settings).partition("\n")[2]  # without its checksum
-    return "\n".join([*lines, "", settings.rstrip()])
+    if facts["training"]:
+        lines += ["", "training", *write_rows(describe_training(TrainingState(**facts["training"]), facts, metric))]
+    if facts["sessions"]:
+        lines += ["", "sessions", *(f"  {describe_session(session)}" for session in facts["sessions"])]
+    changed = list_changed_settings(run.settings)
+    lines += ["", "settings that differ from the defaults" if changed else "settings: all are the defaults"]
+    lines += [f"  {name} = {write(value)}  (default {write(default)})" for name, (value, default) in changed.items()]
+    sizes = {name: format_size(size) for name, size in facts["bytes"].items()}
+    return "\n".join([*lines, "", "on disk", *write_rows(sizes)])
+
+
+def write_rows(rows: Mapping[str, str]) -> list[str]:
+    """Lines of two columns, without rows that have nothing in the second."""
+    return [f"  {name:{WIDTH - 1}} {value}" for name, value in rows.items() if value]
+
+
+def format_size(size: int) -> str:
+    """`3.4 MiB`, or KiB for less than one of them."""
+    return f"{size / 2**20:,.1f} MiB" if size >= 2**20 else f"{size / 2**10:,.1f} KiB"
+
+
+def write(value: Any) -> str:
+    """A setting as in TOML."""
+    return json.dumps(value)
+
+
+def describe_origin(run: Run) -> str:
+    """`2026-11-26 13:42 UTC, with nmt 0.1.0 and torch 2.13.0`"""
+    info = run.info
+    if info.created is None:
+        return ""
+    return f"{describe_time(info.created)}, with nmt {info.nmt_version} and torch {info.torch_version}"
+
+
+def describe_corpus(run: Run) -> str:
+    """`data/multi30k, 29,000 training pairs`"""
+    return "" if run.info.pairs is None else f"{run.info.corpus}, {format_count(run.info.pairs, 'training pair')}"
+
+
+def describe_checkpoint(facts: Mapping[str, Any], metric: str) -> str:
+    """`update 1,200, bleu 35.20, perplexity 5.10`"""
+    figures = [f"update {facts['update']:,}"]
+    shown = dict.fromkeys(["bleu", "perplexity", metric])
+    figures += [f"{key} {format_figure(facts[key])}" for key in shown if facts.get(key) is not None]
+    if facts.get("average_of"):
+        figures.append("mean of " + ", ".join(facts["average_of"]))
+    return ", ".join(figures)
+
+
+def describe_training(state: TrainingState, facts: Mapping[str, Any], metric: str) -> dict[str, str]:
+    """How far training has come, when it was best, and what went wrong, as rows."""
+    epochs = format_count(state.epoch, "complete epoch")
+    so_far = f"{epochs} and {format_count(state.batch, 'batch').replace('batchs', 'batches')}, "
+    so_far += f"{format_count(state.update, 'update')}, {state.seconds / 60:,.1f} minutes"
+    best = facts["checkpoints"].get("best")
+    rows = {"so far": so_far}
+    if best is not None:
+        since = f", {format_count(state.stale, 'validation')} ago" if state.stale else ", in the last validation"
+        rows["best"] = f"by {state.criterion or metric}, at update {best['update']:,}{since}"
+    rows["rate lowered"] = format_count(state.plateaus, "time") if state.plateaus else ""
+    rows["unchanged"] = f"{format_count(state.unchanged, 'update')} changed nothing" if state.unchanged else ""
+    rows["memory"] = (
+        f"batches of {state.split_from:,} positions or more are split, because one did not fit"
+        if state.split_from
+        else ""
+    )
+    rows["attention"] = f"had collapsed to one position at update {state.collapsed:,}" if state.collapsed else ""
+    return rows
+
+
+def list_sessions(path: Path) -> Iterator[dict[str, Any]]:
+    """The trainings of a run, oldest first: when and where each began, and how it ended, if that is known."""
+    begin: HistoryEvent | None = None
+    for event in read_history(path):
+        if event is None:
+            continue
+        if begin is not None:
+            yield join_events(begin, event if event.event == "end" else None)
+        begin = event if event.event == "begin" else None
+    if begin is not None:
+        yield join_events(begin, None)  # it goes on, or its program was killed
+
+
+def join_events(begin: HistoryEvent, end: HistoryEvent | None) -> dict[str, Any]:
+    """A training as values for JSON."""
+    facts: dict[str, Any] = {"began": begin.time, "nmt": begin.nmt, "torch": begin.torch, "device": begin.device}
+    facts |= {"first_update": begin.update, "last_update": end and end.update, "reason": end and end.reason}
+    return facts | {"seconds": end and max(end.seconds - begin.seconds, 0.0)}
+
+
+def describe_session(session: Mapping[str, Any]) -> str:
+    """`2026-11-26 13:42 UTC  from update 0 to 900 in 8.2 minutes on cpu (2 threads), bfloat16: interrupted`"""
+    begin = f"{describe_time(session['began'])}  from update {session['first_update']:,}"
+    where = f" on {session['device']}, nmt {session['nmt']}, torch {session['torch']}"
+    if session["last_update"] is None:
+        return f"{begin}{where}: still running, or killed"
+    return (
+        f"{begin} to {session['last_update']:,} in {session['seconds'] / 60:,.1f} minutes{where}: {session['reason']}"
+    )
+
+
+def list_changed_settings(settings: RunSettings) -> dict[str, tuple[Any, Any]]:
+    """The settings that differ from the defaults: {"train.clip": (0.5, 1.0)}"""
+    return {
+        f"{section}.{name}": (value, type(entries).model_fields[name].default)
+        for section, entries in settings
+        for name, value in entries
+        if value != type(entries).model_fields[name].default
+    }
+
+
+def measure_folder(path: Path) -> dict[str, int]:
+    """Bytes on disk by kind: checkpoints, exported graphs, shortlist, events and so on, and all together."""
+    sizes = dict.fromkeys(("checkpoints", "graphs", "shortlist", "events", "profile", "other", "in all"), 0)
+    for folder, _, files in os.walk(path):
+        for name in files:
+            parts = Path(folder, name).relative_to(path).parts
+            graphs = any(part.startswith("graphs-") for part in parts)
+            kind = "checkpoints" if len(parts) > 1 else parts[0].partition(".")[0]
+            kind = "graphs" if graphs else "events" if parts[0] == "events" else kind
+            size = os.lstat(Path(folder, name)).st_size
+            sizes[kind if kind in sizes else "other"] += size
+            sizes["in all"] += size
+    return {kind: size for kind, size in sizes.items() if size}
 
 
 def verify_run(path: Path) -> int:
@@ -68,6 +215,10 @@ def verify_run(path: Path) -> int:
         problems.append(f"log.jsonl has {len(damaged):,} changed lines, first line {damaged[0]:,}")
     elif lacking := find_lacking_record(path, [line.record for line in lines if line.record and line.is_complete]):
         problems.append(f"log.jsonl is incomplete: it has no record of {lacking}")
+    events = list(read_history(path))
+    count += bool(events)
+    if lost := events.count(None):
+        problems.append(f"{HISTORY} has {format_count(lost, 'changed line')}: remove it, since nothing depends on it")
     if problems:
         listed = "".join(f"\n  {problem}" for problem in problems)
         raise DamageError(f"{path} is damaged{listed}\n  Restore these files from a copy, or remove the checkpoints")

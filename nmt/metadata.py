@@ -5,6 +5,7 @@ checksum finds damage, not forgery: whoever changes a file on purpose can comput
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -20,6 +21,7 @@ Facts = TypeVar("Facts", bound=BaseModel)
 MAX_BYTES = 16 * 2**20  # a larger file is not one of facts
 CHECKSUM = "checksum"
 LINE_OF_CHECKSUM = f"# {CHECKSUM} of the lines below: "  # in a TOML file it is a comment
+VERSION = re.compile(r"[0-9a-z.+]{1,40}")  # of this program
 RESTORE = "Restore it from a copy"
 ANOTHER = f"{RESTORE}, or use another checkpoint of the run"
 
@@ -115,6 +117,14 @@ def check_facts(kind: type[Facts], facts: Mapping[str, Any], path: Path, hint: S
         raise make_damage_error(path, describe_problems(error), hint) from error
     except ValueError as error:
         raise make_damage_error(path, str(error), hint) from error
+
+
+def advise_version(facts: Mapping[str, Any]) -> str:
+    """What to install to read a folder of a later format version. Its facts are not checked."""
+    version = facts.get("nmt_version")
+    if isinstance(version, str) and VERSION.fullmatch(version):
+        return f"It was written by nmt {version}: install that version or a later one"
+    return "Install the version of nmt that wrote it, or a later one"
 
 
 def describe_problems(error: ValidationError) -> str:

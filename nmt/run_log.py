@@ -51,6 +51,11 @@ def format_record(record: Mapping[str, Any]) -> str:
 
 def read_log(path: Path) -> Iterator[LogLine]:
     """The lines of a log; none if there is no regular file."""
+    return read_records(path, LogRecord)
+
+
+def read_records(path: Path, kind: type[BaseModel]) -> Iterator[LogLine]:
+    """The lines of a file whose records are objects of `kind`; none if there is no regular file."""
     if not path.is_file():
         return
     with open(path, "rb") as file:
@@ -58,7 +63,7 @@ def read_log(path: Path) -> Iterator[LogLine]:
             text = line.decode("utf-8", "replace")
             try:
                 record = remove_checksum(parse_object(text))
-                LogRecord.model_validate(record)
+                kind.model_validate(record)
             except ValueError:
                 yield LogLine(text, None)
             else:

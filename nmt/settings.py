@@ -7,83 +7,22 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
 from nmt.attention_names import BUILT_IN_ATTENTIONS, KNOWN_ATTENTIONS, AttentionName, MixedName
 from nmt.errors import Option, SettingsError, did_you_mean
 from nmt.metadata import add_line_of_checksum, parse_toml
+from nmt.prepare_settings import PrepareSettings as PrepareSettings
+from nmt.settings_base import Settings as Settings
+from nmt.settings_base import Size
 from nmt.validation import check, read_toml, write_value
 
 WindowName = Literal["none", "monotonic", "predictive"]
 TokenizerName = Literal[
     "auto", "none", "zh", "13a", "intl", "char", "ja-mecab", "ko-mecab", "spm", "flores101", "flores200", "spBLEU-1K"
 ]
-
-
-MAX_SIZE = 1_000_000  # of a vector; whether memory suffices is checked before training
-Size = Annotated[int, Field(ge=1, le=MAX_SIZE)]
-MAX_COUNT = 2**63 - 1  # the largest integer that arrays can hold
-
-
-class Settings(BaseModel):
-    """A section of settings. The values are validated and cannot be changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    @field_validator("*")
-    @classmethod
-    def _fits_in_64_bits(cls, value: Any) -> Any:
-        if isinstance(value, int) and value > MAX_COUNT:
-            raise PydanticCustomError("less_than_equal", "", {"le": MAX_COUNT})
-        return value
-
-
-class PrepareSettings(Settings):
-    """How text becomes tokens. Used by nmt.text and nmt.data."""
-
-    vocab_size: int = Field(
-        8000,
-        ge=16,
-        description="subword pieces of each language, or of both when joint; unless it is given, it adapts to the text",
-    )
-    source_vocab_size: int = Field(0, ge=0, description="subword pieces of the source; 0 for the number of vocab_size")
-    target_vocab_size: int = Field(0, ge=0, description="subword pieces of the target; 0 for the number of vocab_size")
-    joint: bool = Field(False, description="train one subword model for both languages")
-    subword: Literal["unigram", "bpe"] = Field("unigram", description="type of SentencePiece model")
-    normalize: Literal["nfc", "nfkc", "nmt_nfkc", "identity"] = Field(
-        "nfc",
-        description="normalization of Unicode: nfc composes accents and makes every blank a space; nfkc also replaces "
-        "variants of characters, such as full-width ones; nmt_nfkc also replaces zero-width characters, which Persian "
-        "and Khmer need; identity changes only repeated spaces",
-    )
-    character_coverage: float = Field(1.0, ge=0.98, le=1, description="share of characters that have their own pieces")
-    byte_fallback: bool = Field(True, description="encode characters without a piece as bytes, so that none is unknown")
-    symbols: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        (), strict=False, description="strings that are always one piece each"
-    )
-    sample_lines: int = Field(500_000, ge=1, description="largest number of lines to train SentencePiece on")
-    max_length: int = Field(
-        150, ge=1, description="longest side of a training pair in pieces; longer pairs are dropped"
-    )
-    max_ratio: float = Field(5.0, ge=1, description="largest ratio of lengths in pieces; other pairs are dropped")
-    keep_duplicates: bool = Field(True, description="keep training pairs that occur more than once")
-    seed: int = Field(1, ge=0, description="random seed for the lines that SentencePiece is trained on")
-
-    @model_validator(mode="after")
-    def _sizes_fit_together(self) -> "PrepareSettings":
-        sizes = self.source_vocab_size, self.target_vocab_size
-        if any(0 < size < 16 for size in sizes):
-            raise ValueError(
-                Option("source_vocab_size"), " and ", Option("target_vocab_size"), " must be 0 or at least 16"
-            )
-        if self.joint and any(sizes):
-            raise ValueError(
-                Option("joint", True), " makes one vocabulary, whose size is ", Option("vocab_size"), " alone"
-            )
-        return self
 
 
 class ModelSettings(Settings):
@@ -191,6 +130,12 @@ class TrainSettings(Settings):
     decay: float = Field(0.5, gt=0, lt=1, description="factor that multiplies the learning rate at each plateau")
     plateau: int = Field(2, ge=1, description="validations without improvement that make a plateau")
     clip: float = Field(1.0, ge=0, description="largest norm of the gradients; 0 for no clipping")
+    max_unchanged: int = Field(
+        10,
+        ge=0,
+        description="updates in a row that change nothing, as with gradients that are not finite, before training "
+        "stops; 0 for no limit",
+    )
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="probability that is spread evenly over all words")
     max_epochs: int = Field(20, ge=0, description="largest number of passes over the corpus; 0 for no limit")
     max_updates: int = Field(0, ge=0, description="largest number of updates; 0 for no limit")
@@ -238,8 +183,8 @@ class TrainSettings(Settings):
 
 # settings of training that may change when a run is resumed; all others stay as they are, so that it remains one run
 RESUMABLE = (
-    *("max_epochs", "max_updates", "max_minutes", "learning_rate", "patience", "metric", "tokenize"),
-    *("validate_every", "validation_beam", "keep", "precision", "compile", "threads"),
+    *("max_epochs", "max_updates", "max_minutes", "learning_rate", "clip", "max_unchanged", "patience", "metric"),
+    *("tokenize", "validate_every", "validation_beam", "keep", "precision", "compile", "threads"),
 )
 
 

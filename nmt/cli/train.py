@@ -79,6 +79,7 @@ that of one process, and --resume may have another N.
     help="compile element-wise operations first, which takes seconds; training then runs faster  [default: in long "
     "trainings, where there is a compiler]",
 )
+@click.option("--profile", is_flag=True, help="trace five updates to RUN/profile.json.gz, and print where time goes")
 @import_option
 def command(
     data: Path,
@@ -89,6 +90,7 @@ def command(
     resume: bool,
     device: str,
     processes: int,
+    profile: bool,
     **limits: Any,
 ) -> None:
     import nmt
@@ -98,10 +100,10 @@ def command(
     try:
         if resume:
             changes, _ = collect_settings(recipe, config, words)
-            nmt.resume(data, out, device=device, progress=True, processes=processes, changes=changes)
+            nmt.resume(data, out, device=device, progress=True, processes=processes, changes=changes, profile=profile)
         else:
             settings = resolve_settings(recipe, config, words)
-            nmt.train(data, out, settings, device=device, progress=True, processes=processes)
+            nmt.train(data, out, settings, device=device, progress=True, processes=processes, profile=profile)
     except PeerError as error:  # the process that failed prints why
         raise SystemExit(CommandError.code) from error
     except TrainingInterrupted as stop:

@@ -6,9 +6,11 @@ batch. Several processes have the same batches in the same order, and each has a
 
 # B sentences   S source positions   T target positions   L links
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,10 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nmt.data.arrays import read_ranges
 from nmt.data.prepared import LinkArrays, Split
 from nmt.ids import EOS, PAD
 
-POOL_PAIRS = 1_000_000  # pairs that are sorted together
+LARGE_CORPUS = 1_000_000  # pairs, up to which all are shuffled and sorted together
+BLOCK_PAIRS = 64  # pairs of a larger corpus that follow each other, and stay in one pool
+POOL_BLOCKS = 4096
 SENTENCE_MULTIPLE = 8  # batches have a multiple of this many sentences: kernels are built anew for each number of rows
 BATCHES_AHEAD = 2  # batches that are made in advance
 
@@ -101,20 +106,51 @@ def group_by_tokens(lengths: Lengths, budget: int) -> Iterator[tuple[int, int]]:
         begin = end
 
 
-def plan_epoch(source_lengths: Lengths, target_lengths: Lengths, max_tokens: int, seed: int, epoch: int) -> list[Rows]:
+def plan_epoch(split: Split, max_tokens: int, seed: int, epoch: int) -> Iterator[Rows]:
     """The pairs of each batch of an epoch, in order, where every pair occurs once. A pure function of its arguments.
 
-    Lengths are without EOS; a batch has at most `max_tokens` target tokens with EOS. Pairs are shuffled into pools and
-    sorted by length within each pool, so that a batch needs little padding; then the batches are shuffled.
+    A batch has at most `max_tokens` target tokens with EOS, or one pair.
+    """
+    return chain.from_iterable(plan_pools(split, max_tokens, seed, epoch))
+
+
+def plan_pools(split: Split, max_tokens: int, seed: int, epoch: int) -> Iterator[list[Rows]]:
+    """The batches of `plan_epoch`, a pool after the other, so that not all are in memory.
+
+    Pairs are sorted by length within each pool, so that a batch needs little padding; then its batches are shuffled.
     """
     random = np.random.Generator(np.random.PCG64([seed, epoch]))
-    order = random.permutation(len(target_lengths))
-    batches = []
-    for begin in range(0, len(order), POOL_PAIRS):
-        pool = order[begin : begin + POOL_PAIRS]
-        pool = pool[sort_by_length(source_lengths[pool], target_lengths[pool])]
-        batches += [pool[start:end] for start, end in group_by_tokens(target_lengths[pool] + 1, max_tokens)]
-    return [batches[number] for number in random.permutation(len(batches))]
+    for pool in draw_pools(len(split), random):
+        source_lengths, target_lengths = split.measure_lengths(pool)
+        order = sort_by_length(source_lengths, target_lengths)
+        pool, lengths = pool[order], target_lengths[order] + 1
+        batches = [pool[begin:end] for begin, end in group_by_tokens(lengths, max_tokens)]
+        yield [batches[number] for number in random.permutation(len(batches))]
+
+
+def draw_pools(pairs: int, random: np.random.Generator) -> Iterator[Rows]:
+    """All pairs in random order, in pools. Up to LARGE_CORPUS they are one pool.
+
+    Of a larger corpus each pool has random blocks of pairs that follow each other, so that memory for the numbers of
+    the blocks is enough.
+    """
+    if pairs <= LARGE_CORPUS:
+        yield random.permutation(pairs)
+        return
+    blocks = random.permutation(-(-pairs // BLOCK_PAIRS))
+    for begin in range(0, len(blocks), POOL_BLOCKS):
+        rows = (blocks[begin : begin + POOL_BLOCKS, None] * BLOCK_PAIRS + np.arange(BLOCK_PAIRS)).ravel()
+        yield random.permutation(rows[rows < pairs])
+
+
+def survey_epoch(split: Split, max_tokens: int, seed: int) -> tuple[int, float, Rows]:
+    """The number of batches of the first epoch, the share of padding, and the pairs of the first batch.
+
+    Of a large corpus the first pool is used.
+    """
+    pool = next(plan_pools(split, max_tokens, seed, epoch=0))
+    batches = math.ceil(len(pool) * len(split) / sum(map(len, pool)))
+    return batches, compute_padding_share(split, pool), pool[0]
 
 
 def sort_by_length(source_lengths: Lengths, target_lengths: Lengths) -> Rows:
@@ -128,11 +164,13 @@ def sort_by_length(source_lengths: Lengths, target_lengths: Lengths) -> Rows:
 
 def compute_padding_share(split: Split, plan: Sequence[Rows]) -> float:
     """The share of the source and target positions of all batches of a plan that is padding."""
-    real = positions = 0
-    for lengths in (split.source_lengths + 1, split.target_lengths + 1):
-        real += sum(int(lengths[rows].sum()) for rows in plan)
-        positions += sum(int(lengths[rows].max()) * len(rows) for rows in plan)
-    return 1 - real / positions if positions else 0.0
+    if not plan:
+        return 0.0
+    sizes = np.array([len(rows) for rows in plan])
+    begins = np.cumsum(sizes) - sizes
+    lengths = [lengths + 1 for lengths in split.measure_lengths(np.concatenate(plan))]
+    real = sum(int(side.sum()) for side in lengths)
+    return 1 - real / sum(int((np.maximum.reduceat(side, begins) * sizes).sum()) for side in lengths)
 
 
 def make_batch(split: Split, rows: Rows, max_pieces: int | None = None) -> Batch:
@@ -146,31 +184,31 @@ def make_batch(split: Split, rows: Rows, max_pieces: int | None = None) -> Batch
 
 def make_share(split: Split, rows: Rows, share: Share) -> Batch:
     """One process's share of the batch of the pairs with these numbers."""
-    tokens = int(split.target_lengths[rows].sum()) + len(rows)
+    tokens = int(split.measure_lengths(rows)[1].sum()) + len(rows)
     return make_batch(split, rows[share.rank :: share.of])._replace(whole_tokens=tokens)
 
 
 def pad_side(ids: Lengths, offsets: Lengths, rows: Rows, max_pieces: int | None = None) -> tuple[Tensor, Tensor]:
     """The padded ids of some sentences, each with EOS at its end. -> ids_BT, lengths_B"""
-    begins_B = offsets[rows]
-    lengths_B = np.minimum(offsets[rows + 1] - begins_B, max_pieces or np.inf).astype(np.int64)
+    begins_B, ends_B = read_ranges(offsets, rows, np.full(len(rows), 2)).reshape(-1, 2).T
+    lengths_B = np.minimum(ends_B - begins_B, max_pieces or np.inf).astype(np.int64)
     positions_T = np.arange(lengths_B.max(initial=0) + 1)
     real_BT = positions_T < lengths_B[:, None]
     padded_BT = np.full(real_BT.shape, PAD, np.int64)
-    padded_BT[real_BT] = ids[(begins_B[:, None] + positions_T)[real_BT]]
+    padded_BT[real_BT] = read_ranges(ids, begins_B, lengths_B)
     padded_BT[np.arange(len(rows)), lengths_B] = EOS
     return torch.from_numpy(padded_BT), torch.from_numpy(lengths_B + 1)
 
 
 def make_guide(links: LinkArrays, rows: Rows, source_lengths_B: Tensor, target_lengths_B: Tensor) -> Tensor:
     """The attention to learn from the links of some pairs; see `Batch`. -> guide_BTS"""
-    begins_B, counts_B = links.offsets[rows], links.offsets[rows + 1] - links.offsets[rows]
-    numbers = np.arange(len(rows))
+    begins_B, ends_B = read_ranges(links.offsets, rows, np.full(len(rows), 2)).reshape(-1, 2).T
+    counts_B, numbers = ends_B - begins_B, np.arange(len(rows))
     pair_L = np.repeat(numbers, counts_B)
-    link_L = np.arange(len(pair_L)) + np.repeat(begins_B - (np.cumsum(counts_B) - counts_B), counts_B)
+    targets_L, sources_L = (read_ranges(ends, begins_B, counts_B) for ends in (links.targets, links.sources))
     ends_B2 = target_lengths_B.numpy() - 1, source_lengths_B.numpy() - 1
     guide_BTS = np.zeros((len(rows), *(int(ends_B.max(initial=0)) + 1 for ends_B in ends_B2)), np.float32)
-    guide_BTS[pair_L, links.targets[link_L], links.sources[link_L]] = 1
+    guide_BTS[pair_L, targets_L, sources_L] = 1
     guide_BTS[numbers, *ends_B2] = 1
     guide_BTS /= np.maximum(guide_BTS.sum(2, keepdims=True), 1)
     return torch.from_numpy(guide_BTS)
@@ -180,6 +218,18 @@ def split_batch(batch: Batch) -> tuple[Batch, Batch]:
     """The two halves of a batch that does not fit in memory."""
     middle = len(batch.source_BS) // 2
     return slice_batch(batch, slice(None, middle)), slice_batch(batch, slice(middle, None))
+
+
+def measure_size(batch: Batch) -> int:
+    """The number of source and target positions of a batch, padding included, which its memory grows with."""
+    return batch.source_BS.numel() + batch.target_BT.numel()
+
+
+def split_to_size(batch: Batch, limit: int) -> list[Batch]:
+    """A batch, halved until each part is smaller than `limit` or has one pair. 0 is no limit."""
+    if not limit or measure_size(batch) < limit or len(batch.source_BS) == 1:
+        return [batch]
+    return [part for half in split_batch(batch) for part in split_to_size(half, limit)]
 
 
 def slice_batch(batch: Batch, rows: slice) -> Batch:
@@ -226,10 +276,10 @@ def iterate_epochs(split: Split, max_tokens: int, seed: int, cursor: Cursor) -> 
     assert len(split) > 0  # preparing an empty corpus raises an error
     epoch, batch = cursor
     while True:
-        plan = plan_epoch(split.source_lengths, split.target_lengths, max_tokens, seed, epoch)
-        for number in range(batch, len(plan)):
-            is_last = number + 1 == len(plan)
-            yield (Cursor(epoch + 1, 0) if is_last else Cursor(epoch, number + 1)), plan[number]
+        plan = chain(plan_epoch(split, max_tokens, seed, epoch), [None])
+        for number, (rows, following) in enumerate(pairwise(plan)):
+            if number >= batch and rows is not None:
+                yield (Cursor(epoch + 1, 0) if following is None else Cursor(epoch, number + 1)), rows
         epoch, batch = epoch + 1, 0
 
 

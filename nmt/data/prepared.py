@@ -16,12 +16,21 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nmt.data.arrays import PREPARE_AGAIN, check_ids, check_links, check_offsets, make_array_error, map_integers
+from nmt.data.arrays import (
+    PREPARE_AGAIN,
+    check_ids,
+    check_links,
+    check_offsets,
+    make_array_error,
+    map_integers,
+    read_differences,
+)
 from nmt.errors import DamageError, FolderError, FormatError, Option
 from nmt.files import hash_file, recover_folder, write_atomically
-from nmt.metadata import add_checksum, check_facts, read_object
+from nmt.metadata import add_checksum, advise_version, check_facts, read_object
 from nmt.text.subword import Subword
 from nmt.text.units import is_text_unspaced
+from nmt.version import __version__
 
 PREPARED_FORMAT_VERSION = 3
 READABLE_VERSIONS = (1, 2, 3)  # version 2 is the same without a checksum of the manifest, version 1 also without links
@@ -68,6 +77,7 @@ class Manifest(BaseModel):
     splits: dict[SplitName, SplitCounts]
     dropped: dict[str, Count]
     settings: dict[str, bool | int | float | str | list[str]]
+    nmt_version: str | None = None  # older folders do not have this
     files: dict[FileName, FileRecord]
 
     @model_validator(mode="after")
@@ -126,7 +136,7 @@ def write_manifest(folder: Path, **entries: Any) -> None:
     """Write the manifest of a complete folder. `entries` are the fields of `Manifest` other than `files`."""
     paths = sorted(folder.iterdir())
     files = {path.name: FileRecord(size=path.stat().st_size, sha256=hash_file(path)) for path in paths}
-    facts = Manifest(files=files, **entries).model_dump(mode="json")
+    facts = Manifest(files=files, **{"nmt_version": __version__, **entries}).model_dump(mode="json")
     with write_atomically(folder / MANIFEST) as out:
         out.write(json.dumps(add_checksum(facts), indent=2) + "\n")
 
@@ -176,6 +186,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.source_offsets) - 1
 
+    def measure_lengths(self, rows: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Pieces of the source and of the target of some pairs, EOS not counted."""
+        return read_differences(self.source_offsets, rows), read_differences(self.target_offsets, rows)
+
     @cached_property
     def source_lengths(self) -> NDArray[np.int64]:
         """Pieces of every source sentence, EOS not counted."""
@@ -203,6 +217,7 @@ class PreparedCorpus:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
         self.manifest = manifest
+        self._splits: dict[tuple[SplitName, bool], Split] = {}
         self.source_subword = Subword.read(path / name_subword_file("source", manifest.joint))
         self.target_subword = (
             self.source_subword if manifest.joint else Subword.read(path / name_subword_file("target", False))
@@ -222,7 +237,12 @@ class PreparedCorpus:
         return cls(path, manifest)
 
     def open_split(self, name: SplitName, *, with_links: bool = False) -> Split:
-        """The ids of one split, and with `with_links` its links. Raises FolderError when the folder lacks either."""
+        """The ids of one split, and with `with_links` its links. They are checked when they are first opened.
+
+        Raises FolderError when the folder lacks either, and DamageError for ids, offsets or links that do not fit.
+        """
+        if (name, with_links) in self._splits:
+            return self._splits[name, with_links]
         self._require(name)
         if with_links and self.manifest.splits[name].links is None:
             raise FolderError(
@@ -232,6 +252,7 @@ class PreparedCorpus:
         split = Split.open(self.path, name, with_links=with_links)
         vocabularies = self.source_subword.size, self.target_subword.size
         check_split(self.path, name, split, self.manifest.splits[name], vocabularies)
+        self._splits[name, with_links] = split
         return split
 
     def read_raw_lines(self, name: SplitName, side: Side) -> list[str]:
@@ -274,8 +295,8 @@ def check_split(
     if split.links is not None:
         sources, targets, offsets = split.links
         check_offsets(folder / f"{name}.links.offsets.npy", offsets, counts.pairs, counts.links or 0)
-        check_links(folder / f"{name}.links.sources.npy", sources, offsets, split.source_lengths)
-        check_links(folder / f"{name}.links.targets.npy", targets, offsets, split.target_lengths)
+        check_links(folder / f"{name}.links.sources.npy", sources, offsets, split.source_offsets)
+        check_links(folder / f"{name}.links.targets.npy", targets, offsets, split.target_offsets)
 
 
 def describe_prepared(prepared: PreparedCorpus) -> str:
@@ -285,9 +306,10 @@ def describe_prepared(prepared: PreparedCorpus) -> str:
     pieces = [f"{prepared.source_subword.size:,} {'joint' if manifest.joint else manifest.source_lang}"]
     if not manifest.joint:
         pieces.append(f"{prepared.target_subword.size:,} {manifest.target_lang}")
+    written = f" of nmt {manifest.nmt_version}" if manifest.nmt_version else ""
     lines = [
         f"{prepared.path}: prepared corpus, {manifest.source_lang} to {manifest.target_lang}",
-        f"  format version {manifest.format_version}, {len(manifest.files)} files, {size / 2**20:,.1f} MiB",
+        f"  format version {manifest.format_version}{written}, {len(manifest.files)} files, {size / 2**20:,.1f} MiB",
         f"  subwords: {manifest.settings['subword']}, {', '.join(pieces)}",
         "",
         f"  {'':6}{'pairs':>12}{'source tokens':>16}{'target tokens':>16}",
@@ -318,8 +340,8 @@ def read_manifest(folder: Path) -> Manifest:
     if version not in READABLE_VERSIONS:
         readable = f"{', '.join(map(str, READABLE_VERSIONS[:-1]))} and {READABLE_VERSIONS[-1]}"
         raise FormatError(
-            f"{folder} has format version {str(version)[:40]}, and this version of nmt reads {readable}\n"
-            "  Prepare the corpus again, with ",
+            f"{folder} has format version {str(version)[:40]}, and this version of nmt, {__version__}, "
+            f"reads {readable}\n  {advise_version(entries)}. Or prepare the corpus again, with ",
             *(Option("overwrite", True), " or another ", Option("out")),
         )
     return check_facts(Manifest, entries, path, PREPARE_AGAIN)

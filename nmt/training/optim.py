@@ -1,9 +1,12 @@
 """The optimizer, the number of updates, and the learning rate as a function of the update."""
 
+# P parameters
+
 import math
+from itertools import compress
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nmt.settings import TrainSettings
 
@@ -17,23 +20,33 @@ def build_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Op
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, settings.beta2), fused=True)
 
 
-def apply_update(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> None:
+def apply_update(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> tuple[Tensor, Tensor]:
     """One step of the optimizer, with gradients clipped to the norm `clip`, unless it is 0.
 
     The result is that of torch.nn.utils.clip_grad_norm_. But the fused optimizer scales gradients while it reads them,
     as it does for scaled losses, which saves a pass over memory. And if the norm is infinite or not a number, because
     gradients overflowed on a very long sentence, the step is skipped.
+
+    -> norms_P, the norm of the gradient of each parameter of `optimizer`, and whether the step changed nothing: the
+    gradients are zero or not finite, or no vector is another after it. The output layer's bias is one, whose gradient
+    is zero only where all others are; matrices are not compared, because that takes memory and time.
     """
-    gradients = []
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    vectors = [parameter for parameter in parameters if parameter.dim() <= 1]
     for group in optimizer.param_groups:
         group["lr"] = rate
-        gradients += [parameter.grad for parameter in group["params"] if parameter.grad is not None]
+    has_gradient_P = [parameter.grad is not None for parameter in parameters]
+    norms = torch.stack(torch._foreach_norm([parameter.grad for parameter in compress(parameters, has_gradient_P)]))
+    norm = torch.linalg.vector_norm(norms)
     if clip:
-        norm = nn.utils.get_total_norm(gradients)
         scale = ((norm + 1e-6) / clip).clamp_min(1)
         optimizer.grad_scale = scale.to(torch.float32)  # type: ignore[attr-defined]  # the type it takes
-        optimizer.found_inf = (~norm.isfinite()).to(torch.float32)  # type: ignore[attr-defined]
+    optimizer.found_inf = (~norm.isfinite()).to(torch.float32)  # type: ignore[attr-defined]
+    before = torch.cat([vector.detach().flatten() for vector in vectors])
     optimizer.step()
+    is_same = (torch.cat([vector.detach().flatten() for vector in vectors]) == before).all()
+    norms_P = norms.new_zeros(len(parameters)).masked_scatter_(torch.tensor(has_gradient_P, device=norms.device), norms)
+    return norms_P, ~norm.isfinite() | (norm == 0) | is_same
 
 
 def count_updates(settings: TrainSettings, batches: int) -> int:

@@ -5,8 +5,9 @@ The training loop is in nmt.training.trainer. The caller provides the function t
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from nmt.checkpoint import (
     list_checkpoints,
     read_run,
 )
-from nmt.data.batches import compute_padding_share, make_batch, plan_epoch
+from nmt.data.batches import make_batch, survey_epoch
 from nmt.data.prepared import PreparedCorpus
 from nmt.devices import choose_precision, describe_device
 from nmt.errors import FolderError, Option, SettingsError, UsageError
@@ -37,7 +38,9 @@ from nmt.training.distributed import ALONE, Group
 from nmt.training.intervals import plan_validations
 from nmt.training.memory import check_memory
 from nmt.training.optim import compute_learning_rate, count_updates
+from nmt.training.profiling import trace_updates
 from nmt.training.random_states import seed_process
+from nmt.training.sessions import Session, record_session
 from nmt.training.state import TrainingState, read_state
 from nmt.training.trainer import Trainer, TrainingOutcome
 from nmt.validation import check
@@ -76,6 +79,8 @@ def start_run(
         data_fingerprint=hash_file(prepared.path / "manifest.json"),
         is_source_unspaced=prepared.is_unspaced("source"),
         is_target_unspaced=prepared.is_unspaced("target"),
+        corpus=os.fsencode(prepared.path).decode("utf-8", "replace"),
+        pairs=manifest.splits["train"].pairs,
     )
     run = group.share(lambda: create_run(out, settings, info, prepared.source_subword, prepared.target_subword))
     if run.info.data_fingerprint != info.data_fingerprint:
@@ -183,6 +188,7 @@ def train_run(
     tokenizer: str,
     progress: Progress,
     observers: Mapping[str, Callable[[Record], None]],
+    with_profile: bool = False,
     group: Group = ALONE,
 ) -> TrainingOutcome:
     """Train a run, from its last checkpoint if it is resumed. `progress` and `observers` get the trainer's records.
@@ -190,20 +196,19 @@ def train_run(
     All processes of a `group` call this. Rank 0 alone reads and writes the run folder.
 
     `compute_scores` gives the scores of a model's translations of the validation set, with BLEU by `tokenizer`. The
-    names of `observers` are those of the files they write. Their errors are noted and do not end training.
+    names of `observers` are those of the files they write. Their errors are noted and do not end training. Nor do those
+    of the profile of a few updates, which `with_profile` asks for.
 
     Raises as Trainer.fit does, and FolderError when another program trains the run, before anything is written.
     """
     train_split = prepared.open_split("train", with_links=settings.train.guided_weight > 0)
     valid_split = prepared.open_split("valid")
-    lengths = train_split.source_lengths, train_split.target_lengths
-    plan = plan_epoch(*lengths, settings.train.max_tokens, settings.train.seed, epoch=0)
+    batches, padding, first_rows = survey_epoch(train_split, settings.train.max_tokens, settings.train.seed)
     model = run.build_model()
     group.share_parameters(model)
     seed_process(group, settings.train.seed)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    padding = compute_padding_share(train_split, plan)
-    progress.note(f"{len(train_split):,} pairs, {len(plan):,} batches per epoch, {padding:.1%} padding")
+    progress.note(f"{len(train_split):,} pairs, {batches:,} batches per epoch, {padding:.1%} padding")
     if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
         progress.note("the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1")
     progress.note(f"{settings.model.attention}, {parameters:,} parameters")
@@ -214,9 +219,9 @@ def train_run(
             f"{format_count(too_long, 'validation pair')} with a side of more than {max_valid_pieces:,} pieces: "
             f"only the first {max_valid_pieces:,} are read"
         )
-    updates_in_all = count_updates(settings.train, len(plan))
-    updates_in_epoch = -(-len(plan) // settings.train.accumulate)
-    tokens = tuple(int(split.target_lengths.sum()) + len(split) for split in (train_split, valid_split))
+    updates_in_all = count_updates(settings.train, batches)
+    updates_in_epoch = -(-batches // settings.train.accumulate)
+    tokens = tuple(len(split.target_ids) + len(split) for split in (train_split, valid_split))
     tokens_in_all = tokens[0] * updates_in_all / updates_in_epoch if updates_in_all else math.inf
 
     with ExitStack() as stack:
@@ -226,9 +231,9 @@ def train_run(
         if is_resumed:
             if settings != run.settings:
                 refuse_useless_limits(run.path, settings.train, tokenizer, state)
-            for text in describe_resumption(run.settings, settings, state, len(plan)):
+            for text in describe_resumption(run.settings, settings, state, batches):
                 progress.note(text)
-        batch = make_batch(train_split, plan[0])
+        batch = make_batch(train_split, first_rows)
         train = group.share(
             lambda: choose_automatic(
                 settings.train, model, batch, device, tokens_in_all=tokens_in_all, note=progress.note
@@ -238,14 +243,20 @@ def train_run(
         precision = choose_precision(train.precision, device)
         stack.enter_context(limit_threads(train.threads))
         where = describe_device(device, precision) + ", compiled" * bool(train.compile)
-        progress.note(f"trains on {where}" + f", each of {group.size} processes" * (group.size > 1))
-        writer = open_event_writer(run.path / "events", state.update, progress)
-        with writer if group.is_main else nullcontext(ignore_record) as write_events:
-            optional = {"events": write_events, **observers}
+        where += f", each of {group.size} processes" * (group.size > 1)
+        progress.note(f"trains on {where}")
+        optional, session = dict(observers), Session(state)
+        with ExitStack() as writers:
+            if group.is_main:
+                events = open_event_writer(run.path / "events", state.update, progress)
+                optional["events"] = writers.enter_context(events)
+                session = writers.enter_context(record_session(run.path, state, where, progress))
+                if with_profile:
+                    optional["profile.json.gz"] = writers.enter_context(trace_updates(run.path, device, progress))
             guarded = [ignore_errors(observe, name, progress) for name, observe in optional.items()]
 
             def report(record: dict[str, Any]) -> None:
-                for observe in (progress.record, *guarded):
+                for observe in (session.observe, progress.record, *guarded):
                     observe(record)
 
             trainer = Trainer(
@@ -261,6 +272,7 @@ def train_run(
                 max_valid_pieces=max_valid_pieces,
                 compute_scores=compute_scores,
                 tokenizer=tokenizer,
+                dropped=sum(prepared.manifest.dropped.values()),
                 report=report,
                 note=progress.note,
                 group=group,
@@ -276,6 +288,7 @@ def train_run(
                 outcome = trainer.fit(state)
             finally:
                 progress.record({"kind": "end"})
+            session.reason = outcome.reason
     progress.note(f"stopped: {outcome.reason}; {run.path} is ready to translate")
     return outcome
 
@@ -347,7 +360,7 @@ def ignore_errors(observe: Callable[[Record], None], name: str, progress: Progre
 
 
 def ignore_record(record: Record) -> None:
-    pass
+    """Take the place of an observer that is not there."""
 
 
 def note_failure(name: str, error: Exception, progress: Progress) -> None:

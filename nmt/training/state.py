@@ -28,6 +28,10 @@ class TrainingState:
     validated: Count = 0  # the update of the last validation
     without_bleu: Count = 0  # validations in a row with a BLEU of 0.00
     plateaus: Count = 0
+    unchanged: Count = 0  # updates that changed nothing
+    unchanged_in_row: Count = 0  # of them, those after the last one that changed something
+    split_from: Count = 0  # size from which batches are split, because they do not fit in memory; 0 if all do
+    collapsed: Count = 0  # the update at which attention was first found collapsed; 0 if never
     seconds: float = 0.0  # duration of training so far, validation included
 
     @property
@@ -36,7 +40,10 @@ class TrainingState:
         return self.epoch + (self.batch > 0)
 
 
-ADDED_LATER = {"best_perplexity", "criterion", "without_bleu"}  # facts that an older version did not save
+ADDED_LATER = {  # facts that an older version did not save
+    *("best_perplexity", "criterion", "without_bleu"),
+    *("unchanged", "unchanged_in_row", "split_from", "collapsed"),
+}
 
 
 def find_saved_update(folder: Path) -> int | None:

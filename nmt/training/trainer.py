@@ -23,7 +23,7 @@ from nmt.checkpoint import (
 )
 from nmt.data.batches import Batch, Cursor, Share, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
-from nmt.errors import NmtError, Option, TrainingError, TrainingInterrupted
+from nmt.errors import NmtError, TrainingError, TrainingInterrupted
 from nmt.files import locate_folder, remove_folder
 from nmt.metadata import make_damage_error
 from nmt.model.seq2seq import Seq2Seq
@@ -32,12 +32,13 @@ from nmt.run_log import format_record, read_log, truncate_log
 from nmt.settings import TrainSettings
 from nmt.training.best import Criterion, Rank, choose_best_again
 from nmt.training.distributed import ALONE, Group
+from nmt.training.health import AttentionSums, HealthCheck, UpdateRecord, add_up
 from nmt.training.interrupts import catch_interrupts, end_at_once
 from nmt.training.intervals import ValidationPlan
 from nmt.training.optim import compute_learning_rate
 from nmt.training.random_states import collect_random_states, restore_random_states
 from nmt.training.state import TrainingState, find_saved_update
-from nmt.training.update import Updater, UpdateSums
+from nmt.training.update import Updater
 
 MANY_WITHOUT_BLEU = 3  # validations after which a person is warned
 LOG_EVERY = 20  # updates between training records; reading losses, which waits for the device, is no more frequent
@@ -56,8 +57,9 @@ class Trainer:
 
     `updates_in_all` is the number of updates up to the limits, 0 for no limit. Of a side of a validation pair
     `max_valid_pieces` are read. `compute_scores` translates the validation set with a model and scores it, BLEU by
-    sacreBLEU's `tokenizer`. `report` gets a record of kind "update" after each update, and every record of the log:
-    "train" (means since the previous record) or "valid". `note` gets messages for a person.
+    sacreBLEU's `tokenizer`. `dropped` is the number of training pairs that preparing left out. `report` gets a record
+    of kind "update" after each update, and every record of the log: "train" (means since the previous record) or
+    "valid". `note` gets messages for a person.
 
     The processes of a `group` train one model together. Rank 0 alone writes to the run folder.
     """
@@ -77,6 +79,7 @@ class Trainer:
         max_valid_pieces: int,
         compute_scores: Callable[[Seq2Seq], dict[str, float]],
         tokenizer: str,
+        dropped: int,
         report: Callable[[dict[str, Any]], None],
         note: Callable[[str], None],
         group: Group = ALONE,
@@ -94,6 +97,7 @@ class Trainer:
         self.max_valid_pieces = max_valid_pieces
         self.compute_scores = compute_scores
         self.criterion = Criterion(settings.metric, tokenizer)
+        self.health = HealthCheck(folder, train_split, settings, self.updater.parameter_names, dropped)
         self.report = report
         self.note = note
 
@@ -103,7 +107,8 @@ class Trainer:
         `last` is saved before each validation. The limit of minutes includes the last validation, which is expected to
         take as long as the one before it, but at most half of the limit.
 
-        Raises TrainingError when the loss is not a number, or validation fails. After SIGINT or SIGTERM it saves and
+        Raises TrainingError when the loss is not a number, when too many updates in a row change nothing, and when
+        validation fails. After SIGINT or SIGTERM it saves and
         raises TrainingInterrupted; during validation it does so at once.
         """
         try:
@@ -117,7 +122,7 @@ class Trainer:
         earlier, elapsed = state.seconds, 0.0  # seconds of training before, and since: those of rank 0
         limit = 60 * self.settings.max_minutes or math.inf
         with closing(self._group_batches(state)) as batches:
-            pending: list[UpdateSums] = []
+            pending: list[UpdateRecord] = []
             since = time.monotonic()
             updates = 0
             validation_seconds: float | None = None  # of the last validation
@@ -132,7 +137,7 @@ class Trainer:
                 reason = find_reason()
                 if state.validated < state.update and (reason or self._is_validation_due(state)):
                     if pending:
-                        self._log_training(state, pending, time.monotonic() - since)
+                        state = self._log_training(state, pending, time.monotonic() - since)
                     self._save_last(state)
                     is_interrupted, validation_begin = self.group.agree(bool(interrupts), time.monotonic() - begin)
                     if is_interrupted:
@@ -152,14 +157,18 @@ class Trainer:
                     return TrainingOutcome(state, reason)
                 cursor, group = next(batches)
                 rate = self._rate(state, state.update + 1)
-                pending.append(self.updater.update(group, rate, self._guided_weight(state)))
+                sums = self.updater.update(group, rate, self._guided_weight(state), state.split_from)
+                pending.append(UpdateRecord(sums, rate, Cursor(state.epoch, state.batch), len(group)))
                 updates += 1
                 is_interrupted, elapsed = self.group.agree(bool(interrupts), time.monotonic() - begin)
                 seconds = earlier + elapsed
+                if sums.split_from and not state.split_from:
+                    self.note(describe_split(state.update + 1, sums.split_from))
+                state = replace(state, split_from=sums.split_from)
                 state = replace(state, update=state.update + 1, epoch=cursor.epoch, batch=cursor.batch, seconds=seconds)
                 self.report(self._make_record("update", state))
                 if len(pending) == LOG_EVERY or is_interrupted:
-                    self._log_training(state, pending, time.monotonic() - since)
+                    state = self._log_training(state, pending, time.monotonic() - since)
                     pending, since = [], time.monotonic()
                 if is_interrupted:
                     self._save_last(state)
@@ -240,9 +249,9 @@ class Trainer:
 
     def _validate(self, state: TrainingState) -> TrainingState:
         """Score the validation set, log the scores, and save a numbered checkpoint and, if it is the best, `best`."""
-        nll, tokens = self._measure_validation()
+        nll, tokens, attention = self._measure_validation()
         if not math.isfinite(nll):
-            raise self._make_nan_error("the validation loss after", state.update)
+            raise self.health.make_error(f"the validation loss after update {state.update:,} is not a number")
         try:
             scores = self.compute_scores(self.model)
         except NmtError as error:
@@ -262,6 +271,10 @@ class Trainer:
             without_bleu=state.without_bleu + 1 if figures["bleu"] < 0.005 else 0,
             plateaus=state.plateaus + (at_plateau and self.settings.schedule == "plateau"),
         )
+        collapse = attention.describe_collapse()
+        if collapse and not state.collapsed:
+            self.note(collapse)
+            state = replace(state, collapsed=state.update)
         names = {"metric": self.settings.metric, "tokenizer": self.criterion.tokenizer}
         self._log(self._make_record("valid", state) | figures | {"is_best": is_best} | names)
         if self.settings.metric == "bleu" and state.without_bleu == MANY_WITHOUT_BLEU:
@@ -276,20 +289,22 @@ class Trainer:
             self._save_validated({"update": state.update, **figures}, is_best=is_best)
         return state
 
-    def _measure_validation(self) -> tuple[float, int]:
-        """The negative log-likelihood of the validation set in nats, and its target tokens.
+    def _measure_validation(self) -> tuple[float, int, AttentionSums]:
+        """The negative log-likelihood of the validation set in nats, its target tokens, and sums over its attention.
 
         Each process measures every n-th batch, and adds up all of them in the same order.
         """
         self.model.eval()
+        attention = AttentionSums()
         batches = iterate_valid_batches(self.valid_split, self.settings.max_tokens, self.max_valid_pieces)
         mine = islice(enumerate(batches), self.group.rank, None, self.group.size)
         with torch.inference_mode():
             measured = [
-                (number, self.updater.measure(batch.to(self.device)), batch.target_tokens) for number, batch in mine
+                (number, self.updater.measure(batch.to(self.device), attention.add), batch.target_tokens)
+                for number, batch in mine
             ]
         _, nlls, counts = zip(*sorted(chain.from_iterable(self.group.gather(measured))), strict=True)
-        return sum(nlls), sum(counts)
+        return sum(nlls), sum(counts), add_up(self.group.gather(attention))
 
     def _save_validated(self, facts: dict[str, Any], *, is_best: bool) -> None:
         """Save the checkpoints of a validation: a numbered one and, if it is the best, `best`."""
@@ -303,8 +318,9 @@ class Trainer:
 
     def _save_last(self, state: TrainingState) -> None:
         """Save the checkpoint `last`, with everything that `resume` needs. Raises TrainingError for a weight of nan."""
-        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
-            raise self._make_nan_error("a weight after", state.update)
+        named = self.model.named_parameters()
+        if broken := [name for name, parameter in named if not bool(parameter.isfinite().all())]:
+            raise self.health.make_error(f"a weight after update {state.update:,} is not a number", parameters=broken)
         tensors = collect_random_states(self.group, self.device)
         if not self.group.is_main:
             return
@@ -314,33 +330,32 @@ class Trainer:
         facts = {"update": state.update, "place": asdict(state)}
         save_checkpoint(self.folder / "last", dict(self.model.named_parameters()), facts, tensors)
 
-    def _log_training(self, state: TrainingState, pending: Sequence[UpdateSums], seconds: float) -> None:
-        """Log the means since the previous record. Raises TrainingError when a loss is not a number."""
-        losses, nlls, counts, guided, linked = zip(*pending, strict=True)
-        losses_on_cpu = torch.stack(losses).cpu()
-        finite = losses_on_cpu.isfinite()
-        if not bool(finite.all()):
-            raise self._make_nan_error("the loss of", state.update - len(pending) + 1 + int((~finite).nonzero()[0]))
-        tokens = sum(counts)
+    def _log_training(self, state: TrainingState, pending: Sequence[UpdateRecord], seconds: float) -> TrainingState:
+        """Log the means since the previous record. -> the state, with updates that changed nothing counted
+
+        Raises TrainingError when a loss is not a number, or too many updates in a row changed nothing.
+        """
+        before = state.unchanged
+        state, note = self.health.count_unchanged(state, pending)
+        if note:
+            self.note(note)
+        sums = [update.sums for update in pending]
+        tokens = sum(one.tokens for one in sums)
         record = self._make_record("train", state) | {
-            "loss": float(losses_on_cpu.sum()) / tokens,
-            "perplexity": math.exp(min(float(torch.stack(nlls).sum()) / tokens, 700)),
+            "loss": float(torch.stack([one.loss for one in sums]).cpu().sum()) / tokens,
+            "perplexity": math.exp(min(float(torch.stack([one.nll for one in sums]).sum()) / tokens, 700)),
             "tokens_per_second": tokens / max(seconds, 1e-9),
             "learning_rate": self._rate(state, state.update),
         }
         if self.settings.guided_weight:
-            record["guided_loss"] = float(torch.stack(guided).sum() / torch.stack(linked).sum())
+            guided, linked = (
+                torch.stack(terms).sum() for terms in zip(*((one.guided, one.linked) for one in sums), strict=True)
+            )
+            record["guided_loss"] = float(guided / linked)
+        if state.unchanged > before:
+            record["unchanged"] = state.unchanged - before
         self._log(record)
-
-    def _make_nan_error(self, what: str, update: int) -> TrainingError:
-        has_checkpoint = (self.folder / "last").exists()
-        remains = "still has its last checkpoint" if has_checkpoint else "has no checkpoint yet and can be removed"
-        return TrainingError(
-            f"{what} update {update:,} is not a number\n"
-            f"  {self.folder} {remains}. Try a lower train.learning_rate (now {self.settings.learning_rate:g}), "
-            "a longer train.warmup or ",
-            Option("precision", "float32"),
-        )
+        return state
 
     def _make_record(self, kind: str, state: TrainingState) -> dict[str, Any]:
         return {"kind": kind, "update": state.update, "epoch": state.current_epoch, "seconds": state.seconds}
@@ -363,6 +378,14 @@ class Trainer:
         last = {"train": state.update, "valid": state.validated}
         if damaged := truncate_log(path, lambda record: record["update"] <= last[record["kind"]]):
             self.note(f"{path}: {format_count(damaged, 'damaged line')} left out")
+
+
+def describe_split(update: int, size: int) -> str:
+    """The note about the first batch that does not fit in memory."""
+    return (
+        f"update {update:,}: a batch of {size:,} positions did not fit in memory, and was split. From now on those of "
+        "this size are split at once, which takes time: with a smaller train.max_tokens a new run needs none of it"
+    )
 
 
 def describe_end(number: float, noun: str, state: str) -> str:

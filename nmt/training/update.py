@@ -1,6 +1,6 @@
 """One update: forward and backward over its batches, gradient clipping and a step of the optimizer."""
 
-# B sentences   T target positions   R readout   N real target positions
+# B sentences   T target positions   R readout   N real target positions   P parameters
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.profiler import record_function
 
-from nmt.data.batches import Batch, split_batch
+from nmt.data.batches import Batch, measure_size, split_batch, split_to_size
 from nmt.errors import Option, TrainingError, is_out_of_memory
 from nmt.ids import PAD
 from nmt.kernels.compiled import compile_function, compile_kernels
@@ -34,6 +35,7 @@ class Loops(NamedTuple):
     word_loss: Callable[..., tuple[Tensor, Tensor]] = smoothed_loss
 
 
+Observe = Callable[[Tensor, Batch], None]  # gets attention_BTS and its batch
 REFERENCE, FUSED = Loops(), Loops(scan_layer, unroll_fused, fused_loss)
 LOOPS = {"reference": REFERENCE, "fused": FUSED, "auto": FUSED}
 
@@ -65,6 +67,9 @@ class UpdateSums(NamedTuple):
     tokens: int  # number of target tokens
     guided: Tensor  # guided loss, not multiplied by its weight
     linked: Tensor  # number of target pieces with links, which the guided loss is a sum over
+    norms_P: Tensor  # norm of the gradient of each parameter, in the order of `Updater.parameter_names`
+    is_unchanged: Tensor  # whether the update changed nothing; see `apply_update`
+    split_from: int  # the size from which batches are split, 0 if all have fitted in memory; see `measure_size`
 
 
 class Updater:
@@ -89,47 +94,56 @@ class Updater:
         self.group = group
         self.loops = build_loops(settings, device)
         self.optimizer = build_optimizer(model, settings)
+        names = {parameter: name for name, parameter in model.named_parameters()}
+        self.parameter_names = [names[one] for group in self.optimizer.param_groups for one in group["params"]]
 
-    def update(self, batches: Sequence[Batch], rate: float, guided_weight: float = 0.0) -> UpdateSums:
+    def update(
+        self, batches: Sequence[Batch], rate: float, guided_weight: float = 0.0, split_from: int = 0
+    ) -> UpdateSums:
         """One step of the optimizer on the loss of target words, plus the guided loss with its weight.
 
-        A batch that does not fit in memory is split in halves. Raises TrainingError when a single pair does not fit.
-        Other processes wait meanwhile: they communicate when each has the gradients of all its batches.
+        Batches whose size is `split_from` or more are split in halves first, and so is a batch that does not fit in
+        memory, after which its size is that from which batches are split. Raises TrainingError when a single pair does
+        not fit. Other processes wait meanwhile: they communicate when each has the gradients of all its batches.
         """
         self.model.train()
         tokens = sum(batch.target_tokens if batch.whole_tokens is None else batch.whole_tokens for batch in batches)
         batches = [batch for batch in batches if batch.target_tokens]
         while True:
+            parts = [part for batch in batches for part in split_to_size(batch, split_from)]
             self.optimizer.zero_grad(set_to_none=True)
+            sums: list[tuple[Tensor, ...]] = []
             try:
-                sums = [self._accumulate(batch, tokens, guided_weight) for batch in batches]
+                for part in parts:
+                    sums.append(self._accumulate(part, tokens, guided_weight))
                 break
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-            if all(len(batch.source_BS) == 1 for batch in batches):
+            failed = parts[len(sums)]
+            if len(failed.source_BS) == 1:
                 raise TrainingError(
                     "one sentence pair alone does not fit in memory\n  Prepare with a smaller ",
                     *(Option("max_length"), ", or train a smaller model"),
                 )
-            parts = [split_batch(batch) if len(batch.source_BS) > 1 else (batch,) for batch in batches]
-            batches = [half for halves in parts for half in halves]
+            split_from = measure_size(failed)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
         sums = sums or [tuple(torch.zeros(4, device=self.device, dtype=self.model.output_bias.dtype))]
-        loss, nll, guided, linked = (torch.stack(parts).sum().to(sums[0][0].dtype) for parts in zip(*sums, strict=True))
+        loss, nll, guided, linked = (torch.stack(terms).sum().to(sums[0][0].dtype) for terms in zip(*sums, strict=True))
         self.group.add_gradients(self.model)
         self.group.add([loss, nll, guided, linked])
-        apply_update(self.optimizer, rate, self.settings.clip)
-        return UpdateSums(loss, nll, tokens, guided, linked)
+        with record_function("optimizer"):
+            norms_P, is_unchanged = apply_update(self.optimizer, rate, self.settings.clip)
+        return UpdateSums(loss, nll, tokens, guided, linked, norms_P, is_unchanged, split_from)
 
-    def measure(self, batch: Batch) -> float:
+    def measure(self, batch: Batch, observe: Observe | None = None) -> float:
         """The negative log-likelihood of a batch, summed, in nats. It is split in halves if it does not fit in memory.
 
-        Raises TrainingError when a single pair does not fit.
+        `observe` gets the attention. Raises TrainingError when a single pair does not fit.
         """
         try:
-            return float(self.loss(batch)[1])
+            return float(self.loss(batch, 0.0, observe)[1])
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -138,20 +152,26 @@ class Updater:
                     "one validation pair alone does not fit in memory, and training is saved\n  Free memory, or train "
                     "a smaller model"
                 ) from error
-        return sum(map(self.measure, split_batch(batch)))
+        return sum(self.measure(half, observe) for half in split_batch(batch))
 
     def _accumulate(self, batch: Batch, tokens: int, guided_weight: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Add the gradient of a batch. -> summed loss, nll and guided loss, and the number of pieces with links"""
-        loss, nll, guided, linked = self.loss(batch, guided_weight)
-        (loss / tokens).backward()  # type: ignore[no-untyped-call]
+        with record_function("forward"):
+            loss, nll, guided, linked = self.loss(batch, guided_weight)
+        with record_function("backward"):
+            (loss / tokens).backward()  # type: ignore[no-untyped-call]
         return loss.detach(), nll, guided, linked
 
-    def loss(self, batch: Batch, guided_weight: float = 0.0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def loss(
+        self, batch: Batch, guided_weight: float = 0.0, observe: Observe | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """-> summed loss, negative log-likelihood and guided loss, and the number of pieces with links"""
         layer, decode, word_loss = self.loops if self.model.training else LOOPS[self.settings.loop]
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             sides = batch.source_BS, batch.source_lengths_B, batch.target_BT
             readout_BTR, attention_BTS = self.model(*sides, layer, decode)
+            if observe is not None:
+                observe(attention_BTS, batch)
             real_N = (batch.target_BT != PAD).flatten().nonzero_static(size=batch.target_tokens).squeeze(1)
             loss, nll = word_loss(
                 readout_BTR.flatten(0, 1)[real_N],

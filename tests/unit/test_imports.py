@@ -9,7 +9,10 @@ import pytest
 import nmt
 
 PACKAGE = Path(nmt.__file__).parent
-GROUND = {"errors", "ids", "files", "metadata", "run_log", "attention_names", "settings", "validation", "progress"}
+GROUND = {
+    *("errors", "ids", "files", "metadata", "run_log", "run_history", "attention_names", "settings", "validation"),
+    *("progress", "version"),
+}
 MAY_IMPORT = {
     "errors": set(),
     "ids": set(),
@@ -17,10 +20,14 @@ MAY_IMPORT = {
     "files": {"errors"},
     "metadata": {"errors"},
     "run_log": {"files", "metadata"},
+    "run_history": {"files", "metadata", "run_log"},
+    "version": set(),
     "progress": set(),
     "attention_names": {"errors"},
     "validation": {"errors", "metadata"},
-    "settings": {"errors", "attention_names", "metadata", "validation"},
+    "settings_base": set(),
+    "prepare_settings": {"errors", "settings_base"},
+    "settings": {"errors", "attention_names", "metadata", "prepare_settings", "settings_base", "validation"},
     "devices": {"errors"},
     "recipes": set(),
     "text": GROUND,
@@ -29,14 +36,14 @@ MAY_IMPORT = {
     "model": GROUND | {"step"},
     "kernels": GROUND | {"step", "model"},
     "checkpoint": GROUND | {"text", "model"},
-    "inspection": GROUND | {"text", "model", "checkpoint"},
+    "inspection": GROUND | {"text", "model", "checkpoint", "training"},
     "inference": GROUND | {"step", "model", "checkpoint"},
     "analysis": GROUND | {"text"},
     "translation": GROUND | {"step", "devices", "text", "search", "model", "inference", "checkpoint", "analysis"},
     "training": GROUND | {"devices", "data", "model", "kernels", "checkpoint"},
     "server": GROUND | {"", "text", "translation", "analysis"},
     "api": GROUND | {"devices", "data", "analysis", "training", "translation"},
-    "": {"api", "data", "model", "translation", "progress", "settings", "errors"},
+    "": {"api", "data", "model", "translation", "progress", "settings", "errors", "version"},
     "__main__": {"cli"},
 }
 ROOMS = {*MAY_IMPORT, "cli"}

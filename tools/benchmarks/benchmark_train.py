@@ -94,7 +94,7 @@ def describe_corpus(data: str, device: str, max_tokens: int) -> dict[str, Any]:
     assert Updater  # its imports count in the memory
     prepared = PreparedCorpus.open(data)
     split = prepared.open_split("train")
-    plan = plan_epoch(split.source_lengths, split.target_lengths, max_tokens, seed=1, epoch=0)
+    plan = list(plan_epoch(split, max_tokens, seed=1, epoch=0))
     pairs = len(split)
     source, target = (int(lengths.sum()) + pairs for lengths in (split.source_lengths, split.target_lengths))
     means = pairs / len(plan), source / pairs, target / pairs, target / len(plan)

@@ -17,7 +17,9 @@ from nmt.data.batches import (
     iterate_valid_batches,
     make_batch,
     plan_epoch,
+    plan_pools,
     split_batch,
+    survey_epoch,
 )
 from nmt.data.prepared import LinkArrays, Split
 from nmt.ids import EOS, PAD
@@ -64,21 +66,27 @@ def test_batches_respect_the_token_budget(lengths, budget, expected):
 
 
 def make_plan(split: Split, budget: int = 100, seed: int = 1, epoch: int = 0):
-    return plan_epoch(split.source_lengths, split.target_lengths, budget, seed, epoch)
+    return list(plan_epoch(split, budget, seed, epoch))
 
 
-@pytest.mark.parametrize("pool", [batches.POOL_PAIRS, 70])
+@pytest.fixture(params=["small", "large"])
+def corpus_size(request, monkeypatch):
+    """Whether 300 pairs count as a large corpus, which has several pools: of 7 blocks of 10 pairs."""
+    if request.param == "large":
+        for name, value in {"LARGE_CORPUS": 299, "BLOCK_PAIRS": 10, "POOL_BLOCKS": 7}.items():
+            monkeypatch.setattr(batches, name, value)
+
+
 @pytest.mark.parametrize("budget", [1, 30, 500, 10**9])
-def test_an_epoch_has_every_pair_once_within_the_budget(budget, pool, monkeypatch):
-    monkeypatch.setattr(batches, "POOL_PAIRS", pool)
-    split = random_split(300)
+def test_an_epoch_has_every_pair_once_within_the_budget(budget, corpus_size):
+    split = random_split(304)
     plan = make_plan(split, budget)
-    assert sorted(np.concatenate(plan).tolist()) == list(range(300))
+    assert sorted(np.concatenate(plan).tolist()) == list(range(304))
     for rows in plan:
         assert len(rows) == 1 or (split.target_lengths[rows] + 1).sum() <= budget
 
 
-def test_the_order_is_a_function_of_seed_and_epoch():
+def test_the_order_is_a_function_of_seed_and_epoch(corpus_size):
     split = random_split(300)
 
     def order(seed, epoch):
@@ -86,6 +94,39 @@ def test_the_order_is_a_function_of_seed_and_epoch():
 
     assert order(1, 0) == order(1, 0)
     assert len({str(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1)}) == 4
+
+
+def test_the_order_of_a_corpus_of_up_to_a_million_pairs_is_that_of_earlier_versions():
+    """Runs that were begun by version 0.1.0 are resumed in its order, which is spelled out here."""
+    split, plan = random_split(300), []
+    random = np.random.Generator(np.random.PCG64([5, 2]))
+    order = random.permutation(300)
+    source, target = split.source_lengths[order], split.target_lengths[order]
+    order = order[np.lexsort((np.where(target % 2 == 0, source, -source), target))]
+    plan = [order[begin:end] for begin, end in group_by_tokens(split.target_lengths[order] + 1, 80)]
+    expected = [plan[number].tolist() for number in random.permutation(len(plan))]
+    assert [rows.tolist() for rows in plan_epoch(split, 80, 5, 2)] == expected
+
+
+def test_pools_of_a_large_corpus_have_pairs_from_all_its_parts(monkeypatch):
+    monkeypatch.setattr(batches, "LARGE_CORPUS", 1000)
+    monkeypatch.setattr(batches, "POOL_BLOCKS", 40)
+    pools = [np.concatenate(pool) for pool in plan_pools(random_split(10_000), 500, 1, 0)]
+    assert len(pools) == 4
+    assert sum(map(len, pools)) == 10_000
+    for pool in pools:
+        thirds = np.histogram(pool, 3, (0, 10_000))[0] / len(pool)
+        assert thirds.min() > 0.15
+        assert (np.diff(pool) == 1).mean() < 0.05
+
+
+def test_the_survey_of_a_large_corpus_is_near_the_truth(corpus_size):
+    split = random_split(300)
+    count, padding, first = survey_epoch(split, 60, 1)
+    plan = make_plan(split, 60)
+    assert first.tolist() == plan[0].tolist()
+    assert count == pytest.approx(len(plan), rel=0.15)
+    assert padding == pytest.approx(compute_padding_share(split, plan), abs=0.05)
 
 
 def test_batches_of_similar_lengths_have_little_padding():
@@ -169,8 +210,8 @@ def take(split, count, cursor=Cursor(0, 0)):  # noqa: B008
         stream.close()
 
 
-def test_epochs_follow_each_other_in_planned_order():
-    split = random_split(60)
+def test_epochs_follow_each_other_in_planned_order(corpus_size):
+    split = random_split(300)
     plans = [make_plan(split, epoch=0), make_plan(split, epoch=1)]
     got = take(split, len(plans[0]) + len(plans[1]))
     assert [pair_numbers(batch) for _, batch in got] == [rows.tolist() for plan in plans for rows in plan]
@@ -178,10 +219,10 @@ def test_epochs_follow_each_other_in_planned_order():
     assert got[-1][0] == Cursor(2, 0)
 
 
-def test_batches_from_a_cursor_on_are_those_that_follow_it():
-    split = random_split(60)
-    whole = take(split, 30)
-    for number in range(29):
+def test_batches_from_a_cursor_on_are_those_that_follow_it(corpus_size):
+    split = random_split(301)
+    whole = take(split, 120)
+    for number in range(0, 119, 4):
         cursor, _ = whole[number]
         (next_cursor, batch), expected = take(split, 1, cursor)[0], whole[number + 1]
         assert next_cursor == expected[0]

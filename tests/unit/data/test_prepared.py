@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 from contextlib import nullcontext
 
@@ -13,6 +14,7 @@ from nmt.data.prepared import ArrayWriter, PreparedCorpus, find_foreign_entries
 from nmt.errors import DamageError, FolderError, FormatError
 from nmt.files import hash_file
 from nmt.text.corpus import read_lines
+from nmt.version import __version__
 
 
 @pytest.fixture
@@ -84,7 +86,8 @@ def test_opening_another_folder_raises_an_error(tmp_path):
 
 def test_the_message_for_another_format_version_has_both_versions(folder):
     edit_manifest(folder, format_version=99)
-    with pytest.raises(FormatError, match="has format version 99, and this version of nmt reads 1, 2 and 3\n  Prepare"):
+    what = rf"has format version 99, and this version of nmt, {re.escape(__version__)}, reads 1, 2 and 3\n  It was "
+    with pytest.raises(FormatError, match=what):
         PreparedCorpus.open(folder)
 
 
@@ -261,7 +264,7 @@ def test_a_changed_manifest_is_damaged(folder):
 )
 def test_links_are_between_pieces_that_exist(tmp_path, monkeypatch, sources, targets, ends, message):
     monkeypatch.setattr(arrays, "PART", 1)
-    lengths, offsets = np.array([2, 1]), np.array(ends)
-    arrays.check_links(tmp_path, np.array(targets), offsets, lengths)
+    pieces, offsets = np.array([0, 2, 3]), np.array(ends)
+    arrays.check_links(tmp_path, np.array(targets), offsets, pieces)
     with pytest.raises(DamageError, match=message) if message else nullcontext():
-        arrays.check_links(tmp_path, np.array(sources), offsets, lengths)
+        arrays.check_links(tmp_path, np.array(sources), offsets, pieces)

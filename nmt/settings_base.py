@@ -1,0 +1,23 @@
+"""What all sections of settings share: validation, and the largest values."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+MAX_SIZE = 1_000_000  # of a vector; whether memory suffices is checked before training
+Size = Annotated[int, Field(ge=1, le=MAX_SIZE)]
+MAX_COUNT = 2**63 - 1  # the largest integer that arrays can hold
+
+
+class Settings(BaseModel):
+    """A section of settings. The values are validated and cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _fits_in_64_bits(cls, value: Any) -> Any:
+        if isinstance(value, int) and value > MAX_COUNT:
+            raise PydanticCustomError("less_than_equal", "", {"le": MAX_COUNT})
+        return value
