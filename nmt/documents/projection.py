@@ -21,6 +21,7 @@ from nmt.text.units import Span
 
 WEAK = 0.5  # a tag with a smaller share has weak evidence
 NOTHING = 1e-6  # weights below are no evidence
+ORDER = 0.25  # what it is worth that words stay on their side of an unpaired tag
 DECAY = 0.6  # of the evidence of words beside an unpaired tag, per word between them
 CLAUSE = 0.3  # F-measure that a whole clause, or whole brackets, are worth more
 CLAUSE_ENDS = frozenset(".,;:!?…。、；：！？।։؟،؛")
@@ -33,7 +34,7 @@ class Placement(NamedTuple):
     """How well the alignment supports the place of a tag, between 0 and 1.
 
     For a pair it is the F-measure of the weights between the words it held and the words it holds now; for an unpaired
-    tag how much more of the weight of the words around it stayed on their side of it than not.
+    tag how near the words around it are, compared with the source.
     """
 
     tag: int
@@ -213,21 +214,31 @@ class Placer:
         return last != after and any(BRACKETS.get(atom) == last for atom in self.target[node.low : node.high - 1])
 
     def find_gap(self, node: Node, parent: Node, taken: Sequence[Span]) -> tuple[int, float]:
-        """The place of what holds no words: between the words that it stood between; and its share."""
+        """The place of what holds no words: near the words that it stood between, and between them; and its share.
+
+        near(p) = sum over y of DECAY ** distance(p, y) * sum over x of DECAY ** distance(place, x) w(y, x)
+
+        To it is added how much of the weight is on the same side of the tag as in the source.
+        """
         place, begin, end = node.begin, parent.begin, parent.end
         gaps = [gap for gap in range(parent.low, parent.high + 1) if not any(low < gap < high for low, high in taken)]
         if place in (begin, end) and begin < end:
             return (parent.low if place == begin else parent.high), parent.share
         rows_YX = self.weights_YX[parent.low : parent.high]
-        left_Y = rows_YX[:, begin:place] @ DECAY ** np.arange(place - begin)[::-1]
-        right_Y = rows_YX[:, place:end] @ DECAY ** np.arange(end - place)
+        left_X, right_X = DECAY ** np.arange(place - begin)[::-1], DECAY ** np.arange(end - place)
+        left_Y, right_Y = rows_YX[:, begin:place] @ left_X, rows_YX[:, place:end] @ right_X
         total = float(left_Y.sum() + right_Y.sum())
         if total <= NOTHING:
             wanted = parent.low + (place - begin) / max(end - begin, 1) * (parent.high - parent.low)
             return min(gaps, key=lambda gap: abs(gap - wanted)), 0.0
+        size = parent.high - parent.low
+        distance_PY = np.arange(size) - np.arange(size + 1)[:, None]
+        near_P = DECAY ** np.where(distance_PY < 0, -1 - distance_PY, distance_PY) @ (left_Y + right_Y)
         kept_P = np.concatenate([[0.0], (left_Y - right_Y).cumsum()]) + right_Y.sum()
-        best = max(gaps, key=lambda gap: round(float(kept_P[gap - parent.low]), 6))
-        return best, max(2 * float(kept_P[best - parent.low]) / total - 1, 0.0)
+        ideal = float((rows_YX[:, begin:end].sum(axis=0) * np.concatenate([left_X, right_X]) ** 2).sum())
+        score_P = near_P / ideal + ORDER * kept_P / total
+        best = max(gaps, key=lambda gap: round(float(score_P[gap - parent.low]), 6))
+        return best, min(float(near_P[best - parent.low]) / ideal, 1.0)
 
 
 def find_brackets(words: Sequence[str]) -> list[Span]:

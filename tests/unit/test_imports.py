@@ -45,6 +45,8 @@ MAY_IMPORT = {
     "server": GROUND | {"", "text", "translation", "analysis"},
     "api": GROUND | {"devices", "data", "analysis", "training", "translation"},
     "": {"api", "data", "model", "translation", "progress", "settings", "errors", "version"},
+    "api": GROUND | {"devices", "data", "analysis", "training", "translation", "documents"},
+    "": {"api", "data", "model", "translation", "progress", "settings", "errors"},
     "__main__": {"cli"},
 }
 ROOMS = {*MAY_IMPORT, "cli"}

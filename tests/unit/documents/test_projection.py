@@ -107,8 +107,9 @@ def test_the_share_of_a_tag_is_the_support_of_its_place():
     assert torn.share == pytest.approx(2 / 3, abs=1e-4)
     without = project("<1>one</1> two three", "eins zwei drei", "").placements[0]
     assert (without.share, without.is_weak) == (0, True)
-    beside = project("one <1/>two", "zwei eins", "0-1 1-0").placements[0]
-    assert beside.is_weak
+    # of two words beside the tag one still is, and the other is five words away
+    beside = project("p <1/>q", "b c d e f a", "0-5 1-0").placements[0]
+    assert beside.share == pytest.approx((1 + 0.6**5) / 2)
 
 
 def test_an_unchanged_text_keeps_its_tags_whatever_the_alignment():
