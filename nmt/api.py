@@ -19,8 +19,8 @@ from nmt.analysis.metrics import (
 )
 from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
 from nmt.data.prepared import SIDES, PreparedCorpus
+from nmt.documents.document import Languages
 from nmt.documents.files import DocumentReport, plan_outputs, translate_files
-from nmt.documents.translate import Languages
 from nmt.errors import DataError, Option, UsageError
 from nmt.progress import Progress, choose_progress
 from nmt.settings import RunSettings, merge
@@ -363,7 +363,7 @@ def translate_documents(
         translate_files(
             planned,
             translator,
-            Languages(run.info.source_lang, is_target_spaced(run)),
+            Languages(run.info.source_lang, run.info.target_lang, is_target_spaced(run)),
             form=form,
             progress=choose_progress(progress),
             **{"batch_size": batch_size, "split_long": True, **search},

@@ -67,8 +67,8 @@ def translate_documents(
 ) -> None:
     """Translate documents and report tags to look at. `load` loads the run `run`, with `options` of its `stream`."""
     from nmt.checkpoint import read_run
+    from nmt.documents.document import Languages
     from nmt.documents.files import plan_outputs, translate_files
-    from nmt.documents.translate import Languages
     from nmt.progress import Progress, TerminalProgress, WithoutBars, format_count
     from nmt.translation.units import is_target_spaced
 
@@ -83,7 +83,7 @@ def translate_documents(
     first = read_run(Path(run))
     translator = load()
     progress: Progress = WithoutBars() if quiet else TerminalProgress()
-    languages = Languages(first.info.source_lang, is_target_spaced(first))
+    languages = Languages(first.info.source_lang, first.info.target_lang, is_target_spaced(first))
     rows = ["file\tline\ttag\tshare\tsource\ttranslation"]
     done, segments, tags, weak = 0, 0, 0, 0
     try:

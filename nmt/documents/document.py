@@ -18,6 +18,15 @@ BLANK = " \t\n\r\f"
 BLANKS = re.compile(f"[{BLANK}]+")
 
 
+class Languages(NamedTuple):
+    """The languages of a translator, as codes such as "en" and "pt-BR", and whether words of the target have blanks
+    between them."""
+
+    source: str
+    target: str
+    is_target_spaced: bool = True
+
+
 @dataclass(frozen=True)
 class Unit:
     """A segment of a document, such as a paragraph. `labels` has for each tag how a report names it: `<b>`.

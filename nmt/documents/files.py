@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nmt.documents.document import Document
+from nmt.documents.document import Document, Languages
 from nmt.documents.formats import find_format, read_document, require_format
-from nmt.documents.translate import Languages, LineTranslator, TranslatedUnit, translate_documents
+from nmt.documents.translate import LineTranslator, TranslatedUnit, translate_documents
 from nmt.errors import DataError, NmtError, Option, UsageError, indent
 from nmt.files import write_atomically
 from nmt.progress import Progress
@@ -104,7 +104,7 @@ def translate_files(
     def read_documents() -> Iterator[Document]:
         for path in files:
             try:
-                document = read_document(path, form)
+                document = read_document(path, languages, form)
             except DataError as error:
                 problems.append(error)
                 continue

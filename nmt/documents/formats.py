@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from nmt.documents.document import Document
+from nmt.documents.document import Document, Languages
 from nmt.errors import DataError, Option, UsageError, describe_unreadable, did_you_mean
 
 
@@ -18,6 +18,8 @@ class Format(NamedTuple):
 
 FORMATS = {
     "html": Format((".html", ".htm", ".xhtml"), "html", "HtmlDocument"),
+    "xliff": Format((".xlf", ".xliff"), "xliff", "XliffDocument"),
+    "po": Format((".po", ".pot"), "po", "PoDocument"),
     "text": Format((".txt", ".text"), "plain", "TextDocument"),
 }
 MAX_BYTES = 2**27  # of a document, which is read whole
@@ -43,7 +45,7 @@ def require_format(path: Path, name: str | None) -> str:
     return found
 
 
-def read_document(path: Path, name: str | None = None) -> Document:
+def read_document(path: Path, languages: Languages, name: str | None = None) -> Document:
     """Read a document whole, in the format called `name` or that of its suffix.
 
     Raises UsageError for an unknown format, DataError for a file that cannot be read, or is not in its format.
@@ -57,5 +59,7 @@ def read_document(path: Path, name: str | None = None) -> Document:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(describe_unreadable(path, error)) from error
-    document: Document = getattr(import_module(f"nmt.documents.{form.module}"), form.name)(content, str(path))
+    document: Document = getattr(import_module(f"nmt.documents.{form.module}"), form.name)(
+        content, str(path), languages
+    )
     return document

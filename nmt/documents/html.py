@@ -11,7 +11,7 @@ from html import unescape
 from html.parser import HTMLParser, attrfind_tolerant, tagfind_tolerant  # type: ignore[attr-defined]
 from typing import Any, Literal, NamedTuple
 
-from nmt.documents.document import Kind, Lines, Splice, Splices, Token, Unit, build_inline_unit
+from nmt.documents.document import Kind, Languages, Lines, Splice, Splices, Token, Unit, build_inline_unit
 from nmt.documents.encoding import decode_document
 from nmt.documents.segment import Segment
 from nmt.text.units import Span
@@ -46,7 +46,7 @@ class HtmlDocument:
     An element that is not translated, such as <code>, is an unpaired tag of the text around it.
     """
 
-    def __init__(self, content: bytes, name: str) -> None:
+    def __init__(self, content: bytes, name: str, languages: Languages) -> None:
         """`name` is what messages call the page. Raises DataError for bytes in no declared or usual encoding."""
         declared = DECLARED.search(content[:4096])
         self.decoded = decode_document(content, name, declared[1].decode() if declared else None, ["windows-1252"])
@@ -115,10 +115,12 @@ class Skip(NamedTuple):
 class Finder(HTMLParser):
     """Finds the runs of text and inline tags in a page, and the attributes that people read."""
 
-    def __init__(self, text: str, lines: Lines) -> None:
+    def __init__(self, text: str, lines: Lines, is_fragment: bool = False) -> None:
+        """Of a fragment all is one run, in which elements are inline and none stays untranslated."""
         super().__init__(convert_charrefs=False)
         self.text = text
         self.lines = lines
+        self.is_fragment = is_fragment
         self.events: list[Event] = []
         self.runs: list[list[Token]] = [[]]
         self.attributes: list[Span] = []
@@ -178,12 +180,12 @@ class Finder(HTMLParser):
             self.runs[-1].append(Token("text", event.begin, end, unescape(self.text[event.begin : end])))
         elif event.kind == "other":
             self.runs[-1].append(Token("single", event.begin, end, "<!-- -->"))
-        elif event.kind == "start" and is_untranslated(event):
+        elif event.kind == "start" and is_untranslated(event) and not self.is_fragment:
             self.skip = Skip(event)
         else:
             if event.kind != "end":
                 self.attributes += find_read_attributes(self.text, event, end)
-            if event.name not in INLINE:
+            if event.name not in INLINE and not self.is_fragment:
                 self.runs.append([])
                 return
             kind: Kind = "close" if event.kind == "end" else "open"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from nmt.documents.document import Lines, Splice, Splices, Unit
+from nmt.documents.document import Languages, Lines, Splice, Splices, Unit
 from nmt.documents.encoding import decode_document
 from nmt.documents.segment import Segment
 
@@ -17,7 +17,7 @@ LINE_END = re.compile(r"[^\S\n]*\n[^\S\n]*")
 class TextDocument:
     """A text; its paragraphs are units. Line ends in a paragraph are blanks, so that its translation is one line."""
 
-    def __init__(self, content: bytes, name: str) -> None:
+    def __init__(self, content: bytes, name: str, languages: Languages) -> None:
         """`name` is what messages call the text. Raises DataError for bytes that are not UTF-8, UTF-16 or UTF-32."""
         self.decoded = decode_document(content, name)
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []

@@ -21,7 +21,7 @@ from nmt.text.units import Span
 
 WEAK = 0.5  # a tag with a smaller share has weak evidence
 NOTHING = 1e-6  # weights below are no evidence
-ORDER = 0.25  # what it is worth that words stay on their side of an unpaired tag
+ORDER = 0.15  # what it is worth that words stay on their side of an unpaired tag
 DECAY = 0.6  # of the evidence of words beside an unpaired tag, per word between them
 CLAUSE = 0.3  # F-measure that a whole clause, or whole brackets, are worth more
 CLAUSE_ENDS = frozenset(".,;:!?…。、；：！？।։؟،؛")

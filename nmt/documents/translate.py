@@ -11,18 +11,19 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from nmt.documents.alignment import Alignment, align_translation
-from nmt.documents.document import Document, Unit
+from nmt.documents.document import Document, Languages, Unit
 from nmt.documents.projection import WEAK, Placement, project_tags
 from nmt.documents.segment import Mark, Segment
 from nmt.progress import Progress
 from nmt.text.units import Span, Units
-from nmt.text.words import UNSPACED, is_word_character
+from nmt.text.words import UNSPACED
 from nmt.translation.long_lines import find_sentences
 from nmt.translation.request import Request
 from nmt.translation.result import Translation
 
 NO_PROGRESS = Progress()
 PIECES = Units("pieces"), Units("pieces")
+OPENING, CLOSING = "([{¿¡„«‹", ".,;:!?…)]}»›"  # have no blank after them, or before them
 UNSPACED_ENDS = re.compile(r"[。！？｡」』）]")  # of sentences without a blank after them
 SENTENCE = re.compile(r"\S(?:.*\S)?", re.DOTALL)
 
@@ -32,13 +33,6 @@ class LineTranslator(Protocol):
 
     def stream(self, lines: Iterable[str | Request], **options: Any) -> Iterator[list[Translation]]:
         """The best translations of each line, in order; see nmt.Translator.stream."""
-
-
-class Languages(NamedTuple):
-    """The source language, and whether words of the target have blanks between them."""
-
-    source: str
-    is_target_spaced: bool
 
 
 class TranslatedUnit(NamedTuple):
@@ -156,14 +150,15 @@ def restore_blanks(source: Segment, translation: Segment) -> Segment:
         if isinstance(part, str):
             last, done = part[-1], done + len(part)
         elif part in spaced:
-            if spaced[part][0] and is_spaced(last):
+            if spaced[part][0] and is_spaced(last) and last not in OPENING:
                 parts.insert(-1, " ")
-            if spaced[part][1] and is_spaced(translation.text[done : done + 1]):
+            following = translation.text[done : done + 1]
+            if spaced[part][1] and is_spaced(following) and following not in CLOSING:
                 parts.append(" ")
                 last = " "
     return Segment.join(parts)
 
 
 def is_spaced(character: str) -> bool:
-    """Whether a word that begins or ends with this character has blanks beside it."""
-    return character != "" and is_word_character(character) and not UNSPACED.match(character)
+    """Whether what begins or ends with this character may have a blank beside it."""
+    return character != "" and not character.isspace() and not UNSPACED.match(character)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from nmt.documents.document import Document
-from nmt.documents.translate import Languages, translate_documents
+from nmt.documents.document import Document, Languages
+from nmt.documents.translate import translate_documents
 from nmt.text.words import split_words
 from nmt.translation.result import Translation
 
-SPACED = Languages("en", is_target_spaced=True)
+SPACED = Languages("en", "de")
 
 
 class WordTranslator:

@@ -1,14 +1,14 @@
 import random
 
 import pytest
-from support.documents import WordTranslator, shout, translate_document
+from support.documents import SPACED, WordTranslator, shout, translate_document
 
 from nmt.documents.html import HtmlDocument
 from nmt.errors import DataError
 
 
 def read(page: str, encoding: str = "utf-8") -> HtmlDocument:
-    return HtmlDocument(page.encode(encoding), "page.html")
+    return HtmlDocument(page.encode(encoding), "page.html", SPACED)
 
 
 def texts(page: str) -> list[str]:
@@ -101,7 +101,7 @@ def test_a_page_keeps_its_encoding(encoding):
     declared = encoding.replace("-sig", "")
     page = f'<meta charset="{declared}"><p>été</p>'.replace("été", "ほん" if encoding == "shift_jis" else "été")
     content = page.encode(encoding)
-    document = HtmlDocument(content, "page.html")
+    document = HtmlDocument(content, "page.html", SPACED)
     assert document.notes == []
     assert translate_document(document, WordTranslator()) == content
     translated = translate_document(document, WordTranslator(lambda word: "ж…"))
@@ -111,18 +111,18 @@ def test_a_page_keeps_its_encoding(encoding):
 
 
 def test_a_wrong_declaration_is_noted():
-    document = HtmlDocument('<meta charset="utf-8"><p>été</p>'.encode("windows-1252"), "old.html")
+    document = HtmlDocument('<meta charset="utf-8"><p>été</p>'.encode("windows-1252"), "old.html", SPACED)
     assert document.notes == [
         "old.html declares that it is utf-8, but is not: it is read, and written, as windows-1252"
     ]
     assert [unit.segment.text for unit in document.units] == ["été"]
-    without = HtmlDocument("<p>été</p>".encode("windows-1252"), "old.html")
+    without = HtmlDocument("<p>été</p>".encode("windows-1252"), "old.html", SPACED)
     assert without.notes == ["old.html is not UTF-8: it is read, and written, as windows-1252"]
 
 
 def test_bytes_in_no_encoding_are_refused():
     with pytest.raises(DataError) as caught:
-        HtmlDocument(b'<meta charset="us-ascii">\x81', "page.html")
+        HtmlDocument(b'<meta charset="us-ascii">\x81', "page.html", SPACED)
     assert str(caught.value) == (
         "page.html is neither us-ascii, as it declares, nor UTF-8, so it cannot be read\n"
         "  Convert it first: iconv -f ENCODING -t UTF-8"
@@ -171,7 +171,7 @@ PARTS = [
 def test_a_page_that_is_copied_is_unchanged_however_broken(seed):
     draw = random.Random(seed)
     content = "".join(draw.choices(PARTS, k=draw.randrange(60))).encode()
-    assert translate_document(HtmlDocument(content, "page.html"), WordTranslator()) == content
+    assert translate_document(HtmlDocument(content, "page.html", SPACED), WordTranslator()) == content
 
 
 TAGS = ["<p>", "</p>", "<b>", "</b>", "<i class='x y'>", "</i>", "<br>", "<li>", "<code>", "</code>", "<!-- c -->"]

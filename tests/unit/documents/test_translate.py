@@ -1,14 +1,14 @@
 import pytest
 from support.documents import SPACED, WordTranslator, translate_document
 
-from nmt.documents.document import Unit
+from nmt.documents.document import Languages, Unit
 from nmt.documents.plain import TextDocument
 from nmt.documents.segment import Mark, Segment
-from nmt.documents.translate import Languages, restore_blanks, split_sentences, translate_documents
+from nmt.documents.translate import restore_blanks, split_sentences, translate_documents
 
 
 def translate(text: str, translator: WordTranslator, languages: Languages = SPACED) -> str:
-    return translate_document(TextDocument(text.encode(), "a.txt"), translator, languages).decode()
+    return translate_document(TextDocument(text.encode(), "a.txt", SPACED), translator, languages).decode()
 
 
 def test_sentences_are_translated_one_by_one():
@@ -31,9 +31,9 @@ def test_sentences_with_letters_are_found(text, language, sentences):
 
 def test_blanks_between_sentences_are_those_of_the_target_language():
     to_english = WordTranslator(lambda word: "Yes.")
-    assert translate("はい。はい。", to_english, Languages("ja", is_target_spaced=True)) == "Yes. Yes."
+    assert translate("はい。はい。", to_english, Languages("ja", "en")) == "Yes. Yes."
     to_japanese = WordTranslator(lambda word: "はい。")
-    assert translate("Yes. Yes.", to_japanese, Languages("en", is_target_spaced=False)) == "はい。はい。"
+    assert translate("Yes. Yes.", to_japanese, Languages("en", "ja", is_target_spaced=False)) == "はい。はい。"
 
 
 def test_a_tag_may_hold_parts_of_two_sentences():
@@ -54,7 +54,7 @@ def test_documents_are_read_only_as_far_as_needed_and_come_in_order():
     def documents():
         for number in range(5):
             read.append(number)
-            yield TextDocument(f"word {number}\n\n".encode() if number != 2 else b"", "a.txt")
+            yield TextDocument(f"word {number}\n\n".encode() if number != 2 else b"", "a.txt", SPACED)
 
     stream = translate_documents(documents(), WordTranslator(), SPACED)
     next(stream)
