@@ -14,7 +14,7 @@ from nmt.analysis.alignment import Matrix
 from nmt.errors import DataError
 from nmt.text.links import Link
 from nmt.text.units import WORDS, Span, Units, find_units
-from nmt.translation.forced_pairs import ForcedPair
+from nmt.translation.aligner import AlignedPair
 from nmt.translation.result import Translation
 
 
@@ -77,13 +77,19 @@ def align_translation(one: Translation) -> Alignment:
     )
 
 
-def align_forced_pair(one: ForcedPair) -> Alignment:
-    """The alignment of a given pair by the attention of forced decoding; finest if its units are pieces."""
-    return Alignment(
-        locate_words(one.source.text, one.source.words),
-        locate_words(one.target.text, one.target.words),
-        one.word_attention,
-    )
+def align_given_pair(one: AlignedPair) -> Alignment:
+    """The alignment of a given pair; finest if its units are pieces.
+
+    Its weights are the attention of forced decoding or, of two runs of opposite directions, their links.
+    """
+    source, target = one.forced.source, one.forced.target
+    spans = locate_words(source.text, source.words), locate_words(target.text, target.words)
+    if one.backward is None:
+        return Alignment(*spans, one.forced.word_attention)
+    weights_JI = np.zeros((len(spans[1]), len(spans[0])))
+    for i, j in one.links:
+        weights_JI[j, i] = 1
+    return Alignment(*spans, weights_JI)
 
 
 def locate_words(text: str, words: Sequence[str]) -> list[Span]:

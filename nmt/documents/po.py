@@ -83,7 +83,7 @@ class PoDocument:
             if line.strip() and not line.lstrip().startswith("#") and not LINE.fullmatch(line.rstrip()):
                 raise DataError(
                     f'{name}, line {number:,}: "{line.strip()[:60]}" is not a line of a PO file\n'
-                    "  A line is a comment, or a keyword such as msgid and a text between quotation marks, or such a text"
+                    "  A line is a comment, or a text in quotation marks, perhaps after a keyword such as msgid"
                 )
 
     def find_slots(self, entries: Any, plurals: int) -> Iterator[Slot]:

@@ -121,3 +121,33 @@ def test_what_cannot_be_done_is_refused(run_nmt, reverser, page, tmp_path, words
     assert message in done.stderr
     assert page.read_text() == before
     assert not (tmp_path / "out").exists()
+
+
+def test_translators_files_are_translated(run_nmt, reverser, tmp_path):
+    polib = pytest.importorskip("polib")
+    xliff, po, out = tmp_path / "a.xlf", tmp_path / "a.po", tmp_path / "out"
+    unit = '<trans-unit id="1"><source>ba <g id="2">de</g></source></trans-unit>'
+    xliff.write_text(f'<xliff version="1.2"><file source-language="a" target-language="b">{unit}</file></xliff>')
+    po.write_text('msgid "ba de"\nmsgstr ""\n')
+    done = run_nmt("translate", "--model", reverser, "--document", xliff, po, "--output", out)
+    assert (done.code, done.stderr) == (0, f"nmt: 2 documents with 2 segments are translated in {out}\n")
+    assert '"mt-suggestion"><g id="2">de</g> ba</target></trans-unit>' in (out / "a.xlf").read_text()
+    [entry] = polib.pofile(str(out / "a.po"))
+    assert (entry.msgstr, entry.fuzzy) == ("de ba", True)
+    xliff.write_text(xliff.read_text().replace('"a"', '"ja"'))
+    done = run_nmt("translate", "--model", reverser, "--document", xliff, "--output", tmp_path / "out.xlf")
+    assert done.code == 2
+    assert "a.xlf, line 1: it is from ja to b, and the run from a to b\n  Use a run of its languages" in done.stderr
+    assert not (tmp_path / "out.xlf").exists()
+
+
+def test_tags_are_projected_to_given_translations(run_nmt, reverser, tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_text("ba <b>de fi</b>\nba de\n\n<i>ba</i>\n")
+    target.write_text("fi de ba\nde ba\n\nba\n")
+    command = ["align", "--model", reverser, "--source", source, "--target", target, "--project-tags"]
+    done = run_nmt(*command)
+    assert (done.code, done.stdout) == (0, "<b>fi de</b> ba\nde ba\n\n<i>ba</i>\n")
+    done = run_nmt(*command, "--units", "characters")
+    assert done.code == 2
+    assert "--project-tags writes text: leave out --gold, --units, --format and --probabilities" in done.stderr
