@@ -154,6 +154,8 @@ def command(
         raise UsageError("--n-best shows translations, for which --reverse has no links: leave one of them out")
     if parts and (len(model) > 1 or not (html or matrix)):
         raise UsageError("--parts needs --html or --matrix, and only one --model: name a file, and one run")
+    if project_tags and (gold or units != "auto" or style != "text" or probabilities):
+        raise UsageError("--project-tags writes text: leave out --gold, --units, --format and --probabilities")
     refuse_overlap(
         {"--table": table, "--matrix": matrix, "--html": html}, [path for path in (source, target, gold) if path]
     )
