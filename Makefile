@@ -22,5 +22,5 @@ check: .venv/.ready
 	@$(PYTHON) -c 'import sys; sys.exit("nmt needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name one: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 	$(PIP) torch
-	$(PIP) --editable '.[plot,tensorboard,zstd,torchtext,test,check]'
+	$(PIP) --editable '.[plot,tensorboard,zstd,documents,torchtext,test,check]'
 	@touch $@

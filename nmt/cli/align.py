@@ -47,6 +47,11 @@ SYMMETRISE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-fina
 @click.option("--symmetrise", type=SYMMETRISE, help="how to combine the links of both directions  [default: grow-diag]")
 @link_options
 @click.option(
+    "--project-tags",
+    is_flag=True,
+    help="write the target with the tags of the source, such as <b> and </b>, in place of links",
+)
+@click.option(
     "--table",
     type=OUTPUT,
     metavar="FILE",
@@ -89,6 +94,7 @@ def command(
     threshold: float | None,
     units: str,
     probabilities: bool,
+    project_tags: bool,
     table: Path | None,
     matrix: Path | None,
     parts: bool,
@@ -116,14 +122,17 @@ def command(
     --html writes a page to open from disk: search and sort the pairs, point at a word to see its attention, compare
     runs and their own translations, see gold links over predicted ones. With --parts the page also has each head, mixed
     attention and gate as a model beside the run, and --matrix has the total weight of each part for each word, which
-    is the share of an attention in a mixture. Scores are comparable between machines with --precision float32.
+    is the share of an attention in a mixture. --project-tags aligns the source without its tags, and puts each into the
+    target where its words are; the target has none. Scores are comparable between machines with --precision float32.
     """
     from nmt.analysis import gold as gold_links
     from nmt.analysis.alignment import compute_link_shares, format_pharaoh
     from nmt.analysis.page import Page
     from nmt.checkpoint import read_run
+    from nmt.documents.alignment import align_given_pair
+    from nmt.documents.tagged_lines import project_line, read_tagged_line
     from nmt.files import is_closed_by_reader, write_atomically
-    from nmt.progress import TerminalProgress, WithoutBars
+    from nmt.progress import TerminalProgress, WithoutBars, format_count
     from nmt.text.corpus import read_parallel
     from nmt.translation.aligner import align_pairs, build_other_views, load_aligner
     from nmt.translation.translator import refuse_other_languages
@@ -145,13 +154,18 @@ def command(
         raise UsageError("--n-best shows translations, for which --reverse has no links: leave one of them out")
     if parts and (len(model) > 1 or not (html or matrix)):
         raise UsageError("--parts needs --html or --matrix, and only one --model: name a file, and one run")
+    if project_tags and (gold or units != "auto" or style != "text" or probabilities):
+        raise UsageError("--project-tags writes text: leave out --gold, --units, --format and --probabilities")
     refuse_overlap(
         {"--table": table, "--matrix": matrix, "--html": html}, [path for path in (source, target, gold) if path]
     )
     sources, targets = read_parallel([source, target])
+    tagged = [read_tagged_line(line) for line in sources] if project_tags else []
+    if project_tags:
+        sources, units = [line.segment.text for line in tagged], "pieces"
     first_run = read_run(Path(model[0]))
     linked = choose_units_of_run(units, first_run)
-    if note := describe_units(linked):
+    if not project_tags and (note := describe_units(linked)):
         click.echo(f"nmt: {note}", err=True)
     golds = []
     if gold:
@@ -189,6 +203,7 @@ def command(
     heat_maps = HeatMaps(plot, plot_format or "png", (limit or 20) if plot else 0, show, terminal)
     writes_links_alone = style == "text" and not (gold or table or matrix or html or plot or show)
     forward, backward, chosen, details = [], [], [], []
+    tags, weak = 0, 0
     with ExitStack() as stack:
         rows: IO[str] | None = stack.enter_context(write_atomically(matrix)) if matrix else None
         for number, (pair, others) in enumerate(zip(aligned, beside, strict=True)):
@@ -196,7 +211,12 @@ def command(
             forward.append(pair.forward)
             backward += [] if pair.backward is None else [pair.backward]
             chosen.append(pair.links)
-            if style == "text":
+            if project_tags:
+                projected = project_line(tagged[number], targets[number], align_given_pair(pair))
+                click.echo(projected.line)
+                tags += len(projected.placements)
+                weak += sum(placement.is_weak for _, placement in projected.placements)
+            elif style == "text":
                 shares = compute_link_shares(pair.view.weights_JI, pair.links) if probabilities else None
                 click.echo(format_pharaoh(pair.links, shares))
             if table:
@@ -209,6 +229,8 @@ def command(
             if writes_links_alone and is_closed_by_reader(sys.stdout):
                 return
     heat_maps.report_fonts()
+    if weak:
+        terminal.note(f"nmt: {weak:,} of {format_count(tags, 'tag')} may be in a wrong place")
     if table:
         write_table(table, details, terminal)
     if page and html:

@@ -24,13 +24,17 @@ BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "above"), Le: ("le", "at most"), Lt
 
 
 class InputPath(click.Path):
-    """A file to read, or `-`. It is looked for before a command starts its work."""
+    """A file to read, or `-`. It is looked for before a command starts its work. It may be a folder if `folders`."""
+
+    def __init__(self, folders: bool = False) -> None:
+        super().__init__()
+        self.folders = folders
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             if value != "-":
                 os.stat(value)  # and not open(), after which a pipe would have lost its reader
-                if os.path.isdir(value):
+                if os.path.isdir(value) and not self.folders:
                     raise IsADirectoryError
                 if not os.access(value, os.R_OK):
                     raise PermissionError
@@ -40,6 +44,7 @@ class InputPath(click.Path):
 
 
 INPUT = InputPath()
+INPUT_OR_FOLDER = InputPath(folders=True)
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path)
 

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -11,8 +12,10 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from nmt.cli.command import NmtCommand
+from nmt.cli.documents import document_options, refuse_folders, refuse_line_options, translate_documents
 from nmt.cli.options import (
-    INPUT,
+    FOLDER,
+    INPUT_OR_FOLDER,
     OUTPUT,
     format_option,
     given_settings,
@@ -35,8 +38,11 @@ if TYPE_CHECKING:
 
 @click.command(cls=NmtCommand)
 @model_option("for an ensemble")
-@click.argument("files", nargs=-1, type=INPUT, metavar="[FILE]...")
-@click.option("--output", type=OUTPUT, metavar="FILE", help="file of translations  [default: standard output]")
+@click.argument("files", nargs=-1, type=INPUT_OR_FOLDER, metavar="[FILE]...")
+@click.option(
+    "--output", type=FOLDER, metavar="FILE", help="file of translations, or folder  [default: standard output]"
+)
+@document_options
 @click.option(
     "--n-best", type=click.IntRange(1), default=1, metavar="N", help="translations of each line  [default: 1]"
 )
@@ -89,6 +95,9 @@ def command(
     model: tuple[str, ...],
     files: tuple[str, ...],
     output: Path | None,
+    document: bool,
+    form: str | None,
+    tag_report: Path | None,
     n_best: int,
     style: str,
     with_attention: bool,
@@ -129,6 +138,10 @@ def command(
 
     Translations are written to FILE.part, which is renamed to --output FILE when it is complete. If the program ends
     earlier, the same command with --resume-output continues, with the same input and options.
+
+    --document translates whole documents, by their suffixes or --document-format: one to a file, several or the
+    documents of folders to a folder. Sentences are translated one by one; whatever is not text stays as it is. Inline
+    tags go where the attention shows that their words went; --tag-report lists those whose place is not sure.
     """
     from tqdm import tqdm
 
@@ -142,7 +155,14 @@ def command(
     from nmt.translation.units import choose_units_of_run, describe_units
     from nmt.translation.workers import share_cores
 
-    refuse_overlap({"--output": output, "--alignments": alignments}, files)
+    is_document = document or form is not None
+    if is_document:
+        refuse_line_options(click.get_current_context())
+    else:
+        refuse_folders(files)
+        if tag_report:
+            raise UsageError("--tag-report is about the tags of documents: add --document")
+        refuse_overlap({"--output": output, "--alignments": alignments}, files)
     if (threshold or probabilities or offset or units != "auto") and not alignments and style != "jsonl":
         raise UsageError(
             "--threshold, --probabilities, --offset and --units apply to word links: name a file with --alignments, or "
@@ -155,7 +175,14 @@ def command(
     threads = share_cores(processes, threads, batch_size, device)
     precision = choose_translation_precision(precision, choose_device(device))  # one for all processes
     loading: dict[str, Any] = {"model": model, "checkpoint": checkpoint, "device": device, "precision": precision}
-    translator = load_translator(processes, threads, loading | {"shortlist": shortlist})
+    loading["shortlist"] = shortlist
+    search = given_settings(SearchSettings, options)
+    if is_document:
+        streaming = {"batch_size": batch_size, "split_long": True, **search}
+        load = partial(load_translator, processes, threads, loading)
+        translate_documents(files, output, form, tag_report, quiet, model[0], load, streaming)
+        return
+    translator = load_translator(processes, threads, loading)
     if options["replace_unk"] and read_run(Path(model[0])).target_subword.has_byte_fallback:
         click.echo(
             f"nmt: --replace-unk has no effect: {model[0]} spells unknown characters in bytes\n"
@@ -174,7 +201,6 @@ def command(
             f"{output} already holds {done:,} lines, and the input has only {skipped:,}\n"
             "  It was made from another input: leave out --resume-output to start again"
         )
-    search = given_settings(SearchSettings, options)
     linked = choose_units_of_run(units, read_run(Path(model[0])))
     if alignments and (note := describe_units(linked)):
         click.echo(f"nmt: {note}", err=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from nmt.checkpoint import Run
 from nmt.text.subword import Subword
-from nmt.text.units import Units, choose_units, find_units, is_vocabulary_unspaced
+from nmt.text.units import AUTO, Units, choose_units, find_units, is_vocabulary_unspaced
 
 
 def choose_units_of_run(name: str, run: Run) -> tuple[Units, Units]:
@@ -20,6 +20,11 @@ def choose_units_of_run(name: str, run: Run) -> tuple[Units, Units]:
         choose(info.source_lang, run.source_subword, info.is_source_unspaced),
         choose(info.target_lang, run.target_subword, info.is_target_unspaced),
     )
+
+
+def is_target_spaced(run: Run) -> bool:
+    """Whether words of the target language have blanks between them."""
+    return choose_units_of_run(AUTO, run)[1].name == "words"
 
 
 def count_units(

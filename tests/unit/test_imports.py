@@ -40,9 +40,10 @@ MAY_IMPORT = {
     "inference": GROUND | {"step", "model", "checkpoint"},
     "analysis": GROUND | {"text"},
     "translation": GROUND | {"step", "devices", "text", "search", "model", "inference", "checkpoint", "analysis"},
+    "documents": GROUND | {"text", "translation", "analysis"},
     "training": GROUND | {"devices", "data", "model", "kernels", "checkpoint"},
     "server": GROUND | {"", "text", "translation", "analysis"},
-    "api": GROUND | {"devices", "data", "analysis", "training", "translation"},
+    "api": GROUND | {"devices", "data", "analysis", "training", "translation", "documents"},
     "": {"api", "data", "model", "translation", "progress", "settings", "errors", "version"},
     "__main__": {"cli"},
 }

@@ -1,0 +1,212 @@
+"""What formats share: documents as units of text to translate, and translations written into the original text.
+
+A format finds where text and markup are with the parser of a library. Here the translations replace the text at these
+places, so that everything else comes out as it went in.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from nmt.documents.segment import Mark, Segment
+from nmt.text.units import Span
+
+Kind = Literal["text", "open", "close", "single"]
+BLANK = " \t\n\r\f"
+BLANKS = re.compile(f"[{BLANK}]+")
+
+
+class Languages(NamedTuple):
+    """The languages of a translator, as codes such as "en" and "pt-BR", and whether words of the target have blanks
+    between them."""
+
+    source: str
+    target: str
+    is_target_spaced: bool = True
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A segment of a document, such as a paragraph. `labels` has for each tag how a report names it: `<b>`.
+
+    `line` is the line of the document where it begins, counted from 1.
+    """
+
+    segment: Segment
+    labels: tuple[str, ...]
+    line: int
+
+
+class Document(Protocol):
+    """A document of some format, read whole.
+
+    `notes` are what was not as it should be and was repaired, or left as it is.
+    """
+
+    units: Sequence[Unit]
+    notes: Sequence[str]
+
+    def write(self, translations: Sequence[Segment]) -> bytes:
+        """The document with the translation of each unit. A unit whose translation is its segment stays as it is."""
+
+
+class Token(NamedTuple):
+    """A piece of markup or text of a document, from `begin` to `end`.
+
+    `name` tells which tag closes which; `text` is text without escapes, or the label of markup.
+    """
+
+    kind: Kind
+    begin: int
+    end: int
+    text: str
+    name: str = ""
+    is_break: bool = False  # whether it separates words, such as a line break
+
+
+class Splice(NamedTuple):
+    """A new text in the place of what is from `begin` to `end`."""
+
+    begin: int
+    end: int
+    text: str
+
+
+class InlineUnit(NamedTuple):
+    """A unit whose text and tags are the tokens from `begin` to `end`; `spans` has the place of each mark."""
+
+    unit: Unit
+    begin: int
+    end: int
+    spans: dict[Mark, Span]
+
+    def render(
+        self, translation: Segment, original: str, escape: Callable[[str, str], str], inner: "Splices"
+    ) -> Splice:
+        """The translation as text of the document, by `escape(text, the unit's original)`.
+
+        `inner` are replacements in the markup, such as in attributes.
+        """
+        own = original[self.begin : self.end]
+        parts = (
+            escape(part, own) if isinstance(part, str) else inner.apply(original, *self.spans[part])
+            for part in translation.split()
+        )
+        return Splice(self.begin, self.end, "".join(parts))
+
+
+class Lines:
+    """The lines of a text, which end with "\\n"."""
+
+    def __init__(self, text: str) -> None:
+        self.begins = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def find(self, place: int) -> int:
+        """The number of the line of a place, counted from 1."""
+        return bisect_right(self.begins, place)
+
+
+class Splices:
+    """Replacements in a text, which do not overlap."""
+
+    def __init__(self, splices: Iterable[Splice]) -> None:
+        self.splices = sorted(splices)
+
+    def join(self, others: Iterable[Splice]) -> "Splices":
+        """The others, and those of these that are not inside them."""
+        outer = Splices(others)
+        inside = {splice for other in outer.splices for splice in self.find(other.begin, other.end)}
+        return Splices([*outer.splices, *(splice for splice in self.splices if splice not in inside)])
+
+    def find(self, begin: int, end: int) -> Iterator[Splice]:
+        """The replacements that begin between two places."""
+        for splice in self.splices[bisect_left(self.splices, (begin,)) :]:
+            if splice.begin >= end:
+                break
+            yield splice
+
+    def apply(self, text: str, begin: int = 0, end: int | None = None) -> str:
+        """The text from `begin` to `end` with the replacements that are in it."""
+        end = len(text) if end is None else end
+        parts = []
+        for splice in self.find(begin, end):
+            parts += [text[begin : splice.begin], splice.text]
+            begin = splice.end
+        return "".join([*parts, text[begin:end]])
+
+
+def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | None:
+    """The unit of a run of text and inline tags; None where nothing in it has a letter.
+
+    Blanks at its ends, and tags before or after or around all of its text, stay outside. Every run of blanks in text,
+    such as a line end with indentation, is one space.
+    """
+    texts = [number for number, token in enumerate(tokens) if token.kind == "text" and token.text.strip()]
+    if not any(character.isalpha() for number in texts for character in tokens[number].text):
+        return None
+    marks = pair_tokens(tokens)
+    inside = close_under_pairs(range(texts[0], texts[-1] + 1), marks)
+    parts: list[str | Mark] = []
+    spans: dict[Mark, Span] = {}
+    labels: dict[int, str] = {}
+    begin, end = tokens[inside[0]].begin, tokens[inside[-1]].end
+    for number in inside:
+        token = tokens[number]
+        if token.kind == "text":
+            text = token.text
+            if number == inside[0]:
+                text = text.lstrip(BLANK)
+                begin += len(token.text) - len(text)
+            if number == inside[-1]:
+                end -= len(text) - len(text.rstrip(BLANK))
+                text = text.rstrip(BLANK)
+            parts.append(BLANKS.sub(" ", text))
+        else:
+            mark = marks[number].mark
+            mark = Mark(list(labels).index(mark.tag) if mark.tag in labels else len(labels), mark.side)
+            labels.setdefault(marks[number].mark.tag, token.text)
+            if token.is_break and parts and isinstance(parts[-1], str) and not parts[-1].endswith(" "):
+                parts.append(" ")
+            parts.append(mark)
+            spans[mark] = token.begin, token.end
+    return InlineUnit(Unit(Segment.join(parts), tuple(labels.values()), lines.find(begin)), begin, end, spans)
+
+
+class PairedMark(NamedTuple):
+    """The mark of a token, and the number of the token that is the other end of its pair."""
+
+    mark: Mark
+    partner: int
+
+
+def close_under_pairs(inside: range, marks: Mapping[int, PairedMark]) -> range:
+    """The smallest range around `inside` that has none or both ends of each pair."""
+    while True:
+        torn = [
+            end
+            for number, (_, partner) in marks.items()
+            if (number in inside) != (partner in inside)
+            for end in (number, partner)
+        ]
+        if not torn:
+            return inside
+        inside = range(min(inside[0], *torn), max(inside[-1], *torn) + 1)
+
+
+def pair_tokens(tokens: Sequence[Token]) -> dict[int, PairedMark]:
+    """The mark of each tag by its number among the tokens, and the number of the other end of its pair."""
+    found: dict[int, PairedMark] = {}
+    opened: dict[str, list[int]] = {}
+    for number, token in enumerate(tokens):
+        if token.kind == "text":
+            continue
+        found[number] = PairedMark(Mark(number, "single"), number)
+        if token.kind == "open":
+            opened.setdefault(token.name, []).append(number)
+        elif token.kind == "close" and opened.get(token.name):
+            partner = opened[token.name].pop()
+            found[partner] = PairedMark(Mark(partner, "open"), number)
+            found[number] = PairedMark(Mark(partner, "close"), partner)
+    return found

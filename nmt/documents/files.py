@@ -1,0 +1,137 @@
+"""Files of documents: which are translated to where, and their translation, each written completely or not at all."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nmt.documents.document import Document, Languages
+from nmt.documents.formats import find_format, read_document, require_format
+from nmt.documents.translate import LineTranslator, TranslatedUnit, translate_documents
+from nmt.errors import DataError, NmtError, Option, UsageError, indent
+from nmt.files import write_atomically
+from nmt.progress import Progress
+
+NO_PROGRESS = Progress()
+
+
+class WeakTag(NamedTuple):
+    """A tag whose place in the translation has weak support, by its share; see nmt.documents.projection.Placement.
+
+    `line` is that of the segment in the document, counted from 1.
+    """
+
+    line: int
+    tag: str
+    share: float
+    source: str
+    translation: str
+
+
+class DocumentReport(NamedTuple):
+    """A document that was translated: how many segments and tags it has, and which tags to look at."""
+
+    source: Path
+    target: Path
+    segments: int
+    tags: int
+    weak_tags: list[WeakTag]
+
+
+def plan_outputs(files: Sequence[Path], output: Path, form: str | None = None) -> dict[Path, Path]:
+    """The file to write for each file to translate. Those of a folder keep their names and places under `output`.
+
+    A single file is written to `output`, or into it if it is a folder. Of a folder only files with a known suffix are
+    documents; with `form`, only those with a suffix of that format.
+
+    Raises UsageError for files of an unknown format, for two that would be written to one, for one that would be
+    written over itself, and for folders without documents.
+    """
+    is_single = len(files) == 1 and not files[0].is_dir() and not output.is_dir()
+    if not is_single and output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is a file, and several documents need a folder\n  Name another ", Option("output"))
+    planned: dict[Path, Path] = {}
+    for file in files:
+        if not file.is_dir():
+            require_format(file, form)
+            planned[file] = output if is_single else output / file.name
+            continue
+        inside = [path for path in sorted(file.rglob("*")) if path.is_file() and is_document(path, form)]
+        own = os.path.realpath(output)
+        inside = [path for path in inside if not os.path.realpath(path).startswith(own + os.sep)]
+        if not inside:
+            raise UsageError(f"{file} has no documents that can be translated\n  Name files, or another folder")
+        planned |= {path: output / path.relative_to(file) for path in inside}
+    taken: dict[str, Path] = {}
+    for source, target in planned.items():
+        place = os.path.realpath(target)
+        if place in taken:
+            raise UsageError(
+                f"{taken[place]} and {source} cannot both be written to {target}\n  Translate them separately"
+            )
+        taken[place] = source
+    for source in planned:
+        if os.path.realpath(source) in taken:
+            raise UsageError(f"{source} would be written over\n  Name another ", Option("output"))
+    return planned
+
+
+def is_document(path: Path, form: str | None) -> bool:
+    """Whether a file in a folder is a document, by its suffix."""
+    found = find_format(path)
+    return found is not None and found == (form or found)
+
+
+def translate_files(
+    files: Mapping[Path, Path],
+    translator: LineTranslator,
+    languages: Languages,
+    *,
+    form: str | None = None,
+    progress: Progress = NO_PROGRESS,
+    **options: Any,
+) -> Iterator[DocumentReport]:
+    """Translate each file to another one, and yield a report of each as soon as it is written.
+
+    A file that cannot be translated is left out, and the others are written. `form` is the format of all, otherwise
+    their suffixes tell. `options` are those of the translator's `stream`.
+
+    Raises DataError, at the end, that lists the files that could not be translated, and why.
+    """
+    problems: list[NmtError] = []
+    paths: dict[int, Path] = {}
+
+    def read_documents() -> Iterator[Document]:
+        for path in files:
+            try:
+                document = read_document(path, languages, form)
+            except DataError as error:
+                problems.append(error)
+                continue
+            for note in document.notes:
+                progress.note(f"nmt: {note}")
+            paths[id(document)] = path
+            yield document
+
+    for document, units in translate_documents(read_documents(), translator, languages, progress=progress, **options):
+        source = paths.pop(id(document))
+        target = files[source]
+        content = document.write([one.segment for one in units])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(target, "wb") as file:
+            file.write(content)
+        yield report_document(source, target, units)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise DataError(f"{len(problems)} documents could not be translated; the others are", *indent(problems))
+
+
+def report_document(source: Path, target: Path, units: Sequence[TranslatedUnit]) -> DocumentReport:
+    """The report of a document from its translated units."""
+    weak = [
+        WeakTag(one.unit.line, tag, share, one.unit.segment.text, one.segment.text)
+        for one in units
+        for tag, share in one.weak_tags
+    ]
+    return DocumentReport(source, target, len(units), sum(len(one.placements) for one in units), weak)

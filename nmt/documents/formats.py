@@ -1,0 +1,65 @@
+"""The formats of documents by name and by the suffixes of files, and how files of them are read."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from nmt.documents.document import Document, Languages
+from nmt.errors import DataError, Option, UsageError, describe_unreadable, did_you_mean
+
+
+class Format(NamedTuple):
+    """A format: the suffixes of its files, and the class of its documents."""
+
+    suffixes: tuple[str, ...]
+    module: str
+    name: str
+
+
+FORMATS = {
+    "html": Format((".html", ".htm", ".xhtml"), "html", "HtmlDocument"),
+    "xliff": Format((".xlf", ".xliff"), "xliff", "XliffDocument"),
+    "po": Format((".po", ".pot"), "po", "PoDocument"),
+    "text": Format((".txt", ".text"), "plain", "TextDocument"),
+}
+MAX_BYTES = 2**27  # of a document, which is read whole
+
+
+def find_format(path: Path) -> str | None:
+    """The name of the format that the suffix of a file stands for."""
+    suffix = path.suffix.lower()
+    return next((name for name, own in FORMATS.items() if suffix in own.suffixes), None)
+
+
+def require_format(path: Path, name: str | None) -> str:
+    """The format called `name`, or that of a file's suffix. Raises UsageError where there is none."""
+    if name is not None and name not in FORMATS:
+        raise UsageError(f'there is no format "{name}"{did_you_mean(name, FORMATS)}\n  They are {", ".join(FORMATS)}')
+    found = name or find_format(path)
+    if found is None:
+        suffixes = ", ".join(suffix for own in FORMATS.values() for suffix in own.suffixes)
+        raise UsageError(
+            f"{path}: its suffix is that of no known format\n  Known are {suffixes}; for another name the format with ",
+            Option("form"),
+        )
+    return found
+
+
+def read_document(path: Path, languages: Languages, name: str | None = None) -> Document:
+    """Read a document whole, in the format called `name` or that of its suffix.
+
+    Raises UsageError for an unknown format, DataError for a file that cannot be read, or is not in its format.
+    """
+    form = FORMATS[require_format(path, name)]
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError(
+                f"{path} has {path.stat().st_size:,} bytes, and a document has at most {MAX_BYTES:,}\n  Split it"
+            )
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(describe_unreadable(path, error)) from error
+    document: Document = getattr(import_module(f"nmt.documents.{form.module}"), form.name)(
+        content, str(path), languages
+    )
+    return document

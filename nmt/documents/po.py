@@ -1,0 +1,175 @@
+"""gettext's PO files. polib reads entries; translations are written into the lines of the file."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from nmt.documents import html
+from nmt.documents.document import InlineUnit, Languages, Lines, Splices, Token, Unit, build_inline_unit
+from nmt.documents.encoding import decode_document
+from nmt.documents.segment import Segment
+from nmt.errors import DataError, UsageError
+from nmt.text.languages import get_primary_language
+
+try:
+    import polib
+except ImportError:  # the extra `documents` is not installed
+    polib = None
+
+DECLARED = re.compile(rb'Content-Type:[^"]*charset=([\w.:-]+)')
+OBJECT = re.compile(  # placeholders of printf, Python and shells, and line ends
+    r"%(?:\(\w+\)|\d+\$)?[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[hlLqjzt]*[a-zA-Z%]|\$?\{[^{}\s]*\}|\$\w+|[ \t]*\n\s*"
+)
+TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+LINE = re.compile(r'\s*(?:(?:msgctxt|msgid_plural|msgid|msgstr(?:\[\d+\])?)\s*)?"(?:[^"\\]|\\.)*"')
+KEYWORD = re.compile(r"\s*(msgctxt|msgid_plural|msgid|msgstr(?:\[(\d+)\])?)\s*\"")
+PLURALS = re.compile(r"nplurals\s*=\s*(\d+)")
+
+
+class Slot(NamedTuple):
+    """A string to translate, and where its translation is written.
+
+    `lines` are those of the empty translation, or of several that get the same; `head` is the first line of the entry
+    that is no comment, and `flags` the line of its flags.
+    """
+
+    inline: InlineUnit
+    text: str
+    is_markup: bool
+    lines: list[range]
+    head: int
+    flags: int | None
+
+
+class PoDocument:
+    """A file of messages. Those without a translation are units; their translations are marked fuzzy.
+
+    Placeholders (`%s`, `{name}`), line ends and tags are inline tags. All else in the file stays as it is.
+    """
+
+    def __init__(self, content: bytes, name: str, languages: Languages) -> None:
+        """`name` is what messages call the file. Raises DataError for what is no PO file, or of another language;
+        UsageError without polib."""
+        if polib is None:
+            raise UsageError(f'{name} can be read with the extra documents: pip install "nmt[documents]"')
+        found = DECLARED.search(content)
+        declared = found[1].decode() if found and found[1] != b"CHARSET" else None
+        self.decoded = decode_document(content, name, declared)
+        self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
+        text = self.decoded.text
+        self.lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+        self.check_lines(name)
+        try:
+            entries = polib.pofile(text + "\n", encoding=self.decoded.encoding)
+        except (OSError, UnicodeError) as error:
+            found_line = re.search(r"line (\d+)", str(error))
+            where = f", line {int(found_line[1]):,}" if found_line else ""
+            raise DataError(
+                f"{name}{where} is not what a PO file has there\n  Correct it; msgfmt tells more"
+            ) from error
+        own = entries.metadata.get("Language", "")
+        if own and get_primary_language(own) != get_primary_language(languages.target):
+            raise DataError(
+                f"{name} is a file of translations to {own}, and the run translates to {languages.target}\n"
+                "  Use a run of its language"
+            )
+        plurals = PLURALS.search(entries.metadata.get("Plural-Forms", ""))
+        self.slots = list(self.find_slots(entries, int(plurals[1]) if plurals else 2))
+        self.units: Sequence[Unit] = [slot.inline.unit for slot in self.slots]
+
+    def check_lines(self, name: str) -> None:
+        """Raise DataError for a line that is neither a comment nor has one complete string, which polib would drop."""
+        for number, line in enumerate(self.lines, 1):
+            if line.strip() and not line.lstrip().startswith("#") and not LINE.fullmatch(line.rstrip()):
+                raise DataError(
+                    f'{name}, line {number:,}: "{line.strip()[:60]}" is not a line of a PO file\n'
+                    "  A line is a comment, or a text in quotation marks, perhaps after a keyword such as msgid"
+                )
+
+    def find_slots(self, entries: Any, plurals: int) -> Iterator[Slot]:
+        """A slot for each string without a translation."""
+        begins = [entry.linenum for entry in entries]
+        for entry, after in zip(entries, [*begins[1:], len(self.lines) + 1], strict=True):
+            is_translated = any([entry.msgstr, *entry.msgstr_plural.values()])
+            if entry.obsolete or is_translated:
+                continue
+            inside = range(entry.linenum - 1, after - 1)
+            parts = {match[1]: number for number in inside if (match := KEYWORD.match(self.lines[number])) is not None}
+            flags = next((number for number in inside if self.lines[number].startswith("#,")), None)
+            old = (number for number in inside if self.lines[number].startswith("#|"))
+            head = min([*old, *parts.values()])
+            strings = {name: self.find_string(number) for name, number in parts.items() if name.startswith("msgstr")}
+            if not entry.msgid_plural:
+                wanted = [(entry.msgid, list(strings.values()))]
+            elif plurals == 1:
+                wanted = [(entry.msgid_plural, list(strings.values()))]
+            else:
+                first, *others = strings.values()
+                wanted = [(entry.msgid, [first]), (entry.msgid_plural, others)]
+            for text, lines in wanted:
+                is_markup = TAG.search(text) is not None
+                inline = build_inline_unit(list(make_tokens(text, is_markup)), Lines(text))
+                if inline is not None and lines:
+                    unit = Unit(inline.unit.segment, inline.unit.labels, inside.start + 1)
+                    yield Slot(inline._replace(unit=unit), text, is_markup, lines, head, flags)
+
+    def find_string(self, number: int) -> range:
+        """The lines of a string that begins with a keyword."""
+        end = number + 1
+        while end < len(self.lines) and self.lines[end].lstrip().startswith('"'):
+            end += 1
+        return range(number, end)
+
+    def write(self, translations: Sequence[Segment]) -> bytes:
+        """See nmt.documents.document.Document. Every unit gets a translation, and its message the flag fuzzy."""
+        lines = list(self.lines)
+        flagged: set[int] = set()
+        for slot, translation in zip(self.slots, translations, strict=True):
+            escape = html.escape if slot.is_markup else keep
+            splice = slot.inline.render(translation, slot.text, escape, Splices([]))
+            text = Splices([splice]).apply(slot.text)
+            for own in slot.lines:
+                end = "\r\n" if self.lines[own.start].endswith("\r\n") else "\n"
+                keyword = self.lines[own.start].partition('"')[0].rstrip()
+                lines[own.start] = end.join(write_string(keyword, text)) + end
+                lines[own.start + 1 : own.stop] = [""] * (len(own) - 1)
+            if slot.head in flagged:
+                continue
+            flagged.add(slot.head)
+            if slot.flags is None:
+                lines[slot.head] = f"#, fuzzy{end}{lines[slot.head]}"
+            elif "fuzzy" not in lines[slot.flags]:
+                lines[slot.flags] = lines[slot.flags].replace("#,", "#, fuzzy,", 1)
+        return self.decoded.encode("".join(lines))
+
+
+def keep(text: str, original: str) -> str:
+    """The text as it is."""
+    return text
+
+
+def write_string(keyword: str, text: str) -> list[str]:
+    """The lines of a string in a PO file: one, or one for each line of the text."""
+    parts = re.findall(r"[^\n]*\n|[^\n]+", text)
+    if len(parts) <= 1:
+        return [f'{keyword} "{polib.escape(text)}"']
+    return [f'{keyword} ""', *(f'"{polib.escape(part)}"' for part in parts)]
+
+
+def make_tokens(text: str, is_markup: bool) -> Iterator[Token]:
+    """The text, placeholders, line ends and tags of a message."""
+    whole = [Token("text", 0, len(text), text)]
+    tokens = html.Finder(text, Lines(text), is_fragment=True).runs[0] if is_markup else whole
+    for token in tokens:
+        if token.kind != "text" or token.end - token.begin != len(token.text):  # a tag, or a reference such as &amp;
+            yield token
+            continue
+        begin = token.begin
+        for match in OBJECT.finditer(text, token.begin, token.end):
+            if begin < match.start():
+                yield Token("text", begin, match.start(), text[begin : match.start()])
+            is_break = not match[0].strip()
+            yield Token("single", match.start(), match.end(), "line end" if is_break else match[0], is_break=is_break)
+            begin = match.end()
+        if begin < token.end:
+            yield Token("text", begin, token.end, text[begin : token.end])

@@ -1,0 +1,268 @@
+"""Projection of inline tags: from a source with tags to its translation, by the alignment between them.
+
+A pure function of text and numbers; nothing here knows a format or a model.
+"""
+
+# X atoms of the source   Y atoms of the target   P places between target atoms
+
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from nmt.analysis.alignment import Matrix
+from nmt.documents.alignment import Alignment
+from nmt.documents.anchors import add_anchors, rate_equality
+from nmt.documents.atoms import find_atoms
+from nmt.documents.segment import Segment
+from nmt.documents.tree import Node, build_tree, list_gaps, place_marks
+from nmt.text.units import Span
+
+WEAK = 0.5  # a tag with a smaller share has weak evidence
+NOTHING = 1e-6  # weights below are no evidence
+ORDER = 0.15  # what it is worth that words stay on their side of an unpaired tag
+DECAY = 0.6  # of the evidence of words beside an unpaired tag, per word between them
+CLAUSE = 0.3  # F-measure that a whole clause, or whole brackets, are worth more
+CLAUSE_ENDS = frozenset(".,;:!?…。、；：！？।։؟،؛")
+NAMING = frozenset("[「『【［")  # brackets that a translator may add to a name
+BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">", "«": "»", "»": "«", "„": "“", "“": "”", "‘": "’", "‹": "›"}
+BRACKETS |= {"「": "」", "『": "』", "【": "】", "（": "）", "［": "］", "〈": "〉", "《": "》", '"': '"', "'": "'"}
+
+
+class Placement(NamedTuple):
+    """How well the alignment supports the place of a tag, between 0 and 1.
+
+    For a pair it is the F-measure of the weights between the words it held and the words it holds now; for an unpaired
+    tag how near the words around it are, compared with the source.
+    """
+
+    tag: int
+    share: float
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether a person should look at this tag."""
+        return self.share < WEAK
+
+
+class Projection(NamedTuple):
+    """A translation with the tags of its source, and the support of each tag's place, in the order of the tags."""
+
+    segment: Segment
+    placements: list[Placement]
+
+
+def project_tags(source: Segment, target: str, alignment: Alignment) -> Projection:
+    """Put the tags of a source into its translation.
+
+    A pair goes around the words that the words it held were translated with: around the target atoms p to q with the
+    largest
+
+        F(p, q) = 2 w(p..q, held) / (w(p..q, all) + w(all, held))
+
+    where w sums weights between target and source atoms, which come from the alignment and from atoms that are equal in
+    both texts, such as numbers and names. An unpaired tag goes between the words that it stood between. Pairs that
+    are nested stay so, and pairs beside each other stay beside each other; the two ends of a pair that crosses another
+    are placed like unpaired tags. Punctuation stays inside or outside as in the source. Where there are no
+    weights, the place is proportional to that in the source.
+
+    Every tag of the source is in the result once. In a target that equals the source, tags stay where they are.
+    """
+    tags = sorted({mark.tag for _, mark in source.marks})
+    if source.text == target:
+        return Projection(source, [Placement(tag, 1.0) for tag in tags])
+    atoms = find_atoms(source.text), find_atoms(target)
+    words = [source.text[begin:end] for begin, end in atoms[0]], [target[begin:end] for begin, end in atoms[1]]
+    weights_YX = add_anchors(alignment.spread(*atoms), *words)
+    root = build_tree(source, atoms[0])
+    root.high = len(atoms[1])
+    Placer(*words, weights_YX).place_children(root)
+    marks = place_marks(list_gaps(root), source, target, *atoms)
+    shares: dict[int, float] = {}
+    for node in root.walk():
+        for _, mark in node.marks:
+            shares[mark.tag] = min(node.share, shares.get(mark.tag, 1.0))
+    return Projection(Segment(target, marks), [Placement(tag, shares[tag]) for tag in tags])
+
+
+class Placer:
+    """Finds the places of tags among the atoms of a target."""
+
+    def __init__(self, source: list[str], target: list[str], weights_YX: Matrix) -> None:
+        self.source = source
+        self.target = target
+        self.weights_YX = weights_YX
+
+    def place_children(self, parent: Node) -> None:
+        """Place the nodes below one that has its place: first pairs, the surest first, and then what holds nothing."""
+        pairs = [child for child in parent.children if child.begin < child.end]
+        taken: list[Span] = []
+        for node in sorted(pairs, key=lambda node: -self.find_interval(node, parent, [])[1]):
+            if (node.begin, node.end) == (parent.begin, parent.end):
+                node.low, node.high, node.share = parent.low, parent.high, parent.share
+                continue
+            (node.low, node.high), node.share = self.find_interval(node, parent, taken)
+            self.fit_punctuation(node, parent, taken)
+            taken.append((node.low, node.high))
+        for child in parent.children:
+            if child.begin == child.end:
+                child.low, child.share = self.find_gap(child, parent, [(pair.low, pair.high) for pair in pairs])
+                child.high = child.low
+            self.place_children(child)
+
+    def find_interval(self, node: Node, parent: Node, taken: Sequence[Span]) -> tuple[Span, float]:
+        """The target atoms of a pair, beside those that are taken, and its F-measure; see project_tags."""
+        share_PP = self.measure_support(node, parent)
+        place_P = np.arange(len(share_PP))
+        length_PP = np.subtract.outer(place_P, place_P).T
+        score_PP = share_PP if share_PP.max() > NOTHING else self.measure_nearness(node, parent)
+        score_PP = score_PP - 1e-6 * length_PP  # atoms without weight stay outside
+        score_PP += self.rate_clauses(node, parent) + self.rate_brackets(node, parent)
+        for place in self.find_phrase(node, parent):
+            score_PP[place, place + node.end - node.begin] += 1
+            share_PP[place, place + node.end - node.begin] = 1
+        is_free_PP = length_PP > 0
+        for low, high in taken:
+            is_free_PP[: high - parent.low, low - parent.low + 1 :] = False
+        if not is_free_PP.any():
+            place, _ = self.find_gap(node, parent, taken)
+            return (place, place), 0.0
+        low, high = divmod(int(np.where(is_free_PP, score_PP, -np.inf).argmax()), len(place_P))
+        return (low + parent.low, high + parent.low), float(share_PP[low, high])
+
+    def measure_support(self, node: Node, parent: Node) -> Matrix:
+        """F(p, q) of a pair for all p and q, counted from the parent's beginning."""
+        rows_YX = self.weights_YX[parent.low : parent.high]
+        held_P, all_P = (
+            np.concatenate([[0.0], weight_Y.cumsum()])
+            for weight_Y in (rows_YX[:, node.begin : node.end].sum(axis=1), rows_YX.sum(axis=1))
+        )
+        share_PP: Matrix = np.triu(2 * np.subtract.outer(held_P, held_P).T)
+        share_PP /= (np.subtract.outer(all_P, all_P).T + held_P[-1]).clip(min=1e-9)
+        return share_PP
+
+    def measure_nearness(self, node: Node, parent: Node) -> Matrix:
+        """How near each p and q are to the place in proportion to that in the source; zero at most."""
+        place_P = np.arange(parent.high - parent.low + 1)
+        begin, end = (
+            (place - parent.begin) / (parent.end - parent.begin) * (parent.high - parent.low)
+            for place in (node.begin, node.end)
+        )
+        nearness_PP: Matrix = -0.01 * np.add.outer(np.abs(place_P - begin), np.abs(place_P - end))
+        return nearness_PP
+
+    def rate_clauses(self, node: Node, parent: Node) -> Matrix:
+        """A bonus for target intervals that are whole clauses, where a pair holds whole clauses."""
+        if not (begins_clause(self.source, node.begin) and ends_clause(self.source, node.end)):
+            return np.zeros((1, 1))
+        places = range(parent.low, parent.high + 1)
+        begins_P, ends_P = (
+            np.array([is_so(self.target, place) for place in places]) for is_so in (begins_clause, ends_clause)
+        )
+        return CLAUSE * np.outer(begins_P, ends_P)
+
+    def rate_brackets(self, node: Node, parent: Node) -> Matrix:
+        """A malus for target intervals with one bracket of a pair, and a bonus for names that have got brackets."""
+        size = parent.high - parent.low + 1
+        bonus_PP = np.zeros((size, size))
+        is_bracketed = bool({*self.source[max(node.begin - 1, 0) : node.begin + 1]} & BRACKETS.keys())
+        for opening, closing in find_brackets(self.target[parent.low : parent.high]):
+            bonus_PP[: opening + 1, opening + 1 : closing + 1] -= CLAUSE
+            bonus_PP[opening + 1 : closing + 1, closing + 1 :] -= CLAUSE
+            if self.target[parent.low + opening] in NAMING and not is_bracketed:
+                bonus_PP[opening, closing + 1] += CLAUSE
+        return bonus_PP
+
+    def find_phrase(self, node: Node, parent: Node) -> list[int]:
+        """Where the words that a pair holds stand unchanged in the target, counted from the parent's beginning."""
+        phrase = self.source[node.begin : node.end]
+        if not any(rate_equality(word, word) > 0.9 for word in phrase):
+            return []
+        places = range(parent.low, parent.high - len(phrase) + 1)
+        return [place - parent.low for place in places if self.target[place : place + len(phrase)] == phrase]
+
+    def fit_punctuation(self, node: Node, parent: Node, taken: Sequence[Span]) -> None:
+        """Let a pair take marks at its ends along, or leave them outside, as in the source."""
+        source, target = self.source, self.target
+        if not any(map(is_word, source[node.begin : node.end])) or not any(map(is_word, target[node.low : node.high])):
+            return
+        least = max((high for _, high in taken if high <= node.low), default=parent.low)
+        most = min((low for low, _ in taken if low >= node.high), default=parent.high)
+        first, last = source[node.begin], source[node.end - 1]
+        before, after = "".join(source[: node.begin][-1:]), "".join(source[node.end :][:1])
+        while is_word(last) and not is_word(target[node.high - 1]) and not self.closes(node, after):
+            node.high -= 1
+        while is_word(first) and not is_word(target[node.low]) and not self.opens(node, before):
+            node.low += 1
+        if node.high < most and not is_word(last) and is_word(target[node.high - 1]):
+            node.high += target[node.high] == last or not (is_word(target[node.high]) or (after and not is_word(after)))
+        if node.low > least and not is_word(first) and is_word(target[node.low]):
+            node.low -= not is_word(target[node.low - 1])
+        if node.low > least and node.high < most and target[node.low - 1] in NAMING and before not in BRACKETS:
+            is_closed = BRACKETS[target[node.low - 1]] == target[node.high]
+            node.low, node.high = node.low - is_closed, node.high + is_closed
+
+    def opens(self, node: Node, before: str) -> bool:
+        """Whether a pair's first target atom is a bracket that is closed inside, and not the one before the source."""
+        first = self.target[node.low]
+        return first != before and BRACKETS.get(first) in self.target[node.low + 1 : node.high]
+
+    def closes(self, node: Node, after: str) -> bool:
+        """Whether a pair's last target atom is a bracket that is opened inside, and not the one after the source."""
+        last = self.target[node.high - 1]
+        return last != after and any(BRACKETS.get(atom) == last for atom in self.target[node.low : node.high - 1])
+
+    def find_gap(self, node: Node, parent: Node, taken: Sequence[Span]) -> tuple[int, float]:
+        """The place of what holds no words: near the words that it stood between, and between them; and its share.
+
+        near(p) = sum over y of DECAY ** distance(p, y) * sum over x of DECAY ** distance(place, x) w(y, x)
+
+        To it is added how much of the weight is on the same side of the tag as in the source.
+        """
+        place, begin, end = node.begin, parent.begin, parent.end
+        gaps = [gap for gap in range(parent.low, parent.high + 1) if not any(low < gap < high for low, high in taken)]
+        if place in (begin, end) and begin < end:
+            return (parent.low if place == begin else parent.high), parent.share
+        rows_YX = self.weights_YX[parent.low : parent.high]
+        left_X, right_X = DECAY ** np.arange(place - begin)[::-1], DECAY ** np.arange(end - place)
+        left_Y, right_Y = rows_YX[:, begin:place] @ left_X, rows_YX[:, place:end] @ right_X
+        total = float(left_Y.sum() + right_Y.sum())
+        if total <= NOTHING:
+            wanted = parent.low + (place - begin) / max(end - begin, 1) * (parent.high - parent.low)
+            return min(gaps, key=lambda gap: abs(gap - wanted)), 0.0
+        size = parent.high - parent.low
+        distance_PY = np.arange(size) - np.arange(size + 1)[:, None]
+        near_P = DECAY ** np.where(distance_PY < 0, -1 - distance_PY, distance_PY) @ (left_Y + right_Y)
+        kept_P = np.concatenate([[0.0], (left_Y - right_Y).cumsum()]) + right_Y.sum()
+        ideal = float((rows_YX[:, begin:end].sum(axis=0) * np.concatenate([left_X, right_X]) ** 2).sum())
+        score_P = near_P / ideal + ORDER * kept_P / total
+        best = max(gaps, key=lambda gap: round(float(score_P[gap - parent.low]), 6))
+        return best, min(float(near_P[best - parent.low]) / ideal, 1.0)
+
+
+def find_brackets(words: Sequence[str]) -> list[Span]:
+    """The places of an opening bracket and of the one that closes it, for each such two."""
+    found: list[Span] = []
+    opened: list[int] = []
+    for place, word in enumerate(words):
+        if opened and BRACKETS.get(words[opened[-1]]) == word:
+            found.append((opened.pop(), place))
+        elif word in BRACKETS and word != "'":
+            opened.append(place)
+    return found
+
+
+def begins_clause(words: Sequence[str], place: int) -> bool:
+    """Whether a text, or a clause, begins at this place."""
+    return place == 0 or words[place - 1] in CLAUSE_ENDS
+
+
+def ends_clause(words: Sequence[str], place: int) -> bool:
+    """Whether a text, or a clause, ends at this place, or just before or after its mark."""
+    return place == len(words) or words[place] in CLAUSE_ENDS or (place > 0 and words[place - 1] in CLAUSE_ENDS)
+
+
+def is_word(atom: str) -> bool:
+    """Whether an atom is a word, and not a mark."""
+    return unicodedata.category(atom[0])[0] in "LNM"

@@ -1,0 +1,154 @@
+import pytest
+
+import nmt
+
+
+@pytest.fixture
+def page(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("<!DOCTYPE html>\n<p class=x>ba <b>de</b></p>\n<script>ba</script>\n")
+    return path
+
+
+REVERSED = "<!DOCTYPE html>\n<p class=x><b>de</b> ba</p>\n<script>ba</script>\n"
+
+
+def test_a_page_is_translated_with_its_tags(run_nmt, reverser, page, tmp_path):
+    out = tmp_path / "out.html"
+    done = run_nmt("translate", "--model", reverser, "--document", page, "--output", out)
+    assert (done.code, done.stdout) == (0, "")
+    assert done.stderr == f"nmt: 1 document with 1 segment is translated in {out}\n"
+    assert out.read_text() == REVERSED
+
+
+def test_python_translates_documents_too(reverser, page, tmp_path):
+    [report] = nmt.translate_documents(reverser, page, tmp_path / "out")
+    assert (report.source, report.target) == (page, tmp_path / "out")
+    assert (report.segments, report.tags, report.weak_tags) == (1, 1, [])
+    assert report.target.read_text() == REVERSED
+    translator = nmt.load(reverser)
+    nmt.translate_documents(translator, [page], tmp_path / "again", beam=2)
+    assert (tmp_path / "again").read_text() == REVERSED
+
+
+def test_several_files_and_folders_go_to_a_folder(run_nmt, reverser, page, tmp_path):
+    inside = tmp_path / "docs" / "deep"
+    inside.mkdir(parents=True)
+    (inside / "a.txt").write_text("ba de\n\nde ba\n")
+    (inside / "picture.png").write_bytes(b"\x89PNG")
+    (tmp_path / "docs" / "b.HTM").write_text("<p>ba de")
+    out = tmp_path / "out"
+    done = run_nmt("translate", "--model", reverser, "--document", page, tmp_path / "docs", "--output", out)
+    assert (done.code, done.stderr) == (0, f"nmt: 3 documents with 4 segments are translated in {out}\n")
+    assert (out / "page.html").read_text() == REVERSED
+    assert (out / "deep" / "a.txt").read_text() == "de ba\n\nba de\n"
+    assert (out / "b.HTM").read_text() == "<p>de ba"
+    assert sorted(path.name for path in out.rglob("*") if path.is_file()) == ["a.txt", "b.HTM", "page.html"]
+
+
+def test_a_format_can_be_named(run_nmt, reverser, tmp_path):
+    (tmp_path / "notes").write_text("<ba> de\n")
+    command = ["translate", "--model", reverser, tmp_path / "notes", "--output", tmp_path / "out", "--quiet"]
+    done = run_nmt(*command, "--document-format", "html")
+    assert (done.code, done.stderr) == (0, "")
+    assert (tmp_path / "out").read_text() == "<ba> de\n"
+    done = run_nmt(*command, "--document")
+    assert done.code == 2
+    assert "its suffix is that of no known format" in done.stderr
+    assert "for another name the format with --document-format" in done.stderr
+
+
+def test_tags_with_weak_support_are_reported(run_nmt, reverser, page, tmp_path, monkeypatch):
+    monkeypatch.setattr("nmt.documents.translate.WEAK", 1.1)  # above every share
+    report = tmp_path / "tags.tsv"
+    command = ["translate", "--model", reverser, "--document", page, "--output", tmp_path / "out.html"]
+    done = run_nmt(*command, "--tag-report", report)
+    head, row = report.read_text().splitlines()
+    assert head == "file\tline\ttag\tshare\tsource\ttranslation"
+    file, line, tag, share, source, translation = row.split("\t")
+    assert (file, line, tag, source, translation) == (str(page), "2", "<b>", "ba de", "de ba")
+    assert 0.5 < float(share) <= 1
+    assert done.stderr.endswith(f"nmt: 1 of 1 tag may be in a wrong place: {report} lists them\n")
+    done = run_nmt(*command)
+    assert done.stderr.endswith("nmt: 1 of 1 tag may be in a wrong place: --tag-report FILE lists them\n")
+
+
+def test_a_document_that_cannot_be_read_does_not_keep_the_others_from_being_written(run_nmt, reverser, page, tmp_path):
+    bad, worse = tmp_path / "bad.txt", tmp_path / "worse.txt"
+    bad.write_bytes(b"ba \xff")
+    out = tmp_path / "out"
+    command = ["translate", "--model", reverser, "--document", bad, page, "--output", out]
+    done = run_nmt(*command)
+    assert done.code == 2
+    assert f"{bad} is not UTF-8, so it cannot be read" in done.stderr
+    assert [path.name for path in out.iterdir()] == ["page.html"]
+    worse.write_bytes(b"\xfe\xfd")
+    done = run_nmt(*command, worse)
+    assert "2 documents could not be translated; the others are\n" in done.stderr
+    assert f"  {worse} is not UTF-8" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--document"], "--document translates files: name them, and where they go with --output"),
+        (["--document", "-"], "--document translates files: name them"),
+        (["--document", "{page}"], "--document needs --output: a file for one document, or a folder"),
+        (["--document", "{page}", "--output", "{page}"], "page.html would be written over\n  Name another --output"),
+        (["--document", "{folder}", "--output", "{page}"], "page.html is a file, and several documents need a folder"),
+        (["--document", "{page}", "{page2}", "--output", "{out}"], "cannot both be written to"),
+        (["--document", "{empty}", "--output", "{out}"], "empty has no documents that can be translated"),
+        (["{folder}"], "is a folder, and must be a file\n  --document translates the documents in a folder"),
+        (
+            ["--document", "{page}", "--output", "{out}", "--n-best", "2", "--format", "jsonl"],
+            "--n-best and --format cannot be used with --document, which translates whole documents",
+        ),
+        (["{page}", "--tag-report", "{out}"], "--tag-report is about the tags of documents: add --document"),
+        (["--document", "{page}x", "--output", "{out}"], 'page.htmlx does not exist; did you mean "page.html"?'),
+    ],
+)
+def test_what_cannot_be_done_is_refused(run_nmt, reverser, page, tmp_path, words, message):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "page.html").write_text("ba")
+    places = {"page": page, "page2": tmp_path / "other" / "page.html", "folder": tmp_path, "out": tmp_path / "out"}
+    before = page.read_text()
+    done = run_nmt(
+        "translate", "--model", reverser, *(word.format(empty=tmp_path / "empty", **places) for word in words)
+    )
+    assert done.code == 2
+    assert message in done.stderr
+    assert page.read_text() == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_translators_files_are_translated(run_nmt, reverser, tmp_path):
+    polib = pytest.importorskip("polib")
+    xliff, po, out = tmp_path / "a.xlf", tmp_path / "a.po", tmp_path / "out"
+    unit = '<trans-unit id="1"><source>ba <g id="2">de</g></source></trans-unit>'
+    xliff.write_text(f'<xliff version="1.2"><file source-language="a" target-language="b">{unit}</file></xliff>')
+    po.write_text('msgid "ba de"\nmsgstr ""\n')
+    done = run_nmt("translate", "--model", reverser, "--document", xliff, po, "--output", out)
+    assert (done.code, done.stderr) == (0, f"nmt: 2 documents with 2 segments are translated in {out}\n")
+    assert '"mt-suggestion"><g id="2">de</g> ba</target></trans-unit>' in (out / "a.xlf").read_text()
+    [entry] = polib.pofile(str(out / "a.po"))
+    assert (entry.msgstr, entry.fuzzy) == ("de ba", True)
+    xliff.write_text(xliff.read_text().replace('"a"', '"ja"'))
+    done = run_nmt("translate", "--model", reverser, "--document", xliff, "--output", tmp_path / "out.xlf")
+    assert done.code == 2
+    assert "a.xlf, line 1: it is from ja to b, and the run from a to b\n  Use a run of its languages" in done.stderr
+    assert not (tmp_path / "out.xlf").exists()
+
+
+def test_tags_are_projected_to_given_translations(run_nmt, reverser, tmp_path, monkeypatch):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_text("ba <b>de fi</b>\nba de\n\n<i>ba</i>\n")
+    target.write_text("fi de ba\nde ba\n\nba\n")
+    command = ["align", "--model", reverser, "--source", source, "--target", target, "--project-tags"]
+    done = run_nmt(*command)
+    assert (done.code, done.stdout) == (0, "<b>fi de</b> ba\nde ba\n\n<i>ba</i>\n")
+    done = run_nmt(*command, "--units", "characters")
+    assert done.code == 2
+    assert "--project-tags writes text: leave out --gold, --units, --format and --probabilities" in done.stderr
+    monkeypatch.setattr("nmt.documents.projection.WEAK", 1.1)  # above every share
+    assert run_nmt(*command).stderr.endswith("nmt: 2 of 2 tags may be in a wrong place\n")

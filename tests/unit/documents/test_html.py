@@ -1,0 +1,185 @@
+import random
+
+import pytest
+from support.documents import SPACED, WordTranslator, shout, translate_document
+
+from nmt.documents.html import HtmlDocument
+from nmt.errors import DataError
+
+
+def read(page: str, encoding: str = "utf-8") -> HtmlDocument:
+    return HtmlDocument(page.encode(encoding), "page.html", SPACED)
+
+
+def texts(page: str) -> list[str]:
+    return [unit.segment.text for unit in read(page).units]
+
+
+@pytest.mark.parametrize(
+    ("page", "units"),
+    [
+        ("<p>One</p><p>Two</p>", ["One", "Two"]),
+        ("<p>One\n    line, <b>two</b>\twords</p>", ["One line, two words"]),
+        ("no markup", ["no markup"]),
+        ("<ul><li>a<li>b</ul>", ["a", "b"]),  # end tags may be left out
+        ("<table><tr><td>a<td>b</table>", ["a", "b"]),
+        ("a<br>b", ["a b"]),  # a line break separates words
+        ("<p>caf&eacute; &amp; &#x43;o</p>", ["café & Co"]),
+        ("<p>3.5 % &nbsp; &mdash;</p>", []),  # nothing to translate
+        ("<script>a('<p>x</p>')</script><style>p{}</style><pre>a b</pre><p>x</p>", ["x"]),
+        ("<!-- a comment --><?php pi ?><!DOCTYPE html>x", ["x"]),
+        ("press <kbd>Enter</kbd> now", ["press  now"]),
+        ("<p>a < b and c > d & e</p>", ["a < b and c > d & e"]),
+        ("<title>A page</title>", ["A page"]),
+        ('<p translate="no">no</p><p>yes</p>', ["yes"]),
+        ("<p translate=no>no <b>no</b><p>yes", ["yes"]),
+        ('<div class="x notranslate">no <div>no</div> no</div>yes', ["yes"]),
+        ("use <b translate=no>Name</b> here", ["use  here"]),
+        ("<code>a<p>b", ["b"]),  # an element without its end ends where a paragraph begins
+        ("<svg><text>a</text></svg><p>b", ["b"]),
+        ('<img alt="a cat" title="my cat">', ["a cat", "my cat"]),
+        (
+            "<img alt='x'><input type=submit value=Send><input type=text value=No placeholder='Name'>",
+            ["x", "Send", "Name"],
+        ),
+        ('<meta name="description" content="A page"><meta name="viewport" content="width=9">', ["A page"]),
+        ('<a href="?a=1&copy=2" title="a &quot;b&quot;">c</a>', ['a "b"', "c"]),
+        ('<p alt="a" title="x"alt="b">t', ["b", "x", "t"]),
+        ('<b title="" alt>t</b>', ["t"]),
+    ],
+)
+def test_units_are_what_people_read(page, units):
+    assert texts(page) == units
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("<p class=a>one <B id='x'>two</B>\n <i>three</i></p>", "<p class=a>ONE <B id='x'>TWO</B> <i>THREE</i></p>"),
+        ("<p>  one  </p>\r\n<!-- two -->", "<p>  ONE  </p>\r\n<!-- two -->"),
+        ("<p>a &lt; b &amp; c&nbsp;d</p>", "<p>A &lt; B &amp; C&nbsp;D</p>"),
+        ("<p>one <br/> two<br>three</p>", "<p>ONE <br/> TWO <br>THREE</p>"),
+        ("see <code>f(x)</code>.", "SEE <code>f(x)</code>."),
+        ("see <!-- here --> it", "SEE <!-- here --> IT"),
+        ('<a title="one two" href=u>x</a>', '<a title="ONE TWO" href=u>X</a>'),
+        ("<img alt='say &quot;no&quot;' title=ok>", "<img alt='SAY &quot;NO&quot;' title=OK>"),
+        ("<b>one", "<b>ONE"),
+        ("one</b> two", "ONE</b> TWO"),
+        ("<b>one <i>two</b> three</i>", "<b>ONE <i>TWO</b> THREE</i>"),
+        ("<p>one<p>two", "<p>ONE<p>TWO"),
+        ("<span></span><p><a name=x></a>one</p>", "<span></span><p><a name=x></a>ONE</p>"),
+    ],
+)
+def test_what_is_not_text_stays_as_it_is(page, expected):
+    assert shout(read(page)) == expected
+
+
+def test_tags_follow_their_words():
+    page = "<p>one <b>two</b> <code>x</code> three <a href=u>four</a></p>"
+    reversed_page = translate_document(read(page), WordTranslator(is_reversing=True)).decode()
+    assert reversed_page == "<p><a href=u>four</a> three <code>x</code> <b>two</b> one</p>"
+
+
+def test_a_translated_attribute_goes_with_its_tag():
+    page = '<p>one <a title="a word">two</a></p>'
+    reversed_page = translate_document(read(page), WordTranslator(is_reversing=True)).decode()
+    assert reversed_page == '<p><a title="word a">two</a> one</p>'
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [('"a"', '"&quot;&lt;A&quot;"'), ("'a'", "'&#39;'"), ("a", "x&#32;y&#61;")]
+)
+def test_values_are_escaped_as_their_quotation_marks_need(value, written):
+    text = {'"': '"<A"', "'": "'", "a": "x y="}[value[0]]
+    page = f"<img alt={value} src=u>"
+    shouted = translate_document(read(page), WordTranslator(lambda word: text)).decode()
+    assert shouted == f"<img alt={written} src=u>"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1", "shift_jis"])
+def test_a_page_keeps_its_encoding(encoding):
+    declared = encoding.replace("-sig", "")
+    page = f'<meta charset="{declared}"><p>été</p>'.replace("été", "ほん" if encoding == "shift_jis" else "été")
+    content = page.encode(encoding)
+    document = HtmlDocument(content, "page.html", SPACED)
+    assert document.notes == []
+    assert translate_document(document, WordTranslator()) == content
+    translated = translate_document(document, WordTranslator(lambda word: "ж…"))
+    assert "<p>" in translated.decode(encoding)
+    if encoding == "iso-8859-1":  # characters that the encoding does not have are written as references
+        assert translated == b'<meta charset="iso-8859-1"><p>&#1078;&#8230;</p>'
+
+
+def test_a_wrong_declaration_is_noted():
+    document = HtmlDocument('<meta charset="utf-8"><p>été</p>'.encode("windows-1252"), "old.html", SPACED)
+    assert document.notes == [
+        "old.html declares that it is utf-8, but is not: it is read, and written, as windows-1252"
+    ]
+    assert [unit.segment.text for unit in document.units] == ["été"]
+    without = HtmlDocument("<p>été</p>".encode("windows-1252"), "old.html", SPACED)
+    assert without.notes == ["old.html is not UTF-8: it is read, and written, as windows-1252"]
+
+
+def test_bytes_in_no_encoding_are_refused():
+    with pytest.raises(DataError) as caught:
+        HtmlDocument(b'<meta charset="us-ascii">\x81', "page.html", SPACED)
+    assert str(caught.value) == (
+        "page.html is neither us-ascii, as it declares, nor UTF-8, so it cannot be read\n"
+        "  Convert it first: iconv -f ENCODING -t UTF-8"
+    )
+
+
+PARTS = [
+    *("<p>", "</p>", "<b>", "</b>", "<i class='x y'>", "</i>", "<br>", "<li>", "<code>", "</code>", "<a href=u", ">"),
+    *(
+        "<!-- ",
+        "-->",
+        "&amp;",
+        "&",
+        "&nbsp",
+        ";",
+        "<",
+        "< ",
+        "</",
+        "<p translate=no>",
+        '<img alt="',
+        '"',
+        "'",
+        "=",
+        "/>",
+    ),
+    *(
+        "word",
+        "two words",
+        " ",
+        "\n",
+        "\r\n",
+        "été",
+        "始まり",
+        "<script>",
+        "</script>",
+        "<![CDATA[",
+        "]]>",
+        "<!",
+        "<?",
+        "\0",
+    ),
+]
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_a_page_that_is_copied_is_unchanged_however_broken(seed):
+    draw = random.Random(seed)
+    content = "".join(draw.choices(PARTS, k=draw.randrange(60))).encode()
+    assert translate_document(HtmlDocument(content, "page.html", SPACED), WordTranslator()) == content
+
+
+TAGS = ["<p>", "</p>", "<b>", "</b>", "<i class='x y'>", "</i>", "<br>", "<li>", "<code>", "</code>", "<!-- c -->"]
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_no_tag_is_lost_or_doubled_however_they_are_nested(seed):
+    draw = random.Random(seed)
+    page = "".join(draw.choices([*TAGS, "word", "two words", " ", "&amp;", "1 "], k=draw.randrange(40)))
+    written = translate_document(read(page), WordTranslator(lambda word: "x", is_reversing=True)).decode()
+    assert {tag: written.count(tag) for tag in TAGS} == {tag: page.count(tag) for tag in TAGS}

@@ -1,0 +1,109 @@
+import pytest
+from support.documents import SPACED, WordTranslator, shout, translate_document
+
+from nmt.documents import po
+from nmt.documents.document import Languages
+from nmt.errors import DataError, UsageError
+
+polib = pytest.importorskip("polib")
+
+HEAD = (
+    'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Plural-Forms: nplurals={}; plural=0;\\n"\n\n'
+)
+
+
+def read(text: str, plurals: int = 2) -> po.PoDocument:
+    return po.PoDocument((HEAD.format(plurals) + text).encode(), "a.po", SPACED)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ('msgid "one two"\nmsgstr ""\n', '#, fuzzy\nmsgid "one two"\nmsgstr "ONE TWO"\n'),
+        ('msgid "one"\nmsgstr ""', '#, fuzzy\nmsgid "one"\nmsgstr "ONE"\n'),
+        # comments, contexts and flags stay
+        (
+            '# t\n#. e\n#: a.c:1\n#, c-format\n#| msgid "old"\nmsgctxt "menu"\nmsgid "open %s now"\nmsgstr ""\n',
+            '# t\n#. e\n#: a.c:1\n#, fuzzy, c-format\n#| msgid "old"\nmsgctxt "menu"\nmsgid "open %s now"\n'
+            'msgstr "OPEN %s NOW"\n',
+        ),
+        (
+            '#: a.c:1\n#| msgid "old"\nmsgid "new"\nmsgstr ""\n',
+            '#: a.c:1\n#, fuzzy\n#| msgid "old"\nmsgid "new"\nmsgstr "NEW"\n',
+        ),
+        # existing translations stay, also fuzzy and obsolete ones
+        ('msgid "one"\nmsgstr "eins"\n',) * 2,
+        ('#, fuzzy\nmsgid "one"\nmsgstr "eins"\n',) * 2,
+        ('#~ msgid "one"\n#~ msgstr ""\n',) * 2,
+        ('msgid "%s: %d"\nmsgstr ""\n',) * 2,
+        # strings of several lines, and escapes
+        (
+            'msgid ""\n"say \\"hi\\"\\n"\n"and\\tgo\\n"\nmsgstr ""\n',
+            '#, fuzzy\nmsgid ""\n"say \\"hi\\"\\n"\n"and\\tgo\\n"\nmsgstr ""\n"SAY \\"HI\\" \\n"\n"AND GO\\n"\n',
+        ),
+        # placeholders and tags
+        (
+            'msgid "%(n)d files in {place}, <b title=\\"x\\">not</b> ${HOME} & 5 %%"\nmsgstr ""\n',
+            '#, fuzzy\nmsgid "%(n)d files in {place}, <b title=\\"x\\">not</b> ${HOME} & 5 %%"\n'
+            'msgstr "%(n)d FILES IN {place}, <b title=\\"x\\">NOT</b> ${HOME} &amp; 5 %%"\n',
+        ),
+        ('msgid "a & b < c"\nmsgstr ""\n', '#, fuzzy\nmsgid "a & b < c"\nmsgstr "A & B < C"\n'),
+        ('msgid "a"\r\nmsgstr ""\r\n', '#, fuzzy\r\nmsgid "a"\r\nmsgstr "A"\r\n'),
+    ],
+)
+def test_messages_without_a_translation_get_a_fuzzy_one(entry, expected):
+    assert shout(read(entry)) == HEAD.format(2) + expected
+    polib.pofile(HEAD.format(2) + expected)
+
+
+@pytest.mark.parametrize(
+    ("plurals", "strings"),
+    [(1, ["%d FILES"]), (2, ["ONE FILE", "%d FILES"]), (3, ["ONE FILE", "%d FILES", "%d FILES"])],
+)
+def test_every_plural_form_is_filled(plurals, strings):
+    entry = 'msgid "one file"\nmsgid_plural "%d files"\n'
+    empty = "".join(f'msgstr[{number}] ""\n' for number in range(plurals))
+    filled = "".join(f'msgstr[{number}] "{text}"\n' for number, text in enumerate(strings))
+    assert shout(read(entry + empty, plurals)) == f"{HEAD.format(plurals)}#, fuzzy\n{entry}{filled}"
+
+
+def test_placeholders_move_with_the_words_beside_them():
+    written = translate_document(read('msgid "open %s now"\nmsgstr ""\n'), WordTranslator(is_reversing=True)).decode()
+    assert 'msgstr "now %s open"' in written
+
+
+def test_a_file_keeps_its_encoding():
+    text = HEAD.format(2).replace("UTF-8", "ISO-8859-1") + 'msgid "a"\nmsgstr "é"\n\nmsgid "b é"\nmsgstr ""\n'
+    document = po.PoDocument(text.encode("latin-1"), "a.po", SPACED)
+    assert b'msgstr "B \xc9"' in translate_document(document, WordTranslator(str.upper))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ('msgid "a\nmsgstr ""\n', 'a.po, line 6: "msgid "a" is not a line of a PO file\n  A line is a comment, or a'),
+        ("hello\n", 'a.po, line 6: "hello" is not a line of a PO file'),
+        ('msgid "a"\nmsgid "b"\n', "a.po, line 7 is not what a PO file has there\n  Correct it; msgfmt tells more"),
+        ('msgstr "a"\n\nmsgid "b"\nmsgstr ""\nmsgstr ""\n', "a.po, line 6 is not what a PO file has there"),
+    ],
+)
+def test_syntax_errors_are_refused(entry, message):
+    with pytest.raises(DataError) as caught:
+        read(entry)
+    assert str(caught.value).startswith(message)
+
+
+def test_another_language_is_refused():
+    text = HEAD.format(2).replace('"Plural', '"Language: fr_CA\\n"\n"Plural')
+    with pytest.raises(DataError) as caught:
+        po.PoDocument(text.encode(), "a.po", Languages("en", "de"))
+    assert str(caught.value) == (
+        "a.po is a file of translations to fr_CA, and the run translates to de\n  Use a run of its language"
+    )
+
+
+def test_without_the_library_the_message_names_it(monkeypatch):
+    monkeypatch.setattr(po, "polib", None)
+    with pytest.raises(UsageError) as caught:
+        read("")
+    assert str(caught.value) == 'a.po can be read with the extra documents: pip install "nmt[documents]"'
