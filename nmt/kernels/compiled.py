@@ -16,19 +16,20 @@ from nmt.kernels.pointwise import Kernels, additive_keys, attend, attend_backwar
 def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, compiled at its first call and kept on disk for later runs. On a CPU this needs a C++ compiler.
 
-    On a CPU tanh is computed with exp, within 1e-7 of torch's tanh and three times as fast.
+    On a CPU tanh is computed with exp, within 1e-7 of torch's tanh and three times as fast; torch 2.6 cannot do so.
     """
     import torch._dynamo.config as dynamo  # the import takes a second or more, so only those who compile wait for it
     import torch.fx.experimental._config as shapes
+    from torch._inductor.config import cpp
 
     # advice to the authors of torch, which compiling a softmax for a GPU gives
     warnings.filterwarnings("ignore", r"\s*Online softmax is disabled", UserWarning)
     shapes.use_duck_shape = False  # two sizes that are equal once may differ later
-    dynamo.recompile_limit = 64
+    limit = "recompile_limit" if hasattr(dynamo, "recompile_limit") else "cache_size_limit"  # its name in torch 2.6
+    setattr(dynamo, limit, 64)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(locate_cache()))
-    result: Callable[..., Any] = torch.compile(
-        function, dynamic=True, fullgraph=True, options={"cpp.use_decompose_tanh": True}
-    )
+    options: dict[str, Any] = {"cpp.use_decompose_tanh": True} if hasattr(cpp, "use_decompose_tanh") else {}
+    result: Callable[..., Any] = torch.compile(function, dynamic=True, fullgraph=True, options=options)
     return result
 
 

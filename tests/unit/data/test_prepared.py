@@ -214,6 +214,13 @@ def change_file(folder, name, content):
     edit_manifest(folder, files=files | {name: {"size": len(content), "sha256": hash_file(folder / name)}})
 
 
+@pytest.mark.parametrize("header", [b"v\x00" + b"[" * 118, b"v\x00" + b"{" * 117 + b"\n", b"v\x00(" + b"\n" * 117])
+def test_a_header_that_numpy_cannot_parse_is_named(folder, header):
+    change_file(folder, "train.source.ids.npy", b"\x93NUMPY\x01\x00" + header)
+    with pytest.raises(DamageError, match=r"train\.source\.ids\.npy is damaged: it is no array"):
+        PreparedCorpus.open(folder).open_split("train")
+
+
 def test_files_of_other_content_with_the_right_checksum_are_named(folder):
     change_file(folder, "train.source.ids.npy", b"\x93NUMPY\x01\x00" + b"[" * 118)
     with pytest.raises(DamageError, match=r"train\.source\.ids\.npy is damaged: it is no array"):
