@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from nmt.errors import DamageError, FolderError, FormatError, Option, did_you_mean
 from nmt.files import (
+    LEFTOVER,
     hash_file,
     locate_folder,
     lock_exclusively,
@@ -56,6 +57,7 @@ from nmt.version import __version__
 RUN_FORMAT_VERSION = 1
 HEADER_BYTES = 2**20  # room for the header of a file of tensors
 TENSOR_COPIES = {"weights.safetensors": 1, "training.safetensors": 2}  # numbers for each weight; Adam has two
+PENDING = "pending"  # the tensor with the figures of updates that no whole log record has; see nmt.training.update
 NUMBERED = re.compile(r"update-[0-9]{1,18}")
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -165,9 +167,9 @@ def has_only_begun(path: Path) -> bool:
         "curve.png",
         "history.jsonl",
         "profile.json.gz",
-        ".last.new",
     }
-    return (path / "run.json").is_file() and {file.name for file in path.iterdir()} <= ours
+    names = {file.name for file in path.iterdir() if not LEFTOVER.fullmatch(file.name)} if path.is_dir() else set()
+    return "run.json" in names and names <= ours
 
 
 def read_run(path: Path) -> Run:
@@ -347,7 +349,11 @@ def read_training_tensors(folder: Path, model: nn.Module) -> dict[str, Tensor]:
     shapes = {name: tuple(parameter.shape) for name, parameter in parameters.items()}
     check_size(path, shapes, TENSOR_COPIES[path.name])
     tensors = read_tensors(folder, path.name)
-    found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items() if "random." not in name}
+    found = {
+        name: (tuple(tensor.shape), tensor.dtype)
+        for name, tensor in tensors.items()
+        if "random." not in name and name != PENDING
+    }
     expected: dict[str, tuple[tuple[int, ...], torch.dtype]] = {}
     for name, shape in shapes.items():
         if f"optimizer.{name}.step" in found:

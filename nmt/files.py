@@ -9,7 +9,7 @@ import shutil
 import stat
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +17,38 @@ from nmt.errors import FolderError
 
 # What some network file systems answer to a lock, or to the sync of a folder, because they have none.
 UNSUPPORTED = {errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
-LEFTOVER = re.compile(r"\..+\.(\d+\.tmp|new|doomed)")  # names of what a killed program leaves in a folder
+# names of what a killed program leaves in a folder; an older version had the number of its process in the first
+LEFTOVER = re.compile(r"\..+\.((\d+\.)?tmp|new|doomed)")
+REPLACED = re.compile(r"\.(.+)\.old")  # the name of a folder while another one takes its place
+
+
+class NamedFile(io.FileIO):
+    """A file whose errors have a name: the system gives that of a file that cannot be opened, and of no full disk."""
+
+    def __init__(self, path: Path, mode: str, shown: Path) -> None:
+        super().__init__(path, mode)
+        self.shown = shown
+
+    def write(self, content: Any) -> int:
+        with name_errors(self.shown):
+            return super().write(content)
+
+
+@contextmanager
+def name_errors(path: Path) -> Iterator[None]:
+    """Give the errors of the disk the name of a file or folder, unless they have one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = os.fspath(path)
+        raise
+
+
+def open_named(path: Path, mode: str, shown: Path | None = None) -> IO[Any]:
+    """Open a file to write: UTF-8 with "\\n" line ends or, with "b" in `mode`, bytes. Its errors name `shown`."""
+    file = io.BufferedWriter(NamedFile(path, mode.replace("b", ""), shown or path))
+    return file if "b" in mode else io.TextIOWrapper(file, encoding="utf-8", newline="\n")
 
 
 class StreamFile(io.FileIO):
@@ -52,12 +83,13 @@ def open_stream(path: Path | str | int, *, close: bool = True) -> io.BufferedWri
 def write_atomically(path: Path, mode: str = "w") -> Iterator[IO]:  # type: ignore[type-arg]
     """Open a file with a temporary name. When the block ends without an error, it is synced and renamed to `path`.
 
-    `mode` is "w" for UTF-8 text with "\\n" line ends or "wb" for bytes. After an error the temporary file is removed
-    and `path` is unchanged. If `path` is a symbolic link, the file that it points to is replaced; a link with the
-    temporary name is removed and never followed. If `path` is a device or a pipe, such as /dev/null, it is written to
-    directly.
+    The temporary name is `.NAME.tmp`, so that what a killed program left there is replaced. `mode` is "w" for UTF-8
+    text with "\\n" line ends or "wb" for bytes. After an error the temporary file is removed and `path` is unchanged.
+    If `path` is a symbolic link, the file that it points to is replaced; a link with the temporary name is removed and
+    never followed. If `path` is a device or a pipe, such as /dev/null, it is written to directly.
+
+    Raises FolderError when another program is writing the same file. An error of the disk has the name of the file.
     """
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     if path.exists() and not path.is_file():
         with open_stream(path) as stream:
             if "b" in mode:
@@ -67,17 +99,18 @@ def write_atomically(path: Path, mode: str = "w") -> Iterator[IO]:  # type: igno
                     yield file
         return
     path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.unlink(missing_ok=True)
-        with open(temporary, mode.replace("w", "x"), **text) as file:  # type: ignore[call-overload]
+    temporary = path.with_name(f".{path.name}.tmp")
+    remove_leftover(temporary, path)
+    with open_named(temporary, mode.replace("w", "x"), path) as file, lock_exclusively(temporary, path):
+        try:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+            with name_errors(path):
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     sync_folder(path.parent)
 
 
@@ -99,12 +132,13 @@ def replace_folder(path: Path) -> Iterator[Path]:
     make_own_folder(temporary, path)
     with lock_exclusively(temporary, path):
         try:
-            yield temporary
-            for file in temporary.rglob("*"):
-                if file.is_file():
-                    with open(file, "rb") as written:
-                        os.fsync(written.fileno())
-            sync_folder(temporary)
+            with name_errors(path):
+                yield temporary
+                for file in temporary.rglob("*"):
+                    if file.is_file():
+                        with open(file, "rb") as written:
+                            os.fsync(written.fileno())
+                sync_folder(temporary)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -256,8 +290,29 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(removed)
 
 
+def remove_leftover(leftover: Path, path: Path) -> None:
+    """Remove a temporary file or folder of `path`, if a killed program left one. Links are not followed.
+
+    Raises FolderError when another program is writing there.
+    """
+    if not os.path.lexists(leftover):
+        return
+    is_folder = stat.S_ISDIR(os.lstat(leftover).st_mode) and leftover.suffix != ".tmp"
+    if not (is_folder or stat.S_ISREG(os.lstat(leftover).st_mode)):
+        leftover.unlink()
+        return
+    with lock_exclusively(leftover, path):
+        shutil.rmtree(leftover) if is_folder else leftover.unlink()
+
+
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed programs left in a folder that this program has locked."""
-    for path in folder.iterdir():
+    """Remove what killed programs left in a folder that this program has locked, and in the folders in it.
+
+    What another program writes at present stays, such as the graphs of a checkpoint.
+    """
+    for path in [*folder.iterdir(), *folder.glob("*/.*")]:
         if LEFTOVER.fullmatch(path.name):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            with suppress(FolderError):
+                remove_leftover(path, path)
+        elif replaced := REPLACED.fullmatch(path.name):
+            recover_folder(path.with_name(replaced[1]))

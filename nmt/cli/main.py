@@ -102,7 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno not in PATH_ERRORS:
             return crash()
         what = f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename else str(error.strerror)
-        return fail(f"{what}\n  Existing files are unchanged: free disk space or use another path, then run again")
+        advice = "Existing files are unchanged: free disk space or use another path, then run again"
+        return fail("\n  ".join([what, *getattr(error, "__notes__", [advice])]))
     except Exception:
         return crash()
     return 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nmt.errors import DataError, FolderError, UsageError
-from nmt.files import lock_exclusively, open_stream, refuse_link, sync_folder
+from nmt.files import lock_exclusively, name_errors, open_named, open_stream, refuse_link, sync_folder
 
 LINE_END = re.compile("[\x85\u2028\u2029]")
 Index = Callable[[bytes], int]  # the number of the input line that a line of the output belongs to
@@ -80,12 +80,13 @@ def write_in_parts(path: Path, size: int = 0) -> Iterator[IO[bytes]]:
         return
     part = get_partial_path(path)
     refuse_link(part)
-    with open(part, "ab") as file, lock_exclusively(part, path):
+    with open_named(part, "ab") as file, lock_exclusively(part, path):
         file.truncate(size)
         try:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            with name_errors(part):
+                os.fsync(file.fileno())
         except BaseException:
             if not part.stat().st_size:
                 part.unlink()

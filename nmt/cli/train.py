@@ -1,5 +1,6 @@
 """`nmt train`: the options of nmt.train and nmt.resume."""
 
+import errno
 import json
 import shlex
 from pathlib import Path
@@ -11,8 +12,10 @@ from nmt.cli.command import CommandError, InterruptionError, NmtCommand
 from nmt.cli.imports import get_imported_modules, import_option
 from nmt.cli.options import FOLDER, device_option, settings_source_options
 from nmt.errors import PeerError, TrainingInterrupted
+from nmt.files import locate_folder
 from nmt.settings import RESUMABLE, collect_settings, resolve_settings
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # errors of a disk without room
 HELP = f"""Train a translator on a prepared corpus.
 
 Settings are the defaults, overridden by --recipe, then by --config, then by --set and the options below. The run folder
@@ -107,19 +110,25 @@ def command(
     except PeerError as error:  # the process that failed prints why
         raise SystemExit(CommandError.code) from error
     except TrainingInterrupted as stop:
-        raise InterruptionError(describe_interruption(stop, data, out, device, processes)) from stop
+        if stop.update is None:
+            raise InterruptionError("interrupted: nothing is saved yet") from stop
+        advice = describe_continuation(data, out, device, processes)
+        raise InterruptionError(f"interrupted: update {stop.update:,} is saved\n  To continue{advice}") from stop
+    except OSError as error:
+        if error.errno in FULL and locate_folder(out / "last").exists():
+            advice = describe_continuation(data, out, device, processes)
+            error.add_note(f"The last checkpoint is whole: free disk space. To continue{advice}")
+        raise
 
 
-def describe_interruption(stop: TrainingInterrupted, data: Path, out: Path, device: str, processes: int) -> str:
-    """What is saved, and the command that continues."""
+def describe_continuation(data: Path, out: Path, device: str, processes: int) -> str:
+    """How to continue a training, after the words "To continue"."""
     from nmt.training.distributed import is_started_by_torchrun
 
-    if stop.update is None:
-        return "interrupted: nothing is saved yet"
     if is_started_by_torchrun():
-        return f"interrupted: update {stop.update:,} is saved\n  To continue, add --resume to the same torchrun command"
+        return ", add --resume to the same torchrun command"
     words: list[object] = ["nmt", "train", "--data", data, "--out", out, "--resume"]
     words += ["--device", device] if device != "auto" else []
     words += ["--processes", processes] if processes > 1 else []
     words += [word for name in get_imported_modules() for word in ("--import", name)]
-    return f"interrupted: update {stop.update:,} is saved\n  To continue: {shlex.join(map(str, words))}"
+    return f": {shlex.join(map(str, words))}"

@@ -289,7 +289,8 @@ def test_a_full_disk_leaves_the_checkpoints_unchanged(train, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     assert done.code == 2
-    assert f"nmt: error: {os.strerror(errno.EFBIG)}" in done.stderr
+    advice = "  The last checkpoint is whole: free disk space. To continue: nmt train "
+    assert f"nmt: error: {run}/last: {os.strerror(errno.EFBIG)}\n{advice}" in done.stderr
     assert "Traceback" not in done.stderr
     assert (contents(run / "best"), contents(run / "last")) == before
     assert train(run, "--resume", "--max-updates", "4").code == 0

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import re
+import resource
 import stat
 from contextlib import suppress
 from unittest.mock import Mock
@@ -206,7 +207,7 @@ def test_removing_a_folder_follows_no_link(tmp_path, home, name):
 
 
 def test_a_link_with_the_temporary_name_of_a_file_is_not_followed(tmp_path, home):
-    (tmp_path / f".file.{os.getpid()}.tmp").symlink_to(home / "precious")
+    (tmp_path / ".file.tmp").symlink_to(home / "precious")
     with write_atomically(tmp_path / "file") as file:
         file.write("one")
     assert (home / "precious").read_text() == "kept"
@@ -214,15 +215,68 @@ def test_a_link_with_the_temporary_name_of_a_file_is_not_followed(tmp_path, home
 
 
 def test_what_killed_programs_left_in_a_run_is_removed(tmp_path, home):
-    kept = ["last", "log.jsonl", ".notes", "new"]
-    for name in (*kept, ".last.new", ".update-000005.doomed"):
-        (tmp_path / name).mkdir()
+    kept = ["last", "log.jsonl", ".notes", "new", "best/graphs"]
+    removed = [".last.new", ".update-000005.doomed", ".last.old", "last/.graphs.new", "best/.graphs.old"]
+    for name in (*kept, *removed, ".update-000004.old"):
+        (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "file").touch()
-    (tmp_path / ".curve.png.123.tmp").touch()
+    for name in (".curve.png.123.tmp", ".log.jsonl.tmp", "last/.checkpoint.json.tmp"):
+        (tmp_path / name).touch()
     (tmp_path / ".best.new").symlink_to(home)
+    os.mkfifo(tmp_path / ".best.json.tmp")
     remove_leftovers(tmp_path)
-    assert names(tmp_path) == sorted([*kept, "home"])
+    assert names(tmp_path) == sorted([".notes", "best", "home", "last", "log.jsonl", "new", "update-000004"])
+    assert (names(tmp_path / "last"), names(tmp_path / "best")) == (["file"], ["graphs"])
     assert names(home) == ["precious"]
+
+
+def test_what_another_program_writes_at_present_is_not_removed(tmp_path):
+    (tmp_path / "best").mkdir()
+    with replace_folder(tmp_path / "best" / "graphs"), write_atomically(tmp_path / "log") as file:
+        file.write("one")
+        remove_leftovers(tmp_path)
+    assert names(tmp_path / "best") == ["graphs"]
+    assert (tmp_path / "log").read_text() == "one"
+
+
+def test_a_file_that_a_killed_program_left_unfinished_is_replaced(tmp_path):
+    (tmp_path / ".page.html.tmp").write_text("<ht")
+    with write_atomically(tmp_path / "page.html") as file:
+        file.write("<html>")
+    assert names(tmp_path) == ["page.html"]
+    assert (tmp_path / "page.html").read_text() == "<html>"
+
+
+def test_only_one_program_writes_a_file_at_a_time(tmp_path):
+    message = re.escape(f"{tmp_path}/page.html is being written by another program\n  Wait until it ends")
+    with write_atomically(tmp_path / "page.html") as file:
+        file.write("one")
+        with pytest.raises(FolderError, match=message), write_atomically(tmp_path / "page.html"):
+            pass
+    assert (tmp_path / "page.html").read_text() == "one"
+    assert names(tmp_path) == ["page.html"]
+
+
+def test_an_error_of_the_disk_has_the_name_of_what_was_written(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        for mode, content in (("w", "ä" * 6_000), ("wb", bytes(12_000))):
+            with (
+                pytest.raises(OSError, match="page") as found,
+                write_atomically(tmp_path / "page.html", mode) as file,
+            ):
+                file.write(content)
+            assert found.value.filename == f"{tmp_path}/page.html"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with pytest.raises(OSError, match="space") as found, write_atomically(tmp_path / "page.html"):
+        raise OSError(errno.ENOSPC, "No space left on device")  # of another file
+    assert found.value.filename is None
+    with pytest.raises(OSError, match="best") as found, replace_folder(tmp_path / "best"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert found.value.filename == f"{tmp_path}/best"
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP])
