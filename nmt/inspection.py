@@ -230,7 +230,9 @@ def find_lacking_record(path: Path, records: list[dict[str, Any]]) -> str:
     if "last" not in list_checkpoints(path):
         return ""
     facts = read_checkpoint_info(path / "last")
-    update, validated = facts["update"], (facts.get("place") or {}).get("validated")
+    place = facts.get("place") or {}
+    validated, unlogged = place.get("validated"), place.get("unlogged")
+    update = facts["update"] - (unlogged if isinstance(unlogged, int) else 0)
     if validated and not any(record["kind"] == "valid" and record["update"] == validated for record in records):
         return f"the validation of update {validated:,}"
-    return "" if any(record["update"] == update for record in records) else f"update {update:,}"
+    return "" if not update or any(record["update"] == update for record in records) else f"update {update:,}"

@@ -1,12 +1,13 @@
 """Which checkpoint is the best: the order of validations, and the choice among those of a run whose metric changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from nmt.checkpoint import list_checkpoints, read_checkpoint_info, read_tensors, save_checkpoint
 from nmt.progress import format_figure
+from nmt.run_log import read_log
 
 METRIC_NAMES = ("bleu", "chrf", "accuracy", "f1", "perplexity")  # the scores of a validation
 
@@ -48,11 +49,13 @@ class BestSoFar(NamedTuple):
     explanation: str
 
 
-def choose_best_again(folder: Path, criterion: Criterion, validations: Sequence[Mapping[str, Any]]) -> BestSoFar:
-    """Make `best` the best by `criterion` of the checkpoints that a run still has. `validations` are its log records.
+def choose_best_again(folder: Path, criterion: Criterion) -> BestSoFar:
+    """Make `best` the best by `criterion` of the checkpoints that a run still has, by the scores in its log.
 
     Where no validation with this score has a checkpoint, `best` stays until the next validation.
     """
+    records = (line.record for line in read_log(folder / "log.jsonl"))
+    validations = [record for record in records if record is not None and record["kind"] == "valid"]
     kept = {read_checkpoint_info(folder / name)["update"]: folder / name for name in list_checkpoints(folder)}
     known = [record for record in validations if criterion.is_known(record)]
     candidates = [record for record in known if record["update"] in kept]

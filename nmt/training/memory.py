@@ -53,3 +53,11 @@ def find_free_memory(device: torch.device) -> int | None:
 def format_bytes(size: int) -> str:
     """`6,144.0 GiB`"""
     return f"{size / 2**30:,.1f} GiB"
+
+
+def describe_split(update: int, size: int) -> str:
+    """The note about the first batch that does not fit in memory."""
+    return (
+        f"update {update:,}: a batch of {size:,} positions did not fit in memory, and was split. From now on those of "
+        "this size are split at once, which takes time: with a smaller train.max_tokens a new run needs none of it"
+    )

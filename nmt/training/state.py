@@ -24,7 +24,9 @@ class TrainingState:
     best: float | None = None  # the best validation score; larger is better
     best_perplexity: float | None = None  # of the same validation
     criterion: str = ""  # the score that `best` is; see nmt.training.best.Criterion
-    stale: Count = 0  # validations since the best one
+    due_best: float | None = None  # the best of the validations that were not only due to a limit of training
+    due_perplexity: float | None = None
+    stale: Count = 0  # validations since that one
     validated: Count = 0  # the update of the last validation
     without_bleu: Count = 0  # validations in a row with a BLEU of 0.00
     plateaus: Count = 0
@@ -33,6 +35,8 @@ class TrainingState:
     split_from: Count = 0  # size from which batches are split, because they do not fit in memory; 0 if all do
     collapsed: Count = 0  # the update at which attention was first found collapsed; 0 if never
     seconds: float = 0.0  # duration of training so far, validation included
+    unlogged: Count = 0  # updates since the last whole train record
+    logged_seconds: float = 0.0  # when that was, in seconds of training; validations since then count as before it
 
     @property
     def current_epoch(self) -> int:
@@ -41,7 +45,7 @@ class TrainingState:
 
 
 ADDED_LATER = {  # facts that an older version did not save
-    *("best_perplexity", "criterion", "without_bleu"),
+    *("best_perplexity", "criterion", "without_bleu", "due_best", "due_perplexity", "unlogged", "logged_seconds"),
     *("unchanged", "unchanged_in_row", "split_from", "collapsed"),
 }
 
@@ -54,7 +58,8 @@ def find_saved_update(folder: Path) -> int | None:
 def read_state(folder: Path) -> TrainingState:
     """The training state in the checkpoint `last` of a run folder. Raises DamageError when it is not complete.
 
-    One that an older version saved gets what it lacks: its best score was minus perplexity, or BLEU by 13a.
+    One that an older version saved gets what it lacks: its best score was minus perplexity, or BLEU by 13a, and all of
+    its validations were due.
     """
     path = locate_folder(folder / "last") / "checkpoint.json"
     facts = read_checkpoint_info(folder / "last")
@@ -67,8 +72,10 @@ def read_state(folder: Path) -> TrainingState:
         raise make_damage_error(path, f"the state of training in it is wrong: {describe_problems(error)}") from error
     if state.update != facts["update"] or state.validated > state.update:
         raise make_damage_error(path, "its numbers of updates contradict each other")
-    if state.criterion or state.best is None:
-        return state
-    criterion = Criterion("perplexity" if state.best < 0 else "bleu", "13a")
-    best = read_checkpoint_info(folder / "best") if "best" in list_checkpoints(folder) else {}
-    return replace(state, criterion=str(criterion), best_perplexity=best.get("perplexity"))
+    if not state.criterion and state.best is not None:
+        criterion = Criterion("perplexity" if state.best < 0 else "bleu", "13a")
+        best = read_checkpoint_info(folder / "best") if "best" in list_checkpoints(folder) else {}
+        state = replace(state, criterion=str(criterion), best_perplexity=best.get("perplexity"))
+    if "due_best" not in place:
+        state = replace(state, due_best=state.best, due_perplexity=state.best_perplexity)
+    return state

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from nmt.checkpoint import (
+    PENDING,
     list_numbered_checkpoints,
     load_weights,
     read_training_tensors,
@@ -24,18 +25,20 @@ from nmt.checkpoint import (
 from nmt.data.batches import Batch, Cursor, Share, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
 from nmt.errors import NmtError, TrainingError, TrainingInterrupted
-from nmt.files import locate_folder, remove_folder
+from nmt.files import locate_folder, open_named, remove_folder
 from nmt.metadata import make_damage_error
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import format_count
-from nmt.run_log import format_record, read_log, truncate_log
+from nmt.run_log import format_record, truncate_log
 from nmt.settings import TrainSettings
 from nmt.training.best import Criterion, Rank, choose_best_again
 from nmt.training.distributed import ALONE, Group
 from nmt.training.health import AttentionSums, HealthCheck, UpdateRecord, add_up
 from nmt.training.interrupts import catch_interrupts, end_at_once
 from nmt.training.intervals import ValidationPlan
+from nmt.training.memory import describe_split
 from nmt.training.optim import compute_learning_rate
+from nmt.training.pending import compute_means, pack_updates, read_pending
 from nmt.training.random_states import collect_random_states, restore_random_states
 from nmt.training.state import TrainingState, find_saved_update
 from nmt.training.update import Updater
@@ -100,6 +103,7 @@ class Trainer:
         self.health = HealthCheck(folder, train_split, settings, self.updater.parameter_names, dropped)
         self.report = report
         self.note = note
+        self.pending: list[UpdateRecord] = []  # of the updates since the last record
 
     def fit(self, state: TrainingState | None = None) -> TrainingOutcome:
         """Train from `state` (see `read_state`) up to a limit, and save the checkpoints `last` and `best`.
@@ -122,8 +126,6 @@ class Trainer:
         earlier, elapsed = state.seconds, 0.0  # seconds of training before, and since: those of rank 0
         limit = 60 * self.settings.max_minutes or math.inf
         with closing(self._group_batches(state)) as batches:
-            pending: list[UpdateRecord] = []
-            since = time.monotonic()
             updates = 0
             validation_seconds: float | None = None  # of the last validation
 
@@ -135,21 +137,22 @@ class Trainer:
 
             while True:
                 reason = find_reason()
-                if state.validated < state.update and (reason or self._is_validation_due(state)):
-                    if pending:
-                        state = self._log_training(state, pending, time.monotonic() - since)
+                is_due = self._is_validation_due(state)
+                if state.validated < state.update and (reason or is_due):
+                    state = self._log_training(state, is_whole=is_due)
                     self._save_last(state)
                     is_interrupted, validation_begin = self.group.agree(bool(interrupts), time.monotonic() - begin)
                     if is_interrupted:
                         raise KeyboardInterrupt
                     with end_at_once():  # once resumed, training begins with this validation
-                        state = self._validate(state)
+                        state = self._validate(state, is_due=is_due)
                     _, elapsed = self.group.agree(False, time.monotonic() - begin)
                     validation_seconds = elapsed - validation_begin
-                    state = replace(state, seconds=earlier + elapsed)
+                    seconds = earlier + elapsed
+                    logged = state.logged_seconds + seconds - state.seconds  # no rate includes validation
+                    state = replace(state, seconds=seconds, logged_seconds=logged)
                     if self.group.is_main:
                         update_checkpoint_info(self.folder / "last", {"place": asdict(state)})
-                    pending, since = [], time.monotonic()
                     reason = reason or find_reason()
                     if reason and elapsed > 1.05 * limit:
                         reason += f" ({elapsed / 60:.2g} with the last validation)"
@@ -158,7 +161,7 @@ class Trainer:
                 cursor, group = next(batches)
                 rate = self._rate(state, state.update + 1)
                 sums = self.updater.update(group, rate, self._guided_weight(state), state.split_from)
-                pending.append(UpdateRecord(sums, rate, Cursor(state.epoch, state.batch), len(group)))
+                self.pending.append(UpdateRecord(sums, rate, Cursor(state.epoch, state.batch), len(group)))
                 updates += 1
                 is_interrupted, elapsed = self.group.agree(bool(interrupts), time.monotonic() - begin)
                 seconds = earlier + elapsed
@@ -166,10 +169,11 @@ class Trainer:
                     self.note(describe_split(state.update + 1, sums.split_from))
                 state = replace(state, split_from=sums.split_from)
                 state = replace(state, update=state.update + 1, epoch=cursor.epoch, batch=cursor.batch, seconds=seconds)
+                state = replace(state, unlogged=len(self.pending))
                 self.report(self._make_record("update", state))
-                if len(pending) == LOG_EVERY or is_interrupted:
-                    state = self._log_training(state, pending, time.monotonic() - since)
-                    pending, since = [], time.monotonic()
+                is_whole = len(self.pending) == LOG_EVERY
+                if is_whole or is_interrupted:
+                    state = self._log_training(state, is_whole=is_whole)
                 if is_interrupted:
                     self._save_last(state)
                     raise KeyboardInterrupt
@@ -199,15 +203,17 @@ class Trainer:
             raise make_damage_error(locate_folder(last) / "training.safetensors", why) from error
         if text:
             self.note(text)
-        if self.group.is_main:
-            self._truncate_log(state)
+        self.pending.extend(read_pending(self.folder, tensors, state.unlogged, self.updater))
+        is_finished = bool(self._find_stop_reason(state)) and state.validated == state.update
+        self._truncate_log(state.update - state.unlogged * (not is_finished), state.validated)
         if state.criterion == str(self.criterion) or not state.validated:
             return state
-        found = self.group.share(lambda: choose_best_again(self.folder, self.criterion, self._read_validations()))
+        found = self.group.share(lambda: choose_best_again(self.folder, self.criterion))
         self.note(found.explanation)
         score, perplexity = (found.rank.score, -found.rank.minus_perplexity) if found.rank else (None, None)
         criterion = str(self.criterion)
         state = replace(state, best=score, best_perplexity=perplexity, criterion=criterion, stale=found.stale)
+        state = replace(state, due_best=score, due_perplexity=perplexity)
         self._save_last(state)
         return state
 
@@ -247,8 +253,12 @@ class Trainer:
     def _is_validation_due(self, state: TrainingState) -> bool:
         return self.validation_plan.is_due(state.update, state.epoch, -(-state.batch // self.settings.accumulate))
 
-    def _validate(self, state: TrainingState) -> TrainingState:
-        """Score the validation set, log the scores, and save a numbered checkpoint and, if it is the best, `best`."""
+    def _validate(self, state: TrainingState, *, is_due: bool) -> TrainingState:
+        """Score the validation set, log the scores, and save a numbered checkpoint and, if it is the best, `best`.
+
+        A validation that is not due, but at the end of training, does not count for patience and plateaus: so a
+        training that is resumed after it goes on as one that did not stop.
+        """
         nll, tokens, attention = self._measure_validation()
         if not math.isfinite(nll):
             raise self.health.make_error(f"the validation loss after update {state.update:,} is not a number")
@@ -260,17 +270,18 @@ class Trainer:
         figures = {"perplexity": math.exp(min(nll / tokens, 700)), **scores}
         rank = self.criterion.rank(figures)
         is_best = state.best is None or rank > Rank(state.best, -(state.best_perplexity or math.inf))
-        stale = 0 if is_best else state.stale + 1
-        at_plateau = stale > 0 and stale % self.settings.plateau == 0
-        state = replace(
-            state,
-            best=rank.score if is_best else state.best,
-            best_perplexity=figures["perplexity"] if is_best else state.best_perplexity,
-            stale=stale,
-            validated=state.update,
-            without_bleu=state.without_bleu + 1 if figures["bleu"] < 0.005 else 0,
-            plateaus=state.plateaus + (at_plateau and self.settings.schedule == "plateau"),
-        )
+        if is_best:
+            state = replace(state, best=rank.score, best_perplexity=figures["perplexity"])
+        if is_due:
+            is_better = state.due_best is None or rank > Rank(state.due_best, -(state.due_perplexity or math.inf))
+            if is_better:
+                state = replace(state, stale=0, due_best=rank.score, due_perplexity=figures["perplexity"])
+            else:
+                stale = state.stale + 1
+                at_plateau = stale % self.settings.plateau == 0 and self.settings.schedule == "plateau"
+                state = replace(state, stale=stale, plateaus=state.plateaus + at_plateau)
+        without_bleu = state.without_bleu + 1 if figures["bleu"] < 0.005 else 0
+        state = replace(state, validated=state.update, without_bleu=without_bleu)
         collapse = attention.describe_collapse()
         if collapse and not state.collapsed:
             self.note(collapse)
@@ -324,38 +335,40 @@ class Trainer:
         tensors = collect_random_states(self.group, self.device)
         if not self.group.is_main:
             return
+        if self.pending:
+            tensors[PENDING] = pack_updates(self.pending)
         for name, parameter in self.model.named_parameters():
             for key, value in self.updater.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
         facts = {"update": state.update, "place": asdict(state)}
         save_checkpoint(self.folder / "last", dict(self.model.named_parameters()), facts, tensors)
 
-    def _log_training(self, state: TrainingState, pending: Sequence[UpdateRecord], seconds: float) -> TrainingState:
-        """Log the means since the previous record. -> the state, with updates that changed nothing counted
+    def _log_training(self, state: TrainingState, *, is_whole: bool) -> TrainingState:
+        """Log the means since the previous record, if there were updates. -> the state after it
+
+        A record that is not whole has fewer updates than without the end of training here. It is written for readers
+        of the log: when training is resumed, a whole one replaces it.
 
         Raises TrainingError when a loss is not a number, or too many updates in a row changed nothing.
         """
-        before = state.unchanged
-        state, note = self.health.count_unchanged(state, pending)
+        if not self.pending:
+            return state
+        counted, note = self.health.count_unchanged(state, self.pending)
         if note:
             self.note(note)
-        sums = [update.sums for update in pending]
-        tokens = sum(one.tokens for one in sums)
+        tokens, seconds = sum(update.sums.tokens for update in self.pending), state.seconds - state.logged_seconds
         record = self._make_record("train", state) | {
-            "loss": float(torch.stack([one.loss for one in sums]).cpu().sum()) / tokens,
-            "perplexity": math.exp(min(float(torch.stack([one.nll for one in sums]).sum()) / tokens, 700)),
+            **compute_means(self.pending, is_guided=self.settings.guided_weight > 0),
             "tokens_per_second": tokens / max(seconds, 1e-9),
             "learning_rate": self._rate(state, state.update),
         }
-        if self.settings.guided_weight:
-            guided, linked = (
-                torch.stack(terms).sum() for terms in zip(*((one.guided, one.linked) for one in sums), strict=True)
-            )
-            record["guided_loss"] = float(guided / linked)
-        if state.unchanged > before:
-            record["unchanged"] = state.unchanged - before
+        if counted.unchanged > state.unchanged:
+            record["unchanged"] = counted.unchanged - state.unchanged
         self._log(record)
-        return state
+        if not is_whole:
+            return state
+        self.pending.clear()
+        return replace(counted, unlogged=0, logged_seconds=state.seconds)
 
     def _make_record(self, kind: str, state: TrainingState) -> dict[str, Any]:
         return {"kind": kind, "update": state.update, "epoch": state.current_epoch, "seconds": state.seconds}
@@ -363,29 +376,22 @@ class Trainer:
     def _log(self, record: dict[str, Any]) -> None:
         if not self.group.is_main:
             return
-        with open(self.folder / "log.jsonl", "a", encoding="utf-8", newline="\n") as file:
+        with open_named(self.folder / "log.jsonl", "a") as file:
             file.write(format_record(record))
         self.report(record)
 
-    def _read_validations(self) -> list[dict[str, Any]]:
-        """The log records of validations."""
-        records = (line.record for line in read_log(self.folder / "log.jsonl"))
-        return [record for record in records if record is not None and record["kind"] == "valid"]
+    def _truncate_log(self, update: int, validated: int) -> None:
+        """Remove records of updates and validations that are done again, and lines that a kill or a disk has damaged.
 
-    def _truncate_log(self, state: TrainingState) -> None:
-        """Remove log records of what is done again after `state`, and lines that a kill or a disk has damaged."""
+        What stays are train records up to `update`, and valid records up to `validated`. So the record that a stop
+        has logged gives way to a whole one.
+        """
+        if not self.group.is_main:
+            return
         path = self.folder / "log.jsonl"
-        last = {"train": state.update, "valid": state.validated}
+        last = {"train": update, "valid": validated}
         if damaged := truncate_log(path, lambda record: record["update"] <= last[record["kind"]]):
             self.note(f"{path}: {format_count(damaged, 'damaged line')} left out")
-
-
-def describe_split(update: int, size: int) -> str:
-    """The note about the first batch that does not fit in memory."""
-    return (
-        f"update {update:,}: a batch of {size:,} positions did not fit in memory, and was split. From now on those of "
-        "this size are split at once, which takes time: with a smaller train.max_tokens a new run needs none of it"
-    )
 
 
 def describe_end(number: float, noun: str, state: str) -> str:
