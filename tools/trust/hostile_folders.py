@@ -24,19 +24,17 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from hashlib import sha256
-from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from children import preload, start_command
 from safetensors.torch import load_file, save
 from tiny import make_tiny, parse_arguments
 
-from nmt.cli.main import main as run_command
 from nmt.files import hash_file
 from nmt.inference.shortlist import compute_checksum
 from nmt.metadata import add_checksum, add_line_of_checksum
@@ -348,30 +346,11 @@ class Ended(NamedTuple):
     megabytes: float
 
 
-def preload() -> None:
-    """Import what commands import when they run, so that no child has to."""
-    for module in ("cli.inspect", "cli.train", "cli.translate", "api", "analysis.plots", "data.prepared", "inspection"):
-        import_module(f"nmt.{module}")
-    for module in ("matplotlib.figure", "torch.utils.tensorboard"):
-        with suppress(ImportError):
-            import_module(module)
-
-
 def run_bounded(words: list[str], scratch: Path) -> Ended:
     """Run a command of nmt in a child process, which has the modules of this one."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for name in ("stdout", "stderr"):
-        (scratch / name).write_bytes(b"")
-    child = os.fork()
-    if not child:
-        code = 70
-        try:
-            redirect_streams(scratch)
-            code = run_command(words)
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:
-            os._exit(code)
+    (scratch / "stdin").write_text("ka lo\n")
+    child = start_command(words, scratch)
     signal.signal(signal.SIGALRM, lambda *_: os.kill(child, signal.SIGKILL))
     signal.alarm(HANGING_SECONDS)
     _, status, usage = os.wait4(child, 0)
@@ -379,14 +358,6 @@ def run_bounded(words: list[str], scratch: Path) -> Ended:
     stderr = (scratch / "stderr").read_text("utf-8", "replace")
     growth = (usage.ru_maxrss - before) / 1000
     return Ended(os.waitstatus_to_exitcode(status), stderr, usage.ru_utime + usage.ru_stime, growth)
-
-
-def redirect_streams(scratch: Path) -> None:
-    """Read a line from standard input, and write the other two streams to files."""
-    (scratch / "stdin").write_text("ka lo\n")
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        os.dup2(os.open(scratch / name, os.O_RDWR | os.O_CREAT), number)
-    sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115
 
 
 def judge(ended: Ended) -> tuple[str, str]:

@@ -36,8 +36,8 @@ def call_nmt(*words: str | Path) -> None:
     subprocess.run([sys.executable, "-m", "nmt", *map(str, words)], check=True, capture_output=True)
 
 
-def make_tiny(folder: Path) -> tuple[Path, Path]:
-    """Prepare a corpus with word alignments and train on it. -> prepared folder, run folder"""
+def make_corpus(folder: Path) -> None:
+    """Write train and valid, with the word alignments of both."""
     folder.mkdir(exist_ok=True)
     random = Random(1)
     for split, pairs in PAIRS.items():
@@ -46,6 +46,11 @@ def make_tiny(folder: Path) -> tuple[Path, Path]:
         (folder / f"{split}.x").write_text("".join(" ".join(line) + "\n" for line in lines))
         (folder / f"{split}.y").write_text("".join(" ".join(reversed(line)) + "\n" for line in lines))
         (folder / f"{split}.links").write_text("".join(f"{line}\n" for line in links))
+
+
+def make_tiny(folder: Path) -> tuple[Path, Path]:
+    """Prepare a corpus with word alignments and train on it. -> prepared folder, run folder"""
+    make_corpus(folder)
     prepared, run = folder / "prepared", folder / "run"
     splits = ("--train", folder / "train", "--valid", folder / "valid", "--train-alignments", folder / "train.links")
     call_nmt("prepare", "--source-lang", "x", "--target-lang", "y", *splits, "--vocab-size", "280", "--out", prepared)

@@ -1,16 +1,19 @@
-"""The tools that damage folders and read hostile ones: short, seeded versions of them, and that they find faults."""
+"""The tools that damage folders, read hostile ones, kill commands and fill disks, in short: they find faults."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
 from random import Random
+from unittest.mock import Mock
 
 import pytest
 from support.tools import TOOLS, load_tool
 
 from nmt.errors import DamageError
 
-damage, tiny = load_tool("trust/damage"), load_tool("trust/tiny")
+damage, kills, tiny = load_tool("trust/damage"), load_tool("trust/kills"), load_tool("trust/tiny")
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +61,95 @@ def test_hostile_folders_end_in_messages():
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("3 of ")
     assert done.stdout.endswith(" 0 traceback\n")
+
+
+def run_tool(name, *words):
+    command = [sys.executable, TOOLS / "trust" / name, *words]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it kills commands as Linux does")
+def test_killed_commands_continue_to_the_same_files():
+    done = run_tool("kills.py", "--kills", "12", "--seed", "5", "--jobs", "train", "resume", "average", "shortlist")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert re.fullmatch(
+        r"12 kills \([1-9] at file-system calls, [0-9] in writes, [1-9] at random instants\): "
+        "0 unloadable, 0 different, 0 litter, 0 tracebacks\n",
+        done.stdout,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it mounts a file system as Linux does")
+def test_full_disks_end_in_messages_that_work():
+    done = run_tool("full_disk.py", "--tries", "6", "--seed", "2", "--jobs", "average", "shortlist")
+    if done.returncode == 3:
+        pytest.skip("the tests may mount no file system (Debian: run them as root)")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    counts = "0 unclear, 0 changed, 0 unloadable, 0 different, 0 litter, 0 tracebacks"
+    assert re.fullmatch(f"6 disks: [0-5] fitting, [1-6] messages; {counts}\n", done.stdout)
+
+
+@pytest.fixture
+def trial(tmp_path):
+    """A trial in a folder with a log and a checkpoint."""
+    (tmp_path / "run" / "last").mkdir(parents=True)
+    (tmp_path / "run" / "log.jsonl").write_text('{"update": 1, "seconds": 0.5, "loss": 2}\n')
+    (tmp_path / "run" / "last" / "checkpoint.json").write_text('{"update": 1, "place": {"seconds": 3.5, "batch": 7}}')
+    return kills.Trial(kills.JOBS["resume"], Mock(work=tmp_path))
+
+
+def test_only_durations_may_differ_after_a_kill(trial, tmp_path):
+    expected = kills.read_files(tmp_path)
+    for path in (tmp_path / "run" / "log.jsonl", tmp_path / "run" / "last" / "checkpoint.json"):
+        path.write_text(path.read_text().replace(".5", ".75"))
+    trial.compare(expected)
+    assert trial.faults == []
+    facts = {"update": 1, "place": {"seconds": 3.5, "batch": 8}}
+    (tmp_path / "run" / "last" / "checkpoint.json").write_text(json.dumps(facts))
+    (tmp_path / "run" / "log.jsonl").unlink()
+    trial.compare(expected)
+    assert trial.faults == [("different", "run/last/checkpoint.json, run/log.jsonl")]
+
+
+@pytest.mark.parametrize("name", ["run/.last.old", "out.part", ".page.html.tmp", "run/best/.graphs-int8.new"])
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_what_a_kill_leaves_is_litter(trial, tmp_path, name, is_folder):
+    expected = kills.read_files(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).mkdir() if is_folder else (tmp_path / name).touch()
+    trial.compare(expected)
+    assert trial.faults == [("litter", name)]
+
+
+@pytest.mark.parametrize(
+    ("code", "stderr", "is_alone", "faults"),
+    [
+        (0, "", True, []),
+        (-9, kills.STARTING + "EOFError", True, []),
+        (2, "nmt: error: no", True, []),
+        (1, "", True, ["tracebacks"]),
+        (0, "Traceback (most recent call last):\n  File nmt", False, ["tracebacks", "litter"]),
+    ],
+)
+def test_errors_and_processes_that_go_on_are_found(trial, code, stderr, is_alone, faults):
+    trial.place.run.return_value = kills.Ended(code, stderr, 0, 0.0, is_alone)
+    trial.run("train")
+    assert [fault for fault, _ in trial.faults] == faults
+
+
+@pytest.mark.parametrize(
+    ("codes", "ran", "faults"),
+    [
+        ([(0, "")], ["resume"], []),
+        ([(2, "nmt: error: x has no checkpoint\n  Train again without --resume"), (0, "")], ["resume", "train"], []),
+        ([(2, "nmt: error: x does not exist"), (2, "nmt: error: no")], ["resume", "train"], ["unloadable"]),
+        ([(2, "nmt: error: half already holds a run")], ["resume"], []),
+        ([(2, "nmt: error: damaged")], ["resume"], ["unloadable"]),
+    ],
+)
+def test_the_advice_of_a_message_is_followed(trial, codes, ran, faults):
+    trial.job = kills.Job("train", "resume", "half")
+    trial.place.run.side_effect = [kills.Ended(code, stderr, 0, 0.0, True) for code, stderr in codes]
+    trial.follow()
+    assert [call.args[0] for call in trial.place.run.call_args_list] == ran
+    assert [fault for fault, _ in trial.faults] == faults
