@@ -3,11 +3,15 @@
 import os
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from nmt.errors import Option, UsageError, did_you_mean
 
+WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+REPEATABLE_WORKSPACES = (":4096:8", ":16:8")
 MIN_SPEEDUP = 1.5  # bfloat16 must be this many times faster than float32 to justify its rounding errors
 
 
@@ -25,7 +29,7 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
         if device.type == "cuda":
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:2")
+            os.environ.setdefault(WORKSPACE, ":4096:2")
         if device.type in ("cpu", "cuda"):
             return device
     except (RuntimeError, AssertionError):
@@ -34,12 +38,42 @@ def choose_device(name: str) -> torch.device:
     raise UsageError(Option("device", name), f" cannot be used here\n  The devices of this machine are {devices}")
 
 
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """The number format of training. `auto` is bfloat16 where a measurement of milliseconds finds it faster."""
+@contextmanager
+def compute_deterministically(device: torch.device) -> Iterator[None]:
+    """Within it, torch uses algorithms that repeat to the bit.
+
+    On a GPU cuBLAS gets a workspace that repeats, as torch.use_deterministic_algorithms requires. Raises UsageError
+    where torch has no such algorithm.
+    """
+    if device.type == "cuda" and os.environ.get(WORKSPACE) not in REPEATABLE_WORKSPACES:
+        os.environ[WORKSPACE] = REPEATABLE_WORKSPACES[0]
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    except RuntimeError as error:
+        if "deterministic" not in str(error):
+            raise
+        reason = str(error).partition(". ")[0]
+        raise UsageError(
+            f"torch cannot compute this training so that it repeats to the bit: {reason}\n  Leave out ",
+            Option("deterministic", True),
+        ) from error
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+def choose_precision(name: str, device: torch.device, *, measure: bool = True) -> torch.dtype:
+    """The number format of training. `auto` is bfloat16 where a measurement of milliseconds finds it faster.
+
+    Without `measure` it is float32 on a CPU, so that it does not depend on what else the machine does.
+    """
     if name != "auto":
         return torch.bfloat16 if name == "bfloat16" else torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    if not measure:
+        return torch.float32
     fast = time_matmul(torch.bfloat16, device) * MIN_SPEEDUP < time_matmul(torch.float32, device)
     return torch.bfloat16 if fast else torch.float32
 

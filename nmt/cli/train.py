@@ -30,6 +30,11 @@ metric, `best` becomes the best by it of the checkpoints that the run still has.
 
 --processes N trains on N GPUs, or on the cores of a CPU; `torchrun ... -m nmt train` on several hosts. The result is
 that of one process, and --resume may have another N.
+
+On a CPU the same command gives the same parameters, to the bit, on the same machine with the same versions, number
+format, threads and compiled kernels, also if it is stopped and resumed. Without --precision, --threads and --compile
+these are measured when a run starts. With --deterministic they are not: they are float32, $OMP_NUM_THREADS or all
+cores, and none; and torch refuses algorithms that may not repeat. On a GPU this has not been tested.
 """
 
 
@@ -83,6 +88,11 @@ that of one process, and --resume may have another N.
     "trainings, where there is a compiler]",
 )
 @click.option("--profile", is_flag=True, help="trace five updates to RUN/profile.json.gz, and print where time goes")
+@click.option(
+    "--deterministic/--no-deterministic",
+    default=None,
+    help="use only algorithms that repeat to the bit, and end with an error where torch has none",
+)
 @import_option
 def command(
     data: Path,

@@ -44,7 +44,10 @@ def choose_automatic(
     `batch` is computed fastest; but it is that of $OMP_NUM_THREADS, where it is set. Neither the parameters of `model`
     nor torch's random generator change.
     """
-    precision = choose_precision(settings.precision, device)
+    if settings.deterministic:  # nothing is measured
+        threads = settings.threads or torch.get_num_threads() * (device.type == "cpu")
+        settings = settings.model_copy(update={"compile": settings.compile is True, "threads": threads})
+    precision = choose_precision(settings.precision, device, measure=not settings.deterministic)
     chosen = {"precision": str(precision).removeprefix("torch."), "compile": settings.compile is True}
 
     def build_updater() -> Updater:

@@ -25,7 +25,7 @@ from nmt.checkpoint import (
 )
 from nmt.data.batches import make_batch, survey_epoch
 from nmt.data.prepared import PreparedCorpus
-from nmt.devices import choose_precision, describe_device
+from nmt.devices import choose_precision, compute_deterministically, describe_device
 from nmt.errors import FolderError, Option, SettingsError, UsageError
 from nmt.files import hash_file, lock_exclusively, refuse_special_files, remove_leftovers, write_atomically
 from nmt.kernels.registered import check_registered_attention
@@ -284,8 +284,10 @@ def train_run(
                     file.write(to_toml(settings))
             begin = {"kind": "begin", "update": state.update, "updates_in_all": updates_in_all}
             progress.record(begin | {"max_minutes": settings.train.max_minutes})
+            deterministic = settings.train.deterministic
             try:
-                outcome = trainer.fit(state)
+                with compute_deterministically(device) if deterministic else nullcontext():
+                    outcome = trainer.fit(state)
             finally:
                 progress.record({"kind": "end"})
             session.reason = outcome.reason

@@ -5,6 +5,7 @@ import signal
 from itertools import pairwise
 
 import pytest
+import torch
 
 import nmt
 import nmt.api
@@ -16,7 +17,7 @@ from nmt.settings import ModelSettings, RunSettings, TrainSettings
 MODEL = ModelSettings(embedding_size=8, encoder_size=8, decoder_size=8, attention_size=8, readout_size=8, dropout=0.2)
 UPDATES = 8
 # of these, validations are due after updates 3 and 6, and whole log records after 2, 3, 5, 6 and 8
-BASE = {"max_tokens": 40, "warmup": 4, "validate_every": 3, "max_epochs": 0, "keep": 2}
+BASE = {"compile": False, "threads": 1, "max_tokens": 40, "warmup": 4, "validate_every": 3, "max_epochs": 0, "keep": 2}
 KINDS = {
     "plain": {},
     "accumulated, over two epochs": {"max_tokens": 2000, "accumulate": 3, "max_epochs": 0},
@@ -131,6 +132,29 @@ def stop_and_resume(linked, run, kind, stop, how):
     assert read_records(run, "train")[-1]["update"] == stop  # the log tells everything so far
     assert verify_run(run)
     nmt.resume(linked, run, device="cpu", changes={"train": {"max_updates": UPDATES}})
+
+
+def test_a_deterministic_training_repeats_and_equals_one_that_is_not(linked, undisturbed, tmp_path, run_nmt):
+    settings = build_settings("plain", UPDATES)
+    words = [f"train.{name}={json.dumps(value)}" for name, value in settings.train.model_dump().items()]
+    words += [f"model.{name}={json.dumps(value)}" for name, value in MODEL.model_dump().items()]
+    words = [word for one in words for word in ("--set", one)]
+    for out in (tmp_path / "one", tmp_path / "two"):
+        done = run_nmt("train", "--data", linked, "--out", out, "--device", "cpu", *words, "--deterministic")
+        assert done.code == 0, done.stderr
+        assert read_last(out) == read_last(undisturbed("plain"))
+        assert load_run(out).settings.train.deterministic
+
+
+def test_a_deterministic_training_measures_nothing(linked, tmp_path, monkeypatch):
+    for name in ("devices.time_matmul", "training.automatic.compute_gradient"):
+        monkeypatch.setattr(f"nmt.{name}", None)
+    settings = build_settings("plain", 1)
+    automatic = {"precision": "auto", "compile": "auto", "threads": 0, "deterministic": True}
+    changed = settings.model_copy(update={"train": settings.train.model_copy(update=automatic)})
+    nmt.train(linked, tmp_path / "run", changed, device="cpu")
+    found = load_run(tmp_path / "run").settings.train
+    assert (found.precision, found.compile, found.threads) == ("float32", False, torch.get_num_threads())
 
 
 def test_stops_after_every_update_change_nothing(linked, undisturbed, tmp_path):

@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from nmt.devices import choose_translation_precision
+from nmt.devices import choose_precision, choose_translation_precision, compute_deterministically
 from nmt.errors import UsageError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -49,3 +49,32 @@ def test_waiting_threads_of_openmp_sleep_soon_unless_the_environment_decides(giv
     kept = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
     done = subprocess.run([sys.executable, "-c", code], env=kept | given, capture_output=True, text=True, check=True)
     assert done.stdout == f"{found} False\n"
+
+
+@pytest.mark.parametrize("faster", [0.1, 10.0])
+def test_a_precision_that_repeats_is_not_measured(monkeypatch, faster):
+    monkeypatch.setattr("nmt.devices.time_matmul", lambda dtype, device: 1.0 if dtype == torch.float32 else 1 / faster)
+    assert choose_precision("auto", CPU) == (torch.bfloat16 if faster > 1 else torch.float32)
+    assert choose_precision("auto", CPU, measure=False) == torch.float32
+    assert choose_precision("bfloat16", CPU, measure=False) == torch.bfloat16
+
+
+def test_algorithms_that_may_not_repeat_are_refused():
+    with compute_deterministically(CPU):
+        assert torch.are_deterministic_algorithms_enabled()
+    message = r"repeats to the bit: put_ .*\n  Leave out deterministic=True"
+    with pytest.raises(UsageError, match=message), compute_deterministically(CPU):
+        torch.zeros(3).put_(torch.tensor([0, 0]), torch.ones(2), accumulate=False)
+    assert not torch.are_deterministic_algorithms_enabled()
+    with pytest.raises(RuntimeError, match="another"), compute_deterministically(CPU):
+        raise RuntimeError("another error")
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, ":4096:8"), (":4096:2", ":4096:8"), (":16:8", ":16:8")])
+def test_cublas_gets_a_workspace_that_repeats(monkeypatch, given, found):
+    if given is None:
+        monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    else:
+        monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", given)
+    with compute_deterministically(GPU):
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == found

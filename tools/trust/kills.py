@@ -49,7 +49,8 @@ FAULTS = ("unloadable", "different", "litter", "tracebacks")
 CALLS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "fcntl.flock")
 DURATIONS = ("seconds", "logged_seconds", "tokens_per_second")
 LEFTOVER = re.compile(r"\..*|.*\.(tmp|part|new|old|doomed)")
-IGNORED = ("events", "curve.png")  # events are appended to; a picture is drawn from the log
+# events are appended to, a picture is drawn from the log, and graphs are made again where they are missing
+IGNORED = ("events", "curve.png", "graphs-int8")
 DONE = ("already holds a run", "already holds a prepared corpus", "already exists, and is not an empty folder")
 # what Python prints in a process that it has just started when the parent of that is killed
 STARTING = 'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\n'
