@@ -119,7 +119,9 @@ class TrainSettings(Settings):
     accumulate: int = Field(1, ge=1, description="batches in an update")
     optimizer: Literal["adam", "adamw"] = Field("adam", description="Adam, or AdamW with decoupled weight decay")
     learning_rate: float = Field(2e-3, gt=0, description="learning rate at its peak")
-    weight_decay: float = Field(0.0, ge=0, description="weight decay of AdamW, multiplied by the learning rate")
+    weight_decay: float = Field(
+        0.0, ge=0, description="weight decay of AdamW, which is multiplied by the learning rate"
+    )
     beta2: float = Field(0.999, gt=0, lt=1, description="decay rate of Adam's average of squared gradients")
     schedule: Literal["constant", "inverse-sqrt", "plateau", "cosine"] = Field(
         "inverse-sqrt", description="learning rate after warm-up; cosine reaches zero at the update or epoch limit"
@@ -165,7 +167,7 @@ class TrainSettings(Settings):
         "auto", description="compile element-wise operations, which needs a C++ compiler; auto: in long trainings"
     )
     threads: int = Field(0, ge=0, description="threads on a CPU; 0 for the number that is fastest when training starts")
-    deterministic: bool = Field(False, description="repeat to the bit, or end with an error; see nmt train --help")
+    deterministic: bool = Field(False, description="repeat to the bit: measure nothing, and refuse what may not repeat")
 
     @model_validator(mode="after")
     def _cosine_has_an_end(self) -> "TrainSettings":

@@ -242,6 +242,8 @@ def train_run(
         settings = settings.model_copy(update={"train": train})
         precision = choose_precision(train.precision, device)
         stack.enter_context(limit_threads(train.threads))
+        if train.deterministic:
+            stack.enter_context(compute_deterministically(device))
         where = describe_device(device, precision) + ", compiled" * bool(train.compile)
         where += f", each of {group.size} processes" * (group.size > 1)
         progress.note(f"trains on {where}")
@@ -284,10 +286,8 @@ def train_run(
                     file.write(to_toml(settings))
             begin = {"kind": "begin", "update": state.update, "updates_in_all": updates_in_all}
             progress.record(begin | {"max_minutes": settings.train.max_minutes})
-            deterministic = settings.train.deterministic
             try:
-                with compute_deterministically(device) if deterministic else nullcontext():
-                    outcome = trainer.fit(state)
+                outcome = trainer.fit(state)
             finally:
                 progress.record({"kind": "end"})
             session.reason = outcome.reason

@@ -13,6 +13,7 @@ import nmt.training.trainer
 from nmt.checkpoint import load_run, read_checkpoint_info, read_tensors
 from nmt.inspection import verify_run
 from nmt.settings import ModelSettings, RunSettings, TrainSettings
+from nmt.training.update import Updater
 
 MODEL = ModelSettings(embedding_size=8, encoder_size=8, decoder_size=8, attention_size=8, readout_size=8, dropout=0.2)
 UPDATES = 8
@@ -30,15 +31,17 @@ KINDS = {
 }
 
 
-class Interrupt(nmt.Progress):
-    """Sends Ctrl-C after an update, as a person would."""
+def interrupt_after(monkeypatch, stop):
+    """Send Ctrl-C in an update, as a person would."""
+    update, updates = Updater.update, []
 
-    def __init__(self, update):
-        self.update = update
-
-    def record(self, record):
-        if record["kind"] == "update" and record["update"] == self.update:
+    def update_and_interrupt(self, *words):
+        updates.append(update(self, *words))
+        if len(updates) == stop:
             signal.raise_signal(signal.SIGINT)
+        return updates[-1]
+
+    monkeypatch.setattr(Updater, "update", update_and_interrupt)
 
 
 @pytest.fixture(autouse=True)
@@ -109,26 +112,28 @@ def assert_same_training(run, expected, stop):
     assert verify_run(run)
 
 
-@pytest.mark.parametrize("stop", range(1, UPDATES))
-@pytest.mark.parametrize("how", ["limit", "Ctrl-C"])
-def test_a_stop_after_any_update_changes_nothing(linked, undisturbed, tmp_path, stop, how):
-    stop_and_resume(linked, tmp_path / "run", "plain", stop, how)
+@pytest.mark.parametrize(
+    ("stop", "how"), [(stop, "limit") for stop in range(1, UPDATES)] + [(stop, "Ctrl-C") for stop in (2, 3, 7)]
+)
+def test_a_stop_after_any_update_changes_nothing(monkeypatch, linked, undisturbed, tmp_path, stop, how):
+    stop_and_resume(monkeypatch, linked, tmp_path / "run", "plain", stop, how)
     assert_same_training(tmp_path / "run", undisturbed("plain"), stop)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "plain"])
 @pytest.mark.parametrize(("stop", "how"), [(4, "Ctrl-C"), (7, "limit")])
-def test_a_stop_in_training_of_any_kind_changes_nothing(linked, undisturbed, tmp_path, kind, stop, how):
-    stop_and_resume(linked, tmp_path / "run", kind, stop, how)
+def test_a_stop_in_training_of_any_kind_changes_nothing(monkeypatch, linked, undisturbed, tmp_path, kind, stop, how):
+    stop_and_resume(monkeypatch, linked, tmp_path / "run", kind, stop, how)
     assert_same_training(tmp_path / "run", undisturbed(kind), stop)
 
 
-def stop_and_resume(linked, run, kind, stop, how):
+def stop_and_resume(monkeypatch, linked, run, kind, stop, how):
     if how == "limit":
         nmt.train(linked, run, build_settings(kind, stop), device="cpu")
     else:
+        interrupt_after(monkeypatch, stop)
         with pytest.raises(nmt.errors.TrainingInterrupted):
-            nmt.train(linked, run, build_settings(kind, UPDATES), device="cpu", progress=Interrupt(stop))
+            nmt.train(linked, run, build_settings(kind, UPDATES), device="cpu")
     assert read_records(run, "train")[-1]["update"] == stop  # the log tells everything so far
     assert verify_run(run)
     nmt.resume(linked, run, device="cpu", changes={"train": {"max_updates": UPDATES}})
@@ -169,8 +174,8 @@ def test_stops_after_every_update_change_nothing(linked, undisturbed, tmp_path):
 def test_an_interrupted_validation_is_done_again(linked, undisturbed, tmp_path, monkeypatch):
     build = nmt.api.build_validation_scores
 
-    def build_interrupted(*words):
-        compute = build(*words)
+    def build_interrupted(*words, **options):
+        compute = build(*words, **options)
 
         def compute_once(model):
             signal.raise_signal(signal.SIGINT)
@@ -199,7 +204,7 @@ def test_a_better_best_of_a_stop_is_kept(linked, tmp_path, monkeypatch):
     """The validation at a limit may choose `best`, and does not count for patience."""
     scores = iter([3.0, 9.0, 4.0, 2.0, 1.0])  # after updates 3, 4, 6, 9 and 12
 
-    def build_scores(*words):
+    def build_scores(*words, **options):
         return lambda model: {"bleu": next(scores), "chrf": 0.0, "accuracy": 0.0, "f1": 0.0}
 
     monkeypatch.setattr(nmt.api, "build_validation_scores", build_scores)
