@@ -65,6 +65,7 @@ def train_case(name: str, group: Group, folder: Path) -> Trained:
         max_valid_pieces=9,
         compute_scores=lambda model: dict.fromkeys(("bleu", "chrf", "accuracy", "f1"), 1.0),
         tokenizer="13a",
+        dropped=0,
         report=lambda record: None,
         note=lambda text: None,
         group=group,
