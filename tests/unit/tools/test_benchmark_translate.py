@@ -77,9 +77,13 @@ def test_ctranslate2_is_measured_by_the_interpreter_that_has_it(tool, monkeypatc
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\necho "$2" > {tmp_path}/job\necho \'{{"rates": [7.0], "peak_mib": 60.0}}\'\n')
     python.chmod(0o755)
+    measured = {"rates": [21.0], "bleu": 1.0, "peak_mib": 9.0}
+    for ours in ("translate", "translate_in_processes"):
+        monkeypatch.setattr(tool, ours, lambda **arguments: measured)
+    monkeypatch.setattr(tool, "time_one_sentence", lambda *arguments: 1.0)
     call(tool, monkeypatch, *in_small, "--beam", 5, "--ctranslate2", python)
     *_, last = capsys.readouterr().out.splitlines()
-    assert last == "| ctranslate2 | best | 5 | 4 | 7.0 (7.0–7.0) | " + last.split(" | ")[5] + " | 1.00 | – | 60 |"
+    assert last == "| ctranslate2 | best | 5 | 4 | 7.0 (7.0–7.0) | 0.33 | 1.00 | – | 60 |"
     assert json.loads((tmp_path / "job").read_text()) == {
         "beam": 5,
         "batch_size": 4,
