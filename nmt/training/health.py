@@ -34,12 +34,16 @@ MIN_POSITIONS = 20  # target positions, fewer of which show nothing
 
 
 class UpdateRecord(NamedTuple):
-    """An update that has been made: its sums, its learning rate, and its batches, which are those from `begin` on."""
+    """An update that has been made: its sums, its learning rate, and its batches, which are those from `begin` on.
+
+    `is_counted` is whether `HealthCheck.count_unchanged` has counted it: before a stop.
+    """
 
     sums: UpdateSums
     rate: float
     begin: Cursor
     batches: int
+    is_counted: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,14 @@ class HealthCheck:
     dropped: int
 
     def count_unchanged(self, state: TrainingState, updates: Sequence[UpdateRecord]) -> tuple[TrainingState, str]:
-        """Count those of the last `updates` that changed nothing. -> the state after them, and a note or ""
+        """Count those of the last `updates` that changed nothing, each once. -> the state after them, and a note or ""
 
         There is a note at each power of two. Raises TrainingError after `settings.max_unchanged` in a row, and for the
         first update whose loss is not a number.
         """
+        updates = [update for update in updates if not update.is_counted]
+        if not updates:
+            return state, ""
         finite = torch.stack([update.sums.loss for update in updates]).isfinite().tolist()
         unchanged = torch.stack([update.sums.is_unchanged for update in updates]).tolist()
         first, note = state.update - len(updates) + 1, ""

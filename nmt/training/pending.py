@@ -21,8 +21,11 @@ from nmt.training.update import Updater, UpdateSums
 FIGURES = 11  # of an update, besides the norms of its gradients
 
 
-def compute_means(updates: Sequence[UpdateRecord], *, is_guided: bool) -> dict[str, float]:
-    """The means of some updates: `loss`, `perplexity` and, if attention is guided, `guided_loss`."""
+def summarise(updates: Sequence[UpdateRecord], *, is_guided: bool) -> dict[str, float]:
+    """The means of some updates: `loss`, `perplexity` and, if attention is guided, `guided_loss`.
+
+    `unchanged` is how many of them changed nothing, if any did.
+    """
     sums = [update.sums for update in updates]
     tokens = sum(one.tokens for one in sums)
     means = {
@@ -32,13 +35,15 @@ def compute_means(updates: Sequence[UpdateRecord], *, is_guided: bool) -> dict[s
     if is_guided:
         guided, linked = (torch.stack([getattr(one, name) for one in sums]).sum() for name in ("guided", "linked"))
         means["guided_loss"] = float(guided / linked)
+    if unchanged := sum(bool(update.sums.is_unchanged) and update.rate > 0 for update in updates):
+        means["unchanged"] = unchanged
     return means
 
 
 def pack_updates(updates: Sequence[UpdateRecord]) -> Tensor:
     """The figures of some updates in one tensor of float64, which represents all of them exactly: a row for each."""
     rows = []
-    for sums, rate, begin, batches in updates:
+    for sums, rate, begin, batches, _ in updates:
         tensors = [float(one) for one in (sums.loss, sums.nll, sums.guided, sums.linked, sums.is_unchanged)]
         rows.append([*tensors, sums.tokens, sums.split_from, rate, *begin, batches, *sums.norms_P.tolist()])
     return torch.tensor(rows, dtype=torch.float64)
@@ -53,7 +58,7 @@ def unpack_updates(packed: Tensor, device: torch.device) -> list[UpdateRecord]:
         sums = UpdateSums(
             loss, nll, int(tokens), guided, linked, row[FIGURES:], unchanged.bool(), split_from=int(split_from)
         )
-        updates.append(UpdateRecord(sums, rate, Cursor(int(epoch), int(batch)), int(batches)))
+        updates.append(UpdateRecord(sums, rate, Cursor(int(epoch), int(batch)), int(batches), is_counted=True))
     return updates
 
 

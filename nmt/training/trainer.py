@@ -38,7 +38,7 @@ from nmt.training.interrupts import catch_interrupts, end_at_once
 from nmt.training.intervals import ValidationPlan
 from nmt.training.memory import describe_split
 from nmt.training.optim import compute_learning_rate
-from nmt.training.pending import compute_means, pack_updates, read_pending
+from nmt.training.pending import pack_updates, read_pending, summarise
 from nmt.training.random_states import collect_random_states, restore_random_states
 from nmt.training.state import TrainingState, find_saved_update
 from nmt.training.update import Updater
@@ -353,22 +353,20 @@ class Trainer:
         """
         if not self.pending:
             return state
-        counted, note = self.health.count_unchanged(state, self.pending)
+        state, note = self.health.count_unchanged(state, self.pending)
         if note:
             self.note(note)
         tokens, seconds = sum(update.sums.tokens for update in self.pending), state.seconds - state.logged_seconds
         record = self._make_record("train", state) | {
-            **compute_means(self.pending, is_guided=self.settings.guided_weight > 0),
+            **summarise(self.pending, is_guided=self.settings.guided_weight > 0),
             "tokens_per_second": tokens / max(seconds, 1e-9),
             "learning_rate": self._rate(state, state.update),
         }
-        if counted.unchanged > state.unchanged:
-            record["unchanged"] = counted.unchanged - state.unchanged
         self._log(record)
         if not is_whole:
             return state
         self.pending.clear()
-        return replace(counted, unlogged=0, logged_seconds=state.seconds)
+        return replace(state, unlogged=0, logged_seconds=state.seconds)
 
     def _make_record(self, kind: str, state: TrainingState) -> dict[str, Any]:
         return {"kind": kind, "update": state.update, "epoch": state.current_epoch, "seconds": state.seconds}

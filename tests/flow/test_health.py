@@ -87,7 +87,7 @@ def test_without_a_limit_updates_that_change_nothing_are_counted(train, tmp_path
     assert read_place(tmp_path / "run")["unchanged"] == read_place(tmp_path / "run")["unchanged_in_row"] == 5
     monkeypatch.undo()
     assert train("--resume", "--max-updates=6").code == 0
-    assert "unchanged" not in read_records(tmp_path / "run", "train")[-1]
+    assert read_records(tmp_path / "run", "train")[-1]["unchanged"] == 2  # of updates 4 to 6, as without a stop
     assert (read_place(tmp_path / "run")["unchanged"], read_place(tmp_path / "run")["unchanged_in_row"]) == (5, 0)
 
 

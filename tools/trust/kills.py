@@ -10,7 +10,7 @@ killed again while it continues.
 
 After a kill, what the command was writing must load, or be refused by a message. Then the command that continues runs,
 or the one that its message names, and every file is compared with that of the undisturbed job: weights, optimizer, log
-records and outputs, to the bit; only durations may differ. Counts are
+records and outputs, to the bit; only times may differ. Counts are
 
     unloadable   what a kill leaves cannot be read, or a command refuses it without saying what works
     different    a file is not that of the undisturbed job
@@ -47,10 +47,10 @@ from nmt.errors import NmtError
 
 FAULTS = ("unloadable", "different", "litter", "tracebacks")
 CALLS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "fcntl.flock")
-DURATIONS = ("seconds", "logged_seconds", "tokens_per_second")
+TIMES = ("seconds", "logged_seconds", "tokens_per_second", "created")
 LEFTOVER = re.compile(r"\..*|.*\.(tmp|part|new|old|doomed)")
-# events are appended to, a picture is drawn from the log, and graphs are made again where they are missing
-IGNORED = ("events", "curve.png", "graphs-int8")
+# what is appended to, drawn from the log, or made again where it is missing
+IGNORED = ("events", "history.jsonl", "curve.png", "graphs-int8")
 DONE = ("already holds a run", "already holds a prepared corpus", "already exists, and is not an empty folder")
 # what Python prints in a process that it has just started when the parent of that is killed
 STARTING = 'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\n'
@@ -212,7 +212,7 @@ def wait_for_group(group: int) -> bool:
 
 
 def read_files(folder: Path) -> dict[str, Any]:
-    """The content of every file that decides anything, without durations."""
+    """The content of every file that decides anything, without times."""
     return {
         str(path.relative_to(folder)): read_content(path)
         for path in sorted(folder.rglob("*"))
@@ -221,7 +221,7 @@ def read_files(folder: Path) -> dict[str, Any]:
 
 
 def read_content(path: Path) -> Any:
-    """The bytes of a file; of a log and of facts, everything but durations and the checksum, which depends on them.
+    """The bytes of a file; of a log and of facts, everything but times and the checksum, which depends on them.
 
     In the header of a file of tensors, metadata has no order.
     """
@@ -230,15 +230,16 @@ def read_content(path: Path) -> Any:
         end = 8 + int.from_bytes(content[:8], "little")
         return json.loads(content[8:end]), content[end:]
     if path.name == "log.jsonl":
-        return [drop_durations(json.loads(line)) for line in path.read_text().splitlines()]
-    return drop_durations(json.loads(path.read_bytes())) if path.name == "checkpoint.json" else path.read_bytes()
+        return [drop_times(json.loads(line)) for line in path.read_text().splitlines()]
+    is_json = path.name in ("checkpoint.json", "run.json")
+    return drop_times(json.loads(path.read_bytes())) if is_json else path.read_bytes()
 
 
-def drop_durations(facts: dict[str, Any]) -> dict[str, Any]:
+def drop_times(facts: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: drop_durations(value) if isinstance(value, dict) else value
+        name: drop_times(value) if isinstance(value, dict) else value
         for name, value in facts.items()
-        if name not in DURATIONS and name != "checksum"
+        if name not in TIMES and name != "checksum"
     }
 
 

@@ -98,7 +98,7 @@ def trial(tmp_path):
     return kills.Trial(kills.JOBS["resume"], Mock(work=tmp_path))
 
 
-def test_only_durations_may_differ_after_a_kill(trial, tmp_path):
+def test_only_times_may_differ_after_a_kill(trial, tmp_path):
     expected = kills.read_files(tmp_path)
     for path in (tmp_path / "run" / "log.jsonl", tmp_path / "run" / "last" / "checkpoint.json"):
         path.write_text(path.read_text().replace(".5", ".75"))
