@@ -26,7 +26,8 @@ from nmt.progress import Progress, choose_progress
 from nmt.settings import RunSettings, merge
 from nmt.training.distributed import Group, is_restarted
 from nmt.training.launch import run_in_processes
-from nmt.training.run import Record, is_run_of, reopen_run, start_run, train_run
+from nmt.training.observers import Record
+from nmt.training.run import is_run_of, reopen_run, start_run, train_run
 from nmt.training.trainer import TrainingOutcome
 from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner
 from nmt.translation.batching import MAX_PIECES

@@ -37,6 +37,7 @@ from nmt.training.best import Criterion
 from nmt.training.distributed import ALONE, Group
 from nmt.training.intervals import plan_validations
 from nmt.training.memory import check_memory
+from nmt.training.observers import Record, ignore_errors, open_event_writer
 from nmt.training.optim import compute_learning_rate, count_updates
 from nmt.training.profiling import trace_updates
 from nmt.training.random_states import seed_process
@@ -44,8 +45,6 @@ from nmt.training.sessions import Session, record_session
 from nmt.training.state import TrainingState, read_state
 from nmt.training.trainer import Trainer, TrainingOutcome
 from nmt.validation import check
-
-Record = Mapping[str, Any]
 
 
 def start_run(
@@ -344,57 +343,3 @@ def describe_resumption(
             f"the cosine schedule reaches zero at update {ends[1]:,} now, not at {ends[0]:,}: "
             f"the learning rate goes from {last:.2g} to {following:.2g}"
         )
-
-
-def ignore_errors(observe: Callable[[Record], None], name: str, progress: Progress) -> Callable[[Record], None]:
-    """`observe`, which is called until its first error. That is noted: what is optional never ends a training."""
-    failed: list[Exception] = []
-
-    def observe_safely(record: Record) -> None:
-        if not failed:
-            try:
-                observe(record)
-            except Exception as error:
-                failed.append(error)
-                note_failure(name, error, progress)
-
-    return observe_safely
-
-
-def ignore_record(record: Record) -> None:
-    """Take the place of an observer that is not there."""
-
-
-def note_failure(name: str, error: Exception, progress: Progress) -> None:
-    reason = str(error).partition("\n")[0]
-    progress.note(f"{name} cannot be written, and training goes on without: {type(error).__name__}: {reason}")
-
-
-@contextmanager
-def open_event_writer(folder: Path, done: int, progress: Progress) -> Iterator[Callable[[Record], None]]:
-    """A function that writes log records as TensorBoard events, if the extra `tensorboard` is installed.
-
-    TensorBoard hides earlier events after update `done`, at which training continues. If events cannot be written, this
-    is noted.
-    """
-    try:
-        from torch.utils.tensorboard.writer import SummaryWriter
-    except ImportError:
-        yield ignore_record
-        return
-    try:
-        writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
-    except Exception as error:
-        note_failure("events", error, progress)
-        yield ignore_record
-        return
-
-    def write_events(record: Record) -> None:
-        for name, value in record.items() if record["kind"] in ("train", "valid") else ():
-            if isinstance(value, float):
-                writer.add_scalar(f"{record['kind']}/{name}", value, record["update"])
-
-    try:
-        yield write_events
-    finally:
-        ignore_errors(lambda record: writer.close(), "events", progress)({})

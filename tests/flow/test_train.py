@@ -685,6 +685,7 @@ def test_the_backend_that_a_notebook_hands_down_does_not_matter(run_nmt, tiny_pr
         ("nmt.analysis.plots.save_curve", "curve.png"),
         ("torch.utils.tensorboard.writer.SummaryWriter.add_scalar", "events"),
         ("torch.utils.tensorboard.writer.SummaryWriter.close", "events"),
+        ("tensorboard.summary.writer.record_writer.RecordWriter.write", "events"),  # in a thread
         ("torch.utils.tensorboard.writer.SummaryWriter.__init__", "events"),
     ],
 )

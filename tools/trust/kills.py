@@ -55,6 +55,7 @@ DONE = ("already holds a run", "already holds a prepared corpus", "already exist
 # what Python prints in a process that it has just started when the parent of that is killed
 STARTING = 'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\n'
 HANGING_SECONDS = 300
+SEMAPHORE_BYTES = 64  # Python's semaphores are files too, whose making does not end a process but fails
 AGAIN = 0.25  # probability that a job is killed once more
 
 
@@ -324,7 +325,7 @@ def choose_kill(kind: str, random: Random, undisturbed: Undisturbed) -> Kill:
     if kind == "call":
         return Kill(kind, random.randint(1, undisturbed.ended.calls))
     if kind == "write":
-        return Kill(kind, random.randrange(random.choice(undisturbed.sizes) + 1))
+        return Kill(kind, SEMAPHORE_BYTES + random.randrange(random.choice(undisturbed.sizes) + 1))
     return Kill(kind, random.uniform(0, undisturbed.ended.seconds))
 
 
