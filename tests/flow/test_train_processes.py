@@ -75,7 +75,7 @@ def test_killed_interrupted_and_resumed_training_is_that_of_one_go(train, tiny_p
     when(lambda: saved_update(run), lambda: kill_rank(1))
     done = train(run, *SMALL, "--max-epochs", "1000", "--processes", "2")
     saved = saved_update(run)
-    assert (done.code, done.stdout) == (2, "")
+    assert (done.code, done.stdout) == (2, ""), done.stderr
     assert done.stderr.endswith(
         "nmt: error: process 2 of 2 (rank 1) was ended by SIGKILL, and training has ended\n"
         "  The system kills a process when memory runs out\n"
