@@ -6,13 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from unittest.mock import Mock, call
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from support.fixtures import ROOT
+from support.fixtures import ROOT, Done
 from support.processes import wait_until
 from support.together import fail
 
@@ -35,21 +34,27 @@ def train(run_nmt, tiny_prepared):
 
 
 @pytest.fixture
-def when():
-    """`when(condition, act)`: a thread waits for a condition, and then acts."""
-    threads = []
+def start(tiny_prepared):
+    """`start(out, words…)`: nmt train on the toy corpus, in a program of its own."""
 
-    def start(condition, act):
-        def run():
-            wait_until(condition)
-            act()
+    def start(out, *words):
+        command = [sys.executable, "-m", "nmt", "train", "--data", tiny_prepared, "--out", out, *words]
+        return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-        threads.append(threading.Thread(target=run))
-        threads[-1].start()
+    return start
 
-    yield start
-    for thread in threads:
-        thread.join()
+
+def finish(program):
+    """What a program has left behind at its end."""
+    stdout, stderr = program.communicate(timeout=100)
+    return Done(program.returncode, stdout, stderr)
+
+
+def find_workers(program):
+    """The processes that a program has spawned to work, in the order of their start."""
+    listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True).stdout
+    found = (line.split(maxsplit=2) for line in listed.splitlines())
+    return sorted(int(pid) for pid, parent, words in found if int(parent) == program.pid and "spawn_main" in words)
 
 
 def saved_update(run):
@@ -60,20 +65,17 @@ def saved_update(run):
         return 0
 
 
-def kill_rank(rank):
-    [process] = [one for one in multiprocessing.active_children() if one.name == f"nmt train, rank {rank}"]
-    process.kill()
-
-
 def validations(run):
     records = map(json.loads, (run / "log.jsonl").read_text().splitlines())
     return [(r["update"], r["perplexity"], r["bleu"]) for r in records if r["kind"] == "valid"]
 
 
-def test_killed_interrupted_and_resumed_training_is_that_of_one_go(train, tiny_prepared, tmp_path, when):
+def test_killed_interrupted_and_resumed_training_is_that_of_one_go(train, start, tiny_prepared, tmp_path):
     run, whole = tmp_path / "run", tmp_path / "whole"
-    when(lambda: saved_update(run), lambda: kill_rank(1))
-    done = train(run, *SMALL, "--max-epochs", "1000", "--processes", "2")
+    program = start(run, *SMALL, "--max-epochs", "1000", "--processes", "2")
+    wait_until(lambda: saved_update(run), program)
+    os.kill(find_workers(program)[1], signal.SIGKILL)
+    done = finish(program)
     saved = saved_update(run)
     assert (done.code, done.stdout) == (2, ""), done.stderr
     assert done.stderr.endswith(
@@ -84,18 +86,21 @@ def test_killed_interrupted_and_resumed_training_is_that_of_one_go(train, tiny_p
     assert done.stderr.count("Traceback") == 0
     assert "cpu (1 thread), float32, each of 2 processes\n" in done.stderr
 
-    when(lambda: saved_update(run) > saved, lambda: os.kill(os.getpid(), signal.SIGINT))
-    done = train(run, "--resume", "--device", "cpu", "--processes", "2")
+    program = start(run, "--resume", "--device", "cpu", "--processes", "2")
+    wait_until(lambda: saved_update(run) > saved, program)
+    program.send_signal(signal.SIGINT)
+    done = finish(program)
     saved = saved_update(run)
     again = f"nmt train --data {tiny_prepared} --out {run} --resume --device cpu --processes 2"
     assert done.stderr.endswith(f"nmt: error: interrupted: update {saved} is saved\n  To continue: {again}\n")
     assert (done.code, done.stderr.count("error: ")) == (130, 1)
-    assert not multiprocessing.active_children()
+    assert not find_workers(program)
 
     last = saved - saved % 4 + 4
-    done = train(run, "--resume", "--processes", "2", "--max-updates", last, "--max-epochs", "0")
+    done = finish(start(run, "--resume", "--processes", "2", "--max-updates", last, "--max-epochs", "0"))
     assert (done.code, "dropout draws" in done.stderr) == (0, False), done.stderr
-    assert train(whole, *SMALL, "--max-updates", last, "--max-epochs", "0", "--processes", "2").code == 0
+    done = finish(start(whole, *SMALL, "--max-updates", last, "--max-epochs", "0", "--processes", "2"))
+    assert done.code == 0, done.stderr
     for name in ("weights.safetensors", "training.safetensors"):
         expected, got = (load_file(one / "last" / name) for one in (whole, run))
         assert expected.keys() == got.keys()
