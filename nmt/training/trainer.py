@@ -24,7 +24,7 @@ from nmt.checkpoint import (
 )
 from nmt.data.batches import Batch, Cursor, Share, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
-from nmt.errors import NmtError, TrainingError, TrainingInterrupted
+from nmt.errors import NmtError, PeerError, TrainingError, TrainingInterrupted
 from nmt.files import locate_folder, open_named, remove_folder
 from nmt.metadata import make_damage_error
 from nmt.model.seq2seq import Seq2Seq
@@ -264,6 +264,8 @@ class Trainer:
             raise self.health.make_error(f"the validation loss after update {state.update:,} is not a number")
         try:
             scores = self.compute_scores(self.model)
+        except PeerError:  # another process has ended; its end is what a person is told
+            raise
         except NmtError as error:
             text = f"validation failed, and training up to update {state.update:,} is saved: "
             raise TrainingError(text, *error.args) from error
