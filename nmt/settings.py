@@ -166,6 +166,9 @@ class TrainSettings(Settings):
     compile: bool | Literal["auto"] = Field(
         "auto", description="compile element-wise operations, which needs a C++ compiler; auto: in long trainings"
     )
+    cuda_graphs: bool = Field(
+        True, description="on a GPU, record the kernels of each shape of batch once, and start them together"
+    )
     threads: int = Field(0, ge=0, description="threads on a CPU; 0 for the number that is fastest when training starts")
     deterministic: bool = Field(False, description="repeat to the bit: measure nothing, and refuse what may not repeat")
 
@@ -185,7 +188,8 @@ class TrainSettings(Settings):
 # settings of training that may change when a run is resumed; all others stay as they are, so that it remains one run
 RESUMABLE = (
     *("max_epochs", "max_updates", "max_minutes", "learning_rate", "clip", "max_unchanged", "patience", "metric"),
-    *("tokenize", "validate_every", "validation_beam", "keep", "precision", "compile", "threads", "deterministic"),
+    *("tokenize", "validate_every", "validation_beam", "keep", "precision", "compile", "cuda_graphs", "threads"),
+    "deterministic",
 )
 
 

@@ -4,7 +4,7 @@ It has the arguments of `smoothed_loss` and computes the same. Under autocast pr
 else keeps its own.
 """
 
-# N real target positions   C positions of a block   R readout   V target words
+# N target positions   C positions of a block   R readout   V target words
 
 from collections.abc import Callable
 from functools import reduce
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from nmt.ids import PAD
 from nmt.model.linear import MULTIPLE, product_dtype
 
 HELD = 1 << 24  # scores of a block, in the precision of the products: 2,097 positions of 8,000 words
@@ -119,25 +120,28 @@ class FusedLoss(torch.autograd.Function):
         words = len(vectors_VR)
         step = max(1, HELD // words // MULTIPLE) * MULTIPLE
         with torch.autocast(readout_NR.device.type, enabled=False):
+            real_N = target_N != PAD
+            readout_NR = readout_NR * real_N[:, None]
             out_NR, into_VR = readout_NR.to(operand), vectors_VR.to(operand)
             log_p, scores = bias_V.new_zeros(2, dtype=work)  # of the reference words, summed over positions
             d_readouts: list[Tensor] = []
             d_vectors: list[Tensor] = []
             d_biases: list[Tensor] = []
             for block_CR, block_C in zip(torch.split(out_NR, step), torch.split(target_N, step), strict=True):
-                real, missing = len(block_C), -len(block_C) % MULTIPLE
-                out_CR, word_C = F.pad(block_CR, (0, 0, 0, missing)), F.pad(block_C, (0, missing))
+                missing = -len(block_C) % MULTIPLE
+                out_CR, word_C = F.pad(block_CR, (0, 0, 0, missing)), F.pad(block_C, (0, missing), value=PAD)
+                real_C = word_C != PAD
                 d_scores_CV = torch.mm(out_CR, into_VR.t(), out=buffer.take(len(out_CR), into_VR))
                 score_C, log_p_C = gradient_kernel(d_scores_CV, bias_V.to(work), word_C, smoothing)
-                scores, log_p = scores + score_C[:real].sum(dtype=work), log_p + log_p_C[:real].sum()
+                scores, log_p = scores + (score_C * real_C).sum(dtype=work), log_p + (log_p_C * real_C).sum()
                 if wants_gradient:
                     d_reference_C = log_p_C.exp() - (1 - smoothing + smoothing / words)
                     d_scores_CV[torch.arange(len(word_C), device=word_C.device), word_C] = d_reference_C.to(operand)
-                    d_scores_CV[real:] = 0
-                    d_readouts.append((d_scores_CV @ into_VR)[:real].to(readout_NR.dtype))
+                    d_out_CR = ((d_scores_CV @ into_VR) * real_C[:, None])[: len(block_C)]
+                    d_readouts.append(d_out_CR.to(readout_NR.dtype))
                     # This takes three quarters of the time of d_scores.t() @ out, which reads the larger operand
-                    # transposed. The last row, of ones, computes the gradient of the bias.
-                    d_both = F.pad(out_CR, (0, 1), value=1).t().contiguous() @ d_scores_CV
+                    # transposed. The last row, of ones where a position is real, computes the gradient of the bias.
+                    d_both = torch.cat((out_CR, real_C[:, None].to(operand)), 1).t().contiguous() @ d_scores_CV
                     d_vectors.append(d_both[:-1].t().to(work, memory_format=torch.contiguous_format))
                     d_biases.append(d_both[-1].to(work))
             if wants_gradient:
@@ -145,7 +149,7 @@ class FusedLoss(torch.autograd.Function):
                 ctx.gradients = torch.cat(d_readouts), d_vectors_VR, d_bias_V
             loss = -log_p
             if smoothing:
-                all_scores = readout_NR.sum(0, dtype=work) @ vectors_VR.sum(0, dtype=work) + len(out_NR) * bias_V.sum()
+                all_scores = readout_NR.sum(0, dtype=work) @ vectors_VR.sum(0, dtype=work) + real_N.sum() * bias_V.sum()
                 loss = loss + smoothing * (scores - all_scores / words)
         nll = -log_p
         ctx.mark_non_differentiable(nll)

@@ -21,7 +21,7 @@ from nmt.settings import TrainSettings
 from nmt.training.update import LOOPS, REFERENCE, Updater
 
 AUTOMATIC = {"precision": "auto", "compile": "auto", "threads": 0}
-COMPILED_TOKENS = 1_000_000  # target tokens of a training that is worth the seconds of compiling
+COMPILED_TOKENS = {"cpu": 1_000_000, "cuda": 30_000_000}  # of a training that is worth the seconds of compiling
 COMPILED_MINUTES = 2  # minutes of such a training
 ROUNDS = 3  # measurements of each number of threads
 MAX_SECONDS = 0.5  # of a measurement, above which there is only one
@@ -39,7 +39,7 @@ def choose_automatic(
 ) -> TrainSettings:
     """`settings` with what is best here in place of every `auto`.
 
-    Compiled kernels are used on a CPU that has a compiler, if training has enough target tokens, of which there are
+    Compiled kernels are used where there is a compiler, if training has enough target tokens, of which there are
     `tokens_in_all`, infinitely many without a limit. The number of threads is the one with which the gradient of
     `batch` is computed fastest; but it is that of $OMP_NUM_THREADS, where it is set. Neither the parameters of `model`
     nor torch's random generator change.
@@ -53,8 +53,8 @@ def choose_automatic(
     def build_updater() -> Updater:
         return Updater(model, settings.model_copy(update=chosen), device=device, precision=precision)
 
-    is_automatic = settings.compile == "auto" and device.type == "cpu" and LOOPS[settings.loop] is not REFERENCE
-    is_long = tokens_in_all >= COMPILED_TOKENS and (settings.max_minutes or math.inf) >= COMPILED_MINUTES
+    is_automatic = settings.compile == "auto" and LOOPS[settings.loop] is not REFERENCE
+    is_long = tokens_in_all >= COMPILED_TOKENS[device.type] and (settings.max_minutes or math.inf) >= COMPILED_MINUTES
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         if is_automatic and is_long:
             chosen["compile"] = can_compile(device)

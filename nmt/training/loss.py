@@ -1,10 +1,12 @@
 """Losses: cross-entropy of target words with label smoothing, and cross-entropy of guided attention."""
 
-# N target positions that are real   R readout   V target words   B sentences   T target positions   S source positions
+# N target positions   R readout   V target words   B sentences   T target positions   S source positions
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from nmt.ids import PAD
 
 
 def smoothed_loss(
@@ -15,14 +17,16 @@ def smoothed_loss(
     loss = (1 - e) * -log p(target) + e * mean over words of -log p(word)      Szegedy et al. 2016, arXiv:1512.00567, 7
 
     The second has no gradient and does not depend on the smoothing; perplexity is exp of its mean over tokens.
+    Positions whose target is PAD count nothing.
     """
     logits_NV = F.linear(readout_NR, vectors_VR, bias_V)
     logits_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32))
     log_total_N = logits_NV.logsumexp(-1)
     nll_N = log_total_N - logits_NV.gather(-1, target_N[:, None]).squeeze(-1)
     mean_nll_N = log_total_N - logits_NV.mean(-1)  # over all words
-    loss = ((1 - smoothing) * nll_N + smoothing * mean_nll_N).sum()
-    return loss, nll_N.detach().sum()
+    real_N = target_N != PAD
+    loss = (((1 - smoothing) * nll_N + smoothing * mean_nll_N) * real_N).sum()
+    return loss, (nll_N.detach() * real_N).sum()
 
 
 def guided_loss(attention_BTS: Tensor, guide_BTS: Tensor) -> Tensor:

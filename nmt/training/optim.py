@@ -45,7 +45,10 @@ def apply_update(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> 
     before = torch.cat([vector.detach().flatten() for vector in vectors])
     optimizer.step()
     is_same = (torch.cat([vector.detach().flatten() for vector in vectors]) == before).all()
-    norms_P = norms.new_zeros(len(parameters)).masked_scatter_(torch.tensor(has_gradient_P, device=norms.device), norms)
+    norms_P = norms
+    if not all(has_gradient_P):  # a mask is copied to a GPU, which is waited for
+        mask_P = torch.tensor(has_gradient_P, device=norms.device)
+        norms_P = norms.new_zeros(len(parameters)).masked_scatter_(mask_P, norms)
     return norms_P, ~norm.isfinite() | (norm == 0) | is_same
 
 

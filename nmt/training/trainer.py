@@ -89,7 +89,7 @@ class Trainer:
     ) -> None:
         self.folder = folder
         self.group = group
-        self.updater = Updater(model, settings, device=device, precision=precision, group=group)
+        self.updater = Updater(model, settings, device=device, precision=precision, group=group, note=note)
         self.model = model
         self.train_split = train_split
         self.valid_split = valid_split

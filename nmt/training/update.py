@@ -21,7 +21,9 @@ from nmt.kernels.unroll_fused import unroll_fused
 from nmt.model.encoder import Layer, run_layer
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.unroll import Unroll, unroll
+from nmt.progress import Progress
 from nmt.settings import TrainSettings
+from nmt.training.cuda_graphs import GraphedGradients
 from nmt.training.distributed import ALONE, Group
 from nmt.training.loss import guided_loss, smoothed_loss
 from nmt.training.optim import apply_update, build_optimizer
@@ -86,6 +88,7 @@ class Updater:
         device: torch.device,
         precision: torch.dtype,
         group: Group = ALONE,
+        note: Callable[[str], None] | None = None,
     ) -> None:
         self.model = model.to(device)
         self.settings = settings
@@ -96,6 +99,9 @@ class Updater:
         self.optimizer = build_optimizer(model, settings)
         names = {parameter: name for name, parameter in model.named_parameters()}
         self.parameter_names = [names[one] for group in self.optimizer.param_groups for one in group["params"]]
+        self.graphed = None
+        if device.type == "cuda" and settings.cuda_graphs:
+            self.graphed = GraphedGradients(self._accumulate, list(model.parameters()), device, note or Progress().note)
 
     def update(
         self, batches: Sequence[Batch], rate: float, guided_weight: float = 0.0, split_from: int = 0
@@ -111,11 +117,11 @@ class Updater:
         batches = [batch for batch in batches if batch.target_tokens]
         while True:
             parts = [part for batch in batches for part in split_to_size(batch, split_from)]
-            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad(set_to_none=self.graphed is None)  # graphs add to gradients that stay in place
             sums: list[tuple[Tensor, ...]] = []
             try:
                 for part in parts:
-                    sums.append(self._accumulate(part, tokens, guided_weight))
+                    sums.append((self.graphed or self._accumulate)(part, tokens, guided_weight))
                 break
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
@@ -127,6 +133,8 @@ class Updater:
                     *(Option("max_length"), ", or train a smaller model"),
                 )
             split_from = measure_size(failed)
+            if self.graphed is not None:
+                self.graphed.clear()
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
         sums = sums or [tuple(torch.zeros(4, device=self.device, dtype=self.model.output_bias.dtype))]
@@ -154,7 +162,7 @@ class Updater:
                 ) from error
         return sum(self.measure(half, observe) for half in split_batch(batch))
 
-    def _accumulate(self, batch: Batch, tokens: int, guided_weight: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _accumulate(self, batch: Batch, tokens: int | Tensor, guided_weight: float | Tensor) -> tuple[Tensor, ...]:
         """Add the gradient of a batch. -> summed loss, nll and guided loss, and the number of pieces with links"""
         with record_function("forward"):
             loss, nll, guided, linked = self.loss(batch, guided_weight)
@@ -163,24 +171,31 @@ class Updater:
         return loss.detach(), nll, guided, linked
 
     def loss(
-        self, batch: Batch, guided_weight: float = 0.0, observe: Observe | None = None
+        self, batch: Batch, guided_weight: float | Tensor = 0.0, observe: Observe | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """-> summed loss, negative log-likelihood and guided loss, and the number of pieces with links"""
+        """-> summed loss, negative log-likelihood and guided loss, and the number of pieces with links
+
+        On a CPU scores are computed for real positions only. On a GPU padding takes part and counts nothing, so that
+        no size depends on how much of it there is.
+        """
         layer, decode, word_loss = self.loops if self.model.training else LOOPS[self.settings.loop]
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             sides = batch.source_BS, batch.source_lengths_B, batch.target_BT
             readout_BTR, attention_BTS = self.model(*sides, layer, decode)
             if observe is not None:
                 observe(attention_BTS, batch)
-            real_N = (batch.target_BT != PAD).flatten().nonzero_static(size=batch.target_tokens).squeeze(1)
+            readout_NR, target_N = readout_BTR.flatten(0, 1), batch.target_BT.flatten()
+            if self.device.type == "cpu":
+                real_N = (target_N != PAD).nonzero_static(size=batch.target_tokens).squeeze(1)
+                readout_NR, target_N = readout_NR[real_N], target_N[real_N]
             loss, nll = word_loss(
-                readout_BTR.flatten(0, 1)[real_N],
+                readout_NR,
                 self.model.output_vectors,
                 self.model.output_bias,
-                batch.target_BT.flatten()[real_N],
+                target_N,
                 self.settings.label_smoothing,
             )
-            if batch.guide_BTS is None or not guided_weight:
+            if batch.guide_BTS is None or not (isinstance(guided_weight, Tensor) or guided_weight):
                 return loss, nll, torch.zeros_like(nll), torch.zeros_like(nll)
             guided = guided_loss(attention_BTS, batch.guide_BTS)
         return loss + guided_weight * guided, nll, guided.detach(), batch.guide_BTS.sum()

@@ -17,6 +17,7 @@ Without a GPU it says so and ends with exit code 0.
 import argparse
 import importlib.util
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -40,19 +41,25 @@ from measuring import (
 )
 
 ROOT = Path(__file__).parents[2]
-TESTS = ["tests/parity/test_gpu.py", "tests/flow/test_gpu.py", "tests/unit/data/test_batches.py"]
+TESTS = ["tests/parity/test_gpu.py", "tests/parity/test_cuda_graphs.py", "tests/flow/test_gpu.py"]
+TESTS += ["tests/unit/data/test_batches.py"]
 MAX_TOKENS = [1850, 16_000]  # of a batch: one of the CPU benchmarks, and one that fills a GPU
 DEVICE = "cuda"
 RECIPE = "multi30k"
 PLAIN = "plain GRUCell"
-LOOPS = [
-    *((loop, "bfloat16") for loop in ("nmt fused", "nmt fused --compile", "nmt reference", PLAIN)),
-    *((loop, "float32") for loop in ("nmt fused", PLAIN)),
-]
-WINDOWS = {"warm_updates": 8, "warm_seconds": 2, "window": 8}
-SEARCHES = [  # precision, beam and batch size
-    *(("bfloat16", *sizes) for sizes in [(1, 64), (1, 512), (5, 1), (5, 64), (5, 512)]),
-    ("float32", 5, 512),
+OURS: dict[str, dict[str, Any]] = {  # settings of training
+    "nmt": {},
+    "nmt --compile": {"compile": True},
+    "nmt, cuda_graphs=false": {"cuda_graphs": False},
+    "nmt --compile, cuda_graphs=false": {"compile": True, "cuda_graphs": False},
+    "nmt, loop=reference": {"loop": "reference"},
+}
+LOOPS = [*((loop, "bfloat16") for loop in (*OURS, PLAIN)), *((loop, "float32") for loop in ("nmt", PLAIN))]
+WINDOWS = {"warm_seconds": 2, "window": 8}
+SEARCHES = [  # device, precision, beam and batch size
+    *((DEVICE, "bfloat16", *sizes) for sizes in [(1, 64), (1, 512), (5, 1), (5, 64), (5, 512)]),
+    (DEVICE, "float32", 5, 512),
+    *(("cpu", "int8", *sizes) for sizes in [(1, 64), (5, 1), (5, 64)]),
 ]
 SIZES = {"tie": "none", "dropout": 0.2}  # of the models whose training is timed; all other sizes are the defaults
 
@@ -79,7 +86,7 @@ def train(data: str, loop: str, precision: str, max_tokens: int, seconds: float)
     """Rates of windows of updates and peak memory of one of the `LOOPS`."""
     import torch
 
-    from nmt.data.batches import Cursor, iterate_train_batches
+    from nmt.data.batches import Cursor, iterate_train_batches, survey_epoch
     from nmt.data.prepared import PreparedCorpus
     from nmt.settings import TrainSettings
 
@@ -88,9 +95,18 @@ def train(data: str, loop: str, precision: str, max_tokens: int, seconds: float)
     torch.manual_seed(settings.seed)
     build = build_plain_update if loop == PLAIN else partial(build_our_update, loop)
     update = build(prepared, settings, getattr(torch, precision))
-    stream = iterate_train_batches(prepared.open_split("train"), max_tokens, settings.seed, Cursor(0, 0), DEVICE)
-    with closing(stream) as batches:
-        rates = measure_rates(lambda: update(next(batches)[1]), seconds, partial(synchronize, DEVICE), **WINDOWS)
+    split = prepared.open_split("train")
+    warm_updates = (
+        2 * survey_epoch(split, max_tokens, settings.seed)[0]
+    )  # graphs of most shapes have been recorded then
+    with closing(iterate_train_batches(split, max_tokens, settings.seed, Cursor(0, 0), DEVICE)) as batches:
+        rates = measure_rates(
+            lambda: update(next(batches)[1]),
+            seconds,
+            partial(synchronize, DEVICE),
+            warm_updates=warm_updates if loop != PLAIN else 8,
+            **WINDOWS,
+        )
     return {"rates": rates, "peak_mib": measure_peak_mib(DEVICE)}
 
 
@@ -102,8 +118,7 @@ def build_our_update(loop: str, prepared: Any, settings: Any, precision: Any) ->
     from nmt.settings import ModelSettings
     from nmt.training.update import Updater
 
-    _, name, *compiled = loop.split()
-    settings = settings.model_copy(update={"loop": name, "compile": bool(compiled)})
+    settings = settings.model_copy(update={"compile": False} | OURS[loop])
     network = Seq2Seq(ModelSettings(**SIZES), prepared.source_subword.size, prepared.target_subword.size)
     updater = Updater(network, settings, device=torch.device(DEVICE), precision=precision)
     return lambda batch: updater.update([batch], settings.learning_rate).tokens
@@ -170,12 +185,14 @@ def build_plain_update(prepared: Any, settings: Any, precision: Any) -> Callable
     return update
 
 
-def translate(run: str, source: str, precision: str, beam: int, batch_size: int, seconds: float) -> dict[str, Any]:
+def translate(
+    run: str, source: str, device: str, precision: str, beam: int, batch_size: int, seconds: float
+) -> dict[str, Any]:
     """Sentences per second and peak memory of translating the test set, or with a batch of one its first lines."""
     from nmt import load
     from nmt.text.corpus import read_lines
 
-    translator = load(run, device=DEVICE, precision=precision)
+    translator = load(run, device=device, precision=precision)
     lines = list(read_lines(source))
     lines = lines[:50] if batch_size == 1 else lines
     translator.translate(lines[:batch_size], beam=beam, batch_size=batch_size)
@@ -184,7 +201,7 @@ def translate(run: str, source: str, precision: str, beam: int, batch_size: int,
         since = time.perf_counter()
         translator.translate(lines, beam=beam, batch_size=batch_size)
         rates.append(len(lines) / (time.perf_counter() - since))
-    return {"rates": rates, "peak_mib": measure_peak_mib(DEVICE)}
+    return {"rates": rates, "peak_mib": measure_peak_mib(device)}
 
 
 # Parts of the check
@@ -224,17 +241,18 @@ def measure_training(data: Path, seconds: float, max_tokens: Sequence[int]) -> l
 def measure_translation(run: Path, source: Path, seconds: float) -> list[dict[str, Any]]:
     """A row for each precision, beam and size of batch."""
     rows = []
-    for precision, beam, size in SEARCHES:
-        job = {"precision": precision, "beam": beam, "batch_size": size, "seconds": seconds}
+    for device, precision, beam, size in SEARCHES:
+        job = {"device": device, "precision": precision, "beam": beam, "batch_size": size, "seconds": seconds}
         paths = {"run": str(run), "source": str(source)}
-        rows.append({**job, **measure("translate", f"translation {precision} {beam} {size}", paths | job)})
+        rows.append({**job, **measure("translate", f"translation {device} {precision} {beam} {size}", paths | job)})
     return rows
 
 
 def measure(job: str, title: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The figures of a job, with the median of its rates, or the fact that it failed."""
     try:
-        found = run_in_fresh_process(__file__, job, 4, **arguments)
+        threads = os.cpu_count() if arguments.get("device") == "cpu" else 4
+        found = run_in_fresh_process(__file__, job, threads or 4, **arguments)
     except SystemExit as error:
         print(f"{title}: failed", file=sys.stderr)
         return {"failed": str(error.code)}
@@ -272,10 +290,10 @@ def format_report(report: dict[str, Any]) -> Iterator[str]:
         times = f"{row['rate']['median'] / other['rate']['median']:.2f}" if is_whole else ""
         yield f"| {row['loop']} | {row['precision']} | {row['max_tokens']:,} | {format_rate(row, 0)} | {times} |"
     yield ""
-    yield "| translation | beam | batch size | sentences/s (min–max) | peak MiB |"
-    yield "|---|---|---|---|---|"
+    yield "| device | precision | beam | batch size | sentences/s (min–max) | peak MiB |"
+    yield "|---|---|---|---|---|---|"
     for row in report["translation"]:
-        yield f"| {row['precision']} | {row['beam']} | {row['batch_size']} | {format_rate(row, 1)} |"
+        yield f"| {row['device']} | {row['precision']} | {row['beam']} | {row['batch_size']} | {format_rate(row, 1)} |"
     quality = report["quality"]
     yield ""
     yield "| minutes of training | BLEU on the validation set, greedy |"

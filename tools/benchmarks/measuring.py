@@ -68,12 +68,12 @@ def wait_for(process: subprocess.Popen[Any]) -> tuple[int, float]:
 
 
 def measure_peak_mib(device: str) -> float:
-    """Peak memory of this process so far: of the host, or of tensors on a GPU."""
+    """Peak memory of this process so far: of the host, or what torch has taken of a GPU's."""
     import torch
 
     if device == "cpu":
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB
-    return torch.cuda.max_memory_allocated(device) / 2**20
+    return torch.cuda.max_memory_reserved(device) / 2**20
 
 
 def synchronize(device: str) -> None:

@@ -110,8 +110,8 @@ def test_what_a_person_sets_stays(choose, cores, monkeypatch):
     ("tokens", "settings", "is_compiled"),
     [
         (math.inf, {}, True),
-        (COMPILED_TOKENS, {"max_minutes": 2.0}, True),
-        (COMPILED_TOKENS - 1, {}, False),
+        (COMPILED_TOKENS["cpu"], {"max_minutes": 2.0}, True),
+        (COMPILED_TOKENS["cpu"] - 1, {}, False),
         (math.inf, {"max_minutes": 1.9}, False),
         (math.inf, {"loop": "reference"}, False),
         (0, {"compile": True}, True),
