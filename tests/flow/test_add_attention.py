@@ -118,25 +118,33 @@ def test_every_command_imports_the_example_where_asked(forgotten, cosine_file, t
     run, plugin = tmp_path / "run", ("--import", cosine_file)
     settings = ["model.attention=cosine", "model.encoder_size=16", "model.decoder_size=32", "train.max_updates=30"]
     words = [word for setting in settings for word in ("--set", setting)]
-    done = run_nmt("train", "--data", tiny_prepared, "--out", run, *words, *plugin, process=True)
+
+    def run_anew(*words, **options):
+        """Run a command as a process that has not seen the module yet."""
+        sys.modules.pop("cosine", None)
+        for registered in KNOWN_ATTENTIONS, REGISTERED_ATTENTIONS:
+            registered.pop("cosine", None)
+        return run_nmt(*words, **options)
+
+    done = run_anew("train", "--data", tiny_prepared, "--out", run, *words, *plugin)
     assert done.code == 0, done.stderr
-    lacking = run_nmt("translate", "--model", run, stdin=SOURCE, process=True)
+    lacking = run_anew("translate", "--model", run, stdin=SOURCE)
     assert (lacking.code, lacking.stdout) == (2, "")
     assert "register it first: import the module that calls register_attention\n" in lacking.stderr
     assert lacking.stderr.endswith("  --import MODULE imports the module that registers it\n")
-    alone = run_nmt("translate", "--model", run, *plugin, "--precision", "float32", stdin=SOURCE, process=True)
+    alone = run_anew("translate", "--model", run, *plugin, "--precision", "float32", stdin=SOURCE)
     several = ("--processes", 2, "--precision", "float32")
     in_workers = run_nmt("translate", "--model", run, *plugin, *several, stdin=SOURCE, process=True)
     assert (alone.code, alone.stdout.count("\n")) == (0, 3), alone.stderr
     assert in_workers.stdout == alone.stdout, in_workers.stderr
     (tmp_path / "source").write_text("ba de\n")
     pair = "--source", tmp_path / "source", "--target", tmp_path / "source"
-    assert run_nmt("align", "--model", run, *pair, *plugin, process=True).code == 0
+    assert run_anew("align", "--model", run, *pair, *plugin).code == 0
     for command in ("inspect", "average --last 1 --out", "shortlist --best 5 --data"):
         name, *options = command.split()
         places = {"inspect": [run], "average": [tmp_path / "mean", run]}
         places["shortlist"] = [tiny_prepared, "--out", tmp_path / "list", "--model", run]
-        done = run_nmt(name, *options, *places[name], *plugin, process=True)
+        done = run_anew(name, *options, *places[name], *plugin)
         assert done.code == 0, done.stderr
 
 
