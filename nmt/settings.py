@@ -159,6 +159,19 @@ class TrainSettings(Settings):
     seed: int = Field(1, ge=0, description="random seed for initial weights, batch order and dropout")
     guided_weight: float = Field(0.0, ge=0, description="weight of the loss of attention against word alignments")
     guided_decay: float = Field(1.0, gt=0, le=1, description="factor that multiplies guided_weight after each epoch")
+    consistency: Literal["none", "simcut", "r-drop"] = Field(
+        "none",
+        description="read each batch twice and make both passes predict alike: simcut cuts tokens from the second one, "
+        "r-drop relies on dropout; an update takes up to twice the time",
+    )
+    consistency_weight: float = Field(
+        3.0,
+        ge=0,
+        description="weight of the divergence of both passes: 3 in the paper of simcut, 2.5 in that of r-drop",
+    )
+    cut: float = Field(
+        0.05, gt=0, lt=1, description="probability that simcut sets a token's embedding to zero in the second pass"
+    )
     loop: Literal["auto", "fused", "reference"] = Field(
         "auto", description="how the recurrence is computed; fused is fast"
     )
@@ -261,6 +274,15 @@ class RunSettings(Settings):
     model: ModelSettings = Field(default_factory=ModelSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
+
+    @model_validator(mode="after")
+    def _passes_differ(self) -> "RunSettings":
+        if self.train.consistency == "r-drop" and not (self.model.dropout or self.model.word_dropout):
+            raise ValueError(
+                "r-drop compares two passes with different dropout, and there is none: set model.dropout, or "
+                'train.consistency = "simcut"'
+            )
+        return self
 
     @model_validator(mode="after")
     def _only_attention_is_guided(self) -> "RunSettings":

@@ -1,6 +1,8 @@
 """Dropout of features and of whole tokens, with one mask for each position or one for each sentence."""
 
-# B sentences   T positions   F features
+# B sentences   S source positions   T positions, of the target or of any side   F features
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -50,3 +52,10 @@ class WordDropout(nn.Module):
         if not self.training or self.p == 0:
             return embedded_BTE
         return embedded_BTE * (embedded_BTE.new_empty(*embedded_BTE.shape[:2], 1).uniform_() >= self.p)
+
+
+class KeptTokens(NamedTuple):
+    """Which tokens of a batch keep their embedding; that of the others is zero, and none is scaled."""
+
+    source_BS: Tensor
+    target_BT: Tensor  # of the token before each target position

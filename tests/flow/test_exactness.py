@@ -24,6 +24,8 @@ KINDS = {
     "accumulated, over two epochs": {"max_tokens": 2000, "accumulate": 3, "max_epochs": 0},
     "bfloat16": {"precision": "bfloat16"},
     "guided": {"guided_weight": 0.3, "guided_decay": 0.5},
+    "simcut": {"consistency": "simcut", "cut": 0.3, "guided_weight": 0.3},
+    "r-drop": {"consistency": "r-drop", "precision": "bfloat16", "max_tokens": 2000, "accumulate": 2},
     "bleu and plateaus": {"metric": "bleu", "schedule": "plateau", "plateau": 1, "learning_rate": 1e-6},
     "chrf and a beam": {"metric": "chrf", "validation_beam": 2},
     "perplexity and adamw": {"metric": "perplexity", "optimizer": "adamw", "weight_decay": 0.1},
