@@ -157,6 +157,13 @@ class TrainSettings(Settings):
     patience: int = Field(0, ge=0, description="validations without improvement before training stops; 0 for no limit")
     keep: int = Field(3, ge=0, description="numbered checkpoints to keep, one for each of the last validations")
     seed: int = Field(1, ge=0, description="random seed for initial weights, batch order and dropout")
+    average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="decay of a moving average of the weights, such as 0.999; the average is validated, saved and "
+        "translated with, and training goes on without it; 0 for none",
+    )
     guided_weight: float = Field(0.0, ge=0, description="weight of the loss of attention against word alignments")
     guided_decay: float = Field(1.0, gt=0, le=1, description="factor that multiplies guided_weight after each epoch")
     consistency: Literal["none", "simcut", "r-drop"] = Field(

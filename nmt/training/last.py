@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from nmt.checkpoint import PENDING, load_weights, read_training_tensors, save_checkpoint
+import torch
+from torch import Tensor
+
+from nmt.checkpoint import PENDING, RAW, load_weights, read_training_tensors, save_checkpoint
 from nmt.files import locate_folder
 from nmt.metadata import make_damage_error
+from nmt.training.averaging import WeightAverage
 from nmt.training.health import UpdateRecord
 from nmt.training.pending import pack_updates, read_pending
 from nmt.training.random_states import collect_random_states, restore_random_states
@@ -14,10 +19,17 @@ from nmt.training.state import TrainingState
 from nmt.training.update import Updater
 
 
-def save_last(folder: Path, updater: Updater, state: TrainingState, pending: Sequence[UpdateRecord]) -> None:
+def save_last(
+    folder: Path,
+    updater: Updater,
+    average: WeightAverage | None,
+    state: TrainingState,
+    pending: Sequence[UpdateRecord],
+) -> None:
     """Save the checkpoint `last` of a run folder. All processes of a group call this, and rank 0 writes.
 
-    `pending` are the updates that no whole log record is about.
+    Like every checkpoint it has the weights to translate with. Where they are an `average`, those that training goes
+    on with are among the tensors of training. `pending` are the updates that no whole log record is about.
     """
     tensors = collect_random_states(updater.group, updater.device)
     if not updater.group.is_main:
@@ -27,12 +39,20 @@ def save_last(folder: Path, updater: Updater, state: TrainingState, pending: Seq
     for name, parameter in updater.model.named_parameters():
         for key, value in updater.optimizer.state.get(parameter, {}).items():
             tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
-    facts = {"update": state.update, "place": asdict(state)}
-    save_checkpoint(folder / "last", dict(updater.model.named_parameters()), facts, tensors)
+    weights: dict[str, Tensor] = dict(updater.model.named_parameters())
+    facts: dict[str, Any] = {"update": state.update, "place": asdict(state)}
+    if average is not None:
+        tensors |= {RAW + name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+        weights, facts = average.averages, facts | {"average_decay": average.decay}
+    save_checkpoint(folder / "last", weights, facts, tensors)
 
 
-def load_last(folder: Path, updater: Updater, state: TrainingState) -> tuple[list[UpdateRecord], str]:
+def load_last(
+    folder: Path, updater: Updater, average: WeightAverage | None, state: TrainingState
+) -> tuple[list[UpdateRecord], str]:
     """Load weights, optimizer and random generators of the checkpoint `last`, which has `state` and rank 0 reads.
+
+    Where there is an `average`, it is loaded too.
 
     -> the updates that no whole log record is about, and a note if it was trained by another number of processes
 
@@ -43,6 +63,14 @@ def load_last(folder: Path, updater: Updater, state: TrainingState) -> tuple[lis
         load_weights(updater.model, last)
     group.share_parameters(updater.model)
     tensors = group.share(lambda: read_training_tensors(last, updater.model))
+    if (average is not None) != any(key.startswith(RAW) for key in tensors):
+        why = "its tensors do not fit train.average in settings.toml"
+        raise make_damage_error(locate_folder(last) / "training.safetensors", why)
+    if average is not None:
+        average.exchange()  # what was loaded is the average
+        with torch.no_grad():
+            for name, weight in average.weights.items():
+                weight.copy_(tensors[RAW + name])
     for name, parameter in updater.model.named_parameters():
         prefix = f"optimizer.{name}."
         moments = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

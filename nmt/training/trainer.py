@@ -6,7 +6,7 @@ The caller provides the function that translates and scores the validation set, 
 import math
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import format_count
 from nmt.run_log import format_record, truncate_log
 from nmt.settings import TrainSettings
+from nmt.training.averaging import WeightAverage
 from nmt.training.best import Criterion, Rank, choose_best_again
 from nmt.training.distributed import ALONE, Group
 from nmt.training.health import AttentionSums, HealthCheck, UpdateRecord, add_up
@@ -60,6 +61,8 @@ class Trainer:
     of kind "update" after each update, and every record of the log: "train" (means since the previous record) or
     "valid". `note` gets messages for a person.
 
+    With `settings.average` it is the moving average of the weights that is validated and saved; see WeightAverage.
+
     The processes of a `group` train one model together. Rank 0 alone writes to the run folder.
     """
 
@@ -86,6 +89,7 @@ class Trainer:
         self.folder = folder
         self.group = group
         self.updater = Updater(model, settings, device=device, precision=precision, group=group)
+        self.average = WeightAverage(model, settings.average) if settings.average else None
         self.model = model
         self.train_split = train_split
         self.valid_split = valid_split
@@ -140,7 +144,8 @@ class Trainer:
                     is_interrupted, validation_begin = self.group.agree(bool(interrupts), time.monotonic() - begin)
                     if is_interrupted:
                         raise KeyboardInterrupt
-                    with end_at_once():  # once resumed, training begins with this validation
+                    averaged = self.average.applied() if self.average else nullcontext()
+                    with averaged, end_at_once():  # once resumed, training begins with this validation
                         state = self._validate(state, is_due=is_due)
                     _, elapsed = self.group.agree(False, time.monotonic() - begin)
                     validation_seconds = elapsed - validation_begin
@@ -157,6 +162,8 @@ class Trainer:
                 cursor, group = next(batches)
                 rate = self._rate(state, state.update + 1)
                 sums = self.updater.update(group, rate, self._guided_weight(state), state.split_from)
+                if self.average:
+                    self.average.add(state.update + 1)
                 self.pending.append(UpdateRecord(sums, rate, Cursor(state.epoch, state.batch), len(group)))
                 updates += 1
                 is_interrupted, elapsed = self.group.agree(bool(interrupts), time.monotonic() - begin)
@@ -179,7 +186,7 @@ class Trainer:
 
         -> the state to continue from. If settings name another metric than before, `best` becomes the best by that one.
         """
-        pending, text = load_last(self.folder, self.updater, state)
+        pending, text = load_last(self.folder, self.updater, self.average, state)
         self.pending.extend(pending)
         if text:
             self.note(text)
@@ -301,6 +308,8 @@ class Trainer:
     def _save_validated(self, facts: dict[str, Any], *, is_best: bool) -> None:
         """Save the checkpoints of a validation: a numbered one and, if it is the best, `best`."""
         weights = dict(self.model.named_parameters())
+        if self.average:
+            facts = {**facts, "average_decay": self.average.decay}
         if is_best:
             save_checkpoint(self.folder / "best", weights, facts)
         if self.settings.keep:
@@ -313,7 +322,7 @@ class Trainer:
         named = self.model.named_parameters()
         if broken := [name for name, parameter in named if not bool(parameter.isfinite().all())]:
             raise self.health.make_error(f"a weight after update {state.update:,} is not a number", parameters=broken)
-        save_last(self.folder, self.updater, state, self.pending)
+        save_last(self.folder, self.updater, self.average, state, self.pending)
 
     def _log_training(self, state: TrainingState, *, is_whole: bool) -> TrainingState:
         """Log the means since the previous record, if there were updates. -> the state after it

@@ -26,6 +26,7 @@ KINDS = {
     "guided": {"guided_weight": 0.3, "guided_decay": 0.5},
     "simcut": {"consistency": "simcut", "cut": 0.3, "guided_weight": 0.3},
     "r-drop": {"consistency": "r-drop", "precision": "bfloat16", "max_tokens": 2000, "accumulate": 2},
+    "averaged": {"average": 0.9, "metric": "perplexity"},
     "bleu and plateaus": {"metric": "bleu", "schedule": "plateau", "plateau": 1, "learning_rate": 1e-6},
     "chrf and a beam": {"metric": "chrf", "validation_beam": 2},
     "perplexity and adamw": {"metric": "perplexity", "optimizer": "adamw", "weight_decay": 0.1},
