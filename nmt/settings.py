@@ -60,6 +60,9 @@ class ModelSettings(Settings):
     tie: Literal["none", "target", "all"] = Field("target", description="shared embeddings: target in and out, or all")
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout of embeddings, layer inputs, memory and readout")
     variational: bool = Field(False, description="draw one dropout mask for a sentence instead of one for a position")
+    weight_dropout: float = Field(
+        0.0, ge=0, lt=1, description="dropout of the recurrent weights of the GRUs, one mask for a batch"
+    )
     word_dropout: float = Field(0.0, ge=0, lt=1, description="probability that a token's embedding is set to zero")
     layer_norm: bool = Field(False, description="normalise encoder outputs, the decoder's gates and the readout")
     encoder_heads: int = Field(0, ge=0, le=1000, description="self-attention heads on top of the encoder, 0 for none")

@@ -59,6 +59,7 @@ class Seq2Seq(nn.Module):
             self.dropout,
             settings.layer_norm,
             settings.encoder_heads,
+            settings.weight_dropout,
         )
         self.bridge = nn.Linear(memory_size, settings.decoder_size) if settings.bridge != "zeros" else None
         self.cell = build_cell(settings)

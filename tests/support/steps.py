@@ -6,7 +6,7 @@ from nmt.ids import BOS, EOS, PAD
 from nmt.training.update import LOOPS, Loops
 from support.models import sentences, small_model
 
-REGULARISED = {"dropout": 0.4, "word_dropout": 0.3, "layer_norm": True, "encoder_layers": 2}
+REGULARISED = {"dropout": 0.4, "word_dropout": 0.3, "weight_dropout": 0.2, "layer_norm": True, "encoder_layers": 2}
 
 
 def figures_and_gradients(loops: str | Loops, device: str = "cpu", **changes) -> dict[str, torch.Tensor]:
