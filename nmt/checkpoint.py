@@ -56,8 +56,9 @@ from nmt.version import __version__
 
 RUN_FORMAT_VERSION = 1
 HEADER_BYTES = 2**20  # room for the header of a file of tensors
-TENSOR_COPIES = {"weights.safetensors": 1, "training.safetensors": 2}  # numbers for each weight; Adam has two
+TENSOR_COPIES = {"weights.safetensors": 1, "training.safetensors": 3}  # numbers for each weight; Adam has two
 PENDING = "pending"  # the tensor with the figures of updates that no whole log record has; see nmt.training.update
+RAW = "weights."  # of tensors of training: the weights, where those of the checkpoint are their moving average
 NUMBERED = re.compile(r"update-[0-9]{1,18}")
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -97,6 +98,7 @@ class CheckpointInfo(BaseModel):
     update: Count
     place: dict[str, int | float | str | None] | None = None  # where training stands, in a checkpoint to resume from
     average_of: list[str] | None = None
+    average_decay: float | None = None  # of the moving average that the weights are, if they are one
 
 
 @dataclass(frozen=True)
@@ -359,6 +361,8 @@ def read_training_tensors(folder: Path, model: nn.Module) -> dict[str, Tensor]:
         if f"optimizer.{name}.step" in found:
             sizes = {"step": (), "exp_avg": shape, "exp_avg_sq": shape}
             expected |= {f"optimizer.{name}.{key}": (size, torch.float32) for key, size in sizes.items()}
+    if any(name.startswith(RAW) for name in found):
+        expected |= {RAW + name: (shape, torch.float32) for name, shape in shapes.items()}
     if found != expected or "random.cpu" not in tensors:
         raise make_damage_error(path, "its tensors are not those of an optimizer of the model in settings.toml")
     return tensors

@@ -106,10 +106,12 @@ def describe_corpus(run: Run) -> str:
 
 
 def describe_checkpoint(facts: Mapping[str, Any], metric: str) -> str:
-    """`update 1,200, bleu 35.20, perplexity 5.10`"""
+    """`update 1,200, bleu 35.20, perplexity 5.10, moving average with decay 0.999`"""
     figures = [f"update {facts['update']:,}"]
     shown = dict.fromkeys(["bleu", "perplexity", metric])
     figures += [f"{key} {format_figure(facts[key])}" for key in shown if facts.get(key) is not None]
+    if facts.get("average_decay"):
+        figures.append(f"moving average with decay {facts['average_decay']:g}")
     if facts.get("average_of"):
         figures.append("mean of " + ", ".join(facts["average_of"]))
     return ", ".join(figures)

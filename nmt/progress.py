@@ -90,8 +90,9 @@ class TerminalProgress(Progress):
                     f"perplexity {format_figure(record['perplexity'], 1)}",
                     f"{record['tokens_per_second']:,.0f} tokens/s",
                 ]
-                if "guided_loss" in record:
-                    self._figures.insert(2, f"guided {record['guided_loss']:.2f}")
+                for name in ("consistency", "guided"):
+                    if f"{name}_loss" in record:
+                        self._figures.insert(2, f"{name} {record[f'{name}_loss']:.2f}")
                 self._bar.set_postfix_str(", ".join(self._figures + self._describe_time_left()), refresh=False)
                 self._bar.update(record["update"] - self._bar.n)
             case "valid":

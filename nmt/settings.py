@@ -60,6 +60,9 @@ class ModelSettings(Settings):
     tie: Literal["none", "target", "all"] = Field("target", description="shared embeddings: target in and out, or all")
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout of embeddings, layer inputs, memory and readout")
     variational: bool = Field(False, description="draw one dropout mask for a sentence instead of one for a position")
+    weight_dropout: float = Field(
+        0.0, ge=0, lt=1, description="dropout of the recurrent weights of the GRUs, one mask for a batch"
+    )
     word_dropout: float = Field(0.0, ge=0, lt=1, description="probability that a token's embedding is set to zero")
     layer_norm: bool = Field(False, description="normalise encoder outputs, the decoder's gates and the readout")
     encoder_heads: int = Field(0, ge=0, le=1000, description="self-attention heads on top of the encoder, 0 for none")
@@ -157,8 +160,28 @@ class TrainSettings(Settings):
     patience: int = Field(0, ge=0, description="validations without improvement before training stops; 0 for no limit")
     keep: int = Field(3, ge=0, description="numbered checkpoints to keep, one for each of the last validations")
     seed: int = Field(1, ge=0, description="random seed for initial weights, batch order and dropout")
+    average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="decay of a moving average of the weights, such as 0.999; the average is validated, saved and "
+        "translated with, and training goes on without it; 0 for none",
+    )
     guided_weight: float = Field(0.0, ge=0, description="weight of the loss of attention against word alignments")
     guided_decay: float = Field(1.0, gt=0, le=1, description="factor that multiplies guided_weight after each epoch")
+    consistency: Literal["none", "simcut", "r-drop"] = Field(
+        "none",
+        description="read each batch twice and make both passes predict alike: simcut cuts tokens from the second one, "
+        "r-drop relies on dropout; an update takes up to twice the time",
+    )
+    consistency_weight: float = Field(
+        3.0,
+        ge=0,
+        description="weight of the divergence of both passes: 3 in the paper of simcut, 2.5 in that of r-drop",
+    )
+    cut: float = Field(
+        0.05, gt=0, lt=1, description="probability that simcut sets a token's embedding to zero in the second pass"
+    )
     loop: Literal["auto", "fused", "reference"] = Field(
         "auto", description="how the recurrence is computed; fused is fast"
     )
@@ -265,6 +288,15 @@ class RunSettings(Settings):
     model: ModelSettings = Field(default_factory=ModelSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
+
+    @model_validator(mode="after")
+    def _passes_differ(self) -> "RunSettings":
+        if self.train.consistency == "r-drop" and not (self.model.dropout or self.model.word_dropout):
+            raise ValueError(
+                "r-drop compares two passes with different dropout, and there is none: set model.dropout, or "
+                'train.consistency = "simcut"'
+            )
+        return self
 
     @model_validator(mode="after")
     def _only_attention_is_guided(self) -> "RunSettings":

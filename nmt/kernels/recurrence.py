@@ -83,9 +83,14 @@ class LoopInputs(NamedTuple):
 
 
 def run_recurrence(
-    cell: Cell, input_gates_TBG: Tensor, carry: Carry, fused_inputs: FusedInputs, kernels: Kernels
+    cell: Cell,
+    input_gates_TBG: Tensor,
+    carry: Carry,
+    fused_inputs: FusedInputs,
+    weight_GD: Tensor,
+    kernels: Kernels,
 ) -> tuple[Tensor, Tensor]:
-    """Run the part of `cell` that recurs through attention.
+    """Run the part of `cell` that recurs through attention, with `weight_GD` as the weight of `from_hidden`.
 
     Returns readout_TBR for UpdateThenAttend or joined_TBX, state and context, for AttendThenUpdate; and weights_TNS.
     """
@@ -93,7 +98,7 @@ def run_recurrence(
     inputs: dict[str, Tensor | None] = {
         "input_gates_TBG": input_gates_TBG,
         "hidden_BD": carry.hidden_BKD[:, 0],
-        "hidden_weight_GD": cell.from_hidden.weight,
+        "hidden_weight_GD": weight_GD,
         "hidden_bias_G": cell.from_hidden.bias,
         "loop_weight_GF": cell.from_loop.weight,
         "values_NSU": fused_inputs.values_NSU,

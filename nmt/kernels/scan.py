@@ -20,17 +20,22 @@ from nmt.model.linear import pad_rows, product_dtype, weight_gradient
 EPSILON = 1e-5  # of torch.nn.LayerNorm
 
 
-def scan_layer(grus: Sequence[nn.GRU], inputs_PTBE: Tensor, kernels: Kernels = EAGER_KERNELS) -> Tensor:
-    """Run each GRU over its own inputs, from a state of zeros. -> states_PTBD"""
-    weights, biases, recurrent_weights, recurrent_biases = (
-        torch.stack([getattr(one, name) for one in grus])
-        for name in ("weight_ih_l0", "bias_ih_l0", "weight_hh_l0", "bias_hh_l0")
+def scan_layer(
+    grus: Sequence[nn.GRU],
+    inputs_PTBE: Tensor,
+    recurrent_weights: Sequence[Tensor],
+    kernels: Kernels = EAGER_KERNELS,
+) -> Tensor:
+    """Run each GRU over its own inputs, from a state of zeros, with these weights of its recurrence. -> states_PTBD"""
+    weights, biases, recurrent_biases = (
+        torch.stack([getattr(one, name) for one in grus]) for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0")
     )
     P, T, B, _ = inputs_PTBE.shape
     input_gates_PNG = torch.baddbmm(biases[:, None], pad_rows(inputs_PTBE.flatten(1, 2)), weights.transpose(1, 2))
     input_gates_TPBG = input_gates_PNG[:, : T * B].view(P, T, B, -1).transpose(0, 1)
-    hidden_PBD = biases.new_zeros(P, B, recurrent_weights.shape[-1])
-    return scan(input_gates_TPBG, hidden_PBD, recurrent_weights, recurrent_biases, {}, kernels).transpose(0, 1)
+    weight_PGD = torch.stack(list(recurrent_weights))
+    hidden_PBD = biases.new_zeros(P, B, weight_PGD.shape[-1])
+    return scan(input_gates_TPBG, hidden_PBD, weight_PGD, recurrent_biases, {}, kernels).transpose(0, 1)
 
 
 def scan(

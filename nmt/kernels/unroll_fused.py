@@ -34,17 +34,18 @@ def unroll_fused(
     if not is_fused and (cell.from_loop is not None or attention.has_history):
         return unroll(cell, embedded_BTE, carry, memory)
     embedded_TBE = embedded_BTE.transpose(0, 1).contiguous()
+    weight_GD = cell.weight_dropout(cell.from_hidden.weight)
     input_gates_TBG: Tensor = apply_linear(cell.from_embedding, embedded_TBE)
     inputs = attention.build_fused_inputs(memory, carry.history_BKP, len(embedded_TBE)) if is_fused else None
     if cell.from_loop is not None:
         assert inputs is not None
-        out_TBX, weights_TNS = run_recurrence(cell, input_gates_TBG, carry, inputs, kernels)
+        out_TBX, weights_TNS = run_recurrence(cell, input_gates_TBG, carry, inputs, weight_GD, kernels)
         weights_BTS = attention.summarise_weights(weights_TNS, memory)
         if isinstance(cell, UpdateThenAttend):
             return Unrolled(out_TBX.transpose(0, 1), weights_BTS)
         joined_TBX = out_TBX
     else:
-        first_BD, weight_GD, bias_G = carry.hidden_BKD[:, 0], cell.from_hidden.weight, cell.from_hidden.bias
+        first_BD, bias_G = carry.hidden_BKD[:, 0], cell.from_hidden.bias
         hidden_TBD = scan(
             input_gates_TBG[:, None], first_BD[None], weight_GD[None], bias_G[None], norm_parameters(cell), kernels
         )[:, 0]

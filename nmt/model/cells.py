@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from nmt.model.attention.base import Attention, Memory
 from nmt.model.attention.registry import REGISTERED_ATTENTIONS, build_attention
+from nmt.model.dropout import WeightDropout
 from nmt.settings import ModelSettings
 
 
@@ -53,6 +55,7 @@ class Cell(nn.Module):
         self.from_embedding = nn.Linear(settings.embedding_size, gates)
         self.from_loop = nn.Linear(in_loop_size, gates, bias=False) if in_loop_size else None
         self.from_hidden = nn.Linear(settings.decoder_size, gates)
+        self.weight_dropout = WeightDropout(settings.weight_dropout)
         self.norm_input = nn.LayerNorm(gates) if settings.layer_norm else nn.Identity()
         self.norm_hidden = nn.LayerNorm(gates) if settings.layer_norm else nn.Identity()
         self.norm_readout = nn.LayerNorm(settings.scored_size) if settings.layer_norm else nn.Identity()
@@ -67,18 +70,22 @@ class Cell(nn.Module):
         inputs_BKG: Tensor = self.from_embedding(embedded_BKE)
         return inputs_BKG
 
-    def update(self, inputs_BKG: Tensor, in_loop_BKF: Tensor, hidden_BKD: Tensor) -> Tensor:
-        """One GRU update. -> hidden_BKD"""
+    def update(
+        self, inputs_BKG: Tensor, in_loop_BKF: Tensor, hidden_BKD: Tensor, weight_GD: Tensor | None = None
+    ) -> Tensor:
+        """One GRU update; `weight_GD` replaces that of `from_hidden`. -> hidden_BKD"""
         if self.from_loop is not None:
             inputs_BKG = inputs_BKG + self.from_loop(in_loop_BKF)
         reset_BKD, keep_BKD, new_BKD = split_gates(self.norm_input(inputs_BKG))
-        reset_h_BKD, keep_h_BKD, new_h_BKD = split_gates(self.norm_hidden(self.from_hidden(hidden_BKD)))
+        weight_GD = self.from_hidden.weight if weight_GD is None else weight_GD
+        hidden_BKG = F.linear(hidden_BKD, weight_GD, self.from_hidden.bias)
+        reset_h_BKD, keep_h_BKD, new_h_BKD = split_gates(self.norm_hidden(hidden_BKG))
         keep_BKD = torch.sigmoid(keep_BKD + keep_h_BKD)
         new_BKD = torch.tanh(new_BKD + torch.sigmoid(reset_BKD + reset_h_BKD) * new_h_BKD)
         return new_BKD + keep_BKD * (hidden_BKD - new_BKD)
 
-    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
-        """One target position for K rows of each sentence."""
+    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> CellOut:
+        """One target position for K rows of each sentence. `weight_GD` replaces that of `from_hidden`."""
         raise NotImplementedError
 
 
@@ -100,10 +107,10 @@ class AttendThenUpdate(Cell):
     def project_embedding(self, embedded_BKE: Tensor) -> Tensor:
         return torch.cat((self.from_embedding(embedded_BKE), self.readout_embedding(embedded_BKE)), dim=-1)
 
-    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
+    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> CellOut:
         gates = self.from_embedding.out_features
         output = self.attention(carry.hidden_BKD, memory, carry.history_BKP)
-        hidden_BKD = self.update(inputs_BKI[..., :gates], output.context_BKM, carry.hidden_BKD)
+        hidden_BKD = self.update(inputs_BKI[..., :gates], output.context_BKM, carry.hidden_BKD, weight_GD)
         readout_BKR = inputs_BKI[..., gates:] + self.readout(torch.cat((hidden_BKD, output.context_BKM), dim=-1))
         readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
         carry = Carry(hidden_BKD, carry.fed_BKF, output.history_BKP)
@@ -123,8 +130,8 @@ class UpdateThenAttend(Cell):
         super().__init__(settings, attention, fed_size=fed, in_loop_size=fed)
         self.readout = nn.Linear(attention.memory_size + settings.decoder_size, settings.scored_size)
 
-    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory) -> CellOut:
-        hidden_BKD = self.update(inputs_BKI, carry.fed_BKF, carry.hidden_BKD)
+    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> CellOut:
+        hidden_BKD = self.update(inputs_BKI, carry.fed_BKF, carry.hidden_BKD, weight_GD)
         output = self.attention(hidden_BKD, memory, carry.history_BKP)
         readout_BKR = self.readout(torch.cat((output.context_BKM, hidden_BKD), dim=-1))
         readout_BKR = torch.tanh(self.norm_readout(readout_BKR))

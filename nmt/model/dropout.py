@@ -1,6 +1,8 @@
-"""Dropout of features and of whole tokens, with one mask for each position or one for each sentence."""
+"""Dropout of features, of whole tokens, and of recurrent weights."""
 
-# B sentences   T positions   F features
+# B sentences   S source positions   T positions, of the target or of any side   F features   G = 3 * D gates   D state
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +41,10 @@ def draw_factors(like: Tensor, p: float) -> Tensor:
 
 
 class WordDropout(nn.Module):
-    """Zero the whole embedding of a position with probability `p`. Others are not scaled, because most words stay."""
+    """Zero the whole embedding of a position with probability `p`. Others are not scaled, because most words stay.
+
+    The same `p` on both sides, as in Sennrich et al. 2016, arXiv:1606.02891 (0.1 of source and of target words).
+    """
 
     def __init__(self, p: float) -> None:
         super().__init__()
@@ -50,3 +55,28 @@ class WordDropout(nn.Module):
         if not self.training or self.p == 0:
             return embedded_BTE
         return embedded_BTE * (embedded_BTE.new_empty(*embedded_BTE.shape[:2], 1).uniform_() >= self.p)
+
+
+class WeightDropout(nn.Module):
+    """Zero each weight of a recurrence with probability `p` and scale the rest by 1 / (1 - p), in training only.
+
+    One mask serves the whole batch and all positions: DropConnect of the hidden-to-hidden weights, Merity et al. 2018,
+    arXiv:1708.02182, section 2.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, weight_GD: Tensor) -> Tensor:
+        """-> dropped_GD"""
+        if not self.training or self.p == 0:
+            return weight_GD
+        return weight_GD * draw_factors(weight_GD, self.p)
+
+
+class KeptTokens(NamedTuple):
+    """Which tokens of a batch keep their embedding; that of the others is zero, and none is scaled."""
+
+    source_BS: Tensor
+    target_BT: Tensor  # of the token before each target position

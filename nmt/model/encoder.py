@@ -1,8 +1,9 @@
 """The encoder: from embedded source tokens to memory, and to a summary for the decoder's first state."""
 
 # B sentences   S source positions   E embedding   H encoder state, one direction   M = 2 * H memory
-# N = B * S positions   P directions   F features   A heads   D = M / A
+# N = B * S positions   P directions   F features   A heads   D = M / A   G = 3 * H gates
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,15 +12,30 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from nmt.model.dropout import Dropout
+from nmt.model.dropout import Dropout, WeightDropout
 
-Layer = Callable[[Sequence[nn.GRU], Tensor], Tensor]
+Layer = Callable[[Sequence[nn.GRU], Tensor, Sequence[Tensor]], Tensor]
 
 
-def run_layer(grus: Sequence[nn.GRU], inputs_PSBE: Tensor) -> Tensor:
-    """Run each GRU over its own inputs, by torch. -> states_PSBH"""
+def run_layer(grus: Sequence[nn.GRU], inputs_PSBE: Tensor, recurrent_weights: Sequence[Tensor]) -> Tensor:
+    """Run each GRU over its own inputs, by torch, with these weights of its recurrence. -> states_PSBH"""
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 has ten bits of float32's mantissa
-        return torch.stack([gru(inputs_SBE)[0] for gru, inputs_SBE in zip(grus, inputs_PSBE, strict=True)])
+        layers = zip(grus, inputs_PSBE, recurrent_weights, strict=True)
+        return torch.stack([run_gru(gru, inputs_SBE, weight_GH) for gru, inputs_SBE, weight_GH in layers])
+
+
+def run_gru(gru: nn.GRU, inputs_SBE: Tensor, weight_GH: Tensor) -> Tensor:
+    """Run a GRU of one layer with this weight of its recurrence. -> states_SBH"""
+    states_SBH: Tensor
+    if weight_GH is gru.weight_hh_l0:
+        states_SBH, _ = gru(inputs_SBE)
+        return states_SBH
+    first_1BH = inputs_SBE.new_zeros(1, inputs_SBE.shape[1], gru.hidden_size)
+    weights: Any = [gru.weight_ih_l0, weight_GH, gru.bias_ih_l0, gru.bias_hh_l0]
+    with warnings.catch_warnings():  # cuDNN copies weights that it did not lay out itself
+        warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk", UserWarning)
+        states_SBH, _ = torch.gru(inputs_SBE, first_1BH, weights, True, 1, 0.0, gru.training, False, False)
+    return states_SBH
 
 
 class Encoder(nn.Module):
@@ -36,13 +52,21 @@ class Encoder(nn.Module):
     """
 
     def __init__(
-        self, input_size: int, size: int, layers: int, dropout: Dropout, layer_norm: bool, heads: int = 0
+        self,
+        input_size: int,
+        size: int,
+        layers: int,
+        dropout: Dropout,
+        layer_norm: bool,
+        heads: int = 0,
+        weight_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         widths = [2 * size if depth else input_size for depth in range(layers)]
         self.forwards = nn.ModuleList(nn.GRU(width, size) for width in widths)
         self.backwards = nn.ModuleList(nn.GRU(width, size) for width in widths)
         self.norms = nn.ModuleList(nn.LayerNorm(2 * size) if layer_norm else nn.Identity() for _ in widths)
+        self.weight_dropout = WeightDropout(weight_dropout)
         self.dropout = dropout
         self.self_attention = SelfAttention(2 * size, heads, dropout) if heads else None
 
@@ -62,7 +86,9 @@ class Encoder(nn.Module):
             if depth:
                 values_BSM = self.dropout(values_BSM)
             inputs_PSBE = gather_rows(values_BSM.flatten(0, 1), rows_PSB, back_PBS).view(2, S, B, -1)
-            states_PSBH = layer((ahead, back), inputs_PSBE)  # type: ignore[arg-type]
+            grus: tuple[nn.GRU, ...] = (ahead, back)  # type: ignore[assignment]
+            weights = [self.weight_dropout(gru.weight_hh_l0) for gru in grus]
+            states_PSBH = layer(grus, inputs_PSBE, weights)
             pairs_NP = back_PBS.flatten(1).t()  # both directions of a source position, one after the other
             unpair_PSB = torch.stack((2 * rows_PSB[0], 2 * rows_PSB[1] + 1))
             values_BSM = gather_rows(states_PSBH.flatten(0, 2), pairs_NP, unpair_PSB).view(B, S, -1)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from nmt.ids import BOS, PAD
 from nmt.model.attention.base import Memory
 from nmt.model.cells import Carry, build_cell
-from nmt.model.dropout import Dropout, WordDropout
+from nmt.model.dropout import Dropout, KeptTokens, WordDropout
 from nmt.model.encoder import Encoder, Layer, run_layer
 from nmt.model.initialise import draw_parameters
 from nmt.model.unroll import Unroll, Unrolled, unroll
@@ -59,6 +59,7 @@ class Seq2Seq(nn.Module):
             self.dropout,
             settings.layer_norm,
             settings.encoder_heads,
+            settings.weight_dropout,
         )
         self.bridge = nn.Linear(memory_size, settings.decoder_size) if settings.bridge != "zeros" else None
         self.cell = build_cell(settings)
@@ -72,18 +73,28 @@ class Seq2Seq(nn.Module):
         """Draw every parameter: see nmt.model.initialise."""
         draw_parameters(self)
 
+    def embed(self, embedding: nn.Embedding, token_BT: Tensor, kept_BT: Tensor | None = None) -> Tensor:
+        """The embeddings of tokens, in training with dropout of words and of features. -> embedded_BTE"""
+        embedded_BTE: Tensor = embedding(token_BT)
+        if kept_BT is not None:
+            embedded_BTE = embedded_BTE * kept_BT[:, :, None]
+        dropped_BTE: Tensor = self.dropout(self.word_dropout(embedded_BTE))
+        return dropped_BTE
+
     def encode(
         self,
         source_BS: Tensor,
         lengths_B: Tensor,
         layer: Layer = run_layer,
         build_memory: Callable[[Tensor, Tensor], Memory] | None = None,
+        kept_BS: Tensor | None = None,
     ) -> tuple[Memory, Carry]:
         """The memory of a batch, and the decoder's carry before its first position.
 
         `layer` is `run_layer`, or `scan_layer`, which computes the same. `build_memory` replaces the attention's own.
+        `kept_BS` is that of KeptTokens.
         """
-        embedded_BSE = self.dropout(self.word_dropout(self.source_embedding(source_BS)))
+        embedded_BSE = self.embed(self.source_embedding, source_BS, kept_BS)
         values_BSM, final_BM = self.encoder(embedded_BSE, lengths_B, layer)
         if self.bridge is None:
             hidden_BD = values_BSM.new_zeros(source_BS.shape[0], self.settings.decoder_size)
@@ -101,15 +112,17 @@ class Seq2Seq(nn.Module):
         target_BT: Tensor,
         layer: Layer = run_layer,
         decode: Unroll = unroll,
+        kept: KeptTokens | None = None,
     ) -> Unrolled:
         """Teacher forcing: what the decoder computes at every position of a target that ends with EOS.
 
         `layer` is `run_layer` or `scan_layer`, `decode` is `unroll` or `unroll_fused`. The second of each is faster and
-        computes the same.
+        computes the same. With `kept`, the embeddings of some tokens are zero.
         """
-        memory, carry = self.encode(source_BS, lengths_B, layer)
+        kept_BS, kept_BT = kept or (None, None)
+        memory, carry = self.encode(source_BS, lengths_B, layer, kept_BS=kept_BS)
         previous_BT = F.pad(target_BT[:, :-1], (1, 0), value=BOS)
-        embedded_BTE = self.dropout(self.word_dropout(self.target_embedding(previous_BT)))
+        embedded_BTE = self.embed(self.target_embedding, previous_BT, kept_BT)
         readout_BTR, attention_BTS = decode(self.cell, embedded_BTE, carry, memory)
         return Unrolled(self.dropout(readout_BTR), attention_BTS)
 

@@ -70,8 +70,10 @@ def choose_best_again(folder: Path, criterion: Criterion) -> BestSoFar:
     checkpoint = kept[best["update"]]
     if "best" not in list_checkpoints(folder) or read_checkpoint_info(folder / "best")["update"] != best["update"]:
         figures = {name: best[name] for name in METRIC_NAMES if name in best}
+        info = read_checkpoint_info(checkpoint)
+        facts = {key: info[key] for key in ("update", "average_decay") if key in info}
         weights = read_tensors(checkpoint, "weights.safetensors")
-        save_checkpoint(folder / "best", weights, {"update": best["update"], **figures})
+        save_checkpoint(folder / "best", weights, facts | figures)
     text = f"best is chosen by {criterion} now: {describe(best)}"
     if criterion.rank(best_of_all) > criterion.rank(best):
         text += f"; {describe(best_of_all)}, was better, but its checkpoint has been removed"

@@ -1,12 +1,14 @@
-"""Losses: cross-entropy of target words with label smoothing, and cross-entropy of guided attention."""
+"""Losses: cross-entropy of target words with label smoothing, consistency of two passes, and guided attention."""
 
-# N target positions   R readout   V target words   B sentences   T target positions   S source positions
+# N target positions   P the two passes   R readout   V target words   B sentences   T target positions
+# S source positions
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from nmt.ids import PAD
+from nmt.kernels.consistency_fused import Consistency
 
 
 def smoothed_loss(
@@ -27,6 +29,35 @@ def smoothed_loss(
     real_N = target_N != PAD
     loss = (((1 - smoothing) * nll_N + smoothing * mean_nll_N) * real_N).sum()
     return loss, (nll_N.detach() * real_N).sum()
+
+
+def consistent_loss(
+    readout_PNR: Tensor,
+    vectors_VR: Tensor,
+    bias_V: Tensor,
+    target_N: Tensor,
+    smoothing: float,
+    consistency: Consistency,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Three sums over positions, in nats: the loss over two passes of a batch, its negative log-likelihood, and D.
+
+    loss = first CE(p) + second CE(q) + weight D;    D = forward KL(p || q) + backward KL(q || p)
+
+    p and q are the probabilities of words in the two passes; both get the gradient of D. The kinds of consistency and
+    their papers are in nmt.training.consistency. The negative log-likelihood is the mean over passes, weighted as CE.
+    It and D have no gradient.
+    """
+    first, second, forward, backward, weight = consistency
+    words = vectors_VR, bias_V, target_N, smoothing
+    (loss_p, nll_p), (loss_q, nll_q) = (smoothed_loss(readout_NR, *words) for readout_NR in readout_PNR)
+    logits_PNV = F.linear(readout_PNR, vectors_VR, bias_V)
+    logits_PNV = logits_PNV.to(torch.promote_types(logits_PNV.dtype, torch.float32))
+    log_p_NV, log_q_NV = logits_PNV.log_softmax(-1)
+    to_q_NV = F.kl_div(log_q_NV, log_p_NV, log_target=True, reduction="none")  # KL(p || q)
+    to_p_NV = F.kl_div(log_p_NV, log_q_NV, log_target=True, reduction="none")
+    divergence = ((forward * to_q_NV + backward * to_p_NV).sum(-1) * (target_N != PAD)).sum()
+    loss = first * loss_p + second * loss_q + weight * divergence
+    return loss, first * nll_p + second * nll_q, divergence.detach()
 
 
 def guided_loss(attention_BTS: Tensor, guide_BTS: Tensor) -> Tensor:

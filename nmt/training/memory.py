@@ -8,27 +8,29 @@ import torch
 from torch import nn
 
 from nmt.errors import UsageError
-from nmt.settings import ModelSettings
+from nmt.settings import RunSettings
 
-COPIES = 4  # of every weight in training: the weight, its gradient, and Adam's two averages
+COPIES = 4  # of every weight in training, at least: the weight, its gradient, and Adam's two averages
 BYTES = 4  # of a number in float32
 
 
-def check_memory(outline: nn.Module, settings: ModelSettings, device: torch.device) -> None:
+def check_memory(outline: nn.Module, settings: RunSettings, device: torch.device) -> None:
     """Raise UsageError when training needs more memory than there is, or when the number of weights has no bound.
 
     `outline` is a model without memory for its weights. Batches need memory besides, which is not counted.
     """
     weights = sum(parameter.numel() for parameter in outline.parameters())
-    need, free = COPIES * BYTES * weights, find_free_memory(device)
+    copies = COPIES + (settings.train.average > 0)
+    need, free = copies * BYTES * weights, find_free_memory(device)
     if free is not None and need > free:
         where = "the GPU" if device.type == "cuda" else "this machine"
-        sizes = {name: value for name, value in settings if name.endswith("_size")}
+        averages = "two averages of Adam" + " and its moving average" * (copies > COPIES)
+        sizes = {name: value for name, value in settings.model if name.endswith("_size")}
         largest = max(sizes, key=lambda name: sizes[name])
         raise UsageError(
-            f"the model does not fit in memory: {weights:,} weights, each with its gradient and two averages of Adam, "
+            f"the model does not fit in memory: {weights:,} weights, each with its gradient and {averages}, "
             f"need {format_bytes(need)}, and {where} has {format_bytes(free)} free\n  Choose smaller sizes: "
-            f"model.{largest} is {sizes[largest]:,}, model.encoder_layers {settings.encoder_layers:,}"
+            f"model.{largest} is {sizes[largest]:,}, model.encoder_layers {settings.model.encoder_layers:,}"
         )
 
 

@@ -67,7 +67,7 @@ def start_run(
     prepared.open_split("train", with_links=settings.train.guided_weight > 0)
     with torch.device("meta"):
         sizes = prepared.source_subword.size, prepared.target_subword.size
-        check_memory(Seq2Seq(settings.model, *sizes, initialise=False), settings.model, device)
+        check_memory(Seq2Seq(settings.model, *sizes, initialise=False), settings, device)
     info = RunInfo(
         format_version=RUN_FORMAT_VERSION,
         source_lang=manifest.source_lang,
@@ -109,7 +109,7 @@ def reopen_run(
     that a run cannot change.
     """
     run = group.share(lambda: read_run_to_resume(out))
-    check_memory(run.outline_model(), run.settings.model, device)
+    check_memory(run.outline_model(), run.settings, device)
     prepared = PreparedCorpus.open(data)
     if hash_file(data / "manifest.json") != run.info.data_fingerprint:
         raise FolderError(

@@ -6,7 +6,7 @@ The caller provides the function that translates and scores the validation set, 
 import math
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -15,31 +15,28 @@ from typing import Any
 import torch
 
 from nmt.checkpoint import (
-    PENDING,
     list_numbered_checkpoints,
-    load_weights,
-    read_training_tensors,
     save_checkpoint,
     update_checkpoint_info,
 )
 from nmt.data.batches import Batch, Cursor, Share, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
 from nmt.errors import NmtError, PeerError, TrainingError, TrainingInterrupted
-from nmt.files import locate_folder, open_named, remove_folder
-from nmt.metadata import make_damage_error
+from nmt.files import open_named, remove_folder
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import format_count
 from nmt.run_log import format_record, truncate_log
 from nmt.settings import TrainSettings
+from nmt.training.averaging import WeightAverage
 from nmt.training.best import Criterion, Rank, choose_best_again
 from nmt.training.distributed import ALONE, Group
 from nmt.training.health import AttentionSums, HealthCheck, UpdateRecord, add_up
 from nmt.training.interrupts import catch_interrupts, end_at_once
 from nmt.training.intervals import ValidationPlan
+from nmt.training.last import load_last, save_last
 from nmt.training.memory import describe_split
 from nmt.training.optim import compute_learning_rate
-from nmt.training.pending import pack_updates, read_pending, summarise
-from nmt.training.random_states import collect_random_states, restore_random_states
+from nmt.training.pending import summarise
 from nmt.training.state import TrainingState, find_saved_update
 from nmt.training.update import Updater
 
@@ -63,6 +60,8 @@ class Trainer:
     sacreBLEU's `tokenizer`. `dropped` is the number of training pairs that preparing left out. `report` gets a record
     of kind "update" after each update, and every record of the log: "train" (means since the previous record) or
     "valid". `note` gets messages for a person.
+
+    With `settings.average` it is the moving average of the weights that is validated and saved; see WeightAverage.
 
     The processes of a `group` train one model together. Rank 0 alone writes to the run folder.
     """
@@ -90,6 +89,7 @@ class Trainer:
         self.folder = folder
         self.group = group
         self.updater = Updater(model, settings, device=device, precision=precision, group=group, note=note)
+        self.average = WeightAverage(model, settings.average) if settings.average else None
         self.model = model
         self.train_split = train_split
         self.valid_split = valid_split
@@ -144,7 +144,8 @@ class Trainer:
                     is_interrupted, validation_begin = self.group.agree(bool(interrupts), time.monotonic() - begin)
                     if is_interrupted:
                         raise KeyboardInterrupt
-                    with end_at_once():  # once resumed, training begins with this validation
+                    averaged = self.average.applied() if self.average else nullcontext()
+                    with averaged, end_at_once():  # once resumed, training begins with this validation
                         state = self._validate(state, is_due=is_due)
                     _, elapsed = self.group.agree(False, time.monotonic() - begin)
                     validation_seconds = elapsed - validation_begin
@@ -161,6 +162,8 @@ class Trainer:
                 cursor, group = next(batches)
                 rate = self._rate(state, state.update + 1)
                 sums = self.updater.update(group, rate, self._guided_weight(state), state.split_from)
+                if self.average:
+                    self.average.add(state.update + 1)
                 self.pending.append(UpdateRecord(sums, rate, Cursor(state.epoch, state.batch), len(group)))
                 updates += 1
                 is_interrupted, elapsed = self.group.agree(bool(interrupts), time.monotonic() - begin)
@@ -183,27 +186,10 @@ class Trainer:
 
         -> the state to continue from. If settings name another metric than before, `best` becomes the best by that one.
         """
-        last = self.folder / "last"
-        if self.group.is_main:
-            load_weights(self.model, last)
-        self.group.share_parameters(self.model)
-        tensors = self.group.share(lambda: read_training_tensors(last, self.model))
-        for name, parameter in self.model.named_parameters():
-            prefix = f"optimizer.{name}."
-            moments = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-            if moments:
-                self.updater.optimizer.state[parameter] = {
-                    key: value if key == "step" and self.device.type == "cpu" else value.to(self.device)
-                    for key, value in moments.items()
-                }
-        try:
-            text = restore_random_states(tensors, self.group, self.device, self.settings.seed, state.update)
-        except (TypeError, RuntimeError) as error:
-            why = f"it has no state of a random generator: {error}"
-            raise make_damage_error(locate_folder(last) / "training.safetensors", why) from error
+        pending, text = load_last(self.folder, self.updater, self.average, state)
+        self.pending.extend(pending)
         if text:
             self.note(text)
-        self.pending.extend(read_pending(self.folder, tensors, state.unlogged, self.updater))
         is_finished = bool(self._find_stop_reason(state)) and state.validated == state.update
         self._truncate_log(state.update - state.unlogged * (not is_finished), state.validated)
         if state.criterion == str(self.criterion) or not state.validated:
@@ -322,6 +308,8 @@ class Trainer:
     def _save_validated(self, facts: dict[str, Any], *, is_best: bool) -> None:
         """Save the checkpoints of a validation: a numbered one and, if it is the best, `best`."""
         weights = dict(self.model.named_parameters())
+        if self.average:
+            facts = {**facts, "average_decay": self.average.decay}
         if is_best:
             save_checkpoint(self.folder / "best", weights, facts)
         if self.settings.keep:
@@ -334,16 +322,7 @@ class Trainer:
         named = self.model.named_parameters()
         if broken := [name for name, parameter in named if not bool(parameter.isfinite().all())]:
             raise self.health.make_error(f"a weight after update {state.update:,} is not a number", parameters=broken)
-        tensors = collect_random_states(self.group, self.device)
-        if not self.group.is_main:
-            return
-        if self.pending:
-            tensors[PENDING] = pack_updates(self.pending)
-        for name, parameter in self.model.named_parameters():
-            for key, value in self.updater.optimizer.state.get(parameter, {}).items():
-                tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
-        facts = {"update": state.update, "place": asdict(state)}
-        save_checkpoint(self.folder / "last", dict(self.model.named_parameters()), facts, tensors)
+        save_last(self.folder, self.updater, self.average, state, self.pending)
 
     def _log_training(self, state: TrainingState, *, is_whole: bool) -> TrainingState:
         """Log the means since the previous record, if there were updates. -> the state after it
@@ -360,7 +339,7 @@ class Trainer:
             self.note(note)
         tokens, seconds = sum(update.sums.tokens for update in self.pending), state.seconds - state.logged_seconds
         record = self._make_record("train", state) | {
-            **summarise(self.pending, is_guided=self.settings.guided_weight > 0),
+            **summarise(self.pending, self.settings),
             "tokens_per_second": tokens / max(seconds, 1e-9),
             "learning_rate": self._rate(state, state.update),
         }

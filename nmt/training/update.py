@@ -1,6 +1,6 @@
 """One update: forward and backward over its batches, gradient clipping and a step of the optimizer."""
 
-# B sentences   T target positions   R readout   N real target positions   P parameters
+# B sentences   T target positions   R readout   N real target positions   P parameters, or the two passes
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,6 +14,11 @@ from nmt.data.batches import Batch, measure_size, split_batch, split_to_size
 from nmt.errors import Option, TrainingError, is_out_of_memory
 from nmt.ids import PAD
 from nmt.kernels.compiled import compile_function, compile_kernels
+from nmt.kernels.consistency_fused import (
+    consistent_gradient,
+    consistent_gradient_in_blocks,
+    fused_consistent_loss,
+)
 from nmt.kernels.loss_fused import ScoreBuffer, fused_loss, softmax_gradient, softmax_gradient_in_blocks
 from nmt.kernels.pointwise import EAGER_KERNELS
 from nmt.kernels.scan import scan_layer
@@ -23,22 +28,24 @@ from nmt.model.seq2seq import Seq2Seq
 from nmt.model.unroll import Unroll, unroll
 from nmt.progress import Progress
 from nmt.settings import TrainSettings
+from nmt.training.consistency import choose_consistency, double_batch
 from nmt.training.cuda_graphs import GraphedGradients
 from nmt.training.distributed import ALONE, Group
-from nmt.training.loss import guided_loss, smoothed_loss
+from nmt.training.loss import consistent_loss, guided_loss, smoothed_loss
 from nmt.training.optim import apply_update, build_optimizer
 
 
 class Loops(NamedTuple):
-    """The functions that compute a network in training: an encoder layer, the decoder, and the loss of target words."""
+    """The functions that compute a network in training: an encoder layer, the decoder, and losses of target words."""
 
     layer: Layer = run_layer
     decode: Unroll = unroll
     word_loss: Callable[..., tuple[Tensor, Tensor]] = smoothed_loss
+    consistent_loss: Callable[..., tuple[Tensor, Tensor, Tensor]] = consistent_loss
 
 
 Observe = Callable[[Tensor, Batch], None]  # gets attention_BTS and its batch
-REFERENCE, FUSED = Loops(), Loops(scan_layer, unroll_fused, fused_loss)
+REFERENCE, FUSED = Loops(), Loops(scan_layer, unroll_fused, fused_loss, fused_consistent_loss)
 LOOPS = {"reference": REFERENCE, "fused": FUSED, "auto": FUSED}
 
 
@@ -49,26 +56,32 @@ def build_loops(settings: TrainSettings, device: torch.device) -> Loops:
     """
     if LOOPS[settings.loop] is REFERENCE:
         return REFERENCE
-    kernels, gradient_kernel = (
-        (compile_kernels(), compile_function(softmax_gradient))
+    kernels, gradient_kernel, consistent_kernel = (
+        (compile_kernels(), compile_function(softmax_gradient), compile_function(consistent_gradient))
         if settings.compile is True
-        else (EAGER_KERNELS, softmax_gradient_in_blocks)
+        else (EAGER_KERNELS, softmax_gradient_in_blocks, consistent_gradient_in_blocks)
     )
+    buffer = ScoreBuffer()
     return Loops(
         run_layer if device.type == "cuda" else partial(scan_layer, kernels=kernels),
         partial(unroll_fused, kernels=kernels),
-        partial(fused_loss, gradient_kernel=gradient_kernel, buffer=ScoreBuffer()),
+        partial(fused_loss, gradient_kernel=gradient_kernel, buffer=buffer),
+        partial(fused_consistent_loss, gradient_kernel=consistent_kernel, buffer=buffer),
     )
 
 
 class UpdateSums(NamedTuple):
-    """Sums over the positions of an update, in all processes. `guided` and `linked` are 0 without guided attention."""
+    """Sums over the positions of an update, in all processes.
+
+    `guided` and `linked` are 0 without guided attention, `divergence` is 0 without consistency.
+    """
 
     loss: Tensor
     nll: Tensor  # negative log-likelihood of the target words
     tokens: int  # number of target tokens
     guided: Tensor  # guided loss, not multiplied by its weight
     linked: Tensor  # number of target pieces with links, which the guided loss is a sum over
+    divergence: Tensor  # between the two passes, not multiplied by the weight of consistency; see `consistent_loss`
     norms_P: Tensor  # norm of the gradient of each parameter, in the order of `Updater.parameter_names`
     is_unchanged: Tensor  # whether the update changed nothing; see `apply_update`
     split_from: int  # the size from which batches are split, 0 if all have fitted in memory; see `measure_size`
@@ -96,6 +109,7 @@ class Updater:
         self.precision = precision
         self.group = group
         self.loops = build_loops(settings, device)
+        self.consistency = choose_consistency(settings)
         self.optimizer = build_optimizer(model, settings)
         names = {parameter: name for name, parameter in model.named_parameters()}
         self.parameter_names = [names[one] for group in self.optimizer.param_groups for one in group["params"]]
@@ -137,13 +151,15 @@ class Updater:
                 self.graphed.clear()
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-        sums = sums or [tuple(torch.zeros(4, device=self.device, dtype=self.model.output_bias.dtype))]
-        loss, nll, guided, linked = (torch.stack(terms).sum().to(sums[0][0].dtype) for terms in zip(*sums, strict=True))
+        sums = sums or [tuple(torch.zeros(5, device=self.device, dtype=self.model.output_bias.dtype))]
+        loss, nll, guided, linked, divergence = (
+            torch.stack(terms).sum().to(sums[0][0].dtype) for terms in zip(*sums, strict=True)
+        )
         self.group.add_gradients(self.model)
-        self.group.add([loss, nll, guided, linked])
+        self.group.add([loss, nll, guided, linked, divergence])
         with record_function("optimizer"):
             norms_P, is_unchanged = apply_update(self.optimizer, rate, self.settings.clip)
-        return UpdateSums(loss, nll, tokens, guided, linked, norms_P, is_unchanged, split_from)
+        return UpdateSums(loss, nll, tokens, guided, linked, divergence, norms_P, is_unchanged, split_from)
 
     def measure(self, batch: Batch, observe: Observe | None = None) -> float:
         """The negative log-likelihood of a batch, summed, in nats. It is split in halves if it does not fit in memory.
@@ -163,39 +179,42 @@ class Updater:
         return sum(self.measure(half, observe) for half in split_batch(batch))
 
     def _accumulate(self, batch: Batch, tokens: int | Tensor, guided_weight: float | Tensor) -> tuple[Tensor, ...]:
-        """Add the gradient of a batch. -> summed loss, nll and guided loss, and the number of pieces with links"""
+        """Add the gradient of a batch. -> what `loss` returns, without gradients"""
         with record_function("forward"):
-            loss, nll, guided, linked = self.loss(batch, guided_weight)
+            loss, *others = self.loss(batch, guided_weight)
         with record_function("backward"):
             (loss / tokens).backward()  # type: ignore[no-untyped-call]
-        return loss.detach(), nll, guided, linked
+        return loss.detach(), *others
 
     def loss(
         self, batch: Batch, guided_weight: float | Tensor = 0.0, observe: Observe | None = None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """-> summed loss, negative log-likelihood and guided loss, and the number of pieces with links
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """-> summed loss, negative log-likelihood and guided loss, number of pieces with links, and summed divergence
 
-        On a CPU scores are computed for real positions only. On a GPU padding takes part and counts nothing, so that
-        no size depends on how much of it there is.
+        Guided attention is that of the first pass, where there are two. On a CPU scores are computed for real positions
+        only. On a GPU padding takes part and counts nothing, so that no size depends on how much of it there is.
         """
-        layer, decode, word_loss = self.loops if self.model.training else LOOPS[self.settings.loop]
+        training = self.model.training
+        layer, decode, word_loss, consistent_loss = self.loops if training else LOOPS[self.settings.loop]
+        consistency = self.consistency if training else None
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             sides = batch.source_BS, batch.source_lengths_B, batch.target_BT
-            readout_BTR, attention_BTS = self.model(*sides, layer, decode)
+            sides, kept = (sides, None) if consistency is None else double_batch(batch, self.settings)
+            readout_BTR, attention_BTS = self.model(*sides, layer, decode, kept)
             if observe is not None:
                 observe(attention_BTS, batch)
             readout_NR, target_N = readout_BTR.flatten(0, 1), batch.target_BT.flatten()
             if self.device.type == "cpu":
-                real_N = (target_N != PAD).nonzero_static(size=batch.target_tokens).squeeze(1)
-                readout_NR, target_N = readout_NR[real_N], target_N[real_N]
-            loss, nll = word_loss(
-                readout_NR,
-                self.model.output_vectors,
-                self.model.output_bias,
-                target_N,
-                self.settings.label_smoothing,
-            )
+                passes = 1 if consistency is None else 2
+                real_N = (sides[2] != PAD).flatten().nonzero_static(size=passes * batch.target_tokens).squeeze(1)
+                readout_NR, target_N = readout_NR[real_N], target_N[real_N[: batch.target_tokens]]
+            words = self.model.output_vectors, self.model.output_bias, target_N, self.settings.label_smoothing
+            if consistency is None:
+                loss, nll = word_loss(readout_NR, *words)
+                divergence = torch.zeros_like(nll)
+            else:
+                loss, nll, divergence = consistent_loss(readout_NR.unflatten(0, (2, -1)), *words, consistency)
             if batch.guide_BTS is None or not (isinstance(guided_weight, Tensor) or guided_weight):
-                return loss, nll, torch.zeros_like(nll), torch.zeros_like(nll)
-            guided = guided_loss(attention_BTS, batch.guide_BTS)
-        return loss + guided_weight * guided, nll, guided.detach(), batch.guide_BTS.sum()
+                return loss, nll, torch.zeros_like(nll), torch.zeros_like(nll), divergence
+            guided = guided_loss(attention_BTS[: len(batch.guide_BTS)], batch.guide_BTS)
+        return loss + guided_weight * guided, nll, guided.detach(), batch.guide_BTS.sum(), divergence

@@ -15,7 +15,9 @@ from nmt.inspection import verify_run
 from nmt.settings import ModelSettings, RunSettings, TrainSettings
 from nmt.training.update import Updater
 
-MODEL = ModelSettings(embedding_size=8, encoder_size=8, decoder_size=8, attention_size=8, readout_size=8, dropout=0.2)
+MODEL = ModelSettings(
+    embedding_size=8, encoder_size=8, decoder_size=8, attention_size=8, readout_size=8, dropout=0.2, weight_dropout=0.2
+)
 UPDATES = 8
 # of these, validations are due after updates 3 and 6, and whole log records after 2, 3, 5, 6 and 8
 BASE = {"compile": False, "threads": 1, "max_tokens": 40, "warmup": 4, "validate_every": 3, "max_epochs": 0, "keep": 2}
@@ -24,6 +26,9 @@ KINDS = {
     "accumulated, over two epochs": {"max_tokens": 2000, "accumulate": 3, "max_epochs": 0},
     "bfloat16": {"precision": "bfloat16"},
     "guided": {"guided_weight": 0.3, "guided_decay": 0.5},
+    "simcut": {"consistency": "simcut", "cut": 0.3, "guided_weight": 0.3},
+    "r-drop": {"consistency": "r-drop", "precision": "bfloat16", "max_tokens": 2000, "accumulate": 2},
+    "averaged": {"average": 0.9, "metric": "perplexity"},
     "bleu and plateaus": {"metric": "bleu", "schedule": "plateau", "plateau": 1, "learning_rate": 1e-6},
     "chrf and a beam": {"metric": "chrf", "validation_beam": 2},
     "perplexity and adamw": {"metric": "perplexity", "optimizer": "adamw", "weight_decay": 0.1},

@@ -48,10 +48,10 @@ def test_the_gradient_of_a_padded_batch_is_that_of_the_batch(kind):
             padded = allocate(batch, shape)
             fill_padded(padded, batch)
             batch = padded._replace(target_tokens=batch.target_tokens)
-        loss, nll, guided, linked = updater.loss(batch, 0.5)
+        loss, *others = updater.loss(batch, 0.5)
         loss.backward()
         gradients = [parameter.grad for parameter in updater.model.parameters()]
-        found.append([loss.detach(), nll, guided, linked.to(loss.dtype), *gradients])
+        found.append([loss.detach(), *(other.to(loss.dtype) for other in others), *gradients])
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
 
@@ -82,12 +82,15 @@ def test_updates_with_graphs_equal_those_without(kind, monkeypatch):
 
 @needs_gpu
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
-def test_a_recorded_update_has_the_bits_and_random_numbers_of_one_that_is_not(precision, monkeypatch):
+@pytest.mark.parametrize("consistency", ["none", "simcut", "r-drop"])
+def test_a_recorded_update_has_the_bits_and_random_numbers_of_one_that_is_not(precision, consistency):
     found = []
-    for most in 0, 128:  # shapes that are recorded
-        updater = make_updater("cuda", dtype=torch.float32, precision=precision, dropout=0.3, word_dropout=0.1)
+    dropouts = {"dropout": 0.3, "word_dropout": 0.1, "weight_dropout": 0.2}
+    for can_record in False, True:
+        train = {"consistency": consistency}
+        updater = make_updater("cuda", dtype=torch.float32, precision=precision, train=train, **dropouts)
         assert updater.graphed is not None
-        updater.graphed.can_record = most > 0
+        updater.graphed.can_record = can_record
         torch.manual_seed(7)
         for number in range(9):
             updater.update([make_batch(PAIRS[number % 3], "cuda", is_guided=False)], RATE)

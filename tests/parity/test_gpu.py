@@ -7,15 +7,19 @@ from support.models import ATTENTIONS, KINDS, sentences, small_model
 from support.steps import assert_same_figures, assert_same_step, figures_and_gradients, run_steps
 
 from nmt.data.batches import Batch
+from nmt.kernels.consistency_fused import Consistency, fused_consistent_loss
 from nmt.search.beam import MOST_PROBABLE, beam_search
 from nmt.search.choices import Diverse
 from nmt.search.ensemble import Ensemble
 from nmt.search.restrictions import NoRepeat
 from nmt.settings import TrainSettings
+from nmt.training.consistency import KINDS as CONSISTENCIES
+from nmt.training.loss import consistent_loss
 from nmt.training.update import Updater, build_loops
 
 pytestmark = [pytest.mark.numerical, needs_gpu]
-WITHOUT_DROPOUT = {"dropout": 0.0, "word_dropout": 0.0}  # two devices draw different random numbers
+# two devices draw different random numbers
+WITHOUT_DROPOUT = {"dropout": 0.0, "word_dropout": 0.0, "weight_dropout": 0.0}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -102,3 +106,21 @@ def test_a_batch_that_exceeds_the_memory_of_a_gpu_is_split():
     assert peaks[1] < peaks[0]
     for name, parameter in want.items():
         torch.testing.assert_close(got[name], parameter, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", CONSISTENCIES)
+def test_a_consistent_loss_on_the_gpu_is_that_on_the_cpu(kind):
+    consistency = Consistency(*CONSISTENCIES[kind], 1.7)
+    generator = torch.Generator().manual_seed(0)
+    readout, vectors, bias = (
+        torch.randn(shape, generator=generator).double() for shape in ((2, 70, 5), (11, 5), (11,))
+    )
+    target_N = torch.randint(11, (70,), generator=generator)
+    found = []
+    for device, loss_of in (("cpu", consistent_loss), ("cuda", fused_consistent_loss)):
+        inputs = [one.to(device, copy=True).requires_grad_() for one in (readout, vectors, bias)]
+        figures = loss_of(*inputs, target_N.to(device), 0.1, consistency)
+        figures[0].backward()
+        found.append([one.detach().cpu() for one in (*figures, *(one.grad for one in inputs))])
+    for got, want in zip(*found, strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-11)

@@ -35,7 +35,7 @@ def guided_step(loop: str, weight: float, **changes) -> dict[str, torch.Tensor]:
     targets_B = torch.tensor([target for _, target in SIZES])
     tokens = int(lengths_B.sum()), int(targets_B.sum())
     batch = Batch(source_BS, lengths_B, target_BT, targets_B, *tokens, guide())
-    loss, nll, attention, linked = updater.loss(batch, weight)
+    loss, nll, attention, linked, _ = updater.loss(batch, weight)
     loss.backward()
     figures = {"loss": loss.detach(), "nll": nll, "attention": attention, "linked": linked}
     return figures | {f"gradient of {name}": parameter.grad for name, parameter in model.named_parameters()}

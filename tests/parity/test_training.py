@@ -24,7 +24,9 @@ def test_a_fused_step_with_parts_is_the_reference_step(settings, feeding):
     assert_same_step(**settings, input_feeding=feeding)
 
 
-def test_dropout_changes_the_step():
-    dropped, whole = (figures_and_gradients("fused", dropout=p, word_dropout=p) for p in (0.4, 0.0))
+@pytest.mark.parametrize("kind", ["dropout", "word_dropout", "weight_dropout"])
+def test_dropout_changes_the_step(kind):
+    whole = figures_and_gradients("fused", dropout=0.0, word_dropout=0.0, weight_dropout=0.0)
+    dropped = figures_and_gradients("fused", **{"dropout": 0.0, "word_dropout": 0.0, "weight_dropout": 0.0, kind: 0.4})
     assert not torch.allclose(dropped["loss"], whole["loss"])
     assert not torch.equal(dropped["next"], whole["next"])

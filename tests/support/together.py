@@ -26,6 +26,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "accumulate": ({"accumulate": 3, "clip": 0.1}, {"attention": "luong-general", "tie": "all"}),
     "guided": ({"guided_weight": 0.7, "guided_decay": 0.5}, {"attention": "luong-dot", "input_feeding": False}),
     "one pair a batch": ({"max_tokens": 1, "guided_weight": 0.2, "optimizer": "adamw", "weight_decay": 0.1}, {}),
+    "simcut": ({"consistency": "simcut", "cut": 1 - 1e-9}, {}),  # all is cut, whatever each process draws
+    "averaged": ({"average": 0.7}, {"attention": "luong-dot"}),
+    "r-drop": ({"consistency": "r-drop", "accumulate": 2}, {"attention": "luong-dot"}),
     "readable": ({"loop": "reference", "label_smoothing": 0.0}, {"coverage": "neural", "encoder_layers": 2}),
 }
 

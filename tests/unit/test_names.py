@@ -12,6 +12,7 @@ from nmt.model.attention.windows import WINDOWS
 from nmt.model.cells import WIRINGS
 from nmt.search.hypothesis import Normalization
 from nmt.settings import ModelSettings, SearchSettings, TrainSettings
+from nmt.training.consistency import KINDS
 from nmt.training.update import LOOPS
 
 
@@ -27,5 +28,6 @@ def test_every_choice_of_a_setting_is_implemented():
     assert values(ModelSettings, "coverage") == {"none", *COVERAGES}
     assert values(ModelSettings, "normalizer") == NORMALIZERS.keys()
     assert values(TrainSettings, "loop") == LOOPS.keys()
+    assert values(TrainSettings, "consistency") == {"none", *KINDS}
     assert values(SearchSettings, "normalization") == set(get_args(Normalization))
     assert tuple(SYMMETRISE.choices) == SYMMETRISATIONS

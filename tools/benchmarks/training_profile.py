@@ -119,7 +119,7 @@ def profile_updates(updater: Any, fetch: Callable[[], Any], synchronize: Callabl
     profile = Profile(synchronize)
     for owner, name, part in list_timed_functions(updater):
         setattr(owner, name, profile.timed(getattr(owner, name), part))
-    _, decode, word_loss = updater.loops
+    _, decode, word_loss, _ = updater.loops
     timed = {"decode": profile.timed(decode, "recurrence"), "word_loss": profile.timed(word_loss, "loss")}
     updater.loops = updater.loops._replace(**timed)
     torch.autograd.backward = profile.timed_backward(torch.autograd.backward)  # type: ignore[assignment]

@@ -8,7 +8,7 @@ from support.models import COMPOSITES, KINDS, VOCABULARY, sentences, small_model
 from torch.nn import functional as F
 
 from nmt.ids import BOS
-from nmt.model.dropout import Dropout, WordDropout
+from nmt.model.dropout import Dropout, WeightDropout, WordDropout
 from nmt.model.seq2seq import Seq2Seq
 
 pytestmark = pytest.mark.numerical
@@ -127,3 +127,19 @@ def test_dropout_draws_one_mask_a_position_or_a_sentence():
     assert (words_BTF == words_BTF[..., :1]).all()
     assert 0.3 < words_BTF.mean() < 0.7
     assert (WordDropout(0.5).eval()(ones_BTF) == 1).all()
+
+
+def test_weight_dropout_has_one_mask_for_a_batch_and_none_in_translation():
+    model = small_model(weight_dropout=0.5)
+    twice = sentences([(4, 3), (4, 3)])
+    twice = twice._replace(source_BS=twice.source_BS[:1].repeat(2, 1), target_BT=twice.target_BT[:1].repeat(2, 1))
+    torch.manual_seed(0)
+    whole, one, other = model(*twice).readout_BTR, *(model.train()(*twice).readout_BTR for _ in range(2))
+    for readout_BTR in (whole, one, other):
+        torch.testing.assert_close(readout_BTR[0], readout_BTR[1])
+    assert not torch.allclose(whole, one)
+    assert not torch.allclose(one, other)
+    torch.testing.assert_close(model.eval()(*twice).readout_BTR, whole, rtol=0, atol=0)
+    factors_GD = WeightDropout(0.25).train()(torch.ones(400, 100))
+    assert sorted(factors_GD.unique().tolist()) == pytest.approx([0, 4 / 3])
+    assert float(factors_GD.mean()) == pytest.approx(1, abs=0.02)

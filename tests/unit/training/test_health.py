@@ -30,7 +30,7 @@ def make_check(folder, dropped=0, **settings):
 
 def make_update(norms=(1.0, 1.0, 1.0), loss=2.0, is_unchanged=False, rate=0.1):
     zero = torch.zeros(())
-    sums = UpdateSums(torch.tensor(loss), zero, 4, zero, zero, torch.tensor(norms), torch.tensor(is_unchanged), 0)
+    sums = UpdateSums(torch.tensor(loss), zero, 4, zero, zero, zero, torch.tensor(norms), torch.tensor(is_unchanged), 0)
     return UpdateRecord(sums, rate, Cursor(0, 0), 1)
 
 
