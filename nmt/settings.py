@@ -157,6 +157,13 @@ class TrainSettings(Settings):
     patience: int = Field(0, ge=0, description="validations without improvement before training stops; 0 for no limit")
     keep: int = Field(3, ge=0, description="numbered checkpoints to keep, one for each of the last validations")
     seed: int = Field(1, ge=0, description="random seed for initial weights, batch order and dropout")
+    sample_source: float = Field(
+        0.0,
+        ge=0,
+        description="divide source lines into other pieces each time: alpha of unigram models (Kudo 2018; often 0.2, "
+        "and smaller ones vary more), or the probability of BPE-dropout (often 0.1); 0 for the pieces of nmt prepare",
+    )
+    sample_target: float = Field(0.0, ge=0, description="the same for target lines, on which the model is trained")
     guided_weight: float = Field(0.0, ge=0, description="weight of the loss of attention against word alignments")
     guided_decay: float = Field(1.0, gt=0, le=1, description="factor that multiplies guided_weight after each epoch")
     loop: Literal["auto", "fused", "reference"] = Field(

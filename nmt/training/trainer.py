@@ -22,7 +22,7 @@ from nmt.checkpoint import (
     save_checkpoint,
     update_checkpoint_info,
 )
-from nmt.data.batches import Batch, Cursor, Share, iterate_train_batches, iterate_valid_batches
+from nmt.data.batches import Batch, Cursor, MakeBatch, Share, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
 from nmt.errors import NmtError, PeerError, TrainingError, TrainingInterrupted
 from nmt.files import locate_folder, open_named, remove_folder
@@ -62,7 +62,7 @@ class Trainer:
     `max_valid_pieces` are read. `compute_scores` translates the validation set with a model and scores it, BLEU by
     sacreBLEU's `tokenizer`. `dropped` is the number of training pairs that preparing left out. `report` gets a record
     of kind "update" after each update, and every record of the log: "train" (means since the previous record) or
-    "valid". `note` gets messages for a person.
+    "valid". `note` gets messages for a person. `make_batch` makes training batches, if they are not the stored pairs.
 
     The processes of a `group` train one model together. Rank 0 alone writes to the run folder.
     """
@@ -85,6 +85,7 @@ class Trainer:
         dropped: int,
         report: Callable[[dict[str, Any]], None],
         note: Callable[[str], None],
+        make_batch: MakeBatch | None = None,
         group: Group = ALONE,
     ) -> None:
         self.folder = folder
@@ -92,6 +93,7 @@ class Trainer:
         self.updater = Updater(model, settings, device=device, precision=precision, group=group, note=note)
         self.model = model
         self.train_split = train_split
+        self.make_batch = make_batch
         self.valid_split = valid_split
         self.settings = settings
         self.device = device
@@ -221,9 +223,8 @@ class Trainer:
         """Groups of batches, each for one update, with the cursor after them. The end of an epoch ends a group."""
         cursor = Cursor(state.epoch, state.batch)
         share = Share(self.group.rank, self.group.size) if self.group.size > 1 else None
-        batches = iterate_train_batches(
-            self.train_split, self.settings.max_tokens, self.settings.seed, cursor, self.device, share
-        )
+        plan = self.train_split, self.settings.max_tokens, self.settings.seed, cursor
+        batches = iterate_train_batches(*plan, self.device, share, self.make_batch)
         with closing(batches):  # type: ignore[type-var]
             group: list[Batch] = []
             for after, batch in batches:
