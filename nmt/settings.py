@@ -167,6 +167,13 @@ class TrainSettings(Settings):
         description="decay of a moving average of the weights, such as 0.999; the average is validated, saved and "
         "translated with, and training goes on without it; 0 for none",
     )
+    sample_source: float = Field(
+        0.0,
+        ge=0,
+        description="divide source lines into other pieces each time: alpha of unigram models (Kudo 2018; often 0.2, "
+        "and smaller ones vary more), or the probability of BPE-dropout (often 0.1); 0 for the pieces of nmt prepare",
+    )
+    sample_target: float = Field(0.0, ge=0, description="the same for target lines, on which the model is trained")
     guided_weight: float = Field(0.0, ge=0, description="weight of the loss of attention against word alignments")
     guided_decay: float = Field(1.0, gt=0, le=1, description="factor that multiplies guided_weight after each epoch")
     consistency: Literal["none", "simcut", "r-drop"] = Field(

@@ -159,7 +159,7 @@ def spread_attention(
 ) -> Matrix:
     """Attention between words from attention between groups of words: a word has that of its group. -> weights_JI
 
-    Groups are those of nmt.text.subword.SegmentedLine. Where a group has several words, rows do not sum to one.
+    Groups are those of nmt.text.segmented.SegmentedLine. Where a group has several words, rows do not sum to one.
     """
     weights_JI: Matrix = attention_YX[np.ix_(group_of_target_word, group_of_source_word)]
     return weights_JI

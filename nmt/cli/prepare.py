@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from nmt.cli.command import NmtCommand
-from nmt.cli.options import given_settings, settings_options
+from nmt.cli.options import FOLDER, given_settings, settings_options
 from nmt.settings import PrepareSettings
 
 
@@ -26,6 +26,12 @@ from nmt.settings import PrepareSettings
 @click.option("--test", multiple=True, metavar="PREFIX", help="test pairs, for the final score")
 @click.option("--test-tsv", multiple=True, metavar="FILE", help="test pairs in two columns")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="prepared folder to make")
+@click.option(
+    "--subwords-from",
+    type=FOLDER,
+    metavar="DIR",
+    help="a run or a prepared folder, whose subword models to use in place of new ones",
+)
 @click.option("--overwrite", is_flag=True, help="replace a prepared folder; never anything else")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="threads that encode text  [default: all cores]")
 @settings_options(
@@ -42,6 +48,7 @@ def command(
     test: tuple[str, ...],
     test_tsv: tuple[str, ...],
     out: Path,
+    subwords_from: Path | None,
     overwrite: bool,
     workers: int | None,
     **options: Any,
@@ -71,6 +78,7 @@ def command(
         target_lang=target_lang,
         test=corpora(test, test_tsv),
         train_alignments=train_alignments,
+        subwords_from=subwords_from,
         overwrite=overwrite,
         workers=workers,
         progress=True,

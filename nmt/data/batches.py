@@ -81,11 +81,21 @@ class Batch(NamedTuple):
         )
 
 
+class Side(NamedTuple):
+    """The ids of some sentences, one sentence after the other, without EOS."""
+
+    ids_N: NDArray[np.integer[Any]]
+    lengths_B: Rows
+
+
 class Cursor(NamedTuple):
     """A position in the training data: the next batch is number `batch` of `epoch`."""
 
     epoch: int
     batch: int
+
+
+MakeBatch = Callable[[Rows, Cursor], Batch]  # from the numbers of its pairs, and where in training it is
 
 
 def group_by_tokens(lengths: Lengths, budget: int) -> Iterator[tuple[int, int]]:
@@ -175,41 +185,52 @@ def compute_padding_share(split: Split, plan: Sequence[Rows]) -> float:
 
 def make_batch(split: Split, rows: Rows, max_pieces: int | None = None) -> Batch:
     """The batch of the pairs with these numbers, with the first `max_pieces` pieces of each side."""
-    source_BS, source_lengths_B = pad_side(split.source_ids, split.source_offsets, rows, max_pieces)
-    target_BT, target_lengths_B = pad_side(split.target_ids, split.target_offsets, rows, max_pieces)
+    source = read_side(split.source_ids, split.source_offsets, rows, max_pieces)
+    target = read_side(split.target_ids, split.target_offsets, rows, max_pieces)
+    guide_BTS = None if split.links is None else make_guide(split.links, rows, source.lengths_B, target.lengths_B)
+    return build_batch(source, target, guide_BTS)
+
+
+def take_share(batch: Batch, share: Share) -> Batch:
+    """One process's share of a batch."""
+    return slice_batch(batch, slice(share.rank, None, share.of))._replace(whole_tokens=batch.target_tokens)
+
+
+def build_batch(source: Side, target: Side, guide_BTS: Tensor | None = None) -> Batch:
+    """The batch of some sentences and their translations."""
+    source_BS, target_BT = (pad_rows(*side, EOS, PAD) for side in (source, target))
+    source_lengths_B, target_lengths_B = (torch.from_numpy(side.lengths_B + 1) for side in (source, target))
     tokens = int(source_lengths_B.sum()), int(target_lengths_B.sum())
-    guide_BTS = None if split.links is None else make_guide(split.links, rows, source_lengths_B, target_lengths_B)
     return Batch(source_BS, source_lengths_B, target_BT, target_lengths_B, *tokens, guide_BTS)
 
 
-def make_share(split: Split, rows: Rows, share: Share) -> Batch:
-    """One process's share of the batch of the pairs with these numbers."""
-    tokens = int(split.measure_lengths(rows)[1].sum()) + len(rows)
-    return make_batch(split, rows[share.rank :: share.of])._replace(whole_tokens=tokens)
-
-
-def pad_side(ids: Lengths, offsets: Lengths, rows: Rows, max_pieces: int | None = None) -> tuple[Tensor, Tensor]:
-    """The padded ids of some sentences, each with EOS at its end. -> ids_BT, lengths_B"""
+def read_side(ids: Lengths, offsets: Lengths, rows: Rows, max_pieces: int | None = None) -> Side:
+    """The first `max_pieces` ids of some sentences."""
     begins_B, ends_B = read_ranges(offsets, rows, np.full(len(rows), 2)).reshape(-1, 2).T
     lengths_B = np.minimum(ends_B - begins_B, max_pieces or np.inf).astype(np.int64)
+    return Side(read_ranges(ids, begins_B, lengths_B), lengths_B)
+
+
+def pad_rows(values_N: Lengths, lengths_B: Rows, last_B: Rows | int, padding: int) -> Tensor:
+    """Rows of a length each, with one more number at the end of each, and padded. -> values_BT"""
     positions_T = np.arange(lengths_B.max(initial=0) + 1)
     real_BT = positions_T < lengths_B[:, None]
-    padded_BT = np.full(real_BT.shape, PAD, np.int64)
-    padded_BT[real_BT] = read_ranges(ids, begins_B, lengths_B)
-    padded_BT[np.arange(len(rows)), lengths_B] = EOS
-    return torch.from_numpy(padded_BT), torch.from_numpy(lengths_B + 1)
+    padded_BT = np.full(real_BT.shape, padding, np.int64)
+    padded_BT[real_BT] = values_N
+    padded_BT[np.arange(len(lengths_B)), lengths_B] = last_B
+    return torch.from_numpy(padded_BT)
 
 
-def make_guide(links: LinkArrays, rows: Rows, source_lengths_B: Tensor, target_lengths_B: Tensor) -> Tensor:
-    """The attention to learn from the links of some pairs; see `Batch`. -> guide_BTS"""
+def make_guide(links: LinkArrays, rows: Rows, source_lengths_B: Rows, target_lengths_B: Rows) -> Tensor:
+    """The attention to learn from the links of some pairs; see `Batch`. Lengths are without EOS. -> guide_BTS"""
     begins_B, ends_B = read_ranges(links.offsets, rows, np.full(len(rows), 2)).reshape(-1, 2).T
     counts_B, numbers = ends_B - begins_B, np.arange(len(rows))
     pair_L = np.repeat(numbers, counts_B)
     targets_L, sources_L = (read_ranges(ends, begins_B, counts_B) for ends in (links.targets, links.sources))
-    ends_B2 = target_lengths_B.numpy() - 1, source_lengths_B.numpy() - 1
-    guide_BTS = np.zeros((len(rows), *(int(ends_B.max(initial=0)) + 1 for ends_B in ends_B2)), np.float32)
+    sizes = (int(lengths_B.max(initial=0)) + 1 for lengths_B in (target_lengths_B, source_lengths_B))
+    guide_BTS = np.zeros((len(rows), *sizes), np.float32)
     guide_BTS[pair_L, targets_L, sources_L] = 1
-    guide_BTS[numbers, *ends_B2] = 1
+    guide_BTS[numbers, target_lengths_B, source_lengths_B] = 1
     guide_BTS /= np.maximum(guide_BTS.sum(2, keepdims=True), 1)
     return torch.from_numpy(guide_BTS)
 
@@ -235,7 +256,7 @@ def split_to_size(batch: Batch, limit: int) -> list[Batch]:
 def slice_batch(batch: Batch, rows: slice) -> Batch:
     """Some sentences of a batch, without padding that none of them needs."""
     source_lengths_B, target_lengths_B = batch.source_lengths_B[rows], batch.target_lengths_B[rows]
-    longest_source, longest_target = int(source_lengths_B.max()), int(target_lengths_B.max())
+    longest_source, longest_target = (max(side.tolist(), default=1) for side in (source_lengths_B, target_lengths_B))
     return Batch(
         batch.source_BS[rows, :longest_source],
         source_lengths_B,
@@ -248,38 +269,47 @@ def slice_batch(batch: Batch, rows: slice) -> Batch:
 
 
 def iterate_train_batches(
-    split: Split, max_tokens: int, seed: int, cursor: Cursor, device: torch.device | str, share: Share | None = None
+    split: Split,
+    max_tokens: int,
+    seed: int,
+    cursor: Cursor,
+    device: torch.device | str,
+    share: Share | None = None,
+    make: MakeBatch | None = None,
 ) -> Iterator[tuple[Cursor, Batch]]:
     """Batches from `cursor` on, epoch after epoch without end, each with the cursor of the batch after it.
 
-    With a share, each is the share of a batch.
+    With a share, each is the share of a batch. Batches are those of `make`, or else of `make_batch`.
 
     A thread makes the next batches in advance. It ends when the iterator is closed. Its errors are raised here.
     """
     device = torch.device(device)
 
-    def make(after: Cursor, rows: Rows) -> tuple[Cursor, Batch]:
-        batch = make_batch(split, rows) if share is None else make_share(split, rows, share)
+    def make_next() -> tuple[Cursor, Batch]:
+        here, after, rows = next(plan)
+        batch = make_batch(split, rows) if make is None else make(rows, here)
+        batch = batch if share is None else take_share(batch, share)
         return after, batch.pin() if device.type == "cuda" else batch
 
     plan = iterate_epochs(split, max_tokens, seed, cursor)
     with ThreadPoolExecutor(1, "batches") as pool:
-        following = deque(pool.submit(lambda: make(*next(plan))) for _ in range(BATCHES_AHEAD))
+        following = deque(pool.submit(make_next) for _ in range(BATCHES_AHEAD))
         while True:
             after, batch = following.popleft().result()
-            following.append(pool.submit(lambda: make(*next(plan))))
+            following.append(pool.submit(make_next))
             yield after, batch.to(device)
 
 
-def iterate_epochs(split: Split, max_tokens: int, seed: int, cursor: Cursor) -> Iterator[tuple[Cursor, Rows]]:
-    """The rows of every batch from `cursor` on, without end, each with the cursor of the batch after it."""
+def iterate_epochs(split: Split, max_tokens: int, seed: int, cursor: Cursor) -> Iterator[tuple[Cursor, Cursor, Rows]]:
+    """Every batch from `cursor` on, without end: its cursor, the cursor of the batch after it, and its rows."""
     assert len(split) > 0  # preparing an empty corpus raises an error
     epoch, batch = cursor
     while True:
         plan = chain(plan_epoch(split, max_tokens, seed, epoch), [None])
         for number, (rows, following) in enumerate(pairwise(plan)):
             if number >= batch and rows is not None:
-                yield (Cursor(epoch + 1, 0) if following is None else Cursor(epoch, number + 1)), rows
+                after = Cursor(epoch + 1, 0) if following is None else Cursor(epoch, number + 1)
+                yield Cursor(epoch, number), after, rows
         epoch, batch = epoch + 1, 0
 
 

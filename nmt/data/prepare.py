@@ -14,6 +14,7 @@ from typing import Any
 
 from nmt.data.encode import Cleaner, write_split
 from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_entries, name_subword_file, write_manifest
+from nmt.data.reuse import describe_unknown, read_subwords
 from nmt.errors import DataError, FolderError, Option, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress
@@ -39,6 +40,7 @@ def prepare(
     target_lang: str,
     test: Any = (),
     train_alignments: Sequence[Path | str] = (),
+    subwords_from: Path | str | None = None,
     overwrite: bool = False,
     workers: int | None = None,
     progress: bool | Progress = False,
@@ -50,19 +52,25 @@ def prepare(
     pairs: (source, target) or, as rows of Hugging Face data sets, {source_lang: source, target_lang: target} and
     {"translation": {...}}. A path is either the PREFIX of two files, PREFIX.source_lang and PREFIX.target_lang, plain
     or compressed (.gz, .bz2, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on.
-    `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`. `workers` is the
+    `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`. `subwords_from` is a
+    run or a prepared folder, whose subword models are used in place of new ones. `workers` is the
     number of threads that encode text, by default one for each core. `settings` are those of `PrepareSettings`. With
     `progress=True`, progress is shown on standard error.
 
     The same text and settings give the same files in `out`, whatever `workers` is.
 
     Raises DataError for text that cannot be used, with every problem that was found; SettingsError for wrong settings;
-    FolderError when `out` already holds other files. After an error nothing on disk has changed.
+    UsageError for settings that do not fit the models of `subwords_from`; FolderError when `out` already holds other
+    files, or `subwords_from` is no such folder. After an error nothing on disk has changed.
     """
     reporter = choose_progress(progress)
     start = time.monotonic()
     checked = check(PrepareSettings, settings, "prepare")
     check_symbols(checked.symbols)
+    languages = source_lang, target_lang
+    reused = None if subwords_from is None else read_subwords(Path(subwords_from), languages, checked)
+    if reused:
+        checked = checked.model_copy(update=reused.settings)
     out = Path(out)
     refuse_occupied(out, overwrite)
     alignments = [Path(path) for path in train_alignments]
@@ -72,8 +80,12 @@ def prepare(
         scratch.mkdir()
         corpora = store_iterables(inputs, scratch, Languages(source_lang, target_lang))
         counts, sample = count_and_sample(corpora, alignments, checked, reporter)
-        reporter.note(f"training subword models on {len(sample):,} training pairs")
-        subwords = train_subwords(sample, source_lang, target_lang, checked, reporter)
+        if reused:
+            reporter.note(reused.describe(languages))
+            subwords = reused.subwords
+        else:
+            reporter.note(f"training subword models on {len(sample):,} training pairs")
+            subwords = train_subwords(sample, source_lang, target_lang, checked, reporter)
         del sample
         for side, subword in zip(SIDES, subwords, strict=True):
             (folder / name_subword_file(side, checked.joint)).write_bytes(subword.model_bytes)
@@ -105,10 +117,13 @@ def prepare(
             joint=checked.joint,
             splits=splits,
             dropped=dropped,
-            settings=checked.model_dump(mode="json"),
+            settings=checked.model_dump(mode="json") if reused is None else reused.record(checked),
         )
+    prepared = PreparedCorpus.open(out)
+    for text in describe_unknown(prepared) if reused else ():
+        reporter.note(text)
     reporter.note(f"{out}: prepared in {time.monotonic() - start:.1f} s")
-    return PreparedCorpus.open(out)
+    return prepared
 
 
 def refuse_occupied(out: Path, overwrite: bool) -> None:

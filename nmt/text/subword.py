@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from hashlib import sha256
-from itertools import accumulate, chain, islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import sentencepiece
@@ -22,9 +21,9 @@ from nmt.errors import DamageError, DataError, FolderError, Option, SettingsErro
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.metadata import RESTORE, read_bytes
 from nmt.text.normalization import BLANK_PIECE, list_nfc_rules
-from nmt.text.units import WORDS, Units, find_units
+from nmt.text.segmented import SegmentedLine, segment_by_offsets
+from nmt.text.units import WORDS, Units
 
-SPACES = re.compile("[ \t]")
 LINE_ENDS = str.maketrans("\r\n", "  ")
 BLANK = re.compile(r"\s")
 INVISIBLE = re.compile(r"[\s\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*")
@@ -187,26 +186,6 @@ def explain_training_error(complaint: str, name: str, vocab_size: int, size_opti
     return DataError(f"{name}: SentencePiece cannot train on this text: {complaint}")
 
 
-class SegmentedLine(NamedTuple):
-    """A line, its pieces, and its words, which may be other units; see nmt.text.units.
-
-    Words that share a piece are a group, as characters often are; words between spaces are groups of one. The attention
-    of a piece cannot be divided among the words of its group. `group_of_piece[i]` is the index of piece i's group, or
-    -1 if there are no words; `group_of_word[j]` is that of word j.
-    """
-
-    text: str
-    ids: list[int]
-    words: list[str]
-    group_of_piece: list[int]
-    group_of_word: list[int]
-
-    @property
-    def groups(self) -> int:
-        """The number of groups."""
-        return self.group_of_word[-1] + 1 if self.group_of_word else 0
-
-
 class Subword:
     """A subword model, which encodes lines as ids and decodes ids."""
 
@@ -273,6 +252,21 @@ class Subword:
             if str(own.get_score(index)) == "0.0" and not own.is_byte(index)
         )
 
+    @cached_property
+    def is_bpe(self) -> bool:
+        """Whether it is a model of byte-pair encoding. Its scores are whole numbers, those of unigram are not."""
+        return all(score.is_integer() for _, score in self.collect_scores().values())
+
+    def collect_scores(self) -> dict[str, tuple[int, float]]:
+        """Id and score of each piece that text is divided into: without symbols, bytes and special pieces."""
+        own = self._processor
+        fixed = self.symbols
+        return {
+            piece: (index, own.get_score(index))
+            for index, piece in enumerate(self._pieces)
+            if index > EOS and piece not in fixed and not own.is_byte(index)
+        }
+
     def encode(self, line: str) -> list[int]:
         """The ids of a line, without BOS and EOS. A line of invisible characters, such as U+200B, has none.
 
@@ -321,6 +315,11 @@ class Subword:
         text: str = self._processor.decode(drop_special_ids(ids))
         return text.translate(LINE_ENDS)
 
+    def normalize(self, line: str) -> str:
+        """A line as it is before it is divided into pieces, with "▁" for a blank."""
+        text: str = self._processor.normalize(line)
+        return text
+
     def piece_to_id(self, piece: str) -> int:
         """The id of a piece."""
         index: int = self._processor.piece_to_id(piece)
@@ -350,32 +349,3 @@ def drop_invisible_line(line: str) -> str:
 def drop_special_ids(ids: Sequence[int]) -> list[int]:
     """Ids without PAD, BOS and EOS."""
     return [int(index) for index in ids if index not in (PAD, BOS, EOS)]
-
-
-def segment_by_offsets(text: str, found: dict[str, list[int] | list[tuple[int, int]]], units: Units) -> SegmentedLine:
-    """The words of a text and the group of each piece, from the offsets that SentencePiece gives.
-
-    A piece belongs to the words that it covers after its last blank. So a piece that begins with the blank before a
-    word ("▁the") belongs to that word, and a word that the subword model treats as blanks has no pieces. A piece that
-    is only the blank belongs to the word after it.
-    """
-    ids: list[int] = found["ids"]  # type: ignore[assignment]
-    offsets: list[tuple[int, int]] = found["offsets"]  # type: ignore[assignment]
-    spans = find_units(text, units, offsets)
-    word_at: list[int] = []
-    for number, (_, end) in enumerate(spans):
-        word_at += [number] * (end - len(word_at))
-    last = len(spans) - 1
-    word_at += [last] * (len(text) + 1 - len(word_at))
-    begins_group = [True] * len(spans)
-    last_words = []
-    for begin, end in offsets:
-        content = text[begin:end].rstrip(" \t")
-        first = begin + 1 + max(content.rfind(" "), content.rfind("\t"))
-        last_words.append(word_at[max(first, begin + len(content) - 1)])
-        for word in range(word_at[first] + 1, last_words[-1] + 1):
-            begins_group[word] = False
-    group_of_word = [count - 1 for count in accumulate(begins_group)]
-    words = [SPACES.sub("\u00a0", text[begin:end]) for begin, end in spans]
-    group_of_piece = [group_of_word[word] if words else -1 for word in last_words]
-    return SegmentedLine(text, ids, words, group_of_piece, group_of_word)

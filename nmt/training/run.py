@@ -25,6 +25,7 @@ from nmt.checkpoint import (
 )
 from nmt.data.batches import make_batch, survey_epoch
 from nmt.data.prepared import PreparedCorpus
+from nmt.data.sampling import build_batch_sampler, describe_sampling
 from nmt.devices import choose_precision, compute_deterministically, describe_device
 from nmt.errors import FolderError, Option, SettingsError, UsageError
 from nmt.files import hash_file, lock_exclusively, refuse_special_files, remove_leftovers, write_atomically
@@ -64,7 +65,8 @@ def start_run(
             'model.tie = "all" needs one vocabulary for both languages, and this corpus has two\n  Prepare it with ',
             *(Option("joint", True), ', or set model.tie="target"'),
         )
-    prepared.open_split("train", with_links=settings.train.guided_weight > 0)
+    train_split = prepared.open_split("train", with_links=settings.train.guided_weight > 0)
+    build_batch_sampler(prepared, train_split, settings.train)  # raises an error if it cannot be used
     with torch.device("meta"):
         sizes = prepared.source_subword.size, prepared.target_subword.size
         check_memory(Seq2Seq(settings.model, *sizes, initialise=False), settings, device)
@@ -203,6 +205,7 @@ def train_run(
     train_split = prepared.open_split("train", with_links=settings.train.guided_weight > 0)
     valid_split = prepared.open_split("valid")
     batches, padding, first_rows = survey_epoch(train_split, settings.train.max_tokens, settings.train.seed)
+    batch_sampler = build_batch_sampler(prepared, train_split, settings.train)
     model = run.build_model()
     group.share_parameters(model)
     seed_process(group, settings.train.seed)
@@ -210,6 +213,8 @@ def train_run(
     progress.note(f"{len(train_split):,} pairs, {batches:,} batches per epoch, {padding:.1%} padding")
     if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
         progress.note("the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1")
+    if text := describe_sampling(prepared, settings.train):
+        progress.note(text)
     progress.note(f"{settings.model.attention}, {parameters:,} parameters")
     progress.note(f"validation: best by {settings.train.metric}; BLEU by sacreBLEU's tokenizer {tokenizer}")
     longest = np.maximum(valid_split.source_lengths, valid_split.target_lengths)
@@ -276,6 +281,7 @@ def train_run(
                 dropped=sum(prepared.manifest.dropped.values()),
                 report=report,
                 note=progress.note,
+                make_batch=batch_sampler.make_batch if batch_sampler else None,
                 group=group,
             )
             if is_resumed:

@@ -19,7 +19,7 @@ from nmt.checkpoint import (
     save_checkpoint,
     update_checkpoint_info,
 )
-from nmt.data.batches import Batch, Cursor, Share, iterate_train_batches, iterate_valid_batches
+from nmt.data.batches import Batch, Cursor, MakeBatch, Share, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
 from nmt.errors import NmtError, PeerError, TrainingError, TrainingInterrupted
 from nmt.files import open_named, remove_folder
@@ -59,7 +59,7 @@ class Trainer:
     `max_valid_pieces` are read. `compute_scores` translates the validation set with a model and scores it, BLEU by
     sacreBLEU's `tokenizer`. `dropped` is the number of training pairs that preparing left out. `report` gets a record
     of kind "update" after each update, and every record of the log: "train" (means since the previous record) or
-    "valid". `note` gets messages for a person.
+    "valid". `note` gets messages for a person. `make_batch` makes training batches, if they are not the stored pairs.
 
     With `settings.average` it is the moving average of the weights that is validated and saved; see WeightAverage.
 
@@ -84,6 +84,7 @@ class Trainer:
         dropped: int,
         report: Callable[[dict[str, Any]], None],
         note: Callable[[str], None],
+        make_batch: MakeBatch | None = None,
         group: Group = ALONE,
     ) -> None:
         self.folder = folder
@@ -92,6 +93,7 @@ class Trainer:
         self.average = WeightAverage(model, settings.average) if settings.average else None
         self.model = model
         self.train_split = train_split
+        self.make_batch = make_batch
         self.valid_split = valid_split
         self.settings = settings
         self.device = device
@@ -207,9 +209,8 @@ class Trainer:
         """Groups of batches, each for one update, with the cursor after them. The end of an epoch ends a group."""
         cursor = Cursor(state.epoch, state.batch)
         share = Share(self.group.rank, self.group.size) if self.group.size > 1 else None
-        batches = iterate_train_batches(
-            self.train_split, self.settings.max_tokens, self.settings.seed, cursor, self.device, share
-        )
+        plan = self.train_split, self.settings.max_tokens, self.settings.seed, cursor
+        batches = iterate_train_batches(*plan, self.device, share, self.make_batch)
         with closing(batches):  # type: ignore[type-var]
             group: list[Batch] = []
             for after, batch in batches:

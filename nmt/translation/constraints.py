@@ -20,7 +20,8 @@ from nmt.search.required import RequiredPhrases
 from nmt.search.restrictions import LimitedPhrases, MinLength, NoRepeat, Prefix
 from nmt.settings import SearchSettings
 from nmt.step import StepModel
-from nmt.text.subword import SegmentedLine, Subword
+from nmt.text.segmented import SegmentedLine
+from nmt.text.subword import Subword
 from nmt.text.words import UNSPACED, count_phrase, is_boundary
 from nmt.translation.request import Request
 from nmt.translation.result import Translation

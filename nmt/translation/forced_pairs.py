@@ -24,7 +24,8 @@ from nmt.search.forced_decoding import ForcedTarget, force_decode
 from nmt.step import StepModel
 from nmt.text.corpus import Pair
 from nmt.text.links import Link
-from nmt.text.subword import SegmentedLine, Subword
+from nmt.text.segmented import SegmentedLine
+from nmt.text.subword import Subword
 from nmt.text.units import WORDS, Units
 from nmt.translation import batching
 from nmt.translation.batching import choose_window_size, count_threads, pad_ids, read_windows, run_batches
@@ -52,7 +53,7 @@ class ForcedPair:
 
     @cached_property
     def group_attention(self) -> Matrix:
-        """Groups of target words x groups of source words; see nmt.text.subword.SegmentedLine."""
+        """Groups of target words x groups of source words; see nmt.text.segmented.SegmentedLine."""
         return merge_attention(
             self.attention_TS,
             self.source.group_of_piece[: batching.MAX_PIECES],

@@ -23,7 +23,8 @@ from nmt.analysis.alignment import (
 from nmt.ids import EOS, UNK
 from nmt.search.hypothesis import Hypothesis
 from nmt.text.links import Link
-from nmt.text.subword import SegmentedLine, Subword
+from nmt.text.segmented import SegmentedLine
+from nmt.text.subword import Subword
 from nmt.text.units import WORDS, UnitName, Units, find_units
 from nmt.text.words import split_words
 from nmt.translation import batching
@@ -42,7 +43,7 @@ class Translation:
     the first 1,000 pieces of the line were translated; `source_words` then end soon after those of these pieces.
 
     `source_words` and `target_words` are the `units` of source and target, such as characters. Words that share a piece
-    are a group; see nmt.text.subword.SegmentedLine.
+    are a group; see nmt.text.segmented.SegmentedLine.
 
     A line that was translated in parts has a block of attention for each part. The "</s>" of each part have group -1.
     """

@@ -33,6 +33,7 @@ KINDS = {
     "chrf and a beam": {"metric": "chrf", "validation_beam": 2},
     "perplexity and adamw": {"metric": "perplexity", "optimizer": "adamw", "weight_decay": 0.1},
     "the readable loop": {"loop": "reference"},
+    "drawn pieces": {"sample_source": 0.1, "sample_target": 0.2, "guided_weight": 0.3},
     "updates that change nothing": {"learning_rate": 1e-30, "max_unchanged": 0},
 }
 

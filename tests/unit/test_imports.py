@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "devices": {"errors"},
     "recipes": set(),
     "text": GROUND,
-    "data": GROUND | {"text"},
+    "data": GROUND | {"text", "checkpoint"},
     "search": {"errors", "ids", "step"},
     "model": GROUND | {"step"},
     "kernels": GROUND | {"step", "model"},

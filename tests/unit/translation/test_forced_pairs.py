@@ -10,7 +10,7 @@ from nmt.ids import EOS
 from nmt.model.seq2seq import Seq2Seq
 from nmt.search.forced_decoding import force_decode
 from nmt.text.corpus import Pair
-from nmt.text.subword import SegmentedLine
+from nmt.text.segmented import SegmentedLine
 from nmt.text.words import split_words
 from nmt.translation.forced_pairs import ForcedPair, force_pairs
 
