@@ -46,7 +46,9 @@ class Recording:
 class GraphedGradients:
     """Computes gradients as `accumulate` does. The first batch of a shape is computed as usual, the second is recorded.
 
-    Where recording fails, everything is computed as usual from then on, with the same numbers, and `note` gets why.
+    Where recording fails, everything is computed as usual from then on, with the same numbers, and `note` gets why. The
+    same holds once a batch has not fitted in memory, because graphs have memory of their own. All share it; where less
+    is free than torch holds already, nothing more is recorded.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class GraphedGradients:
             recording = Recording(allocate(batch, shape), tokens_0, weight_0)
         self.recordings[shape] = recording
         recording.fill(batch, tokens, guided_weight)
-        if recording.graph is None and not is_new and self.can_record:
+        if recording.graph is None and not is_new and self.can_record and has_room(self.device):
             self._record(recording)
         if recording.graph is None:
             sums = self.accumulate(recording.batch, recording.tokens, recording.guided_weight)
@@ -87,6 +89,13 @@ class GraphedGradients:
     def clear(self) -> None:
         """Forget all graphs and free their memory."""
         self.recordings.clear()
+
+    def stop(self, reason: str) -> None:
+        """Record nothing from now on."""
+        if self.can_record:
+            self.note(f"CUDA graphs are not used from now on: {reason}")
+        self.can_record = False
+        self.clear()
 
     def _record(self, recording: Recording) -> None:
         graph = torch.cuda.CUDAGraph()
@@ -100,16 +109,21 @@ class GraphedGradients:
                     recording.sums = self.accumulate(recording.batch, recording.tokens, recording.guided_weight)
             recording.graph = graph
         except RuntimeError as error:
-            self.can_record = False
-            self.clear()
             generator.graphsafe_set_state(state)  # a recording that failed leaves a generator that draws no more
             reason = str(error.__context__ or error).strip().partition("\n")[0]
-            self.note(f"CUDA graphs are not used, because recording one failed: {reason}")
+            self.stop(f"recording one failed: {reason}")
 
     def _list_addresses(self) -> list[int]:
         """Where parameters and gradients are: a graph is of no use once they have moved."""
         gradients = (parameter.grad for parameter in self.parameters)
         return [one.data_ptr() for one in (*self.parameters, *gradients) if one is not None]
+
+
+def has_room(device: torch.device) -> bool:
+    """Whether as much memory of the GPU is free as torch holds: a batch that has been computed needs no more."""
+    held = torch.cuda.memory_reserved(device)
+    free, _ = torch.cuda.mem_get_info(device)
+    return free + held - torch.cuda.memory_allocated(device) >= held
 
 
 @contextmanager

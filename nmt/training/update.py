@@ -148,7 +148,7 @@ class Updater:
                 )
             split_from = measure_size(failed)
             if self.graphed is not None:
-                self.graphed.clear()
+                self.graphed.stop("they need memory of their own, and a batch did not fit")
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
         sums = sums or [tuple(torch.zeros(5, device=self.device, dtype=self.model.output_bias.dtype))]
