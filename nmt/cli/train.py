@@ -10,8 +10,8 @@ import click
 
 from nmt.cli.command import CommandError, InterruptionError, NmtCommand
 from nmt.cli.imports import get_imported_modules, import_option
-from nmt.cli.options import FOLDER, device_option, settings_source_options
-from nmt.errors import PeerError, TrainingInterrupted
+from nmt.cli.options import FOLDER, checkpoint_option, device_option, settings_source_options
+from nmt.errors import PeerError, TrainingInterrupted, UsageError
 from nmt.files import locate_folder
 from nmt.settings import RESUMABLE, collect_settings, resolve_settings
 
@@ -28,6 +28,11 @@ Ctrl-C saves the state of training, and --resume continues from it with the sett
 {", ".join(f"train.{name}" for name in RESUMABLE)} may change; others may be given again as they are. With another
 metric, `best` becomes the best by it of the checkpoints that the run still has.
 
+--from RUN starts with the weights of another run: the best, or those of --checkpoint. The corpus is prepared with its
+subwords. Model and search have its settings; of --set, those of the model are refused with which its weights would not
+fit, and others, such as model.dropout, may change. Training is a new one: its settings are the defaults or those given
+here, and the optimizer starts anew.
+
 --processes N trains on N GPUs, or on the cores of a CPU; `torchrun ... -m nmt train` on several hosts. The result is
 that of one process, and --resume may have another N.
 
@@ -43,6 +48,10 @@ cores, and none; and torch refuses algorithms that may not repeat. On a GPU this
 @click.option("--out", required=True, type=FOLDER, metavar="RUN", help="run folder to make")
 @settings_source_options
 @click.option("--resume", is_flag=True, help="continue from the last checkpoint of --out, with its settings")
+@click.option(
+    "--from", "start_from", type=FOLDER, metavar="RUN", help="run to start from, with its weights; --out is a new run"
+)
+@checkpoint_option
 @click.option(
     "--max-minutes",
     type=click.FloatRange(min=0),
@@ -101,6 +110,8 @@ def command(
     config: Path | None,
     overrides: tuple[str, ...],
     resume: bool,
+    start_from: Path | None,
+    checkpoint: str,
     device: str,
     processes: int,
     profile: bool,
@@ -112,11 +123,18 @@ def command(
     words = [*overrides, *(f"train.{key}={json.dumps(value)}" for key, value in given.items())]
     try:
         if resume:
+            if start_from is not None:
+                raise UsageError("--from starts a new run, and --resume continues one: leave one of them out")
+            if checkpoint != "best":
+                raise UsageError("--resume continues from the checkpoint last: leave out --checkpoint")
             changes, _ = collect_settings(recipe, config, words)
             nmt.resume(data, out, device=device, progress=True, processes=processes, changes=changes, profile=profile)
         else:
-            settings = resolve_settings(recipe, config, words)
-            nmt.train(data, out, settings, device=device, progress=True, processes=processes, profile=profile)
+            sources = recipe, config, words
+            is_new = start_from is None  # otherwise the settings of a run complete them
+            settings = resolve_settings(*sources) if is_new else collect_settings(*sources)[0]
+            start: dict[str, Any] = {"start_from": start_from, "checkpoint": checkpoint}
+            nmt.train(data, out, settings, device=device, progress=True, processes=processes, profile=profile, **start)
     except PeerError as error:  # the process that failed prints why
         raise SystemExit(CommandError.code) from error
     except TrainingInterrupted as stop:

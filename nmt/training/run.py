@@ -48,9 +48,14 @@ from nmt.validation import check
 
 
 def start_run(
-    prepared: PreparedCorpus, out: Path, settings: RunSettings, device: torch.device, group: Group = ALONE
+    prepared: PreparedCorpus,
+    out: Path,
+    settings: RunSettings,
+    device: torch.device,
+    group: Group = ALONE,
+    origin: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Make a run folder at `out`. Of several processes rank 0 makes it.
+    """Make a run folder at `out`. Of several processes rank 0 makes it. `origin` are more fields of its RunInfo.
 
     Before the folder is made, raises UsageError for settings that do not fit the corpus or the machine, and
     RegistrationError for a registered kind of attention that does not compute what its class promises. Raises
@@ -80,6 +85,7 @@ def start_run(
         is_target_unspaced=prepared.is_unspaced("target"),
         corpus=os.fsencode(prepared.path).decode("utf-8", "replace"),
         pairs=manifest.splits["train"].pairs,
+        **(origin or {}),
     )
     run = group.share(lambda: create_run(out, settings, info, prepared.source_subword, prepared.target_subword))
     if run.info.data_fingerprint != info.data_fingerprint:
@@ -189,6 +195,7 @@ def train_run(
     observers: Mapping[str, Callable[[Record], None]],
     with_profile: bool = False,
     group: Group = ALONE,
+    load_start: Callable[[Seq2Seq], None] | None = None,
 ) -> TrainingOutcome:
     """Train a run, from its last checkpoint if it is resumed. `progress` and `observers` get the trainer's records.
 
@@ -196,7 +203,7 @@ def train_run(
 
     `compute_scores` gives the scores of a model's translations of the validation set, with BLEU by `tokenizer`. The
     names of `observers` are those of the files they write. Their errors are noted and do not end training. Nor do those
-    of the profile of a few updates, which `with_profile` asks for.
+    of the profile of a few updates, which `with_profile` asks for. `load_start` replaces initial weights, in rank 0.
 
     Raises as Trainer.fit does, and FolderError when another program trains the run, before anything is written.
     """
@@ -204,6 +211,8 @@ def train_run(
     valid_split = prepared.open_split("valid")
     batches, padding, first_rows = survey_epoch(train_split, settings.train.max_tokens, settings.train.seed)
     model = run.build_model()
+    if load_start is not None and group.is_main:
+        load_start(model)
     group.share_parameters(model)
     seed_process(group, settings.train.seed)
     parameters = sum(parameter.numel() for parameter in model.parameters())
