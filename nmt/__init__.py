@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from nmt.api import resume as resume
     from nmt.api import score as score
     from nmt.api import train as train
-    from nmt.api import translate_documents as translate_documents
     from nmt.data.prepare import prepare as prepare
+    from nmt.documents.api import translate_documents as translate_documents
     from nmt.model.attention.base import Attention as Attention
     from nmt.model.attention.registry import register_attention as register_attention
     from nmt.progress import Progress as Progress
@@ -46,7 +46,7 @@ HOMES = {
     "resume": "api",
     "score": "api",
     "train": "api",
-    "translate_documents": "api",
+    "translate_documents": "documents.api",
 }
 MODULES = ("errors", "settings")
 __all__ = [

@@ -19,8 +19,6 @@ from nmt.analysis.metrics import (
 )
 from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
 from nmt.data.prepared import SIDES, PreparedCorpus
-from nmt.documents.document import Languages
-from nmt.documents.files import DocumentReport, plan_outputs, translate_files
 from nmt.errors import DataError, Option, UsageError
 from nmt.progress import Progress, choose_progress
 from nmt.settings import RunSettings, merge
@@ -34,7 +32,7 @@ from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner
 from nmt.translation.batching import MAX_PIECES
 from nmt.translation.evaluation import Evaluation, evaluate_runs
 from nmt.translation.translator import Translator
-from nmt.translation.units import choose_units_of_run, is_target_spaced
+from nmt.translation.units import choose_units_of_run
 from nmt.translation.validation import build_validation_scores
 
 DEFAULT_METRICS = ("bleu", "chrf", "ter")
@@ -53,6 +51,8 @@ def train(
     profile: bool = False,
     start_from: Path | str | None = None,
     checkpoint: str = "best",
+    source_embeddings: Path | str | None = None,
+    target_embeddings: Path | str | None = None,
 ) -> TrainingOutcome:
     """Train on the prepared folder `data` and write a run folder to `out`.
 
@@ -72,7 +72,7 @@ def train(
     `start_from`, SettingsError for a model that does not; FolderError when `out` already holds files; TrainingError
     when the loss is not a number or one of several processes is killed.
     """
-    request = StartRequest(None if start_from is None else Path(start_from), checkpoint)
+    request = StartRequest(start_from, source_embeddings, target_embeddings, checkpoint)
     arguments = Path(out), Path(data), settings or RunSettings(), profile, request
     return run_in_processes(train_in_group, processes, device, choose_progress(progress), *arguments)
 
@@ -349,44 +349,6 @@ def align(
             units=choose_units_of_run(units, translator.runs[0]),
             batch_size=batch_size,
             progress=choose_progress(progress),
-        )
-    )
-
-
-def translate_documents(
-    model: Path | str | Sequence[Path | str] | Translator,
-    files: Path | str | Sequence[Path | str],
-    output: Path | str,
-    *,
-    form: str | None = None,
-    batch_size: int = 64,
-    checkpoint: str = "best",
-    device: str = "auto",
-    precision: str = "auto",
-    progress: bool | Progress = False,
-    **search: Any,
-) -> list[DocumentReport]:
-    """Translate documents to files, with their markup: pages, texts and others of nmt.documents.formats.FORMATS.
-
-    `files` are documents and folders of them; one document is written to `output`, and several into it. `form` is the
-    name of their format, which their suffixes tell otherwise. `search` are options of nmt.Translator.stream.
-
-    Returns a report of each document: how many segments and tags it has, and the tags whose place in the translation
-    is not sure. Raises UsageError for files whose format is not known, or that would be written over each other, and
-    DataError for documents that cannot be read; the others are written.
-    """
-    paths = [Path(path) for path in ([files] if isinstance(files, Path | str) else files)]
-    planned = plan_outputs(paths, Path(output), form)
-    translator = model if isinstance(model, Translator) else Translator.load(model, checkpoint, device, precision)
-    run = translator.runs[0]
-    return list(
-        translate_files(
-            planned,
-            translator,
-            Languages(run.info.source_lang, run.info.target_lang, is_target_spaced(run)),
-            form=form,
-            progress=choose_progress(progress),
-            **{"batch_size": batch_size, "split_long": True, **search},
         )
     )
 

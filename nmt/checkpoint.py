@@ -50,6 +50,7 @@ from nmt.metadata import (
 from nmt.model.seq2seq import Seq2Seq
 from nmt.run_facts import CheckpointInfo
 from nmt.run_facts import Count as Count
+from nmt.run_facts import EmbeddingOrigin as EmbeddingOrigin
 from nmt.run_facts import RunInfo as RunInfo
 from nmt.run_facts import StartingPoint as StartingPoint
 from nmt.settings import RunSettings, to_toml

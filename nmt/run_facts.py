@@ -18,6 +18,15 @@ class StartingPoint(BaseModel):
     sha256: str
 
 
+class EmbeddingOrigin(BaseModel):
+    """The file of word vectors that embeddings began with, and the number of pieces that have a vector in it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    file: str
+    pieces: Count
+
+
 class RunInfo(BaseModel):
     """The content of a run folder's `run.json`, besides its checksum.
 
@@ -41,6 +50,8 @@ class RunInfo(BaseModel):
     nmt_version: str | None = None
     torch_version: str | None = None
     start: StartingPoint | None = None  # None: random weights
+    source_embeddings: EmbeddingOrigin | None = None
+    target_embeddings: EmbeddingOrigin | None = None
 
 
 class CheckpointInfo(BaseModel):

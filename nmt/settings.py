@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from nmt.attention_names import BUILT_IN_ATTENTIONS, KNOWN_ATTENTIONS, AttentionName, MixedName
 from nmt.errors import Option, SettingsError, did_you_mean
@@ -20,6 +20,7 @@ from nmt.settings_base import Size
 from nmt.validation import check, read_toml, write_value
 
 WindowName = Literal["none", "monotonic", "predictive"]
+PartName = Literal["source-embeddings", "target-embeddings", "encoder", "bridge", "attention", "decoder", "output"]
 TokenizerName = Literal[
     "auto", "none", "zh", "13a", "intl", "char", "ja-mecab", "ko-mecab", "spm", "flores101", "flores200", "spBLEU-1K"
 ]
@@ -159,6 +160,12 @@ class TrainSettings(Settings):
     seed: int = Field(1, ge=0, description="random seed for initial weights, batch order and dropout")
     guided_weight: float = Field(0.0, ge=0, description="weight of the loss of attention against word alignments")
     guided_decay: float = Field(1.0, gt=0, le=1, description="factor that multiplies guided_weight after each epoch")
+    freeze: tuple[PartName, ...] = Field(
+        (),
+        strict=False,
+        description="parts that are not trained, but keep the values that they start with: source-embeddings, "
+        "target-embeddings, encoder, bridge, attention, decoder, output",
+    )
     loop: Literal["auto", "fused", "reference"] = Field(
         "auto", description="how the recurrence is computed; fused is fast"
     )
@@ -168,6 +175,11 @@ class TrainSettings(Settings):
     )
     threads: int = Field(0, ge=0, description="threads on a CPU; 0 for the number that is fastest when training starts")
     deterministic: bool = Field(False, description="repeat to the bit: measure nothing, and refuse what may not repeat")
+
+    @field_validator("freeze", mode="before")
+    @classmethod
+    def _parts_may_be_one_string(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _cosine_has_an_end(self) -> "TrainSettings":
@@ -267,6 +279,21 @@ class RunSettings(Settings):
         if self.train.guided_weight and self.model.attention == "none":
             raise ValueError(
                 'model.attention = "none" has no attention to guide: set train.guided_weight to 0, or another attention'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _frozen_parts_are_parts(self) -> "RunSettings":
+        frozen, tie = set(self.train.freeze), self.model.tie
+        if tie == "all" and len(frozen & {"source-embeddings", "target-embeddings"}) == 1:
+            raise ValueError(
+                'model.tie = "all" has one embedding for both languages: train.freeze needs both source-embeddings and '
+                "target-embeddings, or neither"
+            )
+        if tie != "none" and "output" in frozen and "target-embeddings" not in frozen:
+            raise ValueError(
+                f'with model.tie = "{tie}" the output layer has the target embeddings: train.freeze needs '
+                "target-embeddings beside output, or neither"
             )
         return self
 

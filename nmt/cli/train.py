@@ -10,7 +10,7 @@ import click
 
 from nmt.cli.command import CommandError, InterruptionError, NmtCommand
 from nmt.cli.imports import get_imported_modules, import_option
-from nmt.cli.options import FOLDER, checkpoint_option, device_option, settings_source_options
+from nmt.cli.options import FOLDER, INPUT, checkpoint_option, device_option, settings_source_options
 from nmt.errors import PeerError, TrainingInterrupted, UsageError
 from nmt.files import locate_folder
 from nmt.settings import RESUMABLE, collect_settings, resolve_settings
@@ -33,6 +33,11 @@ subwords. Model and search have its settings; of --set, those of the model are r
 fit, and others, such as model.dropout, may change. Training is a new one: its settings are the defaults or those given
 here, and the optimizer starts anew.
 
+--source-embeddings and --target-embeddings take the embeddings of pieces from word vectors: of the same word, else of
+the word without SentencePiece's mark of a word's beginning, else of the word in lower case. Other pieces start at
+random. The vectors have model.embedding_size numbers, and their scale stays as it is. train.freeze=source-embeddings
+keeps them as they are.
+
 --processes N trains on N GPUs, or on the cores of a CPU; `torchrun ... -m nmt train` on several hosts. The result is
 that of one process, and --resume may have another N.
 
@@ -52,6 +57,14 @@ cores, and none; and torch refuses algorithms that may not repeat. On a GPU this
     "--from", "start_from", type=FOLDER, metavar="RUN", help="run to start from, with its weights; --out is a new run"
 )
 @checkpoint_option
+@click.option(
+    "--source-embeddings",
+    type=INPUT,
+    metavar="FILE",
+    help="word vectors that source embeddings start with, in the text format of word2vec, GloVe and fastText; plain or "
+    "compressed",
+)
+@click.option("--target-embeddings", type=INPUT, metavar="FILE", help="the same for target embeddings")
 @click.option(
     "--max-minutes",
     type=click.FloatRange(min=0),
@@ -112,6 +125,8 @@ def command(
     resume: bool,
     start_from: Path | None,
     checkpoint: str,
+    source_embeddings: str | None,
+    target_embeddings: str | None,
     device: str,
     processes: int,
     profile: bool,
@@ -125,6 +140,8 @@ def command(
         if resume:
             if start_from is not None:
                 raise UsageError("--from starts a new run, and --resume continues one: leave one of them out")
+            if source_embeddings or target_embeddings:
+                raise UsageError("word vectors are where a new run starts, and --resume continues one: leave them out")
             if checkpoint != "best":
                 raise UsageError("--resume continues from the checkpoint last: leave out --checkpoint")
             changes, _ = collect_settings(recipe, config, words)
@@ -134,6 +151,7 @@ def command(
             is_new = start_from is None  # otherwise the settings of a run complete them
             settings = resolve_settings(*sources) if is_new else collect_settings(*sources)[0]
             start: dict[str, Any] = {"start_from": start_from, "checkpoint": checkpoint}
+            start |= {"source_embeddings": source_embeddings, "target_embeddings": target_embeddings}
             nmt.train(data, out, settings, device=device, progress=True, processes=processes, profile=profile, **start)
     except PeerError as error:  # the process that failed prints why
         raise SystemExit(CommandError.code) from error

@@ -29,6 +29,7 @@ from nmt.devices import choose_precision, compute_deterministically, describe_de
 from nmt.errors import FolderError, Option, SettingsError, UsageError
 from nmt.files import hash_file, lock_exclusively, refuse_special_files, remove_leftovers, write_atomically
 from nmt.kernels.registered import check_registered_attention
+from nmt.model.parts import freeze_parts
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress, format_count
 from nmt.settings import RESUMABLE, RunSettings, TrainSettings, merge, to_toml
@@ -72,7 +73,10 @@ def start_run(
     prepared.open_split("train", with_links=settings.train.guided_weight > 0)
     with torch.device("meta"):
         sizes = prepared.source_subword.size, prepared.target_subword.size
-        check_memory(Seq2Seq(settings.model, *sizes, initialise=False), settings.model, device)
+        outline = Seq2Seq(settings.model, *sizes, initialise=False)
+    check_memory(outline, settings.model, device)
+    if not freeze_parts(outline, settings.train.freeze):
+        raise SettingsError("train.freeze names every part that has parameters, so that nothing would be trained")
     info = RunInfo(
         format_version=RUN_FORMAT_VERSION,
         source_lang=manifest.source_lang,
@@ -213,6 +217,7 @@ def train_run(
     model = run.build_model()
     if load_start is not None and group.is_main:
         load_start(model)
+    trained = freeze_parts(model, settings.train.freeze)
     group.share_parameters(model)
     seed_process(group, settings.train.seed)
     parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -220,6 +225,8 @@ def train_run(
     if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
         progress.note("the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1")
     progress.note(f"{settings.model.attention}, {parameters:,} parameters")
+    if trained < parameters:
+        progress.note(describe_freezing(settings, parameters - trained))
     progress.note(f"validation: best by {settings.train.metric}; BLEU by sacreBLEU's tokenizer {tokenizer}")
     longest = np.maximum(valid_split.source_lengths, valid_split.target_lengths)
     if too_long := int((longest > max_valid_pieces).sum()):
@@ -301,6 +308,15 @@ def train_run(
             session.reason = outcome.reason
     progress.note(f"stopped: {outcome.reason}; {run.path} is ready to translate")
     return outcome
+
+
+def describe_freezing(settings: RunSettings, parameters: int) -> str:
+    """`not trained: encoder (394,752 parameters)`"""
+    frozen = dict.fromkeys(settings.train.freeze)
+    text = f"not trained: {', '.join(frozen)} ({format_count(parameters, 'parameter')})"
+    if "target-embeddings" in frozen and settings.model.tie != "none":
+        text += f'; with model.tie = "{settings.model.tie}" these embeddings are the vectors of the output layer, too'
+    return text
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""What a new run starts with in place of random weights: the weights of a checkpoint of another run.
+"""What a new run starts with in place of random weights: those of another run, or pretrained embeddings.
 
-It reads that run, and decides which settings the new one takes from it; nmt.training.run makes and trains the run.
+It reads them, and decides which settings the new run takes from the other one; nmt.training.run makes and trains it.
 """
 
 import os
@@ -12,21 +12,37 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nmt.checkpoint import Run, StartingPoint, load_run, read_checkpoint_info
-from nmt.data.prepared import SIDES, PreparedCorpus
+from nmt.checkpoint import EmbeddingOrigin, Run, StartingPoint, load_run, read_checkpoint_info
+from nmt.data.prepared import SIDES, PreparedCorpus, Side
 from nmt.errors import NmtError, Option, SettingsError, UsageError
 from nmt.progress import Progress, format_count
 from nmt.settings import ModelSettings, RunSettings, merge
+from nmt.text.vectors import match_vectors
 from nmt.training.distributed import Group
 from nmt.training.run import list_differences
 from nmt.validation import check, write_value
 
 
 class StartRequest(NamedTuple):
-    """What a person names for a new run to start with: a run and one of its checkpoints. None is random weights."""
+    """What a person names for a new run to start with: a run and one of its checkpoints, or files of word vectors."""
 
-    run: Path | None = None
+    run: Path | str | None = None
+    source_embeddings: Path | str | None = None
+    target_embeddings: Path | str | None = None
     checkpoint: str = "best"
+
+    @property
+    def embeddings(self) -> dict[Side, Path]:
+        """The files of word vectors by side."""
+        files = zip(SIDES, (self.source_embeddings, self.target_embeddings), strict=True)
+        return {side: Path(file) for side, file in files if file is not None}
+
+
+class Replacement(NamedTuple):
+    """Values for a parameter, or for some rows of it."""
+
+    values: Tensor
+    rows: Tensor | None = None
 
 
 class Start(NamedTuple):
@@ -38,14 +54,14 @@ class Start(NamedTuple):
 
     settings: RunSettings
     facts: Mapping[str, Any]
-    parameters: Mapping[str, Tensor]
+    parameters: Mapping[str, Replacement]
 
     def load(self, model: nn.Module) -> None:
         """Replace parameters of a model that has just been initialised."""
         own = dict(model.named_parameters())
         with torch.no_grad():
-            for name, values in self.parameters.items():
-                own[name].copy_(values)
+            for name, (values, rows) in self.parameters.items():
+                own[name][... if rows is None else rows] = values
 
 
 def read_start(
@@ -61,7 +77,7 @@ def read_start(
     that are not set are those of the run to start from.
 
     Raises UsageError for a checkpoint without a run and for a corpus with other subwords than the run, and
-    SettingsError for settings with which the weights do not fit.
+    SettingsError for settings with which the weights do not fit; what nmt.text.vectors raises for word vectors.
     """
     start = find_start(request, prepared, settings, progress) if group.is_main else None
     shared = group.share(lambda: start and start._replace(parameters={}))
@@ -81,7 +97,15 @@ def find_start(
                 *(" is a checkpoint to start from, and there is no run\n  Name its run with ", Option("start_from")),
             )
         checked = settings if isinstance(settings, RunSettings) else check(RunSettings, settings, Option("settings"))
-        return Start(checked, {}, {})
+        return read_embeddings(request.embeddings, prepared, checked, progress)
+    for side in request.embeddings:
+        raise UsageError(
+            *(
+                Option("start_from"),
+                " has embeddings already: leave it out, or leave out ",
+                Option(f"{side}_embeddings"),
+            )
+        )
     run = load_run(request.run, request.checkpoint)
     refuse_other_subwords(run, prepared)
     given = settings.model_dump(exclude_unset=True) if isinstance(settings, RunSettings) else settings
@@ -97,12 +121,41 @@ def find_start(
         languages = (" to ".join(pair) for pair in pairs)
         progress.note("{} translates {}, and this corpus is {}".format(run.path, *languages))
     start = StartingPoint(
-        run=os.fsencode(os.path.basename(os.path.abspath(run.path))).decode("utf-8", "replace"),
+        run=name_path(run.path),
         checkpoint=run.checkpoint,
         update=facts["update"],
         sha256=facts["sha256"]["weights.safetensors"],
     )
-    return Start(adopted, {"start": start}, dict(run.model.named_parameters()))
+    weights = {name: Replacement(parameter) for name, parameter in run.model.named_parameters()}
+    return Start(adopted, {"start": start}, weights)
+
+
+def read_embeddings(
+    files: Mapping[Side, Path], prepared: PreparedCorpus, settings: RunSettings, progress: Progress
+) -> Start:
+    """Random weights, but for the embeddings of pieces that have a vector in `files`; see nmt.text.vectors."""
+    is_shared = settings.model.tie == "all"
+    if is_shared and len(files) == len(SIDES):
+        raise UsageError(
+            'model.tie = "all" has one embedding for both languages\n  Leave out ',
+            *(Option("source_embeddings"), " or ", Option("target_embeddings")),
+        )
+    facts: dict[str, Any] = {}
+    parameters: dict[str, Replacement] = {}
+    for side, path in files.items():
+        subword = prepared.source_subword if side == "source" else prepared.target_subword
+        found = match_vectors(path, subword, side, settings.model.embedding_size, progress)
+        for note in found.notes:
+            progress.note(note)
+        name = f"{'target' if is_shared else side}_embedding.weight"
+        parameters[name] = Replacement(torch.from_numpy(found.vectors_NE), torch.from_numpy(found.ids_N))
+        facts[f"{side}_embeddings"] = EmbeddingOrigin(file=name_path(path), pieces=len(found.ids_N))
+    return Start(settings, facts, parameters)
+
+
+def name_path(path: Path) -> str:
+    """The last name of a path, which tells nothing about the machine."""
+    return os.fsencode(os.path.basename(os.path.abspath(path))).decode("utf-8", "replace")
 
 
 def refuse_other_subwords(run: Run, prepared: PreparedCorpus) -> None:

@@ -42,10 +42,10 @@ MAY_IMPORT = {
     "analysis": GROUND | {"text"},
     "translation": GROUND | {"step", "devices", "text", "search", "model", "inference", "checkpoint", "analysis"},
     "documents": GROUND | {"text", "translation", "analysis"},
-    "training": GROUND | {"devices", "data", "model", "kernels", "checkpoint"},
+    "training": GROUND | {"devices", "text", "data", "model", "kernels", "checkpoint"},
     "server": GROUND | {"", "text", "translation", "analysis"},
-    "api": GROUND | {"devices", "data", "analysis", "training", "translation", "documents"},
-    "": {"api", "data", "model", "translation", "progress", "settings", "errors", "version"},
+    "api": GROUND | {"devices", "data", "analysis", "training", "translation"},
+    "": {"api", "data", "documents", "model", "translation", "progress", "settings", "errors", "version"},
     "__main__": {"cli"},
 }
 ROOMS = {*MAY_IMPORT, "cli"}
