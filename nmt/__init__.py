@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nmt.translation.request import Request as Request
     from nmt.translation.result import Translation as Translation
     from nmt.translation.translator import Translator as Translator
+    from nmt.tuning import tune as tune
 
 # A thread of OpenMP that waits for others spins 300,000 times in vain on a core that another program could use. It must
 # be set before torch is loaded.
@@ -47,6 +48,7 @@ HOMES = {
     "score": "api",
     "train": "api",
     "translate_documents": "documents.api",
+    "tune": "tuning",
 }
 MODULES = ("errors", "settings")
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "settings",
     "train",
     "translate_documents",
+    "tune",
 ]
 
 

@@ -45,7 +45,8 @@ MAY_IMPORT = {
     "training": GROUND | {"devices", "text", "data", "model", "kernels", "checkpoint"},
     "server": GROUND | {"", "text", "translation", "analysis"},
     "api": GROUND | {"devices", "data", "analysis", "training", "translation"},
-    "": {"api", "data", "documents", "model", "translation", "progress", "settings", "errors", "version"},
+    "tuning": GROUND | {"api", "data", "search", "analysis", "translation", "checkpoint"},
+    "": {"api", "data", "documents", "tuning", "model", "translation", "progress", "settings", "errors", "version"},
     "__main__": {"cli"},
 }
 ROOMS = {*MAY_IMPORT, "cli"}
