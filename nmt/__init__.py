@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from nmt.api import resume as resume
     from nmt.api import score as score
     from nmt.api import train as train
-    from nmt.api import translate_documents as translate_documents
     from nmt.data.prepare import prepare as prepare
+    from nmt.documents.api import translate_documents as translate_documents
     from nmt.model.attention.base import Attention as Attention
     from nmt.model.attention.registry import register_attention as register_attention
     from nmt.progress import Progress as Progress
     from nmt.translation.request import Request as Request
     from nmt.translation.result import Translation as Translation
     from nmt.translation.translator import Translator as Translator
+    from nmt.tuning import tune as tune
 
 # A thread of OpenMP that waits for others spins 300,000 times in vain on a core that another program could use. It must
 # be set before torch is loaded.
@@ -46,7 +47,8 @@ HOMES = {
     "resume": "api",
     "score": "api",
     "train": "api",
-    "translate_documents": "api",
+    "translate_documents": "documents.api",
+    "tune": "tuning",
 }
 MODULES = ("errors", "settings")
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "settings",
     "train",
     "translate_documents",
+    "tune",
 ]
 
 

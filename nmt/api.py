@@ -19,8 +19,6 @@ from nmt.analysis.metrics import (
 )
 from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
 from nmt.data.prepared import SIDES, PreparedCorpus
-from nmt.documents.document import Languages
-from nmt.documents.files import DocumentReport, plan_outputs, translate_files
 from nmt.errors import DataError, Option, UsageError
 from nmt.progress import Progress, choose_progress
 from nmt.settings import RunSettings, merge
@@ -28,12 +26,13 @@ from nmt.training.distributed import Group, is_restarted
 from nmt.training.launch import run_in_processes
 from nmt.training.observers import Record
 from nmt.training.run import is_run_of, reopen_run, start_run, train_run
+from nmt.training.start import StartRequest, read_start
 from nmt.training.trainer import TrainingOutcome
 from nmt.translation.aligner import AlignedPair, align_pairs, load_aligner
 from nmt.translation.batching import MAX_PIECES
 from nmt.translation.evaluation import Evaluation, evaluate_runs
 from nmt.translation.translator import Translator
-from nmt.translation.units import choose_units_of_run, is_target_spaced
+from nmt.translation.units import choose_units_of_run
 from nmt.translation.validation import build_validation_scores
 
 DEFAULT_METRICS = ("bleu", "chrf", "ter")
@@ -44,14 +43,22 @@ load = Translator.load
 def train(
     data: Path | str,
     out: Path | str,
-    settings: RunSettings | None = None,
+    settings: RunSettings | Mapping[str, Any] | None = None,
     *,
     device: str = "auto",
     progress: bool | Progress = False,
     processes: int = 1,
     profile: bool = False,
+    start_from: Path | str | None = None,
+    checkpoint: str = "best",
+    source_embeddings: Path | str | None = None,
+    target_embeddings: Path | str | None = None,
 ) -> TrainingOutcome:
     """Train on the prepared folder `data` and write a run folder to `out`.
+
+    The weights of the run `start_from`, at one of its checkpoints, take the place of random ones; the corpus needs its
+    subwords. Settings of model and search that were not given are then those of that run. `settings` may be values by
+    section and name, {"train": {"clip": 0.5}}.
 
     Several `processes` train as one would, each on its share of every batch: on GPUs each has its own, on a CPU they
     share the cores. A script starts them below `if __name__ == "__main__":`, because each of them imports it. In a
@@ -61,25 +68,37 @@ def train(
     With `profile`, a trace of a few updates is written to the run folder, and a table of it goes to `progress`.
     The state of torch's global random generator is the same afterwards as before.
 
-    Raises UsageError for settings that do not fit the corpus or the machine, FolderError when `out` already holds
-    files, and TrainingError when the loss is not a number or one of several processes is killed.
+    Raises UsageError for settings that do not fit the corpus or the machine and for a corpus that does not fit
+    `start_from`, SettingsError for a model that does not; FolderError when `out` already holds files; TrainingError
+    when the loss is not a number or one of several processes is killed.
     """
-    arguments = Path(out), Path(data), settings or RunSettings(), profile
+    request = StartRequest(start_from, source_embeddings, target_embeddings, checkpoint)
+    arguments = Path(out), Path(data), settings or RunSettings(), profile, request
     return run_in_processes(train_in_group, processes, device, choose_progress(progress), *arguments)
 
 
 def train_in_group(
-    group: Group, device: torch.device, progress: Progress, out: Path, data: Path, settings: RunSettings, profile: bool
+    group: Group,
+    device: torch.device,
+    progress: Progress,
+    out: Path,
+    data: Path,
+    settings: RunSettings | Mapping[str, Any],
+    profile: bool,
+    request: StartRequest,
 ) -> TrainingOutcome:
     """Train a new run in each process of a group, or continue one in a process that torchrun has restarted."""
     prepared = PreparedCorpus.open(data)
+    start = read_start(request, prepared, settings, progress, group)
+    settings = start.settings
     if is_restarted() and group.share(lambda: is_run_of(out, prepared, settings)):
         return resume_in_group(group, device, progress, out, data, {}, profile)
     hooks = build_hooks(out, prepared, settings, progress, group)
-    run = start_run(prepared, out, settings, device, group)
+    run = start_run(prepared, out, settings, device, group, start.facts)
+    hooks |= {"with_profile": profile, "group": group, "load_start": start.load}
     with fork_random(device):
         torch.manual_seed(settings.train.seed)
-        return train_run(run, prepared, settings, device, is_resumed=False, with_profile=profile, group=group, **hooks)
+        return train_run(run, prepared, settings, device, is_resumed=False, **hooks)
 
 
 def resume(
@@ -330,44 +349,6 @@ def align(
             units=choose_units_of_run(units, translator.runs[0]),
             batch_size=batch_size,
             progress=choose_progress(progress),
-        )
-    )
-
-
-def translate_documents(
-    model: Path | str | Sequence[Path | str] | Translator,
-    files: Path | str | Sequence[Path | str],
-    output: Path | str,
-    *,
-    form: str | None = None,
-    batch_size: int = 64,
-    checkpoint: str = "best",
-    device: str = "auto",
-    precision: str = "auto",
-    progress: bool | Progress = False,
-    **search: Any,
-) -> list[DocumentReport]:
-    """Translate documents to files, with their markup: pages, texts and others of nmt.documents.formats.FORMATS.
-
-    `files` are documents and folders of them; one document is written to `output`, and several into it. `form` is the
-    name of their format, which their suffixes tell otherwise. `search` are options of nmt.Translator.stream.
-
-    Returns a report of each document: how many segments and tags it has, and the tags whose place in the translation
-    is not sure. Raises UsageError for files whose format is not known, or that would be written over each other, and
-    DataError for documents that cannot be read; the others are written.
-    """
-    paths = [Path(path) for path in ([files] if isinstance(files, Path | str) else files)]
-    planned = plan_outputs(paths, Path(output), form)
-    translator = model if isinstance(model, Translator) else Translator.load(model, checkpoint, device, precision)
-    run = translator.runs[0]
-    return list(
-        translate_files(
-            planned,
-            translator,
-            Languages(run.info.source_lang, run.info.target_lang, is_target_spaced(run)),
-            form=form,
-            progress=choose_progress(progress),
-            **{"batch_size": batch_size, "split_long": True, **search},
         )
     )
 

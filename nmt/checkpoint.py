@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import load_file as load_tensors
@@ -49,6 +48,11 @@ from nmt.metadata import (
     remove_checksum,
 )
 from nmt.model.seq2seq import Seq2Seq
+from nmt.run_facts import CheckpointInfo
+from nmt.run_facts import Count as Count
+from nmt.run_facts import EmbeddingOrigin as EmbeddingOrigin
+from nmt.run_facts import RunInfo as RunInfo
+from nmt.run_facts import StartingPoint as StartingPoint
 from nmt.settings import RunSettings, to_toml
 from nmt.text.subword import Subword
 from nmt.validation import check
@@ -60,45 +64,6 @@ TENSOR_COPIES = {"weights.safetensors": 1, "training.safetensors": 3}  # numbers
 PENDING = "pending"  # the tensor with the figures of updates that no whole log record has; see nmt.training.update
 RAW = "weights."  # of tensors of training: the weights, where those of the checkpoint are their moving average
 NUMBERED = re.compile(r"update-[0-9]{1,18}")
-
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-
-
-class RunInfo(BaseModel):
-    """The content of a run folder's `run.json`, besides its checksum.
-
-    `is_source_unspaced` is whether the text has no blanks between words.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    format_version: int
-    source_lang: str
-    target_lang: str
-    joint: bool
-    source_fingerprint: str
-    target_fingerprint: str
-    data_fingerprint: str
-    is_source_unspaced: bool | None = None  # None: the run is older than this field
-    is_target_unspaced: bool | None = None
-    corpus: str | None = None  # the prepared folder, as it was named; older runs do not have this and what follows
-    pairs: Count | None = None  # of training
-    created: Annotated[float, Field(ge=0, lt=2**37)] | None = None  # seconds since 1970
-    nmt_version: str | None = None
-    torch_version: str | None = None
-
-
-class CheckpointInfo(BaseModel):
-    """The content of a checkpoint's `checkpoint.json`, besides its checksum. All other facts are scores by name."""
-
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
-    __pydantic_extra__: dict[str, float | None]
-
-    sha256: dict[Literal["weights.safetensors", "training.safetensors"], str]
-    update: Count
-    place: dict[str, int | float | str | None] | None = None  # where training stands, in a checkpoint to resume from
-    average_of: list[str] | None = None
-    average_decay: float | None = None  # of the moving average that the weights are, if they are one
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ def describe_run(path: Path) -> str:
     pieces = f"{run.source_subword.size:,} pieces"
     pieces += " for both sides" if run.info.joint else f" and {run.target_subword.size:,} pieces"
     rows = {"made": describe_origin(run), "corpus": describe_corpus(run)}
+    rows |= {"started from": describe_start(run), "embeddings": describe_embeddings(run)}
     rows |= {"attention": facts["attention"], "parameters": f"{facts['parameters']:,}", "vocabulary": pieces}
     lines = [f"{path}: a run, {run.info.source_lang} to {run.info.target_lang}", *write_rows(rows), "", "checkpoints"]
     metric = run.settings.train.metric
@@ -103,6 +104,22 @@ def describe_origin(run: Run) -> str:
 def describe_corpus(run: Run) -> str:
     """`data/multi30k, 29,000 training pairs`"""
     return "" if run.info.pairs is None else f"{run.info.corpus}, {format_count(run.info.pairs, 'training pair')}"
+
+
+def describe_start(run: Run) -> str:
+    """`general, checkpoint best, update 1,200, weights 3f2a5b1c9d8e`"""
+    start = run.info.start
+    if start is None:
+        return ""
+    return f"{start.run}, checkpoint {start.checkpoint}, update {start.update:,}, weights {start.sha256[:12]}"
+
+
+def describe_embeddings(run: Run) -> str:
+    """`source: wiki.en.vec.gz, 7,312 pieces; target: wiki.de.vec.gz, 6,950 pieces`"""
+    origins = {"source": run.info.source_embeddings, "target": run.info.target_embeddings}
+    return "; ".join(
+        f"{side}: {origin.file}, {format_count(origin.pieces, 'piece')}" for side, origin in origins.items() if origin
+    )
 
 
 def describe_checkpoint(facts: Mapping[str, Any], metric: str) -> str:

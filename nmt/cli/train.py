@@ -10,8 +10,8 @@ import click
 
 from nmt.cli.command import CommandError, InterruptionError, NmtCommand
 from nmt.cli.imports import get_imported_modules, import_option
-from nmt.cli.options import FOLDER, device_option, settings_source_options
-from nmt.errors import PeerError, TrainingInterrupted
+from nmt.cli.options import FOLDER, INPUT, checkpoint_option, device_option, settings_source_options
+from nmt.errors import PeerError, TrainingInterrupted, UsageError
 from nmt.files import locate_folder
 from nmt.settings import RESUMABLE, collect_settings, resolve_settings
 
@@ -28,6 +28,16 @@ Ctrl-C saves the state of training, and --resume continues from it with the sett
 {", ".join(f"train.{name}" for name in RESUMABLE)} may change; others may be given again as they are. With another
 metric, `best` becomes the best by it of the checkpoints that the run still has.
 
+--from RUN starts with the weights of another run: the best, or those of --checkpoint. The corpus is prepared with its
+subwords. Model and search have its settings; of --set, those of the model are refused with which its weights would not
+fit, and others, such as model.dropout, may change. Training is a new one: its settings are the defaults or those given
+here, and the optimizer starts anew.
+
+--source-embeddings and --target-embeddings take the embeddings of pieces from word vectors: of the same word, else of
+the word without SentencePiece's mark of a word's beginning, else of the word in lower case. Other pieces start at
+random. The vectors have model.embedding_size numbers, and their scale stays as it is. train.freeze=source-embeddings
+keeps them as they are.
+
 --processes N trains on N GPUs, or on the cores of a CPU; `torchrun ... -m nmt train` on several hosts. The result is
 that of one process, and --resume may have another N.
 
@@ -43,6 +53,18 @@ cores, and none; and torch refuses algorithms that may not repeat. On a GPU this
 @click.option("--out", required=True, type=FOLDER, metavar="RUN", help="run folder to make")
 @settings_source_options
 @click.option("--resume", is_flag=True, help="continue from the last checkpoint of --out, with its settings")
+@click.option(
+    "--from", "start_from", type=FOLDER, metavar="RUN", help="run to start from, with its weights; --out is a new run"
+)
+@checkpoint_option
+@click.option(
+    "--source-embeddings",
+    type=INPUT,
+    metavar="FILE",
+    help="word vectors that source embeddings start with, in the text format of word2vec, GloVe and fastText; plain or "
+    "compressed",
+)
+@click.option("--target-embeddings", type=INPUT, metavar="FILE", help="the same for target embeddings")
 @click.option(
     "--max-minutes",
     type=click.FloatRange(min=0),
@@ -101,6 +123,10 @@ def command(
     config: Path | None,
     overrides: tuple[str, ...],
     resume: bool,
+    start_from: Path | None,
+    checkpoint: str,
+    source_embeddings: str | None,
+    target_embeddings: str | None,
     device: str,
     processes: int,
     profile: bool,
@@ -112,11 +138,21 @@ def command(
     words = [*overrides, *(f"train.{key}={json.dumps(value)}" for key, value in given.items())]
     try:
         if resume:
+            if start_from is not None:
+                raise UsageError("--from starts a new run, and --resume continues one: leave one of them out")
+            if source_embeddings or target_embeddings:
+                raise UsageError("word vectors are where a new run starts, and --resume continues one: leave them out")
+            if checkpoint != "best":
+                raise UsageError("--resume continues from the checkpoint last: leave out --checkpoint")
             changes, _ = collect_settings(recipe, config, words)
             nmt.resume(data, out, device=device, progress=True, processes=processes, changes=changes, profile=profile)
         else:
-            settings = resolve_settings(recipe, config, words)
-            nmt.train(data, out, settings, device=device, progress=True, processes=processes, profile=profile)
+            sources = recipe, config, words
+            is_new = start_from is None  # otherwise the settings of a run complete them
+            settings = resolve_settings(*sources) if is_new else collect_settings(*sources)[0]
+            start: dict[str, Any] = {"start_from": start_from, "checkpoint": checkpoint}
+            start |= {"source_embeddings": source_embeddings, "target_embeddings": target_embeddings}
+            nmt.train(data, out, settings, device=device, progress=True, processes=processes, profile=profile, **start)
     except PeerError as error:  # the process that failed prints why
         raise SystemExit(CommandError.code) from error
     except TrainingInterrupted as stop:

@@ -12,9 +12,13 @@ from nmt.settings import TrainSettings
 
 
 def build_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """Adam, or AdamW without weight decay for biases and layer norms. It updates all parameters in one fused pass."""
-    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    vectors = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
+    """Adam, or AdamW without weight decay for biases and layer norms. It updates all parameters in one fused pass.
+
+    Frozen parameters, which need no gradient, are not among them, and take no memory in it.
+    """
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    matrices = [parameter for parameter in trained if parameter.dim() > 1]
+    vectors = [parameter for parameter in trained if parameter.dim() <= 1]
     decay = settings.weight_decay if settings.optimizer == "adamw" else 0.0
     groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, settings.beta2), fused=True)
@@ -29,10 +33,11 @@ def apply_update(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> 
 
     -> norms_P, the norm of the gradient of each parameter of `optimizer`, and whether the step changed nothing: the
     gradients are zero or not finite, or no vector is another after it. The output layer's bias is one, whose gradient
-    is zero only where all others are; matrices are not compared, because that takes memory and time.
+    is zero only where all others are; matrices are not compared, because that takes memory and time, unless all
+    vectors are frozen.
     """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    vectors = [parameter for parameter in parameters if parameter.dim() <= 1]
+    vectors = [parameter for parameter in parameters if parameter.dim() <= 1] or parameters
     for group in optimizer.param_groups:
         group["lr"] = rate
     has_gradient_P = [parameter.grad is not None for parameter in parameters]

@@ -30,6 +30,7 @@ from nmt.devices import choose_precision, compute_deterministically, describe_de
 from nmt.errors import FolderError, Option, SettingsError, UsageError
 from nmt.files import hash_file, lock_exclusively, refuse_special_files, remove_leftovers, write_atomically
 from nmt.kernels.registered import check_registered_attention
+from nmt.model.parts import freeze_parts
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import Progress, format_count
 from nmt.settings import RESUMABLE, RunSettings, TrainSettings, merge, to_toml
@@ -49,9 +50,14 @@ from nmt.validation import check
 
 
 def start_run(
-    prepared: PreparedCorpus, out: Path, settings: RunSettings, device: torch.device, group: Group = ALONE
+    prepared: PreparedCorpus,
+    out: Path,
+    settings: RunSettings,
+    device: torch.device,
+    group: Group = ALONE,
+    origin: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Make a run folder at `out`. Of several processes rank 0 makes it.
+    """Make a run folder at `out`. Of several processes rank 0 makes it. `origin` are more fields of its RunInfo.
 
     Before the folder is made, raises UsageError for settings that do not fit the corpus or the machine, and
     RegistrationError for a registered kind of attention that does not compute what its class promises. Raises
@@ -69,7 +75,10 @@ def start_run(
     build_batch_sampler(prepared, train_split, settings.train)  # raises an error if it cannot be used
     with torch.device("meta"):
         sizes = prepared.source_subword.size, prepared.target_subword.size
-        check_memory(Seq2Seq(settings.model, *sizes, initialise=False), settings, device)
+        outline = Seq2Seq(settings.model, *sizes, initialise=False)
+    check_memory(outline, settings, device)
+    if not freeze_parts(outline, settings.train.freeze):
+        raise SettingsError("train.freeze names every part that has parameters, so that nothing would be trained")
     info = RunInfo(
         format_version=RUN_FORMAT_VERSION,
         source_lang=manifest.source_lang,
@@ -82,6 +91,7 @@ def start_run(
         is_target_unspaced=prepared.is_unspaced("target"),
         corpus=os.fsencode(prepared.path).decode("utf-8", "replace"),
         pairs=manifest.splits["train"].pairs,
+        **(origin or {}),
     )
     run = group.share(lambda: create_run(out, settings, info, prepared.source_subword, prepared.target_subword))
     if run.info.data_fingerprint != info.data_fingerprint:
@@ -191,6 +201,7 @@ def train_run(
     observers: Mapping[str, Callable[[Record], None]],
     with_profile: bool = False,
     group: Group = ALONE,
+    load_start: Callable[[Seq2Seq], None] | None = None,
 ) -> TrainingOutcome:
     """Train a run, from its last checkpoint if it is resumed. `progress` and `observers` get the trainer's records.
 
@@ -198,7 +209,7 @@ def train_run(
 
     `compute_scores` gives the scores of a model's translations of the validation set, with BLEU by `tokenizer`. The
     names of `observers` are those of the files they write. Their errors are noted and do not end training. Nor do those
-    of the profile of a few updates, which `with_profile` asks for.
+    of the profile of a few updates, which `with_profile` asks for. `load_start` replaces initial weights, in rank 0.
 
     Raises as Trainer.fit does, and FolderError when another program trains the run, before anything is written.
     """
@@ -207,6 +218,9 @@ def train_run(
     batches, padding, first_rows = survey_epoch(train_split, settings.train.max_tokens, settings.train.seed)
     batch_sampler = build_batch_sampler(prepared, train_split, settings.train)
     model = run.build_model()
+    if load_start is not None and group.is_main:
+        load_start(model)
+    trained = freeze_parts(model, settings.train.freeze)
     group.share_parameters(model)
     seed_process(group, settings.train.seed)
     parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -216,6 +230,8 @@ def train_run(
     if text := describe_sampling(prepared, settings.train):
         progress.note(text)
     progress.note(f"{settings.model.attention}, {parameters:,} parameters")
+    if trained < parameters:
+        progress.note(describe_freezing(settings, parameters - trained))
     progress.note(f"validation: best by {settings.train.metric}; BLEU by sacreBLEU's tokenizer {tokenizer}")
     longest = np.maximum(valid_split.source_lengths, valid_split.target_lengths)
     if too_long := int((longest > max_valid_pieces).sum()):
@@ -298,6 +314,15 @@ def train_run(
             session.reason = outcome.reason
     progress.note(f"stopped: {outcome.reason}; {run.path} is ready to translate")
     return outcome
+
+
+def describe_freezing(settings: RunSettings, parameters: int) -> str:
+    """`not trained: encoder (394,752 parameters)`"""
+    frozen = dict.fromkeys(settings.train.freeze)
+    text = f"not trained: {', '.join(frozen)} ({format_count(parameters, 'parameter')})"
+    if "target-embeddings" in frozen and settings.model.tie != "none":
+        text += f'; with model.tie = "{settings.model.tie}" these embeddings are the vectors of the output layer, too'
+    return text
 
 
 @contextmanager

@@ -94,6 +94,8 @@ def at_home(home, monkeypatch, tmp_path) -> Path:
         return prepare(*texts, **VOCABULARY | options)
 
     def train_briefly(data, out, settings=RunSettings(), **options):  # noqa: B008
+        if not isinstance(settings, RunSettings):  # what the run to start from completes
+            settings = RunSettings.model_validate(settings)
         model = settings.model.model_copy(update=SIZES)
         brief = settings.train.model_copy(update={"max_updates": 4})
         return train(data, out, settings.model_copy(update={"model": model, "train": brief}), **options)

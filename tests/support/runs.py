@@ -39,3 +39,19 @@ def reverser(tiny_prepared, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "reverser"
     train(tiny_prepared, out, REVERSER, device="cpu")
     return out
+
+
+@pytest.fixture(scope="session")
+def novice(tiny_prepared, tmp_path_factory) -> Path:
+    """A run that has learnt a little, so that what comes after it matters. It has two numbered checkpoints."""
+    from nmt import train
+
+    out = tmp_path_factory.mktemp("runs") / "novice"
+    changes = {"max_updates": 150, "validate_every": 75, "schedule": "constant", "compile": False}
+    train(
+        tiny_prepared,
+        out,
+        REVERSER.model_copy(update={"train": REVERSER.train.model_copy(update=changes)}),
+        device="cpu",
+    )
+    return out

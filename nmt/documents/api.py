@@ -1,0 +1,49 @@
+"""nmt.translate_documents, the function of the public API for documents."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nmt.documents.document import Languages
+from nmt.documents.files import DocumentReport, plan_outputs, translate_files
+from nmt.progress import Progress, choose_progress
+from nmt.translation.translator import Translator
+from nmt.translation.units import is_target_spaced
+
+
+def translate_documents(
+    model: Path | str | Sequence[Path | str] | Translator,
+    files: Path | str | Sequence[Path | str],
+    output: Path | str,
+    *,
+    form: str | None = None,
+    batch_size: int = 64,
+    checkpoint: str = "best",
+    device: str = "auto",
+    precision: str = "auto",
+    progress: bool | Progress = False,
+    **search: Any,
+) -> list[DocumentReport]:
+    """Translate documents to files, with their markup: pages, texts and others of nmt.documents.formats.FORMATS.
+
+    `files` are documents and folders of them; one document is written to `output`, and several into it. `form` is the
+    name of their format, which their suffixes tell otherwise. `search` are options of nmt.Translator.stream.
+
+    Returns a report of each document: how many segments and tags it has, and the tags whose place in the translation
+    is not sure. Raises UsageError for files whose format is not known, or that would be written over each other, and
+    DataError for documents that cannot be read; the others are written.
+    """
+    paths = [Path(path) for path in ([files] if isinstance(files, Path | str) else files)]
+    planned = plan_outputs(paths, Path(output), form)
+    translator = model if isinstance(model, Translator) else Translator.load(model, checkpoint, device, precision)
+    run = translator.runs[0]
+    return list(
+        translate_files(
+            planned,
+            translator,
+            Languages(run.info.source_lang, run.info.target_lang, is_target_spaced(run)),
+            form=form,
+            progress=choose_progress(progress),
+            **{"batch_size": batch_size, "split_long": True, **search},
+        )
+    )
