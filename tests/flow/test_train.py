@@ -733,7 +733,15 @@ def test_compiled_training_has_the_same_result(train, tmp_path, monkeypatch):
     assert train(tmp_path / "eager", *words, "--max-updates", "6").code == 0
     assert compiled == []
     assert train(tmp_path / "compiled", *words, "--max-updates", "3", "--compile").code == 0
-    assert set(compiled) == {"gru", "gru_backward", "attend", "attend_backward", "additive_keys", "softmax_gradient"}
+    assert set(compiled) == {
+        "gru",
+        "gru_backward",
+        "attend",
+        "attend_backward",
+        "additive_keys",
+        "softmax_gradient",
+        "consistent_gradient",
+    }
     done = train(tmp_path / "compiled", "--resume", "--max-updates", "6", "--no-compile")
     assert done.code == 0
     eager, others = (records(tmp_path / run, "valid")[-1]["perplexity"] for run in ("eager", "compiled"))
