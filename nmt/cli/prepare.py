@@ -21,6 +21,12 @@ from nmt.settings import PrepareSettings
     metavar="FILE",
     help="word links of training pairs, 0-0 1-2, to guide attention; repeat for each --train, then for each --tsv",
 )
+@click.option(
+    "--synthetic",
+    multiple=True,
+    metavar="PREFIX",
+    help="training pairs whose source is a machine translation of the target; a tag <BT> marks it",
+)
 @click.option("--valid", multiple=True, metavar="PREFIX", help="validation pairs, which choose the best checkpoint")
 @click.option("--valid-tsv", multiple=True, metavar="FILE", help="validation pairs in two columns")
 @click.option("--test", multiple=True, metavar="PREFIX", help="test pairs, for the final score")
@@ -43,6 +49,7 @@ def command(
     train: tuple[str, ...],
     tsv: tuple[str, ...],
     train_alignments: tuple[str, ...],
+    synthetic: tuple[str, ...],
     valid: tuple[str, ...],
     valid_tsv: tuple[str, ...],
     test: tuple[str, ...],
@@ -78,6 +85,7 @@ def command(
         target_lang=target_lang,
         test=corpora(test, test_tsv),
         train_alignments=train_alignments,
+        synthetic=synthetic,
         subwords_from=subwords_from,
         overwrite=overwrite,
         workers=workers,

@@ -8,24 +8,25 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import chain, zip_longest
+from itertools import chain, repeat, zip_longest
 from pathlib import Path
 from typing import Any
 
 from nmt.data.encode import Cleaner, write_split
 from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_entries, name_subword_file, write_manifest
 from nmt.data.reuse import describe_unknown, read_subwords
-from nmt.errors import DataError, FolderError, Option, indent
+from nmt.errors import DataError, FolderError, Option, UsageError, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress
 from nmt.settings import PrepareSettings
 from nmt.text.compression import SUFFIXES
-from nmt.text.corpus import Corpus, Pair, ParallelFiles, TsvFile, sample_pairs
+from nmt.text.corpus import Corpus, Pair, ParallelFiles, TaggedCorpus, TsvFile, sample_pairs
 from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_subword
 from nmt.validation import check
 
+TAG = "<BT>"  # before the source of back-translated pairs: Caswell et al. 2019, arXiv:1906.06442
 TSV_SUFFIXES = tuple(f".tsv{suffix}" for suffix in SUFFIXES)
 PURPOSES: dict[SplitName, str] = {"train": "training", "valid": "validation", "test": "the test"}
 SUBWORD_SETTINGS = {"subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
@@ -40,6 +41,7 @@ def prepare(
     target_lang: str,
     test: Any = (),
     train_alignments: Sequence[Path | str] = (),
+    synthetic: Sequence[Path | str] = (),
     subwords_from: Path | str | None = None,
     overwrite: bool = False,
     workers: int | None = None,
@@ -52,8 +54,9 @@ def prepare(
     pairs: (source, target) or, as rows of Hugging Face data sets, {source_lang: source, target_lang: target} and
     {"translation": {...}}. A path is either the PREFIX of two files, PREFIX.source_lang and PREFIX.target_lang, plain
     or compressed (.gz, .bz2, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on.
-    `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`. `subwords_from` is a
-    run or a prepared folder, whose subword models are used in place of new ones. `workers` is the
+    `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`. `synthetic`
+    are paths of more training pairs, whose source a model has translated from the target: it gets the tag `<BT>`.
+    `subwords_from` is a run or a prepared folder, whose subword models are used in place of new ones. `workers` is the
     number of threads that encode text, by default one for each core. `settings` are those of `PrepareSettings`. With
     `progress=True`, progress is shown on standard error.
 
@@ -71,10 +74,23 @@ def prepare(
     reused = None if subwords_from is None else read_subwords(Path(subwords_from), languages, checked)
     if reused:
         checked = checked.model_copy(update=reused.settings)
+    if synthetic and TAG not in checked.symbols:
+        if reused:
+            raise UsageError(
+                f"the subword models of {reused.path} have no piece {TAG}, which marks the pairs of ",
+                *(Option("synthetic"), "\n  Prepare the first corpus with ", Option("symbols", TAG)),
+            )
+        checked = checked.model_copy(update={"symbols": (*checked.symbols, TAG)})
     out = Path(out)
     refuse_occupied(out, overwrite)
     alignments = [Path(path) for path in train_alignments]
     inputs = find_inputs({"train": train, "valid": valid, "test": test}, alignments, source_lang, target_lang)
+    if synthetic:
+        more: dict[SplitName, Any] = {"train": synthetic, "valid": valid, "test": test}
+        corpora_to_tag = find_inputs(more, [], source_lang, target_lang)["train"]
+        if not all(map(is_corpus, corpora_to_tag)):
+            raise UsageError(Option("synthetic"), " takes paths of files, and no pairs\n  Write the pairs to a file")
+        inputs["train"] += [TaggedCorpus(corpus, TAG) for corpus in corpora_to_tag]
     with replace_folder(out) as folder:
         scratch = folder / "scratch"
         scratch.mkdir()
@@ -95,7 +111,9 @@ def prepare(
             read = chain.from_iterable(corpus.read() for corpus in found)
             pairs = reporter.track(read, f"encoding {name}", counts[name], "pairs")
             is_train = name == "train"
-            links = chain.from_iterable(map(read_links, alignments)) if alignments and is_train else None
+            links = (
+                chain(chain.from_iterable(map(read_links, alignments)), repeat([])) if alignments and is_train else None
+            )
             splits[name] = write_split(folder, name, pairs, subwords, cleaner if is_train else None, workers, links)
         dropped = {reason: count for reason, count in cleaner.dropped.items() if count}
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()) or "none"
@@ -220,7 +238,7 @@ def as_list(texts: Any) -> list[Any]:
 
 
 def is_corpus(text: Any) -> bool:
-    return isinstance(text, (ParallelFiles, TsvFile))
+    return isinstance(text, Corpus)
 
 
 def store_iterables(

@@ -249,7 +249,26 @@ class TsvFile:
         return read_tsv(*self.find())
 
 
-Corpus = ParallelFiles | TsvFile
+@dataclass(frozen=True)
+class TaggedCorpus:
+    """A corpus whose source lines begin with a tag, as those of back-translation do"""
+
+    corpus: ParallelFiles | TsvFile
+    tag: str
+
+    def __str__(self) -> str:
+        return str(self.corpus)
+
+    def find(self) -> tuple[Path, ...]:
+        """The files of the corpus."""
+        return self.corpus.find()
+
+    def read(self) -> Iterator[Pair]:
+        """All pairs, with the tag. May be called several times."""
+        return (Pair(f"{self.tag} {source}", target) for source, target in self.corpus.read())
+
+
+Corpus = ParallelFiles | TsvFile | TaggedCorpus
 
 
 def sample_pairs(pairs: Iterable[Pair], size: int, seed: int) -> list[Pair]:
