@@ -45,7 +45,7 @@ def consistent_loss(
 
     p and q are the probabilities of words in the two passes; both get the gradient of D. The kinds of consistency and
     their papers are in nmt.training.consistency. The negative log-likelihood is the mean over passes, weighted as CE.
-    It and D have no gradient.
+    It and D have no gradient. Positions whose target is PAD count nothing.
     """
     first, second, forward, backward, weight = consistency
     words = vectors_VR, bias_V, target_N, smoothing

@@ -7,7 +7,7 @@ import torch
 from support.models import sentences, small_model
 
 from nmt.data.batches import Batch, split_batch
-from nmt.ids import EOS
+from nmt.ids import EOS, PAD
 from nmt.kernels import loss_fused
 from nmt.kernels.consistency_fused import Consistency, fused_consistent_loss
 from nmt.settings import TrainSettings
@@ -24,7 +24,9 @@ WEIGHTS = {name: Consistency(*kind, 1.7) for name, kind in KINDS.items()} | {
 }
 
 
-def figures_and_gradients(loss_of, consistency, N, smoothing, *, V=11, operand=None, dtype=torch.float64):
+def figures_and_gradients(
+    loss_of, consistency, N, smoothing, *, V=11, operand=None, dtype=torch.float64, padding=False
+):
     torch.manual_seed(N)
     inputs = {
         "readout": torch.randn(2, N, 5, dtype=dtype).tanh(),
@@ -33,7 +35,9 @@ def figures_and_gradients(loss_of, consistency, N, smoothing, *, V=11, operand=N
     }
     inputs = {name: value.requires_grad_() for name, value in inputs.items()}
     with torch.autocast("cpu", operand, enabled=operand is not None):
-        loss, nll, divergence = loss_of(*inputs.values(), torch.randint(V, (N,)), smoothing, consistency)
+        loss, nll, divergence = loss_of(
+            *inputs.values(), torch.randint(PAD + 1 - padding, V, (N,)), smoothing, consistency
+        )
     assert not nll.requires_grad
     assert not divergence.requires_grad
     (loss * 0.3).backward()
@@ -96,12 +100,29 @@ def test_the_terms_of_the_papers(loss_of, name, cross_entropy, divergence):
 
 @pytest.mark.parametrize("loss_of", [consistent_loss, fused_consistent_loss])
 def test_a_word_that_one_pass_excludes_has_a_finite_divergence(loss_of):
-    readout_PNR, vectors_VR = torch.tensor([[[0.0]], [[1000.0]]], requires_grad=True), torch.tensor([[0.0], [1.0]])
-    loss, _, divergence = loss_of(readout_PNR, vectors_VR, torch.zeros(2), torch.tensor([0]), 0.0, WEIGHTS["all terms"])
+    readout_PNR, vectors_VR = torch.tensor([[[0.0]], [[1000.0]]], requires_grad=True), torch.tensor([[1.0], [0.0]])
+    loss, _, divergence = loss_of(readout_PNR, vectors_VR, torch.zeros(2), torch.tensor([1]), 0.0, WEIGHTS["all terms"])
     assert loss.isfinite()
     assert divergence.isfinite()
     loss.backward()
     assert readout_PNR.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_padding_counts_nothing(name):
+    """With five words every fifth position is padding on average. The plain loss of the others is what is wanted."""
+
+    def loss_of_others(readout_PNR, vectors_VR, bias_V, target_N, *words):
+        real_N = target_N != PAD
+        assert 0 < real_N.sum() < len(real_N)
+        return consistent_loss(readout_PNR[:, real_N], vectors_VR, bias_V, target_N[real_N], *words)
+
+    words = WEIGHTS[name], 12, 0.1
+    want = figures_and_gradients(loss_of_others, *words, V=5, padding=True)
+    for loss_of in (consistent_loss, fused_consistent_loss):
+        got = figures_and_gradients(loss_of, *words, V=5, padding=True)
+        for quantity, expected in want.items():
+            torch.testing.assert_close(got[quantity], expected, rtol=1e-9, atol=1e-11)
 
 
 def make_batch():
