@@ -7,8 +7,6 @@ from support.together import CASES, train_alone, train_cases
 from nmt.progress import Progress
 from nmt.training.launch import run_in_processes
 
-pytestmark = pytest.mark.numerical
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):

@@ -11,7 +11,6 @@ from nmt.kernels.registered import check_registered_attention
 from nmt.model.attention.base import Attention
 from nmt.model.attention.scores import AdditiveAttention, DotAttention, GeneralAttention, ScaledDotAttention
 
-pytestmark = pytest.mark.numerical
 REMEDY = (
     "  The fused loop calls neither project_query nor score: it reads query_weight_AD, project_keys and, for\n"
     '  "additive", v_HE. Define them so that they give the same score, or leave out fused_form'

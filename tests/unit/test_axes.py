@@ -7,8 +7,6 @@ from support.models import KINDS, sentences, small_model
 
 from nmt.search import beam, forced_decoding
 
-pytestmark = pytest.mark.numerical
-
 
 @pytest.mark.parametrize("kind", [*KINDS, "encoder heads"])
 @pytest.mark.parametrize("feeding", [True, False])
