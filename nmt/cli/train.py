@@ -29,9 +29,9 @@ Ctrl-C saves the state of training, and --resume continues from it with the sett
 metric, `best` becomes the best by it of the checkpoints that the run still has.
 
 --from RUN starts with the weights of another run: the best, or those of --checkpoint. The corpus is prepared with its
-subwords. Model and search have its settings; of --set, those of the model are refused with which its weights would not
-fit, and others, such as model.dropout, may change. Training is a new one: its settings are the defaults or those given
-here, and the optimizer starts anew.
+subwords: `nmt prepare --subwords-from RUN`. Model and search have its settings; of --set, those of the model are
+refused with which its weights would not fit, and others, such as model.dropout, may change. Training is a new one: its
+settings are the defaults or those given here, and the optimizer starts anew.
 
 --source-embeddings and --target-embeddings take the embeddings of pieces from word vectors: of the same word, else of
 the word without SentencePiece's mark of a word's beginning, else of the word in lower case. Other pieces start at

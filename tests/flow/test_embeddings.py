@@ -110,9 +110,10 @@ def test_a_shared_embedding_takes_one_file(run_nmt, tiny_corpus, vectors, tmp_pa
         assert found[row].tolist() == [value] * 8
 
 
-def test_frozen_parts_are_resumed_exactly_and_have_no_moments(train, run_nmt, tiny_prepared, vectors, tmp_path):
+@pytest.mark.parametrize("decay", ["0", "0.9"])
+def test_frozen_parts_are_resumed_exactly_and_have_no_moments(train, run_nmt, tiny_prepared, vectors, tmp_path, decay):
     words = ["--source-embeddings", vectors, "--set", 'train.freeze=["encoder", "source-embeddings", "attention"]']
-    words += ["--set", "train.validate_every=2", "--set", "model.dropout=0.2"]
+    words += ["--set", "train.validate_every=2", "--set", "model.dropout=0.2", "--set", f"train.average={decay}"]
     assert train(tmp_path / "whole", *words, "--max-updates", "5").code == 0
     assert train(tmp_path / "part", *words, "--max-updates", "3").code == 0
     done = run_nmt("train", "--data", tiny_prepared, "--out", tmp_path / "part", "--resume", "--max-updates", "5")
@@ -126,6 +127,9 @@ def test_frozen_parts_are_resumed_exactly_and_have_no_moments(train, run_nmt, ti
     moments = {key.split(".")[1] for key in whole if key.startswith("optimizer.")}
     assert moments == {"target_embedding", "bridge", "cell", "output_bias"}
     assert not any(key.startswith("optimizer.cell.attention.") for key in whole)
+    rows = find_rows(tiny_prepared, "source")
+    kept = weights(tmp_path / "part")["source_embedding.weight"]
+    assert all(kept[row].tolist() == [value] * 8 for value, row in rows.items())
 
 
 def test_several_processes_leave_frozen_parts_alone(train, vectors, tmp_path):

@@ -249,3 +249,14 @@ def test_a_start_has_the_name_of_its_folder_from_wherever_it_is_named(echo, novi
     settings = RunSettings(train=TrainSettings(max_updates=1))
     nmt.train(echo, "run", settings, start_from="..", device="cpu")
     assert read_run(Path("run")).info.start.run == "general"
+
+
+def test_text_of_a_domain_is_prepared_and_trained_on(run_nmt, novice, tiny_corpus, tmp_path):
+    splits = ["--train", tiny_corpus / "test", "--valid", tiny_corpus / "valid", "--source-lang", "a"]
+    words = [*splits, "--target-lang", "b", "--subwords-from", novice, "--out", tmp_path / "domain"]
+    assert run_nmt("prepare", *words).code == 0
+    words = ["--data", tmp_path / "domain", "--out", tmp_path / "run", "--from", novice, "--set", "train.average=0.9"]
+    done = run_nmt("train", *words, *STILL)
+    assert done.code == 0, done.stderr
+    for name, weight in weights(novice, "best").items():
+        torch.testing.assert_close(weights(tmp_path / "run")[name], weight)  # averages begin with them, too
