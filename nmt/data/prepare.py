@@ -18,13 +18,15 @@ from nmt.errors import DataError, FolderError, Option, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress
 from nmt.settings import PrepareSettings
+from nmt.text.bitext import BilingualFile, find_bitext_form
 from nmt.text.compression import SUFFIXES
-from nmt.text.corpus import Corpus, Pair, ParallelFiles, TsvFile, sample_pairs
+from nmt.text.corpus import Pair, ParallelFiles, TsvFile, sample_pairs
 from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_subword
 from nmt.validation import check
 
+Corpus = ParallelFiles | TsvFile | BilingualFile
 TSV_SUFFIXES = tuple(f".tsv{suffix}" for suffix in SUFFIXES)
 PURPOSES: dict[SplitName, str] = {"train": "training", "valid": "validation", "test": "the test"}
 SUBWORD_SETTINGS = {"subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
@@ -49,7 +51,8 @@ def prepare(
     `train`, `valid` and `test` are each a path, a list of paths, a torchtext `TranslationDataset`, or any iterable of
     pairs: (source, target) or, as rows of Hugging Face data sets, {source_lang: source, target_lang: target} and
     {"translation": {...}}. A path is either the PREFIX of two files, PREFIX.source_lang and PREFIX.target_lang, plain
-    or compressed (.gz, .bz2, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on.
+    or compressed (.gz, .bz2, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on, or a
+    file of translators' tools: .tmx, .xlf, .xliff, .po or .csv, of which the languages are taken.
     `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`. `workers` is the
     number of threads that encode text, by default one for each core. `settings` are those of `PrepareSettings`. With
     `progress=True`, progress is shown on standard error.
@@ -169,8 +172,7 @@ def find_inputs(
             inputs[name] = []
             for text in as_list(argument):
                 if isinstance(text, (str, Path)):
-                    is_table = str(text).lower().endswith(TSV_SUFFIXES)
-                    text = TsvFile(Path(text)) if is_table else ParallelFiles(Path(text), source_lang, target_lang)
+                    text = find_corpus(Path(text), source_lang, target_lang)
                 if is_corpus(text):
                     with attempt():
                         file = text.find()[0].resolve()
@@ -197,6 +199,15 @@ def find_inputs(
     return inputs
 
 
+def find_corpus(path: Path, source_lang: str, target_lang: str) -> Corpus:
+    """The corpus of a path, by its suffix."""
+    if str(path).lower().endswith(TSV_SUFFIXES):
+        return TsvFile(path)
+    if form := find_bitext_form(path):
+        return BilingualFile(path, form, source_lang, target_lang)
+    return ParallelFiles(path, source_lang, target_lang)
+
+
 def as_list(texts: Any) -> list[Any]:
     """The argument for a split as a list: a list of paths or corpora unchanged, anything else as its only item."""
     if isinstance(texts, (list, tuple)) and all(isinstance(text, (str, Path)) or is_corpus(text) for text in texts):
@@ -205,7 +216,7 @@ def as_list(texts: Any) -> list[Any]:
 
 
 def is_corpus(text: Any) -> bool:
-    return isinstance(text, (ParallelFiles, TsvFile))
+    return isinstance(text, (ParallelFiles, TsvFile, BilingualFile))
 
 
 def store_iterables(
@@ -241,6 +252,8 @@ def count_and_sample(
                     yield pair
                 if counts[name] == before:
                     raise DataError(f"{corpus} is empty: it has no lines")
+                if isinstance(corpus, BilingualFile):
+                    progress.note(corpus.describe())
 
     with collect_problems() as attempt:
         for name in corpora:

@@ -249,9 +249,6 @@ class TsvFile:
         return read_tsv(*self.find())
 
 
-Corpus = ParallelFiles | TsvFile
-
-
 def sample_pairs(pairs: Iterable[Pair], size: int, seed: int) -> list[Pair]:
     """A uniform random sample of `size` pairs, in one pass and with memory for `size` pairs.
 
