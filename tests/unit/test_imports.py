@@ -43,8 +43,8 @@ MAY_IMPORT = {
     "documents": GROUND | {"text", "translation", "analysis"},
     "training": GROUND | {"devices", "data", "model", "kernels", "checkpoint"},
     "server": GROUND | {"", "text", "translation", "analysis"},
-    "api": GROUND | {"devices", "data", "analysis", "training", "translation", "documents"},
-    "": {"api", "data", "model", "translation", "progress", "settings", "errors", "version"},
+    "api": GROUND | {"devices", "text", "data", "analysis", "training", "translation", "documents"},
+    "": {"api", "data", "model", "text", "translation", "progress", "settings", "errors", "version"},
     "__main__": {"cli"},
 }
 ROOMS = {*MAY_IMPORT, "cli"}
