@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nmt.model.attention.base import Attention as Attention
     from nmt.model.attention.registry import register_attention as register_attention
     from nmt.progress import Progress as Progress
+    from nmt.text.terms import Terms as Terms
     from nmt.translation.request import Request as Request
     from nmt.translation.result import Translation as Translation
     from nmt.translation.translator import Translator as Translator
@@ -37,6 +38,7 @@ HOMES = {
     "Attention": "model.attention.base",
     "Progress": "progress",
     "Request": "translation.request",
+    "Terms": "text.terms",
     "Translation": "translation.result",
     "Translator": "translation.translator",
     "align": "api",
@@ -55,6 +57,7 @@ __all__ = [
     "Attention",
     "Progress",
     "Request",
+    "Terms",
     "Translation",
     "Translator",
     "__version__",

@@ -20,7 +20,8 @@ class ConstraintProgress(NamedTuple):
     """How far each row has come with the phrases that are required of it.
 
     Progress is the number of required tokens that the row has generated. `token_NQ` has the ids that would advance it,
-    and PAD where there are fewer than Q. An id may occur twice; then the higher progress counts.
+    and PAD where there are fewer than Q: in its first half those that continue a phrase, in its second half those that
+    begin one. An id may occur twice; then the higher progress counts.
     """
 
     token_NQ: Tensor

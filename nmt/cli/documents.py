@@ -1,15 +1,19 @@
 """`nmt translate --document`: translates whole documents, file to file or folder to folder."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from click.core import ParameterSource
 
 from nmt.cli.command import CommandError
-from nmt.cli.options import OUTPUT, combine
+from nmt.cli.loading import note_memory
+from nmt.cli.options import INPUT, OUTPUT, combine
 from nmt.cli.output import refuse_overlap, refuse_unwritable
+from nmt.cli.reports import open_report
+from nmt.cli.terms import COLUMNS as TERM_COLUMNS
+from nmt.cli.terms import describe_use, note_terms
 from nmt.documents.formats import FORMATS
 from nmt.errors import UsageError, describe_unreadable
 
@@ -19,8 +23,9 @@ if TYPE_CHECKING:
 # options of nmt translate that are about lines of text and have no effect on documents
 LINE_OPTIONS = (
     *("n_best", "style", "with_attention", "alignments", "offset", "threshold", "units", "probabilities"),
-    *("resume_output", "input_format", "prefix", "constraints", "banned"),
+    *("resume_output", "input_format", "prefix"),
 )
+TAG_COLUMNS = ("file", "line", "tag", "share", "source", "translation")
 document_options = combine(
     click.option("--document", is_flag=True, help="translate whole documents, such as pages, and keep their markup"),
     click.option(
@@ -30,12 +35,26 @@ document_options = combine(
         help="format of the documents  [default: by suffix]",
     ),
     click.option(
+        "--xml-rules",
+        type=INPUT,
+        metavar="FILE",
+        help="TOML file of XML elements that are text, inline or untranslated, and of attributes that people read",
+    ),
+    click.option(
         "--tag-report",
         type=OUTPUT,
         metavar="FILE",
-        help="tab-separated table of the tags whose place in the translation is not sure",
+        help="table of the tags whose place in the translation is not sure; JSON Lines if FILE ends with .jsonl, else "
+        "tab-separated",
     ),
 )
+
+
+class DocumentReports(NamedTuple):
+    """The files of the reports of documents."""
+
+    tags: Path | None
+    terms: Path | None
 
 
 def refuse_folders(files: Sequence[str]) -> None:
@@ -59,13 +78,14 @@ def translate_documents(
     files: Sequence[str],
     output: Path | None,
     form: str | None,
-    tag_report: Path | None,
+    reports: DocumentReports,
     quiet: bool,
     run: str,
     load: "Callable[[], LineTranslator]",
     options: dict[str, Any],
 ) -> None:
-    """Translate documents and report tags to look at. `load` loads the run `run`, with `options` of its `stream`."""
+    """Translate documents, and report tags to look at and terms. `load` loads the run `run`; `options` are those of
+    nmt.documents.files.translate_files."""
     from nmt.checkpoint import read_run
     from nmt.documents.document import Languages
     from nmt.documents.files import plan_outputs, translate_files
@@ -79,34 +99,28 @@ def translate_documents(
     if not output.is_dir() and len(files) == 1 and not Path(files[0]).is_dir():
         refuse_unwritable(output)
     planned = plan_outputs([Path(file) for file in files], output, form)
-    refuse_overlap({"--tag-report": tag_report}, [*map(str, planned), *map(str, planned.values())])
+    outputs = {"--tag-report": reports.tags, "--term-report": reports.terms}
+    refuse_overlap(outputs, [*map(str, planned), *map(str, planned.values())])
     first = read_run(Path(run))
     translator = load()
     progress: Progress = WithoutBars() if quiet else TerminalProgress()
     languages = Languages(first.info.source_lang, first.info.target_lang, is_target_spaced(first))
-    rows = ["file\tline\ttag\tshare\tsource\ttranslation"]
-    done, segments, tags, weak = 0, 0, 0, 0
-    try:
+    done, segments, sentences, tags, weak, terms, missing = 0, 0, 0, 0, 0, 0, 0
+    with open_report(reports.tags, TAG_COLUMNS) as add_tag, open_report(reports.terms, TERM_COLUMNS) as add_term:
         for report in translate_files(planned, translator, languages, form=form, progress=progress, **options):
             done, segments, tags = done + 1, segments + report.segments, tags + report.tags
-            for one in report.weak_tags:
+            sentences += report.sentences
+            for tag in report.weak_tags:
                 weak += 1
-                texts = (text.replace("\t", " ").replace("\n", " ") for text in (one.source, one.translation))
-                rows.append("\t".join([str(report.source), str(one.line), one.tag, f"{one.share:.2f}", *texts]))
-    finally:
-        if tag_report:
-            write_rows(tag_report, rows)
+                add_tag({"file": str(report.source), **tag._asdict()})
+            for one in report.terms:
+                terms, missing = terms + 1, missing + (one.use.used is None)
+                add_term(describe_use(str(report.source), *one))
     if not quiet:
         counts = f"{format_count(done, 'document')} with {format_count(segments, 'segment')}"
         click.echo(f"nmt: {counts} {'is' if done == 1 else 'are'} translated in {output}", err=True)
     if weak:
-        where = f"{tag_report} lists them" if tag_report else "--tag-report FILE lists them"
+        where = f"{reports.tags} lists them" if reports.tags else "--tag-report FILE lists them"
         click.echo(f"nmt: {weak:,} of {format_count(tags, 'tag')} may be in a wrong place: {where}", err=True)
-
-
-def write_rows(path: Path, rows: Iterable[str]) -> None:
-    """Write lines of text to a file."""
-    from nmt.files import write_atomically
-
-    with write_atomically(path) as file:
-        file.writelines(f"{row}\n" for row in rows)
+    note_terms(terms, missing, reports.terms)
+    note_memory(translator, sentences, "sentence")

@@ -15,11 +15,18 @@ from nmt.settings import PrepareSettings
 @click.option("--target-lang", required=True, metavar="LANG", help="target language, such as de; ending of its files")
 @click.option("--train", multiple=True, metavar="PREFIX", help="training pairs; repeat for several corpora")
 @click.option("--tsv", multiple=True, metavar="FILE", help="training pairs in two columns with a tab between them")
+@click.option("--tmx", multiple=True, metavar="FILE", help="training pairs in a translation memory")
+@click.option("--xliff", multiple=True, metavar="FILE", help="training pairs in XLIFF 1.2 or 2")
+@click.option("--po", multiple=True, metavar="FILE", help="training pairs in gettext's PO")
+@click.option(
+    "--csv", "tables", multiple=True, metavar="FILE", help="training pairs in CSV, whose first row may name languages"
+)
 @click.option(
     "--train-alignments",
     multiple=True,
     metavar="FILE",
-    help="word links of training pairs, 0-0 1-2, to guide attention; repeat for each --train, then for each --tsv",
+    help="word links of training pairs, 0-0 1-2, to guide attention; repeat for each --train, then for each --tsv, "
+    "--tmx, --xliff, --po and --csv",
 )
 @click.option(
     "--synthetic",
@@ -48,6 +55,10 @@ def command(
     target_lang: str,
     train: tuple[str, ...],
     tsv: tuple[str, ...],
+    tmx: tuple[str, ...],
+    xliff: tuple[str, ...],
+    po: tuple[str, ...],
+    tables: tuple[str, ...],
     train_alignments: tuple[str, ...],
     synthetic: tuple[str, ...],
     valid: tuple[str, ...],
@@ -66,19 +77,29 @@ def command(
     Line n of one translates line n of the other. Cleaning drops training pairs only, and reports how many it
     dropped and why.
 
+    --tmx, --xliff, --po and --csv are files of translators' tools, several languages in one of which do no harm: those
+    with the codes SOURCE-LANG and TARGET-LANG are taken, where `en` stands for en-US too. Units that lack a language,
+    or have no text, are counted. --valid and --test take such files too, by their suffixes.
+
     Line n of --train-alignments links the words of pair n, as any word aligner writes them (Pharaoh format): source
     word, dash, target word, where spaces and tabs separate words and counting starts at 0. Training with
     train.guided_weight above 0 learns from these links. A possible link, 1p2, counts where its target word has no
     other.
     """
     from nmt.data.prepare import prepare
+    from nmt.text.bitext import BilingualFile
     from nmt.text.corpus import TsvFile
 
-    def corpora(prefixes: tuple[str, ...], tables: tuple[str, ...]) -> list[str | TsvFile]:
-        return [*prefixes, *(TsvFile(Path(table)) for table in tables)]
+    def corpora(prefixes: tuple[str, ...], tsv: tuple[str, ...]) -> list[str | TsvFile]:
+        return [*prefixes, *(TsvFile(Path(table)) for table in tsv)]
 
+    units = [
+        BilingualFile(Path(path), form, source_lang, target_lang)
+        for form, paths in (("tmx", tmx), ("xliff", xliff), ("po", po), ("csv", tables))
+        for path in paths
+    ]
     prepare(
-        corpora(train, tsv),
+        [*corpora(train, tsv), *units],
         corpora(valid, valid_tsv),
         out,
         source_lang=source_lang,

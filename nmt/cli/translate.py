@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -12,7 +13,14 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from nmt.cli.command import NmtCommand
-from nmt.cli.documents import document_options, refuse_folders, refuse_line_options, translate_documents
+from nmt.cli.documents import (
+    DocumentReports,
+    document_options,
+    refuse_folders,
+    refuse_line_options,
+    translate_documents,
+)
+from nmt.cli.loading import load_translator, memory_option, note_memory
 from nmt.cli.options import (
     FOLDER,
     INPUT_OR_FOLDER,
@@ -27,13 +35,15 @@ from nmt.cli.options import (
     shortlist_option,
 )
 from nmt.cli.output import find_resume_point, get_partial_path, refuse_overlap, to_json_line, write_in_parts
+from nmt.cli.reports import open_report
+from nmt.cli.terms import COLUMNS as TERM_COLUMNS
+from nmt.cli.terms import describe_use, note_terms, read_terms, term_options
 from nmt.errors import DataError, FolderError, UsageError
 from nmt.settings import SearchSettings
 
 if TYPE_CHECKING:
+    from nmt.translation.request import Request
     from nmt.translation.result import Translation
-    from nmt.translation.translator import Translator
-    from nmt.translation.workers import WorkerPool
 
 
 @click.command(cls=NmtCommand)
@@ -79,6 +89,8 @@ if TYPE_CHECKING:
     metavar="TEXT",
     help="string that no translation contains; repeat for more",
 )
+@term_options
+@memory_option
 @click.option("--quiet", is_flag=True, help="write no progress bar, and no line at the end, to standard error")
 @click.option(
     "--batch-size",
@@ -97,6 +109,7 @@ def command(
     output: Path | None,
     document: bool,
     form: str | None,
+    xml_rules: str | None,
     tag_report: Path | None,
     n_best: int,
     style: str,
@@ -111,6 +124,10 @@ def command(
     prefix: str,
     constraints: tuple[str, ...],
     banned: tuple[str, ...],
+    glossary: str | None,
+    keep: tuple[str, ...],
+    term_report: Path | None,
+    memory: tuple[str, ...],
     quiet: bool,
     batch_size: int,
     shortlist: Path | None,
@@ -142,16 +159,21 @@ def command(
     --document translates whole documents, by their suffixes or --document-format: one to a file, several or the
     documents of folders to a folder. Sentences are translated one by one; whatever is not text stays as it is. Inline
     tags go where the attention shows that their words went; --tag-report lists those whose place is not sure.
+
+    --glossary has terms and their translations, and --keep tells what stays as it is. A translation contains them as
+    often as the source, where the model finds it most probable; of several translations of a term, one. A translation
+    that contains them anyway does not change. --memory has translations that people made, which are used as they are.
     """
     from tqdm import tqdm
 
     from nmt.checkpoint import read_run
     from nmt.devices import choose_device, choose_translation_precision
+    from nmt.documents.xml_rules import XmlRules
     from nmt.files import is_closed_by_reader
     from nmt.progress import format_count, open_bar
     from nmt.text.links import describe_inner_blank
     from nmt.translation.batching import MAX_PIECES
-    from nmt.translation.request import read_requests
+    from nmt.translation.request import Request
     from nmt.translation.units import choose_units_of_run, describe_units
     from nmt.translation.workers import share_cores
 
@@ -160,9 +182,18 @@ def command(
         refuse_line_options(click.get_current_context())
     else:
         refuse_folders(files)
-        if tag_report:
-            raise UsageError("--tag-report is about the tags of documents: add --document")
-        refuse_overlap({"--output": output, "--alignments": alignments}, files)
+        for flag, value in (("--tag-report", tag_report), ("--xml-rules", xml_rules)):
+            if value:
+                raise UsageError(f"{flag} is about documents: add --document")
+        outputs = {"--output": output, "--alignments": alignments, "--term-report": term_report}
+        refuse_overlap(outputs, [*files, *([glossary] if glossary else [])])
+    terms = read_terms(glossary, keep)
+    if term_report and (terms is None or resume_output):
+        raise UsageError(
+            "--term-report lists the terms of --glossary and --keep: name one of them"
+            if terms is None
+            else "--term-report would have the terms of the last lines only: leave it out, or leave out --resume-output"
+        )
     if (threshold or probabilities or offset or units != "auto") and not alignments and style != "jsonl":
         raise UsageError(
             "--threshold, --probabilities, --offset and --units apply to word links: name a file with --alignments, or "
@@ -178,11 +209,14 @@ def command(
     loading["shortlist"] = shortlist
     search = given_settings(SearchSettings, options)
     if is_document:
-        streaming = {"batch_size": batch_size, "split_long": True, **search}
-        load = partial(load_translator, processes, threads, loading)
-        translate_documents(files, output, form, tag_report, quiet, model[0], load, streaming)
+        streaming = {"batch_size": batch_size, "split_long": True, "terms": terms, **search}
+        streaming["xml_rules"] = XmlRules.read(xml_rules) if xml_rules else None
+        streaming["make_request"] = partial(Request, constraints=constraints, banned=banned)
+        load = partial(load_translator, processes, threads, loading, memory)
+        reports = DocumentReports(tag_report, term_report)
+        translate_documents(files, output, form, reports, quiet, model[0], load, streaming)
         return
-    translator = load_translator(processes, threads, loading)
+    translator = load_translator(processes, threads, loading, memory)
     if options["replace_unk"] and read_run(Path(model[0])).target_subword.has_byte_fallback:
         click.echo(
             f"nmt: --replace-unk has no effect: {model[0]} spells unknown characters in bytes\n"
@@ -195,7 +229,8 @@ def command(
     paths = [path for path in (output, alignments) if path is not None]
     index = {"text": read_text_index, "jsonl": read_json_index}[style] if n_best > 1 else None
     done, sizes = find_resume_point(paths, index) if resume_output else (0, [0] * len(paths))
-    requests = read_requests(files or ("-",), input_format, prefix, constraints, banned)
+    places: deque[tuple[str, int]] = deque()  # of the lines that are read and not yet translated
+    requests = note_places(files or ("-",), places, input_format, prefix, constraints, banned)
     if (skipped := sum(1 for _ in islice(requests, done))) < done:
         raise DataError(
             f"{output} already holds {done:,} lines, and the input has only {skipped:,}\n"
@@ -205,17 +240,25 @@ def command(
     if alignments and (note := describe_units(linked)):
         click.echo(f"nmt: {note}", err=True)
     warning = ""
-    results = translator.stream(requests, n_best=n_best, batch_size=batch_size, first=done + 1, units=linked, **search)
+    missing, all_terms = 0, 0
+    places.clear()
+    streaming = {"n_best": n_best, "batch_size": batch_size, "first": done + 1, "units": linked, "terms": terms}
+    results = translator.stream(requests, **streaming, **search)
     hides_bar = quiet or (output is None and sys.stdout.isatty())  # a progress bar would stand between the translations
     total = None if hides_bar or not sys.stderr.isatty() else count_lines(files)
     number = done
     bar = open_bar(results, precision, total, initial=done, unit=" lines", disable=hides_bar or None)
     try:
         with ExitStack() as stack:
+            add_term = stack.enter_context(open_report(term_report, TERM_COLUMNS))
             opened = [stack.enter_context(write_in_parts(path, size)) for path, size in zip(paths, sizes, strict=True)]
             out: IO[bytes] = opened[0] if output else sys.stdout.buffer
             written = [out, *opened[1 if output else 0 :]]
             for number, found in enumerate(bar, done + 1):
+                place = places.popleft()
+                for use in terms.list_uses(found[0].source, found[0].text) if terms else ():
+                    all_terms, missing = all_terms + 1, missing + (use.used is None)
+                    add_term(describe_use(*place, use, found[0].source, found[0].text))
                 if not found[0].is_whole:
                     tqdm.write(
                         f"nmt: line {number:,} is too long: only its first {MAX_PIECES:,} pieces are translated\n"
@@ -243,17 +286,18 @@ def command(
     if output and output.is_file() and not quiet:
         is_or_are = "is" if number == 1 else "are"
         click.echo(f"nmt: {format_count(number, 'line')} {is_or_are} translated in {output}", err=True)
+    note_terms(all_terms, missing, term_report)
+    note_memory(translator, number - done, "line")
 
 
-def load_translator(processes: int, threads: int, loading: dict[str, Any]) -> "Translator | WorkerPool":
-    """A translator or, for several processes, a worker pool that ends with the command."""
-    if processes > 1:
-        from nmt.translation.workers import WorkerPool
+def note_places(files: Sequence[str], places: deque[tuple[str, int]], form: str, *more: Any) -> "Iterator[Request]":
+    """The requests of files, while `places` gets the file and the line of each."""
+    from nmt.translation.request import read_requests
 
-        return click.get_current_context().with_resource(WorkerPool(processes, threads, **loading))
-    from nmt.translation.translator import Translator
-
-    return Translator.load(**loading)
+    for file in files:
+        for number, request in enumerate(read_requests([file], form, *more), 1):
+            places.append(("standard input" if file == "-" else file, number))
+            yield request
 
 
 def write_lines(file: IO[bytes], lines: Iterator[str]) -> None:

@@ -19,14 +19,16 @@ from nmt.errors import DataError, FolderError, Option, UsageError, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress
 from nmt.settings import PrepareSettings
+from nmt.text.bitext import BilingualFile, find_bitext_form
 from nmt.text.compression import SUFFIXES
-from nmt.text.corpus import Corpus, Pair, ParallelFiles, TaggedCorpus, TsvFile, sample_pairs
+from nmt.text.corpus import Pair, ParallelFiles, TaggedCorpus, TsvFile, sample_pairs
 from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_subword
 from nmt.validation import check
 
 TAG = "<BT>"  # before the source of back-translated pairs: Caswell et al. 2019, arXiv:1906.06442
+Corpus = ParallelFiles | TsvFile | BilingualFile | TaggedCorpus
 TSV_SUFFIXES = tuple(f".tsv{suffix}" for suffix in SUFFIXES)
 PURPOSES: dict[SplitName, str] = {"train": "training", "valid": "validation", "test": "the test"}
 SUBWORD_SETTINGS = {"subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
@@ -53,7 +55,8 @@ def prepare(
     `train`, `valid` and `test` are each a path, a list of paths, a torchtext `TranslationDataset`, or any iterable of
     pairs: (source, target) or, as rows of Hugging Face data sets, {source_lang: source, target_lang: target} and
     {"translation": {...}}. A path is either the PREFIX of two files, PREFIX.source_lang and PREFIX.target_lang, plain
-    or compressed (.gz, .bz2, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on.
+    or compressed (.gz, .bz2, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on, or a
+    file of translators' tools: .tmx, .xlf, .xliff, .po or .csv, of which the languages are taken.
     `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`. `synthetic`
     are paths of more training pairs, whose source a model has translated from the target: it gets the tag `<BT>`.
     `subwords_from` is a run or a prepared folder, whose subword models are used in place of new ones. `workers` is the
@@ -202,8 +205,7 @@ def find_inputs(
             inputs[name] = []
             for text in as_list(argument):
                 if isinstance(text, (str, Path)):
-                    is_table = str(text).lower().endswith(TSV_SUFFIXES)
-                    text = TsvFile(Path(text)) if is_table else ParallelFiles(Path(text), source_lang, target_lang)
+                    text = find_corpus(Path(text), source_lang, target_lang)
                 if is_corpus(text):
                     with attempt():
                         file = text.find()[0].resolve()
@@ -228,6 +230,15 @@ def find_inputs(
                     *(Option("train_alignments"), " names one file for each corpus, in the order of the corpora"),
                 )
     return inputs
+
+
+def find_corpus(path: Path, source_lang: str, target_lang: str) -> Corpus:
+    """The corpus of a path, by its suffix."""
+    if str(path).lower().endswith(TSV_SUFFIXES):
+        return TsvFile(path)
+    if form := find_bitext_form(path):
+        return BilingualFile(path, form, source_lang, target_lang)
+    return ParallelFiles(path, source_lang, target_lang)
 
 
 def as_list(texts: Any) -> list[Any]:
@@ -274,6 +285,9 @@ def count_and_sample(
                     yield pair
                 if counts[name] == before:
                     raise DataError(f"{corpus} is empty: it has no lines")
+                file = corpus.corpus if isinstance(corpus, TaggedCorpus) else corpus
+                if isinstance(file, BilingualFile):
+                    progress.note(file.describe())
 
     with collect_problems() as attempt:
         for name in corpora:

@@ -6,7 +6,10 @@ from typing import Any
 
 from nmt.documents.document import Languages
 from nmt.documents.files import DocumentReport, plan_outputs, translate_files
+from nmt.documents.xml_rules import XmlRules
 from nmt.progress import Progress, choose_progress
+from nmt.text.terms import Terms
+from nmt.translation.memory import MemoryTranslator, TranslationMemory
 from nmt.translation.translator import Translator
 from nmt.translation.units import is_target_spaced
 
@@ -17,6 +20,9 @@ def translate_documents(
     output: Path | str,
     *,
     form: str | None = None,
+    xml_rules: Path | str | None = None,
+    terms: Terms | None = None,
+    memory: Path | str | Sequence[Path | str] = (),
     batch_size: int = 64,
     checkpoint: str = "best",
     device: str = "auto",
@@ -27,22 +33,28 @@ def translate_documents(
     """Translate documents to files, with their markup: pages, texts and others of nmt.documents.formats.FORMATS.
 
     `files` are documents and folders of them; one document is written to `output`, and several into it. `form` is the
-    name of their format, which their suffixes tell otherwise. `search` are options of nmt.Translator.stream.
+    name of their format, which their suffixes tell otherwise. `xml_rules` is a file of rules for XML, see
+    nmt.documents.xml_rules.XmlRules. `memory` names translation memories, whose translations are used. `terms` and
+    `search` are options of nmt.Translator.stream.
 
-    Returns a report of each document: how many segments and tags it has, and the tags whose place in the translation
-    is not sure. Raises UsageError for files whose format is not known, or that would be written over each other, and
-    DataError for documents that cannot be read; the others are written.
+    Returns a report of each document: how many segments and tags it has, the tags whose place in the translation is not
+    sure, and its terms. Raises UsageError for files whose format is not known, or that would be written over each
+    other, and DataError for documents that cannot be read; the others are written.
     """
     paths = [Path(path) for path in ([files] if isinstance(files, Path | str) else files)]
     planned = plan_outputs(paths, Path(output), form)
     translator = model if isinstance(model, Translator) else Translator.load(model, checkpoint, device, precision)
     run = translator.runs[0]
+    memories = [memory] if isinstance(memory, Path | str) else memory
+    known = TranslationMemory.read(memories, run.info.source_lang, run.info.target_lang)
     return list(
         translate_files(
             planned,
-            translator,
+            MemoryTranslator(translator, known) if memories else translator,
             Languages(run.info.source_lang, run.info.target_lang, is_target_spaced(run)),
             form=form,
+            xml_rules=None if xml_rules is None else XmlRules.read(xml_rules),
+            terms=terms,
             progress=choose_progress(progress),
             **{"batch_size": batch_size, "split_long": True, **search},
         )

@@ -31,12 +31,14 @@ class Languages(NamedTuple):
 class Unit:
     """A segment of a document, such as a paragraph. `labels` has for each tag how a report names it: `<b>`.
 
-    `line` is the line of the document where it begins, counted from 1.
+    `line` is the line of the document where it begins, counted from 1. `dividers` are the unpaired tags that divide it
+    into parts, such as cues, which keep their order.
     """
 
     segment: Segment
     labels: tuple[str, ...]
     line: int
+    dividers: frozenset[int] = frozenset()
 
 
 class Document(Protocol):
@@ -167,7 +169,8 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
             mark = marks[number].mark
             mark = Mark(list(labels).index(mark.tag) if mark.tag in labels else len(labels), mark.side)
             labels.setdefault(marks[number].mark.tag, token.text)
-            if token.is_break and parts and isinstance(parts[-1], str) and not parts[-1].endswith(" "):
+            before = next((part for part in reversed(parts) if isinstance(part, str)), " ")
+            if token.is_break and not before.endswith(" "):
                 parts.append(" ")
             parts.append(mark)
             spans[mark] = token.begin, token.end

@@ -1,16 +1,19 @@
 """Files of documents: which are translated to where, and their translation, each written completely or not at all."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from nmt.documents.document import Document, Languages
 from nmt.documents.formats import find_format, read_document, require_format
 from nmt.documents.translate import LineTranslator, TranslatedUnit, translate_documents
+from nmt.documents.xml_rules import XmlRules
 from nmt.errors import DataError, NmtError, Option, UsageError, indent
 from nmt.files import write_atomically
 from nmt.progress import Progress
+from nmt.text.terms import Terms, TermUse
+from nmt.translation.request import Request
 
 NO_PROGRESS = Progress()
 
@@ -28,14 +31,26 @@ class WeakTag(NamedTuple):
     translation: str
 
 
+class DocumentTerm(NamedTuple):
+    """A term of a sentence of a document, and what of it the translation of the sentence has."""
+
+    line: int
+    use: TermUse
+    source: str
+    translation: str
+
+
 class DocumentReport(NamedTuple):
-    """A document that was translated: how many segments and tags it has, and which tags to look at."""
+    """A document that was translated: how many segments, sentences and tags it has, which tags to look at, and its
+    terms."""
 
     source: Path
     target: Path
     segments: int
+    sentences: int
     tags: int
     weak_tags: list[WeakTag]
+    terms: list[DocumentTerm]
 
 
 def plan_outputs(files: Sequence[Path], output: Path, form: str | None = None) -> dict[Path, Path]:
@@ -88,13 +103,17 @@ def translate_files(
     languages: Languages,
     *,
     form: str | None = None,
+    xml_rules: XmlRules | None = None,
+    terms: Terms | None = None,
+    make_request: Callable[[str], str | Request] = str,
     progress: Progress = NO_PROGRESS,
     **options: Any,
 ) -> Iterator[DocumentReport]:
     """Translate each file to another one, and yield a report of each as soon as it is written.
 
     A file that cannot be translated is left out, and the others are written. `form` is the format of all, otherwise
-    their suffixes tell. `options` are those of the translator's `stream`.
+    their suffixes tell; `xml_rules` are those of XML. `terms` are required where a sentence has them. `make_request`
+    makes a request of a sentence, for example with constraints. `options` are those of the translator's `stream`.
 
     Raises DataError, at the end, that lists the files that could not be translated, and why.
     """
@@ -104,7 +123,7 @@ def translate_files(
     def read_documents() -> Iterator[Document]:
         for path in files:
             try:
-                document = read_document(path, languages, form)
+                document = read_document(path, languages, form, xml_rules)
             except DataError as error:
                 problems.append(error)
                 continue
@@ -113,25 +132,35 @@ def translate_files(
             paths[id(document)] = path
             yield document
 
-    for document, units in translate_documents(read_documents(), translator, languages, progress=progress, **options):
+    if terms:
+        options["terms"] = terms
+    translated = translate_documents(read_documents(), translator, languages, make_request, progress, **options)
+    for document, units in translated:
         source = paths.pop(id(document))
         target = files[source]
         content = document.write([one.segment for one in units])
         target.parent.mkdir(parents=True, exist_ok=True)
         with write_atomically(target, "wb") as file:
             file.write(content)
-        yield report_document(source, target, units)
+        yield report_document(source, target, units, terms or Terms())
     if len(problems) == 1:
         raise problems[0]
     if problems:
         raise DataError(f"{len(problems)} documents could not be translated; the others are", *indent(problems))
 
 
-def report_document(source: Path, target: Path, units: Sequence[TranslatedUnit]) -> DocumentReport:
+def report_document(source: Path, target: Path, units: Sequence[TranslatedUnit], terms: Terms) -> DocumentReport:
     """The report of a document from its translated units."""
     weak = [
         WeakTag(one.unit.line, tag, share, one.unit.segment.text, one.segment.text)
         for one in units
         for tag, share in one.weak_tags
     ]
-    return DocumentReport(source, target, len(units), sum(len(one.placements) for one in units), weak)
+    found = [
+        DocumentTerm(one.unit.line, use, sentence.source, sentence.text)
+        for one in units
+        for sentence in one.sentences
+        for use in terms.list_uses(sentence.source, sentence.text)
+    ]
+    sentences, tags = sum(len(one.sentences) for one in units), sum(len(one.placements) for one in units)
+    return DocumentReport(source, target, len(units), sentences, tags, weak, found)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nmt.documents.document import Document, Languages
+from nmt.documents.xml_rules import XmlRules
 from nmt.errors import DataError, Option, UsageError, describe_unreadable, did_you_mean
 
 
@@ -18,8 +19,12 @@ class Format(NamedTuple):
 
 FORMATS = {
     "html": Format((".html", ".htm", ".xhtml"), "html", "HtmlDocument"),
+    "markdown": Format((".md", ".markdown"), "markdown", "MarkdownDocument"),
     "xliff": Format((".xlf", ".xliff"), "xliff", "XliffDocument"),
+    "xml": Format((".xml", ".dita", ".docbook"), "xml", "XmlDocument"),
     "po": Format((".po", ".pot"), "po", "PoDocument"),
+    "srt": Format((".srt",), "subtitles", "SrtDocument"),
+    "vtt": Format((".vtt",), "subtitles", "VttDocument"),
     "text": Format((".txt", ".text"), "plain", "TextDocument"),
 }
 MAX_BYTES = 2**27  # of a document, which is read whole
@@ -45,12 +50,15 @@ def require_format(path: Path, name: str | None) -> str:
     return found
 
 
-def read_document(path: Path, languages: Languages, name: str | None = None) -> Document:
-    """Read a document whole, in the format called `name` or that of its suffix.
+def read_document(
+    path: Path, languages: Languages, name: str | None = None, xml_rules: XmlRules | None = None
+) -> Document:
+    """Read a document whole, in the format called `name` or that of its suffix. `xml_rules` are those of XML.
 
     Raises UsageError for an unknown format, DataError for a file that cannot be read, or is not in its format.
     """
     form = FORMATS[require_format(path, name)]
+    options = {"rules": xml_rules} if xml_rules and form is FORMATS["xml"] else {}
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(
@@ -60,6 +68,6 @@ def read_document(path: Path, languages: Languages, name: str | None = None) -> 
     except OSError as error:
         raise DataError(describe_unreadable(path, error)) from error
     document: Document = getattr(import_module(f"nmt.documents.{form.module}"), form.name)(
-        content, str(path), languages
+        content, str(path), languages, **options
     )
     return document

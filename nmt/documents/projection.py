@@ -6,7 +6,7 @@ A pure function of text and numbers; nothing here knows a format or a model.
 # X atoms of the source   Y atoms of the target   P places between target atoms
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +14,10 @@ import numpy as np
 from nmt.analysis.alignment import Matrix
 from nmt.documents.alignment import Alignment
 from nmt.documents.anchors import add_anchors, rate_equality
-from nmt.documents.atoms import find_atoms
+from nmt.documents.division import divide_target
 from nmt.documents.segment import Segment
 from nmt.documents.tree import Node, build_tree, list_gaps, place_marks
+from nmt.text.atoms import find_atoms
 from nmt.text.units import Span
 
 WEAK = 0.5  # a tag with a smaller share has weak evidence
@@ -53,7 +54,9 @@ class Projection(NamedTuple):
     placements: list[Placement]
 
 
-def project_tags(source: Segment, target: str, alignment: Alignment) -> Projection:
+def project_tags(
+    source: Segment, target: str, alignment: Alignment, dividers: Collection[int] = frozenset()
+) -> Projection:
     """Put the tags of a source into its translation.
 
     A pair goes around the words that the words it held were translated with: around the target atoms p to q with the
@@ -67,6 +70,9 @@ def project_tags(source: Segment, target: str, alignment: Alignment) -> Projecti
     are placed like unpaired tags. Punctuation stays inside or outside as in the source. Where there are no
     weights, the place is proportional to that in the source.
 
+    `dividers` are unpaired tags, which no pair holds, that divide the text into parts; see
+    nmt.documents.division.divide_target. They keep their order, and other tags stay in their part.
+
     Every tag of the source is in the result once. In a target that equals the source, tags stay where they are.
     """
     tags = sorted({mark.tag for _, mark in source.marks})
@@ -77,13 +83,42 @@ def project_tags(source: Segment, target: str, alignment: Alignment) -> Projecti
     weights_YX = add_anchors(alignment.spread(*atoms), *words)
     root = build_tree(source, atoms[0])
     root.high = len(atoms[1])
-    Placer(*words, weights_YX).place_children(root)
+    if dividers:
+        divide_tree(root, dividers, weights_YX, atoms, target)
+    placer = Placer(*words, weights_YX)
+    for part in [node for node in root.children if not node.marks] or [root]:
+        placer.place_children(part)
     marks = place_marks(list_gaps(root), source, target, *atoms)
     shares: dict[int, float] = {}
     for node in root.walk():
         for _, mark in node.marks:
             shares[mark.tag] = min(node.share, shares.get(mark.tag, 1.0))
     return Projection(Segment(target, marks), [Placement(tag, shares[tag]) for tag in tags])
+
+
+def divide_tree(
+    root: Node,
+    dividers: Collection[int],
+    weights_YX: Matrix,
+    atoms: tuple[Sequence[Span], Sequence[Span]],
+    target: str,
+) -> None:
+    """Place the dividers among the children of a root, and collect what is between them in nodes without marks."""
+    is_divider = [bool(node.marks) and node.marks[0].mark.tag in dividers for node in root.children]
+    cuts = [node.begin for node, is_one in zip(root.children, is_divider, strict=True) if is_one]
+    places, share = divide_target(weights_YX, cuts, *atoms, target)
+    bounds = zip([0, *cuts], [*cuts, root.end], [0, *places], [*places, root.high], strict=True)
+    parts = [Node((), begin, end, [], low, high, share) for begin, end, low, high in bounds]
+    divided = [parts[0]]
+    for node, is_one in zip(root.children, is_divider, strict=True):
+        if is_one:
+            part = parts[len(divided) // 2 + 1]
+            node.low = node.high = part.low
+            node.share = share
+            divided += [node, part]
+        else:
+            divided[-1].children.append(node)
+    root.children = divided
 
 
 class Placer:

@@ -129,7 +129,8 @@ def join_sentences(
         rows, columns = block_JI.shape
         weights_JI[row : row + rows, column : column + columns] = block_JI
         row, column = row + rows, column + columns
-    projection = project_tags(unit.segment, target, Alignment(source_spans, target_spans, weights_JI))
+    alignment = Alignment(source_spans, target_spans, weights_JI)
+    projection = project_tags(unit.segment, target, alignment, unit.dividers)
     return TranslatedUnit(unit, restore_blanks(unit.segment, projection.segment), projection.placements, sentences)
 
 

@@ -4,7 +4,8 @@ A choice gets the log-probabilities of one step and of the hypotheses so far. Th
 """
 
 # B sentences   G groups of a sentence   U = B * G   K live rows of a group   N = U * K rows   W slots of a group
-# C candidates of a row   X = K * C   Q ids that would advance a row's phrases   V target words   G blocks of O words
+# C candidates of a row, or phrases   X = K * C   Q ids that would advance a row's phrases   V target words
+# G blocks of O words
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -136,18 +137,22 @@ class Sample:
 def favour_constraints(log_probs_NV: Tensor, constraints: ConstraintProgress) -> Tensor:
     """The distribution for sampling where phrases are required, so that they are drawn before the sentence ends.
 
-    A phrase that has begun continues with probability one. Otherwise the probability of the forbidden words, most of
-    which is usually that of ending too early, is divided equally among the first words of the phrases that are not met.
-    -> log_probs_NV
+    A phrase that has begun continues with probability one, in the way that is probable where there are several.
+    Otherwise the probability of the forbidden words, most of which is usually that of ending too early, is divided
+    equally among the first words of the phrases that are not met. -> log_probs_NV
     """
     is_allowed_NQ = (constraints.token_NQ != PAD) & (log_probs_NV.gather(1, constraints.token_NQ) > -torch.inf)
-    continues_N1, begins_NQ = is_allowed_NQ[:, :1], is_allowed_NQ[:, 1:]
+    (continues_NC, begins_NC), (next_NC, first_NC) = (
+        part.chunk(2, 1) for part in (is_allowed_NQ, constraints.token_NQ)
+    )
     p_NV = log_probs_NV.exp()
     forbidden_N1 = (1 - p_NV.sum(1, keepdim=True)).clamp_min(0)
-    share_NQ = begins_NQ * forbidden_N1 / begins_NQ.sum(1, keepdim=True).clamp_min(1)
-    raised_NV = p_NV.scatter_add(1, constraints.token_NQ[:, 1:], share_NQ).log()
-    next_NV = torch.full_like(p_NV, -torch.inf).scatter_(1, constraints.token_NQ[:, :1], 0.0)
-    return torch.where(continues_N1, next_NV, raised_NV)
+    share_NC = begins_NC * forbidden_N1 / begins_NC.sum(1, keepdim=True).clamp_min(1)
+    raised_NV = p_NV.scatter_add(1, first_NC, share_NC).log()
+    next_NC = next_NC.where(continues_NC, PAD)
+    next_NV = torch.full_like(p_NV, -torch.inf).scatter(1, next_NC, log_probs_NV.gather(1, next_NC))
+    next_NV[:, PAD] = -torch.inf
+    return torch.where(continues_NC.any(1, keepdim=True), next_NV.log_softmax(1), raised_NV)
 
 
 def truncate(logits_NV: Tensor, top_k: int, top_p: float) -> Tensor:

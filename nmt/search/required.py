@@ -3,8 +3,8 @@
 Phrases are sequences of ids; text becomes ids in nmt.translation.constraints.
 """
 
-# B sentences   N rows   C phrases of a sentence   L longest phrase   V target words
-# Q = 1 + C ids that would advance a row's phrases
+# B sentences   N rows   C phrases of a sentence, those of a group beside each other   L longest phrase
+# V target words   Q = 2 C ids that would advance a row's phrases
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,32 +13,45 @@ import torch
 from torch import Tensor
 
 from nmt.ids import EOS, PAD
+from nmt.search.phrases import Alternatives, WordBounds, list_lengths
 from nmt.search.restrictions import Restriction
 from nmt.step import ConstraintProgress, StepModel, StepOut
 
 
 class RequiredState(NamedTuple):
-    """The phrases required of each row, and which of their tokens it has generated."""
+    """The phrases required of each row, and which of their tokens it has generated.
+
+    One phrase of each group is enough. `least_NC` is the fewest tokens that meet its group anywhere in a text, and
+    `most_NC` the most, by which progress is counted.
+    """
 
     phrase_NCL: Tensor
     length_NC: Tensor
     may_continue_NC: Tensor
+    is_attached_NC: Tensor
+    is_initial_NC: Tensor
+    group_NC: Tensor
+    least_NC: Tensor
+    most_NC: Tensor
+    is_first_NC: Tensor  # of its group
     limit_N: Tensor
-    is_met_NC: Tensor
-    active_N: Tensor  # the phrase that the row has begun
-    generated_N: Tensor  # tokens of that phrase, 0 when no phrase has begun
+    is_met_NC: Tensor  # the same for all phrases of a group
+    active_NC: Tensor  # the phrases, all of one group, that the last tokens have begun
+    generated_N: Tensor  # how many tokens of them, 0 when none has begun
     must_begin_word_N: Tensor  # a phrase has just ended, and its last word may not continue
+    may_attach_N: Tensor  # a word may begin without a blank
+    has_begun_N: Tensor  # there are tokens
 
 
 class RequiredPhrases(Restriction):
-    """A step model that does not generate EOS before it has generated every phrase of its sentence; Post & Vilar 2018,
-    arXiv:1804.06609, section 3.
+    """A step model that does not generate EOS before it has generated a phrase of every group of its sentence; Post &
+    Vilar 2018, arXiv:1804.06609, section 3.
 
     The tokens of a phrase must follow each other: a row that generates another token in the middle has to begin the
-    phrase again. The next id after a phrase is one that `begins_word_V` is true of, unless `may_continue` is true of
-    the phrase, which allows any id. When the tokens left up to the length limit are just enough for the required ones,
-    all other ids are forbidden, so that every translation has every phrase. Therefore `limits` must leave room for all
-    phrases and EOS. The paper's decoder does not force phrases at the end and may leave some out.
+    phrase again. The next id after a phrase is one that begins a word, unless the phrase may continue. When the tokens
+    left up to the length limit are just enough for the required ones, all other ids are forbidden, so that every
+    translation has every group. Therefore `limits` must leave room for the shortest phrase of each group and EOS. The
+    paper's decoder does not force phrases at the end and may leave some out, and it knows no alternatives.
 
     The `constraints` of each step let search share out its slots by progress; otherwise phrases would be generated only
     at the end, when they are forced.
@@ -47,25 +60,35 @@ class RequiredPhrases(Restriction):
     def __init__(
         self,
         model: StepModel,
-        phrases: Sequence[Sequence[Sequence[int]]],
-        may_continue: Sequence[Sequence[bool]],
+        required: Sequence[Sequence[Alternatives]],
         limits: Sequence[int],
-        begins_word_V: Tensor,
+        bounds: WordBounds,
     ) -> None:
+        """`required` has the groups of each sentence."""
         super().__init__(model)
-        longest = max(len(ids) for sentence in phrases for ids in sentence)
-        most = max(map(len, phrases))
-        self.phrase_BCL = torch.full((len(phrases), most, longest), PAD)
-        self.length_BC = torch.zeros(len(phrases), most, dtype=torch.long)
-        self.may_continue_BC = torch.ones(len(phrases), most, dtype=torch.bool)
-        for row, (sentence, flags) in enumerate(zip(phrases, may_continue, strict=True)):
-            for column, (ids, flag) in enumerate(zip(sentence, flags, strict=True)):
-                self.phrase_BCL[row, column, : len(ids)] = torch.tensor(ids)
-                self.length_BC[row, column] = len(ids)
-                self.may_continue_BC[row, column] = flag
+        columns = [[(n, phrase) for n, group in enumerate(groups) for phrase in group] for groups in required]
+        longest = max(len(phrase.ids) for sentence in columns for _, phrase in sentence)
+        shape = len(required), max(map(len, columns))
+        self.phrase_BCL = torch.full((*shape, longest), PAD)
+        self.length_BC, self.least_BC, self.most_BC, self.group_BC = torch.zeros(4, *shape, dtype=torch.long)
+        self.may_continue_BC, self.is_attached_BC, self.is_initial_BC, self.is_first_BC = torch.zeros(
+            4, *shape, dtype=torch.bool
+        )
+        for row, (groups, sentence) in enumerate(zip(required, columns, strict=True)):
+            self.group_BC[row] = len(groups)  # of the columns that this sentence does not have
+            for column, (number, phrase) in enumerate(sentence):
+                self.phrase_BCL[row, column, : len(phrase.ids)] = torch.tensor(phrase.ids)
+                self.length_BC[row, column] = len(phrase.ids)
+                self.may_continue_BC[row, column] = phrase.may_continue
+                self.is_attached_BC[row, column] = phrase.is_attached
+                self.is_initial_BC[row, column] = phrase.is_initial
+                self.group_BC[row, column] = number
+                lengths = list_lengths(groups[number])
+                self.least_BC[row, column], self.most_BC[row, column] = min(lengths), max(lengths)
+                self.is_first_BC[row, column] = column == 0 or sentence[column - 1][0] != number
         self.limit_B = torch.tensor(limits)
-        self.begins_word_V = begins_word_V
-        assert (self.limit_B > self.length_BC.sum(1)).all()
+        self.bounds = bounds
+        assert (self.limit_B > (self.least_BC * self.is_first_BC).sum(1)).all()
 
     def create_state(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
         device = lengths_B.device
@@ -75,39 +98,56 @@ class RequiredPhrases(Restriction):
             phrase_NCL=self.phrase_BCL.to(device),
             length_NC=length_BC,
             may_continue_NC=self.may_continue_BC.to(device),
+            is_attached_NC=self.is_attached_BC.to(device),
+            is_initial_NC=self.is_initial_BC.to(device),
+            group_NC=self.group_BC.to(device),
+            least_NC=self.least_BC.to(device),
+            most_NC=self.most_BC.to(device),
+            is_first_NC=self.is_first_BC.to(device),
             limit_N=self.limit_B.to(device),
             is_met_NC=length_BC == 0,
-            active_N=zero_B,
+            active_NC=torch.zeros_like(length_BC, dtype=torch.bool),
             generated_N=zero_B,
             must_begin_word_N=zero_B.bool(),
+            may_attach_N=~zero_B.bool(),
+            has_begun_N=zero_B.bool(),
         )
 
     def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
         before = RequiredState(*own)
-        next_N, first_NC = find_next_tokens(before)
-        continues_N = (before.generated_N > 0) & (next_N == previous_N)
-        is_first_NC = (first_NC == previous_N[:, None]) & ~before.is_met_NC
-        active_N = torch.where(continues_N, before.active_N, is_first_NC.int().argmax(1))
-        generated_N = torch.where(continues_N, before.generated_N + 1, is_first_NC.any(1).long())
-        ends_N = (generated_N > 0) & (generated_N == before.length_NC.gather(1, active_N[:, None])[:, 0])
-        ends_NC = torch.zeros_like(before.is_met_NC).scatter(1, active_N[:, None], ends_N[:, None])
+        next_NC, first_NC = find_next_tokens(before)
+        continues_NC = before.active_NC & (next_NC == previous_N[:, None])
+        begins_NC = first_NC == previous_N[:, None]
+        begins_NC = begins_NC & select_group(before.group_NC, begins_NC)
+        continues_N1 = continues_NC.any(1, keepdim=True)
+        active_NC = torch.where(continues_N1, continues_NC, begins_NC)
+        generated_N = torch.where(continues_N1[:, 0], before.generated_N + 1, active_NC.any(1).long())
+        ends_NC = active_NC & (before.length_NC == generated_N[:, None])
+        active_NC = active_NC & ~ends_NC
         return before._replace(
-            is_met_NC=before.is_met_NC | ends_NC,
-            active_N=active_N,
-            generated_N=generated_N * ~ends_N,
+            is_met_NC=before.is_met_NC | select_group(before.group_NC, ends_NC),
+            active_NC=active_NC,
+            generated_N=generated_N * active_NC.any(1),
             must_begin_word_N=(ends_NC & ~before.may_continue_NC).any(1),
+            may_attach_N=self.bounds.ends_V.to(previous_N.device)[previous_N],
+            has_begun_N=torch.ones_like(before.has_begun_N),
         )
 
     def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
         state = RequiredState(*own)
-        constraints = build_progress(state)
-        required_N = state.length_NC.sum(1)
-        lacks_N1 = (constraints.progress_N < required_N)[:, None]
+        next_NC, first_NC = find_next_tokens(state)
+        lacked_N1 = (state.least_NC * (state.is_first_NC & ~state.is_met_NC)).sum(1, keepdim=True)  # tokens
+        lacks_N1 = lacked_N1 > 0
         room_N1 = (state.limit_N - length - 2)[:, None]  # tokens between the next one and EOS
-        token_NQ = constraints.token_NQ.masked_fill(required_N[:, None] - constraints.progress_NQ > room_N1, PAD)
-        is_late_N1 = lacks_N1 & (required_N[:, None] - constraints.progress_N[:, None] > room_N1)
+        is_late_N1 = lacks_N1 & (lacked_N1 > room_N1)
+        left_NC = lacked_N1 - state.least_NC + state.length_NC - 1  # after the first token of a phrase
+        first_NC = first_NC.masked_fill(left_NC > room_N1, PAD)
+        cannot_go_on_NC = state.is_met_NC | (left_NC - state.generated_N[:, None] > room_N1)
+        token_NQ = torch.cat([next_NC.masked_fill(cannot_go_on_NC, PAD), first_NC], 1)
+        longer_NC = next_NC.masked_fill(~state.is_met_NC | is_late_N1, PAD)
+        token_NQ = torch.cat([token_NQ, longer_NC], 1)  # the rest of a longer phrase of a group that is met
 
-        continues_word_V = ~self.begins_word_V.to(log_probs_NV.device)
+        continues_word_V = ~self.bounds.begins_V.to(log_probs_NV.device)
         is_forbidden_NV = is_late_N1 | (state.must_begin_word_N[:, None] & continues_word_V)
         rest_NV = log_probs_NV.masked_fill(is_forbidden_NV, -torch.inf)
         rest_NV[:, EOS].masked_fill_(lacks_N1[:, 0], -torch.inf)
@@ -118,24 +158,35 @@ class RequiredPhrases(Restriction):
         return out._replace(constraints=build_progress(RequiredState(*out.state.own)))
 
 
-def find_next_tokens(state: RequiredState) -> tuple[Tensor, Tensor]:
-    """The next token of the phrase that has begun, and the first tokens of the phrases that are not met; PAD for none.
+def select_group(group_NC: Tensor, is_chosen_NC: Tensor) -> Tensor:
+    """All phrases of the group of the first phrase that is chosen; none where none is. -> is_selected_NC"""
+    first_N1 = is_chosen_NC.int().argmax(1, keepdim=True)
+    return (group_NC == group_NC.gather(1, first_N1)) & is_chosen_NC.any(1, keepdim=True)
 
-    -> next_N, first_NC
+
+def find_next_tokens(state: RequiredState) -> tuple[Tensor, Tensor]:
+    """The next tokens of the phrases that have begun, and the first tokens of those that are not met; PAD for none.
+
+    -> next_NC, first_NC
     """
-    active_NL = state.phrase_NCL.take_along_dim(state.active_N[:, None, None], 1)[:, 0]
-    next_N = active_NL.gather(1, state.generated_N[:, None])[:, 0]
-    first_NC = state.phrase_NCL[:, :, 0].masked_fill(state.is_met_NC, PAD)
-    return next_N.masked_fill(state.generated_N == 0, PAD), first_NC
+    place_NC1 = state.generated_N[:, None, None].expand(-1, state.length_NC.shape[1], 1)
+    next_NC = state.phrase_NCL.gather(2, place_NC1)[:, :, 0].masked_fill(~state.active_NC, PAD)
+    cannot_begin_NC = state.is_met_NC | (state.is_initial_NC & state.has_begun_N[:, None])
+    cannot_begin_NC |= state.is_attached_NC & ~state.may_attach_N[:, None]
+    return next_NC, state.phrase_NCL[:, :, 0].masked_fill(cannot_begin_NC, PAD)
 
 
 def build_progress(state: RequiredState) -> ConstraintProgress:
-    """The tokens that would advance each row, and the number of required tokens it would then have."""
-    next_N, first_NC = find_next_tokens(state)
-    met_N = (state.length_NC * state.is_met_NC).sum(1)
-    progress_NC = (met_N + 1)[:, None].expand_as(first_NC)
+    """The tokens that would advance each row, and the number of required tokens it would then have.
+
+    A phrase that is shorter than others of its group begins with the progress that it saves.
+    """
+    next_NC, first_NC = find_next_tokens(state)
+    met_N = (state.most_NC * (state.is_first_NC & state.is_met_NC)).sum(1)
+    begun_NC = state.most_NC - state.length_NC + 1
+    progress_NQ = torch.cat([begun_NC + state.generated_N[:, None], begun_NC], 1).clamp_min(0)
     return ConstraintProgress(
-        token_NQ=torch.cat([next_N[:, None], first_NC], 1),
-        progress_NQ=torch.cat([(met_N + state.generated_N + 1)[:, None], progress_NC], 1),
+        token_NQ=torch.cat([next_NC.masked_fill(state.is_met_NC, PAD), first_NC], 1),
+        progress_NQ=met_N[:, None] + progress_NQ,
         progress_N=met_N,
     )

@@ -4,7 +4,8 @@ A wrapper is a step model itself. So wrappers can be nested, and search treats t
 """
 
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
-# T target positions so far   L longest prefix or phrase   I ids, or windows of n tokens   C phrases of a sentence
+# T target positions so far   L longest prefix or phrase   H = L + 1   I ids, or windows of n tokens
+# C phrases of a sentence
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from nmt.ids import EOS, PAD
+from nmt.search.phrases import Alternatives, Phrase, WordBounds
 from nmt.step import StepModel, StepOut
 
 
@@ -134,43 +136,86 @@ class NoRepeat(Restriction):
 
 
 class LimitedPhrases(Restriction):
-    """A step model that generates the given phrases of a sentence at most a given number of times each.
+    """A step model that generates phrases of a sentence at most a given number of times.
 
-    A phrase is a sequence of ids. When it has been generated as often as its entry in `most` allows, the id that would
-    complete it again is forbidden.
+    The phrases of a group count together. When they have been generated as often as is allowed, the id that would
+    complete one of them again is forbidden. A phrase that begins with another one of its group counts with that.
     """
 
     def __init__(
-        self, model: StepModel, phrases: Sequence[Sequence[Sequence[int]]], most: Sequence[Sequence[int]]
+        self, model: StepModel, limited: Sequence[Sequence[tuple[Alternatives, int]]], bounds: WordBounds
     ) -> None:
+        """`limited` has the groups of each sentence, and how often each is allowed."""
         super().__init__(model)
-        self.longest = max(len(ids) for sentence in phrases for ids in sentence)
-        columns = max(map(len, phrases))
-        self.phrase_BCL = torch.full((len(phrases), columns, self.longest), ANY)
-        self.most_BC = torch.zeros(len(phrases), columns, dtype=torch.long)
-        for row, (sentence, counts) in enumerate(zip(phrases, most, strict=True)):
-            for column, (ids, count) in enumerate(zip(sentence, counts, strict=True)):
-                self.phrase_BCL[row, column, self.longest - len(ids) :] = torch.tensor(ids)
-                self.most_BC[row, column] = count
+        columns = [
+            [(n, most, phrase) for n, (group, most) in enumerate(groups) for phrase in drop_longer(group)]
+            for groups in limited
+        ]
+        self.longest = max(len(phrase.ids) for sentence in columns for *_, phrase in sentence)
+        shape = len(limited), max(map(len, columns))
+        self.phrase_BCL = torch.full((*shape, self.longest), ANY)
+        self.left_BC, self.group_BC, self.before_BC = torch.zeros(3, *shape, dtype=torch.long)
+        self.is_attached_BC = torch.zeros(shape, dtype=torch.bool)
+        for row, sentence in enumerate(columns):
+            self.group_BC[row] = len(limited[row])  # of the columns that this sentence does not have
+            for column, (number, most, phrase) in enumerate(sentence):
+                self.phrase_BCL[row, column, self.longest - len(phrase.ids) :] = torch.tensor(phrase.ids)
+                self.left_BC[row, column] = most
+                self.group_BC[row, column] = number
+                self.before_BC[row, column] = self.longest - len(phrase.ids)
+                self.is_attached_BC[row, column] = phrase.is_attached
+        self.bounds = bounds
 
     def create_state(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
         device = lengths_B.device
-        last_BL = torch.full((len(lengths_B), self.longest), PAD, device=device)
-        return self.phrase_BCL.to(device), self.most_BC.to(device), last_BL
+        return LimitedState(
+            phrase_NCL=self.phrase_BCL.to(device),
+            left_NC=self.left_BC.to(device),
+            group_NC=self.group_BC.to(device),
+            before_NC=self.before_BC.to(device),
+            is_attached_NC=self.is_attached_BC.to(device),
+            last_NH=torch.full((len(lengths_B), self.longest + 1), PAD, device=device),
+        )
 
     def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
-        phrase_NCL, left_NC, last_NL = own
-        last_NL = torch.cat([last_NL[:, 1:], previous_N[:, None]], 1)
-        return phrase_NCL, left_NC - match_phrases(phrase_NCL, last_NL).long(), last_NL
+        state = LimitedState(*own)
+        state = state._replace(last_NH=torch.cat([state.last_NH[:, 1:], previous_N[:, None]], 1))
+        is_match_NC = match_phrases(state.phrase_NCL, state.last_NH[:, 1:]) & self.can_begin(state, state.before_NC)
+        is_alike_NCC = state.group_NC[:, :, None] == state.group_NC[:, None]
+        return state._replace(left_NC=state.left_NC - (is_alike_NCC & is_match_NC[:, None]).any(2).long())
 
     def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
-        phrase_NCL, left_NC, last_NL = own
-        is_forbidden_NC = (left_NC < 1) & match_phrases(phrase_NCL[:, :, :-1], last_NL[:, 1:])
-        last_NC = torch.where(is_forbidden_NC & (phrase_NCL[:, :, -1] != ANY), phrase_NCL[:, :, -1], PAD)
-        return log_probs_NV.scatter(1, last_NC, -torch.inf)  # PAD is never generated anyway
+        state = LimitedState(*own)
+        is_begun_NC = match_phrases(state.phrase_NCL[:, :, :-1], state.last_NH[:, 2:])
+        is_forbidden_NC = (state.left_NC < 1) & is_begun_NC & self.can_begin(state, state.before_NC + 1)
+        final_NC = state.phrase_NCL[:, :, -1]
+        final_NC = torch.where(is_forbidden_NC & (final_NC != ANY), final_NC, PAD)
+        return log_probs_NV.scatter(1, final_NC, -torch.inf)  # PAD is never generated anyway
+
+    def can_begin(self, state: "LimitedState", before_NC: Tensor) -> Tensor:
+        """Whether each phrase could begin after the token at `before_NC`. -> can_begin_NC"""
+        ends_V = self.bounds.ends_V.to(state.last_NH.device)
+        return ~state.is_attached_NC | ends_V[state.last_NH.gather(1, before_NC)]
+
+
+class LimitedState(NamedTuple):
+    """The limited phrases of each row, and the last tokens that it has generated."""
+
+    phrase_NCL: Tensor  # ANY before the first id
+    left_NC: Tensor  # how often the group is still allowed
+    group_NC: Tensor
+    before_NC: Tensor  # the place in `last_NH` of the token before a phrase that ends with the last token
+    is_attached_NC: Tensor
+    last_NH: Tensor
 
 
 ANY = -1  # padding before the first id of a phrase; it matches every id
+
+
+def drop_longer(group: Alternatives) -> list[Phrase]:
+    """The phrases that do not begin with another one of the group."""
+    spelled = {phrase.ids for phrase in group}
+    return [one for one in group if not any(one.ids[:size] in spelled for size in range(1, len(one.ids)))]
 
 
 def match_phrases(phrase_NCL: Tensor, tokens_NL: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from glob import escape
 from itertools import zip_longest
 from pathlib import Path
 from random import Random
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
 from nmt.errors import DataError, UsageError, describe_unreadable
 from nmt.text.compression import READ_ERRORS, SUFFIXES, decompress
@@ -249,11 +249,21 @@ class TsvFile:
         return read_tsv(*self.find())
 
 
+class FileCorpus(Protocol):
+    """A corpus in files, which can be read again."""
+
+    def find(self) -> tuple[Path, ...]:
+        """The files. Raises DataError for one that cannot be found."""
+
+    def read(self) -> Iterator[Pair]:
+        """All pairs."""
+
+
 @dataclass(frozen=True)
 class TaggedCorpus:
-    """A corpus whose source lines begin with a tag, as those of back-translation do"""
+    """A corpus whose source lines begin with a tag, as those of back-translation do."""
 
-    corpus: ParallelFiles | TsvFile
+    corpus: FileCorpus
     tag: str
 
     def __str__(self) -> str:
@@ -266,9 +276,6 @@ class TaggedCorpus:
     def read(self) -> Iterator[Pair]:
         """All pairs, with the tag. May be called several times."""
         return (Pair(f"{self.tag} {source}", target) for source, target in self.corpus.read())
-
-
-Corpus = ParallelFiles | TsvFile | TaggedCorpus
 
 
 def sample_pairs(pairs: Iterable[Pair], size: int, seed: int) -> list[Pair]:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 
 JOINERS = "\u200c\u200d"  # zero-width joiners and non-joiners, which occur inside words
 SEPARATED = re.compile("[^ \t]+")
@@ -51,11 +52,49 @@ def is_boundary(before: str, after: str) -> bool:
 
 def count_phrase(text: str, phrase: str) -> int:
     """The number of times a text contains a phrase as whole words, without overlaps."""
-    found, begin = 0, text.find(phrase)
+    return sum(1 for _ in find_phrase(text, phrase))
+
+
+def find_phrase(text: str, phrase: str) -> Iterator[int]:
+    """Where a text contains a phrase as whole words, without overlaps."""
+    begin = text.find(phrase)
     while begin >= 0:
         end = begin + len(phrase)
-        before, first, last, after = text[max(0, begin - 1) : begin], phrase[0], phrase[-1], text[end : end + 1]
-        is_whole = is_boundary(before, first) and is_boundary(last, after)
-        found += is_whole
+        if is_whole := is_whole_words(text, begin, end):
+            yield begin
         begin = text.find(phrase, end if is_whole else begin + 1)
+
+
+def is_whole_words(text: str, begin: int, end: int) -> bool:
+    """Whether a part of a text begins where a word can begin, and ends where one can end."""
+    before, first, last, after = text[max(0, begin - 1) : begin], text[begin], text[end - 1], text[end : end + 1]
+    return is_boundary(before, first) and is_boundary(last, after)
+
+
+def find_texts(text: str, wanted: Sequence[str]) -> list[tuple[int, int]]:
+    """The (begin, end) of each occurrence of one of several texts as whole words. Overlaps belong to the longest."""
+    found: list[tuple[int, int]] = []
+    for one in sorted(wanted, key=len, reverse=True):
+        spans = [(begin, begin + len(one)) for begin in find_phrase(text, one)]
+        found += [span for span in spans if is_apart(span, found)]
     return found
+
+
+def match_texts(text: str, wanted: Sequence[Sequence[str]]) -> list[str | None]:
+    """For each group of texts one that `text` contains as whole words, apart from those of the other groups; or None.
+
+    What is longer is found first.
+    """
+    found: list[str | None] = [None] * len(wanted)
+    taken: list[tuple[int, int]] = []
+    for one, n in sorted(((one, n) for n, group in enumerate(wanted) for one in group), key=lambda each: -len(each[0])):
+        spans = ((begin, begin + len(one)) for begin in find_phrase(text, one))
+        if found[n] is None and (span := next((span for span in spans if is_apart(span, taken)), None)):
+            found[n] = one
+            taken.append(span)
+    return found
+
+
+def is_apart(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
+    """Whether a part of a text does not overlap with other parts."""
+    return all(span[1] <= begin or end <= span[0] for begin, end in others)

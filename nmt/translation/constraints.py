@@ -5,28 +5,44 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
-from nmt.errors import DataError
+from nmt.errors import DataError, indent
 from nmt.ids import EOS, UNK
 from nmt.search.banned import BannedStrings
 from nmt.search.beam import MOST_PROBABLE, compute_length_limit
 from nmt.search.choices import Choice, Diverse, Sample
+from nmt.search.phrases import Alternatives, Phrase, WordBounds, list_lengths
 from nmt.search.required import RequiredPhrases
 from nmt.search.restrictions import LimitedPhrases, MinLength, NoRepeat, Prefix
 from nmt.settings import SearchSettings
 from nmt.step import StepModel
 from nmt.text.segmented import SegmentedLine
 from nmt.text.subword import Subword
-from nmt.text.words import UNSPACED, count_phrase, is_boundary
+from nmt.text.terms import MOST_SHOWN, Terms
+from nmt.text.words import UNSPACED, count_phrase, find_texts, is_boundary, match_texts
 from nmt.translation.request import Request
 from nmt.translation.result import Translation
 
 BYTE_PIECE = re.compile("<0x([0-9A-F]{2})>")
+CLOSING = (*".,;:!?…)]}»”’%",)  # marks that are usually followed by a blank
+CARRIERS = '("-。'  # after which a text is spelled that has no blank before it
+
+
+class Required(NamedTuple):
+    """One of several texts that a translation contains as whole words, and the phrases that spell them."""
+
+    texts: tuple[str, ...]
+    phrases: tuple[Phrase, ...]
+
+    def count(self, text: str) -> int:
+        """The number of times that a text has one of the texts, without overlaps."""
+        return len(find_texts(text, self.texts))
 
 
 class CompiledRequest(NamedTuple):
@@ -35,71 +51,78 @@ class CompiledRequest(NamedTuple):
     source: SegmentedLine
     prefix: list[int]
     prefix_ends_word: bool
-    phrases: list[list[int]]
-    phrase_may_continue: list[bool]
+    prefix_text: str
+    required: list[Required]  # what is required several times occurs several times
     banned: list[bytes]
     limit: int  # tokens of the translation, EOS included
     key: int  # of random samples, see nmt.search.choices.Sample
     constraints: Counter[str]
+    terms: tuple[tuple[str, ...], ...]  # of each one text is required, apart from the others
     symbols: dict[str, tuple[int, int]]  # smallest and largest number of occurrences of each
-    limited: Sequence[tuple[list[int], int]] = ()  # phrases, and the largest number of occurrences of each
+    limited: Sequence[tuple[Alternatives, int]] = ()  # phrases, and the largest number of their occurrences
 
     @property
     def is_constrained(self) -> bool:
         """Whether it has constraints other than a prefix."""
-        return bool(self.constraints or self.symbols or self.banned)
+        return bool(self.constraints or self.terms or self.symbols or self.banned)
 
     @property
     def needed(self) -> int:
-        """The number of tokens of all required phrases."""
-        return sum(map(len, self.phrases))
+        """The number of tokens that all required phrases need at least."""
+        return sum(min(list_lengths(one.phrases)) for one in self.required)
+
+    @property
+    def steps(self) -> int:
+        """The number of tokens of all required phrases, of which the longest count."""
+        return sum(max(list_lengths(one.phrases)) for one in self.required)
+
+    @property
+    def allowed_ids(self) -> list[int]:
+        """The ids of the prefix and of all required phrases."""
+        return [*self.prefix, *(index for one in self.required for phrase in one.phrases for index in phrase.ids)]
 
     def drop_constraints(self) -> "CompiledRequest":
         """The same request without constraints other than its prefix."""
-        return self._replace(phrases=[], phrase_may_continue=[], banned=[])
+        return self._replace(required=[], banned=[])
 
-    def limit_phrases(self, symbol_ids: Mapping[str, int], tokens: Sequence[int]) -> "CompiledRequest":
-        """The same request with a limit on the occurrences of each phrase: the number that is required or, if it is
-        larger, the number in `tokens`.
+    def limit_phrases(self, symbol_ids: Mapping[str, int], text: str) -> "CompiledRequest":
+        """The same request with a limit on the occurrences of what is required: the number that is required or, if it
+        is larger, the number in `text`.
 
-        Symbols keep their own limits.
+        Symbols, and what contains them, have the limits of symbols.
         """
-        symbols = [([symbol_ids[piece]], most) for piece, (_, most) in self.symbols.items()]
-        phrases = [ids for number, ids in enumerate(self.phrases) if ids not in self.phrases[:number]]
-        others = [
-            (ids, max(count_ids(tokens, ids), self.count_needed(ids)))
-            for ids in phrases
-            if not any(ids == symbol for symbol, _ in symbols)
-        ]
+        symbols = [((Phrase((symbol_ids[piece],)),), most) for piece, (_, most) in self.symbols.items()]
+        own = {symbol_ids[piece] for piece in self.symbols}
+        others = {one.texts: one for one in self.required if not any(own & {*phrase.ids} for phrase in one.phrases)}
+        limited = [(one.phrases, max(one.count(text), self.count_needed(one))) for one in others.values()]
         limit = max(self.limit, len(self.prefix) + self.needed + 1)
-        return self._replace(limited=symbols + others, limit=limit)
+        return self._replace(limited=[*symbols, *limited], limit=limit)
 
-    def count_needed(self, ids: list[int]) -> int:
-        """The number of occurrences of `ids` in the prefix and in the phrases that the prefix does not contain."""
-        in_prefix = count_ids(self.prefix, ids)
-        in_phrases = sum(count_ids(phrase, ids) for phrase in self.phrases)
-        return in_prefix + in_phrases - min(in_prefix, self.phrases.count(ids))
+    def count_needed(self, one: Required) -> int:
+        """The number of occurrences of a text in the prefix, and in what is required and not in the prefix."""
+        in_prefix = one.count(self.prefix_text)
+        in_required = sum(max(map(one.count, other.texts)) for other in self.required if other.texts)
+        own = sum(other.texts == one.texts for other in self.required)
+        return in_prefix + in_required - min(in_prefix, own)
 
     def is_met_by(self, one: Translation) -> bool:
         """Whether a translation has each constraint and symbol as often as required, and no banned string."""
         text = f" {one.text} ".encode()
         return (
             all(count_phrase(one.text, phrase) >= count for phrase, count in self.constraints.items())
+            and None not in match_texts(one.text, self.terms)
             and all(least <= one.tokens.count(piece) <= most for piece, (least, most) in self.symbols.items())
             and not any(string in text for string in self.banned)
         )
 
 
-def count_ids(tokens: Sequence[int], ids: Sequence[int]) -> int:
-    """The number of times that `tokens` contain the sequence `ids`."""
-    return sum(list(tokens[begin : begin + len(ids)]) == list(ids) for begin in range(len(tokens) - len(ids) + 1))
-
-
-def count_apart(constraints: Counter[str]) -> Counter[str]:
-    """The number of times that each constraint is required in addition to longer constraints that contain it."""
+def count_apart(constraints: Counter[str], terms: Sequence[Sequence[str]] = ()) -> Counter[str]:
+    """The number of times that each constraint is required in addition to longer constraints and terms that contain
+    it."""
     apart = Counter[str]()
     for text in sorted(constraints, key=len, reverse=True):
         inside = sum(count * count_phrase(longer, text) for longer, count in apart.items())
+        inside += sum(min(count_phrase(one, text) for one in texts) for texts in terms)
         apart[text] = max(0, constraints[text] - inside)
     return Counter({text: apart[text] for text in constraints})
 
@@ -121,13 +144,20 @@ class ConstraintCompiler:
         return tuple(texts)
 
     @cached_property
-    def begins_word_V(self) -> Tensor:  # noqa: N802
-        """True of ids that cannot continue a word: those that begin neither with a letter or digit nor with a byte.
+    def bounds(self) -> WordBounds:
+        """Where words begin and end.
 
-        In a script without blanks between words, every letter can begin a word.
+        An id cannot continue a word if it begins neither with a letter or digit nor with a byte. In a script without
+        blanks between words, every letter can begin a word. A word can begin without a blank after an id that ends with
+        a blank, such a letter, or a mark that is not usually followed by a blank.
         """
         texts = [surface.decode(errors="ignore") for surface in self.surfaces]
-        return torch.tensor([text != "" and is_boundary("a", text[0]) for text in texts])
+        begins = [text != "" and is_boundary("a", text[0]) for text in texts]
+        ends = [
+            text.encode() == surface and text.isprintable() and is_boundary(text[-1:], "a") and text[-1:] not in CLOSING
+            for text, surface in zip(texts, self.surfaces, strict=True)
+        ]
+        return WordBounds(torch.tensor(begins), torch.tensor(ends))
 
     @cached_property
     def is_unspaced(self) -> bool:
@@ -147,15 +177,31 @@ class ConstraintCompiler:
             raise DataError(f"{what} {text!r} is empty: it needs at least one character that is not a blank")
         return ids
 
-    def encode_constraint(self, text: str) -> list[int]:
-        """The ids of a constraint, as `encode_exactly`, without a blank before it if the language has no blanks."""
+    def spell(self, text: str) -> tuple[Phrase, ...]:
+        """The ways to generate a constraint: after a blank, and where there is none, as after a bracket.
+
+        In a language without blanks between words, the first is the way at the beginning of a text, and the second
+        that at all other places.
+
+        Raises DataError as `encode_exactly` does.
+        """
         ids = self.encode_exactly(text, "the constraint")
-        if not (self.is_unspaced and UNSPACED.match(text.strip())):
-            return ids
-        before = self.subword.encode("。")
-        inside = self.subword.encode(f"。{' '.join(text.split())}")  # without the blank that begins a sentence
-        is_apart = inside[: len(before)] == before and len(inside) > len(before)
-        return inside[len(before) :] if is_apart else ids
+        text = " ".join(text.split())
+        may_continue = is_boundary(text[-1], "a")
+        is_initial = self.is_unspaced and UNSPACED.match(text) is not None
+        spelled = {tuple(ids): Phrase(tuple(ids), may_continue, is_initial=is_initial)}
+        if (inside := self.encode_attached(text)) is not None:
+            spelled.setdefault(inside, Phrase(inside, may_continue, not is_boundary("a", text[0])))
+        return tuple(spelled.values())
+
+    def encode_attached(self, text: str) -> tuple[int, ...] | None:
+        """The ids of a text without a blank before it; None if the subword model has no mark to put before it."""
+        for carrier in CARRIERS:
+            before, inside = self.subword.encode(carrier), self.subword.encode(f"{carrier}{text}")
+            ids = tuple(inside[len(before) :])
+            if UNK not in inside and inside[: len(before)] == before and self.subword.decode(list(ids)) == text:
+                return ids
+        return None
 
     def encode_banned(self, text: str) -> bytes:
         """The bytes of a banned string as the model would generate it. Blanks at its ends are kept."""
@@ -167,23 +213,34 @@ class ConstraintCompiler:
         return f"{before}{core or text.strip()}{after}".encode()
 
     def compile_request(
-        self, request: Request, source: SegmentedLine, search: SearchSettings, symbols: Mapping[str, int] | None = None
+        self,
+        request: Request,
+        source: SegmentedLine,
+        search: SearchSettings,
+        symbols: Mapping[str, int] | None = None,
+        terms: Sequence[tuple[str, ...]] = (),
     ) -> CompiledRequest:
         """Encode the constraints of a request. `symbols` are pieces and the number of times each must be generated.
+        `terms` are texts of which one must be generated; those that cannot be generated, or are banned, are left out.
 
-        A constraint that a longer one contains is not required in addition to it.
+        A constraint that a longer one, or a term, contains is not required in addition to it.
 
         Raises DataError for constraints that cannot be generated, contradict each other, or exceed max_length.
         """
         symbols = symbols or {}
         prefix = self.encode_exactly(request.prefix, "the prefix") if request.prefix else []
-        ids_of = {" ".join(text.split()): self.encode_constraint(text) for text in request.constraints}
         constraints = Counter(" ".join(text.split()) for text in request.constraints)
-        phrases, may_continue = [], []
-        for text, count in count_apart(constraints).items():
-            phrases += [ids_of[text]] * count
-            may_continue += [is_boundary(text[-1], "a")] * count
+        spelled = {" ".join(text.split()): self.spell(text) for text in request.constraints}
+        required = []
         banned = [self.encode_banned(text) for text in request.banned]
+        for texts in terms:
+            ways = {text: ways for text in texts if (ways := self.try_to_spell(text, banned))}
+            if ways:
+                phrases = {phrase.ids: phrase for own in ways.values() for phrase in own}
+                required.append(Required(tuple(ways), tuple(phrases.values())))
+        terms = tuple(one.texts for one in required)
+        for text, count in count_apart(constraints, terms).items():
+            required += [Required((text,), spelled[text])] * count
         for ban in request.banned:
             for what, text in [("prefix", request.prefix), *(("constraint", text) for text in request.constraints)]:
                 if text and ban in f" {text.strip()} ":
@@ -192,10 +249,9 @@ class ConstraintCompiler:
                     )
         for piece, count in symbols.items():
             index = self.subword.piece_to_id(piece)
-            missing = max(0, count - sum(phrase.count(index) for phrase in phrases))
-            phrases += [[index]] * missing
-            may_continue += [True] * missing
-        needed = len(prefix) + sum(map(len, phrases))
+            inside = sum(min(phrase.ids.count(index) for phrase in one.phrases) for one in required)
+            required += [Required((), (Phrase((index,)),))] * max(0, count - inside)
+        needed = len(prefix) + sum(min(list_lengths(one.phrases)) for one in required)
         limit = compute_length_limit(len(source.ids) + 1, search.max_length_ratio, search.max_length_extra)
         if search.min_length:
             limit = max(limit, search.min_length + max(1, search.max_length_extra))
@@ -215,19 +271,28 @@ class ConstraintCompiler:
             source=source,
             prefix=prefix,
             prefix_ends_word=request.prefix[-1:].isspace(),
-            phrases=phrases,
-            phrase_may_continue=may_continue,
+            prefix_text=request.prefix,
+            required=required,
             banned=banned,
             limit=max(limit, len(prefix) + 1),
             key=0,
             constraints=constraints,
+            terms=terms,
             symbols={},
         )
         most = {
-            piece: max(count, compiled.count_needed([self.subword.piece_to_id(piece)]))
+            piece: max(count, count_symbol(self.subword.piece_to_id(piece), prefix, required))
             for piece, count in symbols.items()
         }
         return compiled._replace(symbols={piece: (count, most[piece]) for piece, count in symbols.items()})
+
+    def try_to_spell(self, text: str, banned: Sequence[bytes]) -> tuple[Phrase, ...]:
+        """The ways to generate a text; none if the model cannot, or if it contains a banned string."""
+        if any(string in f" {text} ".encode() for string in banned):
+            return ()
+        with suppress(DataError):
+            return self.spell(text)
+        return ()
 
     def apply_constraints(
         self, model: StepModel, requests: Sequence[CompiledRequest], search: SearchSettings
@@ -238,20 +303,11 @@ class ConstraintCompiler:
             ends_word = [request.prefix_ends_word for request in requests]
             begins_with_blank_V = torch.tensor([surface[:1] == b" " for surface in self.surfaces])
             model = Prefix(model, prefixes, ends_word, begins_with_blank_V)
-        if any(request.phrases for request in requests):
-            phrases, may_continue = (
-                [request.phrases for request in requests],
-                [request.phrase_may_continue for request in requests],
-            )
-            model = RequiredPhrases(
-                model, phrases, may_continue, [request.limit for request in requests], self.begins_word_V
-            )
+        if any(request.required for request in requests):
+            groups = [[one.phrases for one in request.required] for request in requests]
+            model = RequiredPhrases(model, groups, [request.limit for request in requests], self.bounds)
         if any(request.limited for request in requests):
-            limited, most = (
-                [[ids for ids, _ in request.limited] for request in requests],
-                [[count for _, count in request.limited] for request in requests],
-            )
-            model = LimitedPhrases(model, limited, most)
+            model = LimitedPhrases(model, [request.limited for request in requests], self.bounds)
         if any(request.banned for request in requests):
             model = BannedStrings(model, self.surfaces, [request.banned for request in requests])
         if search.min_length:
@@ -259,6 +315,28 @@ class ConstraintCompiler:
         if search.no_repeat:
             model = NoRepeat(model, search.no_repeat)
         return model
+
+
+def refuse_unwritable_terms(terms: Terms, subword: Subword) -> None:
+    """Raise DataError, with lines of the glossary, if the target language cannot write terms of it."""
+    compiler = ConstraintCompiler(subword)
+    problems: list[DataError] = []
+    for entry in chain.from_iterable(terms.entries.values()):
+        try:
+            compiler.encode_exactly(entry.target, f"{terms.name}, line {entry.line:,}: the target")
+        except DataError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise DataError(f"{len(problems):,} terms cannot be generated by this model", *indent(problems[:MOST_SHOWN]))
+
+
+def count_symbol(index: int, prefix: Sequence[int], required: Sequence[Required]) -> int:
+    """The number of occurrences of a symbol in a prefix, and in what is required and not in the prefix."""
+    in_prefix = prefix.count(index)
+    in_required = sum(max(phrase.ids.count(index) for phrase in one.phrases) for one in required)
+    return in_prefix + in_required - min(in_prefix, sum(one.phrases == (Phrase((index,)),) for one in required))
 
 
 def count_hypotheses(search: SearchSettings, n_best: int) -> int:
@@ -285,5 +363,5 @@ def build_choice(requests: Sequence[CompiledRequest], search: SearchSettings, sa
         )
         return sample, samples
     groups = min(search.groups, search.beam)
-    slots = search.beam * (requests[0].needed + 1)
+    slots = search.beam * (requests[0].steps + 1)
     return Diverse(groups, search.diversity) if groups > 1 else MOST_PROBABLE, slots

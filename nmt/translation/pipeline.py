@@ -20,6 +20,7 @@ from nmt.search.shortlisted import restrict_to_shortlist
 from nmt.settings import SearchSettings
 from nmt.step import StepModel
 from nmt.text.subword import Subword
+from nmt.text.terms import Terms
 from nmt.text.units import WORDS, Units
 from nmt.text.words import is_blank
 from nmt.translation import batching
@@ -46,6 +47,7 @@ def translate_lines(
     choice: Choice | None = None,
     language: str = "",
     units: tuple[Units, Units] = (WORDS, WORDS),
+    terms: Terms | None = None,
 ) -> Iterator[list[Translation]]:
     """The `n_best` translations of each line, best first, in the order of the lines.
 
@@ -59,7 +61,8 @@ def translate_lines(
     `shortlist` returns the target pieces that are allowed for each source, source_BS -> allowed_BV; pieces of a prefix
     and of constraints are always allowed. `choice` replaces the choice of continuations that `search` describes.
     `language` is the language of the lines, by which sentences are found in long ones. `units` are those of source and
-    target, which become the words of translations.
+    target, which become the words of translations. `terms` are looked for in every line, or part of a long one, and
+    required where they are found; those that the model cannot generate are not.
 
     Raises DataError, with the number of the line, for a request that cannot be met. The first line has number `first`.
     """
@@ -77,7 +80,9 @@ def translate_lines(
         pieces = Counter(source_subword.ids_to_pieces(source.ids) if symbol_ids else ())
         used = source._replace(ids=source.ids[: batching.MAX_PIECES])
         try:
-            compiled = compiler.compile_request(request, used, search, {piece: pieces[piece] for piece in symbol_ids})
+            wanted_symbols = {piece: pieces[piece] for piece in symbol_ids}
+            wanted_terms = [one.targets for one in terms.find(read)] if terms else []
+            compiled = compiler.compile_request(request, used, search, wanted_symbols, wanted_terms)
         except DataError as error:
             raise DataError(f"line {number:,}: ", *error.args) from error
         key = f"{number} {part} {source.text}".encode()
@@ -90,7 +95,7 @@ def translate_lines(
         if shortlist is not None:
             allowed_BV = shortlist(source_BS)
             for row, request in enumerate(requests):
-                allowed_BV[row, sum(request.phrases, request.prefix)] = True
+                allowed_BV[row, request.allowed_ids] = True
             restricted = restrict_to_shortlist(model, allowed_BV)
         return beam_search(
             compiler.apply_constraints(restricted, requests, search),
@@ -136,10 +141,10 @@ def translate_lines(
                 if met[:1] == ranked[row][:1] and len(met) >= n_best:
                     ranked[row] = met
                 else:
-                    again.append((row, request.limit_phrases(symbol_ids, hypotheses[0].tokens)))
-        for needed, some in groupby(sorted(again, key=lambda each: each[1].needed), key=lambda each: each[1].needed):
+                    again.append((row, request.limit_phrases(symbol_ids, ranked[row][0].text)))
+        for steps, some in groupby(sorted(again, key=lambda each: each[1].steps), key=lambda each: each[1].steps):
             rows, limited = zip(*some, strict=True)
-            for row, more in zip(rows, search_all(limited, max(1, batch_size // (needed + 1))), strict=True):
+            for row, more in zip(rows, search_all(limited, max(1, batch_size // (steps + 1))), strict=True):
                 ranked[row] = merge(requests[row], ranked[row], found[row] or [], more or [])
         return [of_line[:n_best] for of_line in ranked]
 

@@ -19,7 +19,9 @@ from nmt.search.choices import Choice
 from nmt.search.ensemble import Ensemble
 from nmt.settings import SearchSettings
 from nmt.step import StepModel
+from nmt.text.terms import Terms
 from nmt.text.units import AUTO, Units
+from nmt.translation.constraints import refuse_unwritable_terms
 from nmt.translation.pipeline import translate_lines
 from nmt.translation.request import Request
 from nmt.translation.result import Translation
@@ -127,17 +129,19 @@ class Translator:
         batch_size: int = 64,
         first: int = 1,
         units: str | tuple[Units, Units] = AUTO,
+        terms: Terms | None = None,
         **search: Any,
     ) -> Iterator[list[Translation]]:
         """The `n_best` translations of each line, best first, while lines are read; see translate_lines.
 
         `units` are what is linked: "words", "pieces", "characters" or "icu-words"; by default words, and characters
-        where a language has no blanks between words.
+        where a language has no blanks between words. `terms` are the terms of a glossary and what else of each line
+        its translation contains, such as numbers: Terms.read("glossary.tsv", keep=["numbers"]).
 
         Raises SettingsError for search options that do not exist or are out of bounds; UsageError for an `n_best` above
         the beam, for units that do not exist, and for an option without effect; DataError for a line that is not a
-        string and for a request that cannot be met; TypeError for a single line that is not in a list. The first line
-        has number `first`.
+        string, for a request that cannot be met and for terms that the model cannot generate; TypeError for a single
+        line that is not in a list. The first line has number `first`.
         """
         if isinstance(lines, str | bytes | Request):
             raise TypeError("lines must be an iterable of strings: put a single line in a list")
@@ -158,6 +162,8 @@ class Translator:
                 f"a beam of {settings.beam} cannot find the {n_best} best translations\n"
                 f"  Request at most {settings.beam}, or a beam of at least {n_best}"
             )
+        if terms:
+            refuse_unwritable_terms(terms, run.target_subword)
         return translate_lines(
             self.model,
             run.source_subword,
@@ -172,6 +178,7 @@ class Translator:
             choice=self.choice,
             language=run.info.source_lang,
             units=choose_units_of_run(units, run) if isinstance(units, str) else units,
+            terms=terms,
         )
 
 

@@ -103,7 +103,8 @@ def test_a_document_that_cannot_be_read_does_not_keep_the_others_from_being_writ
             ["--document", "{page}", "--output", "{out}", "--n-best", "2", "--format", "jsonl"],
             "--n-best and --format cannot be used with --document, which translates whole documents",
         ),
-        (["{page}", "--tag-report", "{out}"], "--tag-report is about the tags of documents: add --document"),
+        (["{page}", "--tag-report", "{out}"], "--tag-report is about documents: add --document"),
+        (["{page}", "--xml-rules", "{page}"], "--xml-rules is about documents: add --document"),
         (["--document", "{page}x", "--output", "{out}"], 'page.htmlx does not exist; did you mean "page.html"?'),
     ],
 )
@@ -138,6 +139,32 @@ def test_translators_files_are_translated(run_nmt, reverser, tmp_path):
     assert done.code == 2
     assert "a.xlf, line 1: it is from ja to b, and the run from a to b\n  Use a run of its languages" in done.stderr
     assert not (tmp_path / "out.xlf").exists()
+
+
+def test_subtitles_markdown_and_xml_are_translated(run_nmt, reverser, tmp_path):
+    pytest.importorskip("pyromark")
+    srt, vtt, markdown, xml, rules = (tmp_path / name for name in ("a.srt", "a.vtt", "a.md", "a.xml", "rules.toml"))
+    srt.write_text("1\n00:00:01,000 --> 00:00:02,000\nba <i>de</i>\n\n2\n00:00:01,500 --> 00:00:03,000\nfi\n")
+    vtt.write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nba de\n")
+    markdown.write_text("# ba **de**\n\n- fi\n")
+    xml.write_text("<r><p>ba <b>de</b></p><q>fi ku</q></r>")
+    rules.write_text('text = ["p"]\n')
+    out, words = tmp_path / "out", ["translate", "--model", reverser, "--document"]
+    done = run_nmt(*words, srt, vtt, markdown, xml, "--xml-rules", rules, "--output", out)
+    assert done.code == 0
+    assert f"nmt: {srt}: 1 cue begins before the one before it ends, in line 6; times stay as they are\n" in done.stderr
+    assert f"nmt: 4 documents with 6 segments are translated in {out}\n" in done.stderr
+    assert (out / "a.srt").read_text() == srt.read_text().replace("ba <i>de</i>", "<i>de</i> ba")
+    assert (out / "a.vtt").read_text() == vtt.read_text().replace("ba de", "de ba")
+    assert (out / "a.md").read_text() == "# **de** ba\n\n- fi\n"
+    assert (out / "a.xml").read_text() == "<r><p><b>de</b> ba</p><q>fi ku</q></r>"
+    rules.write_text('txt = ["p"]\n')
+    done = run_nmt(*words, xml, "--xml-rules", rules, "--output", tmp_path / "x.xml")
+    assert done.code == 2
+    assert f"1 setting in {rules} cannot be used" in done.stderr
+    assert not (tmp_path / "x.xml").exists()
+    nmt.translate_documents(reverser, xml, tmp_path / "y.xml")
+    assert (tmp_path / "y.xml").read_text() == "<r><p><b>de</b> ba</p><q>ku fi</q></r>"
 
 
 def test_tags_are_projected_to_given_translations(run_nmt, reverser, tmp_path, monkeypatch):

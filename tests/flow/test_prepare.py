@@ -527,3 +527,46 @@ def test_help_has_defaults_and_bounds(run_nmt):
     )
     assert "[default: 1.0; at least 0.98; at most 1]" in text
     assert "--keep-duplicates / --drop-duplicates keep training pairs that occur more than once [default: yes]" in text
+
+
+def test_files_of_translators_tools_are_corpora(run_nmt, corpus):
+    """Several at once, with counts by name; validation too, by its suffix."""
+    pytest.importorskip("polib")
+    sides = [(corpus / f"train.{lang}").read_text().splitlines() for lang in "ab"]
+    pairs = list(zip(*sides, strict=True))
+    side = '<tuv xml:lang="{}"><seg>{}</seg></tuv>'
+    unit = f"<tu>{side.format('a-X', '{}')}{side.format('b', '{}')}{side.format('c', 'c')}</tu>"
+    units = "".join(unit.format(*pair) for pair in pairs[:900])
+    tmx, valid, po, xliff, table = (corpus / name for name in ("t.tmx", "v.tmx", "t.po", "t.xlf", "t.csv"))
+    tmx.write_text(f'<tmx><body>{units}<tu><tuv xml:lang="a"><seg>ba</seg></tuv></tu></body></tmx>')
+    valid.write_text(f"<tmx>{unit.format('ba', 'ba')}</tmx>")
+    po.write_text("".join(f'msgid "{n} {a}"\nmsgstr "{b} {n}"\n\n' for n, (a, b) in enumerate(pairs[900:960])))
+    xliff.write_text(
+        '<xliff version="1.2"><file source-language="a" target-language="b">'
+        + "".join(f"<trans-unit><source>{a}</source><target>{b}</target></trans-unit>" for a, b in pairs[960:980])
+        + "<trans-unit><source>ba</source></trans-unit></file></xliff>"
+    )
+    table.write_text("b,a\n" + "".join(f"{b},{a}\n" for a, b in pairs[980:]))
+    words = ["--tmx", tmx, "--po", po, "--xliff", xliff, "--csv", table, "--valid", valid, "--keep-duplicates"]
+    done = run_nmt("prepare", *LANGS, *words, "--out", corpus / "out", "--vocab-size", 300)
+    assert done.code == 0
+    *lines, _ = done.stderr.splitlines()
+    assert lines == [
+        f"{tmx}: 901 units, 900 pairs; 1 without b",
+        f"{xliff}: 21 units, 20 pairs; 1 without b",
+        f"{po}: 60 units, 60 pairs",
+        f"{table}: 20 units, 20 pairs",
+        f"{valid}: 1 unit, 1 pair",
+        "training subword models on 1,000 training pairs",
+        "train: 1,000 pairs, 1,000 kept; dropped: none",
+        "valid: 1 pairs",
+    ]
+    again = run_nmt("prepare", *LANGS, "--tmx", valid, "--valid", valid, "--out", corpus / "again")
+    assert again.code == 2
+    assert "v.tmx is named for training and again for validation" in again.stderr
+    none = run_nmt(
+        "prepare", "--source-lang", "a", "--target-lang", "x", "--tmx", tmx, "--valid", valid, "--out", corpus / "no"
+    )
+    assert none.code == 2
+    assert f"{tmx}: 901 units, 0 pairs; 901 without x\n    Its languages are " in none.stderr
+    assert not (corpus / "no").exists()

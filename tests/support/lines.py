@@ -3,7 +3,7 @@
 from nmt.settings import SearchSettings
 from nmt.translation import pipeline
 
-HOW = ("n_best", "batch_size", "device", "first", "shortlist", "choice")
+HOW = ("n_best", "batch_size", "device", "first", "shortlist", "choice", "terms")
 
 
 def translate_lines(model, source_subword, target_subword, lines, **options):

@@ -53,9 +53,12 @@ MAY_IMPORT = {
     "documents": GROUND | {"text", "translation", "analysis"},
     "training": GROUND | {"devices", "text", "data", "model", "kernels", "checkpoint"},
     "server": GROUND | {"", "text", "translation", "analysis"},
-    "api": GROUND | {"devices", "data", "analysis", "training", "translation"},
+    "api": GROUND | {"devices", "text", "data", "analysis", "training", "translation"},
     "tuning": GROUND | {"api", "data", "search", "analysis", "translation", "checkpoint"},
-    "": {"api", "data", "documents", "tuning", "model", "translation", "progress", "settings", "errors", "version"},
+    "": {
+        *("api", "data", "documents", "tuning", "model", "text", "translation", "progress", "settings", "errors"),
+        "version",
+    },
     "__main__": {"cli"},
 }
 ROOMS = {*MAY_IMPORT, "cli"}

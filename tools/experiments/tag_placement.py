@@ -27,9 +27,9 @@ from commands import run_nmt, set_options
 
 from nmt.analysis.alignment import symmetrise
 from nmt.documents.alignment import Alignment, align_given_pair, locate_words
-from nmt.documents.atoms import find_atoms
 from nmt.documents.projection import project_tags
 from nmt.documents.segment import Mark, Segment
+from nmt.text.atoms import find_atoms
 from nmt.text.units import Units, find_units
 
 TAG = re.compile(r"<(/?)([^<>/]+)>")

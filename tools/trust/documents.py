@@ -2,9 +2,10 @@
 
     python tools/trust/documents.py FOLDER… [--limit N] [--format html]
 
-A document is read in its format by `nmt.documents`, and written twice: with its own segments, after which a page or a
-text must have the same bytes; and with its words in capitals and in the opposite order, after which it must have the
-same inline tags. Files that are refused with a message are counted by their messages.
+A document is read in its format by `nmt.documents`, and written twice: with its own segments, after which it must have
+the same bytes, but for the translations that XLIFF and PO get; and with its words in capitals and in the opposite
+order, after which it must have the same markup around its text. Files that are refused with a message are counted by
+their messages.
 """
 
 import argparse
@@ -19,11 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from nmt.documents.alignment import Alignment
-from nmt.documents.document import Languages, Lines
+from nmt.documents.document import Document, Languages, Lines, Unit
 from nmt.documents.formats import find_format, read_document
 from nmt.documents.html import Finder, HtmlDocument
+from nmt.documents.markdown import MarkdownDocument, read_events
 from nmt.documents.projection import project_tags
 from nmt.documents.segment import Segment
+from nmt.documents.subtitles import TAG, SubtitleDocument
+from nmt.documents.xml import XmlDocument
 from nmt.errors import NmtError
 
 LANGUAGES = Languages("en", "en")
@@ -44,37 +48,52 @@ def is_wanted(path: Path, form: str | None) -> bool:
     return found is not None and found == (form or found)
 
 
-def reverse(segment: Segment) -> Segment:
-    """The segment with its words in capitals and in the opposite order."""
+def reverse(unit: Unit) -> Segment:
+    """The segment of a unit with its words in capitals and in the opposite order."""
+    segment = unit.segment
     words = list(re.finditer(r"\S+", segment.text))
     target = " ".join(word[0].upper() for word in reversed(words))
     spans = [match.span() for match in re.finditer(r"\S+", target)]
     alignment = Alignment([word.span() for word in words], spans, np.eye(len(words))[::-1])
-    return project_tags(segment, target, alignment).segment
+    return project_tags(segment, target, alignment, unit.dividers).segment
 
 
-def count_tags(page: str) -> Counter[tuple[str, str]]:
-    """The tags and comments of a page."""
-    events = Finder(page, Lines(page)).events
-    return Counter((event.kind, event.name) for event in events if event.kind != "text")
+def describe_markup(document: Document) -> object:
+    """What a document has around its text, for comparison with that of another one."""
+    if isinstance(document, HtmlDocument):
+        page = document.decoded.text
+        events = Finder(page, Lines(page)).events
+        return Counter((event.kind, event.name) for event in events if event.kind != "text")
+    if isinstance(document, XmlDocument):
+        return Counter(
+            (event.kind, event.name, *event.attributes) for event in document.events if event.kind == "start"
+        )
+    if isinstance(document, SubtitleDocument):
+        cues = list(document.find_cues(""))
+        tags = Counter(tag for cue in cues for tag in TAG.findall(document.decoded.text[cue.begin : cue.end]))
+        return [(cue.start, cue.stop) for cue in cues], tags
+    if isinstance(document, MarkdownDocument):
+        events = read_events(document.decoded.text)
+        return Counter((event.kind, event.name) for event in events if event.kind not in ("Text", "SoftBreak"))
+    return None
 
 
 def check_document(path: Path, folder: Path) -> Iterator[str]:
-    """What is wrong with a document: nothing, or some of "bytes", "tags" and the message that refuses it."""
+    """What is wrong with a document: nothing, or some of "bytes", "markup" and the message that refuses it."""
     form = find_format(path)
     try:
         document = read_document(path, LANGUAGES)
     except NmtError as error:
         yield "refused: " + NUMBERS.sub("N", str(error).replace(str(path), "FILE").splitlines()[0])
         return
-    if form in ("html", "text") and document.write([unit.segment for unit in document.units]) != path.read_bytes():
+    is_filled = form in ("xliff", "po")
+    if not is_filled and document.write([unit.segment for unit in document.units]) != path.read_bytes():
         yield "bytes differ in a copy"
     changed = folder / f"changed{path.suffix}"
-    changed.write_bytes(document.write([reverse(unit.segment) for unit in document.units]))
+    changed.write_bytes(document.write([reverse(unit) for unit in document.units]))
     again = read_document(changed, LANGUAGES)
-    pages = [one.decoded.text for one in (document, again) if isinstance(one, HtmlDocument)]
-    if pages and count_tags(pages[0]) != count_tags(pages[1]):
-        yield "tags differ after a change"
+    if describe_markup(document) != describe_markup(again):
+        yield "markup differs after a change"
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ def test_an_error_while_translating_leaves_no_half_file(tmp_path):
 
 def test_a_folder_inside_the_translated_one_is_left_out(tmp_path):
     (tmp_path / "out").mkdir()
-    for name in ("a.html", "b.po", "c.md", "out/a.html"):
+    for name in ("a.html", "b.po", "c.png", "out/a.html"):
         (tmp_path / name).touch()
     planned = plan_outputs([tmp_path], tmp_path / "out")
     assert planned == {tmp_path / name: tmp_path / "out" / name for name in ("a.html", "b.po")}

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from nmt.documents.alignment import Alignment, align_by_links
-from nmt.documents.atoms import find_atoms
 from nmt.documents.projection import project_tags
 from nmt.documents.segment import Mark, PlacedMark, Segment
+from nmt.text.atoms import find_atoms
 
 
 def read(text: str) -> Segment:

@@ -1,8 +1,8 @@
 import pytest
 
-from nmt.documents.atoms import find_atoms
 from nmt.documents.segment import Mark, PlacedMark, Segment
 from nmt.errors import DataError
+from nmt.text.atoms import find_atoms
 
 
 @pytest.mark.parametrize(

@@ -200,15 +200,16 @@ def test_a_wide_beam_in_groups_still_finds_the_best():
 
 
 def test_tensors_are_shaped_as_they_are_named(monkeypatch):
-    from nmt.search import banned, beam, choices, required, restrictions
+    from nmt.search import banned, beam, choices, phrases, required, restrictions
 
     assert hold_axes(monkeypatch, "nmt.search") > 40
     model = restrictions.NoRepeat(restrictions.MinLength(ScriptedModel.random(vocab=3, seed=0), 2), 2)
     begins_word_V = torch.ones(7, dtype=torch.bool)
     model = restrictions.Prefix(model, [(A,), (), ()], [True, False, False], begins_word_V)
-    model = required.RequiredPhrases(
-        model, [[(A, B)], [], [(C,), (A,)]], [[True], [], [True, False]], [5, 6, 7], begins_word_V
-    )
+    bounds = phrases.WordBounds(begins_word_V, begins_word_V)
+    one, two, three = phrases.Phrase((A, B)), phrases.Phrase((C,), False), phrases.Phrase((A,), is_attached=True)
+    model = required.RequiredPhrases(model, [[[one]], [], [[two, three], [three]]], [5, 6, 7], bounds)
+    model = restrictions.LimitedPhrases(model, [[([one], 1)], [], [([two, three], 2), ([one], 1)]], bounds)
     model = banned.BannedStrings(model, (b"", b"", b"", b" ", b" a", b" b", b"c"), [[b"cc"], [b"a", b" bb"], []])
     sample = choices.Sample(4, [1, 2, 3], seed=1, **OFF | {"top_p": 0.9})
     for choice in (choices.Diverse(2, 0.5), sample, choices.MostProbable()):
@@ -218,12 +219,14 @@ def test_tensors_are_shaped_as_they_are_named(monkeypatch):
 
 def test_the_probability_of_forbidden_words_goes_to_required_ones():
     p_NV = torch.tensor([[0, 0, 0, 0, 0.1, 0.3, 0.2], [0, 0, 0, 0, 0.5, 0.25, 0.25], [0, 0, 0, 0, 0.9, 0.1, 0]])
-    token_NQ = torch.tensor([[PAD, 4, 5], [6, 4, PAD], [6, 4, PAD]])
-    constraints = ConstraintProgress(token_NQ, torch.ones(3, 3, dtype=torch.long), torch.zeros(3, dtype=torch.long))
+    p_NV = torch.cat([p_NV, torch.tensor([[0, 0, 0, 0, 0.2, 0.6, 0.2]])])
+    token_NQ = torch.tensor([[PAD, PAD, 4, 5], [PAD, 6, 4, PAD], [6, PAD, 4, PAD], [4, 5, 6, PAD]])
+    constraints = ConstraintProgress(token_NQ, torch.ones(4, 4, dtype=torch.long), torch.zeros(4, dtype=torch.long))
     expected = [
         [0, 0, 0, 0, 0.3, 0.5, 0.2],  # the forbidden end had 0.4
         [0, 0, 0, 0, 0, 0, 1],  # a phrase has begun and continues
         [0, 0, 0, 0, 0.9, 0.1, 0],  # a phrase has begun, but its next token is forbidden
+        [0, 0, 0, 0, 0.25, 0.75, 0],  # two phrases have begun
     ]
     assert torch.allclose(
         favour_constraints(p_NV.double().log(), constraints).exp(),

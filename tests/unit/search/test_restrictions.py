@@ -10,6 +10,7 @@ from nmt.ids import EOS
 from nmt.search.banned import BannedStrings, build_automaton, count_matched
 from nmt.search.beam import beam_search
 from nmt.search.forced_decoding import force_decode
+from nmt.search.phrases import Phrase, WordBounds
 from nmt.search.required import RequiredPhrases
 from nmt.search.restrictions import LimitedPhrases, MinLength, NoRepeat, Prefix
 
@@ -20,6 +21,7 @@ LIMIT = 5
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_length_extra": LIMIT - 1}
 SURFACES = (b"", b"", b"", b" ", b" a", b"b", b" b")
 BEGINS_WORD = torch.tensor([False, False, False, True, True, False, True])
+BOUNDS = WordBounds(BEGINS_WORD, torch.tensor([True, True, True, True, False, False, True]))
 
 
 def contains(tokens, phrase):
@@ -39,8 +41,22 @@ def text(tokens):
     return b" " + b"".join(SURFACES[token] for token in tokens)
 
 
-def require(*phrases, may_continue=True):
-    return lambda model: RequiredPhrases(model, [phrases], [[may_continue] * len(phrases)], [LIMIT], BEGINS_WORD)
+def spell(*phrases, **how):
+    """Each phrase as a group of its own."""
+    return [(Phrase(ids, **how),) for ids in phrases]
+
+
+def require(*phrases, **how):
+    return lambda model: RequiredPhrases(model, [spell(*phrases, **how)], [LIMIT], BOUNDS)
+
+
+def require_one_of(*phrases):
+    return lambda model: RequiredPhrases(model, [[phrases]], [LIMIT], BOUNDS)
+
+
+def limit(*phrases, most):
+    """A model with at most so many of a group of phrases."""
+    return lambda model: LimitedPhrases(model, [[(phrases, most)]], BOUNDS)
 
 
 RESTRICTIONS = {
@@ -80,13 +96,49 @@ RESTRICTIONS = {
         require((A,), may_continue=False),
         lambda tokens: A in tokens and tokens[tokens.index(A) + 1] in (A, C, EOS),
     ),
-    "none": (lambda model: LimitedPhrases(model, [[(A,)]], [[0]]), lambda tokens: A not in tokens),
+    "require one of two": (
+        require_one_of(Phrase((A,)), Phrase((B, C))),
+        lambda tokens: A in tokens or contains(tokens, (B, C)),
+    ),
+    "require a word or a longer one": (
+        require_one_of(Phrase((A,), False), Phrase((A, B), False)),
+        lambda tokens: (
+            (A in tokens and tokens[tokens.index(A) + 1 :][:1] != (B,))
+            or any(
+                tokens[place : place + 2] == (A, B) and tokens[place + 2] in (A, C, EOS)
+                for place in range(len(tokens) - 2)
+            )
+        ),
+    ),
+    "require what may be attached": (
+        require_one_of(Phrase((B,), is_attached=True), Phrase((A, C))),
+        lambda tokens: (
+            contains(tokens, (A, C))
+            or any(one == B and tokens[place - 1 : place] in ((), (C,)) for place, one in enumerate(tokens))
+        ),
+    ),
+    "require at the beginning or elsewhere": (
+        require_one_of(Phrase((A,), is_initial=True), Phrase((B, B))),
+        lambda tokens: tokens[0] == A or contains(tokens, (B, B)),
+    ),
+    "none": (limit(Phrase((A,)), most=0), lambda tokens: A not in tokens),
     "at most": (
-        lambda model: LimitedPhrases(model, [[(B, B), (A,)]], [[1, 2]]),
+        lambda model: LimitedPhrases(model, [[([Phrase((B, B))], 1), ([Phrase((A,))], 2)]], BOUNDS),
         lambda tokens: list(pairwise(tokens)).count((B, B)) < 2 and tokens.count(A) < 3,
     ),
+    "at most one of two": (
+        limit(Phrase((A, B)), Phrase((C,)), most=1),
+        lambda tokens: list(pairwise(tokens)).count((A, B)) + tokens.count(C) < 2,
+    ),
+    "a longer one counts once": (limit(Phrase((A,)), Phrase((A, B)), most=1), lambda tokens: tokens.count(A) < 2),
+    "none that is attached": (
+        limit(Phrase((B,), is_attached=True), most=0),
+        lambda tokens: all(
+            token != B or tokens[place - 1 : place] in ((A,), (B,)) for place, token in enumerate(tokens)
+        ),
+    ),
     "exactly": (
-        lambda model: LimitedPhrases(require((C, A))(model), [[(C, A)]], [[1]]),
+        lambda model: limit(Phrase((C, A)), most=1)(require((C, A))(model)),
         lambda tokens: list(pairwise(tokens)).count((C, A)) == 1,
     ),
     "min length in no word twice": (
@@ -137,7 +189,7 @@ def test_a_phrase_that_ends_soon_does_not_take_the_slot_of_one_at_its_place():
             return [-9.0, -9.0, -9.0, -9.0, -0.7, -9.0, -0.7]
         return [-9.0, -9.0, -9.0, -0.1 if len(prefix) == 3 else -9.0, -9.0, -0.1, -6.0]
 
-    phrases = RequiredPhrases(ScriptedModel(7, log_probs), [[(C,)]], [[True]], [30], BEGINS_WORD)
+    phrases = RequiredPhrases(ScriptedModel(7, log_probs), [spell((C,))], [30], BOUNDS)
     (found,) = beam_search(phrases, *batch((A,)), beam=2, limits=[30], finished_keep_slots=False, **HOW)
     assert found[0].tokens == (B, B, C, EOS)
 
@@ -159,9 +211,8 @@ def test_each_sentence_has_its_own_restrictions_alone_and_in_any_batch(seed, bea
     def search(rows):
         wrapped = Prefix(model, [prefixes[row] for row in rows], [False] * len(rows), BEGINS_WORD)
         if any(phrases[row] for row in rows):
-            may_continue = [[False] * len(phrases[row]) for row in rows]
-            some = [phrases[row] for row in rows], may_continue, [limits[row] for row in rows]
-            wrapped = RequiredPhrases(wrapped, *some, BEGINS_WORD)
+            some = [spell(*phrases[row], may_continue=False) for row in rows], [limits[row] for row in rows]
+            wrapped = RequiredPhrases(wrapped, *some, BOUNDS)
         if any(bans[row] for row in rows):
             wrapped = BannedStrings(wrapped, SURFACES, [bans[row] for row in rows])
         how = HOW | {"beam": beam, "n_best": beam, "limits": [limits[row] for row in rows]}
@@ -184,7 +235,7 @@ def test_required_phrases_are_generated_however_narrow_the_beam_and_short_the_li
     model = ScriptedModel.random(vocab=3, seed=seed, sharpness=6.0)
     phrases = [(A, B), (C, C), (A,)]
     for limit in (6, 7, 12):
-        wrapped = RequiredPhrases(model, [phrases], [[False] * 3], [limit], BEGINS_WORD)
+        wrapped = RequiredPhrases(model, [spell(*phrases, may_continue=False)], [limit], BOUNDS)
         (found,) = beam_search(wrapped, *batch((A,)), beam=beam, n_best=beam, limits=[limit], **HOW)
         assert found
         for one in found:
@@ -201,7 +252,7 @@ def test_progress_shares_out_the_beam():
     def log_probs(source, prefix):
         return [-9.0, -9.0, -9.0, -0.2 if len(prefix) > 1 else -5.0, -6.0, -0.5, -3.0]
 
-    phrases = RequiredPhrases(ScriptedModel(7, log_probs), [[(A,)]], [[True]], [30], BEGINS_WORD)
+    phrases = RequiredPhrases(ScriptedModel(7, log_probs), [spell((A,))], [30], BOUNDS)
     (found,) = beam_search(phrases, *batch((A,)), beam=2, limits=[30], **HOW)
     assert len(found[0].tokens) < 9
     phrases.step = lambda previous, state: RequiredPhrases.step(phrases, previous, state)._replace(constraints=None)

@@ -1,4 +1,4 @@
-"""Atoms of a text: the smallest parts between which a tag can stand."""
+"""Atoms of a text: the smallest parts between which a tag can stand, and of which terms consist."""
 
 import unicodedata
 

@@ -1,0 +1,251 @@
+"""Markdown: CommonMark with the tables, footnotes and so on of GitHub.
+
+pyromark (pulldown-cmark) finds markup and text, and tells where they are, also inside lines. markdown-it-py has the
+lines of blocks alone, and by its design cannot have more.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from html import unescape
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from nmt.documents.document import InlineUnit, Kind, Languages, Lines, Splice, Splices, Token, Unit, build_inline_unit
+from nmt.documents.encoding import decode_document
+from nmt.documents.html import REFERENCE
+from nmt.documents.segment import Mark, Segment
+from nmt.errors import UsageError
+from nmt.text.units import Span
+
+try:
+    import pyromark
+except ImportError:  # the extra `documents` is not installed
+    pyromark = None
+
+INLINE = frozenset(("Emphasis", "Strong", "Strikethrough", "Superscript", "Subscript", "Link"))
+SPECIAL = "\\`*_[]<~"  # what may be markup anywhere
+JOINING = "`*_~"  # markup that two elements beside each other would share
+LINE_END = "line end"
+MARKER = re.compile(r"(?:#{1,6}|[-+>=]|\d+[.)])(?=\s|$)")  # what is markup where a block begins
+HTML_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)[^>]*?(/?)>")
+LABEL = re.compile(r"\]\[(.*)\]\Z", re.DOTALL)
+
+
+class MarkdownEvent(NamedTuple):
+    """What the parser found from `begin` to `end`; `name` is that of an element, which `facts` describe."""
+
+    kind: str  # Start, End, Text, Code, SoftBreak and so on
+    name: str
+    facts: Any
+    begin: int
+    end: int
+
+
+class MarkdownDocument:
+    """Paragraphs, headings, items and cells are units, and so are the descriptions of images.
+
+    Code, HTML blocks, front matter and the targets of links stay as they are. A translated unit is one line.
+    """
+
+    def __init__(self, content: bytes, name: str, languages: Languages) -> None:
+        """`name` is what messages call the file. Raises DataError for bytes that are not UTF-8, UTF-16 or UTF-32;
+        UsageError without pyromark."""
+        if pyromark is None:
+            raise UsageError(f'{name} can be read with the extra documents: pip install "nmt[documents]"')
+        self.decoded = decode_document(content, name)
+        self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
+        lines = Lines(self.decoded.text)
+        self.images: list[tuple[Unit, Span]] = []
+        self.labels: dict[int, str] = {}  # the texts of links as they are written, by where they end
+        runs: list[list[Token]] = [[]]
+        self.divide(list(read_events(self.decoded.text)), runs, lines)
+        self.texts = [
+            unit for run in runs if (unit := build_inline_unit(fill_gaps(run, self.decoded.text), lines)) is not None
+        ]
+        self.units: Sequence[Unit] = [*(unit for unit, _ in self.images), *(one.unit for one in self.texts)]
+
+    def divide(self, events: Sequence[MarkdownEvent], runs: list[list[Token]], lines: Lines) -> None:
+        """Divide the events into runs of text and inline markup."""
+        text = self.decoded.text
+        skipped = 0  # how many elements are open in one that stays as it is
+        for number, event in enumerate(events):
+            if skipped:
+                skipped += (event.kind == "Start") - (event.kind == "End")
+            elif event.kind == "Start" and event.name == "Image":
+                skipped = 1
+                self.add_image(events, number, lines)
+                runs[-1].append(Token("single", event.begin, event.end, "image"))
+            elif event.kind == "Start" and is_autolink(event):
+                skipped = 1
+                runs[-1].append(Token("single", event.begin, event.end, text[event.begin : event.end]))
+            elif event.kind == "Start" and event.name in ("CodeBlock", "HtmlBlock", "MetadataBlock"):
+                skipped = 1
+                runs.append([])
+            elif event.kind in ("Start", "End") and event.name in INLINE:
+                runs[-1].append(self.make_tag(events, number))
+            elif event.kind in ("Start", "End", "Rule", "Html"):
+                runs.append([])
+            elif event.kind in ("Text", "SoftBreak"):
+                own = event.facts if event.kind == "Text" else " "
+                runs[-1].append(Token("text", event.begin, event.end, own))
+            elif event.kind == "InlineHtml":
+                tag = HTML_TAG.fullmatch(text, event.begin, event.end)
+                kind: Kind = "single" if tag is None or tag[3] else "close" if tag[1] else "open"
+                name = tag[2].lower() if tag else ""
+                kind = "single" if name in ("br", "img", "hr", "wbr", "input") else kind
+                runs[-1].append(Token(kind, event.begin, event.end, f"<{name}>", f"<{name}>", name == "br"))
+            else:
+                is_break = event.kind == "HardBreak"
+                label = LINE_END if is_break else text[event.begin : event.end]
+                runs[-1].append(Token("single", event.begin, event.end, label, is_break=is_break))
+
+    def make_tag(self, events: Sequence[MarkdownEvent], number: int) -> Token:
+        """One end of an inline element: from its beginning to that of its content, or from that's end to its own."""
+        event = events[number]
+        is_opening = event.kind == "Start"
+        if is_opening:
+            inner = events[number + 1]
+            begin, end = event.begin, event.end if inner.kind == "End" and inner.name == event.name else inner.begin
+            return Token("open", begin, end, event.name.lower(), event.name)
+        inner = events[number - 1]
+        begin = event.end if inner.kind == "Start" and inner.name == event.name else inner.end
+        if event.name == "Link":
+            self.labels[begin] = " ".join(self.decoded.text[event.begin + 1 : begin].split())
+        return Token("close", begin, event.end, event.name.lower(), event.name)
+
+    def add_image(self, events: Sequence[MarkdownEvent], number: int, lines: Lines) -> None:
+        """Add the description of an image to the units, if it is plain text."""
+        inner = events[number + 1]
+        is_alone = events[number + 2].kind == "End"
+        if inner.kind == "Text" and is_alone and any(map(str.isalpha, inner.facts)):
+            link = self.decoded.text[inner.end : events[number].end]
+            if not link.startswith("](") and LABEL.match(link) is None:
+                return  # its text is the name of its target
+            span = inner.begin, inner.end
+            self.images.append((Unit(Segment(inner.facts), (), lines.find(inner.begin)), span))
+
+    def write(self, translations: Sequence[Segment]) -> bytes:
+        """See nmt.documents.document.Document."""
+        original, count = self.decoded.text, len(self.images)
+        images = Splices(
+            Splice(*span, escape(translation.text, original[slice(*span)], False))
+            for (unit, span), translation in zip(self.images, translations[:count], strict=True)
+            if translation != unit.segment
+        )
+        texts = [
+            self.render(one, translation, images)
+            for one, translation in zip(self.texts, translations[count:], strict=True)
+            if translation != one.unit.segment
+        ]
+        return self.decoded.encode(images.join(texts).apply(original))
+
+    def render(self, inline: InlineUnit, translation: Segment, images: Splices) -> Splice:
+        """The translation of a unit as Markdown."""
+        original = self.decoded.text
+        labels = [  # of links whose text is the name of their target
+            Splice(*span, f"][{self.labels[span[0]]}]")
+            for span in inline.spans.values()
+            if span[0] in self.labels and original[slice(*span)] in ("]", "][]")
+        ]
+        inner = Splices([*images.find(inline.begin, inline.end), *labels])
+        before = original[original.rfind("\n", 0, inline.begin) + 1 : inline.begin]
+        begins_block = not before.strip(" \t>*+-0123456789.)")
+        own = Splices(Splice(*span, "") for span in inline.spans.values()).apply(original, inline.begin, inline.end)
+        parts: list[str] = []
+        written = list(translation.split())
+        ended = False  # whether the part before is markup that does not go on
+        for part, following in zip_longest(written, written[1:]):
+            if isinstance(part, str):
+                is_line = isinstance(following, Mark) and inline.unit.labels[following.tag] == LINE_END
+                part = part.rstrip(" ") if is_line else part
+                parts.append(escape(part, own, begins_block and not "".join(parts)))
+                ended = False
+                continue
+            markup = inner.apply(original, *inline.spans[part])
+            is_underscores = markup.strip("_") == "" and is_inside_word(written, part)
+            markup = markup.replace("_", "*") if is_underscores else markup
+            joins = parts and parts[-1][-1:] == markup[:1] and markup[:1] in JOINING
+            parts.append(f" {markup}" if joins and part.side != "close" and ended else markup)
+            ended = part.side != "open"
+        return Splice(inline.begin, inline.end, "".join(parts))
+
+
+def read_events(text: str) -> Iterator[MarkdownEvent]:
+    """The events of a text, with places in characters."""
+    options = pyromark.Options
+    chosen = (
+        options.ENABLE_TABLES
+        | options.ENABLE_FOOTNOTES
+        | options.ENABLE_STRIKETHROUGH
+        | options.ENABLE_TASKLISTS
+        | options.ENABLE_HEADING_ATTRIBUTES
+        | options.ENABLE_YAML_STYLE_METADATA_BLOCKS
+        | options.ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
+        | options.ENABLE_MATH
+        | options.ENABLE_GFM
+    )
+    content = text.encode()
+    found = list(pyromark.events_with_range(text, options=chosen))
+    bytes_of = sorted({place for _, span in found for place in (span["start"], span["end"])})
+    places: dict[int, int] = {}
+    place, byte = 0, 0
+    for wanted in bytes_of:
+        place += len(content[byte:wanted].decode())
+        byte = wanted
+        places[wanted] = place
+    for event, span in found:
+        kind, facts = next(iter(event.items())) if isinstance(event, dict) else (event, None)
+        name, facts = next(iter(facts.items())) if isinstance(facts, dict) else (facts, facts)
+        yield MarkdownEvent(kind, str(name), facts, places[span["start"]], places[span["end"]])
+
+
+def is_autolink(event: MarkdownEvent) -> bool:
+    """Whether an element is a link whose text is its target."""
+    return event.name == "Link" and isinstance(event.facts, dict) and event.facts["link_type"] in ("Autolink", "Email")
+
+
+def fill_gaps(run: Sequence[Token], text: str) -> list[Token]:
+    """The tokens of a run without gaps: what is after a line end belongs to it, and a backslash to what it escapes."""
+    filled: list[Token] = []
+    for token in run:
+        if filled and filled[-1].end < token.begin:
+            last = filled[-1]
+            if text[last.end : token.begin] == "\\":
+                token = token._replace(begin=last.end)
+            else:
+                filled[-1] = last._replace(end=token.begin)
+        filled.append(token)
+    if filled and filled[0].kind == "text" and text[filled[0].begin - 1 : filled[0].begin] == "\\":
+        filled[0] = filled[0]._replace(begin=filled[0].begin - 1)
+    return filled
+
+
+def escape(text: str, original: str, begins_block: bool) -> str:
+    """A text as Markdown. What may be markup is escaped, unless the original has it, too, and not as markup."""
+    plain = re.sub(r"\\.", "", original)
+    written: dict[str, str | int | None] = {
+        character: f"\\{character}" for character in f"{SPECIAL}|" if character not in plain
+    }
+    for reference in REFERENCE.findall(original):
+        if len(character := unescape(reference)) == 1 and not character.isalnum():
+            written[character] = reference
+    marker = MARKER.match(text) if begins_block else None
+    head = ""
+    if marker:
+        head, text = f"{marker[0][:-1]}\\{marker[0][-1]}", text[marker.end() :]
+    return head + text.translate(str.maketrans(written))
+
+
+def is_inside_word(parts: Sequence[str | Mark], mark: Mark) -> bool:
+    """Whether a pair begins after a letter or ends before one, where underscores are no markup."""
+    text, inside = "", False
+    for part in parts:
+        if isinstance(part, str):
+            if inside and part[0].isalnum():
+                return True
+            text, inside = part, False
+        elif part.tag == mark.tag:
+            if part.side == "open" and text[-1:].isalnum():
+                return True
+            inside = part.side == "close"
+    return False

@@ -1,0 +1,210 @@
+"""Parallel corpora in files of translators' tools: TMX, XLIFF, gettext PO, and CSV."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nmt.errors import DataError, UsageError, describe_unreadable
+from nmt.progress import format_count
+from nmt.text.compression import READ_ERRORS, SUFFIXES, decompress
+from nmt.text.corpus import Pair, read_lines
+from nmt.text.languages import get_primary_language
+from nmt.text.xml_units import BLANKS, Side, TmxReader, XliffReader
+
+try:
+    import polib
+except ImportError:  # the extra `documents` is not installed
+    polib = None
+
+SUFFIXES_OF = {"tmx": (".tmx",), "xliff": (".xlf", ".xliff"), "po": (".po",), "csv": (".csv",)}
+CHARSET = re.compile(rb'Content-Type:[^"]*charset=([\w.:-]+)')  # of a PO file
+MOST_SHOWN = 10  # languages in a message
+
+
+def find_bitext_form(path: Path | str) -> str | None:
+    """The name of the format that the suffix of a file stands for, also if it is compressed."""
+    name = str(path).lower()
+    return next(
+        (
+            form
+            for form, suffixes in SUFFIXES_OF.items()
+            if name.endswith(tuple(f"{suffix}{packed}" for suffix in suffixes for packed in SUFFIXES))
+        ),
+        None,
+    )
+
+
+@dataclass(frozen=True)
+class BilingualFile:
+    """A corpus in a file of translation units.
+
+    Its pairs are the units with text in both languages. A language is a code such as `en`, which en-US has too, or
+    `en-US`, which en has not. A file from the target to the source language is turned. `counts` has the numbers of
+    units, pairs and what was left out, of the last reading.
+    """
+
+    path: Path
+    form: str
+    source_lang: str
+    target_lang: str
+    counts: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def find(self) -> tuple[Path]:
+        """The file. Raises DataError when it does not exist or is not a file."""
+        if not self.path.is_file():
+            what = "is not a file" if self.path.exists() else "does not exist"
+            raise DataError(f"{self.path} {what}")
+        return (self.path,)
+
+    def read(self) -> Iterator[Pair]:
+        """All pairs. May be called several times.
+
+        Raises DataError for a file that is not of its format, and after the last unit if there is no pair; UsageError
+        where a library is missing.
+        """
+        self.counts.clear()
+        languages: Counter[str] = Counter()
+        for sides in self.read_units():
+            self.counts["units"] += 1
+            languages.update(side.language for side in sides)
+            source, target = (choose_side(sides, lang) for lang in (self.source_lang, self.target_lang))
+            for side, lang in ((source, self.source_lang), (target, self.target_lang)):
+                self.counts[f"without {lang}"] += side is None
+            if source is None or target is None:
+                continue
+            if not (source.text and target.text):
+                self.counts["empty"] += 1
+                continue
+            self.counts["pairs"] += 1
+            yield Pair(source.text, target.text)
+        if not self.counts["pairs"]:
+            shown = [language or "none" for language, _ in languages.most_common(MOST_SHOWN)]
+            has = f"\n  Its languages are {', '.join(shown)}" if shown else ""
+            raise DataError(f"{self.describe()}{has}")
+
+    def read_units(self) -> Iterator[Sequence[Side]]:
+        """The sides of each unit."""
+        match self.form:
+            case "tmx":
+                yield from TmxReader(str(self.path)).read(self.path)
+            case "xliff":
+                yield from XliffReader(str(self.path)).read(self.path)
+            case "po":
+                yield from read_po(self.path, self.source_lang, self.target_lang)
+            case _:
+                yield from read_csv(self.path, self.source_lang, self.target_lang)
+
+    def describe(self) -> str:
+        """`memory.tmx: 12 units, 9 pairs; 2 without de, 1 empty`"""
+        counts = dict(self.counts)
+        units, pairs = counts.pop("units", 0), counts.pop("pairs", 0)
+        left_out = ", ".join(f"{count:,} {reason}" for reason, count in counts.items() if count)
+        counted = f"{self.path}: {format_count(units, 'unit')}, {format_count(pairs, 'pair')}"
+        return f"{counted}; {left_out}" if left_out else counted
+
+
+def matches_language(code: str, wanted: str) -> bool:
+    """Whether a language is the wanted one, or one of its kinds: en-US is en."""
+    code, wanted = (one.lower().replace("_", "-") for one in (code, wanted))
+    return code == wanted or code.startswith(f"{wanted}-")
+
+
+def choose_side(sides: Sequence[Side], wanted: str) -> Side | None:
+    """The first side in a language, or in one of its kinds."""
+    exact = (side for side in sides if side.language.lower().replace("_", "-") == wanted.lower().replace("_", "-"))
+    return next(exact, None) or next((side for side in sides if matches_language(side.language, wanted)), None)
+
+
+def read_po(path: Path, source_lang: str, target_lang: str) -> Iterator[Sequence[Side]]:
+    """The messages of a PO file, and their translations but for fuzzy and obsolete ones.
+
+    Its language is that of its header. Without one, it is the target language. The messages are in the other language.
+    Of a plural, the first form translates the singular and the last one the plural.
+
+    Raises DataError for a file that is no PO file, UsageError without polib.
+    """
+    if polib is None:
+        raise UsageError(f'{path} can be read with the extra documents: pip install "nmt[documents]"')
+    entries = parse_po(path)
+    language = entries.metadata.get("Language", "") or target_lang
+    is_turned = not matches_language(language, target_lang) and matches_language(language, source_lang)
+    original = target_lang if is_turned else source_lang
+    if get_primary_language(language) == get_primary_language(target_lang):
+        language = target_lang  # whatever the country
+    for entry in entries:
+        if entry.obsolete or entry.fuzzy:
+            continue
+        forms = [text for _, text in sorted(entry.msgstr_plural.items())] or [entry.msgstr]
+        texts = [(entry.msgid, forms[0]), *([(entry.msgid_plural, forms[-1])] if entry.msgid_plural else [])]
+        for text, translation in texts[1:] if len(forms) == 1 and entry.msgid_plural else texts:
+            yield [Side(original, to_line(text)), *([Side(language, to_line(translation))] if translation else [])]
+
+
+def parse_po(path: Path) -> Any:
+    """The entries of a PO file, as polib reads them."""
+    try:
+        with open(path, "rb") as file:
+            content = decompress(file, str(path)).read()
+    except READ_ERRORS as error:
+        message = describe_unreadable(path, error) if isinstance(error, OSError) else f"{path} cannot be read: {error}"
+        raise DataError(message) from error
+    try:
+        declared = CHARSET.search(content)
+        encoding = declared[1].decode() if declared and declared[1] != b"CHARSET" else "utf-8"
+        return polib.pofile(content.decode(encoding) + "\n")
+    except (OSError, UnicodeError, LookupError, ValueError) as error:
+        raise DataError(f"{path} is not a PO file: {error}\n  Correct it; msgfmt tells more") from error
+
+
+def read_csv(path: Path, source_lang: str, target_lang: str) -> Iterator[Sequence[Side]]:
+    """The rows of a file with commas, semicolons or tabs between columns, and quotation marks around some.
+
+    The first row may name the languages of its columns. Otherwise there are two columns.
+
+    Raises DataError for rows with another number of columns.
+    """
+    lines = read_lines(path)
+    first = next(lines, "")
+    delimiter = max(",;\t", key=first.count)
+    rows = csv.reader((f"{line}\n" for line in chain_first(first, lines)), delimiter=delimiter)
+    places, width = (0, 1), 2
+    try:
+        for number, row in enumerate(rows):
+            if number == 0:
+                named = [find_column(row, lang) for lang in (source_lang, target_lang)]
+                if None not in named and named[0] != named[1]:
+                    places, width = (named[0], named[1]), len(row)  # type: ignore[assignment]
+                    continue
+            if row and len(row) != width:
+                raise DataError(
+                    f"{path}, line {rows.line_num:,} has {len(row):,} columns, not {width}\n"
+                    f"  A file of several columns names {source_lang} and {target_lang} in its first row"
+                )
+            if row:
+                sides = zip((source_lang, target_lang), places, strict=True)
+                yield [Side(lang, to_line(row[place])) for lang, place in sides]
+    except csv.Error as error:
+        raise DataError(f"{path}, line {rows.line_num:,} is not CSV: {error}") from error
+
+
+def chain_first(first: str, others: Iterator[str]) -> Iterator[str]:
+    """A line and those after it."""
+    yield first
+    yield from others
+
+
+def find_column(row: Sequence[str], language: str) -> int | None:
+    """The column that a first row names by a language."""
+    return next((n for n, cell in enumerate(row) if matches_language(cell.strip(), language)), None)
+
+
+def to_line(text: str) -> str:
+    """A text as one line."""
+    return BLANKS.sub(" ", text).strip()

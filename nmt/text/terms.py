@@ -1,0 +1,217 @@
+"""Terms: words of a source that a glossary translates, and parts of it that stay as they are, such as numbers.
+
+Found in the source by whole words; a search then requires them, see nmt.translation.constraints.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from nmt.errors import DataError, Option, UsageError, did_you_mean
+from nmt.text.atoms import find_atoms
+from nmt.text.corpus import read_lines
+from nmt.text.words import is_blank, is_whole_words, match_texts
+
+CaseRule = Literal["ignore", "exact", "follow"]
+CASE_RULES: tuple[CaseRule, ...] = get_args(CaseRule)
+MOST_SHOWN = 10  # lines of a glossary in one message
+EMOJI = "[\U0001f000-\U0001faff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff]"
+KEPT = {
+    "numbers": r"(?<![\w.,])[+\-−±]?\d+(?:[.,:/’'\u00a0\u202f]\d+)*(?!\w)",
+    "urls": r"(?:https?|ftp|file)://[^\s<>\"'“”«»]*[^\s<>\"'“”«».,;:!?)\]}]|\bwww\.[^\s<>\"'“”«»]*[^\s<>\"'“”«».,;:!?)\]}]",
+    "placeholders": (
+        r"\$?\{\{?[^{}\s]*\}?\}|%(?:\(\w+\)|\d+\$)?[-+#0]*\d*(?:\.\d+)?(?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGcrsa@](?!\w)"
+        r"|%\w+%|\$\d+|\$\w+"
+    ),
+    "emails": r"\b[\w.+%-]+@[\w-]+(?:\.[\w-]+)+\b",
+    "emoji": (
+        "[\U0001f1e6-\U0001f1ff]{2}|[0-9#*]\ufe0f?\u20e3"
+        f"|{EMOJI}[\ufe0f\U0001f3fb-\U0001f3ff]*(?:\u200d{EMOJI}[\ufe0f\U0001f3fb-\U0001f3ff]*)*"
+    ),
+}
+
+
+class GlossaryEntry(NamedTuple):
+    """A line of a glossary.
+
+    By the rule "ignore" the term is found in any case, by "exact" only as it is written; both require the target as it
+    is written. By "follow" it is found in any case, and where the source has a capital or only capitals that the term
+    does not have, the target may have them too.
+    """
+
+    source: str
+    target: str
+    case: CaseRule = "ignore"
+    line: int = 0
+
+
+class FoundTerm(NamedTuple):
+    """A part of a source, from `begin` to `end`, for which the translation has one of `targets`."""
+
+    begin: int
+    end: int
+    text: str
+    targets: tuple[str, ...]
+    kind: Literal["glossary", "keep"]
+
+
+class TermUse(NamedTuple):
+    """A term of a source, and which of its targets is in the translation; None if none is."""
+
+    term: FoundTerm
+    used: str | None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What to look for in each source: terms of a glossary, and what patterns match.
+
+    >>> terms = Terms.build([GlossaryEntry("fence", "Zaun")], keep=["numbers"])
+    >>> [(one.text, one.targets) for one in terms.find("The fence has 12 posts.")]
+    [('fence', ('Zaun',)), ('12', ('12',))]
+    """
+
+    entries: Mapping[str, Sequence[GlossaryEntry]] = field(default_factory=dict)  # by the term, without case
+    sizes: Sequence[int] = ()  # the numbers of atoms that terms have, in descending order
+    patterns: Sequence[re.Pattern[str]] = ()
+    name: str = "the glossary"
+
+    @classmethod
+    def build(
+        cls, glossary: Iterable[GlossaryEntry] = (), keep: Iterable[str] = (), name: str = "the glossary"
+    ) -> "Terms":
+        """The terms of a glossary, and `keep`: regular expressions, or names of KEPT.
+
+        Raises UsageError for a regular expression that is not one.
+        """
+        entries: dict[str, list[GlossaryEntry]] = {}
+        for entry in glossary:
+            entries.setdefault(fold(entry.source), []).append(entry)
+        sizes = {len(find_atoms(entry.source)) for some in entries.values() for entry in some}
+        return cls(entries, sorted(sizes, reverse=True), [compile_pattern(one) for one in keep], name)
+
+    @classmethod
+    def read(cls, glossary: Path | str | None = None, keep: Iterable[str] = ()) -> "Terms":
+        """The same with a glossary from a file; see read_glossary."""
+        return cls.build(read_glossary(glossary) if glossary else (), keep, str(glossary or "the glossary"))
+
+    def find(self, source: str) -> list[FoundTerm]:
+        """The terms in a source, in its order. Of those that overlap, the first one counts, and then the longest."""
+        found = sorted([*self.find_glossary(source), *self.find_kept(source)], key=lambda one: (one.begin, -one.end))
+        chosen: list[FoundTerm] = []
+        for one in found:
+            if not chosen or chosen[-1].end <= one.begin:
+                chosen.append(one)
+        return chosen
+
+    def find_glossary(self, source: str) -> Iterator[FoundTerm]:
+        """The longest term of the glossary at each place."""
+        atoms = find_atoms(source) if self.sizes else []
+        for number, (begin, _) in enumerate(atoms):
+            for size in self.sizes:
+                if number + size <= len(atoms):
+                    end = atoms[number + size - 1][1]
+                    if targets := self.translate(source[begin:end]):
+                        yield FoundTerm(begin, end, source[begin:end], targets, "glossary")
+                        break
+
+    def translate(self, text: str) -> tuple[str, ...]:
+        """The translations of a term that the glossary has; none if it has not the term."""
+        some = self.entries.get(fold(text), ())
+        exact = [one.target for one in some if one.case == "exact" and one.source == normalize(text)]
+        others = (target for one in some if one.case != "exact" for target in adapt_case(one, normalize(text)))
+        return tuple(dict.fromkeys(exact or others))
+
+    def find_kept(self, source: str) -> Iterator[FoundTerm]:
+        """What the patterns match, as whole words."""
+        for pattern in self.patterns:
+            for match in pattern.finditer(source):
+                text = " ".join(match[0].split())
+                if text and is_whole_words(source, *match.span()):
+                    yield FoundTerm(*match.span(), match[0], (text,), "keep")
+
+    def list_uses(self, source: str, translation: str) -> list[TermUse]:
+        """The terms of a source, and whether its translation has them."""
+        found = self.find(source)
+        used = match_texts(translation, [one.targets for one in found])
+        return [TermUse(term, one) for term, one in zip(found, used, strict=True)]
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """A name of KEPT, or a regular expression, as a pattern. Raises UsageError if it is no regular expression."""
+    try:
+        return re.compile(KEPT.get(pattern, pattern))
+    except re.error as error:
+        raise UsageError(
+            f'"{pattern}" is no regular expression: {error}{did_you_mean(pattern, KEPT)}\n  Correct ',
+            Option("keep"),
+            f", or name one of {', '.join(KEPT)}",
+        ) from error
+
+
+def read_glossary(path: Path | str) -> list[GlossaryEntry]:
+    """The entries of a file with tabs between columns: source, target, a rule for case, which may be empty, and a note.
+
+    The last two columns may be missing. Several lines with one source are several translations of it, of which each
+    will do. Blank lines have no meaning.
+
+    Raises DataError that lists the lines which cannot be used.
+    """
+    entries: list[GlossaryEntry] = []
+    problems: list[str] = []
+    for number, line in enumerate(read_lines(path), 1):
+        if is_blank(line):
+            continue
+        columns = [" ".join(column.split()) for column in line.split("\t")]
+        if problem := find_problem(columns):
+            problems.append(f"line {number:,}: {problem}")
+            continue
+        source, target, case = map(normalize, [*columns, ""][:3])
+        entries.append(GlossaryEntry(source, target, case or "ignore", number))  # type: ignore[arg-type]
+    if problems:
+        more = [f"and {len(problems) - MOST_SHOWN:,} more"] if len(problems) > MOST_SHOWN else []
+        raise DataError(
+            "\n  ".join([f"{path} has lines that cannot be used:", *problems[:MOST_SHOWN], *more])
+            + "\n  A line has the source, a tab and the target; then perhaps a tab and "
+            + f"{', '.join(CASE_RULES[:-1])} or {CASE_RULES[-1]}, and a tab and a note"
+        )
+    if not entries:
+        raise DataError(f"{path} is empty: it has no terms")
+    return entries
+
+
+def find_problem(columns: Sequence[str]) -> str:
+    """What is wrong with a line of a glossary; empty if nothing is."""
+    if not 2 <= len(columns) <= 4:
+        return f"it has {len(columns)} column{'s' * (len(columns) > 1)}, not 2 to 4"
+    if not find_atoms(columns[0]):
+        return "its source is empty"
+    if not columns[1]:
+        return "its target is empty"
+    if len(columns) > 2 and columns[2] not in ("", *CASE_RULES):
+        return f'there is no case rule "{columns[2]}"{did_you_mean(columns[2], CASE_RULES)}'
+    return ""
+
+
+def adapt_case(entry: GlossaryEntry, text: str) -> list[str]:
+    """The targets of an entry for a term that the source has as `text`; see GlossaryEntry."""
+    targets = [entry.target]
+    if entry.case == "follow" and text != entry.source:
+        if text.isupper() and len(text) > 1:
+            targets.append(entry.target.upper())
+        elif text[0].isupper():
+            targets.append(entry.target[0].upper() + entry.target[1:])
+    return targets
+
+
+def normalize(text: str) -> str:
+    """A text in composed characters with single blanks."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def fold(text: str) -> str:
+    """A text by which terms are found, whatever their case."""
+    return normalize(text).casefold()

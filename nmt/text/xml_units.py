@@ -1,0 +1,171 @@
+"""Translation units of TMX and XLIFF, read one after the other, so that a file may be larger than memory."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from xml.parsers import expat
+
+from nmt.errors import DataError, describe_unreadable
+from nmt.text.compression import READ_ERRORS, decompress
+
+CODES = frozenset(
+    ("bpt", "ept", "ph", "it", "ut", "x", "bx", "ex", "cp", "sc", "ec")
+)  # inline elements whose content is no text
+MAX_DEPTH = 1000  # of elements in each other
+CHUNK = 2**18  # bytes
+BLANKS = re.compile(r"[ \t\r\n\x85\u2028\u2029]+")
+UNTRANSLATED_STATES = frozenset(("new", "needs-translation", "initial"))
+
+
+class Side(NamedTuple):
+    """The text of a unit in one language."""
+
+    language: str
+    text: str
+
+
+class UnitReader:
+    """Collects the sides of units while a parser reads a file. Inline codes are left out of texts."""
+
+    root = ""
+    form = ""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self.start
+        self.parser.EndElementHandler = self.end
+        self.parser.CharacterDataHandler = self.add_text
+        self.parser.EntityDeclHandler = self.refuse_entity
+        self.opened: list[str] = []
+        self.codes = 0  # how many elements of CODES are open
+        self.text: list[str] | None = None  # of the side that is open
+        self.sides: list[Side] = []
+        self.units: list[list[Side]] = []
+
+    def read(self, path: Path) -> Iterator[list[Side]]:
+        """The sides of each unit of a file. Raises DataError for what cannot be read, or is of another format."""
+        try:
+            file = open(path, "rb")  # noqa: SIM115
+        except OSError as error:
+            raise DataError(describe_unreadable(path, error)) from error
+        with file:
+            try:
+                stream = decompress(file, self.name)
+                while chunk := stream.read(CHUNK):
+                    self.parser.Parse(chunk, False)
+                    yield from self.units
+                    self.units.clear()
+                self.parser.Parse(b"", True)
+            except READ_ERRORS as error:
+                raise DataError(
+                    f"{self.name} cannot be read beyond line {self.parser.CurrentLineNumber:,}: {error}\n"
+                    "  The file is incomplete or damaged: download or copy it again"
+                ) from error
+            except expat.ExpatError as error:
+                raise DataError(
+                    f"{self.name}, line {error.lineno:,}: it is not XML: {expat.ErrorString(error.code)}\n"
+                    "  Correct it first"
+                ) from error
+        yield from self.units
+
+    def refuse_entity(self, entity: str, *_: object) -> None:
+        raise DataError(
+            f"{self.name}, line {self.parser.CurrentLineNumber:,}: it defines the entity {entity!r}, and a definition "
+            "may be an attack that fills memory\n  Remove the definitions, and write what they stand for"
+        )
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        name = name.rpartition(":")[2]
+        if not self.opened and name != self.root:
+            raise DataError(f"{self.name} is not {self.form}: its first element is <{name}>, not <{self.root}>")
+        if len(self.opened) >= MAX_DEPTH:
+            where = f"{self.name}, line {self.parser.CurrentLineNumber:,}"
+            raise DataError(f"{where}: elements are nested more than {MAX_DEPTH} deep")
+        self.opened.append(name)
+        if self.text is None:
+            self.open(name, attributes)
+        elif name in CODES:
+            self.codes += 1
+
+    def end(self, name: str) -> None:
+        name = self.opened.pop()
+        if self.text is not None and name in CODES:
+            self.codes -= 1
+        else:
+            self.close(name)
+
+    def add_text(self, text: str) -> None:
+        if self.text is not None and not self.codes:
+            self.text.append(text)
+
+    def open(self, name: str, attributes: Mapping[str, str]) -> None:
+        """An element outside the text of a side begins."""
+        raise NotImplementedError
+
+    def close(self, name: str) -> None:
+        """An element ends."""
+        raise NotImplementedError
+
+    def finish_side(self, language: str) -> None:
+        """The text of a side is complete."""
+        self.sides.append(Side(language, BLANKS.sub(" ", "".join(self.text or ())).strip()))
+        self.text = None
+
+    def finish_unit(self) -> None:
+        """A unit is complete."""
+        self.units.append(self.sides)
+        self.sides = []
+
+
+class TmxReader(UnitReader):
+    """Units of TMX, a translation memory: <tu> with a <tuv> for each language."""
+
+    root = "tmx"
+    form = "TMX"
+    language = ""
+
+    def open(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name == "tuv":
+            self.language = attributes.get("xml:lang", attributes.get("lang", ""))
+        elif name == "seg":
+            self.text = []
+
+    def close(self, name: str) -> None:
+        if name == "seg":
+            self.finish_side(self.language)
+        elif name == "tu":
+            self.finish_unit()
+
+
+class XliffReader(UnitReader):
+    """Units of XLIFF 1.2 and 2: the source of each, and its target unless its state says that it is to be made."""
+
+    root = "xliff"
+    form = "XLIFF"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.languages = ["", ""]
+        self.is_to_be_made = False
+
+    def open(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name in ("xliff", "file"):
+            for number, names in enumerate((("source-language", "srcLang"), ("target-language", "trgLang"))):
+                own = [attributes[one] for one in names if one in attributes]
+                self.languages[number] = own[0] if own else self.languages[number]
+        elif name in ("trans-unit", "segment"):
+            self.sides = []
+            self.is_to_be_made = attributes.get("state") in UNTRANSLATED_STATES
+        elif name in ("source", "target") and self.opened[-2:-1] in (["trans-unit"], ["segment"]):
+            self.is_to_be_made = self.is_to_be_made or attributes.get("state") in UNTRANSLATED_STATES
+            self.text = []
+
+    def close(self, name: str) -> None:
+        if name in ("source", "target") and self.text is not None:
+            self.finish_side(self.languages[name == "target"])
+        elif name in ("trans-unit", "segment"):
+            self.sides = self.sides[:1] if self.is_to_be_made else self.sides
+            self.finish_unit()

@@ -1,0 +1,108 @@
+import pytest
+from support.documents import SPACED, WordTranslator, shout, translate_document
+
+from nmt.documents.xml import ALL_TEXT, XmlDocument
+from nmt.documents.xml_rules import XmlRules
+from nmt.errors import DataError, SettingsError
+
+
+def read(text: str, rules: XmlRules = ALL_TEXT) -> XmlDocument:
+    return XmlDocument(text.encode(), "a.xml", SPACED, rules)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # elements beside text are inline, and so are those around all of its content
+        ("<a><p>one <b>two</b></p>\n<p>three</p></a>", "<a><p>ONE <b>TWO</b></p>\n<p>THREE</p></a>"),
+        ("<p>one <b><i>two</i></b></p>", "<p>ONE <b><i>TWO</i></b></p>"),
+        ("<p>one <br/>two<x></x></p>", "<p>ONE <br/>TWO<x></x></p>"),
+        ("<l><i>one</i><i>two</i></l>", "<l><i>ONE</i><i>TWO</i></l>"),
+        # what stays
+        ('<?xml version="1.0"?>\n<!-- a -->\n<p c="d">one<!-- b --> &amp; 5 &lt; 6</p>\n',) * 2,
+        ('<r><string translatable="false">one</string><s translate="no">two</s></r>',) * 2,
+        ('<p>one <c translate="no">two <b/></c> three</p>', '<p>ONE <c translate="no">two <b/></c> THREE</p>'),
+        # escapes, and sections without them
+        ("<p>a &lt; b &#169; c\u00a0d</p>", "<p>A &lt; B &#169; C\u00a0D</p>"),
+        ("<p><![CDATA[a <b> & c]]></p>", "<p><![CDATA[A <B> & C]]></p>"),
+        ("<p>a <![CDATA[b <c>]]> d</p>", "<p>A <![CDATA[b <c>]]> D</p>"),
+        ("<p>  one\n   two  </p>", "<p>  ONE TWO  </p>"),
+        ('<x:p xmlns:x="u">one <x:b>two</x:b></x:p>', '<x:p xmlns:x="u">ONE <x:b>TWO</x:b></x:p>'),
+    ],
+)
+def test_text_is_translated_and_all_else_stays(text, expected):
+    if "<!-- b -->" in text:
+        expected = text.replace("one", "ONE")
+    assert shout(read(text)) == expected
+    assert translate_document(read(text), WordTranslator()).decode() == text
+
+
+TEXT = (
+    '<doc><title short="in short">one</title><para id="two">three <b>four</b> <code>five</code></para><x>six</x></doc>'
+)
+
+
+@pytest.mark.parametrize(
+    ("rules", "units"),
+    [
+        ({}, ["one", "three four five", "six"]),
+        ({"text": ["title"]}, ["one"]),
+        ({"text": ["doc/para"]}, ["three four five"]),
+        ({"text": ["x/para"]}, []),
+        ({"untranslated": ["code", "doc/x"]}, ["one", "three four "]),
+        ({"inline": ["title", "para", "x"]}, ["onethree four fivesix"]),
+        ({"text": ["doc", "b"]}, ["one", "three", "four", "five", "six"]),
+        ({"attributes": ["para@id", "short"], "text": ["x"]}, ["in short", "two", "six"]),
+    ],
+)
+def test_rules_tell_what_is_text(rules, units):
+    found = [unit.segment.text for unit in read(TEXT, XmlRules(**{k: tuple(v) for k, v in rules.items()})).units]
+    assert found == [unit.rstrip() for unit in units]
+
+
+def test_attributes_are_translated_in_their_quotation_marks():
+    rules = XmlRules(attributes=("t",))
+    text = """<p t='a "b" &amp; c'>one <b t="d &quot;e&quot;">two</b></p>"""
+    assert shout(read(text, rules)) == """<p t='A "B" &amp; C'>ONE <b t="D &quot;E&quot;">TWO</b></p>"""
+
+
+def test_rules_are_read(tmp_path):
+    path = tmp_path / "rules.toml"
+    path.write_text('text = ["p"]\ninline = ["b"]\n')
+    assert XmlRules.read(path) == XmlRules(text=("p",), inline=("b",))
+    path.write_text('txt = ["p"]\ninline = [3]\n')
+    with pytest.raises(SettingsError) as caught:
+        XmlRules.read(path)
+    assert f"2 settings in {path} cannot be used" in str(caught.value)
+    assert 'no such setting; did you mean "text"?' in str(caught.value)
+    path.write_text("p")
+    with pytest.raises(SettingsError, match=r"rules.toml is not TOML: "):
+        XmlRules.read(path)
+    with pytest.raises(SettingsError, match=r"rulez.toml does not exist; did you mean \"rules.toml\"\?"):
+        XmlRules.read(tmp_path / "rulez.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<p>one", "a.xml, line 1: it is not XML: no element found\n  Correct it first"),
+        ("", "a.xml, line 1: it is not XML: no element found"),
+        (
+            '<!DOCTYPE p [<!ENTITY a "x">]><p>&a;</p>',
+            "a.xml, line 1: it defines the entity 'a', and a definition may be",
+        ),
+        ("<p>" * 1001, "a.xml, line 1: elements are nested more than 1000 deep"),
+    ],
+)
+def test_what_is_wrong_is_told(text, message):
+    with pytest.raises(DataError) as caught:
+        read(text)
+    assert str(caught.value).startswith(message)
+
+
+def test_an_encoding_that_is_declared_is_kept():
+    text = '<?xml version="1.0" encoding="ISO-8859-1"?><p>caf\xe9</p>'
+    document = XmlDocument(text.encode("latin-1"), "a.xml", SPACED)
+    assert translate_document(document, WordTranslator(lambda word: "日本")) == (
+        b'<?xml version="1.0" encoding="ISO-8859-1"?><p>&#26085;&#26412;</p>'
+    )

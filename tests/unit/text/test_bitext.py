@@ -1,0 +1,180 @@
+import gzip
+
+import pytest
+
+from nmt.errors import DataError, UsageError
+from nmt.text import bitext
+from nmt.text.bitext import BilingualFile, find_bitext_form, matches_language
+
+TMX = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE tmx SYSTEM "tmx14.dtd">
+<tmx version="1.4"><header srclang="en"/><body>
+<tu><tuv xml:lang="en-US"><seg>one <bpt i="1">&lt;b&gt;</bpt>two<ept i="1"/> <hi>three</hi></seg></tuv>
+<tuv xml:lang="de"><seg>eins
+ zwei &amp; drei</seg></tuv><tuv xml:lang="fr"><seg>un</seg></tuv></tu>
+<tu><tuv xml:lang="EN"><seg>four</seg></tuv><tuv lang="de-AT"><seg>vier</seg></tuv></tu>
+<tu><tuv xml:lang="en"><seg>five</seg></tuv></tu>
+<tu><tuv xml:lang="fr"><seg>six</seg></tuv><tuv xml:lang="de"><seg>sechs</seg></tuv></tu>
+<tu><tuv xml:lang="en"><seg> </seg></tuv><tuv xml:lang="de"><seg>sieben</seg></tuv></tu>
+</body></tmx>
+"""
+XLIFF_1 = """<xliff version="1.2"><file source-language="en-GB" target-language="de"><body>
+<trans-unit id="1"><source>one <g id="1">two</g><x id="2"/></source><target>eins <g id="1">zwei</g></target>
+<alt-trans><source>no</source><target>nein</target></alt-trans></trans-unit>
+<trans-unit id="2"><source>three</source></trans-unit>
+<trans-unit id="3"><source>four</source><target state="new">four</target></trans-unit>
+</body></file></xliff>"""
+XLIFF_2 = """<xliff xmlns="urn:oasis:names:tc:xliff:document:2.0" version="2.0" srcLang="en" trgLang="de">
+<file id="f"><unit id="u">
+<originalData><data id="d">no</data></originalData>
+<segment><source>one <pc id="1">two</pc></source><target>eins <pc id="1">zwei</pc></target></segment>
+<segment state="initial"><source>three</source><target>drei</target></segment>
+<ignorable><source> - </source></ignorable></unit></file></xliff>"""
+PO = """msgid ""
+msgstr "Language: de\\nContent-Type: text/plain; charset=UTF-8\\nPlural-Forms: nplurals=2; plural=n!=1;\\n"
+
+msgid "one\\ntwo"
+msgstr "eins\\nzwei"
+
+#, fuzzy
+msgid "three"
+msgstr "drei"
+
+msgid "four"
+msgstr ""
+
+msgid "%d file"
+msgid_plural "%d files"
+msgstr[0] "%d Datei"
+msgstr[1] "%d Dateien"
+
+#~ msgid "old"
+#~ msgstr "alt"
+"""
+
+
+def read(tmp_path, name, content, source="en", target="de"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    corpus = BilingualFile(path, find_bitext_form(path), source, target)
+    pairs = list(corpus.read())
+    assert list(corpus.read()) == pairs  # and the counts do not double
+    return pairs, corpus.describe().removeprefix(f"{path}: ")
+
+
+ONE = ("one two three", "eins zwei & drei")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "pairs", "counts"),
+    [
+        ("en", "de", [ONE, ("four", "vier")], "5 units, 2 pairs; 1 without en, 1 without de, 1 empty"),
+        ("en-US", "de", [ONE], "5 units, 1 pair; 4 without en-US, 1 without de"),
+        ("en_us", "de", [ONE], "5 units, 1 pair; 4 without en_us, 1 without de"),
+        ("de", "fr", [("eins zwei & drei", "un"), ("sechs", "six")], "5 units, 2 pairs; 1 without de, 3 without fr"),
+    ],
+)
+def test_languages_of_a_memory_are_chosen_by_code(tmp_path, source, target, pairs, counts):
+    assert read(tmp_path, "a.tmx", TMX, source, target) == (pairs, counts)
+
+
+def test_a_memory_may_be_compressed_and_in_other_encodings(tmp_path):
+    expected = read(tmp_path, "a.tmx", TMX)
+    assert read(tmp_path, "a.tmx.gz", gzip.compress(TMX.encode())) == expected
+    assert read(tmp_path, "b.TMX", TMX.replace("UTF-8", "UTF-16").encode("utf-16")) == expected
+    assert read(tmp_path, "c.tmx", TMX.replace("UTF-8", "ISO-8859-1").replace("vier", "v\xef\xe9r").encode("latin-1"))[
+        0
+    ] == [
+        ONE,
+        ("four", "vïér"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "pairs", "counts"),
+    [
+        (XLIFF_1, [("one two", "eins zwei")], "3 units, 1 pair; 2 without de"),
+        (XLIFF_2, [("one two", "eins zwei")], "2 units, 1 pair; 1 without de"),
+    ],
+)
+def test_units_of_xliff_that_have_a_translation_are_pairs(tmp_path, content, pairs, counts):
+    assert read(tmp_path, "a.xlf", content) == (pairs, counts)
+    turned = [(target, source) for source, target in pairs]
+    assert read(tmp_path, "a.xliff", content, "de", "en")[0] == turned
+
+
+def test_messages_of_po_that_have_a_translation_are_pairs(tmp_path):
+    pytest.importorskip("polib")
+    pairs = [("one two", "eins zwei"), ("%d file", "%d Datei"), ("%d files", "%d Dateien")]
+    assert read(tmp_path, "a.po", PO) == (pairs, "4 units, 3 pairs; 1 without de")
+    assert read(tmp_path, "a.po", PO, "de", "en")[0] == [(target, source) for source, target in pairs]
+    assert read(tmp_path, "b.po", PO.replace("Language: de\\n", ""))[0] == pairs
+    one = PO.replace("nplurals=2", "nplurals=1").replace('msgstr[1] "%d Dateien"\n', "")
+    assert read(tmp_path, "c.po", one)[0] == [pairs[0], ("%d files", "%d Datei")]
+    with pytest.raises(DataError, match=r"a.po: 4 units, 0 pairs; 4 without fr\n  Its languages are en, de$"):
+        read(tmp_path, "a.po", PO, "en", "fr")
+
+
+def test_without_polib_the_message_names_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(bitext, "polib", None)
+    with pytest.raises(UsageError, match=r'a.po can be read with the extra documents: pip install "nmt\[documents\]"'):
+        read(tmp_path, "a.po", PO)
+
+
+@pytest.mark.parametrize(
+    ("content", "pairs"),
+    [
+        ("one,eins\ntwo,zwei\n", [("one", "eins"), ("two", "zwei")]),
+        (
+            'id;de-DE;en\r\n1;eins;"one; ""1"""\r\n2;"zwei\nZeilen";two\n',
+            [('one; "1"', "eins"), ("two", "zwei Zeilen")],
+        ),
+        ("en\tde\none\teins\n\n", [("one", "eins")]),
+    ],
+)
+def test_rows_of_csv_are_pairs(tmp_path, content, pairs):
+    assert read(tmp_path, "a.csv", content)[0] == pairs
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.tmx", "<tmx><tu>", "a.tmx, line 1: it is not XML: no element found\n  Correct it first"),
+        ("a.tmx", "<html/>", "a.tmx is not TMX: its first element is <html>, not <tmx>"),
+        ("a.xlf", TMX, "a.xlf is not XLIFF: its first element is <tmx>, not <xliff>"),
+        ("a.tmx", '<!DOCTYPE tmx [<!ENTITY a "b">]><tmx>&a;</tmx>', "a.tmx, line 1: it defines the entity 'a', and a"),
+        ("a.tmx", "<tmx>" + "<a>" * 1000, "a.tmx, line 1: elements are nested more than 1000 deep"),
+        ("a.tmx", "<tmx/>", "a.tmx: 0 units, 0 pairs"),
+        (
+            "a.tmx",
+            '<tmx><tu><tuv xml:lang="it"><seg>a</seg></tuv></tu></tmx>',
+            "a.tmx: 1 unit, 0 pairs; 1 without en, 1 without de\n  Its languages are it",
+        ),
+        ("a.tmx.gz", gzip.compress(TMX.encode())[:-20], "a.tmx.gz cannot be read beyond line"),
+        ("a.csv", "one,two,three\n", "a.csv, line 1 has 3 columns, not 2\n  A file of several columns names en and de"),
+        ("a.csv", "en,de\none\n", "a.csv, line 2 has 1 columns, not 2"),
+        ("a.po", 'msgid "a"\nmsgid "b"\n', "a.po is not a PO file: "),
+        ("a.po", b'msgid "\xff"\nmsgstr ""\n', "a.po is not a PO file: 'utf-8' codec can't decode byte 0xff"),
+    ],
+)
+def test_what_is_wrong_is_told(tmp_path, name, content, message):
+    if name == "a.po":
+        pytest.importorskip("polib")
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, name, content)
+    assert str(caught.value).startswith(f"{tmp_path}/{message}")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"x\.tmx does not exist$"):
+        BilingualFile(tmp_path / "x.tmx", "tmx", "en", "de").find()
+    with pytest.raises(DataError, match=r"is not a file$"):
+        BilingualFile(tmp_path, "tmx", "en", "de").find()
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted", "is_so"),
+    [("en", "en", True), ("en-US", "en", True), ("EN_gb", "en", True), ("eng", "en", False), ("en", "en-US", False)],
+)
+def test_which_languages_match(code, wanted, is_so):
+    assert matches_language(code, wanted) == is_so

@@ -1,0 +1,154 @@
+import pytest
+
+from nmt.errors import DataError, UsageError
+from nmt.text.terms import KEPT, GlossaryEntry, Terms, read_glossary
+from nmt.text.words import find_texts, match_texts
+
+
+def found(terms, source):
+    return [(one.text, one.targets) for one in terms.find(source)]
+
+
+ENTRIES = [
+    GlossaryEntry("fence", "Zaun"),
+    GlossaryEntry("garden fence", "Gartenzaun"),
+    GlossaryEntry("bank", "Bank"),
+    GlossaryEntry("bank", "Ufer"),
+    GlossaryEntry("US", "USA", "exact"),
+    GlossaryEntry("us", "uns", "exact"),
+    GlossaryEntry("roof", "toit", "follow"),
+    GlossaryEntry("C++", "C++"),
+    GlossaryEntry("café", "Café"),
+    GlossaryEntry("猫", "Katze"),
+    GlossaryEntry("バス", "Bus"),
+    GlossaryEntry("ธนาคาร", "Bank"),
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "terms"),
+    [
+        ("The fence and the fences.", [("fence", ("Zaun",))]),  # whole words
+        ("A garden  fence, a garden, a fence", [("garden  fence", ("Gartenzaun",)), ("fence", ("Zaun",))]),
+        ("FENCE bank", [("FENCE", ("Zaun",)), ("bank", ("Bank", "Ufer"))]),
+        ("They told us in the US. Us?", [("us", ("uns",)), ("US", ("USA",))]),
+        ("The roof. Roof! ROOF", [("roof", ("toit",)), ("Roof", ("toit", "Toit")), ("ROOF", ("toit", "TOIT"))]),
+        ("“fence”/fence-post's", [("fence", ("Zaun",)), ("fence", ("Zaun",))]),
+        ("in C++, not C+", [("C++", ("C++",))]),
+        ("cafe\u0301 CAFÉ", [("cafe\u0301", ("Café",)), ("CAFÉ", ("Café",))]),
+        ("私の猫はバスに乗る。", [("猫", ("Katze",)), ("バス", ("Bus",))]),
+        ("バスケットボール", []),
+        ("ไปธนาคารวันนี้", [("ธนาคาร", ("Bank",))]),
+        ("", []),
+        ("...", []),
+    ],
+)
+def test_terms_are_found_as_whole_words_and_the_longest_counts(source, terms):
+    assert found(Terms.build(ENTRIES), source) == terms
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "kept"),
+    [
+        ("numbers", "12 of 3,400.5 (-7) at 10:30, v2 and 5kg.", ["12", "3,400.5", "-7", "10:30"]),
+        ("numbers", "1’000 Franken, 12 345,6 und ±3.", ["1’000", "12", "345,6", "±3"]),
+        ("numbers", "10\u202f000 €", ["10\u202f000"]),
+        ("urls", "See https://example.org/a?b=c#d, (http://x.y/z) or www.host.net.", None),
+        ("emails", "Write to a.b+c@mail.example.org, or @me.", ["a.b+c@mail.example.org"]),
+        (
+            "placeholders",
+            "Hi {name}, ${HOME} {{x}} %s %(count)d %1$s 50 % of $1 for %PATH%",
+            ["{name}", "${HOME}", "{{x}}", "%s", "%(count)d", "%1$s", "$1", "%PATH%"],
+        ),
+        ("placeholders", "100% sure; 5 {not this}", []),
+        ("emoji", "ok 👍🏽 family 👩‍👩‍👧 flag 🇩🇪! ☀️ 1️⃣", ["👍🏽", "👩‍👩‍👧", "🇩🇪", "☀️", "1️⃣"]),
+        (r"[A-Z]{2}-\d+", "AB-12 and XAB-12, CD-3", ["AB-12", "CD-3"]),
+        (r"x*", "a xx b", ["xx"]),
+    ],
+)
+def test_what_is_kept(name, source, kept):
+    kept = ["https://example.org/a?b=c#d", "http://x.y/z", "www.host.net"] if kept is None else kept
+    assert [one.text for one in Terms.build(keep=[name]).find(source)] == kept
+
+
+def test_of_overlapping_terms_the_first_and_then_the_longest_counts():
+    terms = Terms.build([GlossaryEntry("Windows 10", "Fenster 10"), GlossaryEntry("10", "zehn")], ["numbers", "urls"])
+    assert [one.text for one in terms.find("Windows 10, 11, http://a.b/10 and 10")] == [
+        *("Windows 10", "11", "http://a.b/10", "10")
+    ]
+    assert [one.kind for one in terms.find("10 11")] == ["glossary", "keep"]
+
+
+def test_uses_are_counted_apart_from_each_other():
+    terms = Terms.build(ENTRIES, ["numbers"])
+    uses = terms.list_uses("bank 5 bank 15 garden fence fence", "Ufer 15, Gartenzaun, Zaun, Bank")
+    assert [(one.term.text, one.used) for one in uses] == [
+        *(("bank", "Bank"), ("5", None), ("bank", "Ufer"), ("15", "15")),
+        *(("garden fence", "Gartenzaun"), ("fence", "Zaun")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "matched"),
+    [
+        ("a b", [("a b",), ("a",)], ["a b", None]),  # the longest first
+        ("a b a", [("a",), ("a b",)], ["a", "a b"]),
+        ("a a", [("a",)] * 3, ["a", "a", None]),
+        ("Katzen", [("Katze", "Katzen")], ["Katzen"]),
+        ("", [("a",)], [None]),
+    ],
+)
+def test_texts_are_matched_without_overlaps(text, wanted, matched):
+    assert match_texts(text, wanted) == matched
+
+
+def test_occurrences_of_several_texts_do_not_overlap():
+    assert sorted(find_texts("a b, a, b", ["a", "a b", "b"])) == [(0, 3), (5, 6), (8, 9)]
+
+
+def test_a_glossary_is_read(tmp_path):
+    path = tmp_path / "terms.tsv"
+    path.write_text(
+        "\ufefffence\tZaun\r\n\n bank \t Ufer\texact\t near\nroof\ttoit\t\ta note\nUS\tUSA\tfollow\n", "utf-8"
+    )
+    assert read_glossary(path) == [
+        GlossaryEntry("fence", "Zaun", "ignore", 1),
+        GlossaryEntry("bank", "Ufer", "exact", 3),
+        GlossaryEntry("roof", "toit", "ignore", 4),
+        GlossaryEntry("US", "USA", "follow", 5),
+    ]
+    assert found(Terms.read(path, ["numbers"]), "2 fences, 1 fence") == [
+        ("2", ("2",)),
+        ("1", ("1",)),
+        ("fence", ("Zaun",)),
+    ]
+
+
+def test_lines_that_cannot_be_used_are_listed(tmp_path):
+    path = tmp_path / "terms.tsv"
+    path.write_text("fence\na\tb\tc\td\te\n\tZaun\nroof\t \nbank\tBank\tignroe\nok\tgut\n")
+    with pytest.raises(DataError) as caught:
+        read_glossary(path)
+    assert str(caught.value) == (
+        f"{path} has lines that cannot be used:\n"
+        "  line 1: it has 1 column, not 2 to 4\n"
+        "  line 2: it has 5 columns, not 2 to 4\n"
+        "  line 3: its source is empty\n"
+        "  line 4: its target is empty\n"
+        '  line 5: there is no case rule "ignroe"; did you mean "ignore"?\n'
+        "  A line has the source, a tab and the target; then perhaps a tab and ignore, exact or follow, and a tab "
+        "and a note"
+    )
+    path.write_text("x\n" * 30)
+    with pytest.raises(DataError, match=r"line 10: .*\n  and 20 more\n"):
+        read_glossary(path)
+    path.write_text("\n")
+    with pytest.raises(DataError, match=r"terms\.tsv is empty: it has no terms$"):
+        read_glossary(path)
+
+
+def test_a_wrong_pattern_is_refused():
+    with pytest.raises(UsageError) as caught:
+        Terms.build(keep=["number[s"])
+    assert str(caught.value).startswith('"number[s" is no regular expression: unterminated character set at position 6')
+    assert str(caught.value).endswith(f"\n  Correct keep, or name one of {', '.join(KEPT)}")
