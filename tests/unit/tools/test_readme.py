@@ -36,4 +36,4 @@ def test_every_picture_exists():
 def test_the_options_of_a_command_exist(tool):
     words = [*[sys.executable] * tool.endswith(".py"), TOOLS.parent / tool, "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert OPTIONS[tool] <= set(re.findall(r"--[a-z-]+", done.stdout))
+    assert OPTIONS[tool] <= set(re.findall(r"--[a-z][a-z0-9-]*", done.stdout))
