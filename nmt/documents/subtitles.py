@@ -250,9 +250,11 @@ class VttDocument(SubtitleDocument):
         return decoded
 
     def find_cues(self, name: str) -> Iterator[Cue]:
-        """The cues: lines after times, up to a blank line. Blocks of notes, styles and regions have no times."""
+        """The cues: lines after times, up to a blank line or other times. Blocks of notes, styles and regions have
+        none."""
         text = self.decoded.text
-        timing, since, is_first, is_skipped = None, 0, True, False
+        timing: re.Match[str] | None = None
+        since, is_first, is_skipped = 0, True, False
         for line, place in enumerate(self.lines.begins, 1):
             own = self.read_line(line)
             if not own.strip():
@@ -262,8 +264,10 @@ class VttDocument(SubtitleDocument):
                 continue
             is_skipped = is_skipped or (is_first and OTHER_BLOCK.match(own) is not None)
             is_first = False
-            if timing is None and not is_skipped:
-                timing, since = self.read_timing(line, name), line
+            if not is_skipped and (found := self.read_timing(line, name)):
+                if timing:
+                    yield make_cue(timing, text, timing.end() + 1, place, since)
+                timing, since = found, line
         if timing:
             yield make_cue(timing, text, timing.end() + 1, len(text), since)
 

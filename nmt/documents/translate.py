@@ -135,12 +135,12 @@ def join_sentences(
 
 
 def restore_blanks(source: Segment, translation: Segment) -> Segment:
-    """Put a blank between an unpaired tag and the word beside it, where it had a blank on that side.
+    """Put a blank between an unpaired tag and the word beside it, unless a word touched it on that side of the source.
 
-    The tag may stand for a word that the translator does not see, as an image does.
+    The tag may stand for a word that the translator does not see, as an image or a piece of code does.
     """
-    spaced = {
-        mark: (source.text[place - 1 : place].isspace(), source.text[place : place + 1].isspace())
+    beside = {
+        mark: (source.text[place - 1 : place] if place else "", source.text[place : place + 1])
         for place, mark in source.marks
         if mark.side == "single"
     }
@@ -150,14 +150,21 @@ def restore_blanks(source: Segment, translation: Segment) -> Segment:
         parts.append(part)
         if isinstance(part, str):
             last, done = part[-1], done + len(part)
-        elif part in spaced:
-            if spaced[part][0] and is_spaced(last) and last not in OPENING:
+        elif part in beside:
+            before, after = beside[part]
+            if needs_blank(before, last) and last not in OPENING:
                 parts.insert(-1, " ")
             following = translation.text[done : done + 1]
-            if spaced[part][1] and is_spaced(following) and following not in CLOSING:
+            if needs_blank(after, following) and following not in CLOSING:
                 parts.append(" ")
                 last = " "
     return Segment.join(parts)
+
+
+def needs_blank(in_source: str, in_target: str) -> bool:
+    """Whether a blank is missing beside a tag, from the characters beside it in the source and in the translation."""
+    is_apart = in_source.isspace() or (not in_source.isalnum() and in_target.isalnum())
+    return is_apart and is_spaced(in_target)
 
 
 def is_spaced(character: str) -> bool:

@@ -91,6 +91,12 @@ def test_webvtt_keeps_its_blocks_and_settings():
     )
 
 
+def test_a_cue_of_webvtt_ends_where_the_next_times_are():
+    text = "WEBVTT\n\n00:01.000 --> 00:02.000\none\n00:02.000 --> 00:03.000\ntwo\n"
+    assert [cue.line for cue in read(text, VttDocument).find_cues("")] == [3, 5]
+    assert shout(read(text, VttDocument)) == text.replace("one", "ONE").replace("two", "TWO")
+
+
 def test_words_return_to_the_cue_that_they_come_from():
     text = cue(1, "<b>one</b> two") + cue(2, "three four five.")
     swapped = WordTranslator(lambda word: f"{word}{word}")
