@@ -20,7 +20,7 @@ from nmt.text.units import Span
 try:
     import pyromark
 except ImportError:  # the extra `documents` is not installed
-    pyromark = None
+    pyromark = None  # type: ignore[assignment, unused-ignore]
 
 INLINE = frozenset(("Emphasis", "Strong", "Strikethrough", "Superscript", "Subscript", "Link"))
 SPECIAL = "\\`*_[]<~"  # what may be markup anywhere

@@ -162,7 +162,8 @@ class ConstraintCompiler:
     @cached_property
     def is_unspaced(self) -> bool:
         """Whether most pieces with letters are of a script without blanks between words, such as Japanese or Thai."""
-        letters = [next(filter(str.isalpha, surface.decode(errors="ignore")), "") for surface in self.surfaces]
+        pieces = self.subword.ids_to_pieces(range(self.subword.size))
+        letters = [next(filter(str.isalpha, piece), "") for piece in pieces if not BYTE_PIECE.fullmatch(piece)]
         return 2 * sum(bool(UNSPACED.match(letter)) for letter in letters) > sum(map(bool, letters))
 
     def encode_exactly(self, text: str, what: str) -> list[int]:
@@ -189,9 +190,10 @@ class ConstraintCompiler:
         text = " ".join(text.split())
         may_continue = is_boundary(text[-1], "a")
         is_initial = self.is_unspaced and UNSPACED.match(text) is not None
+        is_free = self.is_unspaced and is_boundary("a", text[0])
         spelled = {tuple(ids): Phrase(tuple(ids), may_continue, is_initial=is_initial)}
         if (inside := self.encode_attached(text)) is not None:
-            spelled.setdefault(inside, Phrase(inside, may_continue, not is_boundary("a", text[0])))
+            spelled.setdefault(inside, Phrase(inside, may_continue, not is_free))
         return tuple(spelled.values())
 
     def encode_attached(self, text: str) -> tuple[int, ...] | None:

@@ -461,3 +461,34 @@ def test_parts_of_a_long_line_have_their_own_terms(subword):
     ((one,),) = translate_lines(copying(subword.size), subword, subword, [line], terms=terms, **options)
     assert [use.used for use in terms.list_uses(line, one.text)] == ["po", "zu"]
     assert one.text.index("po") < one.text.index("zu")
+
+
+def test_spellings_after_a_blank_after_a_bracket_and_without_blanks(subword):
+    def spell(compiler, text):
+        return [
+            ("".join(compiler.subword.ids_to_pieces(one.ids)), one.is_attached, one.is_initial)
+            for one in compiler.spell(text)
+        ]
+
+    spaced = ConstraintCompiler(subword)
+    assert spell(spaced, "zu") == [("▁zu", False, False), ("zu", True, False)]
+    assert [how for _, *how in spell(spaced, "{x}")] == [[False, False], [True, False]]  # not after a letter: ba{x}
+    lines = [a + b + "。" for a, b in itertools.permutations("猫犬好日本語私人来行見食飲家山", 2)]
+    unspaced = ConstraintCompiler(Subword(train_subword([*lines, "API 10"], vocab_size=295)))
+    assert spell(unspaced, "猫") == [("▁猫", False, True), ("猫", False, False)]
+    assert [how for _, *how in spell(unspaced, "API")] == [[False, False], [True, False]]
+    pieces = subword.ids_to_pieces(range(subword.size))
+    ends = {piece: bool(end) for piece, end in zip(pieces, spaced.bounds.ends_V, strict=True)}
+    assert (ends["▁"], ends["zu" if "zu" in ends else "z"], ends["."]) == (True, False, False)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_terms_in_a_language_without_blanks_have_none_around_them(beam):
+    lines = [a + b + "。" for a, b in itertools.permutations("猫犬好日本語私人来行見食飲家山", 2)]
+    own = Subword(train_subword(lines, vocab_size=290))
+    terms = Terms.build([GlossaryEntry("犬", "猫"), GlossaryEntry("山", "日本")])
+    found = translate_lines(copying(own.size), own, own, ["犬見山", "人来"], terms=terms, **OPTIONS | {"beam": beam})
+    (one,), (other,) = found
+    assert [use.used for use in terms.list_uses("犬見山", one.text)] == ["猫", "日本"]
+    assert " " not in one.text
+    assert other.text == "人来"
