@@ -96,8 +96,12 @@ def test_the_readme_names_files_that_exist():
 
 
 @pytest.fixture
-def forgotten(register):
-    """Ends every registration of the test, and forgets the modules that `--import` has loaded."""
+def forgotten(register, monkeypatch):
+    """Ends every registration of the test, and forgets the modules that `--import` has loaded and their folders.
+
+    Processes that later tests start have the folders of this one, and would import a file that hides Python's own.
+    """
+    monkeypatch.setattr(sys, "path", [*sys.path])
     before = set(sys.modules)
     yield
     for name in {"cosine", "broken", "needy"} - before:

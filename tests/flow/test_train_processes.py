@@ -70,9 +70,6 @@ def validations(run):
     return [(r["update"], r["perplexity"], r["bleu"]) for r in records if r["kind"] == "valid"]
 
 
-@pytest.mark.skipif(
-    "PYTEST_XDIST_WORKER" in os.environ, reason="it failed twice beside other tests, and passes alone: run it with -n 0"
-)
 def test_killed_interrupted_and_resumed_training_is_that_of_one_go(train, start, tiny_prepared, tmp_path):
     run, whole = tmp_path / "run", tmp_path / "whole"
     program = start(run, *SMALL, "--max-epochs", "1000", "--processes", "2")
