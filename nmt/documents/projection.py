@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nmt.analysis.alignment import Matrix
 from nmt.documents.alignment import Alignment
@@ -24,6 +25,7 @@ WEAK = 0.5  # a tag with a smaller share has weak evidence
 NOTHING = 1e-6  # weights below are no evidence
 ORDER = 0.15  # what it is worth that words stay on their side of an unpaired tag
 DECAY = 0.6  # of the evidence of words beside an unpaired tag, per word between them
+REACH = 45  # words beside an unpaired tag that are evidence: of those further away a billionth would be left
 CLAUSE = 0.3  # F-measure that a whole clause, or whole brackets, are worth more
 CLAUSE_ENDS = frozenset(".,;:!?…。、；：！？।։؟،؛")
 NAMING = frozenset("[「『【［")  # brackets that a translator may add to a name
@@ -256,24 +258,33 @@ class Placer:
         To it is added how much of the weight is on the same side of the tag as in the source.
         """
         place, begin, end = node.begin, parent.begin, parent.end
-        gaps = [gap for gap in range(parent.low, parent.high + 1) if not any(low < gap < high for low, high in taken)]
+        gaps = np.arange(parent.low, parent.high + 1)
+        for low, high in taken:
+            gaps = gaps[(gaps <= low) | (high <= gaps)]
         if place in (begin, end) and begin < end:
             return (parent.low if place == begin else parent.high), parent.share
-        rows_YX = self.weights_YX[parent.low : parent.high]
-        left_X, right_X = DECAY ** np.arange(place - begin)[::-1], DECAY ** np.arange(end - place)
-        left_Y, right_Y = rows_YX[:, begin:place] @ left_X, rows_YX[:, place:end] @ right_X
+        first, last = max(begin, place - REACH), min(end, place + REACH)
+        rows_YX = self.weights_YX[parent.low : parent.high, first:last]
+        left_X, right_X = DECAY ** np.arange(place - first)[::-1], DECAY ** np.arange(last - place)
+        left_Y, right_Y = rows_YX[:, : place - first] @ left_X, rows_YX[:, place - first :] @ right_X
         total = float(left_Y.sum() + right_Y.sum())
         if total <= NOTHING:
             wanted = parent.low + (place - begin) / max(end - begin, 1) * (parent.high - parent.low)
-            return min(gaps, key=lambda gap: abs(gap - wanted)), 0.0
-        size = parent.high - parent.low
-        distance_PY = np.arange(size) - np.arange(size + 1)[:, None]
-        near_P = DECAY ** np.where(distance_PY < 0, -1 - distance_PY, distance_PY) @ (left_Y + right_Y)
+            return int(gaps[np.abs(gaps - wanted).argmin()]), 0.0
+        near_P = spread_evidence(left_Y + right_Y)
         kept_P = np.concatenate([[0.0], (left_Y - right_Y).cumsum()]) + right_Y.sum()
-        ideal = float((rows_YX[:, begin:end].sum(axis=0) * np.concatenate([left_X, right_X]) ** 2).sum())
+        ideal = float((rows_YX.sum(axis=0) * np.concatenate([left_X, right_X]) ** 2).sum())
         score_P = near_P / ideal + ORDER * kept_P / total
-        best = max(gaps, key=lambda gap: round(float(score_P[gap - parent.low]), 6))
+        best = int(gaps[score_P[gaps - parent.low].round(6).argmax()])
         return best, min(float(near_P[best - parent.low]) / ideal, 1.0)
+
+
+def spread_evidence(evidence_Y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum over y of DECAY ** (words between place p and y) * evidence(y), for each place p. -> near_P"""
+    decay = DECAY ** np.arange(REACH)
+    before_Y, after_Y = (np.convolve(one, decay)[: len(one)] for one in (evidence_Y, evidence_Y[::-1]))
+    near_P: NDArray[np.float64] = np.concatenate([[0.0], before_Y]) + np.concatenate([after_Y[::-1], [0.0]])
+    return near_P
 
 
 def find_brackets(words: Sequence[str]) -> list[Span]:

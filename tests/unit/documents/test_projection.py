@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nmt.documents.alignment import Alignment, align_by_links
-from nmt.documents.projection import project_tags
+from nmt.documents.projection import DECAY, project_tags, spread_evidence
 from nmt.documents.segment import Mark, PlacedMark, Segment
 from nmt.text.atoms import find_atoms
 
@@ -200,3 +200,12 @@ def test_a_copy_with_diagonal_weights_has_its_tags_at_the_same_words(seed):
     spans = find_atoms(source.text), find_atoms(target)
     alignment = Alignment(*spans, np.eye(len(spans[1]), len(spans[0])))
     assert project_tags(source, target, alignment).segment.marks == source.marks
+
+
+@pytest.mark.parametrize("size", [1, 2, 70])
+def test_evidence_decays_with_the_words_between(size):
+    evidence_Y = np.random.default_rng(size).random(size)
+    got_P = spread_evidence(evidence_Y)
+    for place in range(size + 1):
+        between = [place - 1 - y if y < place else y - place for y in range(size)]
+        assert got_P[place] == pytest.approx(sum(DECAY**one * evidence_Y[y] for y, one in enumerate(between)))
