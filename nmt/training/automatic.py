@@ -24,7 +24,7 @@ AUTOMATIC = {"precision": "auto", "compile": "auto", "threads": 0}
 COMPILED_TOKENS = {"cpu": 1_000_000, "cuda": 30_000_000}  # of a training that is worth the seconds of compiling
 COMPILED_MINUTES = 2  # minutes of such a training
 ROUNDS = 3  # measurements of each number of threads
-MAX_SECONDS = 0.5  # of a measurement, above which there is only one
+MAX_SECONDS = 0.5  # of a gradient, above which each number of threads is measured once
 MIN_GAIN = 1.05  # fewer threads must be this many times faster
 
 
@@ -102,11 +102,15 @@ def choose_threads(updater: Updater, batch: Batch) -> int:
         counts.append(counts[-1] // 2)
     seconds: dict[int, list[float]] = {count: [] for count in counts}
     try:
-        is_short = compute_gradient(updater, batch) < MAX_SECONDS
-        for _ in range(ROUNDS if is_short else 1):
+        for count in counts:  # the first gradient with a number of threads may compile kernels for that number
+            torch.set_num_threads(count)
+            compute_gradient(updater, batch)
+        for _ in range(ROUNDS):
             for count in counts:
                 torch.set_num_threads(count)
                 seconds[count].append(compute_gradient(updater, batch))
+            if max(found[-1] for found in seconds.values()) > MAX_SECONDS:
+                break
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

@@ -74,6 +74,20 @@ def test_the_fastest_number_of_threads_is_chosen(cores, monkeypatch, seconds, fa
     assert used[-1] == most
 
 
+def test_compiling_for_a_number_of_threads_is_not_measured(cores, monkeypatch):
+    used = cores(2)
+    compiled = set()
+
+    def compute_gradient(updater, batch):
+        seconds = {1: 0.3, 2: 1.5}[used[-1]] + 3 * (used[-1] not in compiled)
+        compiled.add(used[-1])
+        return seconds
+
+    compiled.add(2)  # as it is after the gradient that shows whether compiling works
+    monkeypatch.setattr(automatic, "compute_gradient", compute_gradient)
+    assert choose_threads(None, None) == 1
+
+
 def test_a_measurement_without_memory_chooses_all_threads(cores, monkeypatch):
     used = cores(4)
 
