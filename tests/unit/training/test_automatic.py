@@ -184,7 +184,7 @@ def test_kernels_that_compute_other_numbers_are_not_used(choose, monkeypatch, as
 
         monkeypatch.setattr("nmt.training.update.compile_kernels", lambda gru=gru: EAGER_KERNELS._replace(gru=gru))
         if asked is True and not is_compiled:
-            with pytest.raises(UsageError, match=r"^train\.compile cannot be used: on this machine the compiler's code"):
+            with pytest.raises(UsageError, match=r"^train\.compile cannot be used: on this machine"):
                 choose(compile=asked)
             continue
         chosen, notes = choose(compile=asked)
