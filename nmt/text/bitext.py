@@ -11,7 +11,7 @@ from typing import Any
 from nmt.errors import DataError, UsageError, describe_unreadable
 from nmt.progress import format_count
 from nmt.text.compression import READ_ERRORS, SUFFIXES, decompress
-from nmt.text.corpus import Pair, read_lines
+from nmt.text.corpus import Pair, find_file, read_lines
 from nmt.text.languages import get_primary_language
 from nmt.text.xml_units import BLANKS, Side, TmxReader, XliffReader
 
@@ -58,10 +58,7 @@ class BilingualFile:
 
     def find(self) -> tuple[Path]:
         """The file. Raises DataError when it does not exist or is not a file."""
-        if not self.path.is_file():
-            what = "is not a file" if self.path.exists() else "does not exist"
-            raise DataError(f"{self.path} {what}")
-        return (self.path,)
+        return find_file(self.path)
 
     def read(self) -> Iterator[Pair]:
         """All pairs. May be called several times.

@@ -197,6 +197,14 @@ def read_tsv(path: Path | str) -> Iterator[Pair]:
         yield Pair(*columns)
 
 
+def find_file(path: Path) -> tuple[Path]:
+    """The file of a corpus. Raises DataError when it does not exist or is not a file."""
+    if not path.is_file():
+        what = "is not a file" if path.exists() else "does not exist"
+        raise DataError(f"{path} {what}")
+    return (path,)
+
+
 @dataclass(frozen=True)
 class ParallelFiles:
     """A corpus in two files, PREFIX.SOURCE-LANG and PREFIX.TARGET-LANG, whose lines belong together."""
@@ -239,10 +247,7 @@ class TsvFile:
 
     def find(self) -> tuple[Path]:
         """The file. Raises DataError when it does not exist or is not a file."""
-        if not self.path.is_file():
-            what = "is not a file" if self.path.exists() else "does not exist"
-            raise DataError(f"{self.path} {what}")
-        return (self.path,)
+        return find_file(self.path)
 
     def read(self) -> Iterator[Pair]:
         """All pairs. May be called several times."""

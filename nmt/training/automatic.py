@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -53,8 +54,8 @@ def choose_automatic(
     precision = choose_precision(settings.precision, device, measure=not settings.deterministic)
     chosen = {"precision": str(precision).removeprefix("torch."), "compile": settings.compile is True}
 
-    def build_updater() -> Updater:
-        return Updater(model, settings.model_copy(update=chosen), device=device, precision=precision)
+    def build_updater(**changes: Any) -> Updater:
+        return Updater(model, settings.model_copy(update=chosen | changes), device=device, precision=precision)
 
     is_automatic = settings.compile == "auto" and LOOPS[settings.loop] is not REFERENCE
     is_long = tokens_in_all >= COMPILED_TOKENS[device.type] and (settings.max_minutes or math.inf) >= COMPILED_MINUTES
@@ -68,13 +69,10 @@ def choose_automatic(
                     note(f"kernels are not compiled: {str(error).strip().splitlines()[0]}")
                     chosen["compile"] = False
         if chosen["compile"] and LOOPS[settings.loop] is not REFERENCE:
-            compiled = build_updater()
-            chosen["compile"] = False
-            if agree(compiled, build_updater(), batch):
-                chosen["compile"] = True
-            elif settings.compile is True:
-                raise UsageError(f"train.compile cannot be used: {WRONG}\n  Train without ", Option("compile"))
-            else:
+            chosen["compile"] = agree(build_updater(), build_updater(compile=False), batch)
+            if not chosen["compile"]:
+                if settings.compile is True:
+                    raise UsageError(f"train.compile cannot be used: {WRONG}\n  Train without ", Option("compile"))
                 note(f"kernels are not compiled: {WRONG}")
         if not settings.threads and device.type == "cpu":
             is_given = "OMP_NUM_THREADS" in os.environ

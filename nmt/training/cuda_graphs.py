@@ -120,10 +120,9 @@ class GraphedGradients:
 
 
 def has_room(device: torch.device) -> bool:
-    """Whether as much memory of the GPU is free as torch holds: a batch that has been computed needs no more."""
-    held = torch.cuda.memory_reserved(device)
+    """Whether a recording surely fits: it begins by freeing what no tensor uses, and needs what torch held."""
     free, _ = torch.cuda.mem_get_info(device)
-    return free + held - torch.cuda.memory_allocated(device) >= held
+    return free >= torch.cuda.memory_allocated(device)  # free + (held - allocated) >= held
 
 
 @contextmanager
