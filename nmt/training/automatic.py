@@ -16,18 +16,16 @@ import torch
 
 from nmt.data.batches import Batch
 from nmt.devices import choose_precision
-from nmt.errors import Option, UsageError, is_out_of_memory
+from nmt.errors import UsageError, is_out_of_memory
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import TrainSettings
 from nmt.training.update import LOOPS, REFERENCE, Updater
 
-WRONG = "on this machine the compiler's code computes other numbers"
 AUTOMATIC = {"precision": "auto", "compile": "auto", "threads": 0}
 COMPILED_TOKENS = {"cpu": 1_000_000, "cuda": 30_000_000}  # of a training that is worth the seconds of compiling
 COMPILED_MINUTES = 2  # minutes of such a training
 ROUNDS = 3  # measurements of each number of threads
 MAX_SECONDS = 0.5  # of a gradient, above which each number of threads is measured once
-TOLERANCE = 0.05  # relative, of compiled kernels in bfloat16; those that are wrong are wrong by far, or not a number
 MIN_GAIN = 1.05  # fewer threads must be this many times faster
 
 
@@ -43,10 +41,9 @@ def choose_automatic(
     """`settings` with what is best here in place of every `auto`.
 
     Compiled kernels are used where there is a compiler, if training has enough target tokens, of which there are
-    `tokens_in_all`, infinitely many without a limit. They are not used where they compute other numbers, as some do
-    with torch 2.13 on a CPU that has AVX2 and not AVX-512. The number of threads is the one with which the gradient of
+    `tokens_in_all`, infinitely many without a limit. The number of threads is the one with which the gradient of
     `batch` is computed fastest; but it is that of $OMP_NUM_THREADS, where it is set. Neither the parameters of `model`
-    nor torch's random generator change. Raises UsageError where wrong kernels were asked for.
+    nor torch's random generator change.
     """
     if settings.deterministic:  # nothing is measured
         threads = settings.threads or torch.get_num_threads() * (device.type == "cpu")
@@ -68,12 +65,6 @@ def choose_automatic(
                 if chosen["compile"] and not is_out_of_memory(error):
                     note(f"kernels are not compiled: {str(error).strip().splitlines()[0]}")
                     chosen["compile"] = False
-        if chosen["compile"] and LOOPS[settings.loop] is not REFERENCE:
-            chosen["compile"] = agree(build_updater(), build_updater(compile=False), batch)
-            if not chosen["compile"]:
-                if settings.compile is True:
-                    raise UsageError(f"train.compile cannot be used: {WRONG}\n  Train without ", Option("compile"))
-                note(f"kernels are not compiled: {WRONG}")
         if not settings.threads and device.type == "cpu":
             is_given = "OMP_NUM_THREADS" in os.environ
             chosen["threads"] = torch.get_num_threads() if is_given else choose_threads(build_updater(), batch)
@@ -130,30 +121,6 @@ def choose_threads(updater: Updater, batch: Batch) -> int:
     medians = {count: statistics.median(found) for count, found in seconds.items()}
     fastest = min(counts, key=medians.__getitem__)
     return fastest if medians[fastest] * MIN_GAIN < medians[most] else most
-
-
-def agree(compiled: Updater, eager: Updater, batch: Batch) -> bool:
-    """Whether loss and norm of the gradient of a batch are nearly the same in two updaters of one model.
-
-    So they are where there is no memory to compare them.
-    """
-    found = []
-    for updater in compiled, eager:
-        torch.manual_seed(0)
-        updater.model.train()
-        try:
-            loss, *_ = updater.loss(batch.to(updater.device))
-            (loss / batch.target_tokens).backward()  # type: ignore[no-untyped-call]
-        except (MemoryError, RuntimeError) as error:
-            if is_out_of_memory(error):
-                return True
-            raise
-        finally:
-            gradients = [one.grad for one in updater.model.parameters() if one.grad is not None]
-            updater.model.zero_grad(set_to_none=True)
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)).double())
-        found.append(torch.stack((loss.detach().double(), norm)))
-    return torch.allclose(found[0], found[1], rtol=TOLERANCE)
 
 
 def compute_gradient(updater: Updater, batch: Batch) -> float:
