@@ -55,6 +55,10 @@ class ModelSettings(Settings):
     encoder_size: Size = Field(256, description="dimensions of an encoder state, in each direction")
     encoder_layers: int = Field(1, ge=0, le=100, description="bidirectional GRU layers, 0 to attend to embeddings")
     decoder_size: Size = Field(512, description="dimensions of the decoder state")
+    decoder_layers: int = Field(1, ge=1, le=100, description="decoder layers; the first attends, for all of them")
+    residual: bool = Field(
+        False, description="add what a stacked layer of encoder or decoder reads to what it computes (second layer on)"
+    )
     attention_size: Size = Field(512, description="dimensions in which additive and scaled scores compare")
     readout_size: Size = Field(512, description="dimensions of the readout that predicts words, when tie is none")
     bridge: Literal["final", "mean", "zeros"] = Field("final", description="source of the decoder's first state")
@@ -83,6 +87,11 @@ class ModelSettings(Settings):
             problems.append(
                 f"without encoder_layers, embedding_size needs to be twice encoder_size, not {self.embedding_size} and "
                 f"{self.encoder_size}"
+            )
+        if self.residual and self.encoder_layers < 2 and self.decoder_layers < 2:
+            problems.append(
+                "residual connects stacked layers, and neither side has two: raise encoder_layers or decoder_layers, "
+                "or leave residual out"
             )
         if self.attention == "none" and self.is_composite:
             problems.append(

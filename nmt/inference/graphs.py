@@ -2,6 +2,7 @@
 
 # B sentences   K rows of a sentence   S source positions   M memory   A attention space   D decoder state
 # F fed vector   P history of attention   H parts of attention   R readout   C words that are scored
+# Z states of the decoder's upper layers
 
 from typing import NamedTuple
 
@@ -19,13 +20,14 @@ AXES = {
     "hidden": ("B", "K", "D"),
     "fed": ("B", "K", "F"),
     "history": ("B", "K", "P"),
+    "upper": ("B", "K", "Z"),
     "readout": ("B", "K", "R"),
     "allowed": ("B", "1", "C"),
     "attention": ("B", "K", "S"),
     "parts": ("B", "K", "H", "S"),
 }
 MEMORY = ("values", "keys", "real")
-CARRY = ("hidden", "fed", "history")
+CARRY = ("hidden", "fed", "history", "upper")  # in the order of nmt.model.cells.Carry
 
 
 class Graphs(NamedTuple):

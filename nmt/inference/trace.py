@@ -5,7 +5,7 @@ keeps what depends on shapes only where it is written in terms of tensors: `x.sh
 """
 
 # B sentences   K rows of a sentence   S source positions   M memory   A attention space   D decoder state
-# F fed vector   P history of attention   R readout
+# F fed vector   P history of attention   R readout   Z states of the decoder's upper layers
 
 import io
 import warnings
@@ -51,24 +51,30 @@ def mark(values: Tensor, bound: float | None) -> Tensor:
 class Bounds(NamedTuple):
     """The largest absolute values of a network's tensors; None where no bound is known. States are at most 1."""
 
-    states: float | None  # of the encoder's layers
+    states: float | None  # that the encoder's top layer returns
     values: float | None  # of the memory
     context: float | None
+    layers: tuple[float | None, ...]  # of what each upper layer of the decoder reads, and of what the top layer returns
 
     @classmethod
     def of(cls, model: Seq2Seq) -> "Bounds":
-        """States of a GRU lie in [-1, 1], and an average of the memory is bounded as the memory is."""
+        """States of a GRU lie in [-1, 1], a residual connection adds one to another, and an average of the memory is
+        bounded as the memory is.
+        """
         settings, attention = model.settings, model.cell.attention
-        states: float | None = 1.0
+        states: float | None = float(settings.encoder_layers) if settings.residual else 1.0
         if settings.layer_norm:
             states = None
         elif not settings.encoder_layers:
             states = float(model.source_embedding.weight.detach().abs().max())
         values = None if settings.encoder_heads else states
-        if not attention.memory_size:
-            return cls(states, values, 0.0)
         averages = type(attention).forward in (Attention.forward, CompositeAttention.forward) and attention.heads == 1
-        return cls(states, values, values if averages else None)
+        context = (values if averages else None) if attention.memory_size else 0.0
+        layers: list[float | None] = [1.0]
+        for _ in range(1, settings.decoder_layers):
+            below = layers[-1] if settings.residual else 0.0
+            layers.append(None if below is None or settings.layer_norm else below + 1.0)
+        return cls(states, values, context, tuple(layers))
 
 
 class EncoderGraph(nn.Module):
@@ -79,13 +85,14 @@ class EncoderGraph(nn.Module):
         self.model, self.bounds = model, bounds
 
     def forward(self, source_BS: Tensor, lengths_B: Tensor) -> tuple[Tensor, ...]:
-        """-> values_BSM, keys_BSA, real_BS, hidden_B1D, fed_B1F"""
+        """-> values_BSM, keys_BSA, real_BS, hidden_B1D, fed_B1F, and upper_B1Z of a decoder with upper layers"""
 
         def build_memory(values_BSM: Tensor, real_BS: Tensor) -> Memory:
             return self.model.cell.attention.build_memory(mark(values_BSM, self.bounds.values), real_BS)
 
         memory, carry = self.model.encode(source_BS, lengths_B, build_memory=build_memory)
-        return (*memory, carry.hidden_BKD, carry.fed_BKF)
+        upper = () if self.model.cell.upper is None else (carry.upper_BKZ,)
+        return (*memory, carry.hidden_BKD, carry.fed_BKF, *upper)
 
 
 class StepGraph(nn.Module):
@@ -105,12 +112,13 @@ class StepGraph(nn.Module):
         hidden_BKD: Tensor,
         fed_BKF: Tensor,
         history_BKP: Tensor,
+        upper_BKZ: Tensor,
     ) -> tuple[Tensor, ...]:
         """-> readout_BKR, attention_BKS, parts_BKHS if attention has parts, and of the carry what is `returned`"""
         cell = self.model.cell
         heads_project = cell.attention.heads > 1
         memory = Memory(mark(values_BSM, None if heads_project else self.bounds.values), keys_BSA, real_BS)
-        carry = Carry(mark(hidden_BKD, 1.0), mark(fed_BKF, 1.0), history_BKP)
+        carry = Carry(mark(hidden_BKD, 1.0), mark(fed_BKF, 1.0), history_BKP, mark(upper_BKZ, 1.0))
         inputs_BKI = cell.project_embedding(self.model.target_embedding(previous_BK))
         out = cell(inputs_BKI, carry, memory)
         parts = () if out.parts_BKHS is None else (out.parts_BKHS,)
@@ -130,8 +138,11 @@ def mark_bounds(model: Seq2Seq, bounds: Bounds) -> Iterator[None]:
         (model.bridge, bounds.states),
         (cell.attention, 1.0),
         (cell.from_loop, 1.0 if cell.fed_size else context),
-        (cell.readout, None if context is None else max(1.0, context)),  # type: ignore[list-item]
     ]
+    joined = [None if one is None or context is None else max(one, context) for one in bounds.layers]
+    readouts = {cell.readout: joined[0], cell.output_readout[0]: joined[-1]}  # one and the same without upper layers
+    upper = [] if cell.upper is None else [layer.dropout for layer in cell.upper.layers]
+    reads += [*readouts.items(), *zip(upper, joined, strict=False)]
     handles = [module.register_forward_pre_hook(mark_first(bound)) for module, bound in reads if module is not None]
     try:
         yield
@@ -151,15 +162,22 @@ def trace_graphs(model: Seq2Seq) -> Graphs:
     lengths_B = torch.tensor([4, 5])
     previous_BK = torch.full((2, 3), BOS)
     with TRACING, mark_bounds(model, bounds):
-        *memory, hidden_B1D, fed_B1F = encoder(source_BS, lengths_B)
-        carry = [part.expand(-1, 3, -1).contiguous() for part in (hidden_B1D, fed_B1F, hidden_B1D[..., :0])]
-        later = step(previous_BK, *memory, *carry)[-3:]
+        values_BSM, keys_BSA, real_BS, hidden_B1D, fed_B1F, *upper = encoder(source_BS, lengths_B)
+        memory, empty_B10 = (values_BSM, keys_BSA, real_BS), hidden_B1D[..., :0]
+        first = hidden_B1D, fed_B1F, empty_B10, *(upper or [empty_B10])
+        carry = [part.expand(-1, 3, -1).contiguous() for part in first]
+        later = step(previous_BK, *memory, *carry)[-len(CARRY) :]
         step.returned = tuple(name for name, part in zip(CARRY, later, strict=True) if part.shape[-1])
         names = "previous", *MEMORY, *CARRY
         outs = ["readout", "attention", *["parts"] * bool(model.part_names), *step.returned]
         changes_shape = later[2].shape != carry[2].shape
         return Graphs(
-            trace(encoder, (source_BS, lengths_B), ("source", "lengths"), [*MEMORY, "hidden", "fed"]),
+            trace(
+                encoder,
+                (source_BS, lengths_B),
+                ("source", "lengths"),
+                [*MEMORY, "hidden", "fed", *["upper"] * len(upper)],
+            ),
             trace(step, (previous_BK, *memory, *later), names, outs),
             trace(step, (previous_BK, *memory, *carry), names, outs) if changes_shape else None,
         )

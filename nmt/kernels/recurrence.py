@@ -89,10 +89,11 @@ def run_recurrence(
     fused_inputs: FusedInputs,
     weight_GD: Tensor,
     kernels: Kernels,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor | None, Tensor, Tensor]:
     """Run the part of `cell` that recurs through attention, with `weight_GD` as the weight of `from_hidden`.
 
-    Returns readout_TBR for UpdateThenAttend or joined_TBX, state and context, for AttendThenUpdate; and weights_TNS.
+    Returns fed_TBR, which is None for AttendThenUpdate; joined_TBX, which is state and context for AttendThenUpdate and
+    context and state for UpdateThenAttend; and weights_TNS.
     """
     assert cell.from_loop is not None
     inputs: dict[str, Tensor | None] = {
@@ -115,14 +116,14 @@ def run_recurrence(
             "readout_bias_R": cell.readout.bias,
             **prefixed_parameters(cell.norm_readout, "norm_readout_{}_R"),
         }
-    out, weights_TNS = RecurrenceFunction.apply(  # type: ignore[no-untyped-call]
+    outputs: tuple[Tensor | None, Tensor, Tensor] = RecurrenceFunction.apply(  # type: ignore[no-untyped-call]
         kernels,
         cell.attention.normalizer,
         fused_inputs.heads,
         product_dtype(input_gates_TBG),
         *LoopInputs(**inputs),  # type: ignore[arg-type]
     )
-    return out, weights_TNS
+    return outputs
 
 
 def additive_vector(attention: Attention) -> Tensor | None:
@@ -148,7 +149,7 @@ class RecurrenceFunction(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, kernels: Kernels, normalizer: Normalizer, heads: int, operand: torch.dtype, *tensors: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
         ctx.set_materialize_grads(False)
         with torch.autocast(tensors[0].device.type, enabled=False):
             inputs = LoopInputs(*(value if value is None else value.detach() for value in tensors))
@@ -158,12 +159,12 @@ class RecurrenceFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_out: Tensor | None, d_weights_TNS: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, d_fed_TBR: Tensor | None, d_joined_TBX: Tensor | None, d_weights_TNS: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         loop: FusedLoop = ctx.loop
         with torch.autocast(loop.inputs.input_gates_TBG.device.type, enabled=False):
-            if d_out is None:
-                d_out = torch.zeros_like((loop.fed_TBR if loop.feeds_readout else loop.joined_TBX)[1:])
-            gradients = loop.backward(d_out, d_weights_TNS)
+            gradients = loop.backward(d_fed_TBR, d_joined_TBX, d_weights_TNS)
         pairs = zip(gradients, loop.inputs, strict=True)
         matched = (None if d is None or value is None else d.to(value.dtype) for d, value in pairs)
         return (None, None, None, None, *matched)
@@ -218,7 +219,7 @@ class FusedLoop:
         self.states, self.contexts = states, contexts
         self.hidden_gates_TBG: list[Tensor] = []  # U h + c, after layer normalisation
 
-    def forward(self) -> tuple[Tensor, Tensor]:
+    def forward(self) -> tuple[Tensor | None, Tensor, Tensor]:
         """Run all positions; see `run_recurrence` for what is returned."""
         inputs, query_size = self.inputs, self.query_size
         T = len(inputs.input_gates_TBG)
@@ -244,7 +245,7 @@ class FusedLoop:
                 torch.tanh(self.norm_readout.forward(out_BR), out=self.readout_TBR[t])
                 self.fed_TBR[t + 1] = self.readout_TBR[t]
         # Views, because a graph that holds its own outputs is never freed.
-        return (self.fed_TBR if self.feeds_readout else self.joined_TBX)[1:], self.weights_TNS[:]
+        return self.fed_TBR[1:] if self.feeds_readout else None, self.joined_TBX[1:], self.weights_TNS[:]
 
     def build_fused_attention(self, positions: int = 0) -> FusedAttention:
         """The attention of the loop, with buffers for the gradients of a number of positions."""
@@ -271,7 +272,7 @@ class FusedLoop:
         self.hidden_TBD.append(hidden_BD)
         return self.hidden_TBD[-1]
 
-    def backward(self, d_out: Tensor, d_weights_TNS: Tensor | None) -> LoopInputs:
+    def backward(self, d_fed_TBR: Tensor | None, d_read_TBX: Tensor | None, d_weights_TNS: Tensor | None) -> LoopInputs:
         """The gradients of the inputs, from those of what `forward` returned."""
         inputs, query_size, D = self.inputs, self.query_size, self.size
         T, B, gates = inputs.input_gates_TBG.shape
@@ -282,9 +283,12 @@ class FusedLoop:
         if self.norm_input:
             d_projected_TBQ, d_input_gates_TBG = torch.empty_like(d_projected_TBQ), torch.empty_like(d_input_gates_TBG)
         rows = T
-        d_joined_TBX, d_fed_BF = d_out, None
-        if self.feeds_readout:
+        d_fed_BF = None
+        if not self.feeds_readout:
+            d_joined_TBX = torch.zeros_like(self.joined_TBX[1:]) if d_read_TBX is None else d_read_TBX
+        else:
             d_joined_TBX = torch.empty_like(self.joined_TBX[1:])
+            d_fed_TBR = torch.zeros_like(self.fed_TBR[1:]) if d_fed_TBR is None else d_fed_TBR
             d_out_TBR, d_normed_TBR = torch.empty_like(self.fed_TBR[1:]), torch.empty_like(self.readout_TBR)
             if query_size:  # of h(T) only the query is used, of h(0) only U h + c
                 rows = T + 1
@@ -295,10 +299,13 @@ class FusedLoop:
         for t in reversed(range(T)):
             d_weights_NS = None if d_weights_TNS is None else d_weights_TNS[t]
             if self.feeds_readout:
-                d_readout_BR = d_out[t] if d_fed_BF is None else d_out[t] + d_fed_BF
+                assert d_fed_TBR is not None
+                d_readout_BR = d_fed_TBR[t] if d_fed_BF is None else d_fed_TBR[t] + d_fed_BF
                 tanh_backward.grad_input(d_readout_BR, self.readout_TBR[t], grad_input=d_normed_TBR[t])
                 d_out_TBR[t] = self.norm_readout.backward(t, d_normed_TBR[t])
                 torch.mm(d_out_TBR[t], self.readout_weight_RX, out=d_joined_TBX[t])
+                if d_read_TBX is not None:
+                    d_joined_TBX[t] += d_read_TBX[t]
                 d_context_BM = d_joined_TBX[t, :, self.contexts]
                 d_query_BA = attention.backward(
                     t, self.query_at(t + 1), self.weights_TNS[t], d_context_BM, d_weights_NS

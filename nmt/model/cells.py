@@ -1,10 +1,11 @@
-"""One decoder step: the GRU's equations, and attention before the GRU's update or after it.
+"""One decoder step: the GRU that attends, before its update or after it, and the layers above it.
 
 A cell steps K rows of each sentence together: in training K is 1, in search it is the beam.
 """
 
 # B sentences   K rows of a sentence   E embedding   M memory   D decoder state   G = 3 * D gates   R readout
 # F fed vector   I inputs from the embedding, computed before the loop   S source positions   P history   H parts
+# T target positions   Z states of all upper layers   X = M + D
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from torch.nn import functional as F
 from nmt.model.attention.base import Attention, Memory
 from nmt.model.attention.registry import REGISTERED_ATTENTIONS, build_attention
 from nmt.model.dropout import WeightDropout
+from nmt.model.gates import update_state
+from nmt.model.upper import UpperLayers
 from nmt.settings import ModelSettings
 
 
@@ -25,6 +28,16 @@ class Carry(NamedTuple):
     hidden_BKD: Tensor
     fed_BKF: Tensor  # Luong's attentional vector; zeros before the first position, no columns where nothing is fed
     history_BKP: Tensor | None = None  # of attention; no columns before the first position, or where it has none
+    upper_BKZ: Tensor | None = None  # states of the layers above the first, side by side; no columns without them
+
+
+class Attended(NamedTuple):
+    """What the layer that attends computes in one step."""
+
+    context_BKM: Tensor
+    carry: Carry
+    attention_BKS: Tensor
+    parts_BKHS: Tensor | None = None  # see AttentionOutput
 
 
 class CellOut(NamedTuple):
@@ -37,15 +50,13 @@ class CellOut(NamedTuple):
 
 
 class Cell(nn.Module):
-    """A GRU with attention: what the two wirings share, which is parameters, gates and the first carry.
+    """A GRU with attention: what the two wirings share, which is parameters, gates, the first carry and upper layers.
 
-    r = sigm(W_r x + b_r + U_r h + c_r);  z = sigm(W_z x + b_z + U_z h + c_z)
-    n = tanh(W_n x + b_n + r * (U_n h + c_n));  h' = (1 - z) * n + z * h
-
-    Cho et al. 2014, arXiv:1406.1078, in the form of torch.nn.GRUCell: the reset gate acts after the product with U.
-    Layer normalisation applies to W x + b and to U h + c, before they are added (Ba et al. 2016, arXiv:1607.06450,
-    supplement).
+    The GRU is that of nmt.model.gates. Layer normalisation applies to W x + b and to U h + c, before they are added (Ba
+    et al. 2016, arXiv:1607.06450, supplement).
     """
+
+    readout: nn.Linear
 
     def __init__(self, settings: ModelSettings, attention: Attention, fed_size: int, in_loop_size: int) -> None:
         super().__init__()
@@ -59,11 +70,14 @@ class Cell(nn.Module):
         self.norm_input = nn.LayerNorm(gates) if settings.layer_norm else nn.Identity()
         self.norm_hidden = nn.LayerNorm(gates) if settings.layer_norm else nn.Identity()
         self.norm_readout = nn.LayerNorm(settings.scored_size) if settings.layer_norm else nn.Identity()
+        self.upper = UpperLayers(settings, attention.memory_size) if settings.decoder_layers > 1 else None
 
     def initial_carry(self, hidden_BD: Tensor) -> Carry:
-        """The carry before the first position, with one row for each sentence."""
-        hidden_B1D = hidden_BD[:, None]
-        return Carry(hidden_B1D, hidden_B1D.new_zeros(hidden_BD.shape[0], 1, self.fed_size), hidden_B1D[..., :0])
+        """The carry before the first position, with one row for each sentence. Upper layers start with zeros."""
+        hidden_B1D, B = hidden_BD[:, None], hidden_BD.shape[0]
+        sizes = self.fed_size, 0 if self.upper is None else self.upper.size
+        fed_B1F, upper_B1Z = (hidden_B1D.new_zeros(B, 1, size) for size in sizes)
+        return Carry(hidden_B1D, fed_B1F, hidden_B1D[..., :0], upper_B1Z)
 
     def project_embedding(self, embedded_BKE: Tensor) -> Tensor:
         """The part of a step that depends on the embedding alone. -> inputs_BKI"""
@@ -76,17 +90,33 @@ class Cell(nn.Module):
         """One GRU update; `weight_GD` replaces that of `from_hidden`. -> hidden_BKD"""
         if self.from_loop is not None:
             inputs_BKG = inputs_BKG + self.from_loop(in_loop_BKF)
-        reset_BKD, keep_BKD, new_BKD = split_gates(self.norm_input(inputs_BKG))
         weight_GD = self.from_hidden.weight if weight_GD is None else weight_GD
         hidden_BKG = F.linear(hidden_BKD, weight_GD, self.from_hidden.bias)
-        reset_h_BKD, keep_h_BKD, new_h_BKD = split_gates(self.norm_hidden(hidden_BKG))
-        keep_BKD = torch.sigmoid(keep_BKD + keep_h_BKD)
-        new_BKD = torch.tanh(new_BKD + torch.sigmoid(reset_BKD + reset_h_BKD) * new_h_BKD)
-        return new_BKD + keep_BKD * (hidden_BKD - new_BKD)
+        return update_state(self.norm_input(inputs_BKG), self.norm_hidden(hidden_BKG), hidden_BKD)
 
     def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> CellOut:
         """One target position for K rows of each sentence. `weight_GD` replaces that of `from_hidden`."""
+        context_BKM, carry, attention_BKS, parts_BKHS = self.attend(inputs_BKI, carry, memory, weight_GD)
+        top_BKD = carry.hidden_BKD
+        if self.upper is not None:
+            assert carry.upper_BKZ is not None
+            top_BKD, upper_BKZ = self.upper.step(top_BKD, context_BKM, carry.upper_BKZ)
+            carry = carry._replace(upper_BKZ=upper_BKZ)
+        readout_BKR = self.read_out(inputs_BKI, top_BKD, context_BKM, carry.fed_BKF)
+        return CellOut(readout_BKR, carry, attention_BKS, parts_BKHS)
+
+    def attend(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> Attended:
+        """The part of a step that recurs through attention: all but upper layers and readout."""
         raise NotImplementedError
+
+    def read_out(self, inputs_BKI: Tensor, top_BKD: Tensor, context_BKM: Tensor, fed_BKF: Tensor) -> Tensor:
+        """What words are predicted from, by the output of the top layer. -> readout_BKR"""
+        raise NotImplementedError
+
+    @property
+    def output_readout(self) -> tuple[nn.Linear, nn.Module]:
+        """The product and the layer norm of `read_out`."""
+        return self.readout, self.norm_readout
 
 
 class AttendThenUpdate(Cell):
@@ -107,14 +137,17 @@ class AttendThenUpdate(Cell):
     def project_embedding(self, embedded_BKE: Tensor) -> Tensor:
         return torch.cat((self.from_embedding(embedded_BKE), self.readout_embedding(embedded_BKE)), dim=-1)
 
-    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> CellOut:
+    def attend(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> Attended:
         gates = self.from_embedding.out_features
         output = self.attention(carry.hidden_BKD, memory, carry.history_BKP)
         hidden_BKD = self.update(inputs_BKI[..., :gates], output.context_BKM, carry.hidden_BKD, weight_GD)
-        readout_BKR = inputs_BKI[..., gates:] + self.readout(torch.cat((hidden_BKD, output.context_BKM), dim=-1))
-        readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
-        carry = Carry(hidden_BKD, carry.fed_BKF, output.history_BKP)
-        return CellOut(readout_BKR, carry, output.weights_BKS, output.parts_BKHS)
+        carry = carry._replace(hidden_BKD=hidden_BKD, history_BKP=output.history_BKP)
+        return Attended(output.context_BKM, carry, output.weights_BKS, output.parts_BKHS)
+
+    def read_out(self, inputs_BKI: Tensor, top_BKD: Tensor, context_BKM: Tensor, fed_BKF: Tensor) -> Tensor:
+        gates = self.from_embedding.out_features
+        readout_BKR = inputs_BKI[..., gates:] + self.readout(torch.cat((top_BKD, context_BKM), dim=-1))
+        return torch.tanh(self.norm_readout(readout_BKR))
 
 
 class UpdateThenAttend(Cell):
@@ -122,27 +155,37 @@ class UpdateThenAttend(Cell):
 
     s(t) = GRU([e(t); a(t-1)], s(t-1));  c = attention(s(t));  a(t) = tanh(W [c; s(t)] + b)
 
-    a(t) is the readout, and with input feeding an input of the next step. Unlike in the paper, W has a bias.
+    a(t) is the readout, and with input feeding an input of the next step. Unlike in the paper, W has a bias. With upper
+    layers and input feeding the readout is tanh(W' [c; x(t)] + b'), of the top layer's output x(t).
     """
 
     def __init__(self, settings: ModelSettings, attention: Attention) -> None:
         fed = settings.scored_size if settings.input_feeding and attention.memory_size else 0
         super().__init__(settings, attention, fed_size=fed, in_loop_size=fed)
-        self.readout = nn.Linear(attention.memory_size + settings.decoder_size, settings.scored_size)
+        joined_size, readout_size = attention.memory_size + settings.decoder_size, settings.scored_size
+        self.readout = nn.Linear(joined_size, readout_size)
+        self.top_readout = nn.Linear(joined_size, readout_size) if fed and self.upper is not None else None
+        self.norm_top = nn.LayerNorm(readout_size) if self.top_readout and settings.layer_norm else nn.Identity()
 
-    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> CellOut:
+    def attend(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> Attended:
         hidden_BKD = self.update(inputs_BKI, carry.fed_BKF, carry.hidden_BKD, weight_GD)
         output = self.attention(hidden_BKD, memory, carry.history_BKP)
-        readout_BKR = self.readout(torch.cat((output.context_BKM, hidden_BKD), dim=-1))
-        readout_BKR = torch.tanh(self.norm_readout(readout_BKR))
-        fed_BKF = readout_BKR if self.fed_size else carry.fed_BKF
-        carry = Carry(hidden_BKD, fed_BKF, output.history_BKP)
-        return CellOut(readout_BKR, carry, output.weights_BKS, output.parts_BKHS)
+        fed_BKF = carry.fed_BKF
+        if self.fed_size:
+            fed_BKF = self.readout(torch.cat((output.context_BKM, hidden_BKD), dim=-1))
+            fed_BKF = torch.tanh(self.norm_readout(fed_BKF))
+        carry = carry._replace(hidden_BKD=hidden_BKD, fed_BKF=fed_BKF, history_BKP=output.history_BKP)
+        return Attended(output.context_BKM, carry, output.weights_BKS, output.parts_BKHS)
 
+    def read_out(self, inputs_BKI: Tensor, top_BKD: Tensor, context_BKM: Tensor, fed_BKF: Tensor) -> Tensor:
+        if self.fed_size and self.upper is None:
+            return fed_BKF
+        readout, norm = self.output_readout
+        return torch.tanh(norm(readout(torch.cat((context_BKM, top_BKD), dim=-1))))
 
-def split_gates(gates_BKG: Tensor) -> tuple[Tensor, ...]:
-    """The three gates of a GRU, one after the other: reset, keep and new. -> three times (B, K, D)"""
-    return torch.split(gates_BKG, gates_BKG.shape[-1] // 3, -1)
+    @property
+    def output_readout(self) -> tuple[nn.Linear, nn.Module]:
+        return (self.readout, self.norm_readout) if self.top_readout is None else (self.top_readout, self.norm_top)
 
 
 WIRINGS: dict[str, Callable[[ModelSettings, Attention], Cell]] = {

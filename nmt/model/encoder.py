@@ -43,6 +43,8 @@ class Encoder(nn.Module):
 
     The memory of a word is a concatenation: the forward state after it and the backward state before it. The paper has
     one layer; here any number are stacked, with dropout between them and optional layer normalisation after each.
+    `residual` adds what a layer reads to its states, before the norm, from the second layer on (Wu et al. 2016,
+    arXiv:1609.08144, 3.1; unlike theirs, every layer is bidirectional).
 
     The backward direction is a forward GRU over reversed sentences, each within its own length. Padding is last in both
     directions and never read, so no packed sequences are needed, and lengths stay on the device.
@@ -60,6 +62,7 @@ class Encoder(nn.Module):
         layer_norm: bool,
         heads: int = 0,
         weight_dropout: float = 0.0,
+        residual: bool = False,
     ) -> None:
         super().__init__()
         widths = [2 * size if depth else input_size for depth in range(layers)]
@@ -68,6 +71,7 @@ class Encoder(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(2 * size) if layer_norm else nn.Identity() for _ in widths)
         self.weight_dropout = WeightDropout(weight_dropout)
         self.dropout = dropout
+        self.residual = residual
         self.self_attention = SelfAttention(2 * size, heads, dropout) if heads else None
 
     def forward(self, embedded_BSE: Tensor, lengths_B: Tensor, layer: Layer = run_layer) -> tuple[Tensor, Tensor]:
@@ -83,6 +87,7 @@ class Encoder(nn.Module):
         rows_PSB, back_PBS = index_directions(reversed_BS)
         values_BSM = embedded_BSE if self.norms else embedded_BSE * real_BS1
         for depth, (ahead, back, norm) in enumerate(zip(self.forwards, self.backwards, self.norms, strict=True)):
+            below_BSM = values_BSM
             if depth:
                 values_BSM = self.dropout(values_BSM)
             inputs_PSBE = gather_rows(values_BSM.flatten(0, 1), rows_PSB, back_PBS).view(2, S, B, -1)
@@ -92,6 +97,8 @@ class Encoder(nn.Module):
             pairs_NP = back_PBS.flatten(1).t()  # both directions of a source position, one after the other
             unpair_PSB = torch.stack((2 * rows_PSB[0], 2 * rows_PSB[1] + 1))
             values_BSM = gather_rows(states_PSBH.flatten(0, 2), pairs_NP, unpair_PSB).view(B, S, -1)
+            if depth and self.residual:
+                values_BSM = values_BSM + below_BSM
             values_BSM = norm(values_BSM) * real_BS1
         last_BM = values_BSM.gather(1, (lengths_B - 1)[:, None, None].expand(-1, 1, values_BSM.shape[-1]))[:, 0]
         size = last_BM.shape[-1] // 2

@@ -60,6 +60,7 @@ class Seq2Seq(nn.Module):
             settings.layer_norm,
             settings.encoder_heads,
             settings.weight_dropout,
+            settings.residual,
         )
         self.bridge = nn.Linear(memory_size, settings.decoder_size) if settings.bridge != "zeros" else None
         self.cell = build_cell(settings)
@@ -123,7 +124,7 @@ class Seq2Seq(nn.Module):
         memory, carry = self.encode(source_BS, lengths_B, layer, kept_BS=kept_BS)
         previous_BT = F.pad(target_BT[:, :-1], (1, 0), value=BOS)
         embedded_BTE = self.embed(self.target_embedding, previous_BT, kept_BT)
-        readout_BTR, attention_BTS = decode(self.cell, embedded_BTE, carry, memory)
+        readout_BTR, attention_BTS = decode(self.cell, embedded_BTE, carry, memory, layer)
         return Unrolled(self.dropout(readout_BTR), attention_BTS)
 
     @property

@@ -30,7 +30,8 @@ def check_memory(outline: nn.Module, settings: RunSettings, device: torch.device
         raise UsageError(
             f"the model does not fit in memory: {weights:,} weights, each with its gradient and {averages}, "
             f"need {format_bytes(need)}, and {where} has {format_bytes(free)} free\n  Choose smaller sizes: "
-            f"model.{largest} is {sizes[largest]:,}, model.encoder_layers {settings.model.encoder_layers:,}"
+            f"model.{largest} is {sizes[largest]:,}, model.encoder_layers {settings.model.encoder_layers:,}, "
+            f"model.decoder_layers {settings.model.decoder_layers:,}"
         )
 
 

@@ -33,6 +33,7 @@ KINDS = {
     "chrf and a beam": {"metric": "chrf", "validation_beam": 2},
     "perplexity and adamw": {"metric": "perplexity", "optimizer": "adamw", "weight_decay": 0.1},
     "the readable loop": {"loop": "reference"},
+    "deep": {"precision": "bfloat16"},
     "drawn pieces": {"sample_source": 0.1, "sample_target": 0.2, "guided_weight": 0.3},
     "updates that change nothing": {"learning_rate": 1e-30, "max_unchanged": 0},
 }
@@ -86,9 +87,13 @@ def undisturbed(linked, tmp_path_factory):
     return make
 
 
+DEEP = {"decoder_layers": 2, "encoder_layers": 2, "residual": True, "layer_norm": True}
+
+
 def build_settings(kind, updates):
     train = {"precision": "float32"} | BASE | KINDS[kind] | {"max_updates": updates}
-    return RunSettings(model=MODEL, train=TrainSettings(**train))
+    model = MODEL.model_copy(update=DEEP if kind == "deep" else {})
+    return RunSettings(model=model, train=TrainSettings(**train))
 
 
 def read_records(run, kind):

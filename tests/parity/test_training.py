@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from support.models import ATTENTIONS, COMPOSITES
+from support.models import ATTENTIONS, COMPOSITES, DEEP
 from support.steps import assert_same_step, figures_and_gradients
 
 pytestmark = pytest.mark.numerical
@@ -17,7 +17,9 @@ def test_a_fused_step_is_the_reference_step(name, feeding, variational, tie):
 
 
 @pytest.mark.parametrize(
-    "settings", [*COMPOSITES.values(), {"encoder_heads": 2}, {"encoder_layers": 0, "embedding_size": 8}], ids=str
+    "settings",
+    [*COMPOSITES.values(), *DEEP.values(), {"encoder_heads": 2}, {"encoder_layers": 0, "embedding_size": 8}],
+    ids=str,
 )
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
 def test_a_fused_step_with_parts_is_the_reference_step(settings, feeding):

@@ -49,7 +49,7 @@ def decoder_case(
     settings = ModelSettings(**{
         "attention": name, "input_feeding": feeding, "layer_norm": norm, "tie": "none", "decoder_size": size,
         "encoder_size": size // 2, "embedding_size": 5, "attention_size": size - 2, "readout_size": size + 1,
-        "wiring": wiring, **around,
+        "wiring": wiring, "dropout": 0.0, **around,
     })  # fmt: skip
     cell = build_cell(settings).to(dtype)
     for parameter in cell.parameters():
@@ -110,6 +110,22 @@ def test_fused_unroll_equals_reference(name, wiring, feeding, norm, B, S, T):
         torch.testing.assert_close(
             found, expected, rtol=1e-9, atol=1e-11, msg=lambda text, quantity=quantity: f"{quantity}: {text}"
         )
+
+
+@pytest.mark.parametrize("name", FUSED)
+@pytest.mark.parametrize("wiring", WIRINGS)
+@pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
+@pytest.mark.parametrize("norm", [True, False], ids=["norm", "no norm"])
+def test_upper_layers_equal_the_reference(name, wiring, feeding, norm):
+    deep = {"decoder_layers": 3, "residual": norm, "coverage": "none" if name == "none" else "linguistic"}
+    for changes in ({"decoder_layers": 2}, deep):
+        case = decoder_case(name, 3, 5, 4, feeding=feeding, norm=norm, wiring=wiring, **changes)
+        want, got = outputs_and_gradients(unroll, case), outputs_and_gradients(unroll_fused, case)
+        assert want.keys() == got.keys()
+        for quantity, expected in want.items():
+            torch.testing.assert_close(
+                got[quantity], expected, rtol=1e-9, atol=1e-11, msg=lambda t, q=quantity: f"{q}: {t}"
+            )
 
 
 # Parts that the fused loop combines with a score, each alone and then several together.
@@ -223,7 +239,8 @@ def test_buffers_are_freed_with_the_outputs(name, feeding):
     memory = case.cell.attention.build_memory(case.values_BSM, case.real_BS)
     gc.disable()  # a cycle would wait for it, and memory would grow
     try:
-        outputs = unroll_fused(case.cell, case.embedded_BTE, case.cell.initial_carry(case.hidden_BD), memory, kernels)
+        carry = case.cell.initial_carry(case.hidden_BD)
+        outputs = unroll_fused(case.cell, case.embedded_BTE, carry, memory, kernels=kernels)
         assert [state() is not None for state in states] == [True] * 4
         del outputs
         assert [state() is not None for state in states] == [False] * 4

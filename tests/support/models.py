@@ -40,7 +40,12 @@ COMPOSITES: dict[str, dict[str, Any]] = {
         "mix_window": "monotonic",
     },
 }
-KINDS = {name: {"attention": name} for name in ATTENTIONS} | COMPOSITES
+# Networks deeper than one layer on either side
+DEEP: dict[str, dict[str, Any]] = {
+    "two decoder layers": {"decoder_layers": 2},
+    "residual layers": {"attention": "luong-general", "decoder_layers": 3, "encoder_layers": 3, "residual": True},
+}
+KINDS = {name: {"attention": name} for name in ATTENTIONS} | COMPOSITES | DEEP
 VOCABULARY = 23
 
 

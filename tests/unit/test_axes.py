@@ -15,7 +15,7 @@ def test_tensors_are_shaped_as_they_are_named(monkeypatch, kind, feeding):
 
     assert hold_axes(monkeypatch, "nmt.model", "nmt.kernels", "nmt.inference", "nmt.search") > 100
     settings = KINDS.get(kind, {"encoder_heads": 2})
-    model = small_model(**settings, input_feeding=feeding, layer_norm=True, encoder_layers=2)
+    model = small_model(**{"encoder_layers": 2} | settings, input_feeding=feeding, layer_norm=True)
     source_BS, lengths_B, target_BT = sentences([(4, 3), (2, 5), (6, 2)])
     model(source_BS, lengths_B, target_BT, scan.scan_layer, unroll_fused.unroll_fused).readout_BTR.sum().backward()
     model(source_BS, lengths_B, target_BT).readout_BTR.sum().backward()

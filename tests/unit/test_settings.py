@@ -103,6 +103,8 @@ def test_a_message_lists_all_problems():
             ["encoder_layers=0"],
             "without encoder_layers, embedding_size needs to be twice encoder_size, not 256 and 256",
         ),
+        (["decoder_layers=0"], "model.decoder_layers = 0 must be at least 1"),
+        (["residual=true"], "residual connects stacked layers, and neither side has two: raise encoder_layers or "),
         (['mix=["luong-dott"]'], 'did you mean "luong-dot"?'),
         (
             ['mix=["none"]'],

@@ -85,8 +85,11 @@ def list_products(model: ModelSettings, vocabulary: int, shape: Shape) -> list[P
         products += [Product("readout", sentences * target, embedding, readout)]
     if feeds_back and not attends_first:
         products += [Product("recurrence", sentences, memory + state, readout, times=target)]
-    else:
+    if not feeds_back or attends_first or model.decoder_layers > 1:
         products += [Product("readout", sentences * target, memory + state, readout)]
+    for _ in range(1, model.decoder_layers):
+        products += [Product("upper layers", sentences * target, state + memory, gates)]
+        products += [Product("upper layers", sentences, state, gates, times=target)]
     return products
 
 

@@ -33,8 +33,8 @@ def test_operations_are_those_counted_by_hand():
 
 
 @pytest.mark.parametrize("feeding", [True, False])
-@pytest.mark.parametrize("name", ATTENTIONS)
-def test_operations_are_those_that_the_readable_loop_does(name, feeding, monkeypatch):
+@pytest.mark.parametrize(("name", "layers"), [*((name, 1) for name in ATTENTIONS), ("bahdanau", 3), ("luong-dot", 2)])
+def test_operations_are_those_that_the_readable_loop_does(name, layers, feeding, monkeypatch):
     """The counter knows products. So v . tanh(q + k) is one here, as in the fused loop, and not a sum."""
 
     def score(attention, query_BT1HE, keys_BXSHE):
@@ -42,7 +42,7 @@ def test_operations_are_those_that_the_readable_loop_does(name, feeding, monkeyp
 
     monkeypatch.setattr(AdditiveAttention, "score", score)
     sentences, source, target = 3, 8, 9
-    model = small_model(attention=name, input_feeding=feeding, encoder_layers=2, tie="none")
+    model = small_model(attention=name, input_feeding=feeding, encoder_layers=2, decoder_layers=layers, tie="none")
     source_BS, target_BT = torch.full((sentences, source), 5), torch.full((sentences, target), 5)
     with FlopCounterMode(display=False) as forward:
         readout_BTR, _ = model(source_BS, torch.full((sentences,), source), target_BT)
