@@ -142,7 +142,7 @@ def mark_bounds(model: Seq2Seq, bounds: Bounds) -> Iterator[None]:
     joined = [None if one is None or context is None else max(one, context) for one in bounds.layers]
     readouts = {cell.readout: joined[0], cell.output_readout[0]: joined[-1]}  # one and the same without upper layers
     upper = [] if cell.upper is None else [layer.dropout for layer in cell.upper.layers]
-    reads += [*readouts.items(), *zip(upper, joined, strict=False)]
+    reads += [*readouts.items(), *zip(upper, joined, strict=False), *((one, 1.0) for one in cell.transitions)]
     handles = [module.register_forward_pre_hook(mark_first(bound)) for module, bound in reads if module is not None]
     try:
         yield

@@ -29,6 +29,8 @@ slice: the first four columns, or the last three. For that U is rolled to the or
 
 Layer norms, where there are any, apply to a and b before they are added, and to the readout before its tanh.
 
+Transitions lead from the state after n + z * (h(t) - n) to h(t+1): see nmt.kernels.transitions.
+
 Heads, windows and gates are prepared before the loop, see `CompositeAttention.build_fused_inputs`: heads are more rows,
 windows and gates are a bias of e or a factor of the values. For weights other than softmax
 
@@ -40,6 +42,7 @@ windows and gates are a bias of e or a factor of the values. For weights other t
 # X = M + D   L = T, or 1 where the bias is the same at all positions
 # H heads   N = H * B rows of attention   E = A / H   U = M / H
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -48,12 +51,13 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nmt.kernels.attention_step import FusedAttention, build_fused_attention
+from nmt.kernels.layer_norm import LayerNormSteps
 from nmt.kernels.pointwise import Gates, Kernels
-from nmt.kernels.scan import LayerNormSteps, bias_gradient
+from nmt.kernels.transitions import TransitionInputs, TransitionSteps
 from nmt.model.attention.base import Attention, FusedInputs
 from nmt.model.attention.normalizers import Normalizer
 from nmt.model.cells import Carry, Cell, UpdateThenAttend
-from nmt.model.linear import product_dtype, weight_gradient
+from nmt.model.linear import bias_gradient, product_dtype, weight_gradient
 
 tanh_backward = torch.ops.aten.tanh_backward
 
@@ -80,6 +84,10 @@ class LoopInputs(NamedTuple):
     norm_hidden_bias_G: Tensor | None = None
     norm_readout_weight_R: Tensor | None = None
     norm_readout_bias_R: Tensor | None = None
+    transition_weight_KGD: Tensor | None = None
+    transition_bias_KG: Tensor | None = None
+    norm_transition_weight_KG: Tensor | None = None
+    norm_transition_bias_KG: Tensor | None = None
 
 
 def run_recurrence(
@@ -87,10 +95,10 @@ def run_recurrence(
     input_gates_TBG: Tensor,
     carry: Carry,
     fused_inputs: FusedInputs,
-    weight_GD: Tensor,
+    weights: Sequence[Tensor],
     kernels: Kernels,
 ) -> tuple[Tensor | None, Tensor, Tensor]:
-    """Run the part of `cell` that recurs through attention, with `weight_GD` as the weight of `from_hidden`.
+    """Run the part of `cell` that recurs through attention, with `weights` as its `recurrent_weights`.
 
     Returns fed_TBR, which is None for AttendThenUpdate; joined_TBX, which is state and context for AttendThenUpdate and
     context and state for UpdateThenAttend; and weights_TNS.
@@ -99,7 +107,7 @@ def run_recurrence(
     inputs: dict[str, Tensor | None] = {
         "input_gates_TBG": input_gates_TBG,
         "hidden_BD": carry.hidden_BKD[:, 0],
-        "hidden_weight_GD": weight_GD,
+        "hidden_weight_GD": weights[0],
         "hidden_bias_G": cell.from_hidden.bias,
         "loop_weight_GF": cell.from_loop.weight,
         "values_NSU": fused_inputs.values_NSU,
@@ -107,7 +115,7 @@ def run_recurrence(
         "bias_LNS": fused_inputs.bias_XNS,
         "query_weight_AD": cell.attention.base_score.query_weight_AD,
         "v_HE": additive_vector(cell.attention),
-        **norm_parameters(cell),
+        **more_parameters(cell, weights),
     }
     if isinstance(cell, UpdateThenAttend):
         inputs |= {
@@ -131,11 +139,16 @@ def additive_vector(attention: Attention) -> Tensor | None:
     return attention.base_score.v_HE if attention.fused_form == "additive" else None
 
 
-def norm_parameters(cell: Cell) -> dict[str, Tensor | None]:
-    """Weights and biases of the layer norms of W x + b and of U h + c, if there are any."""
-    return prefixed_parameters(cell.norm_input, "norm_input_{}_G") | prefixed_parameters(
-        cell.norm_hidden, "norm_hidden_{}_G"
-    )
+def more_parameters(cell: Cell, weights: Sequence[Tensor]) -> dict[str, Tensor | None]:
+    """Parameters of the layer norms of W x + b and of U h + c, and of transitions, if there are any."""
+    found = prefixed_parameters(cell.norm_input, "norm_input_{}_G")
+    found |= prefixed_parameters(cell.norm_hidden, "norm_hidden_{}_G")
+    if cell.transitions:
+        found["transition_weight_KGD"] = torch.stack(list(weights[1:]))
+        found["transition_bias_KG"] = torch.stack([one.from_hidden.bias for one in cell.transitions])
+        norms = [dict(one.norm_hidden.named_parameters()) for one in cell.transitions]
+        found |= {f"norm_transition_{key}_KG": torch.stack([norm[key] for norm in norms]) for key in norms[0]}
+    return found
 
 
 def prefixed_parameters(norm: nn.Module, name: str) -> dict[str, Tensor | None]:
@@ -199,6 +212,9 @@ class FusedLoop:
         self.loop_weight_GF = inputs.loop_weight_GF.to(operand)
         self.norm_input = LayerNormSteps(inputs.norm_input_weight_G, inputs.norm_input_bias_G)
         self.norm_hidden = LayerNormSteps(inputs.norm_hidden_weight_G, inputs.norm_hidden_bias_G, roll=size)
+        self.transitions = TransitionSteps(
+            TransitionInputs(*(getattr(inputs, name) for name in TransitionInputs._fields)), operand, kernels
+        )
         self.norm_readout = LayerNormSteps(inputs.norm_readout_weight_R, inputs.norm_readout_bias_R)
 
         def buffer(*shape: int, dtype: torch.dtype = operand) -> Tensor:
@@ -269,7 +285,7 @@ class FusedLoop:
         )
         self.hidden_gates_TBG.append(hidden_gates_BG)
         self.gates_T.append(gates)
-        self.hidden_TBD.append(hidden_BD)
+        self.hidden_TBD.append(self.transitions.forward(hidden_BD))
         return self.hidden_TBD[-1]
 
     def backward(self, d_fed_TBR: Tensor | None, d_read_TBX: Tensor | None, d_weights_TNS: Tensor | None) -> LoopInputs:
@@ -296,6 +312,7 @@ class FusedLoop:
                 d_projected_TBQ[0, :, :query_size] = 0
         d_hidden_BD = torch.zeros_like(self.hidden_TBD[0])
         d_product_BD = d_hidden_BD.to(self.operand, copy=True)
+        self.transitions.allocate(d_hidden_BD)
         for t in reversed(range(T)):
             d_weights_NS = None if d_weights_TNS is None else d_weights_TNS[t]
             if self.feeds_readout:
@@ -317,6 +334,7 @@ class FusedLoop:
             if t + 1 < rows:
                 d_product_BD = torch.mm(d_projected_TBQ[t + 1], self.stacked_weight_QD)
             d_hidden_BD += d_joined_TBX[t, :, self.states]
+            d_hidden_BD, d_product_BD = self.transitions.backward(t, d_hidden_BD, d_product_BD)
             d_hidden_BD, *d_gates = self.kernels.gru_backward(
                 d_hidden_BD, d_product_BD, self.hidden_TBD[t], self.gates_T[t], self.hidden_gates_TBG[t][:, :D]
             )
@@ -364,4 +382,4 @@ class FusedLoop:
             norms["norm_readout_{}_R"] = self.norm_readout.gradients(d_normed_TBR)
         for name, (d_weight, d_bias) in norms.items():
             gradients |= {name.format("weight"): d_weight, name.format("bias"): d_bias}
-        return LoopInputs(**gradients)  # type: ignore[arg-type]
+        return LoopInputs(**gradients, **self.transitions.gradients()._asdict())  # type: ignore[arg-type]

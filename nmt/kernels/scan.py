@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from nmt.kernels.layer_norm import LayerNormSteps
 from nmt.kernels.pointwise import EAGER_KERNELS, Kernels
-from nmt.model.linear import pad_rows, product_dtype, weight_gradient
-
-EPSILON = 1e-5  # of torch.nn.LayerNorm
+from nmt.kernels.transitions import TransitionInputs, TransitionSteps
+from nmt.model.linear import bias_gradient, pad_rows, product_dtype, weight_gradient
 
 
 def scan_layer(
@@ -43,17 +43,18 @@ def scan(
     hidden_PBD: Tensor,
     weight_PGD: Tensor,
     bias_PG: Tensor,
-    norms: dict[str, Tensor | None],
+    more: dict[str, Tensor | None],
     kernels: Kernels = EAGER_KERNELS,
 ) -> Tensor:
     """Run GRUs from `input_gates` W x + b, with the weight U and the bias c of nmt.model.cells.Cell.
 
-    `norms` may hold weight and bias of the layer norms of W x + b and of U h + c. -> states_TPBD, as operands of
-    products
+    `more` may hold weight and bias of the layer norms of W x + b and of U h + c, and for a single GRU the parameters of
+    transitions. -> states_TPBD, as operands of products
     """
-    norm_parameters = [norms.get(f"norm_{side}_{key}_G") for side in ("input", "hidden") for key in ("weight", "bias")]
+    names = [f"norm_{side}_{key}_G" for side in ("input", "hidden") for key in ("weight", "bias")]
+    parameters = [more.get(name) for name in (*names, *TransitionInputs._fields)]
     states_TPBD: Tensor = Scan.apply(  # type: ignore[no-untyped-call]
-        kernels, product_dtype(input_gates_TPBG), input_gates_TPBG, hidden_PBD, weight_PGD, bias_PG, *norm_parameters
+        kernels, product_dtype(input_gates_TPBG), input_gates_TPBG, hidden_PBD, weight_PGD, bias_PG, *parameters
     )
     return states_TPBD
 
@@ -70,7 +71,7 @@ class Scan(torch.autograd.Function):
         hidden_PBD: Tensor,
         weight_PGD: Tensor,
         bias_PG: Tensor,
-        *norms: Tensor | None,
+        *more: Tensor | None,
     ) -> Tensor:
         T, P, B, G = input_gates_TPBG.shape
         D = G // 3
@@ -79,7 +80,8 @@ class Scan(torch.autograd.Function):
             weight_PGD = weight_PGD.to(operand).roll(D, 1)
             weight_PDG = weight_PGD.transpose(1, 2)
             bias_P1G = bias_PG.to(operand).roll(D, 1)[:, None]
-            norm_input, norm_hidden = LayerNormSteps(norms[0], norms[1]), LayerNormSteps(norms[2], norms[3], roll=D)
+            norm_input, norm_hidden = LayerNormSteps(more[0], more[1]), LayerNormSteps(more[2], more[3], roll=D)
+            transitions = TransitionSteps(TransitionInputs(*more[4:]), operand, kernels)
             states_TPBD = hidden_PBD.new_empty(T + 1, P, B, D, dtype=operand)
             states_TPBD[0] = hidden_PBD
             hidden_TND, gates_T, hidden_gates_TNG = [hidden_PBD.detach().flatten(0, 1)], [], []
@@ -87,16 +89,19 @@ class Scan(torch.autograd.Function):
                 hidden_gates_NG = torch.baddbmm(bias_P1G, states_TPBD[t], weight_PDG).view(P * B, G)
                 hidden_gates_TNG.append(norm_hidden.forward(hidden_gates_NG))
                 gates, hidden_ND = kernels.gru(norm_input.forward(input_gates_NG), hidden_gates_TNG[t], hidden_TND[t])
+                hidden_ND = transitions.forward(hidden_ND)
                 gates_T.append(gates)
                 hidden_TND.append(hidden_ND)
                 states_TPBD[t + 1] = hidden_ND.view(P, B, D)
-        ctx.kept = kernels, weight_PGD, norm_input, norm_hidden, gates_T, hidden_TND, states_TPBD, hidden_gates_TNG
+        ctx.kept = kernels, weight_PGD, gates_T, hidden_TND, states_TPBD, hidden_gates_TNG
+        ctx.steps = norm_input, norm_hidden, transitions
         return states_TPBD[1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_states_TPBD: Tensor) -> tuple[Tensor | None, ...]:
-        kernels, weight_PGD, norm_input, norm_hidden, gates_T, hidden_TND, states_TPBD, hidden_gates_TNG = ctx.kept
+        kernels, weight_PGD, gates_T, hidden_TND, states_TPBD, hidden_gates_TNG = ctx.kept
+        norm_input, norm_hidden, transitions = ctx.steps
         T, P, B, D = d_states_TPBD.shape
         G = 3 * D
         with torch.autocast(d_states_TPBD.device.type, enabled=False):
@@ -108,8 +113,10 @@ class Scan(torch.autograd.Function):
                 d_input_gates_TNG = torch.empty_like(d_input_gates_TNG)
             d_hidden_ND = torch.zeros_like(hidden_TND[0])
             d_product_ND = torch.zeros_like(d_TNC[0, :, :D])
+            transitions.allocate(d_hidden_ND)
             for t in reversed(range(T)):
                 d_hidden_ND += d_states_TPBD[t].flatten(0, 1)
+                d_hidden_ND, d_product_ND = transitions.backward(t, d_hidden_ND, d_product_ND)
                 d_hidden_ND, *d_gates = kernels.gru_backward(
                     d_hidden_ND, d_product_ND, hidden_TND[t], gates_T[t], hidden_gates_TNG[t][:, :D]
                 )
@@ -124,59 +131,7 @@ class Scan(torch.autograd.Function):
             d_weight_PGD = torch.stack([weight_gradient(*pair) for pair in zip(d_PTBG, previous_PTBD, strict=True)])
             d_bias_PG = torch.stack([bias_gradient(d_TBG) for d_TBG in d_PTBG])
             d_norms = *norm_input.gradients(d_TNC[..., D:]), *norm_hidden.gradients(d_TNC[..., :G])
+            d_more = *d_norms, *transitions.gradients()
         work = d_hidden_ND.dtype
         d_weight_PGD, d_bias_PG = d_weight_PGD.to(work).roll(-D, 1), d_bias_PG.to(work).roll(-D, 1)
-        return None, None, d_input_gates_TNG.view(T, P, B, G), d_hidden_PBD, d_weight_PGD, d_bias_PG, *d_norms
-
-
-class LayerNormSteps:
-    """Layer normalisation of one position after the other, or the identity where there are no weights.
-
-    `roll` is by how much the features are rolled against the weights.
-    """
-
-    def __init__(self, weight_F: Tensor | None, bias_F: Tensor | None, roll: int = 0) -> None:
-        self.roll = roll
-        self.weight_F = None if weight_F is None else weight_F.roll(roll)
-        self.bias_F = None if bias_F is None else bias_F.roll(roll)
-        self.kept_T: list[tuple[Tensor, Tensor, Tensor]] = []
-
-    def __bool__(self) -> bool:
-        return self.weight_F is not None
-
-    def forward(self, values_BF: Tensor) -> Tensor:
-        """-> normed_BF"""
-        if self.weight_F is None:
-            return values_BF
-        values_BF = values_BF.to(self.weight_F.dtype)
-        normed_BF, mean_B1, scale_B1 = torch.native_layer_norm(
-            values_BF, self.weight_F.shape, self.weight_F, self.bias_F, EPSILON
-        )
-        self.kept_T.append((values_BF, mean_B1, scale_B1))
-        return normed_BF
-
-    def backward(self, t: int, d_normed_BF: Tensor) -> Tensor:
-        """-> d_values_BF"""
-        return self._gradients(d_normed_BF, self.kept_T[t], [True, False, False])[0] if self else d_normed_BF
-
-    def gradients(self, d_normed_TBF: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """The gradients of weight and bias, over all positions."""
-        if not self:
-            return None, None
-        kept = tuple(torch.stack(part) for part in zip(*self.kept_T, strict=True))
-        _, d_weight_F, d_bias_F = self._gradients(d_normed_TBF, kept, [False, True, True])
-        return d_weight_F.roll(-self.roll), d_bias_F.roll(-self.roll)
-
-    def _gradients(self, d_normed: Tensor, kept: tuple[Tensor, ...], wanted: list[bool]) -> tuple[Tensor, ...]:
-        assert self.weight_F is not None
-        values, mean, scale = kept
-        d_normed = d_normed.to(values.dtype)
-        gradients: tuple[Tensor, ...] = torch.ops.aten.native_layer_norm_backward(
-            d_normed, values, self.weight_F.shape, mean, scale, self.weight_F, self.bias_F, wanted
-        )
-        return gradients
-
-
-def bias_gradient(d_out_TBO: Tensor) -> Tensor:
-    """The gradient of a bias. -> d_bias_O"""
-    return d_out_TBO.sum((0, 1))
+        return None, None, d_input_gates_TNG.view(T, P, B, G), d_hidden_PBD, d_weight_PGD, d_bias_PG, *d_more

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nmt.kernels.attention_step import AttentionFunction
 from nmt.kernels.pointwise import EAGER_KERNELS, Kernels
-from nmt.kernels.recurrence import additive_vector, norm_parameters, run_recurrence
+from nmt.kernels.recurrence import additive_vector, more_parameters, run_recurrence
 from nmt.kernels.scan import scan, scan_layer
 from nmt.model.attention.base import Memory
 from nmt.model.cells import AttendThenUpdate, Carry, Cell
@@ -43,19 +43,24 @@ def unroll_fused(
     if not is_fused and (cell.from_loop is not None or attention.has_history):
         return unroll(cell, embedded_BTE, carry, memory, layer)
     embedded_TBE = embedded_BTE.transpose(0, 1).contiguous()
-    weight_GD = cell.weight_dropout(cell.from_hidden.weight)
+    weights = [cell.weight_dropout(weight_GD) for weight_GD in cell.recurrent_weights]
     input_gates_TBG: Tensor = apply_linear(cell.from_embedding, embedded_TBE)
     inputs = attention.build_fused_inputs(memory, carry.history_BKP, len(embedded_TBE)) if is_fused else None
     if cell.from_loop is not None:
         assert inputs is not None
-        fed_TBR, joined_TBX, weights_TNS = run_recurrence(cell, input_gates_TBG, carry, inputs, weight_GD, kernels)
+        fed_TBR, joined_TBX, weights_TNS = run_recurrence(cell, input_gates_TBG, carry, inputs, weights, kernels)
         weights_BTS = attention.summarise_weights(weights_TNS, memory)
         if fed_TBR is not None and cell.upper is None:
             return Unrolled(fed_TBR.transpose(0, 1), weights_BTS)
     else:
         first_BD, bias_G = carry.hidden_BKD[:, 0], cell.from_hidden.bias
         hidden_TBD = scan(
-            input_gates_TBG[:, None], first_BD[None], weight_GD[None], bias_G[None], norm_parameters(cell), kernels
+            input_gates_TBG[:, None],
+            first_BD[None],
+            weights[0][None],
+            bias_G[None],
+            more_parameters(cell, weights),
+            kernels,
         )[:, 0]
         attending_TBD = hidden_TBD
         if isinstance(cell, AttendThenUpdate):

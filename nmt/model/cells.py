@@ -7,7 +7,7 @@ A cell steps K rows of each sentence together: in training K is 1, in search it 
 # F fed vector   I inputs from the embedding, computed before the loop   S source positions   P history   H parts
 # T target positions   Z states of all upper layers   X = M + D
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,8 +18,11 @@ from nmt.model.attention.base import Attention, Memory
 from nmt.model.attention.registry import REGISTERED_ATTENTIONS, build_attention
 from nmt.model.dropout import WeightDropout
 from nmt.model.gates import update_state
+from nmt.model.transitions import Transition
 from nmt.model.upper import UpperLayers
 from nmt.settings import ModelSettings
+
+Weights = Sequence[Tensor] | None
 
 
 class Carry(NamedTuple):
@@ -66,6 +69,10 @@ class Cell(nn.Module):
         self.from_embedding = nn.Linear(settings.embedding_size, gates)
         self.from_loop = nn.Linear(in_loop_size, gates, bias=False) if in_loop_size else None
         self.from_hidden = nn.Linear(settings.decoder_size, gates)
+        transitions = range(settings.decoder_transitions)
+        self.transitions: Sequence[Transition] = nn.ModuleList(  # type: ignore[assignment]
+            Transition(settings.decoder_size, settings.layer_norm) for _ in transitions
+        )
         self.weight_dropout = WeightDropout(settings.weight_dropout)
         self.norm_input = nn.LayerNorm(gates) if settings.layer_norm else nn.Identity()
         self.norm_hidden = nn.LayerNorm(gates) if settings.layer_norm else nn.Identity()
@@ -84,19 +91,25 @@ class Cell(nn.Module):
         inputs_BKG: Tensor = self.from_embedding(embedded_BKE)
         return inputs_BKG
 
-    def update(
-        self, inputs_BKG: Tensor, in_loop_BKF: Tensor, hidden_BKD: Tensor, weight_GD: Tensor | None = None
-    ) -> Tensor:
-        """One GRU update; `weight_GD` replaces that of `from_hidden`. -> hidden_BKD"""
+    @property
+    def recurrent_weights(self) -> list[Tensor]:
+        """The weights that multiply states: that of the GRU, then those of its transitions."""
+        return [self.from_hidden.weight, *(transition.from_hidden.weight for transition in self.transitions)]
+
+    def update(self, inputs_BKG: Tensor, in_loop_BKF: Tensor, hidden_BKD: Tensor, weights: Weights = None) -> Tensor:
+        """One GRU update and its transitions; `weights` replace `recurrent_weights`. -> hidden_BKD"""
         if self.from_loop is not None:
             inputs_BKG = inputs_BKG + self.from_loop(in_loop_BKF)
-        weight_GD = self.from_hidden.weight if weight_GD is None else weight_GD
+        weight_GD, *others = self.recurrent_weights if weights is None else weights
         hidden_BKG = F.linear(hidden_BKD, weight_GD, self.from_hidden.bias)
-        return update_state(self.norm_input(inputs_BKG), self.norm_hidden(hidden_BKG), hidden_BKD)
+        hidden_BKD = update_state(self.norm_input(inputs_BKG), self.norm_hidden(hidden_BKG), hidden_BKD)
+        for transition, weight_GD in zip(self.transitions, others, strict=True):
+            hidden_BKD = transition(hidden_BKD, weight_GD)
+        return hidden_BKD
 
-    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> CellOut:
-        """One target position for K rows of each sentence. `weight_GD` replaces that of `from_hidden`."""
-        context_BKM, carry, attention_BKS, parts_BKHS = self.attend(inputs_BKI, carry, memory, weight_GD)
+    def forward(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weights: Weights = None) -> CellOut:
+        """One target position for K rows of each sentence. `weights` replace `recurrent_weights`."""
+        context_BKM, carry, attention_BKS, parts_BKHS = self.attend(inputs_BKI, carry, memory, weights)
         top_BKD = carry.hidden_BKD
         if self.upper is not None:
             assert carry.upper_BKZ is not None
@@ -105,7 +118,7 @@ class Cell(nn.Module):
         readout_BKR = self.read_out(inputs_BKI, top_BKD, context_BKM, carry.fed_BKF)
         return CellOut(readout_BKR, carry, attention_BKS, parts_BKHS)
 
-    def attend(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> Attended:
+    def attend(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weights: Weights = None) -> Attended:
         """The part of a step that recurs through attention: all but upper layers and readout."""
         raise NotImplementedError
 
@@ -137,10 +150,10 @@ class AttendThenUpdate(Cell):
     def project_embedding(self, embedded_BKE: Tensor) -> Tensor:
         return torch.cat((self.from_embedding(embedded_BKE), self.readout_embedding(embedded_BKE)), dim=-1)
 
-    def attend(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> Attended:
+    def attend(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weights: Weights = None) -> Attended:
         gates = self.from_embedding.out_features
         output = self.attention(carry.hidden_BKD, memory, carry.history_BKP)
-        hidden_BKD = self.update(inputs_BKI[..., :gates], output.context_BKM, carry.hidden_BKD, weight_GD)
+        hidden_BKD = self.update(inputs_BKI[..., :gates], output.context_BKM, carry.hidden_BKD, weights)
         carry = carry._replace(hidden_BKD=hidden_BKD, history_BKP=output.history_BKP)
         return Attended(output.context_BKM, carry, output.weights_BKS, output.parts_BKHS)
 
@@ -167,8 +180,8 @@ class UpdateThenAttend(Cell):
         self.top_readout = nn.Linear(joined_size, readout_size) if fed and self.upper is not None else None
         self.norm_top = nn.LayerNorm(readout_size) if self.top_readout and settings.layer_norm else nn.Identity()
 
-    def attend(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weight_GD: Tensor | None = None) -> Attended:
-        hidden_BKD = self.update(inputs_BKI, carry.fed_BKF, carry.hidden_BKD, weight_GD)
+    def attend(self, inputs_BKI: Tensor, carry: Carry, memory: Memory, weights: Weights = None) -> Attended:
+        hidden_BKD = self.update(inputs_BKI, carry.fed_BKF, carry.hidden_BKD, weights)
         output = self.attention(hidden_BKD, memory, carry.history_BKP)
         fed_BKF = carry.fed_BKF
         if self.fed_size:

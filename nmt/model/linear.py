@@ -43,3 +43,8 @@ def apply_linear(linear: nn.Linear, values: Tensor) -> Tensor:
 def weight_gradient(d_out_TBO: Tensor, in_TBI: Tensor) -> Tensor:
     """The gradient of the weight in out = W in, summed over all positions in one product. -> d_weight_OI"""
     return pad_rows(d_out_TBO.flatten(0, 1)).t() @ pad_rows(in_TBI.flatten(0, 1))
+
+
+def bias_gradient(d_out_TBO: Tensor) -> Tensor:
+    """The gradient of a bias. -> d_bias_O"""
+    return d_out_TBO.sum((0, 1))

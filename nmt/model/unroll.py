@@ -30,10 +30,10 @@ def unroll(cell: Cell, embedded_BTE: Tensor, carry: Carry, memory: Memory, layer
     `layer` computes each upper layer of the decoder; it is `run_layer`, or `scan_layer`, which computes the same.
     """
     steps, readouts = [], []
-    weight_GD = cell.weight_dropout(cell.from_hidden.weight)
+    weights = [cell.weight_dropout(weight_GD) for weight_GD in cell.recurrent_weights]
     inputs_BTI = cell.project_embedding(embedded_BTE)
     for inputs_B1I in torch.split(inputs_BTI, 1, dim=1):
-        step = cell.attend(inputs_B1I, carry, memory, weight_GD)
+        step = cell.attend(inputs_B1I, carry, memory, weights)
         carry = step.carry
         steps.append(step)
         if cell.upper is None:

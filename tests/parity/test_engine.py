@@ -109,7 +109,8 @@ def list_products(graph):
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
 def test_int8_multiplies_in_8_bits_wherever_operands_are_bounded(attention):
-    for shape, least in (({}, 0), ({"layer_norm": True}, 1)):
+    deep = {"decoder_layers": 3, "decoder_transitions": 2, "encoder_layers": 2, "residual": True}
+    for shape, least in (({}, 0), (deep, 0), ({"layer_norm": True}, 1)):
         graphs = build_graphs(small_model(attention=attention, **shape), "int8")
         kinds = [kind for kind, _ in list_products(graphs.step.graph)]
         assert kinds.count("MatMulIntegerToFloat") >= 4

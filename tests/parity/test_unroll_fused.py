@@ -116,9 +116,13 @@ def test_fused_unroll_equals_reference(name, wiring, feeding, norm, B, S, T):
 @pytest.mark.parametrize("wiring", WIRINGS)
 @pytest.mark.parametrize("feeding", [True, False], ids=["feeding", "no feeding"])
 @pytest.mark.parametrize("norm", [True, False], ids=["norm", "no norm"])
-def test_upper_layers_equal_the_reference(name, wiring, feeding, norm):
-    deep = {"decoder_layers": 3, "residual": norm, "coverage": "none" if name == "none" else "linguistic"}
-    for changes in ({"decoder_layers": 2}, deep):
+def test_a_deep_decoder_equals_the_reference(name, wiring, feeding, norm):
+    """Layers alone, and layers with transitions; coverage takes the readable loop."""
+    deepest = {"decoder_layers": 3, "residual": norm, "decoder_transitions": 2}
+    cases = [{"decoder_layers": 2}, deepest]
+    if name == "bahdanau":
+        cases.append({"decoder_layers": 2, "decoder_transitions": 1, "coverage": "linguistic"})
+    for changes in cases:
         case = decoder_case(name, 3, 5, 4, feeding=feeding, norm=norm, wiring=wiring, **changes)
         want, got = outputs_and_gradients(unroll, case), outputs_and_gradients(unroll_fused, case)
         assert want.keys() == got.keys()

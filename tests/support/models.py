@@ -44,6 +44,7 @@ COMPOSITES: dict[str, dict[str, Any]] = {
 DEEP: dict[str, dict[str, Any]] = {
     "two decoder layers": {"decoder_layers": 2},
     "residual layers": {"attention": "luong-general", "decoder_layers": 3, "encoder_layers": 3, "residual": True},
+    "transitions": {"decoder_transitions": 2},
 }
 KINDS = {name: {"attention": name} for name in ATTENTIONS} | COMPOSITES | DEEP
 VOCABULARY = 23

@@ -70,6 +70,7 @@ def list_products(model: ModelSettings, vocabulary: int, shape: Shape) -> list[P
         products += [Product("keys", sentences * source, memory, query)]
     products += [Product("recurrence", sentences * target, embedding, gates)]
     products += [Product("recurrence", sentences, state, gates + query * (projects_query and feeds_back), times=target)]
+    products += [Product("recurrence", sentences, state, gates, times=target)] * model.decoder_transitions
     if projects_query and not feeds_back:
         products += [Product("attention", sentences * target, state, query)]
     if feeds_back:

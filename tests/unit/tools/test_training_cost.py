@@ -42,7 +42,14 @@ def test_operations_are_those_that_the_readable_loop_does(name, layers, feeding,
 
     monkeypatch.setattr(AdditiveAttention, "score", score)
     sentences, source, target = 3, 8, 9
-    model = small_model(attention=name, input_feeding=feeding, encoder_layers=2, decoder_layers=layers, tie="none")
+    model = small_model(
+        attention=name,
+        input_feeding=feeding,
+        encoder_layers=2,
+        decoder_layers=layers,
+        decoder_transitions=layers - 1,
+        tie="none",
+    )
     source_BS, target_BT = torch.full((sentences, source), 5), torch.full((sentences, target), 5)
     with FlopCounterMode(display=False) as forward:
         readout_BTR, _ = model(source_BS, torch.full((sentences,), source), target_BT)
