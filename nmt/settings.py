@@ -54,6 +54,9 @@ class ModelSettings(Settings):
     embedding_size: Size = Field(256, description="dimensions of a token's embedding")
     encoder_size: Size = Field(256, description="dimensions of an encoder state, in each direction")
     encoder_layers: int = Field(1, ge=0, le=100, description="bidirectional GRU layers, 0 to attend to embeddings")
+    encoder_cell: Literal["gru", "mingru"] = Field(
+        "gru", description="recurrence of the encoder; mingru has no recurrent products, and trains faster"
+    )
     decoder_size: Size = Field(512, description="dimensions of the decoder state")
     decoder_layers: int = Field(1, ge=1, le=100, description="decoder layers; the first attends, for all of them")
     decoder_transitions: int = Field(
@@ -91,6 +94,8 @@ class ModelSettings(Settings):
                 f"without encoder_layers, embedding_size needs to be twice encoder_size, not {self.embedding_size} and "
                 f"{self.encoder_size}"
             )
+        if not self.encoder_layers and self.encoder_cell != "gru":
+            problems.append(f"without encoder_layers there is no {self.encoder_cell}: leave encoder_cell out")
         if self.residual and self.encoder_layers < 2 and self.decoder_layers < 2:
             problems.append(
                 "residual connects stacked layers, and neither side has two: raise encoder_layers or decoder_layers, "

@@ -11,22 +11,28 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from nmt.kernels.layer_norm import LayerNormSteps
 from nmt.kernels.pointwise import EAGER_KERNELS, Kernels
+from nmt.kernels.scan_minimal import scan_minimal
 from nmt.kernels.transitions import TransitionInputs, TransitionSteps
 from nmt.model.linear import bias_gradient, pad_rows, product_dtype, weight_gradient
 
 
 def scan_layer(
-    grus: Sequence[nn.GRU],
+    grus: Sequence[Any],
     inputs_PTBE: Tensor,
     recurrent_weights: Sequence[Tensor],
     kernels: Kernels = EAGER_KERNELS,
 ) -> Tensor:
-    """Run each GRU over its own inputs, from a state of zeros, with these weights of its recurrence. -> states_PTBD"""
+    """Run each GRU over its own inputs, from a state of zeros, with these weights of its recurrence. -> states_PTBD
+
+    For minimal GRUs there are no such weights.
+    """
+    if not recurrent_weights:
+        return scan_minimal(grus, inputs_PTBE)
     weights, biases, recurrent_biases = (
         torch.stack([getattr(one, name) for one in grus]) for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0")
     )

@@ -13,13 +13,20 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nmt.model.dropout import Dropout, WeightDropout
+from nmt.model.minimal import MinimalGRU
 
-Layer = Callable[[Sequence[nn.GRU], Tensor, Sequence[Tensor]], Tensor]
+Layer = Callable[[Sequence[Any], Tensor, Sequence[Tensor]], Tensor]
 
 
-def run_layer(grus: Sequence[nn.GRU], inputs_PSBE: Tensor, recurrent_weights: Sequence[Tensor]) -> Tensor:
-    """Run each GRU over its own inputs, by torch, with these weights of its recurrence. -> states_PSBH"""
+def run_layer(grus: Sequence[Any], inputs_PSBE: Tensor, recurrent_weights: Sequence[Tensor]) -> Tensor:
+    """Run each GRU over its own inputs, by torch, with these weights of its recurrence. -> states_PSBH
+
+    They are instances of torch.nn.GRU, or all of MinimalGRU, for which there are no such weights.
+    """
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 has ten bits of float32's mantissa
+        if not recurrent_weights:
+            found = zip(grus, inputs_PSBE, strict=True)
+            return torch.stack([call_gru(inputs_SBE, one.as_gru(), one.training) for one, inputs_SBE in found])
         layers = zip(grus, inputs_PSBE, recurrent_weights, strict=True)
         return torch.stack([run_gru(gru, inputs_SBE, weight_GH) for gru, inputs_SBE, weight_GH in layers])
 
@@ -30,12 +37,20 @@ def run_gru(gru: nn.GRU, inputs_SBE: Tensor, weight_GH: Tensor) -> Tensor:
     if weight_GH is gru.weight_hh_l0:
         states_SBH, _ = gru(inputs_SBE)
         return states_SBH
-    first_1BH = inputs_SBE.new_zeros(1, inputs_SBE.shape[1], gru.hidden_size)
-    weights: Any = [gru.weight_ih_l0, weight_GH, gru.bias_ih_l0, gru.bias_hh_l0]
+    return call_gru(inputs_SBE, [gru.weight_ih_l0, weight_GH, gru.bias_ih_l0, gru.bias_hh_l0], gru.training)
+
+
+def call_gru(inputs_SBE: Tensor, weights: Any, training: bool) -> Tensor:
+    """torch's GRU with weights that need not be those of a module. -> states_SBH"""
+    first_1BH = inputs_SBE.new_zeros(1, inputs_SBE.shape[1], weights[1].shape[1])
+    states_SBH: Tensor
     with warnings.catch_warnings():  # cuDNN copies weights that it did not lay out itself
         warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk", UserWarning)
-        states_SBH, _ = torch.gru(inputs_SBE, first_1BH, weights, True, 1, 0.0, gru.training, False, False)
+        states_SBH, _ = torch.gru(inputs_SBE, first_1BH, weights, True, 1, 0.0, training, False, False)
     return states_SBH
+
+
+CELLS: dict[str, Callable[[int, int], nn.Module]] = {"gru": nn.GRU, "mingru": MinimalGRU}
 
 
 class Encoder(nn.Module):
@@ -48,6 +63,8 @@ class Encoder(nn.Module):
 
     The backward direction is a forward GRU over reversed sentences, each within its own length. Padding is last in both
     directions and never read, so no packed sequences are needed, and lengths stay on the device.
+
+    `cell` is "gru" or "mingru"; the second has no weights of a recurrence.
 
     With `heads` the states of the top layer then attend to each other. Without layers the memory of a word is its
     embedding, which has 2 * `size` dimensions and does not depend on the word's neighbours or position.
@@ -63,11 +80,13 @@ class Encoder(nn.Module):
         heads: int = 0,
         weight_dropout: float = 0.0,
         residual: bool = False,
+        cell: str = "gru",
     ) -> None:
         super().__init__()
         widths = [2 * size if depth else input_size for depth in range(layers)]
-        self.forwards = nn.ModuleList(nn.GRU(width, size) for width in widths)
-        self.backwards = nn.ModuleList(nn.GRU(width, size) for width in widths)
+        kind = CELLS[cell]
+        self.forwards = nn.ModuleList(kind(width, size) for width in widths)
+        self.backwards = nn.ModuleList(kind(width, size) for width in widths)
         self.norms = nn.ModuleList(nn.LayerNorm(2 * size) if layer_norm else nn.Identity() for _ in widths)
         self.weight_dropout = WeightDropout(weight_dropout)
         self.dropout = dropout
@@ -91,8 +110,8 @@ class Encoder(nn.Module):
             if depth:
                 values_BSM = self.dropout(values_BSM)
             inputs_PSBE = gather_rows(values_BSM.flatten(0, 1), rows_PSB, back_PBS).view(2, S, B, -1)
-            grus: tuple[nn.GRU, ...] = (ahead, back)  # type: ignore[assignment]
-            weights = [self.weight_dropout(gru.weight_hh_l0) for gru in grus]
+            grus: Any = (ahead, back)
+            weights = [self.weight_dropout(gru.weight_hh_l0) for gru in grus if isinstance(gru, nn.GRU)]
             states_PSBH = layer(grus, inputs_PSBE, weights)
             pairs_NP = back_PBS.flatten(1).t()  # both directions of a source position, one after the other
             unpair_PSB = torch.stack((2 * rows_PSB[0], 2 * rows_PSB[1] + 1))

@@ -61,6 +61,7 @@ class Seq2Seq(nn.Module):
             settings.encoder_heads,
             settings.weight_dropout,
             settings.residual,
+            settings.encoder_cell,
         )
         self.bridge = nn.Linear(memory_size, settings.decoder_size) if settings.bridge != "zeros" else None
         self.cell = build_cell(settings)

@@ -87,7 +87,14 @@ def undisturbed(linked, tmp_path_factory):
     return make
 
 
-DEEP = {"decoder_layers": 2, "decoder_transitions": 1, "encoder_layers": 2, "residual": True, "layer_norm": True}
+DEEP = {
+    "decoder_layers": 2,
+    "decoder_transitions": 1,
+    "encoder_layers": 2,
+    "residual": True,
+    "layer_norm": True,
+    "encoder_cell": "mingru",
+}
 
 
 def build_settings(kind, updates):

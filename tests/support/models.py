@@ -45,6 +45,7 @@ DEEP: dict[str, dict[str, Any]] = {
     "two decoder layers": {"decoder_layers": 2},
     "residual layers": {"attention": "luong-general", "decoder_layers": 3, "encoder_layers": 3, "residual": True},
     "transitions": {"decoder_transitions": 2},
+    "minimal encoder": {"encoder_cell": "mingru", "encoder_layers": 2, "residual": True},
 }
 KINDS = {name: {"attention": name} for name in ATTENTIONS} | COMPOSITES | DEEP
 VOCABULARY = 23

@@ -103,6 +103,12 @@ def test_a_message_lists_all_problems():
             ["encoder_layers=0"],
             "without encoder_layers, embedding_size needs to be twice encoder_size, not 256 and 256",
         ),
+        (
+            ["encoder_layers=0", "embedding_size=512", "encoder_cell=mingru"],
+            "without encoder_layers there is no mingru: leave encoder_cell out",
+        ),
+        (["decoder_transitions=-1"], "model.decoder_transitions = -1 must be at least 0"),
+        (["encoder_cell=sru"], 'model.encoder_cell = "sru" not one of gru, mingru'),
         (["decoder_layers=0"], "model.decoder_layers = 0 must be at least 1"),
         (["residual=true"], "residual connects stacked layers, and neither side has two: raise encoder_layers or "),
         (['mix=["luong-dott"]'], 'did you mean "luong-dot"?'),

@@ -55,6 +55,9 @@ def list_products(model: ModelSettings, vocabulary: int, shape: Shape) -> list[P
     for layer in range(model.encoder_layers):
         width = memory if layer else embedding
         for _ in range(2):  # directions
+            if model.encoder_cell == "mingru":
+                products += [Product("encoder", sentences * source, width, 2 * hidden)]
+                continue
             products += [Product("encoder", sentences * source, width, 3 * hidden)]
             products += [Product("encoder", sentences, hidden, 3 * hidden, times=source)]
     if model.bridge != "zeros":

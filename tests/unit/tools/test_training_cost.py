@@ -30,6 +30,8 @@ def test_operations_are_those_counted_by_hand():
         "readout": each_way * 4 * 4 * 3,
         "loss": each_way * 4 * VOCABULARY * 3,
     }
+    minimal = settings.model_copy(update={"encoder_cell": "mingru"})
+    assert flops_by_part(minimal, (1, 2, 3, 3))["encoder"] == each_way * (2 * 2 * 2 * 2 + 2 * 2)
 
 
 @pytest.mark.parametrize("feeding", [True, False])
