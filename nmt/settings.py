@@ -60,7 +60,7 @@ class ModelSettings(Settings):
     decoder_size: Size = Field(512, description="dimensions of the decoder state")
     decoder_layers: int = Field(1, ge=1, le=100, description="decoder layers; the first attends, for all of them")
     decoder_transitions: int = Field(
-        0, ge=0, le=100, description="further GRUs, without input, between two target positions (deep transition)"
+        0, ge=0, le=100, description="further GRUs, without input, from one target position to the next"
     )
     residual: bool = Field(
         False, description="add what a stacked layer of encoder or decoder reads to what it computes (second layer on)"

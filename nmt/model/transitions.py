@@ -14,8 +14,9 @@ class Transition(nn.Module):
 
     r = sigm(b_r);  z = sigm(b_z);  n = tanh(r * b_n);  h' = n + z * (h - n);  b = U h + c
 
-    In the form of Miceli Barone et al. 2017, arXiv:1707.07631, 3.2: a GRU whose input is zero, so that its state has a
-    path through the network that is not squashed. Layer normalisation applies to b.
+    In the form of Miceli Barone et al. 2017, arXiv:1707.07631, 2.2, whose transitions are GRUs without input: z keeps a
+    part of the state as it is. Layer normalisation applies to b. Unlike in theirs, attention is not between two
+    transitions, but where the wiring has it: before all of them or after.
     """
 
     def __init__(self, size: int, layer_norm: bool) -> None:

@@ -56,7 +56,7 @@ class UpperLayer(nn.Module):
 
 
 class UpperLayers(nn.Module):
-    """Stacked decoder layers                      Miceli Barone et al. 2017, arXiv:1707.07631, 3.1
+    """Stacked decoder layers                      Miceli Barone et al. 2017, arXiv:1707.07631, 2.3
 
     As in their decoder whose higher levels reuse the context of the lowest ("rGRU"), and in GNMT (Wu et al. 2016,
     arXiv:1609.08144, 3): the lowest layer attends, and the context is an input of every layer. Residual connections are
