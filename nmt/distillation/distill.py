@@ -92,6 +92,8 @@ def distill(
     out, reporter = Path(out), choose_progress(progress)
     prepared = PreparedCorpus.open(data)
     manifest = prepared.manifest
+    if manifest.settings.get("both_directions"):
+        raise UsageError(f"{prepared.path} has its pairs in both directions\n  Prepare them in one direction first")
     groups = [[str(run) for run in ([runs] if isinstance(runs, Path | str) else runs)] for runs in (model, backward)]
     teachers = list_teachers(prepared, groups, (source_text, target_text), each)
     loaded = [[load_run(run, checkpoint) for run in runs] for runs in groups]

@@ -323,6 +323,16 @@ def test_a_tag_needs_a_piece(distill, home, tiny_corpus, tmp_path):
     )
 
 
+def test_pairs_in_both_directions_are_refused(distill, home, tiny_corpus):
+    texts = {"train": home / "few", "valid": tiny_corpus / "valid", "source_lang": "a", "target_lang": "b"}
+    nmt.prepare(**texts, out="both", joint=True, both_directions=True, vocab_size=284)
+    done = distill("--data", "both", "--model", "one")
+    assert (done.code, done.stderr) == (
+        2,
+        "nmt: error: both has its pairs in both directions\n  Prepare them in one direction first\n",
+    )
+
+
 def test_nothing_new_is_an_error(distill, tmp_path):
     (tmp_path / "empty").write_text("\n\n")
     done = distill("--model", "two", "--source-text", "empty")
@@ -335,11 +345,11 @@ def test_nothing_new_is_an_error(distill, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_characters_without_a_piece_are_kept_and_word_links_are_not(home, tmp_path):
+def test_characters_without_a_piece_are_kept_and_word_links_are_not(home, tiny_corpus, tmp_path):
     for side in "ab":
         (tmp_path / f"few.{side}").write_text((home / f"few.{side}").read_text() + "ba d☂e☂ ☂\n")
     (tmp_path / "links").write_text("0-0\n" * (PAIRS + 1))
-    texts = {"train": tmp_path / "few", "valid": home / "few", "source_lang": "a", "target_lang": "b"}
+    texts = {"train": tmp_path / "few", "valid": tiny_corpus / "valid", "source_lang": "a", "target_lang": "b"}
     settings = {"byte_fallback": False, "character_coverage": 0.99, "train_alignments": [tmp_path / "links"]}
     data = nmt.prepare(**texts, out=tmp_path / "data", **settings)
     notes = []
