@@ -17,7 +17,9 @@ from nmt.data.prepare import TAG, prepare, refuse_occupied
 from nmt.data.prepared import MANIFEST, PreparedCorpus, Side
 from nmt.devices import choose_device, choose_translation_precision
 from nmt.distillation.teachers import (
+    NAMES,
     Teacher,
+    find_narrowest_beam,
     identify,
     list_teachers,
     read_split,
@@ -47,8 +49,8 @@ def distill(
     *,
     backward: Path | str | Sequence[Path | str] = (),
     each: bool = False,
-    source_text: Sequence[Path | str] = (),
-    target_text: Sequence[Path | str] = (),
+    source_text: Path | str | Sequence[Path | str] = (),
+    target_text: Path | str | Sequence[Path | str] = (),
     tag: bool = True,
     n_best: int | None = None,
     closest: Closest = "none",
@@ -76,9 +78,10 @@ def distill(
     2019, arXiv:1906.06442), unless `tag` is False. Pairs of `data` with this tag are kept, and not translated.
 
     `n_best` translations of each line are kept, or of them the one that is `closest` to the other side of its pair by
-    sentence-level BLEU or chrF (Kim and Rush, section 3.3); then `n_best` is by default the beam. `search` are settings
-    of search, such as sample=True. Pairs of a translation without its end, too long for `data`, with more than
-    `max_ratio` times as many pieces on one side (by default that of `data`), or that were there before, are dropped.
+    sentence-level BLEU or chrF (Kim and Rush, section 3.3); then `n_best` is by default the beam, or the smallest of
+    all runs. `search` are settings of search, such as sample=True. Pairs of a translation without its end, too long for
+    `data`, with more than `max_ratio` times as many pieces on one side (by default that of `data`), or that were there
+    before, are dropped.
 
     The new folder `out` has the validation, the test and the subwords of `data`, whose training pairs it has `original`
     times, and the new pairs. `pairs` is a prefix of two files of text for the new ones alone. Translations are kept in
@@ -94,11 +97,14 @@ def distill(
     manifest = prepared.manifest
     if manifest.settings.get("both_directions"):
         raise UsageError(f"{prepared.path} has its pairs in both directions\n  Prepare them in one direction first")
-    groups = [[str(run) for run in ([runs] if isinstance(runs, Path | str) else runs)] for runs in (model, backward)]
+    source_text, target_text = as_paths(source_text), as_paths(target_text)
+    groups = [[str(run) for run in as_paths(runs)] for runs in (model, backward)]
     teachers = list_teachers(prepared, groups, (source_text, target_text), each)
     loaded = [[load_run(run, checkpoint) for run in runs] for runs in groups]
     refuse_misfits(prepared, loaded, each)
     refuse_without_effect(teachers, each, n_best, closest)
+    beam = find_narrowest_beam([*loaded[0], *loaded[1]], n_best or 1, search)
+    streaming = {"batch_size": batch_size, "n_best": n_best or (1 if closest == "none" else beam), **search}
     if original < 0:
         raise UsageError(Option("original", original), " must be a whole number of at least 0")
     if tag and target_text and TAG not in prepared.source_subword.symbols:
@@ -112,25 +118,21 @@ def distill(
         raise FolderError(f"{out} is the corpus to translate\n  Name another ", Option("out"))
     new_files = list_new_files(pairs, prepared)
     facts: dict[str, Any] = {"data": hash_file(prepared.path / MANIFEST), "each": each}
-    facts |= {name: list(map(identify, runs)) for name, runs in zip(("model", "backward"), loaded, strict=True)}
-    for name, texts in (("source_text", source_text), ("target_text", target_text)):
-        facts[name] = [hash_file(Path(text)) for text in texts]
+    facts |= {name: list(map(identify, runs)) for name, runs in zip(NAMES, loaded, strict=True)}
+    facts |= {"source_text": list(map(hash_file, source_text)), "target_text": list(map(hash_file, target_text))}
     facts |= {"n_best": n_best, "closest": closest, **search}
-    if n_best is None and closest != "none":
-        n_best = search.get("beam", loaded[not loaded[0]][0].settings.search.beam)
     precision = choose_translation_precision(precision, choose_device(device))  # one for all processes
     loading: dict[str, Any] = {"checkpoint": checkpoint, "device": device, "precision": precision}
-    streaming = {"batch_size": batch_size, "n_best": n_best or 1, **search}
-    limits: dict[str, Any] = {name: manifest.settings[name] for name in ("max_length", "max_ratio")}
-    limits |= {"max_ratio": max_ratio} if max_ratio is not None else {}
+    own_limits: dict[str, Any] = {name: manifest.settings[name] for name in ("max_length", "max_ratio")}
+    limits = own_limits | ({"max_ratio": max_ratio} if max_ratio is not None else {})
     with open_work(out, facts, resume) as work, ExitStack() as stack:
         made = [(teacher, work / f"{number}.jsonl") for number, teacher in enumerate(teachers, 1)]
         for teacher, path in made:
             select = build_selection(closest, prepared, "source" if teacher.is_backward else "target")
 
-            def load(runs: list[str] = teacher.runs) -> AbstractContextManager[Translator | WorkerPool]:
+            def load(runs: tuple[str, ...] = tuple(teacher.runs)) -> AbstractContextManager[Translator | WorkerPool]:
                 if processes > 1:
-                    return WorkerPool(processes, threads, model=tuple(runs), **loading)
+                    return WorkerPool(processes, threads, model=runs, **loading)
                 return nullcontext(Translator.load(runs, **loading))
 
             translate_rest(teacher, path, prepared, load, select, streaming, reporter)
@@ -146,11 +148,16 @@ def distill(
             subwords_from=prepared.path,
             overwrite=overwrite,
             progress=reporter,
-            **limits,
+            **own_limits | {"max_ratio": max(limits["max_ratio"], own_limits["max_ratio"])},
         )
     if manifest.splits["train"].links is not None:
         reporter.note(f"the word links of {prepared.path} are left out: they cannot guide attention here")
     return result
+
+
+def as_paths(argument: Path | str | Sequence[Path | str]) -> list[Path]:
+    """One path or several, as a list."""
+    return list(map(Path, [argument] if isinstance(argument, Path | str) else argument))
 
 
 def list_new_files(prefix: Path | str | None, prepared: PreparedCorpus) -> list[Path]:

@@ -1,14 +1,14 @@
 """Teachers: runs, and the text that they translate. What does not fit is refused before anything is translated."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from nmt.checkpoint import LoadedRun, read_checkpoint_info
 from nmt.data.prepare import TAG
 from nmt.data.prepared import SIDES, PreparedCorpus
-from nmt.errors import Option, UsageError
+from nmt.errors import DataError, Option, UsageError
 from nmt.metadata import compute_checksum
 from nmt.text.corpus import Pair, read_lines
 from nmt.translation.translator import refuse_other_vocabulary
@@ -49,9 +49,12 @@ class Teacher:
 
 
 def list_teachers(
-    prepared: PreparedCorpus, groups: Sequence[list[str]], texts: Sequence[Sequence[Path | str]], each: bool
+    prepared: PreparedCorpus, groups: Sequence[list[str]], texts: Sequence[Sequence[Path]], each: bool
 ) -> list[Teacher]:
-    """The teachers of both directions. Raises UsageError without runs, and for a text that no run translates."""
+    """The teachers of both directions.
+
+    Raises UsageError without runs, and for a text that no run translates; DataError for one that is not a file.
+    """
     if not any(groups):
         raise UsageError(
             "there is no run that translates\n  Name one or several with ",
@@ -65,11 +68,17 @@ def list_teachers(
     for name, runs, files, text in zip(NAMES, groups, texts, ("source_text", "target_text"), strict=True):
         if files and not runs:
             raise UsageError(Option(text), " has no run that translates it\n  Name one with ", Option(name))
+        for file in files:
+            if not file.is_file():
+                is_there = file.exists() or file == Path("-")
+                what = "is not a file\n  A text is read several times" if is_there else "does not exist"
+                raise DataError(f"{file} {what}")
+    no_text: list[Path | None] = [None]
     return [
         Teacher(group, is_backward, text)
         for is_backward, runs, files in zip((False, True), groups, texts, strict=True)
         for group in ([[run] for run in runs] if each else [runs] if runs else [])
-        for text in (map(Path, files) if files else [None])
+        for text in (files or no_text)
     ]
 
 
@@ -106,6 +115,20 @@ def refuse_without_effect(teachers: Sequence[Teacher], each: bool, n_best: int |
         )
     if closest != "none" and n_best == 1:
         raise UsageError(Option("closest"), " has no effect with ", Option("n_best", 1), ": raise it, or leave it out")
+
+
+def find_narrowest_beam(runs: Sequence[LoadedRun], n_best: int, search: Mapping[str, Any]) -> int:
+    """The smallest beam of all runs. Raises UsageError for a run whose beam cannot find `n_best` translations."""
+    beams = []
+    for run in runs:
+        settings = {**run.settings.search.model_dump(), **search}
+        beams.append(int(settings["beam"]))
+        if n_best > beams[-1] and not settings["sample"]:
+            raise UsageError(
+                f"{run.path} has a beam of {beams[-1]}, which cannot find the {n_best} best translations\n  Lower ",
+                *(Option("n_best"), f", or give a beam of at least {n_best}"),
+            )
+    return min(beams)
 
 
 def identify(run: LoadedRun) -> str:

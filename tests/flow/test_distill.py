@@ -276,7 +276,11 @@ REFUSED = {
         "no/new",
     ],
     "t already holds": ["--model", "one", "--out", "t"],
-    "a beam of 2 cannot find the 3 best translations": ["--model", "one", "--beam", "2", "--n-best", "3"],
+    "one has a beam of 2, which cannot find the 3 best translations\n  Lower --n-best, or give a beam of at least 3": [
+        *("--model", "one", "--beam", "2", "--n-best", "3"),
+    ],
+    "- is not a file": ["--model", "one", "--source-text", "-"],
+    "/dev/null is not a file\n  A text is read several times": ["--model", "one", "--source-text", "/dev/null"],
     "--temperature has no effect without --sample": ["--model", "one", "--temperature", "2"],
     'one has no checkpoint "bset"; did you mean "best"?': ["--model", "one", "--checkpoint", "bset"],
     "nothing does not exist": ["--model", "one", "--source-text", "nothing"],
