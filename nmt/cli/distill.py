@@ -1,19 +1,13 @@
 """`nmt distill`: the options of nmt.distill."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
 from nmt.cli.command import NmtCommand
-from nmt.cli.options import (
-    FOLDER,
-    INPUT,
-    given_settings,
-    parallel_options,
-    run_options,
-    settings_options,
-)
+from nmt.cli.options import FOLDER, INPUT, given_settings, parallel_options, run_options, settings_options
 from nmt.settings import SearchSettings
 
 
@@ -79,13 +73,7 @@ from nmt.settings import SearchSettings
 @parallel_options
 @settings_options(SearchSettings)
 @run_options
-def command(
-    data: Path,
-    out: Path,
-    processes: int,
-    threads: int | None,
-    **options: Any,
-) -> None:
+def command(data: Path, out: Path, processes: int, threads: int | None, **options: Any) -> None:
     """Translate the training text of a prepared folder with trained runs, and prepare a corpus with the new pairs.
 
     Knowledge distillation (Kim and Rush 2016): the translations of an ensemble, or of a large run, train one small run.
@@ -125,4 +113,4 @@ def command(
         if work.exists() and not isinstance(error, DataError | FolderError | UsageError):
             click.echo(f"nmt: finished translations are in {work}; the same command with --resume continues", err=True)
         raise
-    click.echo(f"nmt: to train on it: nmt train --data {out} --out RUN", err=True)
+    click.echo(f"nmt: to train on it: {shlex.join(['nmt', 'train', '--data', str(out), '--out', 'RUN'])}", err=True)

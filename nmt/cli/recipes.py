@@ -25,7 +25,7 @@ def suggest_recipe(data: Path) -> None:
         return
     pairs = f"{manifest.splits['train'].pairs:,} pairs"
     named = [f"{name}{describe_minutes(recipe)}" for name, recipe in recipes.items()]
-    others = f"; others are {', '.join(named[1:])}" if named[1:] else ""
+    others = f"; other recipes: {', '.join(named[1:])}" if named[1:] else ""
     click.echo(f"nmt: nmt train --recipe {named[0]} suits {pairs}{others}", err=True)
     first = next(iter(recipes.values()))
     if lacks_preparation(manifest, first):

@@ -72,11 +72,13 @@ def refuse_other_request(work: Path, facts: Mapping[str, Any]) -> None:
 
 def find_end(path: Path) -> tuple[int, int]:
     """The number of complete lines of a file, and their bytes: a killed program may leave half a line."""
-    if not path.exists():
-        return 0, 0
-    with open(path, "rb") as file:
-        sizes = [len(line) for line in file if line.endswith(b"\n")]
-    return len(sizes), sum(sizes)
+    lines = size = 0
+    if path.exists():
+        with open(path, "rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    lines, size = lines + 1, size + len(line)
+    return lines, size
 
 
 def write_line(file: IO[bytes], texts: list[str | None]) -> None:

@@ -16,7 +16,7 @@ from support.runs import write_facts
 
 import nmt
 from nmt.data.prepared import PreparedCorpus
-from nmt.errors import NmtError
+from nmt.errors import NmtError, UsageError
 from nmt.ids import UNK
 
 PAIRS = 40
@@ -299,6 +299,22 @@ def test_what_does_not_fit_is_refused_before_any_work(distill, tmp_path, message
     assert (done.code, message in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "out.part").exists()
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_of_other_languages_is_refused(distill, home, tmp_path):
+    run = shutil.copytree(home / "one", tmp_path / "other")
+    facts = json.loads((run / "run.json").read_text())
+    write_facts(run / "run.json", facts | {"target_lang": "c"})
+    done = distill("--model", "other")
+    message = "nmt: error: other translates a to c, and data is a to b\n  It must be a to b\n"
+    assert (done.code, done.stderr) == (2, message)
+
+
+@pytest.mark.parametrize("options", [{"original": -1}, {"n_best": 0}])
+def test_numbers_that_cannot_be_are_refused(home, tmp_path, options):
+    [(name, value)] = options.items()
+    with pytest.raises(UsageError, match=rf"^{name}={value} must be a whole number of at least {value + 1}$"):
+        nmt.distill(home / "data", tmp_path / "out", home / "one", **options)
 
 
 def test_an_ensemble_has_one_vocabulary(distill, home, tiny_corpus, tmp_path):

@@ -52,7 +52,7 @@ def train(run_nmt, tiny_prepared, tmp_path, monkeypatch):
 
 
 SUGGESTION = (
-    "nmt: nmt train --recipe quick (measured: 4.5 minutes on two cores) suits 1,000 pairs; others are slow\n"
+    "nmt: nmt train --recipe quick (measured: 4.5 minutes on two cores) suits 1,000 pairs; other recipes: slow\n"
     "  Its corpus is prepared with nmt prepare --joint --vocab-size 290\n"
 )
 
