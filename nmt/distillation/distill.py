@@ -125,9 +125,10 @@ def distill(
     loading: dict[str, Any] = {"checkpoint": checkpoint, "device": device, "precision": precision}
     own_limits: dict[str, Any] = {name: manifest.settings[name] for name in ("max_length", "max_ratio")}
     limits = own_limits | ({"max_ratio": max_ratio} if max_ratio is not None else {})
+    totals = [teacher.count(prepared) for teacher in teachers]  # which finds text that cannot be read
     with open_work(out, facts, resume) as work, ExitStack() as stack:
         made = [(teacher, work / f"{number}.jsonl") for number, teacher in enumerate(teachers, 1)]
-        for teacher, path in made:
+        for (teacher, path), total in zip(made, totals, strict=True):
             select = build_selection(closest, prepared, "source" if teacher.is_backward else "target")
 
             def load(runs: tuple[str, ...] = tuple(teacher.runs)) -> AbstractContextManager[Translator | WorkerPool]:
@@ -135,7 +136,7 @@ def distill(
                     return WorkerPool(processes, threads, model=runs, **loading)
                 return nullcontext(Translator.load(runs, **loading))
 
-            translate_rest(teacher, path, prepared, load, select, streaming, reporter)
+            translate_rest(teacher, path, prepared, total, load, select, streaming, reporter)
         written = [stack.enter_context(write_atomically(path)) for path in new_files]
         new = collect_new_pairs(made, prepared, tag, original > 0, limits, threads, reporter)
         result = prepare(
@@ -177,21 +178,21 @@ def translate_rest(
     teacher: Teacher,
     path: Path,
     prepared: PreparedCorpus,
+    total: int,
     load: Callable[[], AbstractContextManager[Translator | WorkerPool]],
     select: Select,
     streaming: Mapping[str, Any],
     progress: Progress,
 ) -> None:
-    """Translate the lines of a teacher that are not in its file yet. `load` loads its runs."""
+    """Translate those of a teacher's `total` lines that are not in its file yet. `load` loads its runs."""
     done, size = find_end(path)
-    left = teacher.count(prepared) - done
-    if not left:
+    if done == total:
         return
     ahead, pairs = tee(islice(teacher.read(prepared), done, None))
     with load() as translator, open_named(path, "ab") as file:
         file.truncate(size)
         found = translator.stream((line for line, _ in ahead), first=done + 1, **streaming)
-        tracked = progress.track(found, f"translating with {teacher}", left, "lines")
+        tracked = progress.track(found, f"translating with {teacher}", total - done, "lines")
         for translations, (_, reference) in zip(tracked, pairs, strict=True):
             write_line(file, select(translations, reference))
 

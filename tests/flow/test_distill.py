@@ -283,6 +283,9 @@ REFUSED = {
     "/dev/null is not a file\n  A text is read several times": ["--model", "one", "--source-text", "/dev/null"],
     "--temperature has no effect without --sample": ["--model", "one", "--temperature", "2"],
     'one has no checkpoint "bset"; did you mean "best"?': ["--model", "one", "--checkpoint", "bset"],
+    "bad.a is not UTF-8: line 1, byte 1 of the text is 0xFF": [
+        *("--model", "one", "--source-text", "t", "--source-text", "bad.a"),  # found before t is translated
+    ],
     "nothing does not exist": ["--model", "one", "--source-text", "nothing"],
 }
 
@@ -290,6 +293,7 @@ REFUSED = {
 @pytest.mark.parametrize("message", REFUSED)
 def test_what_does_not_fit_is_refused_before_any_work(distill, tmp_path, message):
     (tmp_path / "t.b").write_text("ba\n")
+    (tmp_path / "bad.a").write_bytes(b"\xff\n")
     if REFUSED[message][-2:] == ["--out", "t"]:
         (tmp_path / "t").mkdir()
         (tmp_path / "t/mine").touch()
