@@ -283,7 +283,7 @@ REFUSED = {
     "/dev/null is not a file\n  A text is read several times": ["--model", "one", "--source-text", "/dev/null"],
     "--temperature has no effect without --sample": ["--model", "one", "--temperature", "2"],
     'one has no checkpoint "bset"; did you mean "best"?': ["--model", "one", "--checkpoint", "bset"],
-    "bad.a is not UTF-8: line 1, byte 1 of the text is 0xFF": [
+    "bad.a is not UTF-8: line 1, byte 0 of the text is 0xFF": [
         *("--model", "one", "--source-text", "t", "--source-text", "bad.a"),  # found before t is translated
     ],
     "nothing does not exist": ["--model", "one", "--source-text", "nothing"],
