@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nmt.api import score as score
     from nmt.api import train as train
     from nmt.data.prepare import prepare as prepare
+    from nmt.distillation.distill import distill as distill
     from nmt.documents.api import translate_documents as translate_documents
     from nmt.model.attention.base import Attention as Attention
     from nmt.model.attention.registry import register_attention as register_attention
@@ -42,6 +43,7 @@ HOMES = {
     "Translation": "translation.result",
     "Translator": "translation.translator",
     "align": "api",
+    "distill": "distillation.distill",
     "evaluate": "api",
     "load": "api",
     "prepare": "data.prepare",
@@ -62,6 +64,7 @@ __all__ = [
     "Translator",
     "__version__",
     "align",
+    "distill",
     "errors",
     "evaluate",
     "load",

@@ -5,16 +5,17 @@ They are read from recipes, TOML files and strings `section.key=value`.
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from nmt.attention_names import BUILT_IN_ATTENTIONS, KNOWN_ATTENTIONS, AttentionName, MixedName
-from nmt.errors import Option, SettingsError, did_you_mean
+from nmt.errors import Option, SettingsError
 from nmt.metadata import add_line_of_checksum, parse_toml
 from nmt.prepare_settings import PrepareSettings as PrepareSettings
+from nmt.recipes import drop_recipe, read_recipe
+from nmt.recipes import list_recipes as list_recipes
 from nmt.settings_base import Settings as Settings
 from nmt.settings_base import Size
 from nmt.train_settings import RESUMABLE as RESUMABLE
@@ -239,11 +240,6 @@ class RunSettings(Settings):
         return self
 
 
-def list_recipes() -> list[str]:
-    """The names of the settings files that are part of the program, without `.toml`."""
-    return sorted(file.name[:-5] for file in resources.files("nmt.recipes").iterdir() if file.name.endswith(".toml"))
-
-
 def resolve_settings(
     recipe: str | None = None, config: Path | str | None = None, overrides: Sequence[str] = ()
 ) -> RunSettings:
@@ -264,15 +260,12 @@ def collect_settings(
     values: dict[str, Any] = {}
     origin: list[str | Option] = []
     if recipe is not None:
-        if recipe not in list_recipes():
-            known = ", ".join(list_recipes())
-            guess = did_you_mean(recipe, list_recipes())
-            raise SettingsError(f'there is no recipe "{recipe}"{guess}\n  The recipes are {known}')
+        _, settings = read_recipe(recipe)
         origin += [f"recipe {recipe}"]
-        merge(values, parse_toml((resources.files("nmt.recipes") / f"{recipe}.toml").read_text("utf-8")))
+        merge(values, settings)
     if config is not None:
         origin += [" and "] * bool(origin) + [str(config)]
-        merge(values, read_toml(Path(config)))
+        merge(values, drop_recipe(read_toml(Path(config))))
     if overrides:
         origin += [" and "] * bool(origin) + [Option("overrides")]
         for word in overrides:

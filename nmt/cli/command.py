@@ -7,6 +7,8 @@ import click
 
 from nmt.errors import NmtError, Option, UnknownAttentionError
 
+OTHER_FLAGS = {"symbols": "symbol"}  # flags of one command, in messages of others, that are not named as their argument
+
 
 class CommandError(Exception):
     """A problem that the user can mend, with options written as flags of the command. `code` is the exit code."""
@@ -45,7 +47,7 @@ class NmtCommand(click.Command):
         known = flags.get(option.name)
         is_off = option.value is False
         if known is None:
-            flag = f"--{'no-' * is_off}{option.name.replace('_', '-')}"
+            flag = f"--{'no-' * is_off}{OTHER_FLAGS.get(option.name, option.name).replace('_', '-')}"
         else:
             flag = known.secondary_opts[0] if is_off else known.opts[0]
         return (

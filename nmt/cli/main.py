@@ -27,6 +27,7 @@ COMMANDS = {
     "score": "Score translations against references: BLEU, chrF, TER.",
     "evaluate": "Translate and score with one or several runs, in one table.",
     "tune": "Choose search settings by their scores on a validation text.",
+    "distill": "Make more training pairs from what trained runs translate.",
     "align": "Link the words of given pairs by attention; score the links.",
     "serve": "Translate in the browser while typing, and over HTTP.",
     "inspect": "Describe a run or a prepared folder.",

@@ -163,7 +163,9 @@ link_options = combine(
 )
 settings_source_options = combine(
     click.option(
-        "--recipe", metavar="NAME", help=f"settings that are part of the program: {', '.join(list_recipes())}"
+        "--recipe",
+        metavar="NAME",
+        help=f"settings that come with the program: {', '.join(list_recipes())}; see `nmt settings --recipes`",
     ),
     click.option("--config", type=FOLDER, metavar="FILE", help="settings in a TOML file"),
     click.option(

@@ -86,6 +86,7 @@ def command(
     train.guided_weight above 0 learns from these links. A possible link, 1p2, counts where its target word has no
     other.
     """
+    from nmt.cli.recipes import suggest_recipe
     from nmt.data.prepare import prepare
     from nmt.text.bitext import BilingualFile
     from nmt.text.corpus import TsvFile
@@ -113,3 +114,4 @@ def command(
         progress=True,
         **given_settings(PrepareSettings, options),
     )
+    suggest_recipe(out)

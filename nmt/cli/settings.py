@@ -20,15 +20,23 @@ COLUMNS = 100
 
 @click.command(cls=NmtCommand)
 @click.argument("names", nargs=-1, metavar="[SECTION|SECTION.KEY]...")
+@click.option("--recipes", is_flag=True, help="describe all recipes instead: what each suits, needs and reached")
 @settings_source_options
 @import_option
-def command(names: tuple[str, ...], recipe: str | None, config: Path | None, overrides: tuple[str, ...]) -> None:
+def command(
+    names: tuple[str, ...], recipes: bool, recipe: str | None, config: Path | None, overrides: tuple[str, ...]
+) -> None:
     """Print the settings of a run: meaning, limits, default and value of each.
 
     The output is a TOML file, which `nmt train --config FILE` reads. With the name of a section (model, train, search)
     or of a setting (model.heads) only these are printed. The values are the defaults, overridden by --recipe, then by
     --config, then by --set, as for `nmt train`.
     """
+    if recipes:
+        from nmt.cli.recipes import describe_recipes
+
+        click.echo(describe_recipes())
+        return
     settings = resolve_settings(recipe, config, overrides)
     known = [f"{section}.{key}" for section, entries in settings for key in type(entries).model_fields]
     for name in names:

@@ -13,13 +13,14 @@ from nmt.cli.imports import get_imported_modules, import_option
 from nmt.cli.options import FOLDER, INPUT, checkpoint_option, device_option, settings_source_options
 from nmt.errors import PeerError, TrainingInterrupted, UsageError
 from nmt.files import locate_folder
-from nmt.settings import RESUMABLE, collect_settings, resolve_settings
+from nmt.settings import RESUMABLE, RunSettings, collect_settings, resolve_settings
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # errors of a disk without room
 HELP = f"""Train a translator on a prepared corpus.
 
-Settings are the defaults, overridden by --recipe, then by --config, then by --set and the options below. The run folder
-has everything that translating needs.
+Settings are the defaults, overridden by --recipe, then by --config, then by --set and the options below. `nmt settings
+--recipes` describes the recipes; one is suggested where nothing is chosen. The run folder has everything that
+translating needs.
 
 Every validation computes BLEU (by the tokenizer for the target language), chrF, accuracy and F1 of whole lines, and
 perplexity. The setting train.metric chooses which of them decides what is best.
@@ -133,6 +134,7 @@ def command(
     **limits: Any,
 ) -> None:
     import nmt
+    from nmt.cli.recipes import check_recipe, suggest_recipe
 
     given = {key: value for key, value in limits.items() if value is not None}
     words = [*overrides, *(f"train.{key}={json.dumps(value)}" for key, value in given.items())]
@@ -150,6 +152,10 @@ def command(
             sources = recipe, config, words
             is_new = start_from is None  # otherwise the settings of a run complete them
             settings = resolve_settings(*sources) if is_new else collect_settings(*sources)[0]
+            if isinstance(settings, RunSettings) and recipe:
+                check_recipe(data, recipe, settings)
+            elif is_new and not config and not overrides:
+                suggest_recipe(data)
             start: dict[str, Any] = {"start_from": start_from, "checkpoint": checkpoint}
             start |= {"source_embeddings": source_embeddings, "target_embeddings": target_embeddings}
             nmt.train(data, out, settings, device=device, progress=True, processes=processes, profile=profile, **start)

@@ -21,14 +21,14 @@ from nmt.progress import Progress, choose_progress
 from nmt.settings import PrepareSettings
 from nmt.text.bitext import BilingualFile, find_bitext_form
 from nmt.text.compression import SUFFIXES
-from nmt.text.corpus import Pair, ParallelFiles, TaggedCorpus, TsvFile, sample_pairs
+from nmt.text.corpus import Pair, ParallelFiles, TaggedCorpus, TsvFile, TurnedCorpus, sample_pairs
 from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_subword
 from nmt.validation import check
 
 TAG = "<BT>"  # before the source of back-translated pairs: Caswell et al. 2019, arXiv:1906.06442
-Corpus = ParallelFiles | TsvFile | BilingualFile | TaggedCorpus
+Corpus = ParallelFiles | TsvFile | BilingualFile | TaggedCorpus | TurnedCorpus
 TSV_SUFFIXES = tuple(f".tsv{suffix}" for suffix in SUFFIXES)
 PURPOSES: dict[SplitName, str] = {"train": "training", "valid": "validation", "test": "the test"}
 SUBWORD_SETTINGS = {"subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
@@ -66,8 +66,8 @@ def prepare(
     The same text and settings give the same files in `out`, whatever `workers` is.
 
     Raises DataError for text that cannot be used, with every problem that was found; SettingsError for wrong settings;
-    UsageError for settings that do not fit the models of `subwords_from`; FolderError when `out` already holds other
-    files, or `subwords_from` is no such folder. After an error nothing on disk has changed.
+    UsageError for settings that do not fit together, or the models of `subwords_from`; FolderError when `out` already
+    holds other files, or `subwords_from` is no such folder. After an error nothing on disk has changed.
     """
     reporter = choose_progress(progress)
     start = time.monotonic()
@@ -84,6 +84,10 @@ def prepare(
                 *(Option("synthetic"), "\n  Prepare the first corpus with ", Option("symbols", TAG)),
             )
         checked = checked.model_copy(update={"symbols": (*checked.symbols, TAG)})
+    if checked.both_directions and not checked.joint:
+        advice = [f"{reused.path} has two"] if reused else ["Add ", Option("joint", True)]
+        what = Option("both_directions", True), " needs one vocabulary for both languages\n  "
+        raise UsageError(*what, *advice)
     out = Path(out)
     refuse_occupied(out, overwrite)
     alignments = [Path(path) for path in train_alignments]
@@ -98,6 +102,9 @@ def prepare(
         scratch = folder / "scratch"
         scratch.mkdir()
         corpora = store_iterables(inputs, scratch, Languages(source_lang, target_lang))
+        if checked.both_directions:  # but not a tagged source, which a model wrote
+            turned = [TurnedCorpus(corpus) for corpus in corpora["train"] if not isinstance(corpus, TaggedCorpus)]
+            corpora["train"] += turned
         counts, sample = count_and_sample(corpora, alignments, checked, reporter)
         if reused:
             reporter.note(reused.describe(languages))

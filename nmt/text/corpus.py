@@ -283,6 +283,24 @@ class TaggedCorpus:
         return (Pair(f"{self.tag} {source}", target) for source, target in self.corpus.read())
 
 
+@dataclass(frozen=True)
+class TurnedCorpus:
+    """A corpus whose pairs are turned around: the target is the source."""
+
+    corpus: FileCorpus
+
+    def __str__(self) -> str:
+        return str(self.corpus)
+
+    def find(self) -> tuple[Path, ...]:
+        """The files of the corpus."""
+        return self.corpus.find()
+
+    def read(self) -> Iterator[Pair]:
+        """All pairs, turned around. May be called several times."""
+        return (Pair(target, source) for source, target in self.corpus.read())
+
+
 def sample_pairs(pairs: Iterable[Pair], size: int, seed: int) -> list[Pair]:
     """A uniform random sample of `size` pairs, in one pass and with memory for `size` pairs.
 

@@ -1,0 +1,85 @@
+"""What commands print about recipes: which one suits a corpus, how a corpus is prepared for it, and all of them."""
+
+import os
+import textwrap
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nmt.cli.settings import COLUMNS
+from nmt.data.prepared import Manifest, read_manifest
+from nmt.errors import NmtError, UsageError
+from nmt.files import locate_folder
+from nmt.progress import format_count
+from nmt.recipes import Recipe, find_recipes, list_recipes, read_recipe
+from nmt.settings import RunSettings
+
+
+def suggest_recipe(data: Path) -> None:
+    """Write to standard error which recipes suit a prepared corpus, and what the first needs that this corpus lacks."""
+    manifest = read_quietly(data)
+    recipes = find_recipes(manifest.splits["train"].pairs) if manifest else {}
+    if not manifest or not recipes:
+        return
+    pairs = f"{manifest.splits['train'].pairs:,} pairs"
+    named = [f"{name}{describe_minutes(recipe)}" for name, recipe in recipes.items()]
+    others = f"; other recipes: {', '.join(named[1:])}" if named[1:] else ""
+    click.echo(f"nmt: nmt train --recipe {named[0]} suits {pairs}{others}", err=True)
+    first = next(iter(recipes.values()))
+    if lacks_preparation(manifest, first):
+        click.echo(f"  Its corpus is prepared with {write_preparation(first)}", err=True)
+
+
+def check_recipe(data: Path, name: str, settings: RunSettings) -> None:
+    """Write a note where a corpus was prepared otherwise than for a recipe.
+
+    Raises UsageError where it cannot be used with it.
+    """
+    manifest, (recipe, _) = read_quietly(data), read_recipe(name)
+    if not manifest or not lacks_preparation(manifest, recipe):
+        return
+    if settings.model.tie == "all" and not manifest.joint:
+        raise UsageError(
+            f"the recipe {name} needs one vocabulary for both languages, and {data} has two\n"
+            f"  Prepare the corpus with {write_preparation(recipe)}, or add --set model.tie=target"
+        )
+    click.echo(f"nmt: the recipe {name} was measured on a corpus of {write_preparation(recipe)}", err=True)
+
+
+def read_quietly(data: Path) -> Manifest | None:
+    """The manifest of a prepared folder; None for another folder, and in all processes of a training but the first."""
+    with suppress(NmtError):
+        if os.environ.get("RANK", "0") == "0":
+            return read_manifest(locate_folder(data))
+    return None
+
+
+def lacks_preparation(manifest: Manifest, recipe: Recipe) -> bool:
+    """Whether a corpus was prepared with another vocabulary than that of a recipe."""
+    return manifest.settings.get("vocab_size") != recipe.vocab_size or (recipe.joint and not manifest.joint)
+
+
+def write_preparation(recipe: Recipe) -> str:
+    """`nmt prepare --joint --vocab-size 8000`"""
+    return f"nmt prepare {'--joint ' if recipe.joint else ''}--vocab-size {recipe.vocab_size}"
+
+
+def describe_minutes(recipe: Recipe) -> str:
+    """` (measured: 48 minutes on two cores)`"""
+    return f" (measured: {format_count(recipe.minutes, 'minute')} on two cores)" if recipe.minutes else ""
+
+
+def describe_recipes() -> str:
+    """All recipes: what each is for, how many pairs it suits, what it needs and what it reached."""
+    blocks = []
+    for name in list_recipes():
+        recipe, _ = read_recipe(name)
+        lines = [f"{name}{describe_minutes(recipe)}", f"  {recipe.description}"]
+        lines += [f"  suits {recipe.pairs[0]:,} to {recipe.pairs[1]:,} training pairs"] if recipe.pairs else []
+        lines += [f"  its corpus: {write_preparation(recipe)}"]
+        lines += [f"  reached: {recipe.score}"] if recipe.score else []
+        wrapping: dict[str, Any] = {"width": COLUMNS, "subsequent_indent": "    ", "break_on_hyphens": False}
+        blocks.append("\n".join(textwrap.fill(line, **wrapping) for line in lines))
+    return "\n\n".join(blocks)

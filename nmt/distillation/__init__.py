@@ -1,0 +1,1 @@
+"""New training pairs from what trained runs translate."""
