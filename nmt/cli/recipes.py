@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nmt.cli.settings import COLUMNS
+from nmt.cli.tables import COLUMNS
 from nmt.data.prepared import Manifest, read_manifest
 from nmt.errors import NmtError, UsageError
 from nmt.files import locate_folder

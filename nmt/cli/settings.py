@@ -12,10 +12,9 @@ from nmt.attention_names import KNOWN_ATTENTIONS
 from nmt.cli.command import NmtCommand
 from nmt.cli.imports import import_option
 from nmt.cli.options import describe_bounds, settings_source_options
+from nmt.cli.tables import COLUMNS
 from nmt.errors import UsageError, did_you_mean
 from nmt.settings import RunSettings, resolve_settings
-
-COLUMNS = 100
 
 
 @click.command(cls=NmtCommand)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from nmt.analysis.label_metrics import LabelScore
     from nmt.analysis.metrics import MetricScore
 
+COLUMNS = 100  # of text that commands print
 LABEL_COLUMNS = ["precision", "recall", "F1", "lines"]
 
 
