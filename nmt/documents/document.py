@@ -8,10 +8,11 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from nmt.documents.segment import Mark, Segment
 from nmt.text.units import Span
+from nmt.translation.result import MemoryMatch
 
 Kind = Literal["text", "open", "close", "single"]
 BLANK = " \t\n\r\f"
@@ -52,6 +53,21 @@ class Document(Protocol):
 
     def write(self, translations: Sequence[Segment]) -> bytes:
         """The document with the translation of each unit. A unit whose translation is its segment stays as it is."""
+
+
+class Annotation(NamedTuple):
+    """What is known about the translation of a unit: whether a memory has it, or else similar ones that it has."""
+
+    is_known: bool = False
+    matches: Sequence[MemoryMatch] = ()
+
+
+@runtime_checkable
+class AnnotatedDocument(Document, Protocol):
+    """A document of a format that has a place for annotations."""
+
+    def write_annotated(self, translations: Sequence[Segment], annotations: Iterable[Annotation]) -> bytes:
+        """Write the document, with an annotation of each unit."""
 
 
 class Token(NamedTuple):

@@ -1,15 +1,16 @@
 """gettext's PO files. polib reads entries; translations are written into the lines of the file."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from nmt.documents import html
-from nmt.documents.document import InlineUnit, Languages, Lines, Splices, Token, Unit, build_inline_unit
+from nmt.documents.document import Annotation, InlineUnit, Languages, Lines, Splices, Token, Unit, build_inline_unit
 from nmt.documents.encoding import decode_document
 from nmt.documents.segment import Segment
 from nmt.errors import DataError, UsageError
 from nmt.text.languages import get_primary_language
+from nmt.translation.result import MemoryMatch
 
 try:
     import polib
@@ -122,9 +123,13 @@ class PoDocument:
 
     def write(self, translations: Sequence[Segment]) -> bytes:
         """See nmt.documents.document.Document. Every unit gets a translation, and its message the flag fuzzy."""
+        return self.write_annotated(translations, [Annotation()] * len(translations))
+
+    def write_annotated(self, translations: Sequence[Segment], annotations: Iterable[Annotation]) -> bytes:
+        """The same, with comments on what a memory has for sources similar to that of a message."""
         lines = list(self.lines)
         flagged: set[int] = set()
-        for slot, translation in zip(self.slots, translations, strict=True):
+        for slot, translation, annotation in zip(self.slots, translations, annotations, strict=True):
             escape = html.escape if slot.is_markup else keep
             splice = slot.inline.render(translation, slot.text, escape, Splices([]))
             text = Splices([splice]).apply(slot.text)
@@ -133,6 +138,9 @@ class PoDocument:
                 keyword = self.lines[own.start].partition('"')[0].rstrip()
                 lines[own.start] = end.join(write_string(keyword, text)) + end
                 lines[own.start + 1 : own.stop] = [""] * (len(own) - 1)
+            first = slot.inline.unit.line - 1
+            comments = (f"# {line}{end}" for match in annotation.matches for line in describe_match(match))
+            lines[first] = f"{''.join(comments)}{lines[first]}"
             if slot.head in flagged:
                 continue
             flagged.add(slot.head)
@@ -141,6 +149,11 @@ class PoDocument:
             elif "fuzzy" not in lines[slot.flags]:
                 lines[slot.flags] = lines[slot.flags].replace("#,", "#, fuzzy,", 1)
         return self.decoded.encode("".join(lines))
+
+
+def describe_match(match: MemoryMatch) -> tuple[str, str]:
+    """The lines of a comment."""
+    return f"{match.score} % as in the memory: {match.source}", f"The memory's translation: {match.target}"
 
 
 def keep(text: str, original: str) -> str:

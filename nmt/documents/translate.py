@@ -11,15 +11,16 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from nmt.documents.alignment import Alignment, align_translation
-from nmt.documents.document import Document, Languages, Unit
+from nmt.documents.document import AnnotatedDocument, Annotation, Document, Languages, Unit
 from nmt.documents.projection import WEAK, Placement, project_tags
 from nmt.documents.segment import Mark, Segment
 from nmt.progress import Progress
 from nmt.text.units import Span, Units
 from nmt.text.words import UNSPACED
 from nmt.translation.long_lines import find_sentences
+from nmt.translation.memory import MemoryTranslator, TranslationMemory
 from nmt.translation.request import Request
-from nmt.translation.result import Translation
+from nmt.translation.result import MemoryMatch, Translation
 
 NO_PROGRESS = Progress()
 PIECES = Units("pieces"), Units("pieces")
@@ -36,17 +37,40 @@ class LineTranslator(Protocol):
 
 
 class TranslatedUnit(NamedTuple):
-    """A unit, its translation with tags, the support of each tag, and the translations of its sentences."""
+    """A unit, its translation with tags, the support of each tag, and the translations of its sentences.
+
+    `match` is what a translation memory has for a whole unit of several sentences.
+    """
 
     unit: Unit
     segment: Segment
     placements: list[Placement]
     sentences: list[Translation]
+    match: MemoryMatch | None = None
 
     @property
     def weak_tags(self) -> list[tuple[str, float]]:
         """The label and the share of each tag whose place has weak support."""
         return [(self.unit.labels[tag], share) for tag, share in self.placements if share < WEAK]
+
+    @property
+    def matches(self) -> list[tuple[MemoryMatch, str, str]]:
+        """What a memory has for the unit or else for its sentences, each with its source and its translation."""
+        if self.match:
+            return [(self.match, self.unit.segment.text, self.segment.text)]
+        return [(one.match, one.source, one.text) for one in self.sentences if one.match]
+
+    def annotate(self) -> Annotation:
+        """What a document can have about the unit."""
+        scores = [one.match.score if one.match else 0 for one in self.sentences]
+        return Annotation(min(scores, default=0) == 100, [match for match, *_ in self.matches if match.score < 100])
+
+
+class Sentences(NamedTuple):
+    """The (begin, end) of each sentence of a unit, which is one if a memory has it; `match` as in TranslatedUnit."""
+
+    spans: list[Span]
+    match: MemoryMatch | None
 
 
 def translate_documents(
@@ -62,14 +86,15 @@ def translate_documents(
     Documents are read as far ahead as the translator reads lines, so that sentences of many small ones are in a batch.
     `make_request` makes a request of a sentence, for example with constraints. `options` are those of the translator.
     """
-    pending: deque[tuple[Document, list[list[Span]]]] = deque()
+    pending: deque[tuple[Document, list[Sentences]]] = deque()
+    memory = translator.memory if isinstance(translator, MemoryTranslator) else None
 
     def read_sentences() -> Iterator[str | Request]:
         for document in documents:
-            spans = [split_sentences(unit.segment.text, languages.source) for unit in document.units]
-            pending.append((document, spans))
-            for unit, of_unit in zip(document.units, spans, strict=True):
-                yield from (make_request(unit.segment.text[begin:end]) for begin, end in of_unit)
+            divided = [divide_unit(unit.segment.text, languages.source, memory) for unit in document.units]
+            pending.append((document, divided))
+            for unit, of_unit in zip(document.units, divided, strict=True):
+                yield from (make_request(unit.segment.text[begin:end]) for begin, end in of_unit.spans)
 
     results = iter(
         progress.track(translator.stream(read_sentences(), units=PIECES, **options), "documents", unit="sentences")
@@ -80,13 +105,28 @@ def translate_documents(
         ranked = next(results, None)
         is_done = ranked is None
         found += ranked[:1] if ranked else []
-        while pending and len(found) >= sum(map(len, pending[0][1])):
-            document, spans = pending.popleft()
+        while pending and len(found) >= sum(len(one.spans) for one in pending[0][1]):
+            document, divided = pending.popleft()
             translated = []
-            for unit, of_unit in zip(document.units, spans, strict=True):
-                translated.append(join_sentences(unit, of_unit, found[: len(of_unit)], languages))
-                del found[: len(of_unit)]
+            for unit, (spans, match) in zip(document.units, divided, strict=True):
+                translated.append(join_sentences(unit, spans, found[: len(spans)], languages)._replace(match=match))
+                del found[: len(spans)]
             yield document, translated
+
+
+def write_document(document: Document, units: Sequence[TranslatedUnit]) -> bytes:
+    """The document with the translations of its units, and what is known about them."""
+    segments = [one.segment for one in units]
+    if isinstance(document, AnnotatedDocument):
+        return document.write_annotated(segments, [one.annotate() for one in units])
+    return document.write(segments)
+
+
+def divide_unit(text: str, language: str, memory: TranslationMemory | None) -> Sentences:
+    """The sentences of a unit, unless a memory has the whole."""
+    spans = split_sentences(text, language)
+    match = memory.find(text) if memory and len(spans) > 1 else None
+    return Sentences([(0, len(text))], None) if match and match.score == 100 else Sentences(spans, match)
 
 
 def split_sentences(text: str, language: str) -> list[Span]:

@@ -2,8 +2,9 @@ import pytest
 from support.documents import SPACED, WordTranslator, shout, translate_document
 
 from nmt.documents import po
-from nmt.documents.document import Languages
+from nmt.documents.document import Annotation, Languages
 from nmt.errors import DataError, UsageError
+from nmt.translation.result import MemoryMatch
 
 polib = pytest.importorskip("polib")
 
@@ -54,6 +55,17 @@ def read(text: str, plurals: int = 2) -> po.PoDocument:
 def test_messages_without_a_translation_get_a_fuzzy_one(entry, expected):
     assert shout(read(entry)) == HEAD.format(2) + expected
     polib.pofile(HEAD.format(2) + expected)
+
+
+def test_what_a_memory_has_for_a_message_is_a_comment():
+    entry = '# t\n#: a.c:1\nmsgid "one"\nmsgid_plural "ones"\nmsgstr[0] ""\nmsgstr[1] ""\n'
+    document = read(entry)
+    notes = [Annotation(matches=[MemoryMatch(87, "two", "zwei")]), Annotation(is_known=True)]
+    written = document.write_annotated([unit.segment for unit in document.units], notes).decode()
+    comment = "# 87 % as in the memory: two\n# The memory's translation: zwei\n"
+    flagged = entry.replace("msgid ", "#, fuzzy\nmsgid ").replace('[0] ""', '[0] "one"').replace('[1] ""', '[1] "ones"')
+    assert written == HEAD.format(2) + comment + flagged
+    assert polib.pofile(written)[0].tcomment == comment[2:-1].replace("\n# ", "\n") + "\nt"
 
 
 @pytest.mark.parametrize(
