@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from nmt.documents import html
 from nmt.documents.document import Annotation, InlineUnit, Languages, Lines, Splices, Token, Unit, build_inline_unit
 from nmt.documents.encoding import decode_document
+from nmt.documents.placeholders import PLACEHOLDER, split_placeholders
 from nmt.documents.segment import Segment
 from nmt.errors import DataError, UsageError
 from nmt.text.languages import get_primary_language
@@ -18,9 +19,7 @@ except ImportError:  # the extra `documents` is not installed
     polib = None
 
 DECLARED = re.compile(rb'Content-Type:[^"]*charset=([\w.:-]+)')
-OBJECT = re.compile(  # placeholders of printf, Python and shells, and line ends
-    r"%(?:\(\w+\)|\d+\$)?[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[hlLqjzt]*[a-zA-Z%]|\$?\{[^{}\s]*\}|\$\w+|[ \t]*\n\s*"
-)
+OBJECT = re.compile(rf"{PLACEHOLDER.pattern}|[ \t]*\n\s*")  # placeholders and line ends
 TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 LINE = re.compile(r'\s*(?:(?:msgctxt|msgid_plural|msgid|msgstr(?:\[\d+\])?)\s*)?"(?:[^"\\]|\\.)*"')
 KEYWORD = re.compile(r"\s*(msgctxt|msgid_plural|msgid|msgstr(?:\[(\d+)\])?)\s*\"")
@@ -174,15 +173,4 @@ def make_tokens(text: str, is_markup: bool) -> Iterator[Token]:
     whole = [Token("text", 0, len(text), text)]
     tokens = html.Finder(text, Lines(text), is_fragment=True).runs[0] if is_markup else whole
     for token in tokens:
-        if token.kind != "text" or token.end - token.begin != len(token.text):  # a tag, or a reference such as &amp;
-            yield token
-            continue
-        begin = token.begin
-        for match in OBJECT.finditer(text, token.begin, token.end):
-            if begin < match.start():
-                yield Token("text", begin, match.start(), text[begin : match.start()])
-            is_break = not match[0].strip()
-            yield Token("single", match.start(), match.end(), "line end" if is_break else match[0], is_break=is_break)
-            begin = match.end()
-        if begin < token.end:
-            yield Token("text", begin, token.end, text[begin : token.end])
+        yield from split_placeholders(token, OBJECT) if token.kind == "text" else [token]

@@ -18,6 +18,7 @@ from nmt.documents.document import (
     build_inline_unit,
 )
 from nmt.documents.encoding import decode_document
+from nmt.documents.placeholders import split_placeholders
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvent, pair_elements, read_events
 from nmt.errors import DataError
@@ -149,7 +150,7 @@ class XliffDocument:
         while number < inside.stop:
             event = self.events[number]
             if event.kind == "text":
-                tokens.append(Token("text", event.begin, event.end, event.text))
+                tokens += split_placeholders(Token("text", event.begin, event.end, event.text))
             elif event.kind == "start":
                 label = f"<{event.name}>"
                 partner = self.partners[number]

@@ -48,6 +48,10 @@ def read(text: str, plurals: int = 2) -> po.PoDocument:
             '#, fuzzy\nmsgid "%(n)d files in {place}, <b title=\\"x\\">not</b> ${HOME} & 5 %%"\n'
             'msgstr "%(n)d FILES IN {place}, <b title=\\"x\\">NOT</b> ${HOME} &amp; 5 %%"\n',
         ),
+        (
+            'msgid "5 % of %-3ds %home%"\nmsgstr ""\n',
+            '#, fuzzy\nmsgid "5 % of %-3ds %home%"\nmsgstr "5 % OF %-3dS %home%"\n',
+        ),
         ('msgid "a & b < c"\nmsgstr ""\n', '#, fuzzy\nmsgid "a & b < c"\nmsgstr "A & B < C"\n'),
         ('msgid "a"\r\nmsgstr ""\r\n', '#, fuzzy\r\nmsgid "a"\r\nmsgstr "A"\r\n'),
     ],

@@ -105,6 +105,13 @@ def test_a_prefix_is_kept():
     assert f"<x:source>a</x:source><x:target {STATE}>A</x:target>" in shout(read(text))
 
 
+@pytest.mark.parametrize("placeholder", ["%s", "%minutes%", "{{ limit }}", "{0}", "%1$d", "%@", "${home}"])
+def test_placeholders_move_with_the_words_beside_them(placeholder):
+    unit = f'<trans-unit id="1"><source>wait {placeholder} &lt; now</source></trans-unit>'
+    written = translate_document(read(HEAD_1 + unit + TAIL_1), WordTranslator(str.upper)).decode()
+    assert f"<target {STATE}>WAIT {placeholder} &lt; NOW</target>" in written
+
+
 def test_tags_move_with_their_words():
     unit = '<trans-unit id="1"><source>one <g id="1">two</g> <x id="2"/>three</source></trans-unit>'
     written = translate_document(read(HEAD_1 + unit + TAIL_1), WordTranslator(is_reversing=True)).decode()
