@@ -140,10 +140,10 @@ class Splices:
 
     def find(self, begin: int, end: int) -> Iterator[Splice]:
         """The replacements that begin between two places."""
-        for splice in self.splices[bisect_left(self.splices, (begin,)) :]:
-            if splice.begin >= end:
+        for number in range(bisect_left(self.splices, (begin,)), len(self.splices)):
+            if self.splices[number].begin >= end:
                 break
-            yield splice
+            yield self.splices[number]
 
     def apply(self, text: str, begin: int = 0, end: int | None = None) -> str:
         """The text from `begin` to `end` with the replacements that are in it."""
@@ -168,7 +168,8 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
     inside = close_under_pairs(range(texts[0], texts[-1] + 1), marks)
     parts: list[str | Mark] = []
     spans: dict[Mark, Span] = {}
-    labels: dict[int, str] = {}
+    numbers: dict[int, int] = {}  # of each tag, by that of its first token
+    labels: list[str] = []
     begin, end = tokens[inside[0]].begin, tokens[inside[-1]].end
     for number in inside:
         token = tokens[number]
@@ -183,14 +184,15 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
             parts.append(BLANKS.sub(" ", text))
         else:
             mark = marks[number].mark
-            mark = Mark(list(labels).index(mark.tag) if mark.tag in labels else len(labels), mark.side)
-            labels.setdefault(marks[number].mark.tag, token.text)
+            if mark.tag not in numbers:
+                labels.append(token.text)
+            mark = Mark(numbers.setdefault(mark.tag, len(numbers)), mark.side)
             before = next((part for part in reversed(parts) if isinstance(part, str)), " ")
             if token.is_break and not before.endswith(" "):
                 parts.append(" ")
             parts.append(mark)
             spans[mark] = token.begin, token.end
-    return InlineUnit(Unit(Segment.join(parts), tuple(labels.values()), lines.find(begin)), begin, end, spans)
+    return InlineUnit(Unit(Segment.join(parts), tuple(labels), lines.find(begin)), begin, end, spans)
 
 
 class PairedMark(NamedTuple):

@@ -77,6 +77,7 @@ class XmlDocument:
         self.divide()
         lines = Lines(self.decoded.text)
         self.texts = [unit for run in self.runs if (unit := build_inline_unit(run, lines))]
+        self.runs.clear()  # tokens take more memory than the document
         self.attributes = [
             (Unit(Segment(value), (), lines.find(span[0])), span)
             for span, value in self.attribute_spans
