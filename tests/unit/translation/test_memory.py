@@ -41,7 +41,8 @@ def test_several_memories_and_formats(tmp_path, memory):
     with pytest.raises(DataError) as caught:
         TranslationMemory.read([tmp_path / "c.txt"], "en", "de")
     assert str(caught.value) == (
-        f"{tmp_path / 'c.txt'}: its suffix is that of no translation memory\n  Known are .tmx, .xlf, .xliff, .po, .csv"
+        f"{tmp_path / 'c.txt'}: its suffix is that of no translation memory\n"
+        "  Known are .tmx, .xlf, .xliff, .po, .csv, .xlsx, .xlsm"
     )
 
 
