@@ -93,7 +93,7 @@ class PoDocument:
             is_translated = any([entry.msgstr, *entry.msgstr_plural.values()])
             if entry.obsolete or is_translated:
                 continue
-            inside = range(entry.linenum - 1, after - 1)
+            inside = range(max(entry.linenum - 1, 0), after - 1)  # polib counts a first line without a header as 0
             parts = {match[1]: number for number in inside if (match := KEYWORD.match(self.lines[number])) is not None}
             flags = next((number for number in inside if self.lines[number].startswith("#,")), None)
             old = (number for number in inside if self.lines[number].startswith("#|"))
@@ -137,16 +137,15 @@ class PoDocument:
                 keyword = self.lines[own.start].partition('"')[0].rstrip()
                 lines[own.start] = end.join(write_string(keyword, text)) + end
                 lines[own.start + 1 : own.stop] = [""] * (len(own) - 1)
+            if slot.head not in flagged:
+                flagged.add(slot.head)
+                if slot.flags is None:
+                    lines[slot.head] = f"#, fuzzy{end}{lines[slot.head]}"
+                elif "fuzzy" not in lines[slot.flags]:
+                    lines[slot.flags] = lines[slot.flags].replace("#,", "#, fuzzy,", 1)
             first = slot.inline.unit.line - 1
             comments = (f"# {line}{end}" for match in annotation.matches for line in describe_match(match))
             lines[first] = f"{''.join(comments)}{lines[first]}"
-            if slot.head in flagged:
-                continue
-            flagged.add(slot.head)
-            if slot.flags is None:
-                lines[slot.head] = f"#, fuzzy{end}{lines[slot.head]}"
-            elif "fuzzy" not in lines[slot.flags]:
-                lines[slot.flags] = lines[slot.flags].replace("#,", "#, fuzzy,", 1)
         return self.decoded.encode("".join(lines))
 
 

@@ -61,6 +61,15 @@ def test_messages_without_a_translation_get_a_fuzzy_one(entry, expected):
     polib.pofile(HEAD.format(2) + expected)
 
 
+def test_a_file_without_a_header_has_comments_before_its_first_message():
+    document = po.PoDocument(b'msgid "one"\nmsgstr ""\n', "a.po", SPACED)
+    assert [unit.line for unit in document.units] == [1]
+    notes = [Annotation(matches=[MemoryMatch(87, "two", "zwei")])]
+    written = document.write_annotated([unit.segment for unit in document.units], notes).decode()
+    comment = "# 87 % as in the memory: two\n# The memory's translation: zwei\n"
+    assert written == f'{comment}#, fuzzy\nmsgid "one"\nmsgstr "one"\n'
+
+
 def test_what_a_memory_has_for_a_message_is_a_comment():
     entry = '# t\n#: a.c:1\nmsgid "one"\nmsgid_plural "ones"\nmsgstr[0] ""\nmsgstr[1] ""\n'
     document = read(entry)
