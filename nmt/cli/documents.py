@@ -8,7 +8,8 @@ import click
 from click.core import ParameterSource
 
 from nmt.cli.command import CommandError
-from nmt.cli.loading import note_memory
+from nmt.cli.memory import COLUMNS as MEMORY_COLUMNS
+from nmt.cli.memory import describe_match, note_memory
 from nmt.cli.options import INPUT, OUTPUT, combine
 from nmt.cli.output import refuse_overlap, refuse_unwritable
 from nmt.cli.reports import open_report
@@ -55,6 +56,7 @@ class DocumentReports(NamedTuple):
 
     tags: Path | None
     terms: Path | None
+    memory: Path | None
 
 
 def refuse_folders(files: Sequence[str]) -> None:
@@ -90,6 +92,7 @@ def translate_documents(
     from nmt.documents.document import Languages
     from nmt.documents.files import plan_outputs, translate_files
     from nmt.progress import Progress, TerminalProgress, WithoutBars, format_count
+    from nmt.translation.memory import MemoryTranslator
     from nmt.translation.units import is_target_spaced
 
     if not files or "-" in files:
@@ -99,14 +102,19 @@ def translate_documents(
     if not output.is_dir() and len(files) == 1 and not Path(files[0]).is_dir():
         refuse_unwritable(output)
     planned = plan_outputs([Path(file) for file in files], output, form)
-    outputs = {"--tag-report": reports.tags, "--term-report": reports.terms}
+    outputs = {"--tag-report": reports.tags, "--term-report": reports.terms, "--memory-report": reports.memory}
     refuse_overlap(outputs, [*map(str, planned), *map(str, planned.values())])
     first = read_run(Path(run))
     translator = load()
     progress: Progress = WithoutBars() if quiet else TerminalProgress()
     languages = Languages(first.info.source_lang, first.info.target_lang, is_target_spaced(first))
     done, segments, sentences, tags, weak, terms, missing = 0, 0, 0, 0, 0, 0, 0
-    with open_report(reports.tags, TAG_COLUMNS) as add_tag, open_report(reports.terms, TERM_COLUMNS) as add_term:
+    scores: list[int] = []  # of what the memory has
+    with (
+        open_report(reports.tags, TAG_COLUMNS) as add_tag,
+        open_report(reports.terms, TERM_COLUMNS) as add_term,
+        open_report(reports.memory, MEMORY_COLUMNS) as add_match,
+    ):
         for report in translate_files(planned, translator, languages, form=form, progress=progress, **options):
             done, segments, tags = done + 1, segments + report.segments, tags + report.tags
             sentences += report.sentences
@@ -116,6 +124,9 @@ def translate_documents(
             for one in report.terms:
                 terms, missing = terms + 1, missing + (one.use.used is None)
                 add_term(describe_use(str(report.source), *one))
+            for known in report.matches:
+                scores.append(known.match.score)
+                add_match(describe_match(str(report.source), *known))
     if not quiet:
         counts = f"{format_count(done, 'document')} with {format_count(segments, 'segment')}"
         click.echo(f"nmt: {counts} {'is' if done == 1 else 'are'} translated in {output}", err=True)
@@ -123,4 +134,5 @@ def translate_documents(
         where = f"{reports.tags} lists them" if reports.tags else "--tag-report FILE lists them"
         click.echo(f"nmt: {weak:,} of {format_count(tags, 'tag')} may be in a wrong place: {where}", err=True)
     note_terms(terms, missing, reports.terms)
-    note_memory(translator, sentences, "sentence")
+    if isinstance(translator, MemoryTranslator):
+        note_memory(scores, sentences, "sentence", reports.memory)

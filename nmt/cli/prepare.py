@@ -22,11 +22,14 @@ from nmt.settings import PrepareSettings
     "--csv", "tables", multiple=True, metavar="FILE", help="training pairs in CSV, whose first row may name languages"
 )
 @click.option(
+    "--xlsx", multiple=True, metavar="FILE", help="training pairs in sheets of Excel; as --csv, for each sheet"
+)
+@click.option(
     "--train-alignments",
     multiple=True,
     metavar="FILE",
     help="word links of training pairs, 0-0 1-2, to guide attention; repeat for each --train, then for each --tsv, "
-    "--tmx, --xliff, --po and --csv",
+    "--tmx, --xliff, --po, --csv and --xlsx",
 )
 @click.option(
     "--synthetic",
@@ -59,6 +62,7 @@ def command(
     xliff: tuple[str, ...],
     po: tuple[str, ...],
     tables: tuple[str, ...],
+    xlsx: tuple[str, ...],
     train_alignments: tuple[str, ...],
     synthetic: tuple[str, ...],
     valid: tuple[str, ...],
@@ -77,9 +81,9 @@ def command(
     Line n of one translates line n of the other. Cleaning drops training pairs only, and reports how many it
     dropped and why.
 
-    --tmx, --xliff, --po and --csv are files of translators' tools, several languages in one of which do no harm: those
-    with the codes SOURCE-LANG and TARGET-LANG are taken, where `en` stands for en-US too. Units that lack a language,
-    or have no text, are counted. --valid and --test take such files too, by their suffixes.
+    --tmx, --xliff, --po, --csv and --xlsx are files of translators' tools, several languages in one of which do no
+    harm: those with the codes SOURCE-LANG and TARGET-LANG are taken, where `en` stands for en-US too. Units that lack a
+    language, or have no text, are counted. --valid and --test take such files too, by their suffixes.
 
     Line n of --train-alignments links the words of pair n, as any word aligner writes them (Pharaoh format): source
     word, dash, target word, where spaces and tabs separate words and counting starts at 0. Training with
@@ -96,7 +100,7 @@ def command(
 
     units = [
         BilingualFile(Path(path), form, source_lang, target_lang)
-        for form, paths in (("tmx", tmx), ("xliff", xliff), ("po", po), ("csv", tables))
+        for form, paths in (("tmx", tmx), ("xliff", xliff), ("po", po), ("csv", tables), ("xlsx", xlsx))
         for path in paths
     ]
     prepare(

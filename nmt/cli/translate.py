@@ -20,7 +20,9 @@ from nmt.cli.documents import (
     refuse_line_options,
     translate_documents,
 )
-from nmt.cli.loading import load_translator, memory_option, note_memory
+from nmt.cli.loading import load_translator
+from nmt.cli.memory import COLUMNS as MEMORY_COLUMNS
+from nmt.cli.memory import MemoryOptions, describe_match, memory_options, note_memory
 from nmt.cli.options import (
     FOLDER,
     INPUT_OR_FOLDER,
@@ -90,7 +92,7 @@ if TYPE_CHECKING:
     help="string that no translation contains; repeat for more",
 )
 @term_options
-@memory_option
+@memory_options
 @click.option("--quiet", is_flag=True, help="write no progress bar, and no line at the end, to standard error")
 @click.option(
     "--batch-size",
@@ -128,6 +130,8 @@ def command(
     keep: tuple[str, ...],
     term_report: Path | None,
     memory: tuple[str, ...],
+    memory_threshold: int | None,
+    memory_report: Path | None,
     quiet: bool,
     batch_size: int,
     shortlist: Path | None,
@@ -162,7 +166,12 @@ def command(
 
     --glossary has terms and their translations, and --keep tells what stays as it is. A translation contains them as
     often as the source, where the model finds it most probable; of several translations of a term, one. A translation
-    that contains them anyway does not change. --memory has translations that people made, which are used as they are.
+    that contains them anyway does not change.
+
+    --memory has translations that people made. Those of equal sources are used as they are. For other lines the most
+    similar source is reported if it has --memory-threshold percent of the words (of the characters, in scripts without
+    blanks between words) in the same order: with both sides in --memory-report, in "memory" of JSON Lines, in XLIFF as
+    <alt-trans> or, in version 2, <mtc:match>, and in PO as a comment.
     """
     from tqdm import tqdm
 
@@ -186,8 +195,11 @@ def command(
             if value:
                 raise UsageError(f"{flag} is about documents: add --document")
         outputs = {"--output": output, "--alignments": alignments, "--term-report": term_report}
-        refuse_overlap(outputs, [*files, *([glossary] if glossary else [])])
+        outputs["--memory-report"] = memory_report
+        refuse_overlap(outputs, [*files, *([glossary] if glossary else []), *memory])
     terms = read_terms(glossary, keep)
+    memories = MemoryOptions(memory, memory_threshold, memory_report)
+    memories.check(resume_output)
     if term_report and (terms is None or resume_output):
         raise UsageError(
             "--term-report lists the terms of --glossary and --keep: name one of them"
@@ -212,11 +224,11 @@ def command(
         streaming = {"batch_size": batch_size, "split_long": True, "terms": terms, **search}
         streaming["xml_rules"] = XmlRules.read(xml_rules) if xml_rules else None
         streaming["make_request"] = partial(Request, constraints=constraints, banned=banned)
-        load = partial(load_translator, processes, threads, loading, memory)
-        reports = DocumentReports(tag_report, term_report)
+        load = partial(load_translator, processes, threads, loading, memories)
+        reports = DocumentReports(tag_report, term_report, memory_report)
         translate_documents(files, output, form, reports, quiet, model[0], load, streaming)
         return
-    translator = load_translator(processes, threads, loading, memory)
+    translator = load_translator(processes, threads, loading, memories)
     if options["replace_unk"] and read_run(Path(model[0])).target_subword.has_byte_fallback:
         click.echo(
             f"nmt: --replace-unk has no effect: {model[0]} spells unknown characters in bytes\n"
@@ -241,6 +253,7 @@ def command(
         click.echo(f"nmt: {note}", err=True)
     warning = ""
     missing, all_terms = 0, 0
+    scores: list[int] = []  # of what the memory has
     places.clear()
     streaming = {"n_best": n_best, "batch_size": batch_size, "first": done + 1, "units": linked, "terms": terms}
     results = translator.stream(requests, **streaming, **search)
@@ -251,6 +264,7 @@ def command(
     try:
         with ExitStack() as stack:
             add_term = stack.enter_context(open_report(term_report, TERM_COLUMNS))
+            add_match = stack.enter_context(open_report(memory_report, MEMORY_COLUMNS))
             opened = [stack.enter_context(write_in_parts(path, size)) for path, size in zip(paths, sizes, strict=True)]
             out: IO[bytes] = opened[0] if output else sys.stdout.buffer
             written = [out, *opened[1 if output else 0 :]]
@@ -259,6 +273,9 @@ def command(
                 for use in terms.list_uses(found[0].source, found[0].text) if terms else ():
                     all_terms, missing = all_terms + 1, missing + (use.used is None)
                     add_term(describe_use(*place, use, found[0].source, found[0].text))
+                if found[0].match:
+                    scores.append(found[0].match.score)
+                    add_match(describe_match(*place, found[0].match, found[0].source, found[0].text))
                 if not found[0].is_whole:
                     tqdm.write(
                         f"nmt: line {number:,} is too long: only its first {MAX_PIECES:,} pieces are translated\n"
@@ -287,7 +304,8 @@ def command(
         is_or_are = "is" if number == 1 else "are"
         click.echo(f"nmt: {format_count(number, 'line')} {is_or_are} translated in {output}", err=True)
     note_terms(all_terms, missing, term_report)
-    note_memory(translator, number - done, "line")
+    if memory:
+        note_memory(scores, number - done, "line", memory_report)
 
 
 def note_places(files: Sequence[str], places: deque[tuple[str, int]], form: str, *more: Any) -> "Iterator[Request]":
@@ -367,6 +385,8 @@ def write_line(
             "units": one.units,
             "alignment": list(links),
         }
+        if one.match:
+            facts["memory"] = one.match._asdict()
         if with_shares:
             facts["alignment_probabilities"] = [round(share, 4) for share in links.values()]
         if with_attention:

@@ -9,7 +9,7 @@ from nmt.documents.files import DocumentReport, plan_outputs, translate_files
 from nmt.documents.xml_rules import XmlRules
 from nmt.progress import Progress, choose_progress
 from nmt.text.terms import Terms
-from nmt.translation.memory import MemoryTranslator, TranslationMemory
+from nmt.translation.memory import THRESHOLD, MemoryTranslator, TranslationMemory
 from nmt.translation.translator import Translator
 from nmt.translation.units import is_target_spaced
 
@@ -23,6 +23,7 @@ def translate_documents(
     xml_rules: Path | str | None = None,
     terms: Terms | None = None,
     memory: Path | str | Sequence[Path | str] = (),
+    memory_threshold: int = THRESHOLD,
     batch_size: int = 64,
     checkpoint: str = "best",
     device: str = "auto",
@@ -34,19 +35,21 @@ def translate_documents(
 
     `files` are documents and folders of them; one document is written to `output`, and several into it. `form` is the
     name of their format, which their suffixes tell otherwise. `xml_rules` is a file of rules for XML, see
-    nmt.documents.xml_rules.XmlRules. `memory` names translation memories, whose translations are used. `terms` and
-    `search` are options of nmt.Translator.stream.
+    nmt.documents.xml_rules.XmlRules. `memory` names translation memories, whose translations are used; similar sources
+    are reported, see nmt.translation.memory.TranslationMemory.find. `terms` and `search` are options of
+    nmt.Translator.stream.
 
     Returns a report of each document: how many segments and tags it has, the tags whose place in the translation is not
-    sure, and its terms. Raises UsageError for files whose format is not known, or that would be written over each
-    other, and DataError for documents that cannot be read; the others are written.
+    sure, its terms, and what the memory has for it. Raises UsageError for files whose format is not known, or that
+    would be written over each other, and DataError for documents that cannot be read; the others are written.
     """
     paths = [Path(path) for path in ([files] if isinstance(files, Path | str) else files)]
     planned = plan_outputs(paths, Path(output), form)
     translator = model if isinstance(model, Translator) else Translator.load(model, checkpoint, device, precision)
     run = translator.runs[0]
     memories = [memory] if isinstance(memory, Path | str) else memory
-    known = TranslationMemory.read(memories, run.info.source_lang, run.info.target_lang)
+    if memories:
+        known = TranslationMemory.read(memories, run.info.source_lang, run.info.target_lang, memory_threshold)
     return list(
         translate_files(
             planned,

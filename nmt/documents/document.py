@@ -8,10 +8,11 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from nmt.documents.segment import Mark, Segment
 from nmt.text.units import Span
+from nmt.translation.result import MemoryMatch
 
 Kind = Literal["text", "open", "close", "single"]
 BLANK = " \t\n\r\f"
@@ -52,6 +53,21 @@ class Document(Protocol):
 
     def write(self, translations: Sequence[Segment]) -> bytes:
         """The document with the translation of each unit. A unit whose translation is its segment stays as it is."""
+
+
+class Annotation(NamedTuple):
+    """What is known about the translation of a unit: whether a memory has it, or else similar ones that it has."""
+
+    is_known: bool = False
+    matches: Sequence[MemoryMatch] = ()
+
+
+@runtime_checkable
+class AnnotatedDocument(Document, Protocol):
+    """A document of a format that has a place for annotations."""
+
+    def write_annotated(self, translations: Sequence[Segment], annotations: Iterable[Annotation]) -> bytes:
+        """Write the document, with an annotation of each unit."""
 
 
 class Token(NamedTuple):
@@ -124,10 +140,10 @@ class Splices:
 
     def find(self, begin: int, end: int) -> Iterator[Splice]:
         """The replacements that begin between two places."""
-        for splice in self.splices[bisect_left(self.splices, (begin,)) :]:
-            if splice.begin >= end:
+        for number in range(bisect_left(self.splices, (begin,)), len(self.splices)):
+            if self.splices[number].begin >= end:
                 break
-            yield splice
+            yield self.splices[number]
 
     def apply(self, text: str, begin: int = 0, end: int | None = None) -> str:
         """The text from `begin` to `end` with the replacements that are in it."""
@@ -152,7 +168,8 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
     inside = close_under_pairs(range(texts[0], texts[-1] + 1), marks)
     parts: list[str | Mark] = []
     spans: dict[Mark, Span] = {}
-    labels: dict[int, str] = {}
+    numbers: dict[int, int] = {}  # of each tag, by that of its first token
+    labels: list[str] = []
     begin, end = tokens[inside[0]].begin, tokens[inside[-1]].end
     for number in inside:
         token = tokens[number]
@@ -167,14 +184,15 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
             parts.append(BLANKS.sub(" ", text))
         else:
             mark = marks[number].mark
-            mark = Mark(list(labels).index(mark.tag) if mark.tag in labels else len(labels), mark.side)
-            labels.setdefault(marks[number].mark.tag, token.text)
+            if mark.tag not in numbers:
+                labels.append(token.text)
+            mark = Mark(numbers.setdefault(mark.tag, len(numbers)), mark.side)
             before = next((part for part in reversed(parts) if isinstance(part, str)), " ")
             if token.is_break and not before.endswith(" "):
                 parts.append(" ")
             parts.append(mark)
             spans[mark] = token.begin, token.end
-    return InlineUnit(Unit(Segment.join(parts), tuple(labels.values()), lines.find(begin)), begin, end, spans)
+    return InlineUnit(Unit(Segment.join(parts), tuple(labels), lines.find(begin)), begin, end, spans)
 
 
 class PairedMark(NamedTuple):

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 from nmt.documents.document import Document, Languages
 from nmt.documents.formats import find_format, read_document, require_format
-from nmt.documents.translate import LineTranslator, TranslatedUnit, translate_documents
+from nmt.documents.translate import LineTranslator, TranslatedUnit, translate_documents, write_document
 from nmt.documents.xml_rules import XmlRules
 from nmt.errors import DataError, NmtError, Option, UsageError, indent
 from nmt.files import write_atomically
 from nmt.progress import Progress
 from nmt.text.terms import Terms, TermUse
 from nmt.translation.request import Request
+from nmt.translation.result import MemoryMatch
 
 NO_PROGRESS = Progress()
 
@@ -40,9 +41,18 @@ class DocumentTerm(NamedTuple):
     translation: str
 
 
+class DocumentMatch(NamedTuple):
+    """What a memory has for a segment of a document, or for a sentence of it."""
+
+    line: int
+    match: MemoryMatch
+    source: str
+    translation: str
+
+
 class DocumentReport(NamedTuple):
-    """A document that was translated: how many segments, sentences and tags it has, which tags to look at, and its
-    terms."""
+    """A document that was translated: how many segments, sentences and tags it has, which tags to look at, its terms,
+    and what a memory has for it."""
 
     source: Path
     target: Path
@@ -51,6 +61,7 @@ class DocumentReport(NamedTuple):
     tags: int
     weak_tags: list[WeakTag]
     terms: list[DocumentTerm]
+    matches: list[DocumentMatch]
 
 
 def plan_outputs(files: Sequence[Path], output: Path, form: str | None = None) -> dict[Path, Path]:
@@ -138,7 +149,7 @@ def translate_files(
     for document, units in translated:
         source = paths.pop(id(document))
         target = files[source]
-        content = document.write([one.segment for one in units])
+        content = write_document(document, units)
         target.parent.mkdir(parents=True, exist_ok=True)
         with write_atomically(target, "wb") as file:
             file.write(content)
@@ -163,4 +174,5 @@ def report_document(source: Path, target: Path, units: Sequence[TranslatedUnit],
         for use in terms.list_uses(sentence.source, sentence.text)
     ]
     sentences, tags = sum(len(one.sentences) for one in units), sum(len(one.placements) for one in units)
-    return DocumentReport(source, target, len(units), sentences, tags, weak, found)
+    matches = [DocumentMatch(one.unit.line, *match) for one in units for match in one.matches]
+    return DocumentReport(source, target, len(units), sentences, tags, weak, found, matches)

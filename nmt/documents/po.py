@@ -1,15 +1,17 @@
 """gettext's PO files. polib reads entries; translations are written into the lines of the file."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from nmt.documents import html
-from nmt.documents.document import InlineUnit, Languages, Lines, Splices, Token, Unit, build_inline_unit
+from nmt.documents.document import Annotation, InlineUnit, Languages, Lines, Splices, Token, Unit, build_inline_unit
 from nmt.documents.encoding import decode_document
+from nmt.documents.placeholders import PLACEHOLDER, split_placeholders
 from nmt.documents.segment import Segment
 from nmt.errors import DataError, UsageError
 from nmt.text.languages import get_primary_language
+from nmt.translation.result import MemoryMatch
 
 try:
     import polib
@@ -17,9 +19,7 @@ except ImportError:  # the extra `documents` is not installed
     polib = None
 
 DECLARED = re.compile(rb'Content-Type:[^"]*charset=([\w.:-]+)')
-OBJECT = re.compile(  # placeholders of printf, Python and shells, and line ends
-    r"%(?:\(\w+\)|\d+\$)?[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[hlLqjzt]*[a-zA-Z%]|\$?\{[^{}\s]*\}|\$\w+|[ \t]*\n\s*"
-)
+OBJECT = re.compile(rf"{PLACEHOLDER.pattern}|[ \t]*\n\s*")  # placeholders and line ends
 TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 LINE = re.compile(r'\s*(?:(?:msgctxt|msgid_plural|msgid|msgstr(?:\[\d+\])?)\s*)?"(?:[^"\\]|\\.)*"')
 KEYWORD = re.compile(r"\s*(msgctxt|msgid_plural|msgid|msgstr(?:\[(\d+)\])?)\s*\"")
@@ -93,7 +93,7 @@ class PoDocument:
             is_translated = any([entry.msgstr, *entry.msgstr_plural.values()])
             if entry.obsolete or is_translated:
                 continue
-            inside = range(entry.linenum - 1, after - 1)
+            inside = range(max(entry.linenum - 1, 0), after - 1)  # polib counts a first line without a header as 0
             parts = {match[1]: number for number in inside if (match := KEYWORD.match(self.lines[number])) is not None}
             flags = next((number for number in inside if self.lines[number].startswith("#,")), None)
             old = (number for number in inside if self.lines[number].startswith("#|"))
@@ -122,9 +122,13 @@ class PoDocument:
 
     def write(self, translations: Sequence[Segment]) -> bytes:
         """See nmt.documents.document.Document. Every unit gets a translation, and its message the flag fuzzy."""
+        return self.write_annotated(translations, [Annotation()] * len(translations))
+
+    def write_annotated(self, translations: Sequence[Segment], annotations: Iterable[Annotation]) -> bytes:
+        """The same, with comments on what a memory has for sources similar to that of a message."""
         lines = list(self.lines)
         flagged: set[int] = set()
-        for slot, translation in zip(self.slots, translations, strict=True):
+        for slot, translation, annotation in zip(self.slots, translations, annotations, strict=True):
             escape = html.escape if slot.is_markup else keep
             splice = slot.inline.render(translation, slot.text, escape, Splices([]))
             text = Splices([splice]).apply(slot.text)
@@ -133,14 +137,21 @@ class PoDocument:
                 keyword = self.lines[own.start].partition('"')[0].rstrip()
                 lines[own.start] = end.join(write_string(keyword, text)) + end
                 lines[own.start + 1 : own.stop] = [""] * (len(own) - 1)
-            if slot.head in flagged:
-                continue
-            flagged.add(slot.head)
-            if slot.flags is None:
-                lines[slot.head] = f"#, fuzzy{end}{lines[slot.head]}"
-            elif "fuzzy" not in lines[slot.flags]:
-                lines[slot.flags] = lines[slot.flags].replace("#,", "#, fuzzy,", 1)
+            if slot.head not in flagged:
+                flagged.add(slot.head)
+                if slot.flags is None:
+                    lines[slot.head] = f"#, fuzzy{end}{lines[slot.head]}"
+                elif "fuzzy" not in lines[slot.flags]:
+                    lines[slot.flags] = lines[slot.flags].replace("#,", "#, fuzzy,", 1)
+            first = slot.inline.unit.line - 1
+            comments = (f"# {line}{end}" for match in annotation.matches for line in describe_match(match))
+            lines[first] = f"{''.join(comments)}{lines[first]}"
         return self.decoded.encode("".join(lines))
+
+
+def describe_match(match: MemoryMatch) -> tuple[str, str]:
+    """The lines of a comment."""
+    return f"{match.score} % as in the memory: {match.source}", f"The memory's translation: {match.target}"
 
 
 def keep(text: str, original: str) -> str:
@@ -161,15 +172,4 @@ def make_tokens(text: str, is_markup: bool) -> Iterator[Token]:
     whole = [Token("text", 0, len(text), text)]
     tokens = html.Finder(text, Lines(text), is_fragment=True).runs[0] if is_markup else whole
     for token in tokens:
-        if token.kind != "text" or token.end - token.begin != len(token.text):  # a tag, or a reference such as &amp;
-            yield token
-            continue
-        begin = token.begin
-        for match in OBJECT.finditer(text, token.begin, token.end):
-            if begin < match.start():
-                yield Token("text", begin, match.start(), text[begin : match.start()])
-            is_break = not match[0].strip()
-            yield Token("single", match.start(), match.end(), "line end" if is_break else match[0], is_break=is_break)
-            begin = match.end()
-        if begin < token.end:
-            yield Token("text", begin, token.end, text[begin : token.end])
+        yield from split_placeholders(token, OBJECT) if token.kind == "text" else [token]

@@ -11,17 +11,19 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from nmt.documents.alignment import Alignment, align_translation
-from nmt.documents.document import Document, Languages, Unit
+from nmt.documents.document import AnnotatedDocument, Annotation, Document, Languages, Unit
 from nmt.documents.projection import WEAK, Placement, project_tags
-from nmt.documents.segment import Mark, Segment
+from nmt.documents.segment import Mark, PlacedMark, Segment
 from nmt.progress import Progress
 from nmt.text.units import Span, Units
 from nmt.text.words import UNSPACED
 from nmt.translation.long_lines import find_sentences
+from nmt.translation.memory import MemoryTranslator, TranslationMemory
 from nmt.translation.request import Request
-from nmt.translation.result import Translation
+from nmt.translation.result import MemoryMatch, Translation
 
 NO_PROGRESS = Progress()
+LONG = 2000  # characters of a text with tags that is divided where no tag reaches across
 PIECES = Units("pieces"), Units("pieces")
 OPENING, CLOSING = "([{¿¡„«‹", ".,;:!?…)]}»›"  # have no blank after them, or before them
 UNSPACED_ENDS = re.compile(r"[。！？｡」』）]")  # of sentences without a blank after them
@@ -36,17 +38,48 @@ class LineTranslator(Protocol):
 
 
 class TranslatedUnit(NamedTuple):
-    """A unit, its translation with tags, the support of each tag, and the translations of its sentences."""
+    """A unit, its translation with tags, the support of each tag, and the translations of its sentences.
+
+    `match` is what a translation memory has for a whole unit of several sentences.
+    """
 
     unit: Unit
     segment: Segment
     placements: list[Placement]
     sentences: list[Translation]
+    match: MemoryMatch | None = None
 
     @property
     def weak_tags(self) -> list[tuple[str, float]]:
         """The label and the share of each tag whose place has weak support."""
         return [(self.unit.labels[tag], share) for tag, share in self.placements if share < WEAK]
+
+    @property
+    def matches(self) -> list[tuple[MemoryMatch, str, str]]:
+        """What a memory has for the unit or else for its sentences, each with its source and its translation."""
+        if self.match:
+            return [(self.match, self.unit.segment.text, self.segment.text)]
+        return [(one.match, one.source, one.text) for one in self.sentences if one.match]
+
+    def annotate(self) -> Annotation:
+        """What a document can have about the unit."""
+        scores = [one.match.score if one.match else 0 for one in self.sentences]
+        return Annotation(min(scores, default=0) == 100, [match for match, *_ in self.matches if match.score < 100])
+
+
+class Sentences(NamedTuple):
+    """The (begin, end) of each sentence of a unit, which is one if a memory has it; `match` as in TranslatedUnit."""
+
+    spans: list[Span]
+    match: MemoryMatch | None
+
+
+class PendingDocument(NamedTuple):
+    """A document whose sentences are translated, and how many it has."""
+
+    document: Document
+    divided: list[Sentences]
+    size: int
 
 
 def translate_documents(
@@ -62,31 +95,47 @@ def translate_documents(
     Documents are read as far ahead as the translator reads lines, so that sentences of many small ones are in a batch.
     `make_request` makes a request of a sentence, for example with constraints. `options` are those of the translator.
     """
-    pending: deque[tuple[Document, list[list[Span]]]] = deque()
+    pending: deque[PendingDocument] = deque()
+    memory = translator.memory if isinstance(translator, MemoryTranslator) else None
 
     def read_sentences() -> Iterator[str | Request]:
         for document in documents:
-            spans = [split_sentences(unit.segment.text, languages.source) for unit in document.units]
-            pending.append((document, spans))
-            for unit, of_unit in zip(document.units, spans, strict=True):
-                yield from (make_request(unit.segment.text[begin:end]) for begin, end in of_unit)
+            divided = [divide_unit(unit.segment.text, languages.source, memory) for unit in document.units]
+            pending.append(PendingDocument(document, divided, sum(len(one.spans) for one in divided)))
+            for unit, of_unit in zip(document.units, divided, strict=True):
+                yield from (make_request(unit.segment.text[begin:end]) for begin, end in of_unit.spans)
 
     results = iter(
         progress.track(translator.stream(read_sentences(), units=PIECES, **options), "documents", unit="sentences")
     )
-    found: list[Translation] = []
+    found: deque[Translation] = deque()
     is_done = False
     while not is_done:
         ranked = next(results, None)
         is_done = ranked is None
-        found += ranked[:1] if ranked else []
-        while pending and len(found) >= sum(map(len, pending[0][1])):
-            document, spans = pending.popleft()
+        found.extend(ranked[:1] if ranked else [])
+        while pending and len(found) >= pending[0].size:
+            document, divided, _ = pending.popleft()
             translated = []
-            for unit, of_unit in zip(document.units, spans, strict=True):
-                translated.append(join_sentences(unit, of_unit, found[: len(of_unit)], languages))
-                del found[: len(of_unit)]
+            for unit, (spans, match) in zip(document.units, divided, strict=True):
+                own = [found.popleft() for _ in spans]
+                translated.append(join_sentences(unit, spans, own, languages)._replace(match=match))
             yield document, translated
+
+
+def write_document(document: Document, units: Sequence[TranslatedUnit]) -> bytes:
+    """The document with the translations of its units, and what is known about them."""
+    segments = [one.segment for one in units]
+    if isinstance(document, AnnotatedDocument):
+        return document.write_annotated(segments, [one.annotate() for one in units])
+    return document.write(segments)
+
+
+def divide_unit(text: str, language: str, memory: TranslationMemory | None) -> Sentences:
+    """The sentences of a unit, unless a memory has the whole."""
+    spans = split_sentences(text, language)
+    match = memory.find(text) if memory and len(spans) > 1 else None
+    return Sentences([(0, len(text))], None) if match and match.score == 100 else Sentences(spans, match)
 
 
 def split_sentences(text: str, language: str) -> list[Span]:
@@ -104,34 +153,67 @@ def join_sentences(
     What is between sentences stays as it is, but a blank is added, or left out, where the target language needs that.
     """
     source = unit.segment.text
-    target = ""
-    source_spans: list[Span] = []
-    target_spans: list[Span] = []
-    blocks = []
-    done = 0
+    parts: list[str] = []
+    places: list[int] = []  # where the translation of each sentence begins
+    done, size, last = 0, 0, ""
     for (begin, end), sentence in zip(spans, sentences, strict=True):
         between = source[done:begin]
         if done and languages.is_target_spaced and not between and UNSPACED_ENDS.match(source[done - 1]):
-            between = "" if UNSPACED_ENDS.match(target[-1:]) else " "
-        elif done and not languages.is_target_spaced and UNSPACED_ENDS.match(target[-1:]):
+            between = "" if UNSPACED_ENDS.match(last) else " "
+        elif done and not languages.is_target_spaced and UNSPACED_ENDS.match(last):
             between = between.strip(" ") if not UNSPACED_ENDS.match(source[done - 1]) else between
-        target += between
-        alignment = align_translation(sentence)
-        source_spans += [(first + begin, last + begin) for first, last in alignment.source_spans]
-        target_spans += [(first + len(target), last + len(target)) for first, last in alignment.target_spans]
-        blocks.append(alignment.weights_JI)
-        target += sentence.text
-        done = end
-    target += source[done:]
+        places.append(size + len(between))
+        parts += [between, sentence.text]
+        done, size, last = end, places[-1] + len(sentence.text), (between + sentence.text)[-1:] or last
+    target = "".join([*parts, source[done:]])
+    marks: list[PlacedMark] = []
+    placements: list[Placement] = []
+    begins = [begin for begin, _ in spans]
+    for first, stop, own in group_sentences(unit, begins):
+        begin, low = (begins[first], places[first]) if first else (0, 0)
+        end, high = (begins[stop], places[stop]) if stop < len(spans) else (len(source), len(target))
+        if own:
+            part = Segment(source[begin:end], tuple(PlacedMark(place - begin, mark) for place, mark in own))
+            inside = zip(begins[first:stop], places[first:stop], sentences[first:stop], strict=True)
+            alignment = join_alignments([(place - begin, own_place - low, one) for place, own_place, one in inside])
+            projection = project_tags(part, target[low:high], alignment, unit.dividers)
+            marks += [PlacedMark(place + low, mark) for place, mark in projection.segment.marks]
+            placements += projection.placements
+    segment = restore_blanks(unit.segment, Segment(target, tuple(marks)))
+    return TranslatedUnit(unit, segment, sorted(placements), sentences)
+
+
+def group_sentences(unit: Unit, begins: Sequence[int]) -> Iterator[tuple[int, int, Sequence[PlacedMark]]]:
+    """Groups of sentences that no pair of tags reaches out of: the first, the one after the last, and their marks.
+
+    What projection costs grows with the square of a text, so a group ends as soon as it has LONG characters.
+    """
+    marks = unit.segment.marks
+    first, taken, number, depth = 0, 0, 0, 0
+    for sentence, begin in enumerate(begins):
+        while number < len(marks) and (
+            marks[number].place < begin or (marks[number] == (begin, (marks[number].mark.tag, "close")) and depth)
+        ):
+            depth += {"open": 1, "close": -1, "single": 0}[marks[number].mark.side]
+            number += 1
+        if not depth and not unit.dividers and begin - begins[first] >= LONG:
+            yield first, sentence, marks[taken:number]
+            first, taken = sentence, number
+    yield first, len(begins), marks[taken:]
+
+
+def join_alignments(parts: Sequence[tuple[int, int, Translation]]) -> Alignment:
+    """The alignment of several translations, each with the place of its source and its own in the whole."""
+    found = [(source, target, align_translation(one)) for source, target, one in parts]
+    source_spans = [(begin + place, end + place) for place, _, one in found for begin, end in one.source_spans]
+    target_spans = [(begin + place, end + place) for _, place, one in found for begin, end in one.target_spans]
     weights_JI = np.zeros((len(target_spans), len(source_spans)))
     row, column = 0, 0
-    for block_JI in blocks:
-        rows, columns = block_JI.shape
-        weights_JI[row : row + rows, column : column + columns] = block_JI
+    for *_, one in found:
+        rows, columns = one.weights_JI.shape
+        weights_JI[row : row + rows, column : column + columns] = one.weights_JI
         row, column = row + rows, column + columns
-    alignment = Alignment(source_spans, target_spans, weights_JI)
-    projection = project_tags(unit.segment, target, alignment, unit.dividers)
-    return TranslatedUnit(unit, restore_blanks(unit.segment, projection.segment), projection.placements, sentences)
+    return Alignment(source_spans, target_spans, weights_JI)
 
 
 def restore_blanks(source: Segment, translation: Segment) -> Segment:

@@ -1,16 +1,29 @@
 """XLIFF 1.2 and 2, the files of translators' tools."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from nmt.documents.document import InlineUnit, Kind, Languages, Lines, Splice, Splices, Token, Unit, build_inline_unit
+from nmt.documents.document import (
+    Annotation,
+    InlineUnit,
+    Kind,
+    Languages,
+    Lines,
+    Splice,
+    Splices,
+    Token,
+    Unit,
+    build_inline_unit,
+)
 from nmt.documents.encoding import decode_document
+from nmt.documents.placeholders import split_placeholders
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvent, pair_elements, read_events
 from nmt.errors import DataError
 from nmt.text.languages import get_primary_language
+from nmt.translation.result import MemoryMatch
 
 PAIRED = frozenset(("g", "mrk", "pc"))
 OPENING = {
@@ -22,12 +35,14 @@ OPENING = {
 CLOSING = {"ept": ("rid", "id"), "ex": ("rid", "id"), "ec": ("startRef",), "em": ("startRef",)}
 EMPTY_STATES = frozenset(("new", "needs-translation", "initial"))  # of targets that are to be translated
 BLANKS_BEFORE = re.compile(r"\s*\Z")
+MATCHES = "urn:oasis:names:tc:xliff:matches:2.0"  # the namespace of the module of matches in XLIFF 2
 
 
 class Slot(NamedTuple):
     """A segment of the file: its source, and where its translation is written.
 
-    `owner` is the element that has the state of the translation, `before` what the target comes after.
+    `owner` is the element that has the state of the translation, `before` what the target comes after. `unit` is what
+    the owner is in.
     """
 
     inline: InlineUnit
@@ -35,6 +50,7 @@ class Slot(NamedTuple):
     owner: int
     before: int
     target: int | None
+    unit: int
 
 
 class XliffDocument:
@@ -58,7 +74,7 @@ class XliffDocument:
         self.is_version_2 = self.events[self.root].attributes.get("version", "").startswith("2")
         lines = Lines(self.decoded.text)
         self.check_languages(name, lines)
-        self.slots = [slot for number in self.list_owners() if (slot := self.make_slot(number, lines))]
+        self.slots = [slot for owner in self.list_owners() if (slot := self.make_slot(*owner, lines))]
         self.units: Sequence[Unit] = [slot.inline.unit for slot in self.slots]
 
     def check_languages(self, name: str, lines: Lines) -> None:
@@ -80,37 +96,45 @@ class XliffDocument:
                         f"from {known[0]} to {known[1]}\n  Use a run of its languages"
                     )
 
-    def list_owners(self) -> list[int]:
-        """The elements with a source and a target that may be translated."""
+    def list_owners(self) -> list[tuple[int, int]]:
+        """The elements with a source and a target that may be translated, and what they are in."""
         found = []
         allowed = [True]
+        opened = [-1]
         for number, event in enumerate(self.events):
             if event.kind == "start":
                 own = event.attributes.get("translate")
                 allowed.append(own == "yes" if own in ("yes", "no") else allowed[-1])
                 is_owner = event.name == ("segment" if self.is_version_2 else "trans-unit")
                 if is_owner and allowed[-1] and event.attributes.get("approved") != "yes":
-                    found.append(number)
+                    found.append((number, opened[-1]))
+                opened.append(number)
             elif event.kind == "end":
                 allowed.pop()
+                opened.pop()
         return found
 
-    def make_slot(self, owner: int, lines: Lines) -> Slot | None:
-        """The slot of an element; None if it is translated, or there is nothing to translate."""
+    def find_children(self, element: int) -> dict[str, int]:
+        """The first element of each name inside an element, not deeper."""
         children: dict[str, int] = {}
-        number = owner + 1
-        while number < self.partners[owner]:
+        number = element + 1
+        while number < self.partners[element]:
             if self.events[number].kind == "start":
                 children.setdefault(self.events[number].name, number)
                 number = self.partners[number]
             number += 1
+        return children
+
+    def make_slot(self, owner: int, unit: int, lines: Lines) -> Slot | None:
+        """The slot of an element; None if it is translated, or there is nothing to translate."""
+        children = self.find_children(owner)
         source, target = children.get("source"), children.get("target")
         if source is None or (target is not None and self.is_translated(owner, target)):
             return None
         inside = range(source + 1, self.partners[source])
         inline = build_inline_unit(list(self.make_tokens(inside)), lines)
         before = children.get("seg-source", source)
-        return inline and Slot(inline, inside, owner, before, target)
+        return inline and Slot(inline, inside, owner, before, target, unit)
 
     def is_translated(self, owner: int, target: int) -> bool:
         """Whether a target has text, and its state is not one of text to be translated."""
@@ -126,7 +150,7 @@ class XliffDocument:
         while number < inside.stop:
             event = self.events[number]
             if event.kind == "text":
-                tokens.append(Token("text", event.begin, event.end, event.text))
+                tokens += split_placeholders(Token("text", event.begin, event.end, event.text))
             elif event.kind == "start":
                 label = f"<{event.name}>"
                 partner = self.partners[number]
@@ -149,36 +173,89 @@ class XliffDocument:
 
     def write(self, translations: Sequence[Segment]) -> bytes:
         """See nmt.documents.document.Document. Every unit gets a target."""
+        return self.write_annotated(translations, [Annotation()] * len(translations))
+
+    def write_annotated(self, translations: Sequence[Segment], annotations: Iterable[Annotation]) -> bytes:
+        """The same, with what a memory has for similar sources: <alt-trans>, or the module of matches in XLIFF 2."""
         splices: list[Splice] = []
         text = self.decoded.text
-        for slot, translation in zip(self.slots, translations, strict=True):
-            splices += self.fill(slot, translation)
+        candidates: dict[int, list[str]] = {}  # of the units of XLIFF 2
+        for slot, translation, annotation in zip(self.slots, translations, annotations, strict=True):
+            splices += self.fill(slot, translation, annotation)
+            if self.is_version_2 and annotation.matches:
+                candidates.setdefault(slot.unit, []).extend(self.write_match(slot, one) for one in annotation.matches)
+        splices += [self.add_matches(unit, "".join(elements)) for unit, elements in candidates.items()]
         root = self.events[self.root]
         if splices and self.is_version_2 and "trgLang" not in root.attributes:
             splices.append(self.set_attributes(root, {"trgLang": self.languages.target}))
         return self.decoded.encode(Splices(splices).apply(text), "xmlcharrefreplace")
 
-    def fill(self, slot: Slot, translation: Segment) -> list[Splice]:
-        """The target of a slot, and its state."""
+    def fill(self, slot: Slot, translation: Segment, annotation: Annotation) -> list[Splice]:
+        """The target of a slot, its state and, in XLIFF 1.2, similar sources of a memory and their translations."""
         text, events = self.decoded.text, self.events
         inline, source = slot.inline, events[slot.source.start - 1]
         rendered = inline.render(translation, text, lambda part, _: escape(part), Splices([]))
         content_end = events[slot.source.stop].begin
         before = text[source.end : inline.begin].replace("<![CDATA[", "")
         content = before + rendered.text + text[inline.end : content_end].replace("]]>", "")
-        tag = text[source.begin + 1 : source.end].split("source", 1)[0] + "target"  # with the prefix of the source
-        state = {} if self.is_version_2 else {"state": "needs-review-translation", "state-qualifier": "mt-suggestion"}
+        prefix = self.find_prefix(slot)
+        found = BLANKS_BEFORE.search(text, max(source.begin - 200, 0), source.begin)
+        indent = found[0] if found else ""
         splices = []
         if self.is_version_2:
-            splices.append(self.set_attributes(events[slot.owner], {"state": "translated"}))
+            state, alternatives = {}, ""
+            named = {"id": self.name_segment(slot)} if annotation.matches else {}
+            splices.append(self.set_attributes(events[slot.owner], {"state": "translated"} | named))
+        else:
+            qualifier = "exact-match" if annotation.is_known else "mt-suggestion"
+            state = {"state": "needs-review-translation", "state-qualifier": qualifier}
+            alternatives = "".join(
+                indent
+                + write_candidate(
+                    f"{prefix}alt-trans", {"match-quality": f"{one.score}%", "origin": "memory"}, one, prefix
+                )
+                for one in annotation.matches
+            )
+        tag = f"{prefix}target"
         if slot.target is None:
             last = events[self.partners[slot.before]].end
-            indent = BLANKS_BEFORE.search(text, max(source.begin - 200, 0), source.begin)
-            start = write_start_tag(tag, state)
-            return [*splices, Splice(last, last, f"{indent[0] if indent else ''}{start}{content}</{tag}>")]
+            return [
+                *splices,
+                Splice(last, last, f"{indent}{write_start_tag(tag, state)}{content}</{tag}>{alternatives}"),
+            ]
         target = events[slot.target]
-        start = write_start_tag(tag, {**target.attributes, **state})
-        return [*splices, Splice(target.begin, events[self.partners[slot.target]].end, f"{start}{content}</{tag}>")]
+        start, end = write_start_tag(tag, {**target.attributes, **state}), events[self.partners[slot.target]].end
+        return [*splices, Splice(target.begin, end, f"{start}{content}</{tag}>{alternatives}")]
+
+    def find_prefix(self, slot: Slot) -> str:
+        """The prefix of a slot's elements, with its colon; empty without one."""
+        source = self.events[slot.source.start - 1]
+        return self.decoded.text[source.begin + 1 : source.end].split("source", 1)[0]
+
+    def name_segment(self, slot: Slot) -> str:
+        """The id of a slot's segment, or a new one."""
+        return self.events[slot.owner].attributes.get("id") or f"nmt-{slot.owner}"
+
+    def write_match(self, slot: Slot, match: MemoryMatch) -> str:
+        """An element of the module of matches in XLIFF 2."""
+        facts = {"ref": f"#{self.name_segment(slot)}", "type": "tm", "origin": "memory", "similarity": f"{match.score}"}
+        is_beside = self.find_matches(slot.unit) is not None
+        declared = {"xmlns:mtc": MATCHES} if is_beside else {}
+        return write_candidate("mtc:match", declared | facts, match, self.find_prefix(slot))
+
+    def find_matches(self, unit: int) -> int | None:
+        """The element of matches that a unit has, if it has content."""
+        own = self.find_children(unit).get("matches")
+        return own if own is None or self.events[self.partners[own]].end > self.events[own].end else None
+
+    def add_matches(self, unit: int, elements: str) -> Splice:
+        """The matches of a unit, beside those that it has."""
+        own = self.find_matches(unit)
+        if own is None:
+            place = self.events[unit].end
+            return Splice(place, place, f'<mtc:matches xmlns:mtc="{MATCHES}">{elements}</mtc:matches>')
+        place = self.events[self.partners[own]].begin
+        return Splice(place, place, elements)
 
     def set_attributes(self, event: XmlEvent, attributes: Mapping[str, str]) -> Splice:
         """A start tag with these attributes."""
@@ -188,6 +265,15 @@ class XliffDocument:
             return Splice(event.end - 1, event.end - 1, more)  # before ">"; what is filled has content
         tag = re.split(r"[\s/>]", raw[1:], maxsplit=1)[0]
         return Splice(event.begin, event.end, write_start_tag(tag, {**event.attributes, **attributes}))
+
+
+def write_candidate(name: str, attributes: Mapping[str, str], match: MemoryMatch, prefix: str) -> str:
+    """An element with both sides of a match; `prefix` is that of the sides."""
+    pair = "".join(
+        f"<{prefix}{side}>{escape(text)}</{prefix}{side}>"
+        for side, text in (("source", match.source), ("target", match.target))
+    )
+    return f"{write_start_tag(name, attributes)}{pair}</{name}>"
 
 
 def write_start_tag(tag: str, attributes: Mapping[str, str]) -> str:

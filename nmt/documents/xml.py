@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from nmt.documents.document import InlineUnit, Kind, Languages, Lines, Splice, Splices, Token, Unit, build_inline_unit
 from nmt.documents.encoding import decode_document
 from nmt.documents.html import escape
+from nmt.documents.placeholders import split_placeholders
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvent, pair_elements, read_events
 from nmt.documents.xml_rules import XmlRules, has_element
@@ -76,6 +77,7 @@ class XmlDocument:
         self.divide()
         lines = Lines(self.decoded.text)
         self.texts = [unit for run in self.runs if (unit := build_inline_unit(run, lines))]
+        self.runs.clear()  # tokens take more memory than the document
         self.attributes = [
             (Unit(Segment(value), (), lines.find(span[0])), span)
             for span, value in self.attribute_spans
@@ -107,7 +109,7 @@ class XmlDocument:
                 if event.begin < event.end:
                     self.add_tag(number, event.end, "close", start)
             elif event.kind == "text" and is_read[-1]:
-                self.runs[-1].append(Token("text", event.begin, event.end, event.text))
+                self.runs[-1] += split_placeholders(Token("text", event.begin, event.end, event.text))
             elif event.kind == "other" and is_read[-1]:
                 number = self.add_other(number)
             number += 1
@@ -140,7 +142,8 @@ class XmlDocument:
         if self.events[number - 1].kind == "start" and self.events[last + 1].kind == "end":
             self.lone_sections.add(event.end)
             texts = self.events[number + 1 : last]
-            self.runs[-1] += [Token("text", one.begin, one.end, one.text) for one in texts]
+            for one in texts:
+                self.runs[-1] += split_placeholders(Token("text", one.begin, one.end, one.text))
         else:
             self.runs[-1].append(Token("single", event.begin, self.events[last].end, "CDATA"))
         return last
@@ -172,6 +175,10 @@ class XmlDocument:
         """The translation of a unit as XML."""
         place = self.decoded.text.rfind(CDATA, 0, inline.begin) + len(CDATA)
         if place in self.lone_sections and self.decoded.text.find(CDATA_END, place) >= inline.end:
-            text = translation.text.replace(CDATA_END, f"]]{CDATA_END}{CDATA}>")
-            return Splice(inline.begin, inline.end, text)
+            return inline.render(translation, self.decoded.text, escape_section, attributes)
         return inline.render(translation, self.decoded.text, escape, attributes)
+
+
+def escape_section(text: str, original: str) -> str:
+    """A text as content of a CDATA section."""
+    return text.replace(CDATA_END, f"]]{CDATA_END}{CDATA}>")

@@ -5,11 +5,13 @@ A tree of lxml would be written anew; expat tells where each thing is in the byt
 
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from xml.parsers import expat
 
 from nmt.errors import DataError
 
+NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]*?\sencoding\s*=\s*["']([\w.-]+)""")
 MAX_DEPTH = 1000  # of elements in each other
 
@@ -25,7 +27,7 @@ class XmlEvent(NamedTuple):
     begin: int
     end: int
     name: str = ""
-    attributes: Mapping[str, str] = {}
+    attributes: Mapping[str, str] = NO_ATTRIBUTES
     text: str = ""
 
 
@@ -37,10 +39,21 @@ def read_events(text: str, name: str) -> list[XmlEvent]:
     """
     content = text.encode()
     parser = expat.ParserCreate("utf-8")
-    found: list[tuple[Any, ...]] = []  # byte, kind, name, attributes, text
+    found: list[XmlEvent] = []
+    begun: tuple[Any, ...] = ()  # kind, begin, name, attributes and text of the event whose end is not known
+    place, byte = 0, 0
 
-    def add(kind: str, own: str = "", attributes: Mapping[str, str] | None = None, data: str = "") -> None:
-        found.append((parser.CurrentByteIndex, kind, own.rpartition(":")[2], attributes or {}, data))
+    def add(kind: str, own: str = "", attributes: Mapping[str, str] = NO_ATTRIBUTES, data: str = "") -> None:
+        nonlocal begun, place, byte
+        place += len(content[byte : parser.CurrentByteIndex].decode())  # from bytes to characters
+        byte = parser.CurrentByteIndex
+        finish(place)
+        begun = kind, place, own.rpartition(":")[2], attributes or NO_ATTRIBUTES, data
+
+    def finish(end: int) -> None:
+        if begun:
+            kind, begin, *more = begun
+            found.append(XmlEvent(kind, begin, end, *more))
 
     def refuse_entity(entity: str, *_: Any) -> None:
         raise DataError(
@@ -75,16 +88,8 @@ def read_events(text: str, name: str) -> list[XmlEvent]:
         raise DataError(
             f"{name}, line {error.lineno:,}: it is not XML: {expat.ErrorString(error.code)}\n  Correct it first"
         ) from error
-    places = []
-    place, byte = 0, 0
-    for event in found:  # from bytes to characters
-        place += len(content[byte : event[0]].decode())
-        byte = event[0]
-        places.append(place)
-    ends = [*places[1:], len(text)]
-    return [
-        XmlEvent(event[1], begin, stop, *event[2:]) for event, begin, stop in zip(found, places, ends, strict=False)
-    ]
+    finish(len(text))
+    return found
 
 
 def pair_elements(events: Sequence[XmlEvent]) -> dict[int, int]:

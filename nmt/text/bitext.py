@@ -1,4 +1,4 @@
-"""Parallel corpora in files of translators' tools: TMX, XLIFF, gettext PO, and CSV."""
+"""Parallel corpora in files of translators' tools: TMX, XLIFF, gettext PO, CSV and XLSX."""
 
 import csv
 import re
@@ -13,6 +13,7 @@ from nmt.progress import format_count
 from nmt.text.compression import READ_ERRORS, SUFFIXES, decompress
 from nmt.text.corpus import Pair, find_file, read_lines
 from nmt.text.languages import get_primary_language
+from nmt.text.spreadsheet import find_end, read_sheets
 from nmt.text.xml_units import BLANKS, Side, TmxReader, XliffReader
 
 try:
@@ -20,7 +21,13 @@ try:
 except ImportError:  # the extra `documents` is not installed
     polib = None
 
-SUFFIXES_OF = {"tmx": (".tmx",), "xliff": (".xlf", ".xliff"), "po": (".po",), "csv": (".csv",)}
+SUFFIXES_OF = {
+    "tmx": (".tmx",),
+    "xliff": (".xlf", ".xliff"),
+    "po": (".po",),
+    "csv": (".csv",),
+    "xlsx": (".xlsx", ".xlsm"),
+}
 CHARSET = re.compile(rb'Content-Type:[^"]*charset=([\w.:-]+)')  # of a PO file
 MOST_SHOWN = 10  # languages in a message
 
@@ -95,6 +102,8 @@ class BilingualFile:
                 yield from XliffReader(str(self.path)).read(self.path)
             case "po":
                 yield from read_po(self.path, self.source_lang, self.target_lang)
+            case "xlsx":
+                yield from read_xlsx(self.path, self.source_lang, self.target_lang)
             case _:
                 yield from read_csv(self.path, self.source_lang, self.target_lang)
 
@@ -174,19 +183,16 @@ def read_csv(path: Path, source_lang: str, target_lang: str) -> Iterator[Sequenc
     places, width = (0, 1), 2
     try:
         for number, row in enumerate(rows):
-            if number == 0:
-                named = [find_column(row, lang) for lang in (source_lang, target_lang)]
-                if None not in named and named[0] != named[1]:
-                    places, width = (named[0], named[1]), len(row)  # type: ignore[assignment]
-                    continue
+            if number == 0 and (named := find_columns(row, source_lang, target_lang)):
+                places, width = named, len(row)
+                continue
             if row and len(row) != width:
                 raise DataError(
                     f"{path}, line {rows.line_num:,} has {len(row):,} columns, not {width}\n"
                     f"  A file of several columns names {source_lang} and {target_lang} in its first row"
                 )
             if row:
-                sides = zip((source_lang, target_lang), places, strict=True)
-                yield [Side(lang, to_line(row[place])) for lang, place in sides]
+                yield make_sides(row, places, source_lang, target_lang)
     except csv.Error as error:
         raise DataError(f"{path}, line {rows.line_num:,} is not CSV: {error}") from error
 
@@ -197,9 +203,44 @@ def chain_first(first: str, others: Iterator[str]) -> Iterator[str]:
     yield from others
 
 
-def find_column(row: Sequence[str], language: str) -> int | None:
-    """The column that a first row names by a language."""
-    return next((n for n, cell in enumerate(row) if matches_language(cell.strip(), language)), None)
+def read_xlsx(path: Path, source_lang: str, target_lang: str) -> Iterator[Sequence[Side]]:
+    """The rows of each sheet whose first row names both languages. Without one, the first sheet has two columns.
+
+    Raises DataError for a file that cannot be read, and for a sheet with more columns whose names are others.
+    """
+    is_named = False
+    for _, rows in read_sheets(path):
+        if places := find_columns(next(rows, ()), source_lang, target_lang):
+            is_named = True
+            yield from (make_sides(row, places, source_lang, target_lang) for row in rows)
+    if is_named:
+        return
+    for title, rows in read_sheets(path):
+        row = None
+        for row in rows:
+            if (width := find_end(row)) > 2:
+                raise DataError(
+                    f'{path}, sheet "{title}" has {width} columns, not 2\n'
+                    f"  A sheet of several columns names {source_lang} and {target_lang} in its first row"
+                )
+            yield make_sides(row, (0, 1), source_lang, target_lang)
+        if row:
+            return
+
+
+def make_sides(row: Sequence[str], places: tuple[int, int], source_lang: str, target_lang: str) -> list[Side]:
+    """The sides of a row of a table."""
+    return [Side(lang, to_line(row[place])) for lang, place in zip((source_lang, target_lang), places, strict=True)]
+
+
+def find_columns(row: Sequence[str], source_lang: str, target_lang: str) -> tuple[int, int] | None:
+    """The columns that a first row names by the languages; None if it does not name both."""
+    found = [
+        next((n for n, cell in enumerate(row) if matches_language(cell.strip(), language)), None)
+        for language in (source_lang, target_lang)
+    ]
+    source, target = found
+    return None if source is None or target is None or source == target else (source, target)
 
 
 def to_line(text: str) -> str:

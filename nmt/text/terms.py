@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, get_args
 from nmt.errors import DataError, Option, UsageError, did_you_mean
 from nmt.text.atoms import find_atoms
 from nmt.text.corpus import read_lines
+from nmt.text.particles import list_stems
 from nmt.text.words import is_blank, is_whole_words, match_texts
 
 CaseRule = Literal["ignore", "exact", "follow"]
@@ -39,7 +40,7 @@ class GlossaryEntry(NamedTuple):
 
     By the rule "ignore" the term is found in any case, by "exact" only as it is written; both require the target as it
     is written. By "follow" it is found in any case, and where the source has a capital or only capitals that the term
-    does not have, the target may have them too.
+    does not have, the target may have them too. A source that ends with "*" has every ending of its last word.
     """
 
     source: str
@@ -77,6 +78,7 @@ class Terms:
     entries: Mapping[str, Sequence[GlossaryEntry]] = field(default_factory=dict)  # by the term, without case
     sizes: Sequence[int] = ()  # the numbers of atoms that terms have, in descending order
     patterns: Sequence[re.Pattern[str]] = ()
+    has_stems: bool = False  # whether a term ends with "*"
     name: str = "the glossary"
 
     @classmethod
@@ -90,8 +92,9 @@ class Terms:
         entries: dict[str, list[GlossaryEntry]] = {}
         for entry in glossary:
             entries.setdefault(fold(entry.source), []).append(entry)
-        sizes = {len(find_atoms(entry.source)) for some in entries.values() for entry in some}
-        return cls(entries, sorted(sizes, reverse=True), [compile_pattern(one) for one in keep], name)
+        sizes = {len(find_atoms(entry.source.removesuffix("*"))) for some in entries.values() for entry in some}
+        has_stems = any(one.endswith("*") for one in entries)
+        return cls(entries, sorted(sizes, reverse=True), [compile_pattern(one) for one in keep], has_stems, name)
 
     @classmethod
     def read(cls, glossary: Path | str | None = None, keep: Iterable[str] = ()) -> "Terms":
@@ -108,15 +111,23 @@ class Terms:
         return chosen
 
     def find_glossary(self, source: str) -> Iterator[FoundTerm]:
-        """The longest term of the glossary at each place."""
+        """The longest term of the glossary at each place. Particles of Korean may follow it in a word."""
         atoms = find_atoms(source) if self.sizes else []
         for number, (begin, _) in enumerate(atoms):
             for size in self.sizes:
-                if number + size <= len(atoms):
-                    end = atoms[number + size - 1][1]
-                    if targets := self.translate(source[begin:end]):
-                        yield FoundTerm(begin, end, source[begin:end], targets, "glossary")
-                        break
+                if number + size <= len(atoms) and (found := self.find_term(source, begin, *atoms[number + size - 1])):
+                    yield found
+                    break
+
+    def find_term(self, source: str, begin: int, last: int, end: int) -> FoundTerm | None:
+        """The term from `begin` to `end`, or without an ending of its last word, which begins at `last`."""
+        for stop in (end, *(last + size for size in list_stems(source[last:end]))):
+            if targets := self.translate(source[begin:stop]):
+                return FoundTerm(begin, stop, source[begin:stop], targets, "glossary")
+        for stop in range(end, last, -1) if self.has_stems else ():
+            if targets := self.translate(f"{source[begin:stop]}*"):
+                return FoundTerm(begin, end, source[begin:end], targets, "glossary")
+        return None
 
     def translate(self, text: str) -> tuple[str, ...]:
         """The translations of a term that the glossary has; none if it has not the term."""
@@ -187,7 +198,7 @@ def find_problem(columns: Sequence[str]) -> str:
     """What is wrong with a line of a glossary; empty if nothing is."""
     if not 2 <= len(columns) <= 4:
         return f"it has {len(columns)} column{'s' * (len(columns) > 1)}, not 2 to 4"
-    if not find_atoms(columns[0]):
+    if not find_atoms(columns[0].removesuffix("*")):
         return "its source is empty"
     if not columns[1]:
         return "its target is empty"

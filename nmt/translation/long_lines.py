@@ -15,6 +15,7 @@ SENTENCE_ENDS = "।॥۔؟።፧։។៕။。！？｡"  # end sentences where
 UNIT = re.compile(
     rf"[^\s{SENTENCE_ENDS}；：，、]+[{SENTENCE_ENDS}；：，、]*|[{SENTENCE_ENDS}；：，、]+"
 )  # words; these marks end one as well
+MOST_BLANKS = 100  # that are read before a place
 CLOSING = "\"'”’»«)]}」』）"
 END = re.compile(rf"[{SENTENCE_ENDS}]+[{re.escape(CLOSING)}]*\s*")
 POINT = re.compile(rf"[.!?…]+[{re.escape(CLOSING)}]*\s+")
@@ -73,7 +74,8 @@ def find_sentences(line: str, language: str) -> set[int]:
 
 def continues(line: str, begin: int) -> bool:
     """Whether a sentence goes on after a quotation that ends like a sentence: 「…？」と, "…?" he said."""
-    after_quotation = line[:begin].rstrip()[-1:] in CLOSING and (line[begin].islower() or CONTINUED.match(line[begin]))
+    before = line[max(begin - MOST_BLANKS, 0) : begin].rstrip()[-1:]
+    after_quotation = before in CLOSING and (line[begin].islower() or CONTINUED.match(line[begin]))
     return bool(after_quotation) or (line[begin] in CLOSING and not line[begin - 1].isspace())
 
 

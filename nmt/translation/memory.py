@@ -1,33 +1,47 @@
-"""Translation memories: sentences that people have translated, and a translator that takes their translations."""
+"""Translation memories: what people have translated, and a translator that takes their translations."""
 
 import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from nmt.errors import DataError
+from nmt.errors import DataError, Option, UsageError
 from nmt.text.bitext import SUFFIXES_OF, BilingualFile, find_bitext_form
+from nmt.text.similarity import TextIndex
 from nmt.text.words import split_words
 from nmt.translation.request import Request
-from nmt.translation.result import Translation
+from nmt.translation.result import MemoryMatch, Translation
+
+THRESHOLD = 70  # percent; a usual value of translators' tools
 
 
 @dataclass(frozen=True)
 class TranslationMemory:
-    """Translations by their sources. Of several translations of one source, the first one counts."""
+    """Translations by their sources. Of several translations of one source, the first one counts.
+
+    `index` finds similar sources; without one, only equal ones are found. `threshold` is the least similarity, in
+    percent.
+    """
 
     targets: Mapping[str, str]
+    index: TextIndex | None = None
+    threshold: int = THRESHOLD
 
     @classmethod
-    def read(cls, paths: Iterable[Path | str], source_lang: str, target_lang: str) -> "TranslationMemory":
+    def read(
+        cls, paths: Iterable[Path | str], source_lang: str, target_lang: str, threshold: int = THRESHOLD
+    ) -> "TranslationMemory":
         """Read memories: TMX, or another format of nmt.text.bitext by its suffix.
 
-        Raises DataError for a file that cannot be read, or has no pair of the languages.
+        With a threshold of 100 only equal sources are found. Raises DataError for a file that cannot be read, or has no
+        pair of the languages; UsageError for a threshold that is no percentage, and where a library is missing.
         """
+        if not 1 <= threshold <= 100:
+            raise UsageError(Option("memory_threshold", threshold), " is not from 1 to 100")
         targets: dict[str, str] = {}
         for path in paths:
             form = find_bitext_form(path)
@@ -36,11 +50,23 @@ class TranslationMemory:
                 raise DataError(f"{path}: its suffix is that of no translation memory\n  Known are {known}")
             for source, target in BilingualFile(Path(path), form, source_lang, target_lang).read():
                 targets.setdefault(normalize(source), target)
-        return cls(targets)
+        return cls(targets, TextIndex(list(targets)) if threshold < 100 else None, threshold)
 
-    def find(self, source: str) -> str | None:
-        """The translation of a source; None if there is none. Blanks may differ, and nothing else."""
-        return self.targets.get(normalize(source))
+    def find(self, source: str) -> MemoryMatch | None:
+        """What the memory has for a source; None if it has nothing.
+
+        A unit with a score of 100 has the same source, whose blanks may differ. Otherwise it is the unit whose source
+        is most similar, if it reaches the threshold; see nmt.text.similarity. Percentages are rounded down, and sources
+        that differ have at most 99: in case, for example.
+        """
+        wanted = normalize(source)
+        if wanted in self.targets:
+            return MemoryMatch(100, wanted, self.targets[wanted])
+        found = self.index.find(wanted, self.threshold / 100) if self.index else None
+        if found is None:
+            return None
+        nearest, similarity = found
+        return MemoryMatch(min(int(similarity * 100 + 1e-9), 99), nearest, self.targets[nearest])
 
 
 class InnerTranslator(Protocol):
@@ -52,37 +78,40 @@ class InnerTranslator(Protocol):
 class MemoryTranslator:
     """Takes the translation of a line from a memory, and translates the lines that it has not.
 
-    `found` counts the lines from the memory. Their translations have no pieces and no attention.
+    The `match` of a translation is what the memory has. Translations from it have no pieces and no attention.
     """
 
     def __init__(self, translator: InnerTranslator, memory: TranslationMemory) -> None:
         self.translator = translator
         self.memory = memory
-        self.found = 0
 
     def stream(self, lines: Iterable[str | Request], **options: Any) -> Iterator[list[Translation]]:
         """Translate as the translator does; see nmt.Translator.stream."""
-        known: deque[Translation | None] = deque()
+        known: deque[tuple[str, MemoryMatch | None]] = deque()
 
         def leave_out_known() -> Iterator[str | Request]:
             for line in lines:
                 source = line.source if isinstance(line, Request) else line
-                target = self.memory.find(source)
-                known.append(None if target is None else build_known_translation(source, target))
-                yield line if target is None else ""  # an empty line costs nothing
+                match = self.memory.find(source)
+                known.append((source, match))
+                yield "" if match and match.score == 100 else line  # an empty line costs nothing
 
         for ranked in self.translator.stream(leave_out_known(), **options):
-            one = known.popleft()
-            self.found += one is not None
-            yield ranked if one is None else [one]
+            source, match = known.popleft()
+            if match is None:
+                yield ranked
+            elif match.score == 100:
+                yield [build_known_translation(source, match)]
+            else:
+                yield [replace(one, match=match) for one in ranked]
 
 
-def build_known_translation(source: str, target: str) -> Translation:
+def build_known_translation(source: str, match: MemoryMatch) -> Translation:
     """The translation of a line that a person has translated."""
-    words = split_words(source), split_words(target)
+    words = split_words(source), split_words(match.target)
     return Translation(
         source=source,
-        text=target,
+        text=match.target,
         score=0.0,
         log_prob=0.0,
         token_log_probs=(),
@@ -98,6 +127,7 @@ def build_known_translation(source: str, target: str) -> Translation:
         is_finished=True,
         is_whole=True,
         units=("words", "words"),
+        match=match,
     )
 
 

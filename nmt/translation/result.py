@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product, takewhile
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,17 @@ from nmt.translation import batching
 BLANKS = re.compile("  +")
 
 
+class MemoryMatch(NamedTuple):
+    """What a translation memory has for a text: both sides of a unit, and how similar its source is, in percent.
+
+    100 is an equal source.
+    """
+
+    score: int
+    source: str
+    target: str
+
+
 @dataclass(frozen=True, eq=False)
 class Translation:
     """A line, its translation, and the attention between their pieces.
@@ -46,6 +58,8 @@ class Translation:
     are a group; see nmt.text.segmented.SegmentedLine.
 
     A line that was translated in parts has a block of attention for each part. The "</s>" of each part have group -1.
+
+    `match` is what a translation memory has for the line. A translation by a match of 100 is the one of the memory.
     """
 
     source: str
@@ -65,6 +79,7 @@ class Translation:
     is_finished: bool
     is_whole: bool
     units: tuple[UnitName, UnitName]
+    match: MemoryMatch | None = None
 
     @cached_property
     def attention_TS(self) -> NDArray[np.float32]:  # noqa: N802

@@ -570,3 +570,22 @@ def test_files_of_translators_tools_are_corpora(run_nmt, corpus):
     assert none.code == 2
     assert f"{tmx}: 901 units, 0 pairs; 901 without x\n    Its languages are " in none.stderr
     assert not (corpus / "no").exists()
+
+
+def test_sheets_of_excel_are_corpora(run_nmt, corpus):
+    openpyxl = pytest.importorskip("openpyxl")
+    sides = [(corpus / f"train.{lang}").read_text().splitlines()[:300] for lang in "ab"]
+    book = openpyxl.Workbook()
+    for row in [("b", "note", "a"), *zip(sides[1], sides[0], sides[0], strict=True), ("ba", "", "")]:
+        book.active.append(row)
+    table = corpus / "t.xlsx"
+    book.save(table)
+    words = ["prepare", *LANGS, "--xlsx", table, "--valid", corpus / "valid", "--keep-duplicates"]
+    done = run_nmt(*words, "--out", corpus / "out")
+    assert done.code == 0
+    assert f"{table}: 301 units, 300 pairs; 1 empty\n" in done.stderr
+    table.write_bytes(table.read_bytes()[:-100])
+    done = run_nmt(*words, "--out", corpus / "no")
+    assert done.code == 2
+    assert f"{table} is not XLSX, or it is damaged or has a password" in done.stderr
+    assert not (corpus / "no").exists()

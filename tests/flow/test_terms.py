@@ -125,28 +125,116 @@ def test_bad_input(run_nmt, reverser, tmp_path, words, message):
 def memory(tmp_path):
     path = tmp_path / "memory.tmx"
     unit = '<tu><tuv xml:lang="a"><seg>{}</seg></tuv><tuv xml:lang="b"><seg>{}</seg></tuv></tu>'
-    path.write_text(f"<tmx>{unit.format('ba de.', 'one two!')}{unit.format('fi', 'three')}</tmx>")
+    pairs = [("ba de.", "one two!"), ("fi", "three"), ("ku la ba! De fi!", "four. Five!"), ("wo ku la ba", "six")]
+    path.write_text(f"<tmx>{''.join(unit.format(*pair) for pair in pairs)}</tmx>")
     return path
 
 
 def test_a_memory_is_used_before_the_model(run_nmt, reverser, memory):
-    words = ["translate", "--model", reverser, "--memory", memory]
+    words = ["translate", "--model", reverser, "--memory", memory, "--memory-threshold", 100]
     done = run_nmt(*words, stdin="fi\nba de\n\nba de.\n")
     assert (done.code, done.stdout) == (0, "three\nde ba\n\none two!\n")
     assert done.stderr == "nmt: 2 of 4 lines are from the memory\n"
     done = run_nmt(*words, "--format", "jsonl", "--with-attention", stdin="fi\n")
-    assert json.loads(done.stdout)["text"] == "three"
+    one = json.loads(done.stdout)
+    assert (one["text"], one["memory"]) == ("three", {"score": 100, "source": "fi", "target": "three"})
+
+
+def test_similar_lines_of_a_memory_are_reported(run_nmt, reverser, memory, tmp_path):
+    pytest.importorskip("rapidfuzz")
+    report = tmp_path / "report.tsv"
+    words = ["translate", "--model", reverser, "--memory", memory]
+    done = run_nmt(*words, "--memory-report", report, stdin="fi\nwo ku la fi\n\nde\n")
+    assert (done.code, done.stdout) == (0, "three\nfi la ku wo\n\nde\n")
+    told = "nmt: 1 of 4 lines are from the memory, and 1 are similar to what it has: {} lists them\n"
+    assert done.stderr == told.format(report)
+    assert [row.split("\t") for row in report.read_text().splitlines()] == [
+        ["file", "line", "score", "source", "memory_source", "memory_target", "translation"],
+        ["standard input", "1", "100", "fi", "fi", "three", "three"],
+        ["standard input", "2", "75", "wo ku la fi", "wo ku la ba", "six", "fi la ku wo"],
+    ]
+    done = run_nmt(*words, "--format", "jsonl", "--n-best", 2, stdin="wo ku la fi\nde\n")
+    found = [json.loads(line).get("memory") for line in done.stdout.splitlines()]
+    assert found == [{"score": 75, "source": "wo ku la ba", "target": "six"}] * 2 + [None] * 2
+    assert done.stderr == told.format("--memory-report FILE").replace("1 of 4", "0 of 2")
+    assert "similar" not in run_nmt(*words, "--memory-threshold", 76, stdin="wo ku la fi\n").stderr
 
 
 def test_sentences_of_documents_are_taken_from_a_memory(run_nmt, reverser, memory, tmp_path):
     page, out = tmp_path / "a.html", tmp_path / "b.html"
-    page.write_text("<p>ba <b>de.</b></p><p>ku la</p>")
-    done = run_nmt("translate", "--model", reverser, "--memory", memory, "--document", page, "--output", out)
+    page.write_text("<p>ba <b>de.</b></p><p>ku la</p><p>Ku la ba! De fi!</p><p>ku la ba!\n De fi!</p>")
+    words = ["translate", "--model", reverser, "--memory", memory, "--document", page, "--output", out]
+    done = run_nmt(*words, "--memory-threshold", 100)
     assert done.code == 0
-    assert "nmt: 1 of 2 sentences are from the memory\n" in done.stderr
-    assert out.read_text() == "<p>one <b>two!</b></p><p>la ku</p>"
-    [report] = nmt.translate_documents(reverser, page, out, memory=memory)
-    assert (report.segments, report.sentences) == (2, 2)
+    assert "nmt: 2 of 5 sentences are from the memory\n" in done.stderr
+    assert out.read_text().startswith("<p>one <b>two!</b></p><p>la ku</p>")
+    assert out.read_text().endswith("<p>four. Five!</p>")  # the whole of a segment
+    [report] = nmt.translate_documents(reverser, page, out, memory=memory, memory_threshold=100)
+    assert (report.segments, report.sentences) == (4, 5)
+    assert [(one.line, one.match.score, one.source) for one in report.matches] == [
+        *((1, 100, "ba de."), (1, 100, "ku la ba! De fi!"))
+    ]
+
+
+def test_translators_files_have_what_is_similar(run_nmt, reverser, memory, tmp_path):
+    pytest.importorskip("rapidfuzz")
+    pytest.importorskip("polib")
+    first, second, po, report = (tmp_path / name for name in ("a.xlf", "b.xlf", "c.po", "report.jsonl"))
+    first.write_text(
+        '<xliff version="1.2"><trans-unit id="1"><source>wo ku la <g id="1">fi</g></source></trans-unit></xliff>'
+    )
+    second.write_text(
+        '<xliff version="2.0" srcLang="a" trgLang="b"><unit><segment><source>Ku la ba! De ku!</source></segment></unit>'
+        "</xliff>"
+    )
+    po.write_text('msgid "wo ku fi la ba"\nmsgstr ""\n')
+    out = tmp_path / "out"
+    words = ["translate", "--model", reverser, "--memory", memory, "--memory-report", report]
+    done = run_nmt(*words, "--document", first, second, po, "--output", out)
+    assert done.code == 0
+    assert f"0 of 4 sentences are from the memory, and 3 are similar to what it has: {report} lists" in done.stderr
+    assert '<alt-trans match-quality="75%" origin="memory"><source>wo ku la ba</source><target>six</target>' in (
+        (out / "a.xlf").read_text()
+    )
+    assert 'similarity="85"><source>ku la ba! De fi!</source><target>four. Five!</target></mtc:match>' in (
+        (out / "b.xlf").read_text()
+    )
+    assert (
+        (out / "c.po").read_text().startswith("# 80 % as in the memory: wo ku la ba\n# The memory's translation: six")
+    )
+    rows = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [(row["file"], row["score"], row["source"]) for row in rows] == [
+        *((str(first), 75, "wo ku la fi"), (str(second), 85, "Ku la ba! De ku!"), (str(po), 80, "wo ku fi la ba"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--memory-threshold", "50"], "--memory-threshold is about translation memories: name one with --memory"),
+        (["--memory-report", "{report}"], "--memory-report is about translation memories: name one with --memory"),
+        (["--memory", "{memory}", "--memory-threshold", "0"], "0 is not in the range 1<=x<=100"),
+        (["--memory", "{memory}", "--memory-report", "{memory}"], "the input and --memory-report cannot both be"),
+        (
+            ["--memory", "{memory}", "--memory-report", "{report}", "--output", "{report}x", "--resume-output"],
+            "--memory-report would have the last lines only: leave it out, or leave out --resume-output",
+        ),
+    ],
+)
+def test_options_of_memories_are_checked(run_nmt, reverser, memory, tmp_path, words, message):
+    before = memory.read_bytes()
+    words = [word.format(memory=memory, report=tmp_path / "report") for word in words]
+    done = run_nmt("translate", "--model", reverser, *words, stdin="ba de\n")
+    assert done.code == 2
+    assert message in done.stderr
+    assert memory.read_bytes() == before
+
+
+def test_without_rapidfuzz_the_message_has_the_flag(run_nmt, reverser, memory, monkeypatch):
+    monkeypatch.setattr("nmt.text.similarity.cdist", None)
+    done = run_nmt("translate", "--model", reverser, "--memory", memory, stdin="ba de\n")
+    assert done.code == 2
+    assert "To use only equal segments of a memory, set --memory-threshold 100" in done.stderr
 
 
 def test_a_memory_of_other_languages_is_refused(run_nmt, reverser, tmp_path):

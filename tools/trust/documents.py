@@ -3,9 +3,10 @@
     python tools/trust/documents.py FOLDER… [--limit N] [--format html]
 
 A document is read in its format by `nmt.documents`, and written twice: with its own segments, after which it must have
-the same bytes, but for the translations that XLIFF and PO get; and with its words in capitals and in the opposite
-order, after which it must have the same markup around its text. Files that are refused with a message are counted by
-their messages.
+the same bytes, and with its words in capitals and in the opposite order, after which it must have the same markup
+around its text. XLIFF and PO are read without the translations that they have. They must have the same bytes but for
+the translations that they get, and those must have the tags and placeholders of their sources. Files that are refused
+with a message are counted by their messages.
 """
 
 import argparse
@@ -18,19 +19,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import polib
 
 from nmt.documents.alignment import Alignment
 from nmt.documents.document import Document, Languages, Lines, Unit
 from nmt.documents.formats import find_format, read_document
 from nmt.documents.html import Finder, HtmlDocument
 from nmt.documents.markdown import MarkdownDocument, read_events
+from nmt.documents.placeholders import PLACEHOLDER
+from nmt.documents.po import PoDocument
 from nmt.documents.projection import project_tags
 from nmt.documents.segment import Segment
 from nmt.documents.subtitles import TAG, SubtitleDocument
+from nmt.documents.translate import restore_blanks
+from nmt.documents.xliff import XliffDocument
 from nmt.documents.xml import XmlDocument
 from nmt.errors import NmtError
 
 LANGUAGES = Languages("en", "en")
+OWN_LANGUAGES = re.compile(
+    rb"""\b(source-language|srcLang|target-language|trgLang)\s*=\s*["']([\w-]+)|"(Language): *(\w+)"""
+)
+XLIFF_TARGET = re.compile(rb"(?s)<target(?:\s[^>]*)?(?:/>|>.*?</target>)\s*")
+PO_STRING = re.compile(rb'(?m)^(msgstr(?:\[\d+\])?) ".*"(?:\r?\n".*")*')
+MARKUP = re.compile(r"<[^<>]*>")
 NUMBERS = re.compile(r"[\d,]+")
 
 
@@ -55,7 +67,60 @@ def reverse(unit: Unit) -> Segment:
     target = " ".join(word[0].upper() for word in reversed(words))
     spans = [match.span() for match in re.finditer(r"\S+", target)]
     alignment = Alignment([word.span() for word in words], spans, np.eye(len(words))[::-1])
-    return project_tags(segment, target, alignment, unit.dividers).segment
+    return restore_blanks(segment, project_tags(segment, target, alignment, unit.dividers).segment)
+
+
+def find_languages(content: bytes) -> Languages:
+    """The languages that a file of translators declares; English where it does not."""
+    found = {name or other: language or own for name, language, other, own in OWN_LANGUAGES.findall(content)}
+    source = found.get(b"source-language") or found.get(b"srcLang") or b"en"
+    target = found.get(b"target-language") or found.get(b"trgLang") or found.get(b"Language") or b"en"
+    return Languages(source.decode(), target.decode())
+
+
+def remove_translations(content: bytes, form: str) -> bytes:
+    """XLIFF or PO without its translations. The header of PO stays."""
+    if form == "xliff":
+        return XLIFF_TARGET.sub(b"", content)
+    begin = content.find(b"\n\n") + 1
+    return content[:begin] + PO_STRING.sub(rb'\1 ""', content[begin:])
+
+
+def check_filled(path: Path, folder: Path, form: str) -> Iterator[str]:
+    """What is wrong with a file of translators after it got translations."""
+    content = path.read_bytes()
+    empty = folder / f"empty{path.suffix}"
+    empty.write_bytes(remove_translations(content, form))
+    try:
+        document = read_document(empty, find_languages(content))
+    except NmtError as error:
+        yield "refused: " + NUMBERS.sub("N", str(error).replace(str(empty), "FILE").splitlines()[0])
+        return
+    assert isinstance(document, XliffDocument | PoDocument)
+    written = document.write([reverse(unit) for unit in document.units])
+    changed = folder / f"changed{path.suffix}"
+    changed.write_bytes(written)
+    again = read_document(changed, find_languages(content))
+    if again.units:
+        yield "units are left"
+    without = remove_translations(written, form)
+    if form == "xliff":
+        if re.sub(rb"\s", b"", without) != re.sub(rb"\s", b"", empty.read_bytes()):
+            yield "bytes differ beside translations"
+        targets = re.findall(r"(?s)<target[^>]*>(.*?)</target>", written.decode(document.decoded.encoding))
+        sources = [document.decoded.text[one.inline.begin : one.inline.end] for one in document.slots]
+        pairs = list(zip(sources, targets, strict=True))
+    else:
+        kept = [line for line in without.splitlines() if line != b"#, fuzzy"]
+        if [line.replace(b"#, fuzzy, ", b"#, ") for line in kept] != [
+            line for line in empty.read_bytes().splitlines() if line != b"#, fuzzy"
+        ]:
+            yield "bytes differ beside translations"
+        entries = [entry for entry in polib.pofile(str(changed)) if not entry.obsolete and not entry.msgid_plural]
+        pairs = [(entry.msgid, entry.msgstr) for entry in entries if entry.msgstr]
+    for source, target in pairs:
+        if any(Counter(found.findall(source)) != Counter(found.findall(target)) for found in (MARKUP, PLACEHOLDER)):
+            yield f"tags differ: {source!r}: {target!r}"
 
 
 def describe_markup(document: Document) -> object:
@@ -81,13 +146,15 @@ def describe_markup(document: Document) -> object:
 def check_document(path: Path, folder: Path) -> Iterator[str]:
     """What is wrong with a document: nothing, or some of "bytes", "markup" and the message that refuses it."""
     form = find_format(path)
+    if form in ("xliff", "po"):
+        yield from check_filled(path, folder, form)
+        return
     try:
         document = read_document(path, LANGUAGES)
     except NmtError as error:
         yield "refused: " + NUMBERS.sub("N", str(error).replace(str(path), "FILE").splitlines()[0])
         return
-    is_filled = form in ("xliff", "po")
-    if not is_filled and document.write([unit.segment for unit in document.units]) != path.read_bytes():
+    if document.write([unit.segment for unit in document.units]) != path.read_bytes():
         yield "bytes differ in a copy"
     changed = folder / f"changed{path.suffix}"
     changed.write_bytes(document.write([reverse(unit) for unit in document.units]))

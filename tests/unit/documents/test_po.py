@@ -2,8 +2,9 @@ import pytest
 from support.documents import SPACED, WordTranslator, shout, translate_document
 
 from nmt.documents import po
-from nmt.documents.document import Languages
+from nmt.documents.document import Annotation, Languages
 from nmt.errors import DataError, UsageError
+from nmt.translation.result import MemoryMatch
 
 polib = pytest.importorskip("polib")
 
@@ -47,6 +48,10 @@ def read(text: str, plurals: int = 2) -> po.PoDocument:
             '#, fuzzy\nmsgid "%(n)d files in {place}, <b title=\\"x\\">not</b> ${HOME} & 5 %%"\n'
             'msgstr "%(n)d FILES IN {place}, <b title=\\"x\\">NOT</b> ${HOME} &amp; 5 %%"\n',
         ),
+        (
+            'msgid "5 % of %-3ds %home%"\nmsgstr ""\n',
+            '#, fuzzy\nmsgid "5 % of %-3ds %home%"\nmsgstr "5 % OF %-3dS %home%"\n',
+        ),
         ('msgid "a & b < c"\nmsgstr ""\n', '#, fuzzy\nmsgid "a & b < c"\nmsgstr "A & B < C"\n'),
         ('msgid "a"\r\nmsgstr ""\r\n', '#, fuzzy\r\nmsgid "a"\r\nmsgstr "A"\r\n'),
     ],
@@ -54,6 +59,26 @@ def read(text: str, plurals: int = 2) -> po.PoDocument:
 def test_messages_without_a_translation_get_a_fuzzy_one(entry, expected):
     assert shout(read(entry)) == HEAD.format(2) + expected
     polib.pofile(HEAD.format(2) + expected)
+
+
+def test_a_file_without_a_header_has_comments_before_its_first_message():
+    document = po.PoDocument(b'msgid "one"\nmsgstr ""\n', "a.po", SPACED)
+    assert [unit.line for unit in document.units] == [1]
+    notes = [Annotation(matches=[MemoryMatch(87, "two", "zwei")])]
+    written = document.write_annotated([unit.segment for unit in document.units], notes).decode()
+    comment = "# 87 % as in the memory: two\n# The memory's translation: zwei\n"
+    assert written == f'{comment}#, fuzzy\nmsgid "one"\nmsgstr "one"\n'
+
+
+def test_what_a_memory_has_for_a_message_is_a_comment():
+    entry = '# t\n#: a.c:1\nmsgid "one"\nmsgid_plural "ones"\nmsgstr[0] ""\nmsgstr[1] ""\n'
+    document = read(entry)
+    notes = [Annotation(matches=[MemoryMatch(87, "two", "zwei")]), Annotation(is_known=True)]
+    written = document.write_annotated([unit.segment for unit in document.units], notes).decode()
+    comment = "# 87 % as in the memory: two\n# The memory's translation: zwei\n"
+    flagged = entry.replace("msgid ", "#, fuzzy\nmsgid ").replace('[0] ""', '[0] "one"').replace('[1] ""', '[1] "ones"')
+    assert written == HEAD.format(2) + comment + flagged
+    assert polib.pofile(written)[0].tcomment == comment[2:-1].replace("\n# ", "\n") + "\nt"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import pytest
 from support.documents import SPACED, WordTranslator, translate_document
 
 from nmt.documents.document import Languages, Unit
 from nmt.documents.plain import TextDocument
 from nmt.documents.segment import Mark, Segment
-from nmt.documents.translate import restore_blanks, split_sentences, translate_documents
+from nmt.documents.translate import group_sentences, restore_blanks, split_sentences, translate_documents
 
 
 def translate(text: str, translator: WordTranslator, languages: Languages = SPACED) -> str:
@@ -79,3 +82,40 @@ def test_documents_are_read_only_as_far_as_needed_and_come_in_order():
 )
 def test_a_tag_that_stands_for_a_word_has_blanks_beside_it(source, translation, expected):
     assert restore_blanks(Segment.join(source), Segment.join(translation)) == Segment.join(expected)
+
+
+def test_a_long_text_is_divided_where_no_tag_reaches_across(monkeypatch):
+    parts: list[str | Mark] = []
+    for number in range(60):
+        around = Mark(3 * number, "open"), Mark(3 * number, "close")
+        inside = [f"Word{number} ", around[0], f"bold{number}", around[1], Mark(3 * number + 1, "single"), " end. "]
+        if number % 10 == 0:  # a pair around three sentences
+            parts.append(Mark(3 * number + 2, "open"))
+        parts += inside
+        if number % 10 == 2:
+            parts.append(Mark(3 * (number - 2) + 2, "close"))
+    segment = Segment.join([*parts, "Last."])
+    labels = tuple(f"<{tag}>" for tag in range(1 + max(mark.tag for _, mark in segment.marks)))
+    unit = Unit(segment, labels, 1)
+    begins = [segment.text.index(f"Word{number} ") for number in range(60)]
+    groups = []
+    for limit in (50, 10**6):
+        monkeypatch.setattr("nmt.documents.translate.LONG", limit)
+        groups.append([(first, stop) for first, stop, _ in group_sentences(unit, begins)])
+        assert [placed for _, _, own in group_sentences(unit, begins) for placed in own] == list(segment.marks)
+    assert groups[1] == [(0, 60)]
+    assert groups[0][:5] == [(0, 3), (3, 6), (6, 9), (9, 13), (13, 16)]  # 10 to 12 are in one pair
+    assert groups[0][-1][1] == 60
+    monkeypatch.setattr("nmt.documents.translate.LONG", 50)
+    [(_, [one])] = translate_documents([Whole([unit])], WordTranslator(str.upper, is_reversing=True), SPACED)
+    assert sorted(mark for _, mark in one.segment.marks) == sorted(mark for _, mark in segment.marks)
+    for number in range(60):
+        begin, end = (place for place, mark in one.segment.marks if mark.tag == 3 * number)
+        assert one.segment.text[begin:end] == f"BOLD{number}"
+
+
+class Whole(NamedTuple):
+    """A document of given units."""
+
+    units: Sequence[Unit]
+    notes: Sequence[str] = ()

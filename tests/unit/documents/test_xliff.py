@@ -1,9 +1,12 @@
+import re
+
 import pytest
 from support.documents import SPACED, WordTranslator, shout, translate_document
 
-from nmt.documents.document import Languages
+from nmt.documents.document import Annotation, Languages
 from nmt.documents.xliff import XliffDocument
 from nmt.errors import DataError
+from nmt.translation.result import MemoryMatch
 
 HEAD_1 = '<?xml version="1.0"?>\n<xliff version="1.2"><file source-language="en-US" target-language="de"><body>\n'
 TAIL_1 = "\n</body></file></xliff>\n"
@@ -102,10 +105,67 @@ def test_a_prefix_is_kept():
     assert f"<x:source>a</x:source><x:target {STATE}>A</x:target>" in shout(read(text))
 
 
+@pytest.mark.parametrize("placeholder", ["%s", "%minutes%", "{{ limit }}", "{0}", "%1$d", "%@", "${home}"])
+def test_placeholders_move_with_the_words_beside_them(placeholder):
+    unit = f'<trans-unit id="1"><source>wait {placeholder} &lt; now</source></trans-unit>'
+    written = translate_document(read(HEAD_1 + unit + TAIL_1), WordTranslator(str.upper)).decode()
+    assert f"<target {STATE}>WAIT {placeholder} &lt; NOW</target>" in written
+
+
 def test_tags_move_with_their_words():
     unit = '<trans-unit id="1"><source>one <g id="1">two</g> <x id="2"/>three</source></trans-unit>'
     written = translate_document(read(HEAD_1 + unit + TAIL_1), WordTranslator(is_reversing=True)).decode()
     assert f'<target {STATE}>three <x id="2"/><g id="1">two</g> one</target>' in written
+
+
+ONE, TWO = MemoryMatch(87, "a & b", "A <B>"), MemoryMatch(71, "c", "C")
+
+
+def annotate(document: XliffDocument, *annotations: Annotation) -> str:
+    return document.write_annotated([unit.segment for unit in document.units], annotations).decode()
+
+
+def test_version_1_has_alternatives_from_a_memory():
+    unit = '<trans-unit id="1">\n  <source>a b</source>\n  <note>x</note></trans-unit>'
+    written = annotate(read(HEAD_1 + unit + TAIL_1), Annotation(matches=[ONE, TWO]))
+    assert written == (
+        f'{HEAD_1}<trans-unit id="1">\n  <source>a b</source>\n  <target {STATE}>a b</target>\n'
+        '  <alt-trans match-quality="87%" origin="memory"><source>a &amp; b</source><target>A &lt;B&gt;</target>'
+        '</alt-trans>\n  <alt-trans match-quality="71%" origin="memory"><source>c</source><target>C</target>'
+        f"</alt-trans>\n  <note>x</note></trans-unit>{TAIL_1}"
+    )
+    filled = '<x:xliff version="1.2"><x:trans-unit><x:source>a</x:source><x:target/></x:trans-unit></x:xliff>'
+    assert '</x:target><x:alt-trans match-quality="71%" origin="memory"><x:source>c</x:source>' in annotate(
+        read(filled), Annotation(matches=[TWO])
+    )
+
+
+def test_what_a_memory_has_is_an_exact_match():
+    unit = '<trans-unit id="1"><source>a</source></trans-unit>'
+    assert 'state-qualifier="exact-match">a</target></trans-unit>' in annotate(
+        read(HEAD_1 + unit + TAIL_1), Annotation(is_known=True)
+    )
+
+
+def test_version_2_has_matches_from_a_memory():
+    head = HEAD_2.format(' trgLang="de"')
+    unit = '<segment id="s"><source>a</source></segment><segment><source>b</source></segment>'
+    written = annotate(read(head + unit + TAIL_2), Annotation(matches=[ONE]), Annotation(matches=[TWO]))
+    number = re.search(r'<segment state="translated" id="(nmt-\d+)">', written)[1]
+    inside = '<mtc:match ref="#{}" type="tm" origin="memory" similarity="{}"><source>{}</source><target>{}</target>'
+    assert (
+        '<unit id="u"><mtc:matches xmlns:mtc="urn:oasis:names:tc:xliff:matches:2.0">'
+        + inside.format("s", 87, "a &amp; b", "A &lt;B&gt;")
+        + "</mtc:match>"
+        + inside.format(number, 71, "c", "C")
+        + "</mtc:match></mtc:matches>\n"
+    ) in written
+    assert '<segment id="s" state="translated"><source>a</source><target>a</target></segment>' in written
+    again = annotate(read(written.replace(' state="translated"', ' state="initial"')), *[Annotation(matches=[TWO])] * 2)
+    assert again.count("<mtc:matches") == again.count("</mtc:matches>") == 1
+    assert again.count('<mtc:match xmlns:mtc="urn:oasis:names:tc:xliff:matches:2.0" ref="#s" type="tm"') == 1
+    assert again.count("</mtc:match>") == 4
+    assert len(read(again).units) == 0
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])

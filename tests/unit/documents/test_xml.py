@@ -26,6 +26,8 @@ def read(text: str, rules: XmlRules = ALL_TEXT) -> XmlDocument:
         ("<p>a &lt; b &#169; c\u00a0d</p>", "<p>A &lt; B &#169; C\u00a0D</p>"),
         ("<p><![CDATA[a <b> & c]]></p>", "<p><![CDATA[A <B> & C]]></p>"),
         ("<p>a <![CDATA[b <c>]]> d</p>", "<p>A <![CDATA[b <c>]]> D</p>"),
+        ("<p><![CDATA[a %1$s <b> {x}!]]></p>", "<p><![CDATA[A %1$s <B> {x}!]]></p>"),
+        ("<s>one %d &amp; %@, 5 % of ${x}</s>", "<s>ONE %d &amp; %@, 5 % OF ${x}</s>"),
         ("<p>  one\n   two  </p>", "<p>  ONE TWO  </p>"),
         ('<x:p xmlns:x="u">one <x:b>two</x:b></x:p>', '<x:p xmlns:x="u">ONE <x:b>TWO</x:b></x:p>'),
     ],

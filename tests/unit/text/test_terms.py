@@ -22,6 +22,12 @@ ENTRIES = [
     GlossaryEntry("猫", "Katze"),
     GlossaryEntry("バス", "Bus"),
     GlossaryEntry("ธนาคาร", "Bank"),
+    GlossaryEntry("서버", "Server"),
+    GlossaryEntry("파일 이름", "Dateiname"),
+    GlossaryEntry("API", "API"),
+    GlossaryEntry("값*", "Wert"),
+    GlossaryEntry("palveli*", "Server", "follow"),
+    GlossaryEntry("avoin verkko*", "offenes Netz", "exact"),
 ]
 
 
@@ -39,6 +45,14 @@ ENTRIES = [
         ("私の猫はバスに乗る。", [("猫", ("Katze",)), ("バス", ("Bus",))]),
         ("バスケットボール", []),
         ("ไปธนาคารวันนี้", [("ธนาคาร", ("Bank",))]),
+        # particles of Korean, and endings of a term with "*"
+        ("서버는 서버에서도, 서버들의 서버.", [("서버", ("Server",))] * 4),
+        ("파일 이름을 API로 바꾸면", [("파일 이름", ("Dateiname",)), ("API", ("API",))]),
+        ("서버실 웹서버는 APIs", []),
+        ("값은 값", [("값은", ("Wert",)), ("값", ("Wert",))]),
+        ("Palvelimen palvelin", [("Palvelimen", ("Server",)), ("palvelin", ("Server",))]),
+        ("avoin verkkoyhteys, Avoin verkko", [("avoin verkkoyhteys", ("offenes Netz",))]),
+        ("avoin vesi, esipalvelin", []),
         ("", []),
         ("...", []),
     ],
