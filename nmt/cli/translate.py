@@ -367,6 +367,8 @@ def write_line(
 ) -> str:
     """A translation as a line of output."""
     if style == "jsonl":
+        from nmt.translation.doubts import find_doubts
+
         links = one.links(threshold, offset)
         facts = {
             "index": index,
@@ -375,6 +377,8 @@ def write_line(
             "text": one.text,
             "score": round(one.score, 6),
             "log_prob": round(one.log_prob, 6),
+            "confidence": round(one.confidence, 4),
+            "doubts": [doubt._asdict() for doubt in find_doubts(one)],
             "is_finished": one.is_finished,
             "is_whole": one.is_whole,
             "source_pieces": one.source_pieces,
