@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -30,6 +30,7 @@ Reason = Literal[
     "low probability",
     "low attention",
 ]
+REASONS: tuple[Reason, ...] = get_args(Reason)
 LOW_PROBABILITY = 0.3  # of all pieces of a word together; of such words three in four are wrong, see tools/README.md
 LONGEST_REPETITION = 6  # words
 SHORTEST_COPY = 3  # words: fewer are mostly names
@@ -49,6 +50,10 @@ class Doubt(NamedTuple):
     end: int
     text: str
     reason: Reason
+
+    def describe(self) -> str:
+        """`"Haus" (low probability)`"""
+        return f'"{self.text}" ({self.reason})' if self.text else self.reason
 
 
 class Word(NamedTuple):
@@ -86,6 +91,11 @@ def find_doubts(one: Translation) -> list[Doubt]:
     found += [("source", span, "low attention") for span in find_unattended_words(one)]
     texts = {"source": one.source, "target": one.text}
     return [Doubt(side, begin, end, texts[side][begin:end], reason) for side, (begin, end), reason in found]
+
+
+def rank_doubt(doubt: Doubt) -> int:
+    """The place of a doubt's reason in the order of urgency."""
+    return REASONS.index(doubt.reason)
 
 
 def list_whole_words(text: str, units: Sequence[str], group_of_unit: Sequence[int]) -> list[Word]:

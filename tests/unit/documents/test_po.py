@@ -82,6 +82,27 @@ def test_what_a_memory_has_for_a_message_is_a_comment():
 
 
 @pytest.mark.parametrize(
+    ("doubts", "comment"),
+    [
+        ([], "nmt: confidence 0.63"),
+        (['"null" (repeated)', "length limit"], 'nmt: confidence 0.63; check "null" (repeated), length limit'),
+        ([f'"{n}" (copied)' for n in range(7)], '"4" (copied) and 2 more'),
+    ],
+)
+def test_confidence_and_doubts_are_a_comment(doubts, comment):
+    entry = '#. e\n#: a.c:1\nmsgid "zero"\nmsgstr ""\n'
+    document = read(entry)
+    notes = [Annotation(confidence=0.6251, doubts=doubts, matches=[MemoryMatch(87, "two", "zwei")])]
+    written = document.write_annotated([unit.segment for unit in document.units], notes).decode()
+    [read_back] = polib.pofile(written)
+    first, *others = read_back.tcomment.splitlines()
+    assert first.endswith(comment)
+    assert first.startswith("nmt: confidence 0.63")
+    assert others == ["87 % as in the memory: two", "The memory's translation: zwei"]
+    assert (read_back.comment, read_back.flags) == ("e", ["fuzzy"])
+
+
+@pytest.mark.parametrize(
     ("plurals", "strings"),
     [(1, ["%d FILES"]), (2, ["ONE FILE", "%d FILES"]), (3, ["ONE FILE", "%d FILES", "%d FILES"])],
 )

@@ -13,6 +13,7 @@ from nmt.translation.doubts import (
     repeat_words,
 )
 from nmt.translation.memory import build_known_translation
+from nmt.translation.result import MemoryMatch
 
 
 def make(source, text, probabilities=None, **changes):
@@ -42,7 +43,7 @@ def listed(one):
 def test_confidence_is_the_geometric_mean_of_the_probabilities_of_pieces():
     assert make("a b", "x y", [0.5, 0.25, 1.0]).confidence == pytest.approx((0.5 * 0.25) ** (1 / 3))
     assert make("a", "x", [1.0, 1.0]).confidence == 1.0
-    assert build_known_translation("a b", "x").confidence == 1.0  # what a person translated
+    assert build_known_translation("a b", MemoryMatch(100, "a b", "x")).confidence == 1.0  # what a person translated
 
 
 def test_confidence_is_that_of_the_search_whatever_the_beam(reverser):
@@ -156,5 +157,5 @@ def test_what_is_cut_comes_first():
 
 
 def test_what_the_model_did_not_generate_has_no_doubts():
-    assert find_doubts(build_known_translation("12 cats", "13 13 13 chats")) == []
+    assert find_doubts(build_known_translation("12 cats", MemoryMatch(100, "12 cats", "13 13 13 chats"))) == []
     assert find_doubts(WordTranslator().translate("")) == []
