@@ -36,6 +36,7 @@ LONGEST_REPETITION = 6  # words
 SHORTEST_COPY = 3  # words: fewer are mostly names
 NUMBER = re.compile(r"\d+(?:[.,:'’٫٬\u00a0\u202f]\d+| \d{3}(?!\d))*")
 UNSPACED_REPETITION = re.compile(rf"({UNSPACED.pattern}\S{{3,19}}?)(\1)")  # fewer characters are words
+INNER_REPETITION = re.compile(r"\w*(\w{2,}?)\1{3,}\w*")  # as in "bananananananas"
 MARKS = re.compile(r"^\W+|\W+$")
 
 
@@ -174,6 +175,7 @@ def find_repetitions(source: str, text: str) -> Iterator[Span]:
 def repeat_words(text: str) -> Iterator[Span]:
     """The (begin, end) of words that repeat those before them, whatever their case and marks."""
     yield from (match.span(2) for match in UNSPACED_REPETITION.finditer(text))
+    yield from (match.span() for match in INNER_REPETITION.finditer(text) if not match[1].isdecimal())
     spans = find_units(text, WORDS)
     folded = [MARKS.sub("", text[begin:end]).casefold() for begin, end in spans]
     place = 0

@@ -111,6 +111,8 @@ def test_numbers_are_looked_for_on_the_other_side(source, target, missing, added
         ("Oui, oui. Non", ["oui."]),
         ("un chat, un chien", []),
         ("7 7 7", []),
+        ("les bananananananas, 11111111", ["bananananananas"]),
+        ("bananas", []),
         ("- - -", []),
         ("我去东京我去东京吧", ["我去东京"]),
         ("人人いろいろ", []),
