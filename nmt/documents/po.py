@@ -137,6 +137,7 @@ class PoDocument:
         """The same, with comments: the confidence, what to check, and what a memory has for similar messages."""
         lines = list(self.lines)
         flagged: set[int] = set()
+        comments: dict[int, list[str]] = {}  # by the first line of a message
         for slot, translation, annotation in zip(self.slots, translations, annotations, strict=True):
             escape = html.escape if slot.is_markup else keep
             splice = slot.inline.render(translation, slot.text, escape, Splices([]))
@@ -146,15 +147,17 @@ class PoDocument:
                 keyword = self.lines[own.start].partition('"')[0].rstrip()
                 lines[own.start] = end.join(write_string(keyword, text)) + end
                 lines[own.start + 1 : own.stop] = [""] * (len(own) - 1)
-            if slot.head not in flagged:
-                flagged.add(slot.head)
-                if slot.flags is None:
-                    lines[slot.head] = f"#, fuzzy{end}{lines[slot.head]}"
-                elif "fuzzy" not in lines[slot.flags]:
-                    lines[slot.flags] = lines[slot.flags].replace("#,", "#, fuzzy,", 1)
-            first = slot.inline.unit.line - 1
-            comments = (f"# {line}{end}" for line in describe_annotation(annotation))
-            lines[first] = f"{''.join(comments)}{lines[first]}"
+            own_comments = comments.setdefault(slot.inline.unit.line - 1, [])
+            own_comments += [f"# {line}{end}" for line in describe_annotation(annotation)]
+            if slot.head in flagged:
+                continue
+            flagged.add(slot.head)
+            if slot.flags is None:
+                lines[slot.head] = f"#, fuzzy{end}{lines[slot.head]}"
+            elif "fuzzy" not in lines[slot.flags]:
+                lines[slot.flags] = lines[slot.flags].replace("#,", "#, fuzzy,", 1)
+        for first, own_comments in comments.items():
+            lines[first] = "".join([*own_comments, lines[first]])
         return self.decoded.encode("".join(lines))
 
 

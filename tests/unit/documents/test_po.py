@@ -102,6 +102,13 @@ def test_confidence_and_doubts_are_a_comment(doubts, comment):
     assert (read_back.comment, read_back.flags) == ("e", ["fuzzy"])
 
 
+def test_comments_on_plural_forms_keep_their_order():
+    document = read('msgid "one"\nmsgid_plural "ones"\nmsgstr[0] ""\nmsgstr[1] ""\n')
+    notes = [Annotation(confidence=0.9), Annotation(confidence=0.3, doubts=["length limit"])]
+    written = document.write_annotated([unit.segment for unit in document.units], notes).decode()
+    assert polib.pofile(written)[0].tcomment == "nmt: confidence 0.90\nnmt: confidence 0.30; check length limit"
+
+
 @pytest.mark.parametrize(
     ("plurals", "strings"),
     [(1, ["%d FILES"]), (2, ["ONE FILE", "%d FILES"]), (3, ["ONE FILE", "%d FILES", "%d FILES"])],
