@@ -37,6 +37,7 @@ SHORTEST_COPY = 3  # words: fewer are mostly names
 NUMBER = re.compile(r"\d+(?:[.,:'’٫٬\u00a0\u202f]\d+| \d{3}(?!\d))*")
 UNSPACED_REPETITION = re.compile(rf"({UNSPACED.pattern}\S{{3,19}}?)(\1)")  # fewer characters are words
 INNER_REPETITION = re.compile(r"\w*(\w{2,}?)\1{3,}\w*")  # as in "bananananananas"
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 MARKS = re.compile(r"^\W+|\W+$")
 
 
@@ -53,8 +54,8 @@ class Doubt(NamedTuple):
     reason: Reason
 
     def describe(self) -> str:
-        """`"Haus" (low probability)`"""
-        return f'"{self.text}" ({self.reason})' if self.text else self.reason
+        """`"Haus" (low probability)`, without line ends and other control characters, which a model may generate."""
+        return f'"{CONTROLS.sub(" ", self.text)}" ({self.reason})' if self.text else self.reason
 
 
 class Word(NamedTuple):

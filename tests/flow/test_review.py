@@ -159,6 +159,7 @@ def test_edits_of_a_document_come_back_through_a_memory(run_nmt, reverser, folde
     page.fill("#edit", "fi. de ku ba")
     memory = tmp_path / "edits.tmx"
     save(page, "#save-memory", memory)
+    expect(page.locator("#edit-message")).to_contain_text("with --memory page.edits.tmx writes the edited translation")
     expect(page.locator(".item .target", has_text="fi. de ku ba")).to_have_count(2)  # both have this source
     done = run_nmt(
         *("translate", "--model", reverser, "--document", folder / "page.html", "--output", tmp_path / "edited.html"),

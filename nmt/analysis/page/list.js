@@ -1,7 +1,9 @@
 // The list of sentences: search, order, and the rows, of which only those that can be seen exist.
 
 const SORT_KEYS = {
-  confidence: { valueOf: (sentence) => sentence.confidence, first: "low", format: (value) => formatPercent(value) },
+  confidence: {
+    valueOf: (sentence) => sentence.confidence, first: "low", range: [0, 1], format: (value) => formatPercent(value),
+  },
   number: { valueOf: (sentence, view, index) => index, first: "low" },
   score: { valueOf: (sentence, view) => view.score, first: "low", format: (value) => value.toFixed(2) },
   length: { valueOf: (sentence) => splitWords(sentence.source).length, first: "high", format: String },
@@ -41,7 +43,7 @@ function updateList() {
     return sign * (a - b) || one - other;
   });
   state.order = found;
-  state.range = [Infinity, -Infinity];
+  state.range = [...SORT_KEYS[byId("sort").value].range ?? [Infinity, -Infinity]];
   for (const value of values.values()) {
     if (!Number.isNaN(value)) state.range = [Math.min(state.range[0], value), Math.max(state.range[1], value)];
   }

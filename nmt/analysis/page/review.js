@@ -150,7 +150,9 @@ function startReview() {
     download(new Blob([exportLines()], { type: "text/plain" }), `${name()}.${state.page.target}.txt`);
   });
   byId("save-memory").addEventListener("click", () => {
-    download(new Blob([exportMemory()], { type: "application/xml" }), `${name()}.edits.tmx`);
+    const file = `${name()}.edits.tmx`;
+    download(new Blob([exportMemory()], { type: "application/xml" }), file);
+    byId("edit-message").textContent = `The same command with --memory ${file} writes the edited translation.`;
   });
   addEventListener("beforeunload", (event) => {
     keepEdits();

@@ -6,6 +6,7 @@ import pytest
 from support.documents import WordTranslator
 
 from nmt.translation.doubts import (
+    Doubt,
     find_copies,
     find_doubts,
     find_lost_numbers,
@@ -156,6 +157,11 @@ def test_what_is_cut_comes_first():
         ("source", "", "source cut"),
         ("target", "x", "low probability"),
     ]
+
+
+def test_doubts_are_described_on_one_line():
+    assert Doubt("target", 0, 4, "a\nb\x15\u2028c", "copied").describe() == '"a b c" (copied)'
+    assert Doubt("target", 4, 4, "", "length limit").describe() == "length limit"
 
 
 def test_what_the_model_did_not_generate_has_no_doubts():
