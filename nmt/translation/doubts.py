@@ -31,7 +31,7 @@ Reason = Literal[
     "low attention",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
-LOW_PROBABILITY = 0.3  # of all pieces of a word together; of such words three in four are wrong, see tools/README.md
+LOW_PROBABILITY = 0.3  # of all pieces of a word together; see the section Confidence of tools/README.md
 LONGEST_REPETITION = 6  # words
 SHORTEST_COPY = 3  # words: fewer are mostly names
 NUMBER = re.compile(r"\d+(?:[.,:'’٫٬\u00a0\u202f]\d+| \d{3}(?!\d))*")
