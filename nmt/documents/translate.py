@@ -236,9 +236,7 @@ def join_sentences(
         for (begin, place), sentence in zip(both, sentences, strict=True)
         for one in find_doubts(sentence)
     ]
-    return TranslatedUnit(
-        unit, segment, sorted(placements), sentences, sorted(doubts, key=rank_doubt), both, moved
-    )
+    return TranslatedUnit(unit, segment, sorted(placements), sentences, sorted(doubts, key=rank_doubt), both, moved)
 
 
 def follow_blanks(before: str, after: str) -> Sequence[int]:
