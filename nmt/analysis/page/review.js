@@ -147,11 +147,11 @@ function startReview() {
   byId("check-next").addEventListener("click", () => { check(true); step(1); });
   const name = () => state.page.title.replace(/\.[^.]*$/, "") || "translation";
   byId("save-lines").addEventListener("click", () => {
-    download(new Blob([exportLines()], { type: "text/plain" }), `${name()}.${state.page.target}.txt`);
+    saveAs(new Blob([exportLines()], { type: "text/plain" }), `${name()}.${state.page.target}.txt`);
   });
   byId("save-memory").addEventListener("click", () => {
     const file = `${name()}.edits.tmx`;
-    download(new Blob([exportMemory()], { type: "application/xml" }), file);
+    saveAs(new Blob([exportMemory()], { type: "application/xml" }), file);
     byId("edit-message").textContent = `The same command with --memory ${file} writes the edited translation.`;
   });
   addEventListener("beforeunload", (event) => {

@@ -58,12 +58,11 @@ function copyWithStyles(svg) {
 
 function savePicture(suffix) {
   const blob = new Blob([exportSvg()], { type: "image/svg+xml" });
-  const name = `attention-${state.current + 1}.${suffix}`;
-  return suffix === "svg" ? download(blob, name) : savePng(blob, name);
+  return suffix === "svg" ? download(blob, suffix) : savePng(blob);
 }
 
 /** Save the picture at twice its size, or at the greatest size that this browser can draw. */
-async function savePng(blob, name) {
+async function savePng(blob) {
   const image = new Image();
   image.src = URL.createObjectURL(blob);
   try {
@@ -74,7 +73,7 @@ async function savePng(blob, name) {
       const canvas = createElement("canvas", size);
       canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
       const png = await new Promise((resolve) => canvas.toBlob(resolve));
-      if (png) return download(png, name);  // null: too large for this browser
+      if (png) return download(png, "png");  // null: too large for this browser
     }
   } catch { /* other browsers throw where it is too large */ } finally {
     URL.revokeObjectURL(image.src);
@@ -82,7 +81,9 @@ async function savePng(blob, name) {
   showMessage("This picture is too large for a PNG file. Save it as SVG, which has no such limit.");
 }
 
-function download(blob, name) {
+const download = (blob, suffix) => saveAs(blob, `attention-${state.current + 1}.${suffix}`);
+
+function saveAs(blob, name) {
   const link = createElement("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
