@@ -7,9 +7,10 @@ cannot read as anything else; the script sets every word as text.
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ BOUNDARY = "\x1f"
 SENTENCES_PER_BLOCK = 256  # sentences whose attention is unpacked together
 SCRIPTS = (  # in the order in which they are joined
     *("base.js", "data.js", "list.js", "navigation.js", "sentence.js", "fonts.js", "highlight.js", "pictures.js"),
-    *("save.js", "live.js", "listeners.js", "start.js"),
+    *("save.js", "live.js", "review.js", "listeners.js", "start.js"),
 )
 POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src blob: data:; connect-src {connect}"
 
@@ -57,7 +58,8 @@ class Page:
     With `max_characters` the page has boxes for texts of at most that length, which it sends to the server that it came
     from.
 
-    `units` are what the page calls words of source and target: characters, for example.
+    `units` are what the page calls words of source and target: characters, for example. With `review`, "lines" or
+    "documents", translations can be edited; see nmt.documents.review.
 
     Before it is packed, the attention of a view takes a byte for each pair of a source word and a target word.
     """
@@ -70,6 +72,7 @@ class Page:
         models: Sequence[str],
         max_characters: int | None = None,
         units: tuple[str, str] = ("words", "words"),
+        review: str = "",
     ) -> None:
         self.facts: dict[str, Any] = {
             "title": title,
@@ -80,6 +83,8 @@ class Page:
         }
         if set(units) != {"words"}:
             self.facts["units"] = units
+        if review:
+            self.facts["review"] = review
         if max_characters:
             self.facts["max_characters"] = max_characters
         self.sentences: list[str] = []
@@ -92,10 +97,14 @@ class Page:
         views: Sequence[AttentionView],
         gold: GoldLinks | None = None,
         source_text: str = "",
+        review: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Show a sentence below those that are there; gold belongs to the views of rank 0."""
+        """Show a sentence below those that are there; gold belongs to the views of rank 0.
+
+        `review` is what the script for reviews reads: "place" and perhaps "confidence", "doubts", "tags" and "text".
+        """
         views = [fit_view(view, len(source_words)) for view in views]
-        facts = describe_sentence(source_words, views, gold, source_text)
+        facts = describe_sentence(source_words, views, gold, source_text) | dict(review)
         self.sentences.append(json.dumps(facts, ensure_ascii=False))
         self.waiting.append(b"".join(quantise(view.weights_JI) for view in views))
         if len(self.waiting) == SENTENCES_PER_BLOCK:
@@ -109,8 +118,10 @@ class Page:
     def html(self, connect: str = "'none'") -> str:
         """The whole file. `connect` is the source, in a content security policy, that the page may fetch from."""
         self.close_block()
-        facts = json.dumps(self.facts, ensure_ascii=False)
-        index = f'{facts[:-1]}, "sentences": [{",".join(self.sentences)}]}}'
+        sentences = ",".join(self.sentences)
+        own = {"key": sha256(sentences.encode()).hexdigest()[:16]} if "review" in self.facts else {}
+        facts = json.dumps(self.facts | own, ensure_ascii=False)
+        index = f'{facts[:-1]}, "sentences": [{sentences}]}}'
         packed = {"index": compress_base64(index.encode())} | {
             f"block-{number}": block for number, block in enumerate(self.blocks)
         }

@@ -13,6 +13,7 @@ from nmt.cli.memory import describe_match, note_memory
 from nmt.cli.options import INPUT, OUTPUT, combine
 from nmt.cli.output import refuse_overlap, refuse_unwritable
 from nmt.cli.reports import open_report
+from nmt.cli.review import open_review
 from nmt.cli.terms import COLUMNS as TERM_COLUMNS
 from nmt.cli.terms import describe_use, note_terms
 from nmt.documents.formats import FORMATS
@@ -57,6 +58,7 @@ class DocumentReports(NamedTuple):
     tags: Path | None
     terms: Path | None
     memory: Path | None
+    review: Path | None
 
 
 def refuse_folders(files: Sequence[str]) -> None:
@@ -103,6 +105,7 @@ def translate_documents(
         refuse_unwritable(output)
     planned = plan_outputs([Path(file) for file in files], output, form)
     outputs = {"--tag-report": reports.tags, "--term-report": reports.terms, "--memory-report": reports.memory}
+    outputs["--review"] = reports.review
     refuse_overlap(outputs, [*map(str, planned), *map(str, planned.values())])
     first = read_run(Path(run))
     translator = load()
@@ -114,8 +117,10 @@ def translate_documents(
         open_report(reports.tags, TAG_COLUMNS) as add_tag,
         open_report(reports.terms, TERM_COLUMNS) as add_term,
         open_report(reports.memory, MEMORY_COLUMNS) as add_match,
+        open_review(reports.review, files, run, "documents", quiet) as page,
     ):
-        for report in translate_files(planned, translator, languages, form=form, progress=progress, **options):
+        options |= {"form": form, "progress": progress, "review": page}
+        for report in translate_files(planned, translator, languages, **options):
             done, segments, tags = done + 1, segments + report.segments, tags + report.tags
             sentences += report.sentences
             for tag in report.weak_tags:

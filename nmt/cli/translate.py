@@ -1,6 +1,5 @@
 """`nmt translate`: translates files or standard input to text, JSON Lines and word links."""
 
-import json
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -36,16 +35,17 @@ from nmt.cli.options import (
     settings_options,
     shortlist_option,
 )
-from nmt.cli.output import find_resume_point, get_partial_path, refuse_overlap, to_json_line, write_in_parts
+from nmt.cli.output import find_resume_point, get_partial_path, refuse_overlap, write_in_parts
 from nmt.cli.reports import open_report
+from nmt.cli.review import open_review, review_option
 from nmt.cli.terms import COLUMNS as TERM_COLUMNS
 from nmt.cli.terms import describe_use, note_terms, read_terms, term_options
+from nmt.cli.translations import format_link_lines, read_json_index, read_text_index, write_line, write_lines
 from nmt.errors import DataError, FolderError, UsageError
 from nmt.settings import SearchSettings
 
 if TYPE_CHECKING:
     from nmt.translation.request import Request
-    from nmt.translation.result import Translation
 
 
 @click.command(cls=NmtCommand)
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     "--alignments", type=OUTPUT, metavar="FILE", help="file of the word links of each translation, in Pharaoh format"
 )
 @link_options
+@review_option
 @click.option("--resume-output", is_flag=True, help="continue after the lines that are already in --output")
 @click.option(
     "--input-format",
@@ -121,6 +122,7 @@ def command(
     threshold: float | None,
     units: str,
     probabilities: bool,
+    review: Path | None,
     resume_output: bool,
     input_format: str,
     prefix: str,
@@ -172,6 +174,11 @@ def command(
     similar source is reported if it has --memory-threshold percent of the words (of the characters, in scripts without
     blanks between words) in the same order: with both sides in --memory-report, in "memory" of JSON Lines, in XLIFF as
     <alt-trans> or, in version 2, <mtc:match>, and in PO as a comment.
+
+    --format jsonl, XLIFF and PO have the confidence of each translation, the geometric mean of the probabilities of its
+    pieces, and what to check first. --review shows that on a page, on which translations are edited; the browser keeps
+    the edits. They are saved as lines, or as a translation memory: with it the same command and --memory writes the
+    edited document.
     """
     from tqdm import tqdm
 
@@ -195,7 +202,7 @@ def command(
             if value:
                 raise UsageError(f"{flag} is about documents: add --document")
         outputs = {"--output": output, "--alignments": alignments, "--term-report": term_report}
-        outputs["--memory-report"] = memory_report
+        outputs |= {"--memory-report": memory_report, "--review": review}
         refuse_overlap(outputs, [*files, *([glossary] if glossary else []), *memory])
     terms = read_terms(glossary, keep)
     memories = MemoryOptions(memory, memory_threshold, memory_report)
@@ -206,6 +213,8 @@ def command(
             if terms is None
             else "--term-report would have the terms of the last lines only: leave it out, or leave out --resume-output"
         )
+    if review and resume_output:
+        raise UsageError("--review would have the last lines only: leave it out, or leave out --resume-output")
     if (threshold or probabilities or offset or units != "auto") and not alignments and style != "jsonl":
         raise UsageError(
             "--threshold, --probabilities, --offset and --units apply to word links: name a file with --alignments, or "
@@ -225,7 +234,7 @@ def command(
         streaming["xml_rules"] = XmlRules.read(xml_rules) if xml_rules else None
         streaming["make_request"] = partial(Request, constraints=constraints, banned=banned)
         load = partial(load_translator, processes, threads, loading, memories)
-        reports = DocumentReports(tag_report, term_report, memory_report)
+        reports = DocumentReports(tag_report, term_report, memory_report, review)
         translate_documents(files, output, form, reports, quiet, model[0], load, streaming)
         return
     translator = load_translator(processes, threads, loading, memories)
@@ -265,6 +274,7 @@ def command(
         with ExitStack() as stack:
             add_term = stack.enter_context(open_report(term_report, TERM_COLUMNS))
             add_match = stack.enter_context(open_report(memory_report, MEMORY_COLUMNS))
+            page = stack.enter_context(open_review(review, files, model[0], "lines", quiet))
             opened = [stack.enter_context(write_in_parts(path, size)) for path, size in zip(paths, sizes, strict=True)]
             out: IO[bytes] = opened[0] if output else sys.stdout.buffer
             written = [out, *opened[1 if output else 0 :]]
@@ -276,6 +286,8 @@ def command(
                 if found[0].match:
                     scores.append(found[0].match.score)
                     add_match(describe_match(*place, found[0].match, found[0].source, found[0].text))
+                if page:
+                    page.add_line(found[0], f"{place[0]}:{place[1]}")
                 if not found[0].is_whole:
                     tqdm.write(
                         f"nmt: line {number:,} is too long: only its first {MAX_PIECES:,} pieces are translated\n"
@@ -318,23 +330,6 @@ def note_places(files: Sequence[str], places: deque[tuple[str, int]], form: str,
             yield request
 
 
-def write_lines(file: IO[bytes], lines: Iterator[str]) -> None:
-    """Write lines and flush them, so that a reader gets them at once and they are kept if the program is killed."""
-    file.write("".join(lines).encode())
-    file.flush()
-
-
-def format_link_lines(
-    found: "list[Translation]", threshold: float | None, offset: int, with_shares: bool
-) -> Iterator[str]:
-    """The links of each translation in Pharaoh format."""
-    from nmt.analysis.alignment import format_pharaoh
-
-    for one in found:
-        links = one.links(threshold, offset)
-        yield f"{format_pharaoh(links, links if with_shares else None)}\n"
-
-
 def count_lines(files: Sequence[str]) -> int | None:
     """The number of input lines, or None if the input cannot be read twice."""
     from nmt.text.corpus import read_lines
@@ -342,54 +337,3 @@ def count_lines(files: Sequence[str]) -> int | None:
     if not files or not all(Path(file).is_file() for file in files):
         return None
     return sum(1 for file in files for _ in read_lines(file))
-
-
-def read_text_index(line: bytes) -> int:
-    """`7 ||| a translation ||| -0.1` -> 7"""
-    return int(line.split(b" ||| ", 1)[0])
-
-
-def read_json_index(line: bytes) -> int:
-    """`{"index": 7, ...}` -> 7"""
-    return int(json.loads(line)["index"])
-
-
-def write_line(
-    one: "Translation",
-    index: int,
-    rank: int,
-    style: str,
-    n_best: int,
-    with_attention: bool = False,
-    threshold: float | None = None,
-    offset: int = 0,
-    with_shares: bool = False,
-) -> str:
-    """A translation as a line of output."""
-    if style == "jsonl":
-        links = one.links(threshold, offset)
-        facts = {
-            "index": index,
-            "rank": rank,
-            "source": one.source,
-            "text": one.text,
-            "score": round(one.score, 6),
-            "log_prob": round(one.log_prob, 6),
-            "is_finished": one.is_finished,
-            "is_whole": one.is_whole,
-            "source_pieces": one.source_pieces,
-            "tokens": one.tokens,
-            "token_log_probs": [round(log_prob, 6) for log_prob in one.token_log_probs],
-            "source_words": one.source_words,
-            "target_words": one.target_words,
-            "units": one.units,
-            "alignment": list(links),
-        }
-        if one.match:
-            facts["memory"] = one.match._asdict()
-        if with_shares:
-            facts["alignment_probabilities"] = [round(share, 4) for share in links.values()]
-        if with_attention:
-            facts["attention"] = [[round(weight, 4) for weight in row] for row in one.attention_TS.tolist()]
-        return f"{to_json_line(facts)}\n"
-    return f"{index} ||| {one.text} ||| {one.score:.4f}\n" if n_best > 1 else f"{one.text}\n"

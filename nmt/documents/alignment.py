@@ -13,7 +13,7 @@ import numpy as np
 from nmt.analysis.alignment import Matrix
 from nmt.errors import DataError
 from nmt.text.links import Link
-from nmt.text.units import WORDS, Span, Units, find_units
+from nmt.text.units import WORDS, Span, Units, find_units, locate_words
 from nmt.translation.aligner import AlignedPair
 from nmt.translation.result import Translation
 
@@ -90,15 +90,3 @@ def align_given_pair(one: AlignedPair) -> Alignment:
     for i, j in one.links:
         weights_JI[j, i] = 1
     return Alignment(*spans, weights_JI)
-
-
-def locate_words(text: str, words: Sequence[str]) -> list[Span]:
-    """The (begin, end) of each word, which occur in this order. A word that does not occur is empty."""
-    text = text.replace(" ", "\u00a0")  # a blank inside a word is written so
-    spans: list[Span] = []
-    end = 0
-    for word in words:
-        begin = text.find(word, end)
-        end = end if begin < 0 else begin + len(word)
-        spans.append((end if begin < 0 else begin, end))
-    return spans

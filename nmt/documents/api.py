@@ -6,6 +6,7 @@ from typing import Any
 
 from nmt.documents.document import Languages
 from nmt.documents.files import DocumentReport, plan_outputs, translate_files
+from nmt.documents.review import ReviewPage, name_files
 from nmt.documents.xml_rules import XmlRules
 from nmt.progress import Progress, choose_progress
 from nmt.text.terms import Terms
@@ -24,6 +25,7 @@ def translate_documents(
     terms: Terms | None = None,
     memory: Path | str | Sequence[Path | str] = (),
     memory_threshold: int = THRESHOLD,
+    review: Path | str | None = None,
     batch_size: int = 64,
     checkpoint: str = "best",
     device: str = "auto",
@@ -37,7 +39,7 @@ def translate_documents(
     name of their format, which their suffixes tell otherwise. `xml_rules` is a file of rules for XML, see
     nmt.documents.xml_rules.XmlRules. `memory` names translation memories, whose translations are used; similar sources
     are reported, see nmt.translation.memory.TranslationMemory.find. `terms` and `search` are options of
-    nmt.Translator.stream.
+    nmt.Translator.stream. `review` is a file to write a page to, on which a person checks and edits the translations.
 
     Returns a report of each document: how many segments and tags it has, the tags whose place in the translation is not
     sure, its terms, and what the memory has for it. Raises UsageError for files whose format is not known, or that
@@ -50,15 +52,21 @@ def translate_documents(
     memories = [memory] if isinstance(memory, Path | str) else memory
     if memories:
         known = TranslationMemory.read(memories, run.info.source_lang, run.info.target_lang, memory_threshold)
-    return list(
+    languages = Languages(run.info.source_lang, run.info.target_lang, is_target_spaced(run))
+    page = ReviewPage(name_files(paths), languages.source, languages.target, "documents") if review else None
+    reports = list(
         translate_files(
             planned,
             MemoryTranslator(translator, known) if memories else translator,
-            Languages(run.info.source_lang, run.info.target_lang, is_target_spaced(run)),
+            languages,
             form=form,
             xml_rules=None if xml_rules is None else XmlRules.read(xml_rules),
             terms=terms,
             progress=choose_progress(progress),
+            review=page,
             **{"batch_size": batch_size, "split_long": True, **search},
         )
     )
+    if review and page:
+        page.write(Path(review))
+    return reports

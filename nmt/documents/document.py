@@ -15,6 +15,7 @@ from nmt.text.units import Span
 from nmt.translation.result import MemoryMatch
 
 Kind = Literal["text", "open", "close", "single"]
+MOST_DOUBTS = 5  # of a segment, in a comment
 BLANK = " \t\n\r\f"
 BLANKS = re.compile(f"[{BLANK}]+")
 
@@ -56,10 +57,22 @@ class Document(Protocol):
 
 
 class Annotation(NamedTuple):
-    """What is known about the translation of a unit: whether a memory has it, or else similar ones that it has."""
+    """What is known about the translation of a unit: whether a memory has it, or else similar ones that it has.
+
+    `confidence` is that of nmt.Translation, over all sentences that a model has translated, and `doubts` describe what
+    to check of them.
+    """
 
     is_known: bool = False
     matches: Sequence[MemoryMatch] = ()
+    confidence: float | None = None
+    doubts: Sequence[str] = ()
+
+
+def describe_doubts(doubts: Sequence[str]) -> str:
+    """`; check "Haus" (low probability)`, for the first few of them; nothing for none."""
+    more = f" and {len(doubts) - MOST_DOUBTS} more" if len(doubts) > MOST_DOUBTS else ""
+    return f"; check {', '.join(doubts[:MOST_DOUBTS])}{more}" if doubts else ""
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from nmt.documents.document import Document, Languages
 from nmt.documents.formats import find_format, read_document, require_format
+from nmt.documents.review import ReviewPage
 from nmt.documents.translate import LineTranslator, TranslatedUnit, translate_documents, write_document
 from nmt.documents.xml_rules import XmlRules
 from nmt.errors import DataError, NmtError, Option, UsageError, indent
@@ -118,13 +119,15 @@ def translate_files(
     terms: Terms | None = None,
     make_request: Callable[[str], str | Request] = str,
     progress: Progress = NO_PROGRESS,
+    review: ReviewPage | None = None,
     **options: Any,
 ) -> Iterator[DocumentReport]:
     """Translate each file to another one, and yield a report of each as soon as it is written.
 
     A file that cannot be translated is left out, and the others are written. `form` is the format of all, otherwise
     their suffixes tell; `xml_rules` are those of XML. `terms` are required where a sentence has them. `make_request`
-    makes a request of a sentence, for example with constraints. `options` are those of the translator's `stream`.
+    makes a request of a sentence, for example with constraints. `review` gets every unit. `options` are those of the
+    translator's `stream`.
 
     Raises DataError, at the end, that lists the files that could not be translated, and why.
     """
@@ -153,6 +156,9 @@ def translate_files(
         target.parent.mkdir(parents=True, exist_ok=True)
         with write_atomically(target, "wb") as file:
             file.write(content)
+        if review:
+            for one in units:
+                review.add_unit(one, str(source))
         yield report_document(source, target, units, terms or Terms())
     if len(problems) == 1:
         raise problems[0]

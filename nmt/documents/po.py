@@ -5,13 +5,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from nmt.documents import html
-from nmt.documents.document import Annotation, InlineUnit, Languages, Lines, Splices, Token, Unit, build_inline_unit
+from nmt.documents.document import (
+    Annotation,
+    InlineUnit,
+    Languages,
+    Lines,
+    Splices,
+    Token,
+    Unit,
+    build_inline_unit,
+    describe_doubts,
+)
 from nmt.documents.encoding import decode_document
 from nmt.documents.placeholders import PLACEHOLDER, split_placeholders
 from nmt.documents.segment import Segment
 from nmt.errors import DataError, UsageError
 from nmt.text.languages import get_primary_language
-from nmt.translation.result import MemoryMatch
 
 try:
     import polib
@@ -125,9 +134,10 @@ class PoDocument:
         return self.write_annotated(translations, [Annotation()] * len(translations))
 
     def write_annotated(self, translations: Sequence[Segment], annotations: Iterable[Annotation]) -> bytes:
-        """The same, with comments on what a memory has for sources similar to that of a message."""
+        """The same, with comments: the confidence, what to check, and what a memory has for similar messages."""
         lines = list(self.lines)
         flagged: set[int] = set()
+        comments: dict[int, list[str]] = {}  # by the first line of a message
         for slot, translation, annotation in zip(self.slots, translations, annotations, strict=True):
             escape = html.escape if slot.is_markup else keep
             splice = slot.inline.render(translation, slot.text, escape, Splices([]))
@@ -137,21 +147,27 @@ class PoDocument:
                 keyword = self.lines[own.start].partition('"')[0].rstrip()
                 lines[own.start] = end.join(write_string(keyword, text)) + end
                 lines[own.start + 1 : own.stop] = [""] * (len(own) - 1)
-            if slot.head not in flagged:
-                flagged.add(slot.head)
-                if slot.flags is None:
-                    lines[slot.head] = f"#, fuzzy{end}{lines[slot.head]}"
-                elif "fuzzy" not in lines[slot.flags]:
-                    lines[slot.flags] = lines[slot.flags].replace("#,", "#, fuzzy,", 1)
-            first = slot.inline.unit.line - 1
-            comments = (f"# {line}{end}" for match in annotation.matches for line in describe_match(match))
-            lines[first] = f"{''.join(comments)}{lines[first]}"
+            own_comments = comments.setdefault(slot.inline.unit.line - 1, [])
+            own_comments += [f"# {line}{end}" for line in describe_annotation(annotation)]
+            if slot.head in flagged:
+                continue
+            flagged.add(slot.head)
+            if slot.flags is None:
+                lines[slot.head] = f"#, fuzzy{end}{lines[slot.head]}"
+            elif "fuzzy" not in lines[slot.flags]:
+                lines[slot.flags] = lines[slot.flags].replace("#,", "#, fuzzy,", 1)
+        for first, own_comments in comments.items():
+            lines[first] = "".join([*own_comments, lines[first]])
         return self.decoded.encode("".join(lines))
 
 
-def describe_match(match: MemoryMatch) -> tuple[str, str]:
+def describe_annotation(annotation: Annotation) -> Iterator[str]:
     """The lines of a comment."""
-    return f"{match.score} % as in the memory: {match.source}", f"The memory's translation: {match.target}"
+    if annotation.confidence is not None:
+        yield f"nmt: confidence {annotation.confidence:.2f}{describe_doubts(annotation.doubts)}"
+    for match in annotation.matches:
+        yield f"{match.score} % as in the memory: {match.source}"
+        yield f"The memory's translation: {match.target}"
 
 
 def keep(text: str, original: str) -> str:

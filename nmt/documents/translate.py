@@ -2,6 +2,7 @@
 
 # J units of a target   I units of its source, here pieces
 
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,12 +16,15 @@ from nmt.documents.document import AnnotatedDocument, Annotation, Document, Lang
 from nmt.documents.projection import WEAK, Placement, project_tags
 from nmt.documents.segment import Mark, PlacedMark, Segment
 from nmt.progress import Progress
-from nmt.text.units import Span, Units
+from nmt.text.units import Span, Units, locate_words
 from nmt.text.words import UNSPACED
+from nmt.translation.aligner import force_lines
+from nmt.translation.doubts import Doubt, find_doubts, rank_doubt
 from nmt.translation.long_lines import find_sentences
 from nmt.translation.memory import MemoryTranslator, TranslationMemory
 from nmt.translation.request import Request
 from nmt.translation.result import MemoryMatch, Translation
+from nmt.translation.translator import Translator
 
 NO_PROGRESS = Progress()
 LONG = 2000  # characters of a text with tags that is divided where no tag reaches across
@@ -40,14 +44,31 @@ class LineTranslator(Protocol):
 class TranslatedUnit(NamedTuple):
     """A unit, its translation with tags, the support of each tag, and the translations of its sentences.
 
-    `match` is what a translation memory has for a whole unit of several sentences.
+    `doubts` are those of the sentences, by places in the texts of the unit and of its translation. `places` has where
+    the source and the translation of each sentence begin, and `moved` where each character of the translation is after
+    blanks were put beside tags. `match` is what a translation memory has for a whole unit of several sentences.
     """
 
     unit: Unit
     segment: Segment
     placements: list[Placement]
     sentences: list[Translation]
+    doubts: list[Doubt]
+    places: list[tuple[int, int]]
+    moved: Sequence[int]
     match: MemoryMatch | None = None
+
+    @property
+    def confidence(self) -> float | None:
+        """The geometric mean of the probabilities of all pieces; None if no model has translated the unit."""
+        pieces = sum(len(one.token_log_probs) for one in self.sentences)
+        return math.exp(sum(one.log_prob for one in self.sentences) / pieces) if pieces else None
+
+    def align(self) -> Alignment:
+        """The alignment of the unit and its translation by the attention of its sentences."""
+        parts = zip(self.places, self.sentences, strict=True)
+        found = join_alignments([(*place, one) for place, one in parts], align_translation)
+        return found._replace(target_spans=[(self.moved[begin], self.moved[end]) for begin, end in found.target_spans])
 
     @property
     def weak_tags(self) -> list[tuple[str, float]]:
@@ -64,7 +85,9 @@ class TranslatedUnit(NamedTuple):
     def annotate(self) -> Annotation:
         """What a document can have about the unit."""
         scores = [one.match.score if one.match else 0 for one in self.sentences]
-        return Annotation(min(scores, default=0) == 100, [match for match, *_ in self.matches if match.score < 100])
+        similar = [match for match, *_ in self.matches if match.score < 100]
+        doubts = [one.describe() for one in self.doubts]
+        return Annotation(min(scores, default=0) == 100, similar, self.confidence, doubts)
 
 
 class Sentences(NamedTuple):
@@ -97,6 +120,7 @@ def translate_documents(
     """
     pending: deque[PendingDocument] = deque()
     memory = translator.memory if isinstance(translator, MemoryTranslator) else None
+    align = choose_aligner(translator)
 
     def read_sentences() -> Iterator[str | Request]:
         for document in documents:
@@ -119,8 +143,26 @@ def translate_documents(
             translated = []
             for unit, (spans, match) in zip(document.units, divided, strict=True):
                 own = [found.popleft() for _ in spans]
-                translated.append(join_sentences(unit, spans, own, languages)._replace(match=match))
+                translated.append(join_sentences(unit, spans, own, languages, align)._replace(match=match))
             yield document, translated
+
+
+def choose_aligner(translator: LineTranslator) -> Callable[[Translation], Alignment]:
+    """What aligns translations: by their attention, or by that of forced decoding if they are from a memory.
+
+    A pool of processes decodes none, so tags in what a memory has are then placed without attention.
+    """
+    inner = translator.translator if isinstance(translator, MemoryTranslator) else translator
+
+    def align(one: Translation) -> Alignment:
+        is_known = one.match is not None and one.match.score == 100
+        if not (is_known and isinstance(inner, Translator) and inner.runs[0].settings.model.attention != "none"):
+            return align_translation(one)
+        [pair] = force_lines(inner, [one.source], [one.text], units=PIECES)
+        source, target = (locate_words(side.text, side.words) for side in (pair.source, pair.target))
+        return Alignment(source, target, pair.word_attention)
+
+    return align
 
 
 def write_document(document: Document, units: Sequence[TranslatedUnit]) -> bytes:
@@ -134,7 +176,7 @@ def write_document(document: Document, units: Sequence[TranslatedUnit]) -> bytes
 def divide_unit(text: str, language: str, memory: TranslationMemory | None) -> Sentences:
     """The sentences of a unit, unless a memory has the whole."""
     spans = split_sentences(text, language)
-    match = memory.find(text) if memory and len(spans) > 1 else None
+    match = memory.find(text) if memory and spans not in ([], [(0, len(text))]) else None
     return Sentences([(0, len(text))], None) if match and match.score == 100 else Sentences(spans, match)
 
 
@@ -146,7 +188,11 @@ def split_sentences(text: str, language: str) -> list[Span]:
 
 
 def join_sentences(
-    unit: Unit, spans: Sequence[Span], sentences: list[Translation], languages: Languages
+    unit: Unit,
+    spans: Sequence[Span],
+    sentences: list[Translation],
+    languages: Languages,
+    align: Callable[[Translation], Alignment],
 ) -> TranslatedUnit:
     """Put the translations of a unit's sentences in their places, and its tags into the whole.
 
@@ -175,12 +221,34 @@ def join_sentences(
         if own:
             part = Segment(source[begin:end], tuple(PlacedMark(place - begin, mark) for place, mark in own))
             inside = zip(begins[first:stop], places[first:stop], sentences[first:stop], strict=True)
-            alignment = join_alignments([(place - begin, own_place - low, one) for place, own_place, one in inside])
+            moved_parts = [(place - begin, own_place - low, one) for place, own_place, one in inside]
+            alignment = join_alignments(moved_parts, align)
             projection = project_tags(part, target[low:high], alignment, unit.dividers)
             marks += [PlacedMark(place + low, mark) for place, mark in projection.segment.marks]
             placements += projection.placements
     segment = restore_blanks(unit.segment, Segment(target, tuple(marks)))
-    return TranslatedUnit(unit, segment, sorted(placements), sentences)
+    moved = follow_blanks(target, segment.text)
+    both = list(zip(begins, places, strict=True))
+    doubts = [
+        one._replace(begin=begin + one.begin, end=begin + one.end)
+        if one.side == "source"
+        else one._replace(begin=moved[place + one.begin], end=moved[place + one.end])
+        for (begin, place), sentence in zip(both, sentences, strict=True)
+        for one in find_doubts(sentence)
+    ]
+    return TranslatedUnit(unit, segment, sorted(placements), sentences, sorted(doubts, key=rank_doubt), both, moved)
+
+
+def follow_blanks(before: str, after: str) -> Sequence[int]:
+    """The place of each character of a text, and of its end, in the text with more blanks."""
+    if before == after:
+        return range(len(before) + 1)
+    moved = []
+    place = 0
+    for character in before:
+        place = after.index(character, place) + 1
+        moved.append(place - 1)
+    return [*moved, len(after)]
 
 
 def group_sentences(unit: Unit, begins: Sequence[int]) -> Iterator[tuple[int, int, Sequence[PlacedMark]]]:
@@ -202,9 +270,11 @@ def group_sentences(unit: Unit, begins: Sequence[int]) -> Iterator[tuple[int, in
     yield first, len(begins), marks[taken:]
 
 
-def join_alignments(parts: Sequence[tuple[int, int, Translation]]) -> Alignment:
+def join_alignments(
+    parts: Sequence[tuple[int, int, Translation]], align: Callable[[Translation], Alignment]
+) -> Alignment:
     """The alignment of several translations, each with the place of its source and its own in the whole."""
-    found = [(source, target, align_translation(one)) for source, target, one in parts]
+    found = [(source, target, align(one)) for source, target, one in parts]
     source_spans = [(begin + place, end + place) for place, _, one in found for begin, end in one.source_spans]
     target_spans = [(begin + place, end + place) for _, place, one in found for begin, end in one.target_spans]
     weights_JI = np.zeros((len(target_spans), len(source_spans)))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from nmt.documents.document import (
@@ -16,6 +16,7 @@ from nmt.documents.document import (
     Token,
     Unit,
     build_inline_unit,
+    describe_doubts,
 )
 from nmt.documents.encoding import decode_document
 from nmt.documents.placeholders import split_placeholders
@@ -23,7 +24,6 @@ from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvent, pair_elements, read_events
 from nmt.errors import DataError
 from nmt.text.languages import get_primary_language
-from nmt.translation.result import MemoryMatch
 
 PAIRED = frozenset(("g", "mrk", "pc"))
 OPENING = {
@@ -34,8 +34,18 @@ OPENING = {
 }  # by which attribute they are paired
 CLOSING = {"ept": ("rid", "id"), "ex": ("rid", "id"), "ec": ("startRef",), "em": ("startRef",)}
 EMPTY_STATES = frozenset(("new", "needs-translation", "initial"))  # of targets that are to be translated
+FOLLOWING = frozenset(("originalData", "segment", "ignorable"))  # come after the notes of a unit in XLIFF 2
 BLANKS_BEFORE = re.compile(r"\s*\Z")
 MATCHES = "urn:oasis:names:tc:xliff:matches:2.0"  # the namespace of the module of matches in XLIFF 2
+
+
+class Candidate(NamedTuple):
+    """A translation of a segment without its tags, ours or a memory's: its quality in percent, and both sides."""
+
+    origin: Literal["nmt", "memory"]
+    score: int
+    source: str
+    target: str
 
 
 class Slot(NamedTuple):
@@ -176,22 +186,35 @@ class XliffDocument:
         return self.write_annotated(translations, [Annotation()] * len(translations))
 
     def write_annotated(self, translations: Sequence[Segment], annotations: Iterable[Annotation]) -> bytes:
-        """The same, with what a memory has for similar sources: <alt-trans>, or the module of matches in XLIFF 2."""
+        """The same, with the confidence and with what a memory has for similar sources.
+
+        These are <alt-trans>, or the module of matches in XLIFF 2. A <note> tells what to check.
+        """
         splices: list[Splice] = []
         text = self.decoded.text
         candidates: dict[int, list[str]] = {}  # of the units of XLIFF 2
+        notes: dict[int, list[str]] = {}
         for slot, translation, annotation in zip(self.slots, translations, annotations, strict=True):
-            splices += self.fill(slot, translation, annotation)
-            if self.is_version_2 and annotation.matches:
-                candidates.setdefault(slot.unit, []).extend(self.write_match(slot, one) for one in annotation.matches)
+            own = list_candidates(slot, translation, annotation)
+            doubts = describe_doubts(annotation.doubts).lstrip("; ")
+            splices += self.fill(slot, translation, annotation.is_known, own, doubts)
+            if self.is_version_2 and own:
+                candidates.setdefault(slot.unit, []).extend(self.write_match(slot, one) for one in own)
+            if self.is_version_2 and doubts:
+                prefix = self.find_prefix(slot)
+                note = f'<{prefix}note category="nmt" appliesTo="target">{escape(doubts)}</{prefix}note>'
+                notes.setdefault(slot.unit, [f"{prefix}notes"]).append(note)
         splices += [self.add_matches(unit, "".join(elements)) for unit, elements in candidates.items()]
+        splices += [self.add_notes(unit, tag, "".join(elements)) for unit, (tag, *elements) in notes.items()]
         root = self.events[self.root]
         if splices and self.is_version_2 and "trgLang" not in root.attributes:
             splices.append(self.set_attributes(root, {"trgLang": self.languages.target}))
         return self.decoded.encode(Splices(splices).apply(text), "xmlcharrefreplace")
 
-    def fill(self, slot: Slot, translation: Segment, annotation: Annotation) -> list[Splice]:
-        """The target of a slot, its state and, in XLIFF 1.2, similar sources of a memory and their translations."""
+    def fill(
+        self, slot: Slot, translation: Segment, is_known: bool, candidates: Sequence[Candidate], doubts: str
+    ) -> list[Splice]:
+        """The target of a slot, its state and, in XLIFF 1.2, candidates and what to check."""
         text, events = self.decoded.text, self.events
         inline, source = slot.inline, events[slot.source.start - 1]
         rendered = inline.render(translation, text, lambda part, _: escape(part), Splices([]))
@@ -204,18 +227,20 @@ class XliffDocument:
         splices = []
         if self.is_version_2:
             state, alternatives = {}, ""
-            named = {"id": self.name_segment(slot)} if annotation.matches else {}
+            named = {"id": self.name_segment(slot)} if candidates else {}
             splices.append(self.set_attributes(events[slot.owner], {"state": "translated"} | named))
         else:
-            qualifier = "exact-match" if annotation.is_known else "mt-suggestion"
+            qualifier = "exact-match" if is_known else "mt-suggestion"
             state = {"state": "needs-review-translation", "state-qualifier": qualifier}
-            alternatives = "".join(
-                indent
-                + write_candidate(
-                    f"{prefix}alt-trans", {"match-quality": f"{one.score}%", "origin": "memory"}, one, prefix
+            others = [
+                write_candidate(
+                    f"{prefix}alt-trans", {"match-quality": f"{one.score}%", "origin": one.origin}, one, prefix
                 )
-                for one in annotation.matches
-            )
+                for one in candidates
+            ]
+            if doubts:
+                others.append(f'<{prefix}note from="nmt" annotates="target">{escape(doubts)}</{prefix}note>')
+            alternatives = "".join(indent + other for other in others)
         tag = f"{prefix}target"
         if slot.target is None:
             last = events[self.partners[slot.before]].end
@@ -236,9 +261,10 @@ class XliffDocument:
         """The id of a slot's segment, or a new one."""
         return self.events[slot.owner].attributes.get("id") or f"nmt-{slot.owner}"
 
-    def write_match(self, slot: Slot, match: MemoryMatch) -> str:
+    def write_match(self, slot: Slot, match: Candidate) -> str:
         """An element of the module of matches in XLIFF 2."""
-        facts = {"ref": f"#{self.name_segment(slot)}", "type": "tm", "origin": "memory", "similarity": f"{match.score}"}
+        kind, measure = ("tm", "similarity") if match.origin == "memory" else ("mt", "matchQuality")
+        facts = {"ref": f"#{self.name_segment(slot)}", "type": kind, "origin": match.origin, measure: f"{match.score}"}
         is_beside = self.find_matches(slot.unit) is not None
         declared = {"xmlns:mtc": MATCHES} if is_beside else {}
         return write_candidate("mtc:match", declared | facts, match, self.find_prefix(slot))
@@ -257,6 +283,17 @@ class XliffDocument:
         place = self.events[self.partners[own]].begin
         return Splice(place, place, elements)
 
+    def add_notes(self, unit: int, tag: str, elements: str) -> Splice:
+        """The notes of a unit of XLIFF 2, after those that it has."""
+        children = self.find_children(unit)
+        own = children.get("notes")
+        if own is not None and self.events[self.partners[own]].end > self.events[own].end:
+            place = self.events[self.partners[own]].begin
+            return Splice(place, place, elements)
+        first = self.events[own if own is not None else min(children[name] for name in FOLLOWING & children.keys())]
+        end = first.begin if own is None else first.end
+        return Splice(first.begin, end, f"<{tag}>{elements}</{tag}>")
+
     def set_attributes(self, event: XmlEvent, attributes: Mapping[str, str]) -> Splice:
         """A start tag with these attributes."""
         raw = self.decoded.text[event.begin : event.end]
@@ -267,8 +304,17 @@ class XliffDocument:
         return Splice(event.begin, event.end, write_start_tag(tag, {**event.attributes, **attributes}))
 
 
-def write_candidate(name: str, attributes: Mapping[str, str], match: MemoryMatch, prefix: str) -> str:
-    """An element with both sides of a match; `prefix` is that of the sides."""
+def list_candidates(slot: Slot, translation: Segment, annotation: Annotation) -> list[Candidate]:
+    """Our translation with its confidence, unless a memory has it, and the translations that a memory has."""
+    found = [Candidate("memory", *match) for match in annotation.matches]
+    if annotation.confidence is not None:
+        score = round(100 * annotation.confidence)
+        found.insert(0, Candidate("nmt", score, slot.inline.unit.segment.text, translation.text))
+    return found
+
+
+def write_candidate(name: str, attributes: Mapping[str, str], match: Candidate, prefix: str) -> str:
+    """An element with both sides of a candidate; `prefix` is that of the sides."""
     pair = "".join(
         f"<{prefix}{side}>{escape(text)}</{prefix}{side}>"
         for side, text in (("source", match.source), ("target", match.target))

@@ -114,3 +114,15 @@ def find_icu_words(text: str, language: str) -> list[Span]:
     """The words and marks that ICU finds in a text, without blanks."""
     ends = accumulate((len(segment) for segment in WordBreaker(text, language)), initial=0)
     return [(begin, end) for begin, end in pairwise(ends) if not text[begin:end].isspace()]
+
+
+def locate_words(text: str, words: Sequence[str]) -> list[Span]:
+    """The (begin, end) of each word, which occur in this order. A word that does not occur is empty."""
+    text = text.replace(" ", "\u00a0")  # a blank inside a word is written so
+    spans: list[Span] = []
+    end = 0
+    for word in words:
+        begin = text.find(word, end)
+        end = end if begin < 0 else begin + len(word)
+        spans.append((end if begin < 0 else begin, end))
+    return spans

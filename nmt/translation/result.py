@@ -2,6 +2,7 @@
 
 # T target positions   S source positions
 
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -80,6 +81,16 @@ class Translation:
     is_whole: bool
     units: tuple[UnitName, UnitName]
     match: MemoryMatch | None = None
+
+    @property
+    def confidence(self) -> float:
+        """The geometric mean of the probabilities of `tokens`, between 0 and 1; 1 where there are none.
+
+        Of the signs that a translation itself has, it goes best with chrF; see tools/README.md, and "TP" of Fomicheva
+        et al. 2020, arXiv:2005.10608. It tells which of a run's translations to check first. It is no probability that
+        a translation is right, and those of different runs cannot be compared.
+        """
+        return math.exp(min(self.log_prob, 0.0) / max(len(self.token_log_probs), 1))
 
     @cached_property
     def attention_TS(self) -> NDArray[np.float32]:  # noqa: N802

@@ -1,3 +1,6 @@
+import json
+import re
+
 import pytest
 
 import nmt
@@ -131,9 +134,14 @@ def test_translators_files_are_translated(run_nmt, reverser, tmp_path):
     po.write_text('msgid "ba de"\nmsgstr ""\n')
     done = run_nmt("translate", "--model", reverser, "--document", xliff, po, "--output", out)
     assert (done.code, done.stderr) == (0, f"nmt: 2 documents with 2 segments are translated in {out}\n")
-    assert '"mt-suggestion"><g id="2">de</g> ba</target></trans-unit>' in (out / "a.xlf").read_text()
+    written = (out / "a.xlf").read_text()
+    assert '"mt-suggestion"><g id="2">de</g> ba</target><alt-trans match-quality="' in written
+    quality = int(re.search(r'match-quality="(\d+)%" origin="nmt"', written)[1])
     [entry] = polib.pofile(str(out / "a.po"))
     assert (entry.msgstr, entry.fuzzy) == ("de ba", True)
+    confidence = float(entry.tcomment.removeprefix("nmt: confidence "))
+    one = json.loads(run_nmt("translate", "--model", reverser, "--format", "jsonl", stdin="ba de\n").stdout)
+    assert 50 < quality == round(100 * confidence) == round(100 * one["confidence"])
     xliff.write_text(xliff.read_text().replace('"a"', '"ja"'))
     done = run_nmt("translate", "--model", reverser, "--document", xliff, "--output", tmp_path / "out.xlf")
     assert done.code == 2

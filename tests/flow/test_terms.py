@@ -167,7 +167,9 @@ def test_sentences_of_documents_are_taken_from_a_memory(run_nmt, reverser, memor
     done = run_nmt(*words, "--memory-threshold", 100)
     assert done.code == 0
     assert "nmt: 2 of 5 sentences are from the memory\n" in done.stderr
-    assert out.read_text().startswith("<p>one <b>two!</b></p><p>la ku</p>")
+    written = out.read_text()  # the tag goes by the attention to words that this model does not know
+    assert written.count("<b>") == written.count("</b>") == 1
+    assert written.replace("<b>", "").replace("</b>", "").startswith("<p>one two!</p><p>la ku</p>")
     assert out.read_text().endswith("<p>four. Five!</p>")  # the whole of a segment
     [report] = nmt.translate_documents(reverser, page, out, memory=memory, memory_threshold=100)
     assert (report.segments, report.sentences) == (4, 5)

@@ -1,5 +1,6 @@
 import gzip
 import json
+import math
 import os
 import pty
 import re
@@ -118,7 +119,11 @@ def test_json_lines_have_all_fields(run_nmt, reverser):
     assert len(first["tokens"]) == len(first["token_log_probs"])
     assert first["log_prob"] == pytest.approx(sum(first["token_log_probs"]), abs=1e-4)
     assert first["score"] == pytest.approx(first["log_prob"] / ((5 + len(first["tokens"])) / 6), abs=1e-4)
+    assert first["confidence"] == pytest.approx(math.exp(first["log_prob"] / len(first["tokens"])), abs=1e-3)
+    assert first["doubts"] == []
     assert (empty["index"], empty["text"], empty["tokens"], empty["alignment"]) == (1, "", [], [])
+    assert (empty["confidence"], empty["doubts"]) == (1, [])
+    assert other["confidence"] < first["confidence"]
     assert other["source"] == "größer"
     assert "größer" in done.stdout
 

@@ -26,11 +26,11 @@ import numpy as np
 from commands import run_nmt, set_options
 
 from nmt.analysis.alignment import symmetrise
-from nmt.documents.alignment import Alignment, align_given_pair, locate_words
+from nmt.documents.alignment import Alignment, align_given_pair
 from nmt.documents.projection import project_tags
 from nmt.documents.segment import Mark, Segment
 from nmt.text.atoms import find_atoms
-from nmt.text.units import Units, find_units
+from nmt.text.units import Units, find_units, locate_words
 
 TAG = re.compile(r"<(/?)([^<>/]+)>")
 BESIDE_TAGS = re.compile(r" ?(</?[^<>]+>) ?")

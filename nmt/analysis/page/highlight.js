@@ -47,5 +47,9 @@ function describeAttention(pair, { side, index }) {
     at ? ", " : "", createElement("bdi", {}, text), ` ${formatPercent(weight)}`,
   ]);
   const arrow = side === "source" ? " → " : " ← ";
-  return [createElement("bdi", {}, pair[side][index]), arrow, ...(list.length ? list : ["no word in particular"])];
+  const reason = pair.reasons?.[side].get(index);
+  const note = reason ? [` · to check: ${reason}`] : [];
+  return [
+    createElement("bdi", {}, pair[side][index]), arrow, ...(list.length ? list : ["no word in particular"]), ...note,
+  ];
 }

@@ -1,6 +1,9 @@
 // The list of sentences: search, order, and the rows, of which only those that can be seen exist.
 
 const SORT_KEYS = {
+  confidence: {
+    valueOf: (sentence) => sentence.confidence, first: "low", range: [0, 1], format: (value) => formatPercent(value),
+  },
   number: { valueOf: (sentence, view, index) => index, first: "low" },
   score: { valueOf: (sentence, view) => view.score, first: "low", format: (value) => value.toFixed(2) },
   length: { valueOf: (sentence) => splitWords(sentence.source).length, first: "high", format: String },
@@ -27,7 +30,8 @@ function updateList() {
   const found = [];
   state.page.sentences.forEach((sentence, index) => {
     if (wanted) {
-      sentence.folded ??= foldText(joinWords([sentence.source, ...sentence.views.map((view) => view.target)].join("\n")));
+      const texts = [sentence.source, ...sentence.views.map((view) => view.target), shownText(index) ?? ""];
+      sentence.folded ??= foldText(joinWords(texts.join("\n")));
     }
     if (!wanted || sentence.folded.includes(wanted)) found.push(index);
   });
@@ -39,7 +43,7 @@ function updateList() {
     return sign * (a - b) || one - other;
   });
   state.order = found;
-  state.range = [Infinity, -Infinity];
+  state.range = [...SORT_KEYS[byId("sort").value].range ?? [Infinity, -Infinity]];
   for (const value of values.values()) {
     if (!Number.isNaN(value)) state.range = [Math.min(state.range[0], value), Math.max(state.range[1], value)];
   }
@@ -68,10 +72,17 @@ function renderRows() {
   else list.removeAttribute("aria-activedescendant");
 }
 
+/** The translation of a sentence in the list; undefined where there is none. */
+function shownText(index) {
+  const view = shownView(state.page.sentences[index]);
+  return state.page.review ? currentText(index) : view && joinWords(view.target);
+}
+
 function createRow(index, place) {
-  const sentence = state.page.sentences[index], view = shownView(sentence);
+  const sentence = state.page.sentences[index], text = shownText(index);
   const value = sortValue(index), { format } = SORT_KEYS[byId("sort").value];
   const isValueShown = format && !Number.isNaN(value);
+  const mark = state.page.review && isChecked(index) ? "✓ " : "";
   const row = createElement(
     "div",
     {
@@ -79,8 +90,8 @@ function createRow(index, place) {
       "aria-setsize": state.order.length, "aria-posinset": place + 1,
     },
     createElement("span", { lang: state.page.source }, joinWords(sentence.source) || "–"),
-    createElement("span", { class: "key" }, isValueShown ? format(value) : `${index + 1}`),
-    createElement("span", { class: "target", lang: state.page.target }, view ? joinWords(view.target) || "–" : ""),
+    createElement("span", { class: "key" }, mark + (isValueShown ? format(value) : `${index + 1}`)),
+    createElement("span", { class: "target", lang: state.page.target }, text === undefined ? "" : text || "–"),
   );
   row.style.top = `${place * ROW_HEIGHT}px`;
   row.dataset.index = index;

@@ -4,6 +4,7 @@ function setPressed(id, isPressed) {
   byId(id).setAttribute("aria-pressed", isPressed);
 }
 
+/** Draw the picture with this name; no picture for "". */
 function setPicture(name) {
   state.picture = name;
   setPressed("links", name === "links");
@@ -98,8 +99,9 @@ function listenToControls() {
     byId(id).addEventListener("change", () => { state.pinned = null; renderRows(); renderSentence(); });
   }
   byId("show").addEventListener("change", () => { updateList(); scrollToCurrent(); });
-  byId("links").addEventListener("click", () => setPicture("links"));
-  byId("matrix").addEventListener("click", () => setPicture("matrix"));
+  for (const name of ["links", "matrix"]) {
+    byId(name).addEventListener("click", () => setPicture(state.page.review && state.picture === name ? "" : name));
+  }
   byId("gold").addEventListener("click", () => setGold(!state.showsGold));
   byId("svg").addEventListener("click", () => savePicture("svg"));
   byId("png").addEventListener("click", () => savePicture("png"));

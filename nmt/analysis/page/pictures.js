@@ -20,7 +20,7 @@ function drawPictures() {
   for (const box of byId("views").children) {
     if (!box.pair) continue;
     const place = box.querySelector(".picture"), drawPicture = state.picture === "links" ? drawLinks : drawMatrix;
-    const isEmpty = !box.pair.source.length || !box.pair.target.length;
+    const isEmpty = !state.picture || !box.pair.source.length || !box.pair.target.length;
     place.replaceChildren(...(isEmpty ? [] : [drawPicture(box, place.clientWidth || 600)]));
   }
   byId("svg").disabled = byId("png").disabled = !byId("views").querySelector("svg");
@@ -139,10 +139,12 @@ function renderLegend() {
   const scale = createElement("i", { class: "scale" });
   const links = [entry("line", "link"), entry("line faint", "attention without a link")];
   const gold = ["sure", "possible"].map((kind) => entry(`${isMatrix ? "box" : "band"} ${kind}`, `${kind} gold link`));
+  const doubtful = state.page.review
+    ? "word to check" : "word that receives almost no attention, or attends to no word in particular";
   byId("legend").replaceChildren(
     createElement("span", {}, "0%", scale, "100% of a target word's attention"),
-    ...(isMatrix ? [entry("point", "link")] : links),
+    ...(isMatrix ? [entry("point", "link")] : state.picture ? links : []),
     ...(hasGold() && state.showsGold ? gold : []),
-    entry("underlined", "word that receives almost no attention, or attends to no word in particular"),
+    entry("underlined", doubtful),
   );
 }

@@ -13,6 +13,7 @@ async function renderSentence() {
   const keys = [byId("show").value, byId("compare").value].filter(Boolean);
   byId("views").replaceChildren(...keys.map((key) => createView(sentence, weights, key)));
   renderFontHint([sentence.source, ...sentence.views.map((view) => view.target)].join(" "));
+  if (state.page.review) renderReview();
   highlight(null);
   drawPictures();
   if (!focused) return;
@@ -44,9 +45,16 @@ function createView(sentence, weights, key) {
   box.append(...cut.filter(Boolean).map((message) => createElement("p", { class: "cut" }, message)));
   const unattended = "This source word receives almost no attention.";
   const unsupported = "This target word attends to no source word in particular.";
+  const reasons = state.page.review ? {
+    source: findReasons(sentence, "source"), target: findReasons(sentence, "target"),
+  } : {
+    source: new Map((view.unattended ?? []).map((index) => [index, unattended])),
+    target: new Map((view.unsupported ?? []).map((index) => [index, unsupported])),
+  };
+  if (state.page.review) box.pair.reasons = reasons;
   box.append(
-    createWords(box, "source", source, view.unattended ?? [], unattended),
-    createWords(box, "target", target, view.unsupported ?? [], unsupported),
+    createWords(box, "source", source, reasons.source, sentence.tags?.source),
+    createWords(box, "target", target, reasons.target, sentence.tags?.target),
     createElement("div", { class: "picture" }),
   );
   return box;
@@ -71,19 +79,35 @@ function createScores(view) {
   return list;
 }
 
-function createWords(box, side, words, doubtful, reason) {
+const createTag = (label) => createElement("span", { class: "tag", dir: "ltr" }, label);
+
+/** A line of words. `reasons` tells by index why a word is marked; a tag is [word, its characters before, label]. */
+function createWords(box, side, words, reasons, tags = []) {
   const language = state.page[side];
   const attributes = { class: "words", role: "group", "aria-label": `${side} words`, dir: "auto", lang: language };
   const line = createElement("p", attributes);
   if (!words.length) line.append(createElement("span", { class: "empty" }, "no words"));
   words.forEach((word, index) => {
-    const button = createElement("button", { class: "word", type: "button", tabindex: index ? -1 : 0 }, word);
-    if (doubtful.includes(index)) {
+    const button = createElement("button", { class: "word", type: "button", tabindex: index ? -1 : 0 });
+    const characters = [...word], before = [], after = [];
+    let done = 0;
+    for (const [, place, label] of tags.filter(([at]) => at === index)) {
+      const tag = createTag(label);
+      if (place === 0) before.push(tag);
+      else if (place >= characters.length) after.push(tag);
+      else {
+        button.append(characters.slice(done, place).join(""), tag);
+        done = place;
+      }
+    }
+    button.append(characters.slice(done).join(""));
+    if (reasons.has(index)) {
       button.classList.add("doubtful");
-      button.title = reason;
+      button.title = reasons.get(index);
     }
     button.word = { box, side, index };
-    line.append(button, index < words.length - 1 ? " " : "");
+    line.append(...before, button, ...after, index < words.length - 1 ? " " : "");
   });
+  line.append(...tags.filter(([at]) => at >= words.length).map(([, , label]) => createTag(label)));
   return createElement("div", {}, createElement("span", { class: "label" }, language || side), line);
 }

@@ -15,6 +15,7 @@ async function start() {
   byId("about").textContent = [languages, ...models].join(" · ");
   if (state.page.max_characters) startLive();
   updateMenus();
+  if (state.page.review) startReview();
   for (const listen of [listenToSearch, listenToList, listenToWords, listenToControls, listenToWindow]) listen();
   updateList();
   if (!followAddress(location.hash) && state.order.length) selectSentence(state.order[0]);

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from nmt.documents.alignment import Alignment, align_by_links, locate_words
+from nmt.documents.alignment import Alignment, align_by_links
 from nmt.documents.anchors import add_anchors
 from nmt.errors import DataError
+from nmt.text.units import locate_words
 
 
 def test_the_weight_of_a_unit_is_divided_among_its_atoms():

@@ -82,6 +82,34 @@ def test_what_a_memory_has_for_a_message_is_a_comment():
 
 
 @pytest.mark.parametrize(
+    ("doubts", "comment"),
+    [
+        ([], "nmt: confidence 0.63"),
+        (['"null" (repeated)', "length limit"], 'nmt: confidence 0.63; check "null" (repeated), length limit'),
+        ([f'"{n}" (copied)' for n in range(7)], '"4" (copied) and 2 more'),
+    ],
+)
+def test_confidence_and_doubts_are_a_comment(doubts, comment):
+    entry = '#. e\n#: a.c:1\nmsgid "zero"\nmsgstr ""\n'
+    document = read(entry)
+    notes = [Annotation(confidence=0.6251, doubts=doubts, matches=[MemoryMatch(87, "two", "zwei")])]
+    written = document.write_annotated([unit.segment for unit in document.units], notes).decode()
+    [read_back] = polib.pofile(written)
+    first, *others = read_back.tcomment.splitlines()
+    assert first.endswith(comment)
+    assert first.startswith("nmt: confidence 0.63")
+    assert others == ["87 % as in the memory: two", "The memory's translation: zwei"]
+    assert (read_back.comment, read_back.flags) == ("e", ["fuzzy"])
+
+
+def test_comments_on_plural_forms_keep_their_order():
+    document = read('msgid "one"\nmsgid_plural "ones"\nmsgstr[0] ""\nmsgstr[1] ""\n')
+    notes = [Annotation(confidence=0.9), Annotation(confidence=0.3, doubts=["length limit"])]
+    written = document.write_annotated([unit.segment for unit in document.units], notes).decode()
+    assert polib.pofile(written)[0].tcomment == "nmt: confidence 0.90\nnmt: confidence 0.30; check length limit"
+
+
+@pytest.mark.parametrize(
     ("plurals", "strings"),
     [(1, ["%d FILES"]), (2, ["ONE FILE", "%d FILES"]), (3, ["ONE FILE", "%d FILES", "%d FILES"])],
 )

@@ -8,6 +8,7 @@ from nmt.documents.document import Languages, Unit
 from nmt.documents.plain import TextDocument
 from nmt.documents.segment import Mark, Segment
 from nmt.documents.translate import group_sentences, restore_blanks, split_sentences, translate_documents
+from nmt.translation.memory import MemoryTranslator, TranslationMemory
 
 
 def translate(text: str, translator: WordTranslator, languages: Languages = SPACED) -> str:
@@ -49,6 +50,37 @@ def test_a_tag_may_hold_parts_of_two_sentences():
     expected = Segment.join(["ONE TWO. ", Mark(0, "open"), "THREE. FOUR", Mark(0, "close"), " FIVE."])
     assert (found.segment, found.weak_tags) == (expected, [])
     assert [one.text for one in found.sentences] == ["ONE TWO.", "THREE.", "FOUR FIVE."]
+
+
+def test_doubts_have_places_in_the_unit_and_its_translation():
+    parts = ["Page 7 is ", Mark(0, "single"), " red. It is late."]
+    segment = Segment.join(parts)
+
+    class OneUnit:
+        units, notes = [Unit(segment, ("<img>",), 1)], []
+
+    double = WordTranslator(lambda word: {"red.": "red", "is": "red", "7": "8"}.get(word, word), is_reversing=True)
+    [(_, [found])] = translate_documents([OneUnit()], double, SPACED)
+    assert found.segment.text == "red red  8 Page late. red It"  # a blank on each side of the tag
+    texts = {"source": segment.text, "target": found.segment.text}
+    assert [(one.text, one.reason) for one in found.doubts] == [
+        ("red", "repeated"),
+        ("7", "number not in translation"),
+        ("8", "number not in source"),
+    ]
+    assert [texts[one.side][one.begin : one.end].strip() for one in found.doubts] == ["red", "7", "8"]
+    assert found.annotate().doubts[0] == '"red" (repeated)'
+    assert found.confidence == 1.0
+    spans = found.align().target_spans
+    assert [found.segment.text[begin:end].strip() for begin, end in spans] == found.segment.text.split()
+
+
+def test_a_unit_that_no_model_translated_has_no_confidence():
+    memory = MemoryTranslator(WordTranslator(str.upper), TranslationMemory({"Go on! (42)": "Weiter! (42)"}))
+    document = TextDocument(b"Go on! (42)\n\nStop.\n\n", "a.txt", SPACED)
+    [(_, [known, other])] = translate_documents([document], memory, SPACED)
+    assert (known.segment.text, known.confidence, known.annotate().is_known) == ("Weiter! (42)", None, True)
+    assert (other.segment.text, other.confidence) == ("STOP.", 1.0)
 
 
 def test_documents_are_read_only_as_far_as_needed_and_come_in_order():

@@ -168,6 +168,42 @@ def test_version_2_has_matches_from_a_memory():
     assert len(read(again).units) == 0
 
 
+DOUBTS = ['"<A>" (low probability)', "length limit"]
+CHECK = 'check "&lt;A&gt;" (low probability), length limit'
+
+
+def test_version_1_has_our_confidence_as_the_quality_of_a_match():
+    unit = '<trans-unit id="1">\n  <source>a <g id="1">&amp;</g></source></trans-unit>'
+    written = annotate(read(HEAD_1 + unit + TAIL_1), Annotation(confidence=0.625, doubts=DOUBTS, matches=[TWO]))
+    assert (
+        f'  <target {STATE}>a <g id="1">&amp;</g></target>\n'
+        '  <alt-trans match-quality="62%" origin="nmt"><source>a &amp;</source><target>a &amp;</target></alt-trans>\n'
+        '  <alt-trans match-quality="71%" origin="memory"><source>c</source><target>C</target></alt-trans>\n'
+        f'  <note from="nmt" annotates="target">{CHECK}</note></trans-unit>'
+    ) in written
+    assert "<note" not in annotate(read(HEAD_1 + unit + TAIL_1), Annotation(confidence=1.0))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "<notes>{}</notes>\n"),
+        ("<notes><note>x</note></notes>", "<notes><note>x</note>{}</notes>"),
+        ("<notes/><originalData></originalData>", "<notes>{}</notes><originalData></originalData>"),
+        ("<originalData></originalData>", "<notes>{}</notes><originalData></originalData>"),
+    ],
+)
+def test_version_2_has_our_confidence_as_the_quality_of_a_match(before, after):
+    head = HEAD_2.format(' trgLang="de"')
+    unit = f'{before}<segment id="s"><source>a</source></segment><segment id="t"><source>b</source></segment>'
+    written = annotate(read(head + unit + TAIL_2), Annotation(confidence=0.3, doubts=DOUBTS), Annotation(confidence=1))
+    match = '<mtc:match ref="#{}" type="mt" origin="nmt" matchQuality="{}"><source>{}</source><target>{}</target>'
+    assert f"{match.format('s', 30, 'a', 'a')}</mtc:match>{match.format('t', 100, 'b', 'b')}</mtc:match>" in written
+    note = f'<note category="nmt" appliesTo="target">{CHECK}</note>'
+    assert after.format(note).strip() + '<segment id="s"' in written
+    assert len(read(written).units) == 0
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])
 def test_a_file_keeps_its_encoding(encoding):
     declared = encoding.removesuffix("-sig")
