@@ -5,7 +5,7 @@
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from nmt.documents.document import Document, Languages, Unit
 from nmt.documents.projection import WEAK, Placement, project_tags
 from nmt.documents.segment import Mark, Segment
 from nmt.progress import Progress
+from nmt.text.atoms import find_atoms
 from nmt.text.units import Span, Units
 from nmt.text.words import UNSPACED
 from nmt.translation.long_lines import find_sentences
@@ -23,6 +24,9 @@ from nmt.translation.result import Translation
 
 NO_PROGRESS = Progress()
 PIECES = Units("pieces"), Units("pieces")
+MOST_TAGS = 1000  # of a segment
+MOST_STEPS = 2e8  # of the placement of a segment's tags, which takes some seconds and some hundred megabytes then
+MOST_DEPTH = 100  # of tags inside tags
 OPENING, CLOSING = "([{¿¡„«‹", ".,;:!?…)]}»›"  # have no blank after them, or before them
 UNSPACED_ENDS = re.compile(r"[。！？｡」』）]")  # of sentences without a blank after them
 SENTENCE = re.compile(r"\S(?:.*\S)?", re.DOTALL)
@@ -60,13 +64,17 @@ def translate_documents(
     """Translate documents, in order, and yield each as soon as all its units are translated.
 
     Documents are read as far ahead as the translator reads lines, so that sentences of many small ones are in a batch.
+    A unit whose tags cannot be placed in reasonable time stays as it is; see is_too_complex.
     `make_request` makes a request of a sentence, for example with constraints. `options` are those of the translator.
     """
     pending: deque[tuple[Document, list[list[Span]]]] = deque()
 
     def read_sentences() -> Iterator[str | Request]:
         for document in documents:
-            spans = [split_sentences(unit.segment.text, languages.source) for unit in document.units]
+            spans = [
+                [] if is_too_complex(unit) else split_sentences(unit.segment.text, languages.source)
+                for unit in document.units
+            ]
             pending.append((document, spans))
             for unit, of_unit in zip(document.units, spans, strict=True):
                 yield from (make_request(unit.segment.text[begin:end]) for begin, end in of_unit)
@@ -87,6 +95,25 @@ def translate_documents(
                 translated.append(join_sentences(unit, of_unit, found[: len(of_unit)], languages))
                 del found[: len(of_unit)]
             yield document, translated
+
+
+def is_too_complex(unit: Unit) -> bool:
+    """Whether the tags of a unit cannot be placed in reasonable time, because it has too many, or too much text."""
+    marks = [mark for _, mark in unit.segment.marks]
+    depths = accumulate({"open": 1, "close": -1, "single": 0}[mark.side] for mark in marks)
+    tags, atoms = len(unit.labels), len(find_atoms(unit.segment.text)) if marks else 0
+    steps = (tags + 30) * atoms**2  # each pair of tags is tried from each atom to each other one
+    return tags > MOST_TAGS or max(depths, default=0) > MOST_DEPTH or (tags > 0 and steps > MOST_STEPS)
+
+
+def describe_left_units(name: str, units: Iterable[TranslatedUnit]) -> list[str]:
+    """A note on each unit of a document that stays as it is because its tags cannot be placed."""
+    return [
+        f"{name}, line {one.unit.line:,}: a segment stays as it is, because its {len(one.unit.labels):,} tags and "
+        f"{len(one.unit.segment.text):,} characters are too many to be aligned: divide it"
+        for one in units
+        if is_too_complex(one.unit)
+    ]
 
 
 def split_sentences(text: str, language: str) -> list[Span]:
@@ -116,13 +143,16 @@ def join_sentences(
         elif done and not languages.is_target_spaced and UNSPACED_ENDS.match(target[-1:]):
             between = between.strip(" ") if not UNSPACED_ENDS.match(source[done - 1]) else between
         target += between
-        alignment = align_translation(sentence)
-        source_spans += [(first + begin, last + begin) for first, last in alignment.source_spans]
-        target_spans += [(first + len(target), last + len(target)) for first, last in alignment.target_spans]
-        blocks.append(alignment.weights_JI)
+        if unit.segment.marks:
+            alignment = align_translation(sentence)
+            source_spans += [(first + begin, last + begin) for first, last in alignment.source_spans]
+            target_spans += [(first + len(target), last + len(target)) for first, last in alignment.target_spans]
+            blocks.append(alignment.weights_JI)
         target += sentence.text
         done = end
     target += source[done:]
+    if not unit.segment.marks:  # the text may be too long for an alignment
+        return TranslatedUnit(unit, Segment(target), [], sentences)
     weights_JI = np.zeros((len(target_spans), len(source_spans)))
     row, column = 0, 0
     for block_JI in blocks:
