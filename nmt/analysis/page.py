@@ -54,8 +54,8 @@ class AttentionView(NamedTuple):
 class Page:
     """Collects sentences one by one, and then makes the page of them.
 
-    With `max_characters` the page has boxes for texts of at most that length, which it sends to the server that it came
-    from.
+    With `max_characters` the page has boxes for texts of at most that length, and for documents of at most
+    `max_document` characters, which it sends to the server that it came from.
 
     `units` are what the page calls words of source and target: characters, for example.
 
@@ -70,6 +70,7 @@ class Page:
         models: Sequence[str],
         max_characters: int | None = None,
         units: tuple[str, str] = ("words", "words"),
+        max_document: int = 0,
     ) -> None:
         self.facts: dict[str, Any] = {
             "title": title,
@@ -81,7 +82,7 @@ class Page:
         if set(units) != {"words"}:
             self.facts["units"] = units
         if max_characters:
-            self.facts["max_characters"] = max_characters
+            self.facts |= {"max_characters": max_characters, "max_document": max_document}
         self.sentences: list[str] = []
         self.blocks: list[str] = []
         self.waiting: list[bytes] = []
