@@ -27,7 +27,7 @@ BOUNDARY = "\x1f"
 SENTENCES_PER_BLOCK = 256  # sentences whose attention is unpacked together
 SCRIPTS = (  # in the order in which they are joined
     *("base.js", "data.js", "list.js", "navigation.js", "sentence.js", "fonts.js", "highlight.js", "pictures.js"),
-    *("save.js", "live.js", "listeners.js", "start.js"),
+    *("save.js", "live.js", "document.js", "listeners.js", "start.js"),
 )
 POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src blob: data:; connect-src {connect}"
 
@@ -121,7 +121,11 @@ class Page:
         )
         script = "\n".join(scripts)
         parts = {
-            "policy": POLICY.format(script=hash_for_policy(script), style=hash_for_policy(style), connect=connect),
+            "policy": POLICY.format(
+                script=hash_for_policy(script),
+                style="unsafe-inline" if "max_document" in self.facts else hash_for_policy(style),  # of documents
+                connect=connect,
+            ),
             "style": style,
             "script": script,
             "data": "\n".join(

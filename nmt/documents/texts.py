@@ -12,7 +12,6 @@ from nmt.documents.translate import describe_left_units, translate_documents
 from nmt.errors import DataError, UsageError, did_you_mean
 from nmt.progress import Progress, choose_progress
 from nmt.text.terms import Terms
-from nmt.translation.request import Request
 from nmt.translation.translator import Translator
 from nmt.translation.units import is_target_spaced
 
@@ -49,15 +48,15 @@ def translate_texts(
     form: str = "html",
     *,
     terms: Terms | None = None,
-    make_request: Callable[[str], str | Request] = str,
+    check: Callable[[], object] = bool,
     batch_size: int = 64,
     progress: bool | Progress = False,
     **search: Any,
 ) -> list[TranslatedText]:
     """Translate documents that are strings, such as pages or parts of them, in the format `form`, one of TEXT_FORMATS.
 
-    What a document declares of its encoding has no meaning. `make_request` makes a request of a sentence, for example
-    with constraints. `terms` and `search` are options of nmt.Translator.stream.
+    What a document declares of its encoding has no meaning. `check` is called again and again, and may raise an error
+    to stop. `terms` and `search` are options of nmt.Translator.stream.
 
     >>> [translated.text for translated in nmt.translate_texts("checkpoints/my-run", ["a <b>house</b>"])]
 
@@ -76,7 +75,7 @@ def translate_texts(
     options = {"batch_size": batch_size, "split_long": True, **({"terms": terms} if terms else {}), **search}
     documents = (parse_text(text, f"text {number:,}", languages, form) for number, text in enumerate(texts, 1))
     found = translate_documents(
-        documents, translator, languages, make_request, progress=choose_progress(progress), **options
+        documents, translator, languages, progress=choose_progress(progress), check=check, **options
     )
     return [
         TranslatedText(

@@ -25,7 +25,7 @@ from nmt.translation.result import Translation
 NO_PROGRESS = Progress()
 PIECES = Units("pieces"), Units("pieces")
 MOST_TAGS = 1000  # of a segment
-MOST_STEPS = 2e8  # of the placement of a segment's tags, which takes some seconds and some hundred megabytes then
+MOST_STEPS = 5e7  # of the placement of a segment's tags, which takes some seconds and some hundred megabytes then
 MOST_DEPTH = 100  # of tags inside tags
 OPENING, CLOSING = "([{¿¡„«‹", ".,;:!?…)]}»›"  # have no blank after them, or before them
 UNSPACED_ENDS = re.compile(r"[。！？｡」』）]")  # of sentences without a blank after them
@@ -59,13 +59,15 @@ def translate_documents(
     languages: Languages,
     make_request: Callable[[str], str | Request] = str,
     progress: Progress = NO_PROGRESS,
+    check: Callable[[], object] = bool,
     **options: Any,
 ) -> Iterator[tuple[Document, list[TranslatedUnit]]]:
     """Translate documents, in order, and yield each as soon as all its units are translated.
 
     Documents are read as far ahead as the translator reads lines, so that sentences of many small ones are in a batch.
     A unit whose tags cannot be placed in reasonable time stays as it is; see is_too_complex.
-    `make_request` makes a request of a sentence, for example with constraints. `options` are those of the translator.
+    `make_request` makes a request of a sentence, for example with constraints. `check` is called before each segment is
+    read, and before its tags are placed; it may raise an error to stop. `options` are those of the translator.
     """
     pending: deque[tuple[Document, list[list[Span]]]] = deque()
 
@@ -77,6 +79,7 @@ def translate_documents(
             ]
             pending.append((document, spans))
             for unit, of_unit in zip(document.units, spans, strict=True):
+                check()
                 yield from (make_request(unit.segment.text[begin:end]) for begin, end in of_unit)
 
     results = iter(
@@ -92,6 +95,7 @@ def translate_documents(
             document, spans = pending.popleft()
             translated = []
             for unit, of_unit in zip(document.units, spans, strict=True):
+                check()
                 translated.append(join_sentences(unit, of_unit, found[: len(of_unit)], languages))
                 del found[: len(of_unit)]
             yield document, translated

@@ -23,11 +23,11 @@ def answer_request(
     translators: list[Translator],
     fields: Translate | Align,
     terms: Terms | None = None,
-    check: Callable[[str], str] = str,
+    check: Callable[[], object] = bool,
 ) -> dict[str, Any]:
     """The answer to a request. `terms` are those of the server.
 
-    `check` is called with texts and sentences of documents, and returns them, or raises an error to stop.
+    `check` is called again and again while documents are translated, and may raise an error to stop.
     """
     terms = fields.build_terms().join(terms or Terms())
     if isinstance(fields, Translate) and fields.format != "sentence":
@@ -36,17 +36,17 @@ def answer_request(
 
 
 def answer_documents(
-    translators: list[Translator], fields: Translate, terms: Terms, check: Callable[[str], str]
+    translators: list[Translator], fields: Translate, terms: Terms, check: Callable[[], object]
 ) -> dict[str, Any]:
     """The documents translated by one model, with a report of each."""
     if fields.model >= len(translators):
         raise UsageError(f"model: there is no model {fields.model:,}; the last one is {len(translators) - 1}")
     translated = translate_texts(
         translators[fields.model],
-        map(check, fields.texts),
+        fields.texts,
         fields.format,
         terms=terms,
-        make_request=check,
+        check=check,
         batch_size=BATCH_SIZE,
     )
     texts = [one.text for one in translated]

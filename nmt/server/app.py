@@ -50,11 +50,10 @@ class Deadline:
     def __init__(self) -> None:
         self.end = time.monotonic() + DOCUMENT_SECONDS
 
-    def check(self, text: str) -> str:
-        """The text. Raises TimeoutError when the time is over."""
+    def check(self) -> None:
+        """Raises TimeoutError when the time is over."""
         if time.monotonic() >= self.end:
             raise TimeoutError
-        return text
 
 
 def build_app(

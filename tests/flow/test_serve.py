@@ -507,7 +507,7 @@ def test_a_document_that_takes_too_long_is_given_up(reverser, monkeypatch):
     def endless(translators, asked, terms, check):
         begun.set()
         while True:
-            checked.append(check("text"))
+            checked.append(check())
             time.sleep(0.01)
 
     async def run():
@@ -672,3 +672,55 @@ def test_what_cannot_be_served(run_nmt, reverser, turned, monkeypatch):
     done = run_nmt("serve", "--model", reverser)
     assert done.stderr == 'nmt: error: nmt serve needs an extra: pip install "nmt[serve]"\n'
     assert not Path("absent").exists()
+
+
+DOCUMENT = """<style>b { color: #800 }</style><h1 onclick="alert(1)">ba <b>de</b></h1>
+<script>document.body.textContent = "ran"</script><p>fi ku</p><img src="http://evil.example/x.png" alt="ba">"""
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_page_shows_a_document_beside_its_translation(open_page, documents_server, tmp_path, width, scheme):
+    page = open_page(f"http://{documents_server}/", width=width, color_scheme=scheme)
+    page.click("#document-mode")
+    page.click("#translate-document")
+    expect(page.locator("#document-message")).to_have_text("There is no document to translate.")
+    (tmp_path / "my.page.html").write_text(DOCUMENT + "é", "utf-8")
+    page.click("#terms summary")
+    page.fill("#glossary", "ku = zu\nfi\tno\n")
+    page.set_input_files("#document-file", tmp_path / "my.page.html")
+    expect(page.locator("#document-message")).to_contain_text("2 of 2 terms in place")
+    source, target = (page.frame_locator(f"#{side}-frame") for side in ("source", "target"))
+    expect(source.locator("h1")).to_have_text("ba de")
+    expect(target.locator("h1")).to_have_text("de ba")
+    expect(target.locator("p")).to_contain_text("zu")
+    assert target.locator("script, [onclick], img[src]").count() == 0
+    assert target.locator("b").evaluate("one => getComputedStyle(one).color") == "rgb(136, 0, 0)"
+    source.locator("h1").hover()
+    expect(target.locator("[data-lit]")).to_have_text("de ba")
+    target.locator("h1").click()
+    expect(page.locator('.view .words[aria-label="target words"] .word')).to_have_text(["de", "ba"])
+    page.locator('.view .words[aria-label="target words"] .word').first.hover()
+    expect(page.locator('.view .words[aria-label="source words"] .word.strong')).to_have_text(["de"])
+    with page.expect_download() as download:
+        page.click("#download-document")
+    assert download.value.suggested_filename == "my.page.b.html"
+    text = download.value.path().read_text("utf-8")
+    assert "<script>document.body" in text
+    assert 'onclick="alert(1)"><b>de</b> ba</h1>' in text
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    boxes = [page.locator(f"#{side}-frame").bounding_box() for side in ("source", "target")]
+    assert (boxes[0]["y"] == boxes[1]["y"]) == (width == 1280)
+    page.fill("#document-text", "a" * 50_001)
+    page.click("#translate-document")
+    expect(page.locator("#document-message")).to_contain_text("The document has 50,001 characters; at most 50,000 are")
+    blocked = "error: Executing inline event handler violates the following Content Security Policy"
+    assert all(
+        one.startswith(blocked) for one in open_page.complaints
+    )  # the browser's own words; nothing else is loaded
+    open_page.complaints.clear()
+
+
+@pytest.fixture(scope="module")
+def documents_server(reverser):
+    with start("--model", reverser) as (_, address):
+        yield address

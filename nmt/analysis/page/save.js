@@ -81,8 +81,9 @@ async function savePng(blob) {
   showMessage("This picture is too large for a PNG file. Save it as SVG, which has no such limit.");
 }
 
-function download(blob, suffix) {
-  const name = `attention-${state.current + 1}.${suffix}`;
+const download = (blob, suffix) => saveAs(blob, `attention-${state.current + 1}.${suffix}`);
+
+function saveAs(blob, name) {
   const link = createElement("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);

@@ -88,7 +88,7 @@ def test_a_tag_that_stands_for_a_word_has_blanks_beside_it(source, translation, 
 @pytest.mark.parametrize(
     ("page", "tags", "is_left"),
     [
-        ("one " + "<b>x</b> " * 500, 500, False),
+        ("one " + "<b>x</b> " * 300, 300, False),
         ("one " + "<i>y</i> " * 1001, 1001, True),
         ("".join(f"x{number} <b>" for number in range(100)) + "y" + "</b> z" * 100, 100, False),
         ("".join(f"x{number} <u>" for number in range(101)) + "y" + "</u> z" * 101, 101, True),
