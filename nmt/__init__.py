@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nmt.data.prepare import prepare as prepare
     from nmt.distillation.distill import distill as distill
     from nmt.documents.api import translate_documents as translate_documents
+    from nmt.documents.texts import translate_texts as translate_texts
     from nmt.model.attention.base import Attention as Attention
     from nmt.model.attention.registry import register_attention as register_attention
     from nmt.progress import Progress as Progress
@@ -52,6 +53,7 @@ HOMES = {
     "score": "api",
     "train": "api",
     "translate_documents": "documents.api",
+    "translate_texts": "documents.texts",
     "tune": "tuning",
 }
 MODULES = ("errors", "settings")
@@ -75,6 +77,7 @@ __all__ = [
     "settings",
     "train",
     "translate_documents",
+    "translate_texts",
     "tune",
 ]
 

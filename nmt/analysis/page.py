@@ -28,7 +28,7 @@ BOUNDARY = "\x1f"
 SENTENCES_PER_BLOCK = 256  # sentences whose attention is unpacked together
 SCRIPTS = (  # in the order in which they are joined
     *("base.js", "data.js", "list.js", "navigation.js", "sentence.js", "fonts.js", "highlight.js", "pictures.js"),
-    *("save.js", "live.js", "review.js", "listeners.js", "start.js"),
+    *("save.js", "live.js", "document.js", "review.js", "listeners.js", "start.js"),
 )
 POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src blob: data:; connect-src {connect}"
 
@@ -55,8 +55,8 @@ class AttentionView(NamedTuple):
 class Page:
     """Collects sentences one by one, and then makes the page of them.
 
-    With `max_characters` the page has boxes for texts of at most that length, which it sends to the server that it came
-    from.
+    With `max_characters` the page has boxes for texts of at most that length, and for documents of at most
+    `max_document` characters, which it sends to the server that it came from.
 
     `units` are what the page calls words of source and target: characters, for example. With `review`, "lines" or
     "documents", translations can be edited; see nmt.documents.review.
@@ -73,6 +73,7 @@ class Page:
         max_characters: int | None = None,
         units: tuple[str, str] = ("words", "words"),
         review: str = "",
+        max_document: int = 0,
     ) -> None:
         self.facts: dict[str, Any] = {
             "title": title,
@@ -86,7 +87,7 @@ class Page:
         if review:
             self.facts["review"] = review
         if max_characters:
-            self.facts["max_characters"] = max_characters
+            self.facts |= {"max_characters": max_characters, "max_document": max_document}
         self.sentences: list[str] = []
         self.blocks: list[str] = []
         self.waiting: list[bytes] = []
@@ -131,7 +132,11 @@ class Page:
         )
         script = "\n".join(scripts)
         parts = {
-            "policy": POLICY.format(script=hash_for_policy(script), style=hash_for_policy(style), connect=connect),
+            "policy": POLICY.format(
+                script=hash_for_policy(script),
+                style="unsafe-inline" if "max_document" in self.facts else hash_for_policy(style),  # of documents
+                connect=connect,
+            ),
             "style": style,
             "script": script,
             "data": "\n".join(

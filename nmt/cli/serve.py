@@ -16,7 +16,9 @@ from nmt.cli.options import (
     model_option,
     run_options,
 )
+from nmt.cli.terms import read_terms, required_options
 from nmt.errors import NmtError, UsageError
+from nmt.server import MAX_DOCUMENT
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 SHUTDOWN_SECONDS = 2  # time in which requests are still answered after the server was stopped
@@ -40,19 +42,30 @@ SHUTDOWN_SECONDS = 2  # time in which requests are still answered after the serv
     help="characters of the longest text that is accepted  [default: 1000]",
 )
 @click.option(
+    "--max-document",
+    type=click.IntRange(1),
+    default=MAX_DOCUMENT,
+    metavar="N",
+    help=f"characters of the longest document, or of several in one request  [default: {MAX_DOCUMENT}]",
+)
+@click.option(
     "--max-waiting",
     type=click.IntRange(1),
     default=16,
     metavar="N",
     help="largest number of waiting requests; more are refused  [default: 16]",
 )
+@required_options
 @run_options
 def command(
     model: tuple[str, ...],
     host: str,
     port: int,
     max_characters: int,
+    max_document: int,
     max_waiting: int,
+    glossary: str | None,
+    keep: tuple[str, ...],
     checkpoint: str,
     device: str,
     precision: str,
@@ -60,8 +73,13 @@ def command(
     """Translate in the browser while typing, and over HTTP.
 
     The page shows the attention of each word of the translation. Edit the translation to see the attention for your
-    own. Programs post JSON to /api/translate and /api/align, which /api/openapi.json describes. Other machines can
-    reach the server only if --host allows it; there is no password. Ctrl-C stops the server.
+    own. It also translates documents, such as HTML pages, and shows them beside their translation.
+
+    Programs post JSON to /api/translate and /api/align, which /api/openapi.json describes. With "format": "html" the
+    source is a page or a part of one, or a list of them. A request may have a glossary of its own; --glossary and
+    --keep are for all requests, and a regular expression must not be one that takes long on a stranger's text.
+
+    Other machines can reach the server only if --host allows it; there is no password. Ctrl-C stops the server.
     """
     if not (find_spec("starlette") and find_spec("uvicorn")):
         raise NmtError('nmt serve needs an extra: pip install "nmt[serve]"')
@@ -70,11 +88,16 @@ def command(
     from nmt.server.app import build_app
     from nmt.server.protocol import TimeoutProtocol
     from nmt.translation.aligner import load_aligner
+    from nmt.translation.constraints import refuse_unwritable_terms
     from nmt.translation.translator import refuse_other_languages
 
     translators = [load_aligner(run, checkpoint=checkpoint, device=device, precision=precision) for run in model]
     for other in translators[1:]:
         refuse_other_languages(translators[0].runs[0], other.runs[0])
+    terms = read_terms(glossary, keep)
+    if terms:
+        for translator in translators:
+            refuse_unwritable_terms(terms, translator.runs[0].target_subword)
     if not host:
         raise UsageError("--host is empty\n  Leave it out, or use 0.0.0.0 for all addresses of this machine")
     try:
@@ -86,7 +109,15 @@ def command(
         ) from error
     address = listener.getsockname()[0]
     hosts = sorted({*LOOPBACK, address} - {"::1"}) if ip_address(address).is_loopback else ["*"]
-    app = build_app(translators, name_runs(model), max_characters, max_waiting, hosts)
+    app = build_app(
+        translators,
+        name_runs(model),
+        max_characters,
+        max_waiting,
+        hosts,
+        max_document=max_document,
+        terms=terms,
+    )
     info = translators[0].runs[0].info
     name = f"[{host}]" if ":" in host else host
     url = f"http://{name}:{listener.getsockname()[1]}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("file", "line", "kind", "term", "required", "used", "source", "translation")
 
-term_options = combine(
+required_options = combine(
     click.option(
         "--glossary",
         type=INPUT,
@@ -28,6 +28,9 @@ term_options = combine(
         help="what translations have as the source has it: numbers, urls, placeholders, emails, emoji, or what a "
         "regular expression matches; repeat for more",
     ),
+)
+term_options = combine(
+    required_options,
     click.option(
         "--term-report",
         type=OUTPUT,

@@ -38,20 +38,31 @@ def add_anchors(weights_YX: Matrix, source: Sequence[str], target: Sequence[str]
 
 def measure_likeness(source: Sequence[str], target: Sequence[str]) -> Matrix:
     """How surely two atoms are the same word: 0 to 1. -> likeness_YX"""
-    sources: dict[str, list[int]] = {}
-    for x, atom in enumerate(source):
-        sources.setdefault(atom.casefold(), []).append(x)
+    places, of_target = find_places(source), find_places(target)
+    equal: dict[str, list[str]] = {}
+    similar: dict[str, list[str]] = {}
+    for other in places:
+        equal.setdefault(other.casefold(), []).append(other)
+        similar.setdefault(other.casefold()[:4], []).append(other)
     likeness_YX = np.zeros((len(target), len(source)))
-    for y, atom in enumerate(target):
+    for atom, rows in of_target.items():
         folded = atom.casefold()
-        if folded in sources:
-            for x in sources[folded]:
-                likeness_YX[y, x] = rate_equality(atom, source[x])
-        elif len(folded) >= 4:
-            for other, places in sources.items():
-                if other[:4] == folded[:4]:
-                    likeness_YX[y, places] = rate_beginning(folded, other)
+        if folded in equal:
+            found = [(other, rate_equality(atom, other)) for other in equal[folded]]
+        else:
+            others = similar.get(folded[:4], []) if len(folded) >= 4 else []
+            found = [(other, rate_beginning(folded, other.casefold())) for other in others]
+        for other, likeness in found:
+            likeness_YX[np.ix_(rows, places[other])] = likeness
     return likeness_YX
+
+
+def find_places(atoms: Sequence[str]) -> dict[str, list[int]]:
+    """The places of each atom."""
+    found: dict[str, list[int]] = {}
+    for place, atom in enumerate(atoms):
+        found.setdefault(atom, []).append(place)
+    return found
 
 
 def rate_equality(one: str, other: str) -> float:

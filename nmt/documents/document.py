@@ -181,8 +181,9 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
     inside = close_under_pairs(range(texts[0], texts[-1] + 1), marks)
     parts: list[str | Mark] = []
     spans: dict[Mark, Span] = {}
-    numbers: dict[int, int] = {}  # of each tag, by that of its first token
     labels: list[str] = []
+    numbers: dict[int, int] = {}
+    last = " "
     begin, end = tokens[inside[0]].begin, tokens[inside[-1]].end
     for number in inside:
         token = tokens[number]
@@ -194,15 +195,17 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
             if number == inside[-1]:
                 end -= len(text) - len(text.rstrip(BLANK))
                 text = text.rstrip(BLANK)
+            last = BLANKS.sub(" ", text) or last
             parts.append(BLANKS.sub(" ", text))
         else:
             mark = marks[number].mark
             if mark.tag not in numbers:
+                numbers[mark.tag] = len(labels)
                 labels.append(token.text)
-            mark = Mark(numbers.setdefault(mark.tag, len(numbers)), mark.side)
-            before = next((part for part in reversed(parts) if isinstance(part, str)), " ")
-            if token.is_break and not before.endswith(" "):
+            mark = Mark(numbers[mark.tag], mark.side)
+            if token.is_break and not last.endswith(" "):
                 parts.append(" ")
+                last = " "
             parts.append(mark)
             spans[mark] = token.begin, token.end
     return InlineUnit(Unit(Segment.join(parts), tuple(labels), lines.find(begin)), begin, end, spans)
@@ -217,16 +220,13 @@ class PairedMark(NamedTuple):
 
 def close_under_pairs(inside: range, marks: Mapping[int, PairedMark]) -> range:
     """The smallest range around `inside` that has none or both ends of each pair."""
-    while True:
-        torn = [
-            end
-            for number, (_, partner) in marks.items()
-            if (number in inside) != (partner in inside)
-            for end in (number, partner)
-        ]
-        if not torn:
-            return inside
-        inside = range(min(inside[0], *torn), max(inside[-1], *torn) + 1)
+    checked = range(inside[0], inside[0])
+    while checked != inside:
+        new = (*range(inside[0], checked.start), *range(checked.stop, inside.stop))
+        partners = [marks[number].partner for number in new if number in marks]
+        checked = inside
+        inside = range(min(inside[0], *partners), max(inside[-1], *partners) + 1) if partners else inside
+    return inside
 
 
 def pair_tokens(tokens: Sequence[Token]) -> dict[int, PairedMark]:

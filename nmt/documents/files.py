@@ -8,7 +8,13 @@ from typing import Any, NamedTuple
 from nmt.documents.document import Document, Languages
 from nmt.documents.formats import find_format, read_document, require_format
 from nmt.documents.review import ReviewPage
-from nmt.documents.translate import LineTranslator, TranslatedUnit, translate_documents, write_document
+from nmt.documents.translate import (
+    LineTranslator,
+    TranslatedUnit,
+    describe_left_units,
+    translate_documents,
+    write_document,
+)
 from nmt.documents.xml_rules import XmlRules
 from nmt.errors import DataError, NmtError, Option, UsageError, indent
 from nmt.files import write_atomically
@@ -151,6 +157,8 @@ def translate_files(
     translated = translate_documents(read_documents(), translator, languages, make_request, progress, **options)
     for document, units in translated:
         source = paths.pop(id(document))
+        for note in describe_left_units(str(source), units):
+            progress.note(f"nmt: {note}")
         target = files[source]
         content = write_document(document, units)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -168,17 +176,26 @@ def translate_files(
 
 def report_document(source: Path, target: Path, units: Sequence[TranslatedUnit], terms: Terms) -> DocumentReport:
     """The report of a document from its translated units."""
-    weak = [
+    sentences, tags = sum(len(one.sentences) for one in units), sum(len(one.placements) for one in units)
+    weak, found = list_weak_tags(units), list_terms(units, terms)
+    matches = [DocumentMatch(one.unit.line, *match) for one in units for match in one.matches]
+    return DocumentReport(source, target, len(units), sentences, tags, weak, found, matches)
+
+
+def list_weak_tags(units: Sequence[TranslatedUnit]) -> list[WeakTag]:
+    """The tags of translated units whose place is not sure."""
+    return [
         WeakTag(one.unit.line, tag, share, one.unit.segment.text, one.segment.text)
         for one in units
         for tag, share in one.weak_tags
     ]
-    found = [
+
+
+def list_terms(units: Sequence[TranslatedUnit], terms: Terms) -> list[DocumentTerm]:
+    """The terms of each sentence of translated units."""
+    return [
         DocumentTerm(one.unit.line, use, sentence.source, sentence.text)
         for one in units
         for sentence in one.sentences
         for use in terms.list_uses(sentence.source, sentence.text)
     ]
-    sentences, tags = sum(len(one.sentences) for one in units), sum(len(one.placements) for one in units)
-    matches = [DocumentMatch(one.unit.line, *match) for one in units for match in one.matches]
-    return DocumentReport(source, target, len(units), sentences, tags, weak, found, matches)

@@ -57,8 +57,7 @@ def read_document(
 
     Raises UsageError for an unknown format, DataError for a file that cannot be read, or is not in its format.
     """
-    form = FORMATS[require_format(path, name)]
-    options = {"rules": xml_rules} if xml_rules and form is FORMATS["xml"] else {}
+    form = require_format(path, name)
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(
@@ -67,7 +66,15 @@ def read_document(
         content = path.read_bytes()
     except OSError as error:
         raise DataError(describe_unreadable(path, error)) from error
-    document: Document = getattr(import_module(f"nmt.documents.{form.module}"), form.name)(
-        content, str(path), languages, **options
-    )
+    return parse_document(content, str(path), languages, form, xml_rules)
+
+
+def parse_document(
+    content: bytes, name: str, languages: Languages, form: str, xml_rules: XmlRules | None = None
+) -> Document:
+    """The document that bytes are, which messages call `name`. Raises DataError for bytes not in the format `form`."""
+    own = FORMATS[form]
+    options = {"rules": xml_rules} if xml_rules and form == "xml" else {}
+    kind = getattr(import_module(f"nmt.documents.{own.module}"), own.name)
+    document: Document = kind(content, name, languages, **options)
     return document

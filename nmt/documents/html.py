@@ -125,8 +125,11 @@ class Finder(HTMLParser):
         self.runs: list[list[Token]] = [[]]
         self.attributes: list[Span] = []
         self.skip: Skip | None = None
-        self.feed(text)
+        end = text.rfind(">") + 1  # the parser takes time by the square of what is after it, where there is no markup
+        self.feed(text[:end])
         self.close()
+        if end < len(text):
+            self.events.append(Event("text", end, "", {}))
         self.divide()
 
     def divide(self) -> None:

@@ -6,7 +6,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from nmt.documents.document import AnnotatedDocument, Annotation, Document, Lang
 from nmt.documents.projection import WEAK, Placement, project_tags
 from nmt.documents.segment import Mark, PlacedMark, Segment
 from nmt.progress import Progress
+from nmt.text.atoms import find_atoms
 from nmt.text.units import Span, Units, locate_words
 from nmt.text.words import UNSPACED
 from nmt.translation.aligner import force_lines
@@ -29,6 +30,9 @@ from nmt.translation.translator import Translator
 NO_PROGRESS = Progress()
 LONG = 2000  # characters of a text with tags that is divided where no tag reaches across
 PIECES = Units("pieces"), Units("pieces")
+MOST_TAGS = 1000  # of a segment
+MOST_STEPS = 5e7  # of the placement of a segment's tags, which takes some seconds and some hundred megabytes then
+MOST_DEPTH = 100  # of tags inside tags
 OPENING, CLOSING = "([{¿¡„«‹", ".,;:!?…)]}»›"  # have no blank after them, or before them
 UNSPACED_ENDS = re.compile(r"[。！？｡」』）]")  # of sentences without a blank after them
 SENTENCE = re.compile(r"\S(?:.*\S)?", re.DOTALL)
@@ -46,7 +50,8 @@ class TranslatedUnit(NamedTuple):
 
     `doubts` are those of the sentences, by places in the texts of the unit and of its translation. `places` has where
     the source and the translation of each sentence begin, and `moved` where each character of the translation is after
-    blanks were put beside tags. `match` is what a translation memory has for a whole unit of several sentences.
+    blanks were put beside tags. `match` is what a translation memory has for a whole unit of several sentences. With
+    `is_left` the unit stays as it is; see is_too_complex.
     """
 
     unit: Unit
@@ -57,6 +62,7 @@ class TranslatedUnit(NamedTuple):
     places: list[tuple[int, int]]
     moved: Sequence[int]
     match: MemoryMatch | None = None
+    is_left: bool = False
 
     @property
     def confidence(self) -> float | None:
@@ -95,6 +101,7 @@ class Sentences(NamedTuple):
 
     spans: list[Span]
     match: MemoryMatch | None
+    is_left: bool = False  # because its tags cannot be placed; then it has no spans
 
 
 class PendingDocument(NamedTuple):
@@ -111,12 +118,15 @@ def translate_documents(
     languages: Languages,
     make_request: Callable[[str], str | Request] = str,
     progress: Progress = NO_PROGRESS,
+    check: Callable[[], object] = bool,
     **options: Any,
 ) -> Iterator[tuple[Document, list[TranslatedUnit]]]:
     """Translate documents, in order, and yield each as soon as all its units are translated.
 
     Documents are read as far ahead as the translator reads lines, so that sentences of many small ones are in a batch.
-    `make_request` makes a request of a sentence, for example with constraints. `options` are those of the translator.
+    A unit whose tags cannot be placed in reasonable time stays as it is; see is_too_complex.
+    `make_request` makes a request of a sentence, for example with constraints. `check` is called before each segment is
+    read, and before its tags are placed; it may raise an error to stop. `options` are those of the translator.
     """
     pending: deque[PendingDocument] = deque()
     memory = translator.memory if isinstance(translator, MemoryTranslator) else None
@@ -124,7 +134,11 @@ def translate_documents(
 
     def read_sentences() -> Iterator[str | Request]:
         for document in documents:
-            divided = [divide_unit(unit.segment.text, languages.source, memory) for unit in document.units]
+            divided = []
+            for unit in document.units:
+                check()
+                own = divide_unit(unit.segment.text, languages.source, memory)
+                divided.append(Sentences([], None, True) if is_too_complex(unit, own.spans) else own)
             pending.append(PendingDocument(document, divided, sum(len(one.spans) for one in divided)))
             for unit, of_unit in zip(document.units, divided, strict=True):
                 yield from (make_request(unit.segment.text[begin:end]) for begin, end in of_unit.spans)
@@ -141,9 +155,11 @@ def translate_documents(
         while pending and len(found) >= pending[0].size:
             document, divided, _ = pending.popleft()
             translated = []
-            for unit, (spans, match) in zip(document.units, divided, strict=True):
+            for unit, (spans, match, is_left) in zip(document.units, divided, strict=True):
+                check()
                 own = [found.popleft() for _ in spans]
-                translated.append(join_sentences(unit, spans, own, languages, align)._replace(match=match))
+                joined = join_sentences(unit, spans, own, languages, align)
+                translated.append(joined._replace(match=match, is_left=is_left))
             yield document, translated
 
 
@@ -178,6 +194,35 @@ def divide_unit(text: str, language: str, memory: TranslationMemory | None) -> S
     spans = split_sentences(text, language)
     match = memory.find(text) if memory and spans not in ([], [(0, len(text))]) else None
     return Sentences([(0, len(text))], None) if match and match.score == 100 else Sentences(spans, match)
+
+
+def is_too_complex(unit: Unit, spans: Sequence[Span]) -> bool:
+    """Whether the tags of a unit cannot be placed in reasonable time, because it has too many, or too much text.
+
+    `spans` are its sentences. Each pair of tags is tried from each atom of its group of sentences to each other one.
+    """
+    text, marks = unit.segment.text, [mark for _, mark in unit.segment.marks]
+    depths = accumulate({"open": 1, "close": -1, "single": 0}[mark.side] for mark in marks)
+    if len(unit.labels) > MOST_TAGS or max(depths, default=0) > MOST_DEPTH:
+        return True
+    bounds = [0, *(begin for begin, _ in spans[1:]), len(text)]
+    groups = group_sentences(unit, bounds[:-1])
+    return any(
+        own
+        and (len({one.mark.tag for one in own}) + 30) * len(find_atoms(text[bounds[first] : bounds[stop]])) ** 2
+        > MOST_STEPS
+        for first, stop, own in groups
+    )
+
+
+def describe_left_units(name: str, units: Iterable[TranslatedUnit]) -> list[str]:
+    """A note on each unit of a document that stays as it is because its tags cannot be placed."""
+    return [
+        f"{name}, line {one.unit.line:,}: a segment stays as it is, because its {len(one.unit.labels):,} tags and "
+        f"{len(one.unit.segment.text):,} characters are too many to be aligned: divide it"
+        for one in units
+        if one.is_left
+    ]
 
 
 def split_sentences(text: str, language: str) -> list[Span]:

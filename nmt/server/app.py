@@ -5,6 +5,7 @@ An answer has the content that the attention page shows.
 
 import asyncio
 import re
+import time
 from functools import partial
 from typing import Any
 
@@ -19,27 +20,55 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nmt.analysis.page import AttentionView, Page, describe_sentence, encode_weights, fit_view
+from nmt.analysis.page import Page
 from nmt.errors import NmtError
+from nmt.server import MAX_DOCUMENT
+from nmt.server.answers import answer_request
 from nmt.server.protocol import REQUEST_SECONDS
-from nmt.server.schema import Align, Translate, build_openapi
-from nmt.text.corpus import Pair
+from nmt.server.schema import LONGEST_TERM, MOST_TERMS, Align, Translate, build_openapi
+from nmt.text.terms import Terms
 from nmt.text.units import AUTO
-from nmt.text.words import split_words
-from nmt.translation.forced_pairs import force_pairs
 from nmt.translation.translator import Translator
 from nmt.translation.units import choose_units_of_run
-from nmt.translation.views import build_forced_view, build_translation_view
 
+DOCUMENT_SECONDS = 120  # time in which documents must be translated
 BYTES_PER_CHARACTER = 12  # at most: JSON may write a character as two escapes of six bytes
 LONGEST_MESSAGE = 500  # characters: a message may quote the request
 PORT = re.compile(":[0-9]*$")
 
 
+class Queue:
+    """Requests of one kind: one is answered at a time, and some may wait."""
+
+    def __init__(self, max_waiting: int) -> None:
+        self.turn, self.waiting = CapacityLimiter(1), CapacityLimiter(max_waiting)
+
+
+class Deadline:
+    """The time in which documents must be translated; it ends at once when the client goes."""
+
+    def __init__(self) -> None:
+        self.end = time.monotonic() + DOCUMENT_SECONDS
+
+    def check(self) -> None:
+        """Raises TimeoutError when the time is over."""
+        if time.monotonic() >= self.end:
+            raise TimeoutError
+
+
 def build_app(
-    translators: list[Translator], names: list[str], max_characters: int, max_waiting: int, hosts: list[str]
+    translators: list[Translator],
+    names: list[str],
+    max_characters: int,
+    max_waiting: int,
+    hosts: list[str],
+    *,
+    max_document: int = MAX_DOCUMENT,
+    terms: Terms | None = None,
 ) -> Starlette:
-    """The application: the page, the two API functions and their description. It answers one request at a time.
+    """The application: the page, the two API functions and their description.
+
+    It answers one request for a sentence, and one for documents, at a time. `terms` are required in every translation.
 
     The Host header of a request must be one of `hosts`, so that a page of another site cannot reach a local server by
     another host name. With the right host name it cannot either, because the browser sends the site as the Origin.
@@ -47,11 +76,18 @@ def build_app(
 
     info = translators[0].runs[0].info
     source, target = choose_units_of_run(AUTO, translators[0].runs[0])
-    page = Page("nmt serve", info.source_lang, info.target_lang, names, max_characters, (source.name, target.name))
+    units = source.name, target.name
+    page = Page(
+        "nmt serve", info.source_lang, info.target_lang, names, max_characters, units, max_document=max_document
+    )
     html = page.html("'self'")
-    document = build_openapi(max_characters)
-    too_large = f"the request is too large: a text may have at most {max_characters:,} characters"
-    turn, waiting = CapacityLimiter(1), CapacityLimiter(max_waiting)
+    document = build_openapi(max_characters, max_document)
+    most = BYTES_PER_CHARACTER * (max(2 * max_characters, max_document) + 2 * MOST_TERMS * LONGEST_TERM) + 1000
+    too_large = (
+        f"the request is too large: a sentence may have at most {max_characters:,} characters, and documents "
+        f"{max_document:,}"
+    )
+    sentences, documents = Queue(max_waiting), Queue(max_waiting)
 
     async def serve_page(request: Request) -> Response:
         return HTMLResponse(html)
@@ -63,7 +99,6 @@ def build_app(
         for origin in request.headers.getlist("origin"):
             if origin.partition("://")[2] != request.headers.get("host"):
                 return refuse(403, f"requests from pages of {origin} are not allowed, only from this server's own page")
-        most = BYTES_PER_CHARACTER * 2 * max_characters + 1000
         content = bytearray()
         try:
             with fail_after(REQUEST_SECONDS):
@@ -80,21 +115,39 @@ def build_app(
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, one['loc'])) or 'the body'}: {one['msg']}" for one in error.errors())
             return refuse(422, "; ".join(problems))
-        for name, text in fields.model_dump(include={"source", "target"}).items():
-            if len(text) > max_characters:
-                return refuse(413, f"{name} has {len(text):,} characters; at most {max_characters:,} are allowed")
-        if waiting.available_tokens < 1:
+        is_document = isinstance(fields, Translate) and fields.format != "sentence"
+        limit, queue = (max_document, documents) if is_document else (max_characters, sentences)
+        for name, length in fields.lengths.items():
+            if length > limit:
+                return refuse(413, f"{name} has {length:,} characters; at most {limit:,} are allowed")
+        if queue.waiting.available_tokens < 1:
             return refuse(503, f"{max_waiting} requests are waiting already; try again later")
         try:
-            async with waiting, turn:
+            async with queue.waiting, queue.turn:
                 if await request.is_disconnected():
                     return refuse(408, "the client has disconnected")
-                found = await to_thread.run_sync(answer_request, translators, fields, abandon_on_cancel=True)
+                found = await compute(request, fields)
+        except TimeoutError:
+            return refuse(413, f"the translation takes more than {DOCUMENT_SECONDS} seconds; send less at a time")
         except NmtError as error:
             return refuse(422, str(error))
         except asyncio.CancelledError:
             return refuse(503, "the server is stopping")
         return JSONResponse(found)
+
+    async def compute(request: Request, fields: Translate | Align) -> dict[str, Any]:
+        deadline = Deadline()
+        work = asyncio.ensure_future(
+            to_thread.run_sync(answer_request, translators, fields, terms, deadline.check, abandon_on_cancel=True)
+        )
+        try:
+            while not (await asyncio.wait([work], timeout=1))[0]:
+                if await request.is_disconnected():
+                    deadline.end = 0
+            return await work
+        finally:
+            deadline.end = 0
+            work.cancel()
 
     async def handle_error(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
@@ -111,39 +164,6 @@ def build_app(
         middleware=[Middleware(KnownHosts, hosts=hosts)],
         exception_handlers={HTTPException: handle_error, Exception: handle_error},
     )
-
-
-def answer_request(translators: list[Translator], fields: Translate | Align) -> dict[str, Any]:
-    """The answer to a request, with the views of every model."""
-
-    source = join_lines(fields.source)
-    first = translators[0].runs[0]
-    units = choose_units_of_run(AUTO, first)
-    views: list[AttentionView] = []
-    words: list[str] = []  # those that the first model reads
-    for number, translator in enumerate(translators):
-        if isinstance(fields, Translate):
-            search = translator.runs[0].settings.search
-            beam = max(search.beam, fields.n_best * search.groups)
-            (found,) = translator.stream([source], n_best=fields.n_best, batch_size=1, beam=beam, units=units)
-            views += [build_translation_view(number, rank, one) for rank, one in enumerate(found, 1)]
-            words = words or found[0].source_words
-        else:
-            run = translator.runs[0]
-            pair = Pair(source, join_lines(fields.target))
-            subwords = run.source_subword, run.target_subword
-            (forced,) = force_pairs(translator.model, *subwords, [pair], device=translator.device, units=units)
-            views.append(build_forced_view(number, forced))
-            words = words or forced.source.words
-    views = [fit_view(view, len(words)) for view in views]
-    facts = describe_sentence(words, views, source_text=source)
-    shown = [{"is_whole": True, "is_finished": True} | view for view in facts["views"]]
-    return facts | {"views": shown, "weights": encode_weights(views)}
-
-
-def join_lines(text: str) -> str:
-    """A text as one line, with a single space between words."""
-    return " ".join(split_words(" ".join(text.splitlines())))
 
 
 def refuse(status: int, message: str) -> JSONResponse:

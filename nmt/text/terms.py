@@ -18,16 +18,17 @@ from nmt.text.words import is_blank, is_whole_words, match_texts
 
 CaseRule = Literal["ignore", "exact", "follow"]
 CASE_RULES: tuple[CaseRule, ...] = get_args(CaseRule)
+CASES = f"{', '.join(CASE_RULES[:-1])} or {CASE_RULES[-1]}"
 MOST_SHOWN = 10  # lines of a glossary in one message
 EMOJI = "[\U0001f000-\U0001faff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff]"
 KEPT = {
     "numbers": r"(?<![\w.,])[+\-−±]?\d+(?:[.,:/’'\u00a0\u202f]\d+)*(?!\w)",
     "urls": r"(?:https?|ftp|file)://[^\s<>\"'“”«»]*[^\s<>\"'“”«».,;:!?)\]}]|\bwww\.[^\s<>\"'“”«»]*[^\s<>\"'“”«».,;:!?)\]}]",
     "placeholders": (
-        r"\$?\{\{?[^{}\s]*\}?\}|%(?:\(\w+\)|\d+\$)?[-+#0]*\d*(?:\.\d+)?(?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGcrsa@](?!\w)"
+        r"\$?\{\{?[^{}\s]*\}?\}|%(?:\(\w+\)|\d+\$)?[-+#0]*+\d*+(?:\.\d+)?(?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGcrsa@](?!\w)"
         r"|%\w+%|\$\d+|\$\w+"
     ),
-    "emails": r"\b[\w.+%-]+@[\w-]+(?:\.[\w-]+)+\b",
+    "emails": r"\b[\w.+%-]{1,64}@[\w-]+(?:\.[\w-]+)+\b",
     "emoji": (
         "[\U0001f1e6-\U0001f1ff]{2}|[0-9#*]\ufe0f?\u20e3"
         f"|{EMOJI}[\ufe0f\U0001f3fb-\U0001f3ff]*(?:\u200d{EMOJI}[\ufe0f\U0001f3fb-\U0001f3ff]*)*"
@@ -101,6 +102,12 @@ class Terms:
         """The same with a glossary from a file; see read_glossary."""
         return cls.build(read_glossary(glossary) if glossary else (), keep, str(glossary or "the glossary"))
 
+    def join(self, others: "Terms") -> "Terms":
+        """These terms and others. What both translate is translated as these do."""
+        sizes = sorted({*self.sizes, *others.sizes}, reverse=True)
+        patterns, has_stems = [*self.patterns, *others.patterns], self.has_stems or others.has_stems
+        return Terms({**others.entries, **self.entries}, sizes, patterns, has_stems, self.name)
+
     def find(self, source: str) -> list[FoundTerm]:
         """The terms in a source, in its order. Of those that overlap, the first one counts, and then the longest."""
         found = sorted([*self.find_glossary(source), *self.find_kept(source)], key=lambda one: (one.begin, -one.end))
@@ -171,12 +178,22 @@ def read_glossary(path: Path | str) -> list[GlossaryEntry]:
 
     Raises DataError that lists the lines which cannot be used.
     """
+    lines = ((number, line.split("\t")) for number, line in enumerate(read_lines(path), 1) if not is_blank(line))
+    hint = f"A line has the source, a tab and the target; then perhaps a tab and {CASES}, and a tab and a note"
+    if not (entries := build_entries(lines, str(path), hint)):
+        raise DataError(f"{path} is empty: it has no terms")
+    return entries
+
+
+def build_entries(rows: Iterable[tuple[int, Sequence[str]]], name: str, hint: str) -> list[GlossaryEntry]:
+    """The entries of rows with numbers, whose columns are those of read_glossary.
+
+    Raises DataError that lists the rows which cannot be used, and ends with `hint`. Messages call the whole `name`.
+    """
     entries: list[GlossaryEntry] = []
     problems: list[str] = []
-    for number, line in enumerate(read_lines(path), 1):
-        if is_blank(line):
-            continue
-        columns = [" ".join(column.split()) for column in line.split("\t")]
+    for number, row in rows:
+        columns = [" ".join(column.split()) for column in row]
         if problem := find_problem(columns):
             problems.append(f"line {number:,}: {problem}")
             continue
@@ -184,13 +201,8 @@ def read_glossary(path: Path | str) -> list[GlossaryEntry]:
         entries.append(GlossaryEntry(source, target, case or "ignore", number))  # type: ignore[arg-type]
     if problems:
         more = [f"and {len(problems) - MOST_SHOWN:,} more"] if len(problems) > MOST_SHOWN else []
-        raise DataError(
-            "\n  ".join([f"{path} has lines that cannot be used:", *problems[:MOST_SHOWN], *more])
-            + "\n  A line has the source, a tab and the target; then perhaps a tab and "
-            + f"{', '.join(CASE_RULES[:-1])} or {CASE_RULES[-1]}, and a tab and a note"
-        )
-    if not entries:
-        raise DataError(f"{path} is empty: it has no terms")
+        problems = [f"{name} has lines that cannot be used:", *problems[:MOST_SHOWN], *more, hint]
+        raise DataError("\n  ".join(problems))
     return entries
 
 

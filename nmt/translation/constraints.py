@@ -31,6 +31,7 @@ from nmt.translation.result import Translation
 
 BYTE_PIECE = re.compile("<0x([0-9A-F]{2})>")
 CLOSING = (*".,;:!?…)]}»”’%",)  # marks that are usually followed by a blank
+MOST_TERM_PIECES = 128  # of the terms of a sentence: time and memory of the search grow with them
 CARRIERS = '("-。'  # after which a text is spelled that has no blank before it
 
 
@@ -223,7 +224,8 @@ class ConstraintCompiler:
         terms: Sequence[tuple[str, ...]] = (),
     ) -> CompiledRequest:
         """Encode the constraints of a request. `symbols` are pieces and the number of times each must be generated.
-        `terms` are texts of which one must be generated; those that cannot be generated, or are banned, are left out.
+        `terms` are texts of which one must be generated; those that cannot be generated, or are banned, are left out,
+        and so are those beyond MOST_TERM_PIECES.
 
         A constraint that a longer one, or a term, contains is not required in addition to it.
 
@@ -235,9 +237,11 @@ class ConstraintCompiler:
         spelled = {" ".join(text.split()): self.spell(text) for text in request.constraints}
         required = []
         banned = [self.encode_banned(text) for text in request.banned]
+        pieces = 0
         for texts in terms:
             ways = {text: ways for text in texts if (ways := self.try_to_spell(text, banned))}
-            if ways:
+            pieces += min(min(list_lengths(own)) for own in ways.values()) if ways else 0
+            if ways and pieces <= MOST_TERM_PIECES:
                 phrases = {phrase.ids: phrase for own in ways.values() for phrase in own}
                 required.append(Required(tuple(ways), tuple(phrases.values())))
         terms = tuple(one.texts for one in required)

@@ -131,7 +131,7 @@ def test_translators_files_are_translated(run_nmt, reverser, tmp_path):
     xliff, po, out = tmp_path / "a.xlf", tmp_path / "a.po", tmp_path / "out"
     unit = '<trans-unit id="1"><source>ba <g id="2">de</g></source></trans-unit>'
     xliff.write_text(f'<xliff version="1.2"><file source-language="a" target-language="b">{unit}</file></xliff>')
-    po.write_text('msgid "ba de"\nmsgstr ""\n')
+    po.write_text('msgid ""\nmsgstr "Language: b\\n"\n\nmsgid "ba de"\nmsgstr ""\n')
     done = run_nmt("translate", "--model", reverser, "--document", xliff, po, "--output", out)
     assert (done.code, done.stderr) == (0, f"nmt: 2 documents with 2 segments are translated in {out}\n")
     written = (out / "a.xlf").read_text()

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from support.runs import write_facts
 from nmt import Translator
 from nmt.cli import serve
 from nmt.server import app as application
-from nmt.server.schema import Align, Answer, Translate
+from nmt.server.schema import Align, Answer, DocumentAnswer, Translate
 
 
 @contextmanager
@@ -114,6 +115,66 @@ def test_an_answer_reports_what_was_cut(reverser, monkeypatch):
         assert Answer.model_validate(answer).model_dump(mode="json") == json.loads(json.dumps(answer))
 
 
+@pytest.mark.parametrize(
+    ("form", "source", "expected", "sentences"),
+    [
+        ("html", "<p>ba <b>de</b>\n<!-- a --><p>ku", "<p><b>de</b> ba\n<!-- a --><p>ku", ["ba de", "ku"]),
+        ("html", "\ufeff<meta charset=latin1>ba de<br>", "\ufeff<meta charset=latin1>de ba<br>", ["ba de"]),
+        ("markdown", "# ba *de*\n\n- fi ku\n", "# *de* ba\n\n- ku fi\n", ["ba de", "fi ku"]),
+        (
+            "xml",
+            '<?xml version="1.0" encoding="latin1"?><r>ba</r>',
+            '<?xml version="1.0" encoding="latin1"?><r>ba</r>',
+            ["ba"],
+        ),
+        ("text", "ba de\n\nfi ku", "de ba\n\nku fi", ["ba de", "fi ku"]),
+    ],
+)
+def test_documents_keep_their_markup(server, form, source, expected, sentences):
+    if form == "markdown":
+        pytest.importorskip("pyromark")
+    status, answer = ask(server, "POST", "/api/translate", {"source": [source] * 2, "format": form, "model": 1})
+    assert status == 200
+    assert DocumentAnswer.model_validate(answer).model_dump(mode="json") == answer
+    assert answer["translation"] == [expected] * 2
+    assert ask(server, "POST", "/api/translate", {"source": source, "format": form})[1]["translation"] == expected
+    report = answer["documents"][0]
+    assert [one["source"] for one in report["sentences"]] == sentences
+    assert (report["segments"], report["notes"], report["terms"]) == (len(sentences), [], [])
+
+
+def test_a_request_has_terms_of_its_own(server):
+    terms = {"glossary": [{"source": "ba", "target": "zu"}, {"source": "DE", "target": "po", "case": "exact"}]}
+    asked = {"source": "ba <b>de</b> 7", "format": "html", "keep": ["numbers"]} | terms
+    status, answer = ask(server, "POST", "/api/translate", asked)
+    assert status == 200
+    assert answer["translation"].count("zu") == answer["translation"].count("7") == 1
+    found = answer["documents"][0]["terms"]
+    assert [(one["line"], one["kind"], one["term"], one["required"], one["used"]) for one in found] == [
+        (1, "glossary", "ba", ["zu"], "zu"),
+        (1, "keep", "7", ["7"], "7"),
+    ]
+    assert found[0]["source"] == "ba de 7"
+    status, answer = ask(server, "POST", "/api/translate", {"source": "ba de"} | terms)
+    assert "zu" in answer["views"][0]["target"].split()
+    assert answer["views"][0]["terms"] == [{"kind": "glossary", "term": "ba", "required": ["zu"], "used": "zu"}]
+    status, answer = ask(server, "POST", "/api/align", {"source": "ba de", "target": "de ba"} | terms)
+    assert [view["terms"][0]["used"] for view in answer["views"]] == [None, None]
+
+
+def test_terms_of_the_server_are_for_every_request(reverser, tmp_path):
+    (tmp_path / "terms.tsv").write_text("ba\tzu\nfi\tru\n")
+    words = ("--model", reverser, "--glossary", tmp_path / "terms.tsv", "--keep", "x+", "--max-document", 30)
+    with start(*words) as (_, address):
+        own = {"glossary": [{"source": "fi", "target": "po"}]}
+        status, answer = ask(address, "POST", "/api/translate", {"source": "ba fi xx", "format": "text"} | own)
+        assert status == 200
+        uses = {one["term"]: one["used"] for one in answer["documents"][0]["terms"]}
+        assert uses == {"ba": "zu", "fi": "po", "xx": "xx"}
+        status, answer = ask(address, "POST", "/api/translate", {"source": ["a" * 16, "b" * 15], "format": "text"})
+        assert (status, answer["error"]) == (413, "source has 31 characters; at most 30 are allowed")
+
+
 def test_nothing_is_translated_to_nothing(server):
     status, answer = ask(server, "POST", "/api/translate", {"source": ""})
     assert (status, answer["source"], answer["views"][0]["target"], answer["weights"]) == (200, "", "", ["", ""])
@@ -137,6 +198,14 @@ def test_the_description_is_of_what_is_answered(server):
         assert all(set(schemas["AnswerView"]["required"]) == view.keys() for view in answer["views"])
 
 
+HTML = {"source": "a", "format": "html"}
+TERM = {"source": "a", "target": "b"}
+
+
+def gloss(source, target, case="ignore"):
+    return {"glossary": [{"source": source, "target": target, "case": case}]}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "content", "status", "error"),
     [
@@ -155,7 +224,42 @@ def test_the_description_is_of_what_is_answered(server):
             "/api/translate",
             {"source": "a" * 9000},
             413,
-            "the request is too large: a text may have at most 40 characters",
+            "source has 9,000 characters; at most 40 are allowed",
+        ),
+        ("POST", "/api/translate", HTML | {"source": [1]}, 422, "source: Input should be a valid string, or a list of"),
+        ("POST", "/api/translate", HTML | {"source": ["a"] * 1001}, 422, "source: the list has 1,001 texts; at most"),
+        ("POST", "/api/translate", {"source": ["a"]}, 422, "the body: a list of texts needs a format, such as text or"),
+        ("POST", "/api/translate", HTML | {"n_best": 2}, 422, "the body: n_best is of sentences; a document has one"),
+        ("POST", "/api/translate", HTML | {"format": "docx"}, 422, "format: Input should be 'sentence', 'html', "),
+        ("POST", "/api/translate", HTML | {"model": 2}, 422, "model: there is no model 2; the last one is 1"),
+        (
+            "POST",
+            "/api/translate",
+            HTML | {"source": "a" * 50_001},
+            413,
+            "source has 50,001 characters; at most 50,000",
+        ),
+        ("POST", "/api/translate", HTML | {"source": "a" * 2_000_000}, 413, "the request is too large: a sentence may"),
+        ("POST", "/api/translate", HTML | {"format": "xml"}, 422, "text 1, line 1: it is not XML: "),
+        ("POST", "/api/translate", HTML | {"keep": ["(a+)+$"]}, 422, "keep.0: Input should be 'numbers', 'urls', "),
+        ("POST", "/api/translate", HTML | {"glossary": "a"}, 422, "glossary: Input should be a valid array"),
+        ("POST", "/api/translate", {"source": "a", "glossary": [{}]}, 422, "glossary.0.source: Field required; glos"),
+        ("POST", "/api/translate", HTML | gloss("a", "b" * 101), 422, "glossary.0.target: String should have at most"),
+        ("POST", "/api/translate", HTML | gloss("a", "b", "any"), 422, "glossary.0.case: Input should be 'ignore', "),
+        ("POST", "/api/translate", HTML | {"glossary": [TERM] * 501}, 422, "glossary: List should have at most 500 "),
+        (
+            "POST",
+            "/api/align",
+            {"source": "a", "target": "b"} | gloss(" ", "b"),
+            422,
+            "the glossary of the request has lines that cannot be used:\n  line 1: its source is empty",
+        ),
+        (
+            "POST",
+            "/api/translate",
+            {"source": "a"} | gloss("a", "ﬁ"),
+            422,
+            "the glossary of the request, line 1: the target 'ﬁ' cannot be generated by this model",
         ),
         ("GET", "/api/translate", None, 405, "GET /api/translate: Method Not Allowed"),
         ("GET", "/etc/passwd", None, 404, "GET /etc/passwd: Not Found"),
@@ -235,7 +339,7 @@ NOT_HTTP = "the request is not HTTP/1.1, or its headers contradict each other"
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, NOT_HTTP),
         (HEAD.replace(b"localhost", b"evil") + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400, NOT_HTTP),
         (HEAD.replace(b"POST", b"HEAD") + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400, NOT_HTTP),
-        (HEAD + b"Content-Length: 999999999999\r\n\r\n", 413, "the request is too large: a text may have at most 40"),
+        (HEAD + b"Content-Length: 999999999999\r\n\r\n", 413, "the request is too large: a sentence may have at"),
         (HEAD + b"Origin: http://localhost\r\nOrigin: http://[\r\n\r\n", 403, "requests from pages of http://["),
         (HEAD + b"Content-Length: 1900\r\n\r\n" + b"[" * 1900, 422, "the body: Invalid JSON: recursion limit"),
         (HEAD + b'Content-Length: 14\r\n\r\n{"source": "\xff"}', 422, "the body: Invalid JSON: "),
@@ -256,7 +360,7 @@ def test_a_malformed_request_is_answered_in_json(server, content, status, error)
 
 def test_an_error_of_the_program_is_answered_in_json(reverser, monkeypatch):
     app = application.build_app([Translator.load(reverser)], ["one"], 40, 2, ["*"])
-    monkeypatch.setattr(application, "answer_request", lambda translators, fields: 1 / 0)
+    monkeypatch.setattr(application, "answer_request", lambda *_: 1 / 0)
 
     async def fail():
         sent = []
@@ -283,12 +387,12 @@ from nmt.cli.main import run
 from nmt.server import app, protocol
 app.REQUEST_SECONDS = protocol.REQUEST_SECONDS = 0.5
 protocol.MAX_CONNECTIONS, answer_request = 20, app.answer_request
-def slow(translators, asked):
+def slow(translators, asked, *more):
     if asked.source == "slowly":
         import sys, time
         print("begun", file=sys.stderr, flush=True)
         time.sleep(1000)
-    return answer_request(translators, asked)
+    return answer_request(translators, asked, *more)
 app.answer_request = slow
 run()
 """
@@ -329,15 +433,18 @@ def test_a_server_that_a_script_runs_in_the_background_ends_at_sigint_too(revers
         assert (process.wait(60), process.stderr.read()) == (0, "stopped\n")
 
 
-async def post(app, content, is_there=True, sent=None):
-    """One request to an application, without a network. What it sends is appended to `sent`."""
+async def post(app, content, is_there=True, sent=None, hangs_up=None):
+    """One request to an application, without a network. What it sends is appended to `sent`.
+
+    The client goes when the event `hangs_up` is set.
+    """
     sent = [] if sent is None else sent
     messages = [{"type": "http.request", "body": json.dumps(content).encode(), "more_body": False}]
 
     async def receive():
         if messages:
             return messages.pop()
-        if is_there:
+        if is_there and not (hangs_up and hangs_up.is_set()):
             await asyncio.sleep(100)
         return {"type": "http.disconnect"}
 
@@ -353,7 +460,7 @@ def test_what_comes_when_too_many_wait_is_sent_away(reverser, monkeypatch):
     app = application.build_app([Translator.load(reverser)], ["one"], 40, 2, ["*"])
     at_once, most, go_on = [], [], threading.Event()
 
-    def slow(translators, asked):
+    def slow(translators, asked, *_):
         at_once.append(asked)
         most.append(len(at_once))
         assert go_on.wait(20)
@@ -375,10 +482,45 @@ def test_what_comes_when_too_many_wait_is_sent_away(reverser, monkeypatch):
         worked = len(most)
         assert (await post(app, {"source": "e"}, is_there=False))[0] == 408  # who has gone is not worked for
         assert len(most) == worked
+        go_on.clear()
+        held = asyncio.create_task(post(app, {"source": "f", "format": "html"}))
+        while not at_once:
+            await asyncio.sleep(0.01)
+        typed = asyncio.create_task(post(app, {"source": "g"}))  # a sentence does not wait for a document
+        while len(at_once) < 2:
+            await asyncio.sleep(0.01)
+        go_on.set()
+        assert {one[2]["answered"] for one in await asyncio.gather(held, typed)} == {"f", "g"}
 
     with ThreadPoolExecutor(1) as apart:  # a browser of other tests may have a loop in this thread
         apart.submit(asyncio.run, crowd()).result()
-    assert max(most) == 1  # one at a time
+    assert max(most[:-1]) == 1  # one at a time
+
+
+def test_a_document_that_takes_too_long_is_given_up(reverser, monkeypatch):
+    app = application.build_app([Translator.load(reverser)], ["one"], 40, 2, ["*"])
+    page = {"source": "<p>ba<p>de", "format": "html"}
+    error = {"error": "the translation takes more than 0 seconds; send less at a time"}
+    monkeypatch.setattr(application, "DOCUMENT_SECONDS", 0)
+    begun, checked = threading.Event(), []
+
+    def endless(translators, asked, terms, check):
+        begun.set()
+        while True:
+            checked.append(check())
+            time.sleep(0.01)
+
+    async def run():
+        assert (await post(app, page))[::2] == (413, error)
+        assert (await post(app, {"source": "ba"}))[0] == 200
+        monkeypatch.setattr(application, "DOCUMENT_SECONDS", 1000)
+        monkeypatch.setattr(application, "answer_request", endless)
+        asked = asyncio.create_task(post(app, page, hangs_up=begun))
+        assert (await asked)[0] == 413
+        assert checked
+
+    with ThreadPoolExecutor(1) as apart:
+        apart.submit(asyncio.run, run()).result()
 
 
 def target(page):
@@ -530,3 +672,56 @@ def test_what_cannot_be_served(run_nmt, reverser, turned, monkeypatch):
     done = run_nmt("serve", "--model", reverser)
     assert done.stderr == 'nmt: error: nmt serve needs an extra: pip install "nmt[serve]"\n'
     assert not Path("absent").exists()
+
+
+DOCUMENT = """<style>b { color: #800 }</style><h1 onclick="alert(1)">ba <b>de</b></h1>
+<script>document.body.textContent = "ran"</script><p>fi ku</p><img src="http://evil.example/x.png" alt="ba">"""
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_page_shows_a_document_beside_its_translation(open_page, documents_server, tmp_path, width, scheme):
+    page = open_page(f"http://{documents_server}/", width=width, color_scheme=scheme)
+    page.click("#document-mode")
+    page.click("#translate-document")
+    expect(page.locator("#document-message")).to_have_text("There is no document to translate.")
+    (tmp_path / "my.page.html").write_text(DOCUMENT + "é", "utf-8")
+    page.click("#terms summary")
+    page.fill("#glossary", "ku = zu\nfi\tno\n")
+    page.set_input_files("#document-file", tmp_path / "my.page.html")
+    expect(page.locator("#document-message")).to_contain_text("2 of 2 terms in place")
+    source, target = (page.frame_locator(f"#{side}-frame") for side in ("source", "target"))
+    expect(source.locator("h1")).to_have_text("ba de")
+    expect(target.locator("h1")).to_have_text("de ba")
+    expect(target.locator("p")).to_contain_text("zu")
+    assert target.locator("script, [onclick], img[src]").count() == 0
+    assert target.locator("b").evaluate("one => getComputedStyle(one).color") == "rgb(136, 0, 0)"
+    source.locator("h1").hover()
+    expect(target.locator("[data-lit]")).to_have_text("de ba")
+    target.locator("h1").click()
+    expect(page.locator('.view .words[aria-label="target words"] .word')).to_have_text(["de", "ba"])
+    page.locator('.view .words[aria-label="target words"] .word').first.hover()
+    expect(page.locator('.view .words[aria-label="source words"] .word.strong')).to_have_text(["de"])
+    with page.expect_download() as download:
+        page.click("#download-document")
+    assert download.value.suggested_filename == "my.page.b.html"
+    text = download.value.path().read_text("utf-8")
+    assert "<script>document.body" in text
+    assert 'onclick="alert(1)"><b>de</b> ba</h1>' in text
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    boxes = [page.locator(f"#{side}-frame").bounding_box() for side in ("source", "target")]
+    assert (boxes[0]["y"] == boxes[1]["y"]) == (width == 1280)
+    page.fill("#document-text", "a" * 50_001)
+    page.click("#translate-document")
+    expect(page.locator("#document-message")).to_contain_text("The document has 50,001 characters; at most 50,000 are")
+    blocked = (  # the browser's own words for what a document may not do; nothing else is loaded
+        "error: Executing inline event handler violates the following Content Security Policy",
+        "error: Blocked script execution in 'about:srcdoc'",
+    )
+    assert all(one.startswith(blocked) for one in open_page.complaints), open_page.complaints
+    open_page.complaints.clear()
+
+
+@pytest.fixture(scope="module")
+def documents_server(reverser):
+    with start("--model", reverser) as (_, address):
+        yield address

@@ -53,7 +53,7 @@ MAY_IMPORT = {
     "translation": GROUND | {"step", "devices", "text", "search", "model", "inference", "checkpoint", "analysis"},
     "documents": GROUND | {"text", "translation", "analysis"},
     "training": GROUND | {"devices", "text", "data", "model", "kernels", "checkpoint"},
-    "server": GROUND | {"", "text", "translation", "analysis"},
+    "server": GROUND | {"", "text", "translation", "analysis", "documents"},
     "api": GROUND | {"devices", "text", "data", "analysis", "training", "translation"},
     "tuning": GROUND | {"api", "data", "search", "analysis", "translation", "checkpoint"},
     "distillation": GROUND | {"devices", "text", "data", "analysis", "translation", "checkpoint"},

@@ -59,10 +59,46 @@ PATHS = [
 METHODS = ["GET", "PUT", "HEAD", "DELETE", "CONNECT", "TRACE", "post", "", "\x16\x03\x01"]
 
 
+PIECES = [
+    "<b>",
+    "</b>",
+    "<p>",
+    "<!--",
+    "-->",
+    "<script>",
+    '<a b="',
+    "<![CDATA[",
+    "&#xfffffff;",
+    "&",
+    "<",
+    "a ",
+    "ß. ",
+    "\0",
+]
+FORMATS = ["html", "html", "html", "markdown", "xml", "text", "sentence", "HTML", "docx", None, 1, ["html"]]
+TERMS = [[], [{}], "a", [{"source": "a", "target": "b"}] * 501, [{"source": "a", "target": "b", "case": "x"}]]
+TERMS += [[{"source": source, "target": "b" * 90}] for source in ("", "a", "\0", "a" * 101, "ß", None)]
+
+
+def make_document(random_numbers: random.Random) -> bytes:
+    """A request for documents, of broken markup or with wrong fields."""
+    pick = random_numbers.choice
+    text = "".join(pick(PIECES) * pick([1, 1, 3, 200]) for _ in range(random_numbers.randrange(20)))
+    fields: dict[str, object] = {"source": pick([text, text, [text, "a"], [1], {}, None]), "format": pick(FORMATS)}
+    fields |= {"glossary": pick(TERMS)} if random_numbers.random() < 0.5 else {}
+    fields |= (
+        {"keep": pick([["numbers"], ["(a+)+$"], "urls", [1], ["emails"] * 11])} if random_numbers.random() < 0.3 else {}
+    )
+    fields |= {"model": pick([0, 1, -1, "a"])} if random_numbers.random() < 0.2 else {}
+    return json.dumps(fields).encode()
+
+
 def make_body(random_numbers: random.Random) -> bytes:
     """The body of a request, which is seldom one that is accepted."""
     pick = random_numbers.choice
-    form = random_numbers.randrange(6)
+    form = random_numbers.randrange(9)
+    if form > 5:
+        return make_document(random_numbers)
     if form == 0:
         return (
             pick(["[", '{"source":', '{"source": "a", "x": [']) * random_numbers.choice([10, 5000, 100_000])

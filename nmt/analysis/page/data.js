@@ -15,6 +15,7 @@ const unpackedBlocks = new Map();
 async function loadWeights(index) {
   const sentence = state.page.sentences[index];
   if (sentence.weights) return sentence.weights;
+  if (sentence.isOfDocument) return loadDocumentSentence(sentence);
   const size = state.page.block;
   const number = Math.floor(index / size);
   if (!unpackedBlocks.has(number)) unpackedBlocks.set(number, unpack(byId(`block-${number}`).textContent));

@@ -11,29 +11,31 @@ function showLiveMessage(text, isError = false) {
   byId("live-message").classList.toggle("error", isError);
 }
 
-/** Ask the server. -> its answer; null when it refused, did not answer, or was asked something newer meanwhile */
-async function postToServer(path, body) {
-  live.request?.abort();
-  const request = live.request = new AbortController();
-  showLiveMessage("…");
+/** Send a request. -> the answer; null when there is none, or when the owner of the request has a newer one by then */
+async function fetchAnswer(path, body, owner, show) {
+  owner.request?.abort();
+  const request = owner.request = new AbortController();
+  show("…");
   try {
     const response = await fetch(path, {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
       signal: request.signal,
     });
     const answer = await response.json();
-    if (live.request !== request) return null;
-    if (!response.ok) {
-      showLiveMessage(answer.error, true);
-      return null;
-    }
-    showLiveMessage("");
-    answer.weights = answer.weights.map(decodeBase64);
-    return answer;
+    if (owner.request !== request) return null;
+    show(response.ok ? "" : answer.error, !response.ok);
+    return response.ok ? answer : null;
   } catch (error) {
-    if (error.name !== "AbortError") showLiveMessage("The server does not answer.", true);
+    if (error.name !== "AbortError") show("The server does not answer.", true);
     return null;
   }
+}
+
+/** Ask the server about a sentence. -> its answer or null */
+async function postToServer(path, body) {
+  const answer = await fetchAnswer(path, { ...body, ...readTerms() }, live, showLiveMessage);
+  if (answer) answer.weights = answer.weights.map(decodeBase64);
+  return answer;
 }
 
 /** Show an answer, by the first of these views that it has. */
@@ -115,4 +117,5 @@ function startLive() {
     if (!live.hasUnsentText) byId("target-text").value = shownTarget(state.page.sentences[state.current]);
   });
   document.body.classList.add("shows-sentence");
+  startDocuments();
 }

@@ -1,4 +1,5 @@
 import random
+import time
 
 import pytest
 from support.documents import SPACED, WordTranslator, shout, translate_document
@@ -183,3 +184,13 @@ def test_no_tag_is_lost_or_doubled_however_they_are_nested(seed):
     page = "".join(draw.choices([*TAGS, "word", "two words", " ", "&amp;", "1 "], k=draw.randrange(40)))
     written = translate_document(read(page), WordTranslator(lambda word: "x", is_reversing=True)).decode()
     assert {tag: written.count(tag) for tag in TAGS} == {tag: page.count(tag) for tag in TAGS}
+
+
+@pytest.mark.parametrize("broken", ['<a b="', "<", "<!", "</", "<b ", "<?", "x<y "])
+def test_markup_that_does_not_end_is_text_and_takes_no_time(broken):
+    page = f"<p>one <b>two</b> {broken * 10_000}".encode()
+    begin = time.process_time()
+    document = HtmlDocument(page, "a.html", SPACED)
+    assert time.process_time() - begin < 5  # by the square of its length it were minutes
+    assert document.write([unit.segment for unit in document.units]) == page
+    assert document.units[0].labels[:1] == ("<b>",)

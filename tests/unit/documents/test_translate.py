@@ -5,9 +5,19 @@ import pytest
 from support.documents import SPACED, WordTranslator, translate_document
 
 from nmt.documents.document import Languages, Unit
+from nmt.documents.files import translate_files
+from nmt.documents.html import HtmlDocument
 from nmt.documents.plain import TextDocument
+from nmt.documents.projection import Projection
 from nmt.documents.segment import Mark, Segment
-from nmt.documents.translate import group_sentences, restore_blanks, split_sentences, translate_documents
+from nmt.documents.translate import (
+    describe_left_units,
+    group_sentences,
+    restore_blanks,
+    split_sentences,
+    translate_documents,
+)
+from nmt.progress import Progress
 from nmt.translation.memory import MemoryTranslator, TranslationMemory
 
 
@@ -151,3 +161,46 @@ class Whole(NamedTuple):
 
     units: Sequence[Unit]
     notes: Sequence[str] = ()
+
+
+@pytest.mark.parametrize(
+    ("page", "tags", "is_left"),
+    [
+        ("one " + "<b>x</b> " * 300, 300, False),
+        ("one " + "<i>y</i> " * 1001, 1001, True),
+        ("".join(f"x{number} <b>" for number in range(100)) + "y" + "</b> z" * 100, 100, False),
+        ("".join(f"x{number} <u>" for number in range(101)) + "y" + "</u> z" * 101, 101, True),
+        ("w1 <br>" + " ".join(f"w{number}" for number in range(3000)), 1, True),
+        (" ".join(f"w{number}" for number in range(3000)), 0, False),  # without tags it may have any length
+    ],
+    ids=["tags", "more tags", "nested", "nested deeper", "long", "long without tags"],
+)
+def test_a_segment_with_tags_that_cannot_be_placed_stays_as_it_is(page, tags, is_left, monkeypatch):
+    monkeypatch.setattr("nmt.documents.translate.project_tags", lambda source, *_: Projection(source, []))  # is slow
+    document = HtmlDocument(f"<p>a\n<p>{page}".encode(), "a.html", SPACED)
+    assert len(document.units[-1].labels) == tags
+    translator = WordTranslator(str.upper)
+    [(_, units)] = translate_documents([document], translator, SPACED)
+    note = (
+        "a.html, line 2: a segment stays as it is, because its {:,} tags and {:,} characters are too many to be aligned"
+    )
+    expected = [note.format(tags, len(document.units[-1].segment.text)) + ": divide it"] if is_left else []
+    assert describe_left_units("a.html", units) == expected
+    assert (units[-1].segment == document.units[-1].segment and not units[-1].sentences) == is_left
+    assert translator.lines[0] == "a"
+
+
+def test_a_file_with_such_a_segment_is_written_with_a_note(tmp_path):
+    class Notes(Progress):
+        def note(self, text):
+            notes.append(text)
+
+    notes = []
+    (tmp_path / "a.html").write_text("<p>b<p>" + "x <br>" * 1001 + "y")
+    [report] = translate_files(
+        {tmp_path / "a.html": tmp_path / "out.html"}, WordTranslator(str.upper), SPACED, progress=Notes()
+    )
+    assert (tmp_path / "out.html").read_text() == "<p>B<p>" + "x <br>" * 1001 + "y"
+    [note] = notes
+    assert note.startswith(f"nmt: {tmp_path / 'a.html'}, line 1: a segment stays as it is, because its 1,001 tags")
+    assert report.segments == 2

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from nmt.errors import DataError, UsageError
@@ -166,3 +168,31 @@ def test_a_wrong_pattern_is_refused():
         Terms.build(keep=["number[s"])
     assert str(caught.value).startswith('"number[s" is no regular expression: unterminated character set at position 6')
     assert str(caught.value).endswith(f"\n  Correct keep, or name one of {', '.join(KEPT)}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("emails", "a." * 20_000),
+        ("emails", "1%" * 20_000),
+        ("placeholders", "%" + "0" * 20_000),
+        ("numbers", "1'" * 20_000),
+    ],
+)
+def test_what_is_kept_is_found_in_little_time(name, text):
+    terms = Terms.build(keep=[name])
+    begin = time.process_time()
+    terms.find(text)
+    assert time.process_time() - begin < 2  # by the square of its length it were much more
+
+
+def test_own_terms_count_more_than_others():
+    own = Terms.build([GlossaryEntry("Big Tree", "Baum")], ["emoji"])
+    others = Terms.build([GlossaryEntry("big tree", "x"), GlossaryEntry("tree", "Ast")], ["numbers"])
+    found = own.join(others).find("12 big trees, a tree, a big tree ☂")
+    assert [(one.text, one.targets) for one in found] == [
+        ("12", ("12",)),
+        ("tree", ("Ast",)),
+        ("big tree", ("Baum",)),
+        ("☂", ("☂",)),
+    ]

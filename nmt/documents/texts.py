@@ -1,0 +1,103 @@
+"""nmt.translate_texts, the function of the public API for documents that are strings, such as a part of a page."""
+
+import codecs
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nmt.documents.document import Document, Languages
+from nmt.documents.files import DocumentTerm, WeakTag, list_terms, list_weak_tags
+from nmt.documents.formats import parse_document
+from nmt.documents.translate import describe_left_units, translate_documents
+from nmt.errors import DataError, UsageError, did_you_mean
+from nmt.progress import Progress, choose_progress
+from nmt.text.terms import Terms
+from nmt.translation.translator import Translator
+from nmt.translation.units import is_target_spaced
+
+TEXT_FORMATS = ("html", "markdown", "xml", "text")
+
+
+class TranslatedSentence(NamedTuple):
+    """A sentence of a document. `line` is that of its segment, and `score` that of nmt.Translation."""
+
+    line: int
+    source: str
+    translation: str
+    score: float
+
+
+class TranslatedText(NamedTuple):
+    """A document that is a string, translated; the other fields are those of DocumentReport.
+
+    `notes` are what was repaired, or stays as it is.
+    """
+
+    text: str
+    segments: int
+    tags: int
+    weak_tags: list[WeakTag]
+    terms: list[DocumentTerm]
+    sentences: list[TranslatedSentence]
+    notes: list[str]
+
+
+def translate_texts(
+    model: Path | str | Translator,
+    texts: Iterable[str],
+    form: str = "html",
+    *,
+    terms: Terms | None = None,
+    check: Callable[[], object] = bool,
+    batch_size: int = 64,
+    progress: bool | Progress = False,
+    **search: Any,
+) -> list[TranslatedText]:
+    """Translate documents that are strings, such as pages or parts of them, in the format `form`, one of TEXT_FORMATS.
+
+    What a document declares of its encoding has no meaning. `check` is called again and again, and may raise an error
+    to stop. `terms` and `search` are options of nmt.Translator.stream.
+
+    >>> [translated.text for translated in nmt.translate_texts("checkpoints/my-run", ["a <b>house</b>"])]
+
+    Raises UsageError for an unknown format, DataError for a text that is not in its format.
+    """
+    if isinstance(texts, str):
+        raise TypeError("texts must be an iterable of strings: put a single text in a list")
+    if form not in TEXT_FORMATS:
+        raise UsageError(
+            f'texts cannot have the format "{form}"{did_you_mean(form, TEXT_FORMATS)}\n'
+            f"  It is one of {', '.join(TEXT_FORMATS)}"
+        )
+    translator = model if isinstance(model, Translator) else Translator.load(model)
+    run = translator.runs[0]
+    languages = Languages(run.info.source_lang, run.info.target_lang, is_target_spaced(run))
+    options = {"batch_size": batch_size, "split_long": True, **({"terms": terms} if terms else {}), **search}
+    documents = (parse_text(text, f"text {number:,}", languages, form) for number, text in enumerate(texts, 1))
+    found = translate_documents(
+        documents, translator, languages, progress=choose_progress(progress), check=check, **options
+    )
+    return [
+        TranslatedText(
+            document.write([one.segment for one in units]).removeprefix(codecs.BOM_UTF8).decode(),
+            len(units),
+            sum(len(one.placements) for one in units),
+            list_weak_tags(units),
+            list_terms(units, terms or Terms()),
+            [
+                TranslatedSentence(one.unit.line, own.source, own.text, own.score)
+                for one in units
+                for own in one.sentences
+            ],
+            [*document.notes, *describe_left_units(f"text {number:,}", units)],
+        )
+        for number, (document, units) in enumerate(found, 1)
+    ]
+
+
+def parse_text(text: str, name: str, languages: Languages, form: str) -> Document:
+    """A string as a document. The byte order mark before it counts more than an encoding that it declares."""
+    try:
+        return parse_document(codecs.BOM_UTF8 + text.encode(), name, languages, form)
+    except UnicodeEncodeError as error:
+        raise DataError(f"{name} has half a character (a lone surrogate) at position {error.start + 1:,}") from error
