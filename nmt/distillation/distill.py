@@ -27,7 +27,7 @@ from nmt.distillation.teachers import (
     refuse_misfits,
     refuse_without_effect,
 )
-from nmt.distillation.work import find_end, open_work, write_line
+from nmt.distillation.work import find_end, get_work_folder, open_work, write_line
 from nmt.errors import DataError, FolderError, Option, UsageError
 from nmt.files import hash_file, open_named, write_atomically
 from nmt.metadata import make_damage_error
@@ -113,10 +113,11 @@ def distill(
             *(Option("target_text"), "\n  Prepare the corpus with ", Option("symbols", TAG), ", or add "),
             Option("tag", False),
         )
-    refuse_occupied(out, overwrite)
+    is_ours = resume and get_work_folder(out).exists()  # what is at `out`, if the program was killed at its very end
+    refuse_occupied(out, overwrite or is_ours)
     if out.exists() and out.samefile(prepared.path):
         raise FolderError(f"{out} is the corpus to translate\n  Name another ", Option("out"))
-    new_files = list_new_files(pairs, prepared)
+    new_files = list_new_files(pairs, prepared, is_ours)
     facts: dict[str, Any] = {"data": hash_file(prepared.path / MANIFEST), "each": each}
     facts |= {name: list(map(identify, runs)) for name, runs in zip(NAMES, loaded, strict=True)}
     facts |= {"source_text": list(map(hash_file, source_text)), "target_text": list(map(hash_file, target_text))}
@@ -147,7 +148,7 @@ def distill(
             target_lang=manifest.target_lang,
             test=list(read_split(prepared, "test")) if "test" in manifest.splits else (),
             subwords_from=prepared.path,
-            overwrite=overwrite,
+            overwrite=overwrite or is_ours,
             progress=reporter,
             **own_limits | {"max_ratio": max(limits["max_ratio"], own_limits["max_ratio"])},
         )
@@ -161,14 +162,17 @@ def as_paths(argument: Path | str | Sequence[Path | str]) -> list[Path]:
     return list(map(Path, [argument] if isinstance(argument, Path | str) else argument))
 
 
-def list_new_files(prefix: Path | str | None, prepared: PreparedCorpus) -> list[Path]:
-    """The two files of text at a prefix, if there is one. Raises FolderError where they cannot be new files."""
+def list_new_files(prefix: Path | str | None, prepared: PreparedCorpus, is_ours: bool) -> list[Path]:
+    """The two files of text at a prefix, if there is one. Raises FolderError where they cannot be written.
+
+    They must be new files, unless those that are there are ours.
+    """
     if prefix is None:
         return []
     languages = prepared.manifest.source_lang, prepared.manifest.target_lang
     paths = [Path(f"{prefix}.{language}") for language in languages]
     for path in paths:
-        if path.exists() or not path.parent.is_dir():
+        if (path.exists() and not is_ours) or not path.parent.is_dir():
             what = "exists already" if path.exists() else f"cannot be written: there is no folder {path.parent}"
             raise FolderError(f"{path} {what}\n  Name another ", Option("pairs"))
     return paths

@@ -205,10 +205,13 @@ def test_it_goes_on_where_it_ended(distill, run_nmt, tmp_path, monkeypatch, erro
         f"nmt: error: {work} was made with another --n-best, --beam\n  Continue with the same"
     )
     assert distill(*words, "--resume").code == 0
+    assert not work.exists()
+    work.mkdir()  # as a program leaves it that is killed after the last file is in place
+    assert distill(*words, "--resume").code == 0
+    assert not work.exists()
     for file in (tmp_path / "whole").iterdir():
         if file.name != "manifest.json":  # which has the path of the corpus's subwords
             assert (tmp_path / "out" / file.name).read_bytes() == file.read_bytes()
-    assert not work.exists()
 
 
 def test_a_killed_program_goes_on(distill, home, tmp_path):

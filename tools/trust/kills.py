@@ -3,7 +3,7 @@
     python tools/trust/kills.py [--kills 300] [--seed 1] [--jobs train resume …]
 
 Jobs are training, resuming, preparing, averaging, making shortlists, translating with one process and with two,
-exporting and aligning, each in a process of its own on a tiny corpus. A third of the kills are at file-system calls
+exporting, aligning and distilling, each in a process of its own on a tiny corpus. A third of the kills are at file-system calls
 (the k-th time that a file is opened for writing, renamed, removed, synced and so on), a sixth in the middle of a write
 (the system ends a process that makes a file longer than a limit), all others after a random time. One in four jobs is
 killed again while it continues.
@@ -74,6 +74,7 @@ TRAIN = f"train --data data {SETTINGS} --device cpu --max-updates"
 RESUME = "train --data data --resume --device cpu --max-updates"
 TRANSLATE = "translate --model run --batch-size 2 --n-best 2 --output out --alignments links text"
 AVERAGE, EXPORT = "average run --last 2 --out mean", "export run --out graphs --precision int8"
+DISTILL = "distill --data data --model run --sample --n-best 4 --pairs new --out distilled"
 SHORTLIST = "shortlist --data data --out run --best 3 --frequent 3"
 JOBS = {
     "train": Job(f"{TRAIN} 6 --out new", f"{RESUME} 6 --out new", "new"),
@@ -86,6 +87,7 @@ JOBS = {
     "processes": Job(f"{TRANSLATE} --processes 2", f"{TRANSLATE} --processes 2 --resume-output", "run"),
     "export": Job(EXPORT, EXPORT, "run"),
     "align": Job(ALIGN, ALIGN, "run"),
+    "distill": Job(DISTILL, f"{DISTILL} --resume", "distilled"),
 }
 
 
@@ -266,7 +268,7 @@ class Trial:
         """What the command was writing is read, or refused by a message."""
         path = self.place.work / self.job.made
         try:
-            if self.job.following.startswith("prepare"):
+            if self.job.following.startswith(("prepare", "distill")):
                 PreparedCorpus.open(path)
             else:
                 load_run(path)
