@@ -3,10 +3,10 @@
     python tools/trust/kills.py [--kills 300] [--seed 1] [--jobs train resume …]
 
 Jobs are training, resuming, preparing, averaging, making shortlists, translating with one process and with two,
-exporting, aligning and distilling, each in a process of its own on a tiny corpus. A third of the kills are at file-system calls
-(the k-th time that a file is opened for writing, renamed, removed, synced and so on), a sixth in the middle of a write
-(the system ends a process that makes a file longer than a limit), all others after a random time. One in four jobs is
-killed again while it continues.
+exporting, aligning and distilling, each in a process of its own on a tiny corpus. A third of the kills are at
+file-system calls (the k-th time that a file is opened for writing, renamed, removed, synced and so on), a sixth in the
+middle of a write (the system ends a process that makes a file longer than a limit), all others after a random time. One
+in four jobs is killed again while it continues.
 
 After a kill, what the command was writing must load, or be refused by a message. Then the command that continues runs,
 or the one that its message names, and every file is compared with that of the undisturbed job: weights, optimizer, log
