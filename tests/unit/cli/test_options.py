@@ -71,7 +71,7 @@ def test_commands_share_the_help_of_device_precision_and_checkpoint():
     ("words", "completed"),
     [
         ("nmt tra", ["train", "translate"]),
-        ("nmt settings --re", ["--recipe"]),
+        ("nmt settings --re", ["--recipes", "--recipe"]),
         ("nmt align --symmetrise inter", ["intersection"]),
     ],
 )
