@@ -136,11 +136,11 @@ def translate_documents(
         for document in documents:
             divided = []
             for unit in document.units:
-                check()
                 own = divide_unit(unit.segment.text, languages.source, memory)
                 divided.append(Sentences([], None, True) if is_too_complex(unit, own.spans) else own)
             pending.append(PendingDocument(document, divided, sum(len(one.spans) for one in divided)))
             for unit, of_unit in zip(document.units, divided, strict=True):
+                check()
                 yield from (make_request(unit.segment.text[begin:end]) for begin, end in of_unit.spans)
 
     results = iter(

@@ -21,7 +21,7 @@ THRESHOLD = 70  # percent; a usual value of translators' tools
 
 @dataclass(frozen=True)
 class TranslationMemory:
-    """Translations by their sources. Of several translations of one source, the first one counts.
+    """Translations by their sources. Of several translations of one source, the last one counts.
 
     `index` finds similar sources; without one, only equal ones are found. `threshold` is the least similarity, in
     percent.
@@ -35,7 +35,7 @@ class TranslationMemory:
     def read(
         cls, paths: Iterable[Path | str], source_lang: str, target_lang: str, threshold: int = THRESHOLD
     ) -> "TranslationMemory":
-        """Read memories: TMX, or another format of nmt.text.bitext by its suffix.
+        """Read memories: TMX, or another format of nmt.text.bitext by its suffix. What later ones have counts.
 
         With a threshold of 100 only equal sources are found. Raises DataError for a file that cannot be read, or has no
         pair of the languages; UsageError for a threshold that is no percentage, and where a library is missing.
@@ -49,7 +49,7 @@ class TranslationMemory:
                 known = ", ".join(suffix for suffixes in SUFFIXES_OF.values() for suffix in suffixes)
                 raise DataError(f"{path}: its suffix is that of no translation memory\n  Known are {known}")
             for source, target in BilingualFile(Path(path), form, source_lang, target_lang).read():
-                targets.setdefault(normalize(source), target)
+                targets[normalize(source)] = target
         return cls(targets, TextIndex(list(targets)) if threshold < 100 else None, threshold)
 
     def find(self, source: str) -> MemoryMatch | None:

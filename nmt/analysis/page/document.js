@@ -39,10 +39,23 @@ async function openFile() {
   const [file] = byId("document-file").files;
   if (!file) return;
   const suffix = file.name.split(".").pop().toLowerCase();
+  const format = Object.keys(SUFFIXES).find((one) => SUFFIXES[one].split(" ").includes(suffix));
+  forgetAnswer();
+  if (!format) {
+    const known = Object.values(SUFFIXES).join(" ").replaceAll(" ", ", ");
+    return showDocumentMessage(`${file.name} is not read here, but files that end with ${known}.`, true);
+  }
   documents.name = file.name;
-  byId("document-format").value = Object.keys(SUFFIXES).find((one) => SUFFIXES[one].split(" ").includes(suffix)) ?? "text";
+  byId("document-format").value = format;
   byId("document-text").value = decodeFile(await file.arrayBuffer());
   await translateDocument();
+}
+
+/** The translation that is there is of another document, or of other text. */
+function forgetAnswer() {
+  documents.answer = null;
+  byId("download-document").disabled = true;
+  byId("frames").hidden = true;
 }
 
 async function translateDocument() {
@@ -192,7 +205,8 @@ function startDocuments() {
   byId("document-mode").addEventListener("click", () => setMode(true));
   byId("document").addEventListener("submit", (event) => { event.preventDefault(); translateDocument(); });
   byId("document-file").addEventListener("change", openFile);
-  byId("document-text").addEventListener("input", () => { documents.name = ""; });
+  byId("document-text").addEventListener("input", () => { documents.name = ""; forgetAnswer(); });
+  byId("document-format").addEventListener("change", forgetAnswer);
   byId("download-document").addEventListener("click", downloadDocument);
   byId("terms").addEventListener("input", whenTypingPauses(() => byId("source-text").value && translateText()));
 }

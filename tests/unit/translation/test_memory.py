@@ -15,7 +15,7 @@ UNIT = '<tu><tuv xml:lang="en"><seg>{}</seg></tuv><tuv xml:lang="de"><seg>{}</se
 def memory(tmp_path):
     path = tmp_path / "a.tmx"
     path.write_text(
-        TMX.format(UNIT.format("one  two", "eins zwei") + UNIT.format("one two", "no") + UNIT.format("café", "Café"))
+        TMX.format(UNIT.format("one two", "no") + UNIT.format("one  two", "eins zwei") + UNIT.format("café", "Café"))
     )
     return TranslationMemory.read([path], "en", "de")
 
@@ -35,7 +35,7 @@ def test_several_memories_and_formats(tmp_path, memory):
     (tmp_path / "b.csv").write_text("one two,other\nthree,drei\n")
     both = TranslationMemory.read([tmp_path / "a.tmx", tmp_path / "b.csv"], "en", "de")
     assert [found and found.target for found in map(both.find, ("one two", "three", "four"))] == [
-        *("eins zwei", "drei", None)
+        *("other", "drei", None)
     ]
     (tmp_path / "c.txt").touch()
     with pytest.raises(DataError) as caught:
