@@ -21,7 +21,7 @@ memory_options = combine(
         multiple=True,
         type=INPUT,
         metavar="FILE",
-        help="translation memory: TMX, or XLIFF, PO, CSV or XLSX; what it has is not translated again; repeat for more, of which the last counts",
+        help="translation memory: TMX, or XLIFF, PO, CSV or XLSX; its units are not translated again; repeat for more",
     ),
     click.option(
         "--memory-threshold",
