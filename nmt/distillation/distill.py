@@ -78,10 +78,10 @@ def distill(
     2019, arXiv:1906.06442), unless `tag` is False. Pairs of `data` with this tag are kept, and not translated.
 
     `n_best` translations of each line are kept, or of them the one that is `closest` to the other side of its pair by
-    sentence-level BLEU or chrF (Kim and Rush, section 3.3); then `n_best` is by default the beam, or the smallest of
-    all runs. `search` are settings of search, such as sample=True. Pairs of a translation without its end, too long for
-    `data`, with more than `max_ratio` times as many pieces on one side (by default that of `data`), or that were there
-    before, are dropped.
+    sentence-level BLEU or chrF (Kim and Rush, section 3.3), or of a text the best one; then `n_best` is by default the
+    beam, or the smallest of all runs. `search` are settings of search, such as sample=True. Pairs of a translation
+    without its end, too long for `data`, with more than `max_ratio` times as many pieces on one side (by default that
+    of `data`), or that were there before, are dropped.
 
     The new folder `out` has the validation, the test and the subwords of `data`, whose training pairs it has `original`
     times, and the new pairs. `pairs` is a prefix of two files of text for the new ones alone. Translations are kept in
@@ -127,6 +127,9 @@ def distill(
     own_limits: dict[str, Any] = {name: manifest.settings[name] for name in ("max_length", "max_ratio")}
     limits = own_limits | ({"max_ratio": max_ratio} if max_ratio is not None else {})
     totals = [teacher.count(prepared) for teacher in teachers]  # which finds text that cannot be read
+    for teacher, total in zip(teachers, totals, strict=True):
+        if not total:
+            raise DataError(f"{teacher.text or prepared.path} has no lines to translate")
     with open_work(out, facts, resume) as work, ExitStack() as stack:
         made = [(teacher, work / f"{number}.jsonl") for number, teacher in enumerate(teachers, 1)]
         for (teacher, path), total in zip(made, totals, strict=True):
@@ -215,8 +218,10 @@ def build_selection(closest: Closest, prepared: PreparedCorpus, side: Side) -> S
     def select(translations: Sequence[Translation], reference: str | None) -> list[str | None]:
         texts = [one.text if one.is_finished and one.is_whole else None for one in translations]
         finished = [text for text in texts if text is not None]
-        if scorer is None or reference is None or not finished:
+        if scorer is None or not finished:
             return texts
+        if reference is None:  # of a text; nothing is closest, so the best one
+            return list(finished[:1])
         return [max(finished, key=lambda text: scorer.sentence_score(text, [reference]).score)]
 
     return select

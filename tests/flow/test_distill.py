@@ -148,6 +148,10 @@ def test_text_of_the_target_language_becomes_tagged_sources(distill, run_nmt, tm
     )
     assert plain.code == 0, plain.stderr
     assert read_training("plain")[PAIRS:] == [(one, "wo ku"), (other, "zu zu zu")]
+    words = ["--model", "one", "--backward", "back", "--target-text", "mono.b", "--closest", "chrf", "--original", "0"]
+    done = distill(*words, "--overwrite")  # what translates text has no other side to be close to
+    assert "back, mono.b: 2 new pairs" in done.stderr
+    assert read_training("out")[-2:] == new
 
 
 def test_translations_that_are_cut_off_are_dropped(distill, tmp_path):
@@ -290,12 +294,22 @@ REFUSED = {
         *("--model", "one", "--source-text", "t", "--source-text", "bad.a"),  # found before t is translated
     ],
     "nothing does not exist": ["--model", "one", "--source-text", "nothing"],
+    "empty.b has no lines to translate": [
+        "--model",
+        "one",
+        "--backward",
+        "back",
+        "--target-text",
+        "empty.b",
+        "--no-tag",
+    ],
 }
 
 
 @pytest.mark.parametrize("message", REFUSED)
 def test_what_does_not_fit_is_refused_before_any_work(distill, tmp_path, message):
     (tmp_path / "t.b").write_text("ba\n")
+    (tmp_path / "empty.b").touch()
     (tmp_path / "bad.a").write_bytes(b"\xff\n")
     if REFUSED[message][-2:] == ["--out", "t"]:
         (tmp_path / "t").mkdir()
