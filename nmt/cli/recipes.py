@@ -67,8 +67,8 @@ def write_preparation(recipe: Recipe) -> str:
 
 
 def describe_minutes(recipe: Recipe) -> str:
-    """` (measured: 48 minutes on two cores)`"""
-    return f" (measured: {format_count(recipe.minutes, 'minute')} on two cores)" if recipe.minutes else ""
+    """` (measured: 48 minutes)`"""
+    return f" (measured: {format_count(recipe.minutes, 'minute')})" if recipe.minutes else ""
 
 
 def describe_recipes() -> str:

@@ -32,6 +32,7 @@ LONG = 2000  # characters of a text with tags that is divided where no tag reach
 PIECES = Units("pieces"), Units("pieces")
 MOST_TAGS = 1000  # of a segment
 MOST_STEPS = 5e7  # of the placement of a segment's tags, which takes some seconds and some hundred megabytes then
+DEEPER = {"open": 1, "close": -1, "single": 0}  # how much deeper a mark leads into tags
 MOST_DEPTH = 100  # of tags inside tags
 OPENING, CLOSING = "([{¿¡„«‹", ".,;:!?…)]}»›"  # have no blank after them, or before them
 UNSPACED_ENDS = re.compile(r"[。！？｡」』）]")  # of sentences without a blank after them
@@ -202,7 +203,7 @@ def is_too_complex(unit: Unit, spans: Sequence[Span]) -> bool:
     `spans` are its sentences. Each pair of tags is tried from each atom of its group of sentences to each other one.
     """
     text, marks = unit.segment.text, [mark for _, mark in unit.segment.marks]
-    depths = accumulate({"open": 1, "close": -1, "single": 0}[mark.side] for mark in marks)
+    depths = accumulate(DEEPER[mark.side] for mark in marks)
     if len(unit.labels) > MOST_TAGS or max(depths, default=0) > MOST_DEPTH:
         return True
     bounds = [0, *(begin for begin, _ in spans[1:]), len(text)]
@@ -307,7 +308,7 @@ def group_sentences(unit: Unit, begins: Sequence[int]) -> Iterator[tuple[int, in
         while number < len(marks) and (
             marks[number].place < begin or (marks[number] == (begin, (marks[number].mark.tag, "close")) and depth)
         ):
-            depth += {"open": 1, "close": -1, "single": 0}[marks[number].mark.side]
+            depth += DEEPER[marks[number].mark.side]
             number += 1
         if not depth and not unit.dividers and begin - begins[first] >= LONG:
             yield first, sentence, marks[taken:number]

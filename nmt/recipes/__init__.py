@@ -28,7 +28,7 @@ class Recipe(Settings):
     vocab_size: int = Field(8000, ge=16, description="vocab_size with which its corpus is prepared")
     score: str = Field("", description="what it reached, on which text")
     minutes: float | None = Field(
-        None, gt=0, description="minutes of training for that score, on two CPU cores with AMX"
+        None, gt=0, description="minutes of training for that score, on the CPU that tools/README.md names"
     )
 
     @field_validator("pairs")
