@@ -36,9 +36,10 @@ class Progress:
         return items
 
     def record(self, record: Mapping[str, Any]) -> None:
-        """Receive a record of training, whose `kind` is "begin", "update", "train", "valid" or "end".
+        """Receive a record of training, whose `kind` is "begin", "update", "train", "valid" or "end", or a "document".
 
         There is an "update" after every update; "train" (means of the last updates) and "valid" are those of the log.
+        A "document" was read and is to be translated.
         """
 
 

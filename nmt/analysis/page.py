@@ -28,7 +28,7 @@ BOUNDARY = "\x1f"
 SENTENCES_PER_BLOCK = 256  # sentences whose attention is unpacked together
 SCRIPTS = (  # in the order in which they are joined
     *("base.js", "data.js", "list.js", "navigation.js", "sentence.js", "fonts.js", "highlight.js", "pictures.js"),
-    *("save.js", "live.js", "document.js", "review.js", "listeners.js", "start.js"),
+    *("save.js", "live.js", "document.js", "tags.js", "review.js", "listeners.js", "start.js"),
 )
 POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src blob: data:; connect-src {connect}"
 

@@ -45,6 +45,7 @@ class MemoryOptions(NamedTuple):
     files: Sequence[str]
     threshold: int | None
     report: Path | None
+    quiet: bool = False
 
     def check(self, resumes: bool) -> None:
         """Raise UsageError for options that have no effect, or half of one where output is resumed."""
@@ -57,13 +58,16 @@ class MemoryOptions(NamedTuple):
             )
 
     def read(self, run: str) -> "TranslationMemory":
-        """The memories in the languages of a run."""
+        """The memories in the languages of a run. Unless quiet, writes to standard error what was read of each."""
         from nmt.checkpoint import read_run
         from nmt.translation.memory import THRESHOLD, TranslationMemory
 
         info = read_run(Path(run)).info
         threshold = THRESHOLD if self.threshold is None else self.threshold
-        return TranslationMemory.read(self.files, info.source_lang, info.target_lang, threshold)
+        memory = TranslationMemory.read(self.files, info.source_lang, info.target_lang, threshold)
+        for note in () if self.quiet else memory.notes:
+            click.echo(f"nmt: {note}", err=True)
+        return memory
 
 
 def describe_match(file: str, line: int, match: "MemoryMatch", source: str, translation: str) -> dict[str, Any]:

@@ -205,7 +205,7 @@ def command(
         outputs |= {"--memory-report": memory_report, "--review": review}
         refuse_overlap(outputs, [*files, *([glossary] if glossary else []), *memory])
     terms = read_terms(glossary, keep)
-    memories = MemoryOptions(memory, memory_threshold, memory_report)
+    memories = MemoryOptions(memory, memory_threshold, memory_report, quiet)
     memories.check(resume_output)
     if term_report and (terms is None or resume_output):
         raise UsageError(

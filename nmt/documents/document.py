@@ -8,6 +8,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from nmt.documents.segment import Mark, Segment
@@ -16,6 +17,7 @@ from nmt.translation.result import MemoryMatch
 
 Kind = Literal["text", "open", "close", "single"]
 MOST_DOUBTS = 5  # of a segment, in a comment
+LONGEST_LABEL = 40  # characters of the text of an element in its label
 BLANK = " \t\n\r\f"
 BLANKS = re.compile(f"[{BLANK}]+")
 
@@ -209,6 +211,13 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
             parts.append(mark)
             spans[mark] = token.begin, token.end
     return InlineUnit(Unit(Segment.join(parts), tuple(labels), lines.find(begin)), begin, end, spans)
+
+
+def label_element(name: str, markup: str) -> str:
+    """The label of an element that stays as it is, with the beginning of its text: `<code>npm start</code>`."""
+    text = " ".join(unescape(re.sub("<[^>]*>", " ", markup)).split())
+    shown = text if len(text) <= LONGEST_LABEL else f"{text[:LONGEST_LABEL]}…"
+    return f"<{name}>{shown}</{name}>" if text else f"<{name}>"
 
 
 class PairedMark(NamedTuple):

@@ -11,7 +11,7 @@ from nmt.documents.review import ReviewPage
 from nmt.documents.translate import (
     LineTranslator,
     TranslatedUnit,
-    describe_left_units,
+    describe_units,
     translate_documents,
     write_document,
 )
@@ -157,7 +157,7 @@ def translate_files(
     translated = translate_documents(read_documents(), translator, languages, make_request, progress, **options)
     for document, units in translated:
         source = paths.pop(id(document))
-        for note in describe_left_units(str(source), units):
+        for note in describe_units(str(source), units):
             progress.note(f"nmt: {note}")
         target = files[source]
         content = write_document(document, units)

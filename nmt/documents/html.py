@@ -11,7 +11,17 @@ from html import unescape
 from html.parser import HTMLParser, attrfind_tolerant, tagfind_tolerant  # type: ignore[attr-defined]
 from typing import Any, Literal, NamedTuple
 
-from nmt.documents.document import Kind, Languages, Lines, Splice, Splices, Token, Unit, build_inline_unit
+from nmt.documents.document import (
+    Kind,
+    Languages,
+    Lines,
+    Splice,
+    Splices,
+    Token,
+    Unit,
+    build_inline_unit,
+    label_element,
+)
 from nmt.documents.encoding import decode_document
 from nmt.documents.segment import Segment
 from nmt.text.units import Span
@@ -215,7 +225,10 @@ class Finder(HTMLParser):
         """End an element that is not translated: an unpaired tag of the text around it, or the end of a run."""
         self.skip = None
         if skip.event.name in INLINE | INLINE_UNTRANSLATED:
-            self.runs[-1].append(Token("single", skip.event.begin, place, f"<{skip.event.name}>"))
+            name = skip.event.name
+            has_text = name in PHRASES
+            label = label_element(name, self.text[skip.event.begin : place]) if has_text else f"<{name}>"
+            self.runs[-1].append(Token("single", skip.event.begin, place, label))
         else:
             self.runs.append([])
 

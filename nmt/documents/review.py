@@ -14,7 +14,9 @@ from nmt.analysis.alignment import extract_links
 from nmt.analysis.page import AttentionView, Page
 from nmt.documents.alignment import Alignment, align_translation
 from nmt.documents.segment import Segment
+from nmt.documents.tag_names import TagName, name_tags, write_tags
 from nmt.documents.translate import TranslatedUnit
+from nmt.documents.tree import find_crossing
 from nmt.files import write_atomically
 from nmt.text.units import WORDS, Span, find_characters, find_units
 from nmt.text.words import UNSPACED
@@ -26,7 +28,7 @@ class ReviewPage:
     """Collects translations of lines, or of units of documents, and then writes the page of them.
 
     Edited lines can be saved as lines, and edits of both kinds as a translation memory in TMX. In documents an edit is
-    one of every segment with the same source, as a memory has it.
+    one of every segment with the same source, as a memory has it, and has the names of tags where they are.
     """
 
     def __init__(self, title: str, source_lang: str, target_lang: str, kind: Literal["lines", "documents"]) -> None:
@@ -37,20 +39,20 @@ class ReviewPage:
         """Show the translation of a line. `place` names the line."""
         confidence = one.confidence if one.tokens else None
         self.add(
-            Segment(one.source), Segment(one.text), (), confidence, find_doubts(one), align_translation(one), place
+            Segment(one.source), Segment(one.text), [], confidence, find_doubts(one), align_translation(one), place
         )
 
     def add_unit(self, one: TranslatedUnit, document: str) -> None:
         """Show the translation of a unit of a document."""
         texts = one.unit.segment, one.segment
         place = f"{document}:{one.unit.line}"
-        self.add(*texts, one.unit.labels, one.confidence, one.doubts, one.align(), place)
+        self.add(*texts, name_tags(one.unit), one.confidence, one.doubts, one.align(), place)
 
     def add(
         self,
         source: Segment,
         target: Segment,
-        labels: Sequence[str],
+        names: Sequence[TagName],
         confidence: float | None,
         doubts: Sequence[Doubt],
         alignment: Alignment,
@@ -77,8 +79,11 @@ class ReviewPage:
             facts["doubts"] = [[one.side, *find_overlap(spans[one.side], one), one.reason] for one in doubts]
         if source.marks or target.marks:
             facts["tags"] = {
-                "source": list(place_tags(source, spans["source"], labels)),
-                "target": list(place_tags(target, spans["target"], labels)),
+                "source": list(place_tags(source, spans["source"], names)),
+                "target": list(place_tags(target, spans["target"], names)),
+                "names": names,
+                "written": [write_tags(source, names), write_tags(target, names)],
+                "cross": bool(find_crossing(source.marks)),
             }
         if target.text != " ".join(words["target"]):
             facts["text"] = target.text
@@ -119,19 +124,17 @@ def find_overlap(words: Sequence[Span], doubt: Doubt) -> tuple[int, int]:
     return (inside[0], inside[-1] + 1) if inside else (0, 0)
 
 
-def place_tags(segment: Segment, words: Sequence[Span], labels: Sequence[str]) -> Iterator[tuple[int, int, str]]:
-    """(word, number of its characters before the tag, label) of each mark. The end of a pair touches what it holds.
+def place_tags(segment: Segment, words: Sequence[Span], names: Sequence[TagName]) -> Iterator[tuple[int, int, str]]:
+    """(word, number of its characters before the tag, name) of each mark. The end of a pair touches what it holds.
 
     After the last word, the word is their number.
     """
     opened: dict[int, int] = {}
     for place, (tag, side) in segment.marks:
-        label = labels[tag]
+        label = names[tag].end if side == "close" else names[tag].begin
         holds_text = side == "close" and opened[tag] < place
         if side == "open":
             opened[tag] = place
-        if side == "close" and label.startswith("<"):
-            label = f"</{label[1:]}"
         before = [number for number, (begin, _) in enumerate(words) if begin < place] if holds_text else []
         after = [number for number, (_, end) in enumerate(words) if end > place]
         if before:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from nmt.documents.document import Document, Languages
 from nmt.documents.files import DocumentTerm, WeakTag, list_terms, list_weak_tags
 from nmt.documents.formats import parse_document
-from nmt.documents.translate import describe_left_units, translate_documents
+from nmt.documents.translate import describe_units, translate_documents
 from nmt.errors import DataError, UsageError, did_you_mean
 from nmt.progress import Progress, choose_progress
 from nmt.text.terms import Terms
@@ -49,6 +49,7 @@ def translate_texts(
     *,
     terms: Terms | None = None,
     check: Callable[[], object] = bool,
+    at_once: int | None = None,
     batch_size: int = 64,
     progress: bool | Progress = False,
     **search: Any,
@@ -56,7 +57,8 @@ def translate_texts(
     """Translate documents that are strings, such as pages or parts of them, in the format `form`, one of TEXT_FORMATS.
 
     What a document declares of its encoding has no meaning. `check` is called again and again, and may raise an error
-    to stop. `terms` and `search` are options of nmt.Translator.stream.
+    to stop; so that it is called soon, `at_once` is how many sentences are translated at a time. `terms` and `search`
+    are options of nmt.Translator.stream.
 
     >>> [translated.text for translated in nmt.translate_texts("checkpoints/my-run", ["a <b>house</b>"])]
 
@@ -75,7 +77,7 @@ def translate_texts(
     options = {"batch_size": batch_size, "split_long": True, **({"terms": terms} if terms else {}), **search}
     documents = (parse_text(text, f"text {number:,}", languages, form) for number, text in enumerate(texts, 1))
     found = translate_documents(
-        documents, translator, languages, progress=choose_progress(progress), check=check, **options
+        documents, translator, languages, progress=choose_progress(progress), check=check, at_once=at_once, **options
     )
     return [
         TranslatedText(
@@ -89,7 +91,7 @@ def translate_texts(
                 for one in units
                 for own in one.sentences
             ],
-            [*document.notes, *describe_left_units(f"text {number:,}", units)],
+            [*document.notes, *describe_units(f"text {number:,}", units)],
         )
         for number, (document, units) in enumerate(found, 1)
     ]

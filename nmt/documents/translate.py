@@ -6,13 +6,14 @@ import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from nmt.documents.alignment import Alignment, align_translation
 from nmt.documents.document import AnnotatedDocument, Annotation, Document, Languages, Unit
+from nmt.documents.known import Sentences, look_up, require_fresh
 from nmt.documents.projection import WEAK, Placement, project_tags
 from nmt.documents.segment import Mark, PlacedMark, Segment
 from nmt.progress import Progress
@@ -20,9 +21,10 @@ from nmt.text.atoms import find_atoms
 from nmt.text.units import Span, Units, locate_words
 from nmt.text.words import UNSPACED
 from nmt.translation.aligner import force_lines
+from nmt.translation.batching import read_windows
 from nmt.translation.doubts import Doubt, find_doubts, rank_doubt
 from nmt.translation.long_lines import find_sentences
-from nmt.translation.memory import MemoryTranslator, TranslationMemory
+from nmt.translation.memory import MemoryTranslator, build_known_translation
 from nmt.translation.request import Request
 from nmt.translation.result import MemoryMatch, Translation
 from nmt.translation.translator import Translator
@@ -51,8 +53,8 @@ class TranslatedUnit(NamedTuple):
 
     `doubts` are those of the sentences, by places in the texts of the unit and of its translation. `places` has where
     the source and the translation of each sentence begin, and `moved` where each character of the translation is after
-    blanks were put beside tags. `match` is what a translation memory has for a whole unit of several sentences. With
-    `is_left` the unit stays as it is; see is_too_complex.
+    blanks were put beside tags. `match` is what a translation memory has for a whole unit of several sentences, and
+    `note` what a person must know of it. With `is_left` the unit stays as it is; see is_too_complex.
     """
 
     unit: Unit
@@ -63,6 +65,7 @@ class TranslatedUnit(NamedTuple):
     places: list[tuple[int, int]]
     moved: Sequence[int]
     match: MemoryMatch | None = None
+    note: str = ""
     is_left: bool = False
 
     @property
@@ -97,14 +100,6 @@ class TranslatedUnit(NamedTuple):
         return Annotation(min(scores, default=0) == 100, similar, self.confidence, doubts)
 
 
-class Sentences(NamedTuple):
-    """The (begin, end) of each sentence of a unit, which is one if a memory has it; `match` as in TranslatedUnit."""
-
-    spans: list[Span]
-    match: MemoryMatch | None
-    is_left: bool = False  # because its tags cannot be placed; then it has no spans
-
-
 class PendingDocument(NamedTuple):
     """A document whose sentences are translated, and how many it has."""
 
@@ -120,6 +115,7 @@ def translate_documents(
     make_request: Callable[[str], str | Request] = str,
     progress: Progress = NO_PROGRESS,
     check: Callable[[], object] = bool,
+    at_once: int | None = None,
     **options: Any,
 ) -> Iterator[tuple[Document, list[TranslatedUnit]]]:
     """Translate documents, in order, and yield each as soon as all its units are translated.
@@ -127,7 +123,9 @@ def translate_documents(
     Documents are read as far ahead as the translator reads lines, so that sentences of many small ones are in a batch.
     A unit whose tags cannot be placed in reasonable time stays as it is; see is_too_complex.
     `make_request` makes a request of a sentence, for example with constraints. `check` is called before each segment is
-    read, and before its tags are placed; it may raise an error to stop. `options` are those of the translator.
+    read, and before its tags are placed; it may raise an error to stop. `at_once` is how many sentences are translated
+    between two calls; without it, as many as the translator reads ahead. `progress` gets a record of each document with
+    the number of its "sentences". `options` are those of the translator.
     """
     pending: deque[PendingDocument] = deque()
     memory = translator.memory if isinstance(translator, MemoryTranslator) else None
@@ -137,16 +135,21 @@ def translate_documents(
         for document in documents:
             divided = []
             for unit in document.units:
-                own = divide_unit(unit.segment.text, languages.source, memory)
-                divided.append(Sentences([], None, True) if is_too_complex(unit, own.spans) else own)
-            pending.append(PendingDocument(document, divided, sum(len(one.spans) for one in divided)))
+                spans = split_sentences(unit.segment.text, languages.source)
+                own = look_up(unit, spans, memory) if memory and spans else Sentences(spans)
+                divided.append(Sentences([], is_left=True) if is_too_complex(unit, own.spans) else own)
+            size = sum(len(one.spans) for one in divided)
+            progress.record({"kind": "document", "sentences": size})
+            pending.append(PendingDocument(document, divided, size))
             for unit, of_unit in zip(document.units, divided, strict=True):
                 check()
-                yield from (make_request(unit.segment.text[begin:end]) for begin, end in of_unit.spans)
+                for span in of_unit.spans:
+                    request = make_request(unit.segment.text[slice(*span)])
+                    yield require_fresh(request) if span in of_unit.fresh else request
 
-    results = iter(
-        progress.track(translator.stream(read_sentences(), units=PIECES, **options), "documents", unit="sentences")
-    )
+    groups = read_windows(read_sentences(), at_once) if at_once else [read_sentences()]
+    streams = (translator.stream(group, units=PIECES, **options) for group in groups)
+    results = iter(progress.track(chain.from_iterable(streams), "documents", unit="sentences"))
     found: deque[Translation] = deque()
     is_done = False
     while not is_done:
@@ -156,11 +159,10 @@ def translate_documents(
         while pending and len(found) >= pending[0].size:
             document, divided, _ = pending.popleft()
             translated = []
-            for unit, (spans, match, is_left) in zip(document.units, divided, strict=True):
+            for unit, of_unit in zip(document.units, divided, strict=True):
                 check()
-                own = [found.popleft() for _ in spans]
-                joined = join_sentences(unit, spans, own, languages, align)
-                translated.append(joined._replace(match=match, is_left=is_left))
+                own = [found.popleft() for _ in of_unit.spans]
+                translated.append(join_unit(unit, of_unit, own, languages, align))
             yield document, translated
 
 
@@ -190,11 +192,22 @@ def write_document(document: Document, units: Sequence[TranslatedUnit]) -> bytes
     return document.write(segments)
 
 
-def divide_unit(text: str, language: str, memory: TranslationMemory | None) -> Sentences:
-    """The sentences of a unit, unless a memory has the whole."""
-    spans = split_sentences(text, language)
-    match = memory.find(text) if memory and spans not in ([], [(0, len(text))]) else None
-    return Sentences([(0, len(text))], None) if match and match.score == 100 else Sentences(spans, match)
+def join_unit(
+    unit: Unit,
+    divided: Sentences,
+    found: list[Translation],
+    languages: Languages,
+    align: Callable[[Translation], Alignment],
+) -> TranslatedUnit:
+    """The translated unit from the translations of its sentences, or from what a memory has for the whole."""
+    if divided.known:
+        found = [build_known_translation(unit.segment.text, divided.known)]
+    if divided.placed is None:
+        joined = join_sentences(unit, divided.spans, found, languages, align)
+        return joined._replace(match=divided.match, note=divided.note, is_left=divided.is_left)
+    placements = [Placement(tag, 1.0) for tag in range(len(unit.labels))]
+    unmoved = range(len(divided.placed.text) + 1)
+    return TranslatedUnit(unit, divided.placed, placements, found, find_doubts(found[0]), [(0, 0)], unmoved)
 
 
 def is_too_complex(unit: Unit, spans: Sequence[Span]) -> bool:
@@ -216,13 +229,15 @@ def is_too_complex(unit: Unit, spans: Sequence[Span]) -> bool:
     )
 
 
-def describe_left_units(name: str, units: Iterable[TranslatedUnit]) -> list[str]:
-    """A note on each unit of a document that stays as it is because its tags cannot be placed."""
+def describe_units(name: str, units: Iterable[TranslatedUnit]) -> list[str]:
+    """A note on each unit of a document that stays as it is because its tags cannot be placed, or that has a note."""
     return [
-        f"{name}, line {one.unit.line:,}: a segment stays as it is, because its {len(one.unit.labels):,} tags and "
+        f"{name}, line {one.unit.line:,}: {one.note}"
+        if one.note
+        else f"{name}, line {one.unit.line:,}: a segment stays as it is, because its {len(one.unit.labels):,} tags and "
         f"{len(one.unit.segment.text):,} characters are too many to be aligned: divide it"
         for one in units
-        if one.is_left
+        if one.is_left or one.note
     ]
 
 

@@ -17,6 +17,7 @@ from nmt.documents.document import (
     Unit,
     build_inline_unit,
     describe_doubts,
+    label_element,
 )
 from nmt.documents.encoding import decode_document
 from nmt.documents.placeholders import split_placeholders
@@ -172,6 +173,7 @@ class XliffDocument:
                     keys = OPENING.get(event.name) or CLOSING.get(event.name) or ()
                     key = next((event.attributes[one] for one in keys if one in event.attributes), None)
                     kind: Kind = "single" if key is None else "open" if event.name in OPENING else "close"
+                    label = label_element(event.name, self.decoded.text[event.begin : end]) if key is None else label
                     tokens.append(Token(kind, event.begin, end, label, f"id {key}"))
                     number = partner
             elif event.kind == "end":

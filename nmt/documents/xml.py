@@ -4,7 +4,18 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from nmt.documents.document import InlineUnit, Kind, Languages, Lines, Splice, Splices, Token, Unit, build_inline_unit
+from nmt.documents.document import (
+    InlineUnit,
+    Kind,
+    Languages,
+    Lines,
+    Splice,
+    Splices,
+    Token,
+    Unit,
+    build_inline_unit,
+    label_element,
+)
 from nmt.documents.encoding import decode_document
 from nmt.documents.html import escape
 from nmt.documents.placeholders import split_placeholders
@@ -124,7 +135,10 @@ class XmlDocument:
         """Add a tag of the element that begins at event `start` to a run, or begin a new run."""
         event = self.events[number]
         if self.structure.is_inline[start]:
-            self.runs[-1].append(Token(kind, event.begin, end, f"<{self.events[start].name}>", f"{start}"))
+            name = self.events[start].name
+            is_whole = kind == "single" and end > event.end
+            label = label_element(name, self.decoded.text[event.begin : end]) if is_whole else f"<{name}>"
+            self.runs[-1].append(Token(kind, event.begin, end, label, f"{start}"))
         else:
             self.runs.append([])
 

@@ -68,7 +68,11 @@ class BilingualFile:
         return find_file(self.path)
 
     def read(self) -> Iterator[Pair]:
-        """All pairs. May be called several times.
+        """All pairs. May be called several times. Raises as `read_sides` does."""
+        return (Pair(source.text, target.text) for source, target in self.read_sides())
+
+    def read_sides(self) -> Iterator[tuple[Side, Side]]:
+        """Both sides of all pairs.
 
         Raises DataError for a file that is not of its format, and after the last unit if there is no pair; UsageError
         where a library is missing.
@@ -87,7 +91,7 @@ class BilingualFile:
                 self.counts["empty"] += 1
                 continue
             self.counts["pairs"] += 1
-            yield Pair(source.text, target.text)
+            yield source, target
         if not self.counts["pairs"]:
             shown = [language or "none" for language, _ in languages.most_common(MOST_SHOWN)]
             has = f"\n  Its languages are {', '.join(shown)}" if shown else ""

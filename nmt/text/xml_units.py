@@ -18,15 +18,22 @@ BLANKS = re.compile(r"[ \t\r\n\x85\u2028\u2029]+")
 UNTRANSLATED_STATES = frozenset(("new", "needs-translation", "initial"))
 
 
-class Side(NamedTuple):
-    """The text of a unit in one language."""
+class Code(NamedTuple):
+    """The content of an inline code, such as `<b>`: markup, which is no text."""
 
-    language: str
     text: str
 
 
+class Side(NamedTuple):
+    """The text of a unit in one language. With inline codes that have content, `parts` are text and codes in order."""
+
+    language: str
+    text: str
+    parts: tuple[str | Code, ...] = ()
+
+
 class UnitReader:
-    """Collects the sides of units while a parser reads a file. Inline codes are left out of texts."""
+    """Collects the sides of units while a parser reads a file. Inline codes are left out of texts, but not of parts."""
 
     root = ""
     form = ""
@@ -41,7 +48,7 @@ class UnitReader:
         self.parser.EntityDeclHandler = self.refuse_entity
         self.opened: list[str] = []
         self.codes = 0  # how many elements of CODES are open
-        self.text: list[str] | None = None  # of the side that is open
+        self.text: list[str | Code] | None = None  # of the side that is open
         self.sides: list[Side] = []
         self.units: list[list[Side]] = []
 
@@ -89,6 +96,8 @@ class UnitReader:
             self.open(name, attributes)
         elif name in CODES:
             self.codes += 1
+            if self.codes == 1:
+                self.text.append(Code(""))
 
     def end(self, name: str) -> None:
         name = self.opened.pop()
@@ -98,7 +107,11 @@ class UnitReader:
             self.close(name)
 
     def add_text(self, text: str) -> None:
-        if self.text is not None and not self.codes:
+        if self.text is None:
+            return
+        if self.codes and isinstance(last := self.text[-1], Code):
+            self.text[-1] = Code(last.text + text)
+        elif not self.codes:
             self.text.append(text)
 
     def open(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -111,7 +124,11 @@ class UnitReader:
 
     def finish_side(self, language: str) -> None:
         """The text of a side is complete."""
-        self.sides.append(Side(language, BLANKS.sub(" ", "".join(self.text or ())).strip()))
+        found = self.text or []
+        texts = [one for one in found if isinstance(one, str)]
+        codes = any(isinstance(one, Code) and one.text for one in found)
+        parts = (BLANKS.sub(" ", one) if isinstance(one, str) else one for one in found) if codes else ()
+        self.sides.append(Side(language, BLANKS.sub(" ", "".join(texts)).strip(), tuple(parts)))
         self.text = None
 
     def finish_unit(self) -> None:

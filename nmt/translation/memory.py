@@ -2,8 +2,8 @@
 
 import unicodedata
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from nmt.errors import DataError, Option, UsageError
 from nmt.text.bitext import SUFFIXES_OF, BilingualFile, find_bitext_form
 from nmt.text.similarity import TextIndex
 from nmt.text.words import split_words
+from nmt.text.xml_units import Code
 from nmt.translation.request import Request
 from nmt.translation.result import MemoryMatch, Translation
 
@@ -24,12 +25,14 @@ class TranslationMemory:
     """Translations by their sources. Of several translations of one source, the last one counts.
 
     `index` finds similar sources; without one, only equal ones are found. `threshold` is the least similarity, in
-    percent.
+    percent. `parts` has text and inline codes of targets with such, and `notes` what was read of each file.
     """
 
     targets: Mapping[str, str]
     index: TextIndex | None = None
     threshold: int = THRESHOLD
+    parts: Mapping[str, tuple[str | Code, ...]] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     @classmethod
     def read(
@@ -43,14 +46,28 @@ class TranslationMemory:
         if not 1 <= threshold <= 100:
             raise UsageError(Option("memory_threshold", threshold), " is not from 1 to 100")
         targets: dict[str, str] = {}
+        parts: dict[str, tuple[str | Code, ...]] = {}
+        notes = []
         for path in paths:
             form = find_bitext_form(path)
             if form is None:
                 known = ", ".join(suffix for suffixes in SUFFIXES_OF.values() for suffix in suffixes)
                 raise DataError(f"{path}: its suffix is that of no translation memory\n  Known are {known}")
-            for source, target in BilingualFile(Path(path), form, source_lang, target_lang).read():
-                targets[normalize(source)] = target
-        return cls(targets, TextIndex(list(targets)) if threshold < 100 else None, threshold)
+            file = BilingualFile(Path(path), form, source_lang, target_lang)
+            for source, target in file.read_sides():
+                key = normalize(source.text)
+                file.counts["replaced by later ones of the same source"] += key in targets
+                targets[key] = target.text
+                parts.pop(key, None)
+                if target.parts:
+                    parts[key] = target.parts
+            notes.append(file.describe())
+        return cls(targets, TextIndex(list(targets)) if threshold < 100 else None, threshold, parts, notes)
+
+    def find_equal(self, source: str) -> MemoryMatch | None:
+        """What the memory has for the same source, whose blanks may differ; None if it has nothing."""
+        wanted = normalize(source)
+        return MemoryMatch(100, wanted, self.targets[wanted]) if wanted in self.targets else None
 
     def find(self, source: str) -> MemoryMatch | None:
         """What the memory has for a source; None if it has nothing.
@@ -59,9 +76,9 @@ class TranslationMemory:
         is most similar, if it reaches the threshold; see nmt.text.similarity. Percentages are rounded down, and sources
         that differ have at most 99: in case, for example.
         """
+        if equal := self.find_equal(source):
+            return equal
         wanted = normalize(source)
-        if wanted in self.targets:
-            return MemoryMatch(100, wanted, self.targets[wanted])
         found = self.index.find(wanted, self.threshold / 100) if self.index else None
         if found is None:
             return None
@@ -73,6 +90,10 @@ class InnerTranslator(Protocol):
     """What translates lines: nmt.Translator, or a pool of processes."""
 
     def stream(self, lines: Iterable[str | Request], **options: Any) -> Iterator[list[Translation]]: ...
+
+
+class FreshRequest(Request):
+    """A line that is translated even if a memory has it."""
 
 
 class MemoryTranslator:
@@ -92,7 +113,7 @@ class MemoryTranslator:
         def leave_out_known() -> Iterator[str | Request]:
             for line in lines:
                 source = line.source if isinstance(line, Request) else line
-                match = self.memory.find(source)
+                match = None if isinstance(line, FreshRequest) else self.memory.find(source)
                 known.append((source, match))
                 yield "" if match and match.score == 100 else line  # an empty line costs nothing
 

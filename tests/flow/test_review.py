@@ -99,7 +99,16 @@ def test_the_least_sure_come_first_and_texts_are_no_html(folder, open_page):
     shares = [int(text.rstrip("%")) for text in page.locator(".item .key").all_text_contents() if "%" in text]
     assert len(shares) == 5
     assert shares == sorted(shares)
-    assert page.locator(".item .key").last.text_content() == "2"  # the empty line has no confidence
+    assert page.locator(".item .key").last.text_content() == "–"  # the empty line has no confidence
+    assert page.locator(".item .place").last.text_content() == "2"
+    expect(page.locator("#order")).to_have_text("least sure first")
+    page.click("#reverse")
+    expect(page.locator("#order")).to_have_text("surest first")
+    assert page.locator(".item .key").first.text_content() == f"{shares[-1]}%"
+    page.select_option("#sort", "number")
+    expect(page.locator("#order")).to_have_text("first to last")
+    assert page.locator(".item .place").all_text_contents() == ["1", "2", "3", "4", "5", "6"]
+    assert sorted(page.locator(".item .key").all_text_contents()) == sorted([*(f"{share}%" for share in shares), "–"])
     choose(page, "<img")
     assert page.locator("#views img").count() == page.locator("#review img").count() == 0
     word = page.locator(".word.doubtful").first
@@ -171,6 +180,60 @@ def test_edits_of_a_document_come_back_through_a_memory(run_nmt, reverser, folde
     assert first == "<p>fi. <b>de</b> ku ba</p>"  # where the model attends to the word that was bold
     assert second == (folder / "out.html").read_text().splitlines()[1]
     assert third == "<p>fi. de ku ba</p>"
+
+
+def test_edits_with_tags_come_back_as_they_are_and_wrong_ones_are_marked(
+    run_nmt, reverser, folder, open_page, tmp_path
+):
+    page = open_page((folder / "doc.html").as_uri(), accept_downloads=True)
+    page.select_option("#sort", "number")
+    choose(page, "ku la me")
+    before = page.locator("#edit").input_value()
+    assert all(before.count(tag) == 1 for tag in ("<i>", "</i>", "<br>"))
+    problems = page.locator("#problems")
+    expect(problems).to_be_hidden()
+    for text, problem in (
+        ("", "the translation is empty"),
+        ("<i></i> <br>", "the translation is empty"),
+        ("ni <i>me la", "</i> is missing; <br> is missing"),
+        ("<i>ni</i> me<br><br>", "<br> is there too often"),
+        ("ni</i> <br>me <i>", "</i> stands before <i>"),
+        ("ni <u>me</u>", "<u> is no tag of the segment"),
+    ):
+        page.fill("#edit", text)
+        expect(problems).to_have_text(f"This edit cannot be saved as TMX: {problem}. Mend it, or undo it.")
+    expect(page.locator(".item .key.warning")).to_have_count(1)
+    page.click("#save-memory")  # there is nothing to save
+    expect(page.locator("#edit-message")).to_have_text("1 edit is not saved: ⚠ marks the segments in the list.")
+    choose(page, "ba de fi")
+    page.fill("#edit", "fi ku<b> de</b>")
+    expect(page.locator(".item .target").last).to_have_text("fi ku de")  # it has the same source, and no tags
+    memory = save(page, "#save-memory", tmp_path / "edits.tmx")
+    assert '<seg>ba <bpt i="1">&lt;b&gt;</bpt>de<ept i="1">&lt;/b&gt;</ept> fi.</seg>' in memory
+    assert '<seg>fi ku<bpt i="1">&lt;b&gt;</bpt> de<ept i="1">&lt;/b&gt;</ept></seg>' in memory
+    assert memory.count("<tu>") == 1
+    expect(page.locator("#edit-message")).to_contain_text("1 edit is not saved: ⚠ marks the segments in the list. The")
+    choose(page, "ku la me")
+    page.fill("#edit", "ni<br> <i>me</i> la")
+    expect(problems).to_be_hidden()
+    save(page, "#save-memory", tmp_path / "edits.tmx")
+    command = ("translate", "--model", reverser, "--document", folder / "page.html", "--output", tmp_path / "out.html")
+    done = run_nmt(*command, "--memory", tmp_path / "edits.tmx", "--memory-threshold", 100)
+    assert (tmp_path / "out.html").read_text().splitlines() == [
+        "<p>fi ku<b> de</b></p>",
+        '<p>ni<br> <i class="x">me</i> la</p>',
+        "<p>fi ku de</p>",
+    ]
+    assert f"nmt: {tmp_path / 'edits.tmx'}: 2 units, 2 pairs\n" in done.stderr
+    broken = (tmp_path / "edits.tmx").read_text().replace("<ph ", "<!-- ").replace("</ph>", " -->")
+    (tmp_path / "edits.tmx").write_text(broken)
+    done = run_nmt(*command, "--memory", tmp_path / "edits.tmx", "--memory-threshold", 100)
+    assert (
+        f'nmt: {folder / "page.html"}, line 2: the tags of the memory\'s translation "ni me la" are placed anew, because '
+        "it lacks <br>\n"
+    ) in done.stderr
+    second = (tmp_path / "out.html").read_text().splitlines()[1]
+    assert all(second.count(tag) == 1 for tag in ('<i class="x">', "</i>", "<br>"))
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark")])

@@ -7,6 +7,7 @@ import numpy as np
 from nmt.documents.document import Document, Languages
 from nmt.documents.translate import translate_documents
 from nmt.text.words import split_words
+from nmt.translation.request import Request
 from nmt.translation.result import Translation
 
 SPACED = Languages("en", "de")
@@ -20,8 +21,9 @@ class WordTranslator:
         self.is_reversing = is_reversing
         self.lines: list[str] = []
 
-    def stream(self, lines: Iterable[str], **options: object) -> Iterator[list[Translation]]:
+    def stream(self, lines: Iterable[str | Request], **options: object) -> Iterator[list[Translation]]:
         for line in lines:
+            line = line.source if isinstance(line, Request) else line
             self.lines.append(line)
             yield [self.translate(line)]
 

@@ -3,10 +3,14 @@
 const SORT_KEYS = {
   confidence: {
     valueOf: (sentence) => sentence.confidence, first: "low", range: [0, 1], format: (value) => formatPercent(value),
+    order: ["least sure first", "surest first"],
   },
-  number: { valueOf: (sentence, view, index) => index, first: "low" },
+  number: { valueOf: (sentence, view, index) => index, first: "low", order: ["first to last", "last to first"] },
   score: { valueOf: (sentence, view) => view.score, first: "low", format: (value) => value.toFixed(2) },
-  length: { valueOf: (sentence) => splitWords(sentence.source).length, first: "high", format: String },
+  length: {
+    valueOf: (sentence) => splitWords(sentence.source).length, first: "high", format: String,
+    order: ["shortest first", "longest first"],
+  },
   entropy: { valueOf: (sentence, view) => view.entropy, first: "high", format: (value) => `${value.toFixed(2)} bits` },
   coverage: { valueOf: (sentence, view) => view.coverage, first: "high", format: (value) => value.toFixed(2) },
   aer: { valueOf: (sentence, view) => view.aer, first: "high", format: (value) => formatPercent(value) },
@@ -24,11 +28,15 @@ function sortValue(index) {
   return value === undefined || value === null ? NaN : value;
 }
 
+/** With `nmt serve`, whether nothing is typed yet: the first sentence is then not in the list. */
+const isFirstEmpty = () => Boolean(state.page.max_characters) && !state.page.sentences[0].source;
+
 /** Find and sort the sentences that match the search, and show them. */
 function updateList() {
   const wanted = foldText(byId("search").value.trim());
   const found = [];
   state.page.sentences.forEach((sentence, index) => {
+    if (index === 0 && isFirstEmpty()) return;
     if (wanted) {
       const texts = [sentence.source, ...sentence.views.map((view) => view.target), shownText(index) ?? ""];
       sentence.folded ??= foldText(joinWords(texts.join("\n")));
@@ -47,10 +55,11 @@ function updateList() {
   for (const value of values.values()) {
     if (!Number.isNaN(value)) state.range = [Math.min(state.range[0], value), Math.max(state.range[1], value)];
   }
-  const count = state.page.sentences.length;
+  const count = state.page.sentences.length - (isFirstEmpty() ? 1 : 0);
   const all = `${formatNumber(count)} sentence${count === 1 ? "" : "s"}`;
   byId("count").textContent = wanted ? `${formatNumber(found.length)} of ${all}` : all;
   byId("reverse").textContent = sign < 0 ? "↓" : "↑";
+  byId("order").textContent = (SORT_KEYS[byId("sort").value].order ?? ["lowest first", "highest first"])[sign < 0 ? 1 : 0];
   renderRows();
   updateSteps();
 }
@@ -82,15 +91,20 @@ function createRow(index, place) {
   const sentence = state.page.sentences[index], text = shownText(index);
   const value = sortValue(index), { format } = SORT_KEYS[byId("sort").value];
   const isValueShown = format && !Number.isNaN(value);
-  const mark = state.page.review && isChecked(index) ? "✓ " : "";
+  const isWrong = state.page.review && findProblems(index).length > 0;
+  const mark = isWrong ? "⚠ " : state.page.review && isChecked(index) ? "✓ " : "";
+  const { confidence } = sentence, number = `${index + 1}`;
+  const other = confidence === undefined ? "–" : formatPercent(confidence);
+  const key = isValueShown ? format(value) : state.page.review ? other : number;
   const row = createElement(
     "div",
     {
       class: "item", role: "option", id: `item-${index}`, "aria-selected": index === state.current,
       "aria-setsize": state.order.length, "aria-posinset": place + 1,
     },
+    ...(state.page.review ? [createElement("span", { class: "place", title: sentence.place }, number)] : []),
     createElement("span", { lang: state.page.source }, joinWords(sentence.source) || "–"),
-    createElement("span", { class: "key" }, mark + (isValueShown ? format(value) : `${index + 1}`)),
+    createElement("span", { class: isWrong ? "key warning" : "key" }, mark + key),
     createElement("span", { class: "target", lang: state.page.target }, text === undefined ? "" : text || "–"),
   );
   row.style.top = `${place * ROW_HEIGHT}px`;

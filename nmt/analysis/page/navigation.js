@@ -2,8 +2,9 @@
 
 /** Update the buttons that lead to the sentences beside this one, and its number. */
 function updateSteps() {
-  const place = state.order.indexOf(state.current), count = state.page.sentences.length;
-  byId("number").textContent = state.current < 0 ? "" : `${formatNumber(state.current + 1)} of ${formatNumber(count)}`;
+  const place = state.order.indexOf(state.current), left = isFirstEmpty() ? 1 : 0;
+  const number = state.current + 1 - left, count = state.page.sentences.length - left;
+  byId("number").textContent = number < 1 ? "" : `${formatNumber(number)} of ${formatNumber(count)}`;
   byId("previous").disabled = place <= 0;
   byId("next").disabled = place >= state.order.length - 1;
 }

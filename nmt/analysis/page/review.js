@@ -5,6 +5,7 @@ const NOT_IN_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
 
 const review = {
   edits: new Map(),    // texts by the keys of segments
+  twins: new Map(),    // segments by their keys
   checked: new Set(),  // keys
   timer: 0,
   isKept: true,        // whether this browser keeps them
@@ -15,10 +16,28 @@ function keyOf(index) {
   return state.page.review === "documents" ? joinWords(state.page.sentences[index].source) : String(index);
 }
 
-const originalText = ({ text, views }) => text ?? joinWords(views[0].target);
+const originalText = ({ tags, text, views }) => tags?.written[1] ?? text ?? joinWords(views[0].target);
 
-/** The translation of a segment as it is now. */
-const currentText = (index) => review.edits.get(keyOf(index)) ?? originalText(state.page.sentences[index]);
+/** The translation of a segment as it is now, with its tags. */
+function currentText(index) {
+  const sentence = state.page.sentences[index], text = review.edits.get(keyOf(index));
+  if (text === undefined) return originalText(sentence);
+  const others = review.twins.get(keyOf(index)) ?? [];  // with the same source and perhaps other tags
+  const fits = (one) => joinParts(splitTags(text, namesOf(one)), true).length && !findTagProblems(text, one.tags).length;
+  if (fits(sentence) || !others.some(fits)) return text;
+  return joinParts(splitTags(text, others.flatMap(namesOf)), false).join("").replace(/ {2,}/g, " ").trim();
+}
+
+/** Why the edit of a segment cannot be saved; nothing without an edit. */
+function findProblems(index) {
+  if (!review.edits.has(keyOf(index))) return [];
+  const sentence = state.page.sentences[index], text = currentText(index);
+  const plain = joinParts(splitTags(text, namesOf(sentence)), false).join("");
+  if (!plain.trim()) return ["the translation is empty"];
+  const other = state.page.review === "documents" && TAG_LIKE.exec(plain);
+  const invented = other && !TAG_LIKE.test(joinWords(sentence.source)) ? [`${other[0]} is no tag of the segment`] : [];
+  return [...invented, ...findTagProblems(text, sentence.tags)];
+}
 
 const isChecked = (index) => review.checked.has(keyOf(index));
 
@@ -45,6 +64,14 @@ function renderReview() {
   renderProgress();
 }
 
+/** Show why the edit of the segment that is shown cannot be saved. */
+function renderProblems() {
+  const problems = findProblems(state.current);
+  byId("edit").setAttribute("aria-invalid", problems.length > 0);
+  byId("problems").hidden = !problems.length;
+  byId("problems").textContent = `This edit cannot be saved as TMX: ${problems.join("; ")}. Mend it, or undo it.`;
+}
+
 /** A list of the reasons, each with its words. */
 function describeDoubts({ source, views }, doubts) {
   const lists = new Map(doubts.map(([, , , reason]) => [reason, []]));
@@ -62,6 +89,7 @@ function renderProgress() {
   byId("save-memory").disabled = !review.edits.size;
   const progress = `${formatNumber(count)} of ${formatNumber(state.page.sentences.length)} checked`;
   byId("progress").textContent = `${progress}, ${formatNumber(review.edits.size)} edited`;
+  renderProblems();
 }
 
 /** Change the edit of the segment that is shown; null takes the edit back. */
@@ -109,21 +137,33 @@ function readEdits() {
 /** Every line of the translation, with the edits. */
 const exportLines = () => state.page.sentences.map((_, index) => `${currentText(index)}\n`).join("");
 
-/** The edited segments as a translation memory, which `nmt translate --memory` reads. */
-function exportMemory() {
-  const escapeXml = (text) => text.replace(NOT_IN_XML, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-  const variant = (language, text) => `<tuv xml:lang="${escapeXml(language)}"><seg>${escapeXml(text)}</seg></tuv>`;
-  const { source, target, sentences } = state.page, units = new Map();
-  sentences.forEach((one, index) => {
-    const text = joinWords(one.source);
-    if (review.edits.has(keyOf(index)) && !units.has(text)) {
-      units.set(text, `<tu>${variant(source, text)}${variant(target, currentText(index))}</tu>\n`);
-    }
+const escapeXml = (text) => text.replace(NOT_IN_XML, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;")
+  .replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+
+/** The indices of the edited segments that can be saved, one for each source, and how many sources cannot. */
+function chooseEdits() {
+  const chosen = new Map(), edited = new Set();
+  state.page.sentences.forEach((sentence, index) => {
+    if (!review.edits.has(keyOf(index))) return;
+    const text = joinWords(sentence.source);
+    edited.add(text);
+    if (!chosen.has(text) && !findProblems(index).length) chosen.set(text, index);
+  });
+  return { chosen: [...chosen.values()], left: edited.size - chosen.size };
+}
+
+/** These segments as a translation memory, which `nmt translate --memory` reads. */
+function exportMemory(chosen) {
+  const { source, target, sentences } = state.page;
+  const variant = (language, text, names) =>
+    `<tuv xml:lang="${escapeXml(language)}"><seg>${writeSegment(text, names)}</seg></tuv>`;
+  const units = chosen.map((index) => {
+    const one = sentences[index], names = namesOf(one), text = one.tags?.written[0] ?? joinWords(one.source);
+    return `<tu>${variant(source, text, names)}${variant(target, currentText(index), names)}</tu>\n`;
   });
   return '<?xml version="1.0" encoding="UTF-8"?>\n<tmx version="1.4"><header creationtool="nmt" creationtoolversion="1" '
     + `segtype="sentence" o-tmf="nmt" adminlang="en" srclang="${escapeXml(source)}" datatype="plaintext"/>\n<body>\n`
-    + `${[...units.values()].join("")}</body></tmx>\n`;
+    + `${units.join("")}</body></tmx>\n`;
 }
 
 function startReview() {
@@ -134,6 +174,10 @@ function startReview() {
   byId("sort").querySelector('[value="confidence"]').hidden = false;
   byId("sort").value = "confidence";
   byId("confidence").title = MEASURE;
+  state.page.sentences.forEach((sentence, index) => {
+    const key = keyOf(index);
+    review.twins.set(key, [...review.twins.get(key) ?? [], sentence]);
+  });
   readEdits();
   setPicture("");
   byId("edit").addEventListener("input", () => edit(byId("edit").value));
@@ -150,9 +194,12 @@ function startReview() {
     saveAs(new Blob([exportLines()], { type: "text/plain" }), `${name()}.${state.page.target}.txt`);
   });
   byId("save-memory").addEventListener("click", () => {
-    const file = `${name()}.edits.tmx`;
-    saveAs(new Blob([exportMemory()], { type: "application/xml" }), file);
-    byId("edit-message").textContent = `The same command with --memory ${file} writes the edited translation.`;
+    const file = `${name()}.edits.tmx`, { chosen, left } = chooseEdits();
+    if (chosen.length) saveAs(new Blob([exportMemory(chosen)], { type: "application/xml" }), file);
+    const written = chosen.length ? `The same command with --memory ${file} writes the edited translation.` : "";
+    const number = `${formatNumber(left)} edit${left === 1 ? " is" : "s are"}`;
+    const message = left ? `${number} not saved: ⚠ marks the segments in the list.` : "";
+    byId("edit-message").textContent = `${message} ${written}`.trim();
   });
   addEventListener("beforeunload", (event) => {
     keepEdits();

@@ -4,6 +4,7 @@ import pytest
 
 from nmt.documents.review import find_overlap, find_words, name_files, place_tags
 from nmt.documents.segment import Mark, Segment
+from nmt.documents.tag_names import TagName
 from nmt.translation.doubts import Doubt
 
 OPEN, CLOSE, SINGLE = Mark(0, "open"), Mark(0, "close"), Mark(1, "single")
@@ -37,7 +38,7 @@ def test_words_are_those_between_blanks_or_pieces(text, pieces, words):
 )
 def test_tags_stand_before_characters_of_words(parts, tags):
     segment = Segment.join(parts)
-    assert list(place_tags(segment, find_words(segment.text, []), ["<b>", "%s"])) == tags
+    assert list(place_tags(segment, find_words(segment.text, []), [TagName("<b>", "</b>"), TagName("%s")])) == tags
 
 
 def test_doubts_are_about_the_words_that_they_overlap():

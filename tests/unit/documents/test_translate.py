@@ -11,7 +11,7 @@ from nmt.documents.plain import TextDocument
 from nmt.documents.projection import Projection
 from nmt.documents.segment import Mark, Segment
 from nmt.documents.translate import (
-    describe_left_units,
+    describe_units,
     group_sentences,
     restore_blanks,
     split_sentences,
@@ -185,7 +185,7 @@ def test_a_segment_with_tags_that_cannot_be_placed_stays_as_it_is(page, tags, is
         "a.html, line 2: a segment stays as it is, because its {:,} tags and {:,} characters are too many to be aligned"
     )
     expected = [note.format(tags, len(document.units[-1].segment.text)) + ": divide it"] if is_left else []
-    assert describe_left_units("a.html", units) == expected
+    assert describe_units("a.html", units) == expected
     assert (units[-1].segment == document.units[-1].segment and not units[-1].sentences) == is_left
     assert translator.lines[0] == "a"
 
