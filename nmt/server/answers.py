@@ -1,11 +1,12 @@
 """Answers to requests: sentences with the attention of every model, and documents."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from nmt.analysis.page import AttentionView, describe_sentence, encode_weights, fit_view
 from nmt.documents.texts import TranslatedText, translate_texts
 from nmt.errors import UsageError
+from nmt.server.jobs import Job, Turns
 from nmt.server.schema import Align, Translate
 from nmt.text.corpus import Pair
 from nmt.text.terms import Terms, TermUse
@@ -16,39 +17,38 @@ from nmt.translation.translator import Translator
 from nmt.translation.units import choose_units_of_run
 from nmt.translation.views import build_forced_view, build_translation_view
 
-BATCH_SIZE = 8  # sentences of documents; between some of their batches a translation can be stopped
+BATCH_SIZE = 8  # sentences of documents
+AT_ONCE = 4 * BATCH_SIZE  # sentences; between these a translation can be stopped, and others have their turn
 
 
 def answer_request(
     translators: list[Translator],
     fields: Translate | Align,
     terms: Terms | None = None,
-    check: Callable[[], object] = bool,
+    job: Job | None = None,
 ) -> dict[str, Any]:
-    """The answer to a request. `terms` are those of the server.
-
-    `check` is called again and again while documents are translated, and may raise an error to stop.
-    """
+    """The answer to a request. `terms` are those of the server; documents are a `job`, which may stop them."""
     terms = fields.build_terms().join(terms or Terms())
     if isinstance(fields, Translate) and fields.format != "sentence":
-        return answer_documents(translators, fields, terms, check)
+        return answer_documents(translators, fields, terms, job or Job(Turns()))
     return answer_sentence(translators, fields, terms)
 
 
-def answer_documents(
-    translators: list[Translator], fields: Translate, terms: Terms, check: Callable[[], object]
-) -> dict[str, Any]:
+def answer_documents(translators: list[Translator], fields: Translate, terms: Terms, job: Job) -> dict[str, Any]:
     """The documents translated by one model, with a report of each."""
     if fields.model >= len(translators):
         raise UsageError(f"model: there is no model {fields.model:,}; the last one is {len(translators) - 1}")
-    translated = translate_texts(
-        translators[fields.model],
-        fields.texts,
-        fields.format,
-        terms=terms,
-        check=check,
-        batch_size=BATCH_SIZE,
-    )
+    with job.turns.join(job):
+        translated = translate_texts(
+            translators[fields.model],
+            fields.texts,
+            fields.format,
+            terms=terms,
+            check=job.check,
+            at_once=AT_ONCE,
+            batch_size=BATCH_SIZE,
+            progress=job,
+        )
     texts = [one.text for one in translated]
     return {
         "translation": texts[0] if isinstance(fields.source, str) else texts,

@@ -5,7 +5,6 @@ An answer has the content that the attention page shows.
 
 import asyncio
 import re
-import time
 from functools import partial
 from typing import Any
 
@@ -24,6 +23,7 @@ from nmt.analysis.page import Page
 from nmt.errors import NmtError
 from nmt.server import MAX_DOCUMENT
 from nmt.server.answers import answer_request
+from nmt.server.jobs import DOCUMENT_SECONDS, Job, Turns
 from nmt.server.protocol import REQUEST_SECONDS
 from nmt.server.schema import LONGEST_TERM, MOST_TERMS, Align, Translate, build_openapi
 from nmt.text.terms import Terms
@@ -31,29 +31,17 @@ from nmt.text.units import AUTO
 from nmt.translation.translator import Translator
 from nmt.translation.units import choose_units_of_run
 
-DOCUMENT_SECONDS = 120  # time in which documents must be translated
+LOOK_SECONDS = 0.25  # between looks at whether a client is still there
 BYTES_PER_CHARACTER = 12  # at most: JSON may write a character as two escapes of six bytes
 LONGEST_MESSAGE = 500  # characters: a message may quote the request
 PORT = re.compile(":[0-9]*$")
 
 
 class Queue:
-    """Requests of one kind: one is answered at a time, and some may wait."""
+    """Requests of one kind: `at_once` are answered at a time, and as many as `max_waiting` may be there."""
 
-    def __init__(self, max_waiting: int) -> None:
-        self.turn, self.waiting = CapacityLimiter(1), CapacityLimiter(max_waiting)
-
-
-class Deadline:
-    """The time in which documents must be translated; it ends at once when the client goes."""
-
-    def __init__(self) -> None:
-        self.end = time.monotonic() + DOCUMENT_SECONDS
-
-    def check(self) -> None:
-        """Raises TimeoutError when the time is over."""
-        if time.monotonic() >= self.end:
-            raise TimeoutError
+    def __init__(self, at_once: int, max_waiting: int) -> None:
+        self.turn, self.waiting = CapacityLimiter(at_once), CapacityLimiter(max_waiting)
 
 
 def build_app(
@@ -68,7 +56,8 @@ def build_app(
 ) -> Starlette:
     """The application: the page, the two API functions and their description.
 
-    It answers one request for a sentence, and one for documents, at a time. `terms` are required in every translation.
+    It answers one request for a sentence at a time. Documents are translated beside that, and take turns; each has a
+    thread, which waits until then. `terms` are required in every translation.
 
     The Host header of a request must be one of `hosts`, so that a page of another site cannot reach a local server by
     another host name. With the right host name it cannot either, because the browser sends the site as the Origin.
@@ -87,13 +76,19 @@ def build_app(
         f"the request is too large: a sentence may have at most {max_characters:,} characters, and documents "
         f"{max_document:,}"
     )
-    sentences, documents = Queue(max_waiting), Queue(max_waiting)
+    sentences, documents, turns = Queue(1, max_waiting), Queue(max_waiting, max_waiting), Turns()
+    threads = CapacityLimiter(max_waiting)  # of documents, so that those of sentences are not all taken
+    jobs: dict[str, Job] = {}  # those that can be asked about, by the names that their clients gave them
 
     async def serve_page(request: Request) -> Response:
         return HTMLResponse(html)
 
     async def serve_description(request: Request) -> Response:
         return JSONResponse(document)
+
+    async def serve_progress(request: Request) -> Response:
+        job = jobs.get(request.path_params["name"])
+        return JSONResponse({"done": job.done, "total": job.total} if job else {"done": 0, "total": 0})
 
     async def answer(request: Request, kind: type[Translate] | type[Align]) -> Response:
         for origin in request.headers.getlist("origin"):
@@ -126,7 +121,7 @@ def build_app(
             async with queue.waiting, queue.turn:
                 if await request.is_disconnected():
                     return refuse(408, "the client has disconnected")
-                found = await compute(request, fields)
+                found = await compute(request, fields, queue)
         except TimeoutError:
             return refuse(413, f"the translation takes more than {DOCUMENT_SECONDS} seconds; send less at a time")
         except NmtError as error:
@@ -135,19 +130,24 @@ def build_app(
             return refuse(503, "the server is stopping")
         return JSONResponse(found)
 
-    async def compute(request: Request, fields: Translate | Align) -> dict[str, Any]:
-        deadline = Deadline()
+    async def compute(request: Request, fields: Translate | Align, queue: Queue) -> dict[str, Any]:
+        job = Job(turns)
+        name = fields.name if isinstance(fields, Translate) else ""
+        if name:
+            jobs[name] = job
+        limiter = threads if queue is documents else None
         work = asyncio.ensure_future(
-            to_thread.run_sync(answer_request, translators, fields, terms, deadline.check, abandon_on_cancel=True)
+            to_thread.run_sync(answer_request, translators, fields, terms, job, abandon_on_cancel=True, limiter=limiter)
         )
         try:
-            while not (await asyncio.wait([work], timeout=1))[0]:
-                if await request.is_disconnected():
-                    deadline.end = 0
+            while not (await asyncio.wait([work], timeout=LOOK_SECONDS))[0]:
+                job.is_cancelled = await request.is_disconnected()
             return await work
         finally:
-            deadline.end = 0
+            job.is_cancelled = True
             work.cancel()
+            if jobs.get(name) is job:
+                del jobs[name]
 
     async def handle_error(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
@@ -158,6 +158,7 @@ def build_app(
         routes=[
             Route("/", serve_page),
             Route("/api/openapi.json", serve_description),
+            Route("/api/progress/{name}", serve_progress),
             Route("/api/translate", partial(answer, kind=Translate), methods=["POST"]),
             Route("/api/align", partial(answer, kind=Align), methods=["POST"]),
         ],

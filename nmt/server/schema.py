@@ -70,6 +70,12 @@ class Translate(WithTerms):
     )
     n_best: int = Field(1, ge=1, le=20, description="number of translations of a sentence by each model, best first")
     model: int = Field(0, ge=0, description="number of the model that translates documents, from 0")
+    name: str = Field(
+        "",
+        pattern=r"^([\w-]{16,64})?$",
+        description="what the client calls its request for documents, to get its progress: 16 to 64 random letters and "
+        "digits, which nobody guesses",
+    )
 
     @property
     def texts(self) -> list[str]:
@@ -199,6 +205,14 @@ class DocumentAnswer(BaseModel):
     documents: list[DocumentReport] = Field(description="a report of each document")
 
 
+class Progress(BaseModel):
+    """How far a request for documents is."""
+
+    model_config = ConfigDict(extra="forbid")
+    done: int = Field(description="sentences that are translated; 0 for a request that is not known, or is answered")
+    total: int = Field(description="sentences of the documents that are read so far")
+
+
 class Refusal(BaseModel):
     """The reason why a request is not answered."""
 
@@ -212,7 +226,7 @@ def build_openapi(max_characters: int, max_document: int) -> dict[str, Any]:
     sentences = (AnswerTerm, AnswerView, Answer)
     documents = (WeakTag, DocumentTerm, DocumentSentence, DocumentReport, DocumentAnswer)
     at = "#/components/schemas/{model}"
-    models = (*requests, *sentences, *documents, Refusal)
+    models = (*requests, *sentences, *documents, Progress, Refusal)
     schemas = {kind.__name__: kind.model_json_schema(ref_template=at) for kind in models}
     for schema in schemas.values():
         schema.pop("$defs", None)
@@ -256,6 +270,13 @@ def build_openapi(max_characters: int, max_document: int) -> dict[str, Any]:
                 Answer,
                 DocumentAnswer,
             ),
+            "/api/progress/{name}": {
+                "get": {
+                    "summary": "Get the progress of a request for documents",
+                    "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
+                    "responses": {"200": describe_json("how far it is", Progress)},
+                }
+            },
             "/api/align": describe_post("Link the words of a sentence to those of a given translation", Align, Answer),
         },
         "components": {"schemas": schemas},

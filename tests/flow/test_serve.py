@@ -23,6 +23,7 @@ from support.runs import write_facts
 from nmt import Translator
 from nmt.cli import serve
 from nmt.server import app as application
+from nmt.server import jobs
 from nmt.server.schema import Align, Answer, DocumentAnswer, Translate
 
 
@@ -501,23 +502,83 @@ def test_a_document_that_takes_too_long_is_given_up(reverser, monkeypatch):
     app = application.build_app([Translator.load(reverser)], ["one"], 40, 2, ["*"])
     page = {"source": "<p>ba<p>de", "format": "html"}
     error = {"error": "the translation takes more than 0 seconds; send less at a time"}
+    monkeypatch.setattr(jobs, "DOCUMENT_SECONDS", 0)
     monkeypatch.setattr(application, "DOCUMENT_SECONDS", 0)
     begun, checked = threading.Event(), []
 
-    def endless(translators, asked, terms, check):
+    def endless(translators, asked, terms, job):
         begun.set()
-        while True:
-            checked.append(check())
-            time.sleep(0.01)
+        with job.turns.join(job):
+            while True:
+                checked.append(job.check())
+                time.sleep(0.01)
 
     async def run():
         assert (await post(app, page))[::2] == (413, error)
         assert (await post(app, {"source": "ba"}))[0] == 200
-        monkeypatch.setattr(application, "DOCUMENT_SECONDS", 1000)
+        monkeypatch.setattr(jobs, "DOCUMENT_SECONDS", 1000)
         monkeypatch.setattr(application, "answer_request", endless)
         asked = asyncio.create_task(post(app, page, hangs_up=begun))
         assert (await asked)[0] == 413
         assert checked
+
+    with ThreadPoolExecutor(1) as apart:
+        apart.submit(asyncio.run, run()).result()
+
+
+def translate_slowly(monkeypatch, seconds):
+    """Let every group of sentences of a document take a while. -> the sentences in the order of their translation"""
+    translated, stream = [], Translator.stream
+
+    def slow(self, lines, **options):
+        group = list(lines)
+        translated.extend(group)
+        time.sleep(seconds)
+        yield from stream(self, group, **options)
+
+    monkeypatch.setattr(Translator, "stream", slow)
+    monkeypatch.setattr("nmt.server.answers.AT_ONCE", 2)
+    return translated
+
+
+def write_text(word, count):
+    return "\n\n".join([word] * count)
+
+
+def test_documents_take_turns_tell_how_far_they_are_and_stop_when_their_client_goes(reverser, monkeypatch):
+    app = application.build_app([Translator.load(reverser)], ["one"], 40, 3, ["*"])
+    translated = translate_slowly(monkeypatch, 0.25)
+    name = "0123456789-abcdef"
+    gone = threading.Event()
+
+    async def get_progress():
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": f"/api/progress/{name}", "query_string": b"", "headers": []}
+        await app(scope, None, send)
+        return json.loads(sent[1]["body"])
+
+    async def run():
+        assert await get_progress() == {"done": 0, "total": 0}
+        long = {"source": [write_text("ba", 30), "ba"], "format": "text", "name": name}
+        first = asyncio.create_task(post(app, long, hangs_up=gone))
+        while (await get_progress())["done"] < 2:
+            await asyncio.sleep(0.02)
+        status, _, answer = await post(app, {"source": write_text("fi", 5), "format": "text"})
+        assert (status, answer["translation"]) == (200, write_text("fi", 5))
+        assert 0 < (await get_progress())["done"] < 30  # the first is not answered
+        assert (await get_progress())["total"] == 30
+        between = "".join(translated).index("fifi"), "".join(translated).rindex("fi")
+        assert "ba" in "".join(translated)[slice(*between)]  # they took turns
+        gone.set()
+        await first
+        count = len(translated)
+        assert (await post(app, {"source": "ku", "format": "text"}))[0] == 200
+        assert len(translated) <= count + 3  # what was begun when the client went, and ours
+        assert await get_progress() == {"done": 0, "total": 0}
 
     with ThreadPoolExecutor(1) as apart:
         apart.submit(asyncio.run, run()).result()
@@ -719,6 +780,30 @@ def test_the_page_shows_a_document_beside_its_translation(open_page, documents_s
     )
     assert all(one.startswith(blocked) for one in open_page.complaints), open_page.complaints
     open_page.complaints.clear()
+
+
+def test_the_page_shows_how_far_a_document_is_and_cancels_it(open_page, documents_server):
+    page = open_page(f"http://{documents_server}/")
+    expect(page.locator(".item")).to_have_count(0)  # nothing was typed
+    expect(page.locator("#count")).to_have_text("0 sentences")
+    page.click("#document-mode")
+    page.route("**/api/translate", lambda route: None)  # the server is busy
+    page.route("**/api/progress/*", lambda route: route.fulfill(json={"done": 3, "total": 1200}))
+    page.select_option("#document-format", "text")
+    page.fill("#document-text", "ba de\n\nfi")
+    expect(page.locator("#cancel-document")).to_be_hidden()
+    page.click("#translate-document")
+    expect(page.locator("#document-message")).to_have_text("3 of 1,200 sentences")
+    assert page.locator("#document-progress").evaluate("bar => [bar.value, bar.max]") == [3, 1200]
+    page.click("#cancel-document")
+    expect(page.locator("#document-message")).to_have_text("The translation was cancelled.")
+    expect(page.locator("#document-progress")).to_be_hidden()
+    page.unroute_all(behavior="ignoreErrors")
+    page.click("#translate-document")
+    expect(page.locator("#document-message")).to_have_text("2 segments, 0 tags")
+    expect(page.locator("#cancel-document")).to_be_hidden()
+    expect(page.locator(".item span:first-child")).to_have_text(["ba de", "fi"])
+    expect(page.locator("#number")).to_have_text("1 of 2")
 
 
 @pytest.fixture(scope="module")

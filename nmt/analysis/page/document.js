@@ -1,7 +1,8 @@
 // With `nmt serve`: documents are sent to the server and shown beside their translation; and the terms of all requests.
 // A document is shown without what could act or load something, in a frame that runs no scripts.
 
-const documents = { request: null, name: "", answer: null, isScrolling: false };
+const documents = { request: null, name: "", answer: null, isScrolling: false, timer: 0 };
+const PROGRESS_MILLISECONDS = 400;  // between questions to the server
 const SUFFIXES = { html: "html htm xhtml", markdown: "md markdown", xml: "xml", text: "txt text" };
 const ACTIVE = "script, link, meta, base, iframe, frame, object, embed, portal, audio, video, template";
 const BLOCKS = "p, li, dt, dd, td, th, h1, h2, h3, h4, h5, h6, div, blockquote, figcaption, caption, summary, pre";
@@ -66,8 +67,15 @@ async function translateDocument() {
     return showDocumentMessage(`The document has ${count} characters; at most ${formatNumber(most)} are allowed.`, true);
   }
   const [model] = byId("show").value.split(":");
-  const body = { source, format, model: Number(model) || 0, ...readTerms() };
-  const answer = await fetchAnswer("/api/translate", body, documents, showDocumentMessage);
+  const name = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  const body = { source, format, model: Number(model) || 0, name, ...readTerms() };
+  forgetAnswer();
+  byId("document-report").replaceChildren();
+  const asked = fetchAnswer("/api/translate", body, documents, showDocumentMessage);
+  const own = documents.request;
+  watchProgress(name);
+  const answer = await asked;
+  if (documents.request === own) watchProgress(null);  // there is no newer one
   if (!answer) return;
   documents.answer = { source, format, text: answer.translation };
   byId("download-document").disabled = false;
@@ -76,6 +84,27 @@ async function translateDocument() {
   showInFrame(byId("target-frame"), answer.translation, format, state.page.target);
   showReport(answer.documents[0]);
   listSentences(answer.documents[0], body.model);
+}
+
+/** Show how far the server is with the document that it knows by a name, until another one is named, or none. */
+function watchProgress(name) {
+  clearInterval(documents.timer);
+  byId("cancel-document").hidden = byId("document-progress").hidden = name === null;
+  byId("document-progress").removeAttribute("value");
+  if (name === null) return;
+  const timer = documents.timer = setInterval(async () => {
+    const answer = await fetch(`/api/progress/${name}`).then((response) => response.json()).catch(() => null);
+    if (!answer?.total || documents.timer !== timer || byId("cancel-document").hidden) return;
+    const { done, total } = answer;
+    Object.assign(byId("document-progress"), { value: done, max: total });
+    showDocumentMessage(`${formatNumber(done)} of ${formatNumber(total)} sentences`);
+  }, PROGRESS_MILLISECONDS);
+}
+
+function cancelDocument() {
+  documents.request?.abort();  // the server stops when it notices that nobody waits
+  watchProgress(null);
+  showDocumentMessage("The translation was cancelled.");
 }
 
 /** A document as a page to look at: what could act, or load something, is taken out. */
@@ -205,6 +234,7 @@ function startDocuments() {
   byId("document-mode").addEventListener("click", () => setMode(true));
   byId("document").addEventListener("submit", (event) => { event.preventDefault(); translateDocument(); });
   byId("document-file").addEventListener("change", openFile);
+  byId("cancel-document").addEventListener("click", cancelDocument);
   byId("document-text").addEventListener("input", () => { documents.name = ""; forgetAnswer(); });
   byId("document-format").addEventListener("change", forgetAnswer);
   byId("download-document").addEventListener("click", downloadDocument);

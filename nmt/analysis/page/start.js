@@ -18,7 +18,7 @@ async function start() {
   if (state.page.review) startReview();
   for (const listen of [listenToSearch, listenToList, listenToWords, listenToControls, listenToWindow]) listen();
   updateList();
-  if (!followAddress(location.hash) && state.order.length) selectSentence(state.order[0]);
+  if (!followAddress(location.hash) && state.page.sentences.length) selectSentence(state.order[0] ?? 0);
   document.documentElement.dataset.ready = "";
 }
 
