@@ -163,8 +163,9 @@ def command(
     earlier, the same command with --resume-output continues, with the same input and options.
 
     --document translates whole documents, by their suffixes or --document-format: one to a file, several or the
-    documents of folders to a folder. Sentences are translated one by one; whatever is not text stays as it is. Inline
-    tags go where the attention shows that their words went; --tag-report lists those whose place is not sure.
+    documents of folders to a folder. Sentences are translated one by one; whatever is not text stays as it is, and
+    so does what is marked as of another language than the source (lang, xml:lang). Inline tags go where the attention
+    shows that their words went; --tag-report lists those whose place is not sure.
 
     --glossary has terms and their translations, and --keep tells what stays as it is. A translation contains them as
     often as the source, where the model finds it most probable; of several translations of a term, one. A translation

@@ -8,15 +8,18 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape as quote
 from html import unescape
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from nmt.documents.segment import Mark, Segment
+from nmt.progress import format_count
 from nmt.text.units import Span
 from nmt.translation.result import MemoryMatch
 
 Kind = Literal["text", "open", "close", "single"]
 MOST_DOUBTS = 5  # of a segment, in a comment
+MOST_SHOWN = 5  # languages in a note
 LONGEST_LABEL = 40  # characters of the text of an element in its label
 BLANK = " \t\n\r\f"
 BLANKS = re.compile(f"[{BLANK}]+")
@@ -88,7 +91,8 @@ class AnnotatedDocument(Document, Protocol):
 class Token(NamedTuple):
     """A piece of markup or text of a document, from `begin` to `end`.
 
-    `name` tells which tag closes which; `text` is text without escapes, or the label of markup.
+    `name` tells which tag closes which; `text` is text without escapes, or the label of markup. An opening tag with
+    `is_foreign` is of an element in another language than the source, which stays as it is.
     """
 
     kind: Kind
@@ -97,6 +101,7 @@ class Token(NamedTuple):
     text: str
     name: str = ""
     is_break: bool = False  # whether it separates words, such as a line break
+    is_foreign: bool = False
 
 
 class Splice(NamedTuple):
@@ -176,6 +181,7 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
     Blanks at its ends, and tags before or after or around all of its text, stay outside. Every run of blanks in text,
     such as a line end with indentation, is one space.
     """
+    tokens = join_foreign(tokens)
     texts = [number for number, token in enumerate(tokens) if token.kind == "text" and token.text.strip()]
     if not any(character.isalpha() for number in texts for character in tokens[number].text):
         return None
@@ -218,6 +224,47 @@ def label_element(name: str, markup: str) -> str:
     text = " ".join(unescape(re.sub("<[^>]*>", " ", markup)).split())
     shown = text if len(text) <= LONGEST_LABEL else f"{text[:LONGEST_LABEL]}…"
     return f"<{name}>{shown}</{name}>" if text else f"<{name}>"
+
+
+def join_foreign(tokens: Sequence[Token]) -> Sequence[Token]:
+    """The tokens with an unpaired tag in place of each element in another language, and what is in it."""
+    if not any(token.is_foreign for token in tokens):
+        return tokens
+    marks = pair_tokens(tokens)
+    joined: list[Token] = []
+    number = 0
+    while number < len(tokens):
+        token = tokens[number]
+        if token.is_foreign and (partner := marks[number].partner) > number:
+            text = "".join(one.text for one in tokens[number:partner] if one.kind == "text")
+            token = Token(
+                "single",
+                token.begin,
+                tokens[partner].end,
+                label_element(token.text.strip("<>").split()[0], quote(text)),
+            )
+            number = partner
+        joined.append(token)
+        number += 1
+    return joined
+
+
+def describe_foreign(name: str, codes: Sequence[str], source: str) -> list[str]:
+    """A note on the parts of a document that stay as they are because they are marked as of these other languages."""
+    if not codes:
+        return []
+    shown = sorted(set(codes))
+    more = f" and {len(shown) - MOST_SHOWN} more" if len(shown) > MOST_SHOWN else ""
+    stays = "stays as it is" if len(codes) == 1 else "stay as they are"
+    return [
+        f"{name}: {format_count(len(codes), 'part')} marked as {', '.join(shown[:MOST_SHOWN])}{more} {stays}, because "
+        f"the run translates from {source}"
+    ]
+
+
+def describe_declared(name: str, code: str, source: str) -> str:
+    """A note on a document that is as a whole marked as of another language."""
+    return f"{name} is marked as {code}, and the run translates from {source}: it is translated as {source}"
 
 
 class PairedMark(NamedTuple):

@@ -6,7 +6,7 @@ takes `a < b` for a tag.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import unescape
 from html.parser import HTMLParser, attrfind_tolerant, tagfind_tolerant  # type: ignore[attr-defined]
 from typing import Any, Literal, NamedTuple
@@ -20,10 +20,13 @@ from nmt.documents.document import (
     Token,
     Unit,
     build_inline_unit,
+    describe_declared,
+    describe_foreign,
     label_element,
 )
 from nmt.documents.encoding import decode_document
 from nmt.documents.segment import Segment
+from nmt.text.languages import is_other_language
 from nmt.text.units import Span
 
 
@@ -53,7 +56,8 @@ REFERENCE = re.compile(r"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);?")
 class HtmlDocument:
     """A page. The texts between block elements are units, and so are the attributes that people read.
 
-    An element that is not translated, such as <code>, is an unpaired tag of the text around it.
+    An element that is not translated, such as <code>, is an unpaired tag of the text around it. What is marked as of
+    another language than the source, by `lang`, stays as it is.
     """
 
     def __init__(self, content: bytes, name: str, languages: Languages) -> None:
@@ -63,7 +67,8 @@ class HtmlDocument:
         self.notes = [self.decoded.note] if self.decoded.note else []
         text = self.decoded.text
         lines = Lines(text)
-        finder = Finder(text, lines)
+        finder = Finder(text, lines, languages.source)
+        self.notes += finder.describe_languages(name)
         self.texts = [unit for run in finder.runs if (unit := build_inline_unit(run, lines))]
         self.attributes = [
             (Unit(Segment(value), (), lines.find(span[0])), span)
@@ -125,11 +130,18 @@ class Skip(NamedTuple):
 class Finder(HTMLParser):
     """Finds the runs of text and inline tags in a page, and the attributes that people read."""
 
-    def __init__(self, text: str, lines: Lines, is_fragment: bool = False) -> None:
-        """Of a fragment all is one run, in which elements are inline and none stays untranslated."""
+    def __init__(self, text: str, lines: Lines, language: str = "", is_fragment: bool = False) -> None:
+        """Of a fragment all is one run, in which elements are inline.
+
+        What is marked as of another language than `language`, if that is given, stays as it is; but the language that a
+        whole page is marked with is that of its text. In a fragment nothing else stays untranslated.
+        """
         super().__init__(convert_charrefs=False)
         self.text = text
         self.lines = lines
+        self.language = language
+        self.declared = ""  # the language of the page
+        self.foreign: list[str] = []  # of each part that stays as it is because of its language
         self.is_fragment = is_fragment
         self.events: list[Event] = []
         self.runs: list[list[Token]] = [[]]
@@ -145,11 +157,53 @@ class Finder(HTMLParser):
     def divide(self) -> None:
         """Divide the events into runs at block elements."""
         ends = [*(event.begin for event in self.events[1:]), len(self.text)][: len(self.events)]
-        for event, end in zip(self.events, ends, strict=True):
-            if self.skip is None or not self.is_skipped(self.skip, event, end):
+        pending = ""  # the language of a part without a letter so far
+        for event, end, code in zip(self.events, ends, list(self.find_foreign()), strict=True):
+            if self.skip is not None and self.is_skipped(self.skip, event, end):
+                continue
+            if code is None:
                 self.add(event, end)
+                continue
+            self.runs.append([])
+            pending = code or pending
+            if pending and event.kind == "text" and any(map(str.isalpha, self.text[event.begin : end])):
+                self.foreign.append(pending)
+                pending = ""
         if self.skip is not None:
             self.end_skip(self.skip, len(self.text))
+
+    def find_foreign(self) -> Iterator[str | None]:
+        """For each event the language of the block elements around it, if it is another one; "" inside such."""
+        opened: list[tuple[str, str | None]] = [("", None)]
+        for event in self.events:
+            is_block_start = event.kind == "start" and event.name not in VOID and is_block(event)
+            if self.is_fragment or not (is_block_start or event.kind == "end"):
+                yield opened[-1][1] and ""
+            elif is_block_start:
+                while is_closed_before(opened[-1][0], event.name):
+                    opened.pop()
+                outer, code = opened[-1][1], read_language(event)
+                if code and event.name in ("html", "body"):
+                    self.declared = code
+                code = outer if code is None else code if self.is_other(code) else None
+                opened.append((event.name, code))
+                yield code if outer is None else code and ""
+            else:
+                yield opened[-1][1] and ""
+                if any(name == event.name for name, _ in opened):
+                    while opened.pop()[0] != event.name:
+                        pass
+
+    def is_other(self, code: str | None) -> bool:
+        """Whether a language is another one than those of the source and of the page."""
+        known = [one for one in (self.language, self.declared) if one]
+        return code is not None and known != [] and all(is_other_language(code, one) for one in known)
+
+    def describe_languages(self, name: str) -> list[str]:
+        """Notes on the language of the page that messages call `name`, and on what stays as it is in it."""
+        is_other = is_other_language(self.declared, self.language)
+        declared = [describe_declared(name, self.declared, self.language)] if is_other else []
+        return declared + describe_foreign(name, self.foreign, self.language)
 
     def note_event(self, kind: Any, name: str = "", attributes: Any = ()) -> None:
         """Keep an event that the parser reports, with its place."""
@@ -193,10 +247,13 @@ class Finder(HTMLParser):
             self.runs[-1].append(Token("text", event.begin, end, unescape(self.text[event.begin : end])))
         elif event.kind == "other":
             self.runs[-1].append(Token("single", event.begin, end, "<!-- -->"))
-        elif event.kind == "start" and is_untranslated(event) and not self.is_fragment:
+        elif event.kind == "start" and (
+            (is_untranslated(event) and not self.is_fragment)
+            or (event.name not in VOID and self.is_other(read_language(event)))
+        ):
             self.skip = Skip(event)
         else:
-            if event.kind != "end":
+            if event.kind != "end" and not self.is_other(read_language(event)):
                 self.attributes += find_read_attributes(self.text, event, end)
             if event.name not in INLINE and not self.is_fragment:
                 self.runs.append([])
@@ -224,8 +281,10 @@ class Finder(HTMLParser):
     def end_skip(self, skip: Skip, place: int) -> None:
         """End an element that is not translated: an unpaired tag of the text around it, or the end of a run."""
         self.skip = None
-        if skip.event.name in INLINE | INLINE_UNTRANSLATED:
-            name = skip.event.name
+        name, code = skip.event.name, read_language(skip.event)
+        if code and self.is_other(code):
+            self.foreign.append(code)
+        if name in INLINE | INLINE_UNTRANSLATED or self.is_fragment:
             has_text = name in PHRASES
             label = label_element(name, self.text[skip.event.begin : place]) if has_text else f"<{name}>"
             self.runs[-1].append(Token("single", skip.event.begin, place, label))
@@ -240,6 +299,19 @@ def is_untranslated(event: Event) -> bool:
     classes = (event.attributes.get("class") or "").split()
     is_marked = (event.attributes.get("translate") or "").lower() == "no" or "notranslate" in classes
     return is_marked and event.name not in VOID
+
+
+def read_language(event: Event) -> str | None:
+    """The language that an element is marked with."""
+    return event.attributes.get("lang", event.attributes.get("xml:lang"))
+
+
+def is_closed_before(name: str, following: str) -> bool:
+    """Whether an element, whose end tag may be left out, ends where a block element begins."""
+    groups = ({"dt", "dd"}, {"td", "th"}, {"tr", "td", "th"} if following == "tr" else ())
+    return name == "p" or (
+        name in CLOSED_BY_NEXT and (name == following or any({name, following} <= {*group} for group in groups))
+    )
 
 
 def is_block(event: Event) -> bool:

@@ -10,11 +10,23 @@ from html import unescape
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from nmt.documents.document import InlineUnit, Kind, Languages, Lines, Splice, Splices, Token, Unit, build_inline_unit
+from nmt.documents.document import (
+    InlineUnit,
+    Kind,
+    Languages,
+    Lines,
+    Splice,
+    Splices,
+    Token,
+    Unit,
+    build_inline_unit,
+    describe_foreign,
+)
 from nmt.documents.encoding import decode_document
 from nmt.documents.html import REFERENCE
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import UsageError
+from nmt.text.languages import is_other_language
 from nmt.text.units import Span
 
 try:
@@ -28,6 +40,7 @@ JOINING = "`*_~"  # markup that two elements beside each other would share
 LINE_END = "line end"
 MARKER = re.compile(r"(?:#{1,6}|[-+>=]|\d+[.)])(?=\s|$)")  # what is markup where a block begins
 HTML_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)[^>]*?(/?)>")
+LANGUAGE = re.compile(r"""\s(?:xml:)?lang\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
 LABEL = re.compile(r"\]\[(.*)\]\Z", re.DOTALL)
 
 
@@ -57,11 +70,14 @@ class MarkdownDocument:
         lines = Lines(self.decoded.text)
         self.images: list[tuple[Unit, Span]] = []
         self.labels: dict[int, str] = {}  # the texts of links as they are written, by where they end
+        self.language = languages.source
+        self.foreign: list[str] = []  # the language of each part that stays as it is because of that
         runs: list[list[Token]] = [[]]
         self.divide(list(read_events(self.decoded.text)), runs, lines)
         self.texts = [
             unit for run in runs if (unit := build_inline_unit(fill_gaps(run, self.decoded.text), lines)) is not None
         ]
+        self.notes = [*self.notes, *describe_foreign(name, self.foreign, languages.source)]
         self.units: Sequence[Unit] = [*(unit for unit, _ in self.images), *(one.unit for one in self.texts)]
 
     def divide(self, events: Sequence[MarkdownEvent], runs: list[list[Token]], lines: Lines) -> None:
@@ -93,7 +109,11 @@ class MarkdownDocument:
                 kind: Kind = "single" if tag is None or tag[3] else "close" if tag[1] else "open"
                 name = tag[2].lower() if tag else ""
                 kind = "single" if name in ("br", "img", "hr", "wbr", "input") else kind
-                runs[-1].append(Token(kind, event.begin, event.end, f"<{name}>", f"<{name}>", name == "br"))
+                marked = LANGUAGE.search(text, event.begin, event.end) if kind == "open" else None
+                is_foreign = marked is not None and is_other_language(marked[1], self.language)
+                label = f"<{name}>"
+                runs[-1].append(Token(kind, event.begin, event.end, label, label, name == "br", is_foreign))
+                self.foreign += [marked[1]] if marked and is_foreign else []
             else:
                 is_break = event.kind == "HardBreak"
                 label = LINE_END if is_break else text[event.begin : event.end]

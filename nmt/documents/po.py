@@ -15,6 +15,7 @@ from nmt.documents.document import (
     Unit,
     build_inline_unit,
     describe_doubts,
+    describe_foreign,
 )
 from nmt.documents.encoding import decode_document
 from nmt.documents.placeholders import PLACEHOLDER, split_placeholders
@@ -83,8 +84,11 @@ class PoDocument:
                 "  Use a run of its language"
             )
         plurals = PLURALS.search(entries.metadata.get("Plural-Forms", ""))
+        self.language = languages.source
+        self.foreign: list[str] = []
         self.slots = list(self.find_slots(entries, int(plurals[1]) if plurals else 2))
         self.units: Sequence[Unit] = [slot.inline.unit for slot in self.slots]
+        self.notes = [*self.notes, *describe_foreign(name, self.foreign, languages.source)]
 
     def check_lines(self, name: str) -> None:
         """Raise DataError for a line that is neither a comment nor has one complete string, which polib would drop."""
@@ -117,10 +121,20 @@ class PoDocument:
                 wanted = [(entry.msgid, [first]), (entry.msgid_plural, others)]
             for text, lines in wanted:
                 is_markup = TAG.search(text) is not None
-                inline = build_inline_unit(list(make_tokens(text, is_markup)), Lines(text))
+                inline = build_inline_unit(list(self.make_tokens(text, is_markup)), Lines(text))
                 if inline is not None and lines:
                     unit = Unit(inline.unit.segment, inline.unit.labels, inside.start + 1)
                     yield Slot(inline._replace(unit=unit), text, is_markup, lines, head, flags)
+
+    def make_tokens(self, text: str, is_markup: bool) -> Iterator[Token]:
+        """The text, placeholders, line ends and tags of a message."""
+        tokens = [Token("text", 0, len(text), text)]
+        if is_markup:
+            finder = html.Finder(text, Lines(text), self.language, is_fragment=True)
+            tokens = finder.runs[0]
+            self.foreign += finder.foreign
+        for token in tokens:
+            yield from split_placeholders(token, OBJECT) if token.kind == "text" else [token]
 
     def find_string(self, number: int) -> range:
         """The lines of a string that begins with a keyword."""
@@ -181,11 +195,3 @@ def write_string(keyword: str, text: str) -> list[str]:
     if len(parts) <= 1:
         return [f'{keyword} "{polib.escape(text)}"']
     return [f'{keyword} ""', *(f'"{polib.escape(part)}"' for part in parts)]
-
-
-def make_tokens(text: str, is_markup: bool) -> Iterator[Token]:
-    """The text, placeholders, line ends and tags of a message."""
-    whole = [Token("text", 0, len(text), text)]
-    tokens = html.Finder(text, Lines(text), is_fragment=True).runs[0] if is_markup else whole
-    for token in tokens:
-        yield from split_placeholders(token, OBJECT) if token.kind == "text" else [token]

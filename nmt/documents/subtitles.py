@@ -12,16 +12,28 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from nmt.documents.division import CLOSING, OPENING
-from nmt.documents.document import InlineUnit, Kind, Languages, Lines, Splice, Splices, Token, Unit, build_inline_unit
+from nmt.documents.document import (
+    InlineUnit,
+    Kind,
+    Languages,
+    Lines,
+    Splice,
+    Splices,
+    Token,
+    Unit,
+    build_inline_unit,
+    describe_foreign,
+)
 from nmt.documents.encoding import DecodedText, decode_document
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import DataError
-from nmt.text.languages import get_primary_language
+from nmt.text.languages import get_primary_language, is_other_language
 from nmt.text.words import UNSPACED
 
 TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[,.:](\d{1,3}))?"
 TIMING = re.compile(rf"[ \t]*{TIME}[ \t]*--+>[ \t]*{TIME}(?=[ \t\r\n]|\Z)[^\n]*", re.ASCII)
 TAG = re.compile(r"<(/?)([a-zA-Z]\w*)[^<>\n]*>|<\d[\d:.]*>|\{\\[^{}\n]*\}|\{/?[a-zA-Z]:[^{}\n]*\}")
+VOICE_LANGUAGE = re.compile(r"<lang(?:\.[^\s<>]*)?[ \t]+([\w-]+)\s*>")  # of WebVTT
 SPEAKER = re.compile(
     r"\s*(?:<[^<>\n]*>|\{\\[^{}\n]*\})*(?:[-‐‑–—]+|♪+|♫+|#)[ \t]*"
 )  # begins another speaker, or a song
@@ -79,6 +91,8 @@ class SubtitleDocument:
         """`name` is what messages call the file. Raises DataError for a file without cues, or with wrong times."""
         self.decoded = self.decode(content, name, languages.source)
         self.lines = Lines(self.decoded.text)
+        self.language = languages.source
+        self.foreign: list[str] = []  # the language of each part that stays as it is because of that
         cues = list(self.find_cues(name))
         if not cues:
             raise DataError(f"{name} has no cues: it is not {self.form}, or empty")
@@ -87,6 +101,7 @@ class SubtitleDocument:
         fragments = [one for number, cue in enumerate(cues) for one in self.split_speakers(number, cue)]
         groups = self.group(cues, fragments)
         self.inline = [one for group in groups if (one := self.build_unit(group))]
+        self.notes += describe_foreign(name, self.foreign, self.language)
         self.units: Sequence[Unit] = [one.unit for one in self.inline]
 
     def decode(self, content: bytes, name: str, language: str) -> DecodedText:
@@ -180,7 +195,10 @@ class SubtitleDocument:
             if begin < match.start():
                 yield self.make_text(begin, match.start())
             kind: Kind = "single" if not match[2] else "close" if match[1] else "open"
-            yield Token(kind, *match.span(), match[0], f"{number} {match[2]}")
+            marked = VOICE_LANGUAGE.match(match[0])
+            is_foreign = marked is not None and is_other_language(marked[1], self.language)
+            self.foreign += [marked[1]] if marked and is_foreign else []
+            yield Token(kind, *match.span(), match[0], f"{number} {match[2]}", is_foreign=is_foreign)
             begin = match.end()
         if begin < fragment.end:
             yield self.make_text(begin, fragment.end)

@@ -17,6 +17,7 @@ from nmt.documents.document import (
     Unit,
     build_inline_unit,
     describe_doubts,
+    describe_foreign,
     label_element,
 )
 from nmt.documents.encoding import decode_document
@@ -24,7 +25,7 @@ from nmt.documents.placeholders import split_placeholders
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvent, pair_elements, read_events
 from nmt.errors import DataError
-from nmt.text.languages import get_primary_language
+from nmt.text.languages import get_primary_language, is_other_language
 
 PAIRED = frozenset(("g", "mrk", "pc"))
 OPENING = {
@@ -85,8 +86,10 @@ class XliffDocument:
         self.is_version_2 = self.events[self.root].attributes.get("version", "").startswith("2")
         lines = Lines(self.decoded.text)
         self.check_languages(name, lines)
+        self.foreign: list[str] = []  # the language of each part that stays as it is because of that
         self.slots = [slot for owner in self.list_owners() if (slot := self.make_slot(*owner, lines))]
         self.units: Sequence[Unit] = [slot.inline.unit for slot in self.slots]
+        self.notes = [*self.notes, *describe_foreign(name, self.foreign, languages.source)]
 
     def check_languages(self, name: str, lines: Lines) -> None:
         """Raise DataError if the file is of other languages than the translator."""
@@ -142,10 +145,20 @@ class XliffDocument:
         source, target = children.get("source"), children.get("target")
         if source is None or (target is not None and self.is_translated(owner, target)):
             return None
+        if self.note_foreign(source):
+            return None
         inside = range(source + 1, self.partners[source])
         inline = build_inline_unit(list(self.make_tokens(inside)), lines)
         before = children.get("seg-source", source)
         return inline and Slot(inline, inside, owner, before, target, unit)
+
+    def note_foreign(self, number: int) -> bool:
+        """Whether an element is marked as of another language than the source, which is noted."""
+        code = self.events[number].attributes.get("xml:lang", "")
+        is_other = is_other_language(code, self.languages.source)
+        if is_other:
+            self.foreign.append(code)
+        return is_other
 
     def is_translated(self, owner: int, target: int) -> bool:
         """Whether a target has text, and its state is not one of text to be translated."""
@@ -166,7 +179,12 @@ class XliffDocument:
                 label = f"<{event.name}>"
                 partner = self.partners[number]
                 end = self.events[partner].end
-                if event.name in PAIRED and partner > number + 1:
+                is_pair = event.name in PAIRED and partner > number + 1
+                if is_pair and self.note_foreign(number):
+                    label = label_element(event.name, self.decoded.text[event.begin : end])
+                    tokens.append(Token("single", event.begin, end, label))
+                    number = partner
+                elif is_pair:
                     tokens.append(Token("open", event.begin, event.end, label, f"{number}"))
                     closing[partner] = Token("close", self.events[partner].begin, end, label, f"{number}")
                 else:

@@ -14,6 +14,8 @@ from nmt.documents.document import (
     Token,
     Unit,
     build_inline_unit,
+    describe_declared,
+    describe_foreign,
     label_element,
 )
 from nmt.documents.encoding import decode_document
@@ -22,6 +24,7 @@ from nmt.documents.placeholders import split_placeholders
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvent, pair_elements, read_events
 from nmt.documents.xml_rules import XmlRules, has_element
+from nmt.text.languages import is_other_language
 from nmt.text.units import Span
 
 ALL_TEXT = XmlRules()
@@ -52,6 +55,10 @@ class Structure:
         for number, parent in self.parents.items():
             self.is_inline[number] = self.decide_inline(number, parent, rules)
 
+    def find_root(self) -> int:
+        """The outermost element."""
+        return next(number for number, parent in self.parents.items() if parent < 0)
+
     def decide_inline(self, number: int, parent: int, rules: XmlRules) -> bool:
         """Whether an element is inside text: by the rules, or else if its parent has text, or is inline around it."""
         own = self.events[number].name, self.name_parent(number)
@@ -69,7 +76,8 @@ class Structure:
 class XmlDocument:
     """Text between block elements is a unit, and so are the attributes that rules name.
 
-    Elements with translate="no", its:translate="no" or translatable="false" stay as they are. So does a CDATA section
+    Elements with translate="no", its:translate="no" or translatable="false" stay as they are, and so do those whose
+    xml:lang is another language than those of the source and of the whole document. So does a CDATA section
     beside other text; the text of one that is alone in its element is translated.
     """
 
@@ -79,13 +87,19 @@ class XmlDocument:
         self.decoded = decode_document(content, name, declared[1].decode() if declared else None)
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
         self.rules = rules
+        self.language = languages.source
+        self.foreign: list[str] = []  # the language of each part that stays as it is because of that
         self.events = read_events(self.decoded.text, name)
         self.partners = pair_elements(self.events)
         self.structure = Structure(self.events, rules)
         self.runs: list[list[Token]] = [[]]
         self.attribute_spans: list[tuple[Span, str]] = []
         self.lone_sections: set[int] = set()  # where the texts of CDATA sections begin that are translated
+        self.declared = self.find_language(self.structure.find_root()) or ""  # the language of the document
         self.divide()
+        if is_other_language(self.declared, self.language):
+            self.notes = [*self.notes, describe_declared(name, self.declared, self.language)]
+        self.notes = [*self.notes, *describe_foreign(name, self.foreign, self.language)]
         lines = Lines(self.decoded.text)
         self.texts = [unit for run in self.runs if (unit := build_inline_unit(run, lines))]
         self.runs.clear()  # tokens take more memory than the document
@@ -100,30 +114,48 @@ class XmlDocument:
         """Divide the events into runs of text and inline tags."""
         opened = [-1]
         is_read = [not self.rules.text]  # whether text is translated, in each element that is open
+        is_foreign = [False]  # whether its language is another one
         number = 0
         while number < len(self.events):
             event = self.events[number]
             if event.kind == "start":
                 own = event.name, self.structure.name_parent(number)
-                if self.is_untranslated(number):
+                code = self.find_language(number)
+                is_other = is_foreign[-1] if code is None else self.is_other(code)
+                if is_other and not is_foreign[-1]:
+                    self.foreign.append(code or "")
+                if self.is_untranslated(number) or (is_other and self.structure.is_inline[number]):
                     self.add_tag(number, self.events[self.partners[number]].end, "single", number)
                     number = self.partners[number]
                 else:
-                    self.find_attributes(event)
+                    if not is_other:
+                        self.find_attributes(event)
                     opened.append(number)
+                    is_foreign.append(is_other)
                     is_read.append(is_read[-1] or has_element(self.rules.text, *own))
                     is_empty = self.events[number + 1].kind == "end" and event.end == self.events[number + 1].end
                     self.add_tag(number, event.end, "single" if is_empty else "open", number)
             elif event.kind == "end":
                 is_read.pop()
+                is_foreign.pop()
                 start = opened.pop()
                 if event.begin < event.end:
                     self.add_tag(number, event.end, "close", start)
+            elif is_foreign[-1]:
+                self.runs.append([])
             elif event.kind == "text" and is_read[-1]:
                 self.runs[-1] += split_placeholders(Token("text", event.begin, event.end, event.text))
             elif event.kind == "other" and is_read[-1]:
                 number = self.add_other(number)
             number += 1
+
+    def find_language(self, number: int) -> str | None:
+        """The language that an element is marked with."""
+        return self.events[number].attributes.get("xml:lang")
+
+    def is_other(self, code: str) -> bool:
+        """Whether a language is another one than those of the source and of the document."""
+        return is_other_language(code, self.language) and is_other_language(code, self.declared or self.language)
 
     def is_untranslated(self, number: int) -> bool:
         """Whether an element, and all in it, stays as it is."""

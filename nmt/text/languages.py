@@ -1,4 +1,4 @@
-"""Languages that need their own units of text, by their codes in ISO 639-1 to 639-3."""
+"""Codes of languages, in ISO 639-1 to 639-3, and the languages that need their own units of text."""
 
 import re
 
@@ -11,6 +11,23 @@ CODES = (
 )
 CHINESE, JAPANESE, KOREAN, OTHER_UNSPACED = (frozenset(codes.split()) for codes in CODES)
 UNSPACED_LANGUAGES = CHINESE | JAPANESE | OTHER_UNSPACED  # no blanks between words
+UNDETERMINED = frozenset(("", "und", "mul", "mis"))
+BIBLIOGRAPHIC_CODES = "alb arm baq bur chi dut geo ger gre per tib wel"  # of ISO 639-2/B, with another first letter
+SHORT_CODES = "sq hy eu my zh nl ka de el fa bo cy"
+SHORT_CODE_OF = dict(zip(BIBLIOGRAPHIC_CODES.split(), SHORT_CODES.split(), strict=True))
+
+
+def is_other_language(code: str, known: str) -> bool:
+    """Whether text marked with a code is in another language than `known`, whatever country and script.
+
+    It is not where its language is undetermined. Codes of two and three letters are of the same language if their first
+    letters are the same, as those of "en" and "eng".
+    """
+    primary = [re.split(r"[-_.@\s]+", one.strip().lower())[0] for one in (code, known)]
+    own, other = (SHORT_CODE_OF.get(one, one) for one in primary)
+    if own in UNDETERMINED or own == other:
+        return False
+    return len(own) == len(other) or own[0] != other[:1]
 
 
 def get_primary_language(code: str) -> str:

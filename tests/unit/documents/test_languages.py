@@ -1,0 +1,145 @@
+"""Text that a document marks as of another language than the source stays as it is, and that is told."""
+
+import pytest
+from support.documents import WordTranslator, translate_document
+
+from nmt.documents.document import Languages
+from nmt.documents.formats import FORMATS, parse_document
+from nmt.text.languages import is_other_language
+
+
+def shout(text, form, source="nl"):
+    if form == "markdown":
+        pytest.importorskip("pyromark")
+    if form == "po":
+        pytest.importorskip("polib")
+    languages = Languages(source, "de")
+    document = parse_document(text.encode(), f"a.{FORMATS[form].suffixes[0]}", languages, form)
+    return translate_document(document, WordTranslator(str.upper), languages).decode(), list(document.notes)
+
+
+def note(parts, codes, source="nl"):
+    counted = "1 part" if parts == 1 else f"{parts} parts"
+    stays = "stays as it is" if parts == 1 else "stay as they are"
+    return f"{counted} marked as {codes} {stays}, because the run translates from {source}"
+
+
+XLIFF = '<xliff version="1.2"><file source-language="nl" target-language="de">{}</file></xliff>'
+UNIT = '<trans-unit id="1"><source{}>{}</source></trans-unit>'
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "same", "parts", "codes"),
+    [
+        ("html", "<p lang=pl>dom<p>huis", "<p lang=pl>dom<p>HUIS", 1, "pl"),  # the next paragraph ends it
+        ("html", "<div lang=pl>a<div>b</div>c</div>d", "<div lang=pl>a<div>b</div>c</div>D", 1, "pl"),
+        ("html", "<ul lang=pl><li>a<li lang=nl-BE>b</ul>c", "<ul lang=pl><li>a<li lang=nl-BE>B</ul>C", 1, "pl"),
+        ("html", "<p>a <i lang=fi>b <b>c</b></i> d", "<p>A <i lang=fi>b <b>c</b></i> D", 1, "fi"),
+        ("html", "<p lang=pl title=x>a</p><img lang=fi alt=y>", "<p lang=pl title=x>a</p><img lang=fi alt=y>", 1, "pl"),
+        ("html", "<p>a <span xml:lang='sr-Latn'>b</span>", "<p>A <span xml:lang='sr-Latn'>b</span>", 1, "sr-Latn"),
+        ("html", "<td lang=pl>a<td>b<tr><td>c", "<td lang=pl>a<td>B<tr><td>C", 1, "pl"),
+        ("html", "<p lang=pl>1</p>a", "<p lang=pl>1</p>A", 0, ""),  # without a letter there is nothing to tell
+        (
+            "html",
+            "<p lang=NL>a<p lang=''>b<p lang=und>c<p lang=nld>d",
+            "<p lang=NL>A<p lang=''>B<p lang=und>C<p lang=nld>D",
+            0,
+            "",
+        ),
+        ("xml", '<r><p xml:lang="pl">a</p><p>b</p></r>', '<r><p xml:lang="pl">a</p><p>B</p></r>', 1, "pl"),
+        ("xml", '<r><p>a <q xml:lang="pl">b</q></p></r>', '<r><p>A <q xml:lang="pl">b</q></p></r>', 1, "pl"),
+        (
+            "xml",
+            '<r><s xml:lang="pl"><p>a</p><p xml:lang="nl">b</p></s></r>',
+            '<r><s xml:lang="pl"><p>a</p><p xml:lang="nl">B</p></s></r>',
+            1,
+            "pl",
+        ),
+        (
+            "xliff",
+            XLIFF.format(UNIT.format(' xml:lang="pl"', "a")),
+            XLIFF.format(UNIT.format(' xml:lang="pl"', "a")),
+            1,
+            "pl",
+        ),
+        ("markdown", 'a <i lang="pl">b</i> c', 'A <i lang="pl">b</i> C', 1, "pl"),
+        (
+            "po",
+            'msgid "a <i lang=\'pl\'>b</i>"\nmsgstr ""\n',
+            "#, fuzzy\nmsgid \"a <i lang='pl'>b</i>\"\nmsgstr \"A <i lang='pl'>b</i>\"\n",
+            1,
+            "pl",
+        ),
+        (
+            "vtt",
+            "WEBVTT\n\n00:01.000 --> 00:02.000\na <lang pl>b</lang> c\n",
+            "WEBVTT\n\n00:01.000 --> 00:02.000\nA <lang pl>b</lang> C\n",
+            1,
+            "pl",
+        ),
+        ("html", "<p lang=pl>a<p lang=fi>b<p lang=pl>c", "<p lang=pl>a<p lang=fi>b<p lang=pl>c", 3, "fi, pl"),
+    ],
+)
+def test_text_in_another_language_stays_as_it_is(form, text, same, parts, codes):
+    written, notes = shout(text, form)
+    assert written == same
+    assert [one.split(": ", 1)[1] for one in notes] == ([note(parts, codes)] if parts else [])
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "written"),
+    [
+        ("html", "<html lang=fr><p>a<p lang=pl>b<p lang=fr>c", "<html lang=fr><p>A<p lang=pl>b<p lang=fr>C"),
+        (
+            "xml",
+            '<r xml:lang="fr"><p>a</p><p xml:lang="pl">b</p></r>',
+            '<r xml:lang="fr"><p>A</p><p xml:lang="pl">b</p></r>',
+        ),
+    ],
+)
+def test_the_language_of_a_whole_document_is_told_and_its_text_translated(form, text, written):
+    found, notes = shout(text, form)
+    assert found == written
+    assert len(notes) == 2
+    assert notes[0].endswith("is marked as fr, and the run translates from nl: it is translated as nl")
+    assert notes[1].endswith(note(1, "pl"))
+
+
+def test_an_inline_element_of_xliff_in_another_language_is_a_tag():
+    text = XLIFF.format(UNIT.format("", 'a <mrk mtype="x" xml:lang="pl">b</mrk>'))
+    written, notes = shout(text, "xliff")
+    assert '<target state="needs-review-translation" state-qualifier="mt-suggestion">A <mrk' in written
+    assert written.count(">b</mrk>") == 2
+    assert [one.split(": ", 1)[1] for one in notes] == [note(1, "pl")]
+
+
+def test_a_note_names_the_first_of_many_languages():
+    _, notes = shout("".join(f"<p lang={code}>a" for code in ("pl", "fi", "da", "sv", "is", "et", "lv")), "html")
+    assert notes[0].endswith(note(7, "da, et, fi, is, lv and 2 more"))
+
+
+@pytest.mark.parametrize(
+    ("code", "known", "is_other"),
+    [
+        ("en-GB", "en", False),
+        ("en", "en_US", False),
+        ("EN", "en", False),
+        ("zh-Hant", "zh-CN", False),
+        ("", "en", False),
+        ("und", "en", False),
+        ("mul", "en", False),
+        ("zxx", "en", True),
+        ("fr", "en", True),
+        ("eng", "en", False),
+        ("en", "eng_Latn", False),
+        ("ger", "de", False),
+        ("de", "ger", False),
+        ("pol", "en", True),
+        ("de", "fra", True),
+        ("yue", "zh", True),
+        ("yue", "cmn", True),
+        ("b", "a", True),
+    ],
+)
+def test_languages_are_compared_by_their_codes(code, known, is_other):
+    assert is_other_language(code, known) == is_other
