@@ -86,10 +86,11 @@ def translate_documents(
     quiet: bool,
     run: str,
     load: "Callable[[], LineTranslator]",
+    inputs: Sequence[str],
     options: dict[str, Any],
 ) -> None:
-    """Translate documents, and report tags to look at and terms. `load` loads the run `run`; `options` are those of
-    nmt.documents.files.translate_files."""
+    """Translate documents, and report tags to look at and terms. `load` loads the run `run`; `inputs` are other files
+    that are read, and `options` those of nmt.documents.files.translate_files."""
     from nmt.checkpoint import read_run
     from nmt.documents.document import Languages
     from nmt.documents.files import plan_outputs, translate_files
@@ -106,7 +107,7 @@ def translate_documents(
     planned = plan_outputs([Path(file) for file in files], output, form)
     outputs = {"--tag-report": reports.tags, "--term-report": reports.terms, "--memory-report": reports.memory}
     outputs["--review"] = reports.review
-    refuse_overlap(outputs, [*map(str, planned), *map(str, planned.values())])
+    refuse_overlap(outputs, [*map(str, planned), *inputs], list(planned.values()))
     first = read_run(Path(run))
     translator = load()
     progress: Progress = WithoutBars() if quiet else TerminalProgress()
@@ -139,5 +140,5 @@ def translate_documents(
         where = f"{reports.tags} lists them" if reports.tags else "--tag-report FILE lists them"
         click.echo(f"nmt: {weak:,} of {format_count(tags, 'tag')} may be in a wrong place: {where}", err=True)
     note_terms(terms, missing, reports.terms)
-    if isinstance(translator, MemoryTranslator):
+    if isinstance(translator, MemoryTranslator) and not quiet:
         note_memory(scores, sentences, "sentence", reports.memory)

@@ -88,6 +88,8 @@ def note_memory(scores: Sequence[int], total: int, what: str, report: Path | Non
     from nmt.progress import format_count
 
     found = sum(score == 100 for score in scores)
-    similar = f", and {len(scores) - found:,} are similar to what it has" if found < len(scores) else ""
+    others = len(scores) - found
+    similar = f", and {others:,} {'is' if others == 1 else 'are'} similar to what it has" if others else ""
+    is_or_are = "is" if found == 1 else "are"
     where = f": {report} lists them" if report else ": --memory-report FILE lists them" if similar else ""
-    click.echo(f"nmt: {found:,} of {format_count(total, what)} are from the memory{similar}{where}", err=True)
+    click.echo(f"nmt: {found:,} of {format_count(total, what)} {is_or_are} from the memory{similar}{where}", err=True)

@@ -17,14 +17,17 @@ LINE_END = re.compile("[\x85\u2028\u2029]")
 Index = Callable[[bytes], int]  # the number of the input line that a line of the output belongs to
 
 
-def refuse_overlap(outputs: Mapping[str, Path | None], inputs: Sequence[str] = ()) -> None:
-    """`refuse_unwritable` for output files by the names of their options.
+def refuse_overlap(
+    outputs: Mapping[str, Path | None], inputs: Sequence[str] = (), documents: Sequence[Path] = ()
+) -> None:
+    """`refuse_unwritable` for output files by the names of their options. --output stands for `documents`.
 
     Also raises UsageError if a file would be written over another output or over an input.
     """
     taken = {os.path.realpath(path): "the input" for path in inputs if path != "-"}
-    for name, path in outputs.items():
+    for path in outputs.values():
         refuse_unwritable(path)
+    for name, path in [*(("--output", path) for path in documents), *outputs.items()]:
         if path is None or (path.exists() and not path.is_file()):  # /dev/null, a pipe
             continue
         real_path = os.path.realpath(path)

@@ -70,4 +70,6 @@ def note_terms(found: int, missing: int, report: Path | None) -> None:
 
     if missing:
         where = f"{report} lists them" if report else "--term-report FILE lists them"
-        click.echo(f"nmt: {missing:,} of {format_count(found, 'term')} could not be put: {where}", err=True)
+        is_or_are = "is" if missing == 1 else "are"
+        counted = f"{missing:,} of {format_count(found, 'term')}"
+        click.echo(f"nmt: {counted} {is_or_are} missing in the translation: {where}", err=True)

@@ -195,6 +195,7 @@ def command(
     from nmt.translation.workers import share_cores
 
     is_document = document or form is not None
+    named = [*([glossary] if glossary else []), *memory]
     if is_document:
         refuse_line_options(click.get_current_context())
     else:
@@ -204,7 +205,7 @@ def command(
                 raise UsageError(f"{flag} is about documents: add --document")
         outputs = {"--output": output, "--alignments": alignments, "--term-report": term_report}
         outputs |= {"--memory-report": memory_report, "--review": review}
-        refuse_overlap(outputs, [*files, *([glossary] if glossary else []), *memory])
+        refuse_overlap(outputs, [*files, *named])
     terms = read_terms(glossary, keep)
     memories = MemoryOptions(memory, memory_threshold, memory_report, quiet)
     memories.check(resume_output)
@@ -236,7 +237,7 @@ def command(
         streaming["make_request"] = partial(Request, constraints=constraints, banned=banned)
         load = partial(load_translator, processes, threads, loading, memories)
         reports = DocumentReports(tag_report, term_report, memory_report, review)
-        translate_documents(files, output, form, reports, quiet, model[0], load, streaming)
+        translate_documents(files, output, form, reports, quiet, model[0], load, named, streaming)
         return
     translator = load_translator(processes, threads, loading, memories)
     if options["replace_unk"] and read_run(Path(model[0])).target_subword.has_byte_fallback:
@@ -317,7 +318,7 @@ def command(
         is_or_are = "is" if number == 1 else "are"
         click.echo(f"nmt: {format_count(number, 'line')} {is_or_are} translated in {output}", err=True)
     note_terms(all_terms, missing, term_report)
-    if memory:
+    if memory and not quiet:
         note_memory(scores, number - done, "line", memory_report)
 
 

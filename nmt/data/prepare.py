@@ -294,7 +294,8 @@ def count_and_sample(
                     raise DataError(f"{corpus} is empty: it has no lines")
                 file = corpus.corpus if isinstance(corpus, TaggedCorpus) else corpus
                 if isinstance(file, BilingualFile):
-                    progress.note(file.describe())
+                    for note in (*file.notes, file.describe()):
+                        progress.note(note)
 
     with collect_problems() as attempt:
         for name in corpora:

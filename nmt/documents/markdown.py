@@ -24,6 +24,7 @@ from nmt.documents.document import (
 )
 from nmt.documents.encoding import decode_document
 from nmt.documents.html import REFERENCE
+from nmt.documents.placeholders import LINE_END
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import UsageError
 from nmt.text.languages import is_other_language
@@ -37,7 +38,6 @@ except ImportError:  # the extra `documents` is not installed
 INLINE = frozenset(("Emphasis", "Strong", "Strikethrough", "Superscript", "Subscript", "Link"))
 SPECIAL = "\\`*_[]<~"  # what may be markup anywhere
 JOINING = "`*_~"  # markup that two elements beside each other would share
-LINE_END = "line end"
 MARKER = re.compile(r"(?:#{1,6}|[-+>=]|\d+[.)])(?=\s|$)")  # what is markup where a block begins
 HTML_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)[^>]*?(/?)>")
 LANGUAGE = re.compile(r"""\s(?:xml:)?lang\s*=\s*["']?([\w-]+)""", re.IGNORECASE)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from nmt.documents.document import Token
 
+LINE_END = "line end"  # the label of one that is a tag
 PLACEHOLDER = re.compile(
     r"%[A-Za-z]\w+%(?![\w%])"  # of Symfony and Windows
     r"|%(?:\(\w+\)|\d+\$)?[-+#0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[hlLqjzt]*[a-zA-Z@%]"  # of printf and Python
@@ -23,7 +24,7 @@ def split_placeholders(token: Token, pattern: re.Pattern[str] = PLACEHOLDER) -> 
         if done < match.start():
             yield Token("text", token.begin + done, begin, token.text[done : match.start()])
         is_break = not match[0].strip()
-        yield Token("single", begin, end, "line end" if is_break else match[0], is_break=is_break)
+        yield Token("single", begin, end, LINE_END if is_break else match[0], is_break=is_break)
         done = match.end()
     if done < len(token.text) or not token.text:
         yield Token("text", token.begin + done, token.end, token.text[done:])

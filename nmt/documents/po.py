@@ -18,9 +18,10 @@ from nmt.documents.document import (
     describe_foreign,
 )
 from nmt.documents.encoding import decode_document
-from nmt.documents.placeholders import PLACEHOLDER, split_placeholders
-from nmt.documents.segment import Segment
+from nmt.documents.placeholders import LINE_END, PLACEHOLDER, split_placeholders
+from nmt.documents.segment import Mark, Segment
 from nmt.errors import DataError, UsageError
+from nmt.progress import format_count
 from nmt.text.languages import get_primary_language
 
 try:
@@ -88,6 +89,10 @@ class PoDocument:
         self.foreign: list[str] = []
         self.slots = list(self.find_slots(entries, int(plurals[1]) if plurals else 2))
         self.units: Sequence[Unit] = [slot.inline.unit for slot in self.slots]
+        fuzzy = sum(entry.fuzzy and not entry.obsolete and is_translated(entry) for entry in entries)
+        if fuzzy:
+            keeps = "keeps the translation that it has" if fuzzy == 1 else "keep the translations that they have"
+            self.notes = [*self.notes, f"{name}: {format_count(fuzzy, 'fuzzy message')} {keeps}"]
         self.notes = [*self.notes, *describe_foreign(name, self.foreign, languages.source)]
 
     def check_lines(self, name: str) -> None:
@@ -103,8 +108,7 @@ class PoDocument:
         """A slot for each string without a translation."""
         begins = [entry.linenum for entry in entries]
         for entry, after in zip(entries, [*begins[1:], len(self.lines) + 1], strict=True):
-            is_translated = any([entry.msgstr, *entry.msgstr_plural.values()])
-            if entry.obsolete or is_translated:
+            if entry.obsolete or is_translated(entry):
                 continue
             inside = range(max(entry.linenum - 1, 0), after - 1)  # polib counts a first line without a header as 0
             parts = {match[1]: number for number in inside if (match := KEYWORD.match(self.lines[number])) is not None}
@@ -154,7 +158,7 @@ class PoDocument:
         comments: dict[int, list[str]] = {}  # by the first line of a message
         for slot, translation, annotation in zip(self.slots, translations, annotations, strict=True):
             escape = html.escape if slot.is_markup else keep
-            splice = slot.inline.render(translation, slot.text, escape, Splices([]))
+            splice = slot.inline.render(strip_lines(translation, slot.inline.unit), slot.text, escape, Splices([]))
             text = Splices([splice]).apply(slot.text)
             for own in slot.lines:
                 end = "\r\n" if self.lines[own.start].endswith("\r\n") else "\n"
@@ -175,13 +179,31 @@ class PoDocument:
         return self.decoded.encode("".join(lines))
 
 
+def is_translated(entry: Any) -> bool:
+    """Whether a message has a translation, which may be fuzzy."""
+    return any([entry.msgstr, *entry.msgstr_plural.values()])
+
+
 def describe_annotation(annotation: Annotation) -> Iterator[str]:
     """The lines of a comment."""
+    if annotation.is_known:
+        yield "100 % as in the memory"
     if annotation.confidence is not None:
         yield f"nmt: confidence {annotation.confidence:.2f}{describe_doubts(annotation.doubts)}"
     for match in annotation.matches:
         yield f"{match.score} % as in the memory: {match.source}"
         yield f"The memory's translation: {match.target}"
+
+
+def strip_lines(translation: Segment, unit: Unit) -> Segment:
+    """A translation without blanks before and after line ends, which are tags."""
+    parts = list(translation.split())
+    is_end = [isinstance(part, Mark) and unit.labels[part.tag] == LINE_END for part in parts]
+    for number, part in enumerate(parts):
+        if isinstance(part, str):
+            part = part.rstrip(" ") if any(is_end[number + 1 : number + 2]) else part
+            parts[number] = part.lstrip(" ") if number and is_end[number - 1] else part
+    return Segment.join(parts)
 
 
 def keep(text: str, original: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from nmt.documents.document import Unit
+from nmt.documents.placeholders import LINE_END
 from nmt.documents.segment import Mark, Segment
 from nmt.documents.tree import find_crossing
 from nmt.errors import DataError
@@ -18,7 +19,7 @@ from nmt.text.xml_units import Code
 PLAIN_NAME = re.compile(r"[A-Za-z ]+")  # of a tag that its format describes: "image", "next cue"
 ELEMENT = re.compile(r"<([^\s<>/!?][^\s<>/]*)")
 TAG_LIKE = re.compile(r"</?[a-zA-Z][^<>]*>")
-IN_ORDER = frozenset(("line end", "next cue"))  # are the same wherever they stand, and have no numbers
+IN_ORDER = frozenset((LINE_END, "next cue"))  # are the same wherever they stand, and have no numbers
 
 
 class TagName(NamedTuple):

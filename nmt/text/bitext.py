@@ -30,6 +30,7 @@ SUFFIXES_OF = {
 }
 CHARSET = re.compile(rb'Content-Type:[^"]*charset=([\w.:-]+)')  # of a PO file
 MOST_SHOWN = 10  # languages in a message
+MOST_CHARACTERS = 30  # of a cell in a message
 
 
 def find_bitext_form(path: Path | str) -> str | None:
@@ -51,7 +52,7 @@ class BilingualFile:
 
     Its pairs are the units with text in both languages. A language is a code such as `en`, which en-US has too, or
     `en-US`, which en has not. A file from the target to the source language is turned. `counts` has the numbers of
-    units, pairs and what was left out, of the last reading.
+    units, pairs and what was left out, of the last reading, and `notes` what else a person must know of it.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class BilingualFile:
     source_lang: str
     target_lang: str
     counts: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
+    notes: list[str] = field(default_factory=list, compare=False, repr=False)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -78,6 +80,7 @@ class BilingualFile:
         where a library is missing.
         """
         self.counts.clear()
+        self.notes.clear()
         languages: Counter[str] = Counter()
         for sides in self.read_units():
             self.counts["units"] += 1
@@ -107,9 +110,9 @@ class BilingualFile:
             case "po":
                 yield from read_po(self.path, self.source_lang, self.target_lang)
             case "xlsx":
-                yield from read_xlsx(self.path, self.source_lang, self.target_lang)
+                yield from read_xlsx(self.path, self.source_lang, self.target_lang, self.notes)
             case _:
-                yield from read_csv(self.path, self.source_lang, self.target_lang)
+                yield from read_csv(self.path, self.source_lang, self.target_lang, self.notes)
 
     def describe(self) -> str:
         """`memory.tmx: 12 units, 9 pairs; 2 without de, 1 empty`"""
@@ -173,10 +176,10 @@ def parse_po(path: Path) -> Any:
         raise DataError(f"{path} is not a PO file: {error}\n  Correct it; msgfmt tells more") from error
 
 
-def read_csv(path: Path, source_lang: str, target_lang: str) -> Iterator[Sequence[Side]]:
+def read_csv(path: Path, source_lang: str, target_lang: str, notes: list[str]) -> Iterator[Sequence[Side]]:
     """The rows of a file with commas, semicolons or tabs between columns, and quotation marks around some.
 
-    The first row may name the languages of its columns. Otherwise there are two columns.
+    The first row may name the languages of its columns. Otherwise there are two columns, and `notes` get a note.
 
     Raises DataError for rows with another number of columns.
     """
@@ -192,10 +195,11 @@ def read_csv(path: Path, source_lang: str, target_lang: str) -> Iterator[Sequenc
                 continue
             if row and len(row) != width:
                 raise DataError(
-                    f"{path}, line {rows.line_num:,} has {len(row):,} columns, not {width}\n"
+                    f"{path}, line {rows.line_num:,} has {format_count(len(row), 'column')}, not {width}\n"
                     f"  A file of several columns names {source_lang} and {target_lang} in its first row"
                 )
             if row:
+                notes += [] if number else [describe_unnamed(str(path), row, source_lang, target_lang)]
                 yield make_sides(row, places, source_lang, target_lang)
     except csv.Error as error:
         raise DataError(f"{path}, line {rows.line_num:,} is not CSV: {error}") from error
@@ -207,29 +211,49 @@ def chain_first(first: str, others: Iterator[str]) -> Iterator[str]:
     yield from others
 
 
-def read_xlsx(path: Path, source_lang: str, target_lang: str) -> Iterator[Sequence[Side]]:
+def read_xlsx(path: Path, source_lang: str, target_lang: str, notes: list[str]) -> Iterator[Sequence[Side]]:
     """The rows of each sheet whose first row names both languages. Without one, the first sheet has two columns.
+
+    `notes` get a note on sheets that are left out, and on a first row that is a pair.
 
     Raises DataError for a file that cannot be read, and for a sheet with more columns whose names are others.
     """
     is_named = False
-    for _, rows in read_sheets(path):
-        if places := find_columns(next(rows, ()), source_lang, target_lang):
+    others = []  # sheets that have rows and do not name the languages
+    for title, rows in read_sheets(path):
+        first = next(rows, None)
+        if places := find_columns(first or (), source_lang, target_lang):
             is_named = True
             yield from (make_sides(row, places, source_lang, target_lang) for row in rows)
+        elif first:
+            others.append(title)
+    left_out = others if is_named else others[1:]
+    if left_out:
+        names = ", ".join(f'"{title}"' for title in left_out)
+        sheets = f"sheet {names} is" if len(left_out) == 1 else f"sheets {names} are"
+        notes.append(f"{path}: the {sheets} left out: the first row does not name {source_lang} and {target_lang}")
     if is_named:
         return
     for title, rows in read_sheets(path):
-        row = None
+        is_first = True
         for row in rows:
             if (width := find_end(row)) > 2:
                 raise DataError(
                     f'{path}, sheet "{title}" has {width} columns, not 2\n'
                     f"  A sheet of several columns names {source_lang} and {target_lang} in its first row"
                 )
+            if is_first:
+                notes.append(describe_unnamed(f'{path}, sheet "{title}"', row, source_lang, target_lang))
+            is_first = False
             yield make_sides(row, (0, 1), source_lang, target_lang)
-        if row:
+        if not is_first:
             return
+
+
+def describe_unnamed(name: str, row: Sequence[str], source_lang: str, target_lang: str) -> str:
+    """A note on the first row of a table that does not name the languages, and may be a header nevertheless."""
+    shown = " | ".join(to_line(cell)[:MOST_CHARACTERS] for cell in row[:2])
+    return f"{name}: its first row is a pair, because it does not name {source_lang} and {target_lang}: {shown}"
 
 
 def make_sides(row: Sequence[str], places: tuple[int, int], source_lang: str, target_lang: str) -> list[Side]:

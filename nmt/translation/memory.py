@@ -61,7 +61,7 @@ class TranslationMemory:
                 parts.pop(key, None)
                 if target.parts:
                     parts[key] = target.parts
-            notes.append(file.describe())
+            notes += [*file.notes, file.describe()]
         return cls(targets, TextIndex(list(targets)) if threshold < 100 else None, threshold, parts, notes)
 
     def find_equal(self, source: str) -> MemoryMatch | None:

@@ -101,6 +101,12 @@ def test_a_document_that_cannot_be_read_does_not_keep_the_others_from_being_writ
         (["--document", "{folder}", "--output", "{page}"], "page.html is a file, and several documents need a folder"),
         (["--document", "{page}", "{page2}", "--output", "{out}"], "cannot both be written to"),
         (["--document", "{empty}", "--output", "{out}"], "empty has no documents that can be translated"),
+        (["--document", "{page}", "--output", "{out}", "--review", "{out}"], "--output and --review cannot both be"),
+        (["--document", "{page}", "--output", "{out}", "--tag-report", "{page}"], "the input and --tag-report cannot"),
+        (
+            ["--document", "{page}", "--output", "{page2}", "--memory", "{page2}"],
+            "the input and --output cannot both",
+        ),
         (["{folder}"], "is a folder, and must be a file\n  --document translates the documents in a folder"),
         (
             ["--document", "{page}", "--output", "{out}", "--n-best", "2", "--format", "jsonl"],

@@ -51,10 +51,10 @@ def test_terms_that_cannot_be_put_are_counted(run_nmt, reverser, glossary, tmp_p
     words = ["translate", "--model", reverser, "--keep", "ﬁ|ba"]
     done = run_nmt(*words, stdin="ba ﬁ\n")
     assert done.code == 0
-    assert done.stderr == "nmt: 1 of 2 terms could not be put: --term-report FILE lists them\n"
+    assert done.stderr == "nmt: 1 of 2 terms is missing in the translation: --term-report FILE lists them\n"
     report = tmp_path / "report"
     done = run_nmt(*words, "--term-report", report, stdin="ba ﬁ\n")
-    assert done.stderr == f"nmt: 1 of 2 terms could not be put: {report} lists them\n"
+    assert done.stderr == f"nmt: 1 of 2 terms is missing in the translation: {report} lists them\n"
 
 
 def test_documents_have_terms_and_constraints_too(run_nmt, reverser, glossary, tmp_path):
@@ -134,7 +134,9 @@ def test_a_memory_is_used_before_the_model(run_nmt, reverser, memory):
     words = ["translate", "--model", reverser, "--memory", memory, "--memory-threshold", 100]
     done = run_nmt(*words, stdin="fi\nba de\n\nba de.\n")
     assert (done.code, done.stdout) == (0, "three\nde ba\n\none two!\n")
-    assert done.stderr == "nmt: 2 of 4 lines are from the memory\n"
+    assert done.stderr == f"nmt: {memory}: 4 units, 4 pairs\nnmt: 2 of 4 lines are from the memory\n"
+    assert run_nmt(*words, stdin="fi\n").stderr.endswith("nmt: 1 of 1 line is from the memory\n")
+    assert run_nmt(*words, "--quiet", stdin="fi\n").stderr == ""
     done = run_nmt(*words, "--format", "jsonl", "--with-attention", stdin="fi\n")
     one = json.loads(done.stdout)
     assert (one["text"], one["memory"]) == ("three", {"score": 100, "source": "fi", "target": "three"})
@@ -146,7 +148,8 @@ def test_similar_lines_of_a_memory_are_reported(run_nmt, reverser, memory, tmp_p
     words = ["translate", "--model", reverser, "--memory", memory]
     done = run_nmt(*words, "--memory-report", report, stdin="fi\nwo ku la fi\n\nde\n")
     assert (done.code, done.stdout) == (0, "three\nfi la ku wo\n\nde\n")
-    told = "nmt: 1 of 4 lines are from the memory, and 1 are similar to what it has: {} lists them\n"
+    told = f"nmt: {memory}: 4 units, 4 pairs\n"
+    told += "nmt: 1 of 4 lines is from the memory, and 1 is similar to what it has: {} lists them\n"
     assert done.stderr == told.format(report)
     assert [row.split("\t") for row in report.read_text().splitlines()] == [
         ["file", "line", "score", "source", "memory_source", "memory_target", "translation"],
@@ -156,8 +159,8 @@ def test_similar_lines_of_a_memory_are_reported(run_nmt, reverser, memory, tmp_p
     done = run_nmt(*words, "--format", "jsonl", "--n-best", 2, stdin="wo ku la fi\nde\n")
     found = [json.loads(line).get("memory") for line in done.stdout.splitlines()]
     assert found == [{"score": 75, "source": "wo ku la ba", "target": "six"}] * 2 + [None] * 2
-    assert done.stderr == told.format("--memory-report FILE").replace("1 of 4", "0 of 2")
-    assert "similar" not in run_nmt(*words, "--memory-threshold", 76, stdin="wo ku la fi\n").stderr
+    assert done.stderr == told.format("--memory-report FILE").replace("1 of 4 lines is", "0 of 2 lines are")
+    assert "similar to" not in run_nmt(*words, "--memory-threshold", 76, stdin="wo ku la fi\n").stderr
 
 
 def test_sentences_of_documents_are_taken_from_a_memory(run_nmt, reverser, memory, tmp_path):

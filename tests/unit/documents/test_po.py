@@ -40,7 +40,11 @@ def read(text: str, plurals: int = 2) -> po.PoDocument:
         # strings of several lines, and escapes
         (
             'msgid ""\n"say \\"hi\\"\\n"\n"and\\tgo\\n"\nmsgstr ""\n',
-            '#, fuzzy\nmsgid ""\n"say \\"hi\\"\\n"\n"and\\tgo\\n"\nmsgstr ""\n"SAY \\"HI\\" \\n"\n"AND GO\\n"\n',
+            '#, fuzzy\nmsgid ""\n"say \\"hi\\"\\n"\n"and\\tgo\\n"\nmsgstr ""\n"SAY \\"HI\\"\\n"\n"AND GO\\n"\n',
+        ),
+        (
+            'msgid "one \\n  two:\\n- three"\nmsgstr ""\n',
+            '#, fuzzy\nmsgid "one \\n  two:\\n- three"\nmsgstr ""\n"ONE \\n"\n"  TWO:\\n"\n"- THREE"\n',
         ),
         # placeholders and tags
         (
@@ -75,7 +79,7 @@ def test_what_a_memory_has_for_a_message_is_a_comment():
     document = read(entry)
     notes = [Annotation(matches=[MemoryMatch(87, "two", "zwei")]), Annotation(is_known=True)]
     written = document.write_annotated([unit.segment for unit in document.units], notes).decode()
-    comment = "# 87 % as in the memory: two\n# The memory's translation: zwei\n"
+    comment = "# 87 % as in the memory: two\n# The memory's translation: zwei\n# 100 % as in the memory\n"
     flagged = entry.replace("msgid ", "#, fuzzy\nmsgid ").replace('[0] ""', '[0] "one"').replace('[1] ""', '[1] "ones"')
     assert written == HEAD.format(2) + comment + flagged
     assert polib.pofile(written)[0].tcomment == comment[2:-1].replace("\n# ", "\n") + "\nt"
@@ -118,6 +122,22 @@ def test_every_plural_form_is_filled(plurals, strings):
     empty = "".join(f'msgstr[{number}] ""\n' for number in range(plurals))
     filled = "".join(f'msgstr[{number}] "{text}"\n' for number, text in enumerate(strings))
     assert shout(read(entry + empty, plurals)) == f"{HEAD.format(plurals)}#, fuzzy\n{entry}{filled}"
+
+
+@pytest.mark.parametrize(
+    ("entries", "note"),
+    [
+        ('#, fuzzy\nmsgid "a"\nmsgstr "x"\n', ["a.po: 1 fuzzy message keeps the translation that it has"]),
+        (
+            '#, fuzzy\nmsgid "a"\nmsgstr "x"\n\n#, c-format, fuzzy\nmsgid "b"\nmsgid_plural "c"\nmsgstr[0] "y"\n'
+            'msgstr[1] ""\n\n#, fuzzy\nmsgid "d"\nmsgstr ""\n\n#, fuzzy\n#~ msgid "e"\n#~ msgstr "z"\n',
+            ["a.po: 2 fuzzy messages keep the translations that they have"],
+        ),
+        ('msgid "a"\nmsgstr ""\n', []),
+    ],
+)
+def test_fuzzy_translations_that_stay_are_told(entries, note):
+    assert read(entries).notes == note
 
 
 def test_placeholders_move_with_the_words_beside_them():

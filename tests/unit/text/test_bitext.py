@@ -152,7 +152,7 @@ def test_rows_of_csv_are_pairs(tmp_path, content, pairs):
         ),
         ("a.tmx.gz", gzip.compress(TMX.encode())[:-20], "a.tmx.gz cannot be read beyond line"),
         ("a.csv", "one,two,three\n", "a.csv, line 1 has 3 columns, not 2\n  A file of several columns names en and de"),
-        ("a.csv", "en,de\none\n", "a.csv, line 2 has 1 columns, not 2"),
+        ("a.csv", "en,de\none\n", "a.csv, line 2 has 1 column, not 2"),
         ("a.po", 'msgid "a"\nmsgid "b"\n', "a.po is not a PO file: "),
         ("a.po", b'msgid "\xff"\nmsgstr ""\n', "a.po is not a PO file: 'utf-8' codec can't decode byte 0xff"),
     ],

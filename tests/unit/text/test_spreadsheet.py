@@ -29,6 +29,13 @@ def read(path):
     return list(corpus.read()), corpus.describe().removeprefix(f"{path}: ")
 
 
+def read_notes(path):
+    corpus = BilingualFile(path, "xlsx", "fi", "sv")
+    list(corpus.read())
+    list(corpus.read())  # notes are those of one reading
+    return [note.removeprefix(str(path)) for note in corpus.notes]
+
+
 def test_sheets_that_name_the_languages_are_read(write):
     path = write(
         notes=[["what", "who", "when"]],
@@ -44,6 +51,19 @@ def test_sheets_that_name_the_languages_are_read(write):
 def test_otherwise_the_first_sheet_has_two_columns(write):
     path = write(nothing=[], one=[["koira", "hund"], ["kissa"]], two=[["a", "b"]])
     assert read(path) == ([("koira", "hund")], "2 units, 1 pair; 1 empty")
+
+
+def test_sheets_that_are_left_out_and_a_first_row_that_is_a_pair_are_named(write):
+    path = write(one=[["fi", "sv"], ["a", "b"]], notes=[["x"]], empty=[])
+    assert read_notes(path) == [': the sheet "notes" is left out: the first row does not name fi and sv']
+    path = write(one=[["fi", "sv"], ["a", "b"]], x=[["fi", "x"]], y=[["sv"]])
+    assert read_notes(path) == [': the sheets "x", "y" are left out: the first row does not name fi and sv']
+    path = write(one=[["Finnish", "Swedish"], ["a", "b"]], two=[["a", "b"]])
+    assert read_notes(path) == [
+        ': the sheet "two" is left out: the first row does not name fi and sv',
+        ', sheet "one": its first row is a pair, because it does not name fi and sv: Finnish | Swedish',
+    ]
+    assert read_notes(write(one=[["sv", "fi"], ["a", "b"]])) == []
 
 
 def test_other_columns_are_refused(write):

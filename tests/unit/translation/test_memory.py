@@ -37,6 +37,11 @@ def test_several_memories_and_formats(tmp_path, memory):
     assert [found and found.target for found in map(both.find, ("one two", "three", "four"))] == [
         *("other", "drei", None)
     ]
+    assert [note.removeprefix(f"{tmp_path}/") for note in both.notes] == [
+        "a.tmx: 3 units, 3 pairs; 1 replaced by later ones of the same source",
+        "b.csv: its first row is a pair, because it does not name en and de: one two | other",
+        "b.csv: 2 units, 2 pairs; 1 replaced by later ones of the same source",
+    ]
     (tmp_path / "c.txt").touch()
     with pytest.raises(DataError) as caught:
         TranslationMemory.read([tmp_path / "c.txt"], "en", "de")
