@@ -10,6 +10,7 @@ import sys
 import pytest
 import torch
 from support.corpora import WORDS
+from support.fixtures import ROOT
 
 import nmt
 from nmt.checkpoint import RunInfo, create_run, load_run, save_checkpoint
@@ -126,6 +127,15 @@ def test_json_lines_have_all_fields(run_nmt, reverser):
     assert other["confidence"] < first["confidence"]
     assert other["source"] == "größer"
     assert "größer" in done.stdout
+
+
+def test_the_table_of_json_lines_names_every_key(run_nmt, reverser, tmp_path):
+    table = (ROOT / "data" / "README.md").read_text("utf-8").split("## Translations as JSON Lines")[1].split("\n## ")[0]
+    named = {key for row in re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE) for key in re.findall("`(.*?)`", row)}
+    (tmp_path / "m.csv").write_text("a,b\nba de,po\n")
+    options = ("--probabilities", "--with-attention", "--memory", tmp_path / "m.csv", "--memory-threshold", 100)
+    done = run_nmt("translate", "--model", reverser, "--format", "jsonl", *options, stdin="ba de\n")
+    assert json.loads(done.stdout).keys() == named
 
 
 def test_json_lines_are_as_many_lines_for_every_program(run_nmt, reverser, tmp_path):
