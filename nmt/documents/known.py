@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from nmt.documents.document import BLANKS, Unit
+from nmt.documents.document import Unit
 from nmt.documents.segment import Segment
-from nmt.documents.tag_names import find_invented_tag, name_tags, read_tags, split_names
+from nmt.documents.tag_names import drop_tags, find_invented_tag, name_tags, read_tags, split_names
 from nmt.errors import DataError
 from nmt.text.units import Span
 from nmt.text.xml_units import Code
@@ -49,7 +49,7 @@ def look_up(unit: Unit, spans: list[Span], memory: TranslationMemory) -> Sentenc
         return Sentences(spans, similar, fresh=frozenset(invented), note=note)
     names = {one for name in name_tags(unit) for one in name}
     parts = memory.parts.get(match.source) or tuple(split_names(match.target, name_tags(unit)))
-    plain = BLANKS.sub(" ", "".join(part for part in parts if isinstance(part, str))).strip()
+    plain = drop_tags(parts)
     invented_tag = find_invented_tag(text, plain)
     if invented_tag or not plain:
         note = (

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from nmt.documents.document import Unit
+from nmt.documents.document import BLANKS, Unit
 from nmt.documents.placeholders import LINE_END
 from nmt.documents.segment import Mark, Segment
 from nmt.documents.tree import find_crossing
@@ -19,6 +19,7 @@ from nmt.text.xml_units import Code
 PLAIN_NAME = re.compile(r"[A-Za-z ]+")  # of a tag that its format describes: "image", "next cue"
 ELEMENT = re.compile(r"<([^\s<>/!?][^\s<>/]*)")
 TAG_LIKE = re.compile(r"</?[a-zA-Z][^<>]*>")
+BREAK = re.compile(r"<(?:br|line end|next cue)\b")  # separates words
 IN_ORDER = frozenset((LINE_END, "next cue"))  # are the same wherever they stand, and have no numbers
 
 
@@ -104,6 +105,12 @@ def read_tags(parts: Sequence[str | Code], unit: Unit) -> Segment:
     if find_crossing(segment.marks) - find_crossing(unit.segment.marks):
         raise DataError("its tags cross each other")
     return segment
+
+
+def drop_tags(parts: Sequence[str | Code]) -> str:
+    """The text without names of tags; in place of a tag that separates words there is a blank."""
+    kept = (part if isinstance(part, str) else " " if BREAK.match(part.text) else "" for part in parts)
+    return BLANKS.sub(" ", "".join(kept)).strip()
 
 
 def find_invented_tag(source: str, translation: str) -> str | None:

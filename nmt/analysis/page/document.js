@@ -177,7 +177,7 @@ function showReport({ segments, tags, weak_tags: weak, terms, notes }) {
   if (terms.length) parts.push(`${formatNumber(terms.length - missing.length)} of ${count(terms.length, "term")} in place`);
   showDocumentMessage(parts.join(", "));
   const lines = [
-    ...notes,
+    ...notes.map((note) => note.replace(/^text 1(: |, )/, "").replace(/^line/, "Line")),
     ...missing.map((one) => `Line ${one.line}: the term “${one.term}” is not translated as “${one.required.join("” or “")}”.`),
     ...weak.map((one) => `Line ${one.line}: ${one.tag} may be in a wrong place in “${one.translation}”.`),
   ];

@@ -31,6 +31,9 @@ function sortValue(index) {
 /** With `nmt serve`, whether nothing is typed yet: the first sentence is then not in the list. */
 const isFirstEmpty = () => Boolean(state.page.max_characters) && !state.page.sentences[0].source;
 
+/** The number of a sentence in the order of the file, from 1. */
+const numberOf = (index) => index + 1 - (isFirstEmpty() ? 1 : 0);
+
 /** Find and sort the sentences that match the search, and show them. */
 function updateList() {
   const wanted = foldText(byId("search").value.trim());
@@ -55,11 +58,12 @@ function updateList() {
   for (const value of values.values()) {
     if (!Number.isNaN(value)) state.range = [Math.min(state.range[0], value), Math.max(state.range[1], value)];
   }
-  const count = state.page.sentences.length - (isFirstEmpty() ? 1 : 0);
+  const count = numberOf(state.page.sentences.length - 1);
+  const orders = SORT_KEYS[byId("sort").value].order ?? ["lowest first", "highest first"];
+  byId("order").textContent = count > 1 ? orders[sign < 0 ? 1 : 0] : "";
   const all = `${formatNumber(count)} sentence${count === 1 ? "" : "s"}`;
   byId("count").textContent = wanted ? `${formatNumber(found.length)} of ${all}` : all;
   byId("reverse").textContent = sign < 0 ? "↓" : "↑";
-  byId("order").textContent = (SORT_KEYS[byId("sort").value].order ?? ["lowest first", "highest first"])[sign < 0 ? 1 : 0];
   renderRows();
   updateSteps();
 }
@@ -93,7 +97,7 @@ function createRow(index, place) {
   const isValueShown = format && !Number.isNaN(value);
   const isWrong = state.page.review && findProblems(index).length > 0;
   const mark = isWrong ? "⚠ " : state.page.review && isChecked(index) ? "✓ " : "";
-  const { confidence } = sentence, number = `${index + 1}`;
+  const { confidence } = sentence, number = `${numberOf(index)}`;
   const other = confidence === undefined ? "–" : formatPercent(confidence);
   const key = isValueShown ? format(value) : state.page.review ? other : number;
   const row = createElement(

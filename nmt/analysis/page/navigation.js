@@ -2,8 +2,8 @@
 
 /** Update the buttons that lead to the sentences beside this one, and its number. */
 function updateSteps() {
-  const place = state.order.indexOf(state.current), left = isFirstEmpty() ? 1 : 0;
-  const number = state.current + 1 - left, count = state.page.sentences.length - left;
+  const place = state.order.indexOf(state.current), number = numberOf(state.current);
+  const count = numberOf(state.page.sentences.length - 1);
   byId("number").textContent = number < 1 ? "" : `${formatNumber(number)} of ${formatNumber(count)}`;
   byId("previous").disabled = place <= 0;
   byId("next").disabled = place >= state.order.length - 1;

@@ -25,7 +25,7 @@ function currentText(index) {
   const others = review.twins.get(keyOf(index)) ?? [];  // with the same source and perhaps other tags
   const fits = (one) => joinParts(splitTags(text, namesOf(one)), true).length && !findTagProblems(text, one.tags).length;
   if (fits(sentence) || !others.some(fits)) return text;
-  return joinParts(splitTags(text, others.flatMap(namesOf)), false).join("").replace(/ {2,}/g, " ").trim();
+  return dropTags(text, others.flatMap(namesOf));
 }
 
 /** Why the edit of a segment cannot be saved; nothing without an edit. */

@@ -1,6 +1,7 @@
 // With `nmt translate --review`: the tags in an edited translation, which are written by their names, such as <b>.
 
 const TAG_LIKE = /<\/?[a-zA-Z][^<>]*>/;
+const BREAK = /^<(br|line end|next cue)\b/;
 
 /** The names of a sentence's tags: [what begins a pair, what ends it], or [an unpaired tag, ""]. */
 const namesOf = (sentence) => sentence.tags?.names ?? [];
@@ -14,6 +15,12 @@ function splitTags(text, names) {
 }
 
 const joinParts = (parts, isTag) => parts.filter((part) => part.isTag === isTag).map((part) => part.text);
+
+/** A text without the names of tags that are in it; in place of a tag that separates words there is a blank. */
+function dropTags(text, names) {
+  const kept = splitTags(text, names).map((part) => (part.isTag ? (BREAK.test(part.text) ? " " : "") : part.text));
+  return kept.join("").replace(/ {2,}/g, " ").trim();
+}
 
 /** What is wrong with the tags in a text. Nothing is, if it has none of them: the alignment then places them. */
 function findTagProblems(text, { names = [], cross = false } = {}) {

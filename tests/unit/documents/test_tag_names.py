@@ -94,6 +94,7 @@ PAGE = "<p>see <b>one</b> or <a href=x>two</a><br>now"
         ("<p>one <b>two</b>", "eins zwei", None, None),
         ("<p>one <b>two</b>", "eins <bpt i='1'>{\\b </bpt>zwei<ept i='1'>}</ept>", None, None),
         ("<p>one two", "<ph>&lt;b&gt;</ph>eins zwei<ph>&lt;/b&gt;</ph>", "<p>eins zwei", None),  # of a twin with tags
+        ("<p>one two", "eins<ph>&lt;br&gt;</ph>zwei", "<p>eins zwei", None),
         # some of them
         (
             "<p>one <b>two</b>",
