@@ -76,8 +76,9 @@ def command(
     own. It also translates documents, such as HTML pages, and shows them beside their translation.
 
     Programs post JSON to /api/translate and /api/align, which /api/openapi.json describes. With "format": "html" the
-    source is a page or a part of one, or a list of them. A request may have a glossary of its own; --glossary and
-    --keep are for all requests, and a regular expression must not be one that takes long on a stranger's text.
+    source is a page or a part of one, or a list of them, and several requests for documents take turns. /api/progress
+    tells how far one with a "name" is. A request may have a glossary of its own; --glossary and --keep are for all
+    requests, and a regular expression must not be one that takes long on a stranger's text.
 
     Other machines can reach the server only if --host allows it; there is no password. Ctrl-C stops the server.
     """

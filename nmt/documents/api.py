@@ -50,8 +50,11 @@ def translate_documents(
     translator = model if isinstance(model, Translator) else Translator.load(model, checkpoint, device, precision)
     run = translator.runs[0]
     memories = [memory] if isinstance(memory, Path | str) else memory
+    reporter = choose_progress(progress)
     if memories:
         known = TranslationMemory.read(memories, run.info.source_lang, run.info.target_lang, memory_threshold)
+        for note in known.notes:
+            reporter.note(note)
     languages = Languages(run.info.source_lang, run.info.target_lang, is_target_spaced(run))
     page = ReviewPage(name_files(paths), languages.source, languages.target, "documents") if review else None
     reports = list(
@@ -62,7 +65,7 @@ def translate_documents(
             form=form,
             xml_rules=None if xml_rules is None else XmlRules.read(xml_rules),
             terms=terms,
-            progress=choose_progress(progress),
+            progress=reporter,
             review=page,
             **{"batch_size": batch_size, "split_long": True, **search},
         )

@@ -43,6 +43,10 @@ INLINE_UNTRANSLATED = names("code kbd samp var svg math audio video canvas ifram
 UNTRANSLATED = names("script style pre textarea template noscript")
 VOID = names("area base br col embed hr img input link meta param source track wbr")
 PHRASES = INLINE | names("code kbd samp var")  # do not contain block elements
+IN_PARAGRAPHS = names(  # may be inside <p>, although they end the text before them
+    "button select optgroup option textarea output progress meter datalist map picture slot template script style "
+    "noscript"
+)
 CLOSED_BY_NEXT = names("p li dt dd tr td th option")  # their end tags may be left out
 READ = names("alt title placeholder aria-label aria-description summary")
 READ_IN = {  # attributes that people read in some elements, by another attribute and its values
@@ -309,9 +313,9 @@ def read_language(event: Event) -> str | None:
 def is_closed_before(name: str, following: str) -> bool:
     """Whether an element, whose end tag may be left out, ends where a block element begins."""
     groups = ({"dt", "dd"}, {"td", "th"}, {"tr", "td", "th"} if following == "tr" else ())
-    return name == "p" or (
-        name in CLOSED_BY_NEXT and (name == following or any({name, following} <= {*group} for group in groups))
-    )
+    if name == "p":
+        return following not in IN_PARAGRAPHS
+    return name in CLOSED_BY_NEXT and (name == following or any({name, following} <= {*group} for group in groups))
 
 
 def is_block(event: Event) -> bool:

@@ -47,7 +47,7 @@ def look_up(unit: Unit, spans: list[Span], memory: TranslationMemory) -> Sentenc
         note = describe_invented(next(iter(invented.values()))) if invented else ""
         similar = None if spans == whole else memory.find(text)
         return Sentences(spans, similar, fresh=frozenset(invented), note=note)
-    names = {one for name in name_tags(unit) for one in name}
+    names = {one for name in name_tags(unit) for one in name if one}
     parts = memory.parts.get(match.source) or tuple(split_names(match.target, name_tags(unit)))
     plain = drop_tags(parts)
     invented_tag = find_invented_tag(text, plain)
@@ -56,7 +56,7 @@ def look_up(unit: Unit, spans: list[Span], memory: TranslationMemory) -> Sentenc
             describe_invented(invented_tag) if invented_tag else "the memory's translation has no text: it is not used"
         )
         return Sentences(spans, fresh=frozenset(spans), note=note)
-    if unit.labels and any(isinstance(part, Code) and part.text in names for part in parts):
+    if any(isinstance(part, Code) and part.text in names for part in parts):
         try:
             placed = read_tags(parts, unit)
         except DataError as error:

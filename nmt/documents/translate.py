@@ -137,7 +137,9 @@ def translate_documents(
             for unit in document.units:
                 spans = split_sentences(unit.segment.text, languages.source)
                 own = look_up(unit, spans, memory) if memory and spans else Sentences(spans)
-                divided.append(Sentences([], is_left=True) if is_too_complex(unit, own.spans) else own)
+                divided.append(
+                    Sentences([], is_left=True) if not own.placed and is_too_complex(unit, own.spans) else own
+                )
             size = sum(len(one.spans) for one in divided)
             progress.record({"kind": "document", "sentences": size})
             pending.append(PendingDocument(document, divided, size))

@@ -234,6 +234,29 @@ def test_edits_with_tags_come_back_as_they_are_and_wrong_ones_are_marked(
     assert all(second.count(tag) == 1 for tag in ('<i class="x">', "</i>", "<br>"))
 
 
+def test_tags_cross_in_an_edit_where_they_cross_in_the_source(open_page, tmp_path):
+    from nmt.documents.alignment import align_by_links
+    from nmt.documents.review import ReviewPage
+    from nmt.documents.segment import Mark, Segment
+    from nmt.documents.tag_names import TagName
+
+    names = [TagName("<x>", "</x>"), TagName("<y>", "</y>")]
+    nested = [Mark(0, "open"), "a", Mark(1, "open"), "b", Mark(1, "close"), Mark(0, "close")]
+    review = ReviewPage("a.xlf", "a", "b", "documents")
+    for text, parts in (("c", nested), ("d", [*nested[:4], nested[5], nested[4]])):
+        segment = Segment.join([text, *parts])
+        alignment = align_by_links(segment.text, segment.text, [(0, 0)])
+        review.add(segment, segment, names, 0.5, (), alignment, "a.xlf:1")
+    review.write(tmp_path / "page.html")
+    page = open_page((tmp_path / "page.html").as_uri())
+    problem = "This edit cannot be saved as TMX: </x> closes around a tag that is not closed. Mend it, or undo it."
+    for text, shown in (("cab", problem), ("dab", "")):
+        choose(page, text)
+        page.fill("#edit", "<x>1<y>2</x>3</y>")
+        expect(page.locator("#problems")).to_be_visible(visible=bool(shown))
+        assert not shown or page.locator("#problems").text_content() == shown
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark")])
 def test_nothing_is_wider_than_the_screen(folder, open_page, width, scheme):
     page = open_page((folder / "doc.html").as_uri(), width=width, color_scheme=scheme)

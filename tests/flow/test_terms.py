@@ -174,7 +174,15 @@ def test_sentences_of_documents_are_taken_from_a_memory(run_nmt, reverser, memor
     assert written.count("<b>") == written.count("</b>") == 1
     assert written.replace("<b>", "").replace("</b>", "").startswith("<p>one two!</p><p>la ku</p>")
     assert out.read_text().endswith("<p>four. Five!</p>")  # the whole of a segment
-    [report] = nmt.translate_documents(reverser, page, out, memory=memory, memory_threshold=100)
+
+    class Notes(nmt.Progress):
+        def note(self, text):
+            notes.append(text)
+
+    notes = []
+    options = {"memory": memory, "memory_threshold": 100, "progress": Notes()}
+    [report] = nmt.translate_documents(reverser, page, out, **options)
+    assert notes == [f"{memory}: 4 units, 4 pairs"]
     assert (report.segments, report.sentences) == (4, 5)
     assert [(one.line, one.match.score, one.source) for one in report.matches] == [
         *((1, 100, "ba de."), (1, 100, "ku la ba! De fi!"))

@@ -5,7 +5,7 @@ const NOT_IN_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
 
 const review = {
   edits: new Map(),    // texts by the keys of segments
-  twins: new Map(),    // segments by their keys
+  twins: new Map(),    // segments by their keys, one for each set of tags
   checked: new Set(),  // keys
   timer: 0,
   isKept: true,        // whether this browser keeps them
@@ -175,8 +175,8 @@ function startReview() {
   byId("sort").value = "confidence";
   byId("confidence").title = MEASURE;
   state.page.sentences.forEach((sentence, index) => {
-    const key = keyOf(index);
-    review.twins.set(key, [...review.twins.get(key) ?? [], sentence]);
+    const twins = review.twins.get(keyOf(index)) ?? [], tags = String(namesOf(sentence));
+    if (!twins.some((one) => String(namesOf(one)) === tags)) review.twins.set(keyOf(index), [...twins, sentence]);
   });
   readEdits();
   setPicture("");

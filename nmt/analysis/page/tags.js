@@ -38,7 +38,8 @@ function findTagProblems(text, { names = [], cross = false } = {}) {
     if (tag < 0) continue;  // unpaired
     if (names[tag][0] === name) opened.push(tag);
     else if (!opened.includes(tag)) problems.push(`${name} stands before ${names[tag][0]}`);
-    else if (opened.pop() !== tag && !cross) return [`${name} closes around a tag that is not closed`];
+    else if (opened.at(-1) !== tag && !cross) return [`${name} closes around a tag that is not closed`];
+    else opened.splice(opened.indexOf(tag), 1);
   }
   return problems;
 }

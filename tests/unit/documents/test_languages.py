@@ -34,6 +34,7 @@ UNIT = '<trans-unit id="1"><source{}>{}</source></trans-unit>'
         ("html", "<p lang=pl>dom<p>huis", "<p lang=pl>dom<p>HUIS", 1, "pl"),  # the next paragraph ends it
         ("html", "<div lang=pl>a<div>b</div>c</div>d", "<div lang=pl>a<div>b</div>c</div>D", 1, "pl"),
         ("html", "<ul lang=pl><li>a<li lang=nl-BE>b</ul>c", "<ul lang=pl><li>a<li lang=nl-BE>B</ul>C", 1, "pl"),
+        ("html", "<p lang=pl>a <button>b</button> c</p>d", "<p lang=pl>a <button>b</button> c</p>D", 1, "pl"),
         ("html", "<p>a <i lang=fi>b <b>c</b></i> d", "<p>A <i lang=fi>b <b>c</b></i> D", 1, "fi"),
         ("html", "<p lang=pl title=x>a</p><img lang=fi alt=y>", "<p lang=pl title=x>a</p><img lang=fi alt=y>", 1, "pl"),
         ("html", "<p>a <span xml:lang='sr-Latn'>b</span>", "<p>A <span xml:lang='sr-Latn'>b</span>", 1, "sr-Latn"),

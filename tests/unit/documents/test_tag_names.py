@@ -93,6 +93,7 @@ PAGE = "<p>see <b>one</b> or <a href=x>two</a><br>now"
         # none of them, or those of another tool: placed by the alignment, and nothing is lost
         ("<p>one <b>two</b>", "eins zwei", None, None),
         ("<p>one <b>two</b>", "eins <bpt i='1'>{\\b </bpt>zwei<ept i='1'>}</ept>", None, None),
+        ("<p>one <b>two</b>", "eins <ph/>zwei<ph>x</ph>", None, None),
         ("<p>one two", "<ph>&lt;b&gt;</ph>eins zwei<ph>&lt;/b&gt;</ph>", "<p>eins zwei", None),  # of a twin with tags
         ("<p>one two", "eins<ph>&lt;br&gt;</ph>zwei", "<p>eins zwei", None),
         # some of them
