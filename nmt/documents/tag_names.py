@@ -45,7 +45,8 @@ def name_tags(unit: Unit) -> list[TagName]:
 
 
 def build_name(label: str, is_pair: bool) -> TagName:
-    """The name of a tag that is the only one with its label."""
+    """The name of a tag that is the only one with its label, which may have line ends."""
+    label = " ".join(label.split())
     begin = label if label.startswith("<") or not (is_pair or PLAIN_NAME.fullmatch(label)) else f"<{label}>"
     element = ELEMENT.match(begin)
     return TagName(begin, f"</{element[1] if element else begin[1:-1]}>" if is_pair else "")

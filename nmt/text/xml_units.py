@@ -126,8 +126,12 @@ class UnitReader:
         """The text of a side is complete."""
         found = self.text or []
         texts = [one for one in found if isinstance(one, str)]
-        codes = any(isinstance(one, Code) and one.text for one in found)
-        parts = (BLANKS.sub(" ", one) if isinstance(one, str) else one for one in found) if codes else ()
+        has_codes = any(isinstance(one, Code) and one.text for one in found)
+        parts = [BLANKS.sub(" ", one) if isinstance(one, str) else one for one in found] if has_codes else []
+        if parts and isinstance(first := parts[0], str):
+            parts[0] = first.lstrip()
+        if parts and isinstance(last := parts[-1], str):
+            parts[-1] = last.rstrip()
         self.sides.append(Side(language, BLANKS.sub(" ", "".join(texts)).strip(), tuple(parts)))
         self.text = None
 

@@ -22,6 +22,7 @@ def read_page(page):
         ("un <i>deux</i><br>trois", "un <i>deux</i> <br>trois"),
         ("<a href=x>un</a> ou <a href=y>deux</a>", "<a:1>un</a:1> ou <a:2>deux</a:2>"),
         ("run <code>npm  <b>i</b> &lt;x&gt;</code> now", "run <code>npm i <x></code> now"),
+        ("a <!-- b\n  c --> d", "a <!-- --> d"),
         (f"run <kbd>{'y' * 50}</kbd> now", f"run <kbd>{'y' * 40}…</kbd> now"),
         ("a <svg><path/></svg> b <span translate=no>Kaos</span> c", "a <svg> b <span>Kaos</span> c"),
         ("write &lt;u&gt; as <u>x</u>", "write <u> as <u:1>x</u:1>"),  # the name is in the text
@@ -37,6 +38,8 @@ def test_tags_of_other_formats_have_names_too():
     marks = [Mark(0, "open"), "a", Mark(1, "single"), "b", Mark(0, "close"), Mark(2, "single"), Mark(3, "single")]
     unit = Unit(Segment.join(marks), ("strong", "next cue", "%d", "%d"), 1)
     assert write_tags(unit.segment, name_tags(unit)) == "<strong>a<next cue>b</strong>%d%d"
+    unit = Unit(Segment.join(["a ", Mark(0, "single"), " b"]), ("`c\n  d`",), 1)
+    assert write_tags(unit.segment, name_tags(unit)) == "a `c d` b"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,7 @@ PAGE = "<p>see <b>one</b> or <a href=x>two</a><br>now"
         # none of them, or those of another tool: placed by the alignment, and nothing is lost
         ("<p>one <b>two</b>", "eins zwei", None, None),
         ("<p>one <b>two</b>", "eins <bpt i='1'>{\\b </bpt>zwei<ept i='1'>}</ept>", None, None),
+        ("<p>one <b>two</b>", " eins <ph>&lt;b&gt;</ph>zwei<ph>&lt;/b&gt;</ph> ", "<p>eins <b>zwei</b>", None),
         ("<p>one <b>two</b>", "eins <ph/>zwei<ph>x</ph>", None, None),
         ("<p>one two", "<ph>&lt;b&gt;</ph>eins zwei<ph>&lt;/b&gt;</ph>", "<p>eins zwei", None),  # of a twin with tags
         ("<p>one two", "eins<ph>&lt;br&gt;</ph>zwei", "<p>eins zwei", None),
