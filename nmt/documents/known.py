@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from nmt.documents.document import Unit
 from nmt.documents.segment import Segment
-from nmt.documents.tag_names import drop_tags, find_invented_tag, name_tags, read_tags, split_names
+from nmt.documents.tag_names import drop_tags, find_invented_tag, name_tags, read_tags, split_names, write_tags
 from nmt.errors import DataError
 from nmt.text.units import Span
 from nmt.text.xml_units import Code
@@ -32,7 +32,7 @@ class Sentences(NamedTuple):
 
 
 def look_up(unit: Unit, spans: list[Span], memory: TranslationMemory) -> Sentences:
-    """The sentences of a unit that are at `spans`, or the whole unit if the memory has it.
+    """The sentences of a unit that are at `spans`, or the whole unit if the memory has it, without or with its tags.
 
     The tags of a memory's translation may be inline codes, or text, with the names of nmt.documents.tag_names. Those
     that are not the unit's, each once, are left out and placed by the alignment. A translation with what looks like a
@@ -40,15 +40,16 @@ def look_up(unit: Unit, spans: list[Span], memory: TranslationMemory) -> Sentenc
     """
     text = unit.segment.text
     whole = [(0, len(text))]
-    match = memory.find_equal(text)
+    tags = name_tags(unit)
+    match = memory.find_equal(text) or memory.find_equal(write_tags(unit.segment, tags))
     if match is None:
         known = [(span, one) for span in spans if (one := memory.find_equal(text[slice(*span)]))]
         invented = {span: tag for span, one in known if (tag := find_invented_tag(text, one.target))}
         note = describe_invented(next(iter(invented.values()))) if invented else ""
         similar = None if spans == whole else memory.find(text)
         return Sentences(spans, similar, fresh=frozenset(invented), note=note)
-    names = {one for name in name_tags(unit) for one in name if one}
-    parts = memory.parts.get(match.source) or tuple(split_names(match.target, name_tags(unit)))
+    names = {one for name in tags for one in name if one}
+    parts = memory.parts.get(match.source) or tuple(split_names(match.target, tags))
     plain = drop_tags(parts)
     invented_tag = find_invented_tag(text, plain)
     if invented_tag or not plain:

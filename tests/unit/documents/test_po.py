@@ -3,7 +3,9 @@ from support.documents import SPACED, WordTranslator, shout, translate_document
 
 from nmt.documents import po
 from nmt.documents.document import Annotation, Languages
+from nmt.documents.translate import translate_documents
 from nmt.errors import DataError, UsageError
+from nmt.translation.memory import MemoryTranslator, TranslationMemory
 from nmt.translation.result import MemoryMatch
 
 polib = pytest.importorskip("polib")
@@ -143,6 +145,19 @@ def test_fuzzy_translations_that_stay_are_told(entries, note):
 def test_placeholders_move_with_the_words_beside_them():
     written = translate_document(read('msgid "open %s now"\nmsgstr ""\n'), WordTranslator(is_reversing=True)).decode()
     assert 'msgstr "now %s open"' in written
+
+
+def test_a_memory_of_messages_has_their_placeholders(tmp_path):
+    (tmp_path / "m.csv").write_text(
+        'en,de\n"open %s, then <b>go</b>","dann <b>los</b>, %s öffnen"\nno %d yet,noch nicht\n'
+    )
+    memory = MemoryTranslator(WordTranslator(str.upper), TranslationMemory.read([tmp_path / "m.csv"], "en", "de", 100))
+    document = read('msgid "open %s, then <b>go</b>"\nmsgstr ""\n\nmsgid "no %d yet"\nmsgstr ""\n')
+    [(_, units)] = translate_documents([document], memory, SPACED)
+    written = polib.pofile(document.write([one.segment for one in units]).decode())
+    first, second = (entry.msgstr for entry in written)
+    assert first == "dann <b>los</b>, %s öffnen"
+    assert (second.count("%d"), " ".join(second.replace("%d", "").split())) == (1, "noch nicht")  # placed anew
 
 
 def test_a_file_keeps_its_encoding():
