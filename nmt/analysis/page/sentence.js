@@ -35,7 +35,7 @@ function createView(sentence, weights, key) {
   const isGolden = view.rank === 0 && view.entropy !== undefined;
   box.pair = {
     source, target, weights: weights[number], links: view.links, gold: isGolden ? sentence.gold : undefined,
-    name: `${viewName(key)}, sentence ${state.current + 1}`,
+    name: `${viewName(key)}, sentence ${numberOf(state.current)}`,
   };
   header.append(createScores(view));
   const cut = [
