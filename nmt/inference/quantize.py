@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from nmt.inference.graphs import BOUNDED, MARKERS
+from nmt.inference.recurrence import PRODUCTS, STATE_BOUND, build_loop
 
 LEVELS = 127  # of an operand on either side of zero
 WEIGHT_LEVELS = 64
 ZERO = 128
-PRODUCTS = "com.microsoft"  # the domain of ONNX Runtime's own operators
 # operators whose outputs consist of numbers of their first input, and those whose outputs lie in [-1, 1]
 MOVING = {"Identity", "Unsqueeze", "Squeeze", "Reshape", "Transpose", "Slice", "Gather", "Expand", "Split", "Flatten"}
 SQUASHING = {"Tanh", "Sigmoid", "Softmax"}
@@ -95,7 +95,7 @@ def round_weight(weight_IO: Floats) -> tuple[NDArray[np.int8], Floats]:
 
 
 def quantize_products(model: onnx.ModelProto) -> None:
-    """Rewrite the products of a graph, as far as their operands are bounded. Markers stay.
+    """Rewrite the products of a graph, and its GRUs, as far as their operands are bounded. Markers stay.
 
     The weight `w` becomes `w_levels` and `w_scales`. An embedding that only products read is stored in levels.
     """
@@ -108,6 +108,9 @@ class Quantizer:
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
         self.weights = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
+        for node in model.graph.node:  # of equal weights one is stored
+            if node.op_type == "Identity" and node.input[0] in self.weights:
+                self.weights[node.output[0]] = self.weights[node.input[0]]
         self.bounds = find_bounds(model, self.weights)
         self.makers = {name: node for node in model.graph.node for name in node.output}
         self.readers = defaultdict(list)
@@ -124,9 +127,11 @@ class Quantizer:
         for node in self.model.graph.node:
             if node.output[0] in replaced:
                 continue
-            weight = self.weights.get(node.input[1]) if node.op_type in ("MatMul", "Mul") else None
+            weight = self.weights.get(node.input[1]) if node.op_type in ("MatMul", "Mul", "GRU") else None
             if weight is None or not self.bounds.get(node.input[0]) or not np.isfinite(weight).all():
                 self.nodes.append(node)
+            elif node.op_type == "GRU":
+                self.add_recurrence(node)
             elif node.op_type == "MatMul" and weight.ndim == 2:
                 bias = self.find_bias(node, weight)
                 output = node.output[0] if bias is None else self.readers[node.output[0]][0].output[0]
@@ -179,6 +184,24 @@ class Quantizer:
         inputs = [self.levels[operand], f"{name}_levels", f"{operand}_scale", f"{name}_scales", "zero", ""]
         inputs += [] if bias is None else [bias]
         self.nodes.append(helper.make_node("MatMulIntegerToFloat", inputs, [output], domain=PRODUCTS))
+
+    def add_recurrence(self, node: onnx.NodeProto) -> None:
+        """Add a GRU as torch exports it: of one layer and direction, with a first state of zeros."""
+        operand, name, *_, first = node.input
+        input_1GI, recurrent_1GD, bias_1X = (self.weights[one] for one in node.input[1:4])
+        states, prefix = node.output[0], f"{node.output[0]}/loop"
+        of_input_G, of_recurrent_G = np.split(bias_1X[0], 2)
+        self.added[f"{prefix}_bias"] = of_input_G
+        self.add_product(operand, name, input_1GI[0].T, f"{prefix}_bias", f"{prefix}_gates")
+        levels_DG, scales_G = round_weight(recurrent_1GD[0].T)
+        weights: dict[str, NDArray[Any]] = {"levels": levels_DG, "scales": scales_G, "bias": of_recurrent_G}
+        weights |= {"scale": np.array(STATE_BOUND / LEVELS, np.float32), "zero": np.array(ZERO, np.uint8)}
+        self.added |= {"first_axis": np.array([0]), "second_axis": np.array([1])}
+        self.nodes += [
+            helper.make_node("Squeeze", [first, "first_axis"], [f"{prefix}_first"]),
+            build_loop(prefix, f"{prefix}_gates", f"{prefix}_first", f"{prefix}_states", weights),
+            helper.make_node("Unsqueeze", [f"{prefix}_states", "second_axis"], [states]),
+        ]
 
     def add_levels(self, operand: str) -> None:
         """Add what computes the levels of an operand; those of an embedding are looked up."""

@@ -54,6 +54,7 @@ class Bounds(NamedTuple):
     states: float | None  # that the encoder's top layer returns
     values: float | None  # of the memory
     context: float | None
+    encoder: tuple[float | None, ...]  # of what each layer of the encoder reads; the first reads embeddings
     layers: tuple[float | None, ...]  # of what each upper layer of the decoder reads, and of what the top layer returns
 
     @classmethod
@@ -67,6 +68,8 @@ class Bounds(NamedTuple):
             states = None
         elif not settings.encoder_layers:
             states = float(model.source_embedding.weight.detach().abs().max())
+        read = [float(depth) if settings.residual else 1.0 for depth in range(1, settings.encoder_layers)]
+        encoder = (None, *([None] * len(read) if settings.layer_norm else read))
         values = None if settings.encoder_heads else states
         averages = type(attention).forward in (Attention.forward, CompositeAttention.forward) and attention.heads == 1
         context = (values if averages else None) if attention.memory_size else 0.0
@@ -74,7 +77,7 @@ class Bounds(NamedTuple):
         for _ in range(1, settings.decoder_layers):
             below = layers[-1] if settings.residual else 0.0
             layers.append(None if below is None or settings.layer_norm else below + 1.0)
-        return cls(states, values, context, tuple(layers))
+        return cls(states, values, context, encoder, tuple(layers))
 
 
 class EncoderGraph(nn.Module):
@@ -142,6 +145,8 @@ def mark_bounds(model: Seq2Seq, bounds: Bounds) -> Iterator[None]:
     joined = [None if one is None or context is None else max(one, context) for one in bounds.layers]
     readouts = {cell.readout: joined[0], cell.output_readout[0]: joined[-1]}  # one and the same without upper layers
     upper = [] if cell.upper is None else [layer.dropout for layer in cell.upper.layers]
+    for layers in model.encoder.forwards, model.encoder.backwards:
+        reads += zip(layers, bounds.encoder, strict=False)
     reads += [*readouts.items(), *zip(upper, joined, strict=False), *((one, 1.0) for one in cell.transitions)]
     handles = [module.register_forward_pre_hook(mark_first(bound)) for module, bound in reads if module is not None]
     try:

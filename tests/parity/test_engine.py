@@ -98,13 +98,15 @@ def test_every_batch_gives_the_same_bits(kind, precision, monkeypatch):
 
 
 def list_products(graph):
-    """The operators that multiply constant weights, and the weights."""
+    """The operators that multiply constant weights, and the weights, those of loops included."""
     weights = {weight.name: numpy_helper.to_array(weight) for weight in graph.initializer}
-    return [
-        (node.op_type, weights[node.input[1]])
-        for node in graph.node
-        if "MatMul" in node.op_type and node.input[1] in weights
-    ]
+    found = []
+    for node in graph.node:
+        if node.op_type == "Scan":
+            found += list_products(node.attribute[0].g)
+        elif ("MatMul" in node.op_type or node.op_type == "GRU") and node.input[1] in weights:
+            found.append((node.op_type, weights[node.input[1]]))
+    return found
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
@@ -115,6 +117,14 @@ def test_int8_multiplies_in_8_bits_wherever_operands_are_bounded(attention):
         kinds = [kind for kind, _ in list_products(graphs.step.graph)]
         assert kinds.count("MatMulIntegerToFloat") >= 4
         assert kinds.count("MatMul") <= least + 1
+        kinds = [kind for kind, _ in list_products(graphs.encoder.graph)]
+        assert "GRU" not in kinds
+        assert kinds.count("MatMulIntegerToFloat") >= 4 * shape.get("encoder_layers", 1)  # two in each direction
+
+
+def test_a_gru_whose_inputs_have_no_bound_stays_in_float32():
+    graphs = build_graphs(small_model(encoder_layers=2, layer_norm=True), "int8")
+    assert [kind for kind, _ in list_products(graphs.encoder.graph)].count("GRU") == 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
