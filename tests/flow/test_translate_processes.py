@@ -1,7 +1,9 @@
 """`nmt translate --processes`: the same translations in the same order, and an orderly end in every case."""
 
 import json
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from support.processes import wait_until
 from nmt.checkpoint import load_run
 from nmt.errors import DataError, NmtError
 from nmt.inspection import verify_run
+from nmt.translation import growing
 from nmt.translation import workers as crew
 from nmt.translation.workers import WorkerPool
 
@@ -75,6 +78,34 @@ def test_lines_and_links_are_those_of_one_process(run_nmt, reverser, lines, tmp_
         found.append((out.read_text(), links.read_text()))
     assert found[0] == found[1]
     assert found[0][0].count("\n") == len(lines) + 2
+
+
+@pytest.mark.parametrize(
+    ("least", "note"),
+    [
+        (0, r"nmt: 2 processes translate from line 201 on: [\d.]+ times as fast as one\n"),
+        (math.inf, r"nmt: one process goes on: 2 processes were [\d.]+ times as fast\n"),
+    ],
+)
+def test_a_long_input_on_many_cores_tries_several_processes(
+    run_nmt, reverser, lines, tmp_path, in_threads, monkeypatch, least, note
+):
+    def translate(*words):
+        done = run_nmt("translate", "--model", reverser, "--batch-size", 2, "--beam", 1, *words, stdin=text)
+        return done.stdout, done.stderr
+
+    text = "\n".join([*lines, "", *lines * 20][:230])
+    alone = translate()
+    assert alone[1] == ""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
+    monkeypatch.setattr(growing, "SECONDS_ALONE", 0)
+    monkeypatch.setattr(growing, "MIN_GAIN", least)
+    for words in ("--processes", 1), ("--threads", 5), ("--precision", "float32"):
+        assert translate(*words)[1] == ""
+    several = translate()
+    assert several[0] == alone[0]
+    assert re.fullmatch(note, several[1])
+    assert translate("--quiet") == alone
 
 
 def test_a_worker_pool_translates_as_a_translator(reverser, lines):
