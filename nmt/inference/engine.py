@@ -67,15 +67,26 @@ class Engine:
         """See nmt.step.StepModel."""
         return self.run_step(previous_N, state, "all", {})
 
-    def run_step(self, previous_N: Tensor, state: State, scores: Scores, inputs: Mapping[str, NDArray[Any]]) -> StepOut:
-        """A step that scores words as `scores` names it, which may need more inputs; see nmt.inference.output."""
+    def run_step(
+        self,
+        previous_N: Tensor,
+        state: State,
+        scores: Scores,
+        inputs: Mapping[str, NDArray[Any]],
+        is_forbidden_V: NDArray[np.bool_] | None = None,
+    ) -> StepOut:
+        """A step that scores words as `scores` names it, which may need more inputs; see nmt.inference.output. Of the
+        "best" words, those that are forbidden have no probability.
+        """
         memory, carry, length, is_first = state
         B, K = carry["hidden"].shape[:2]
         session = self.choose_step(scores, is_first)
         blocks = split_batch(B, K * memory["keys"].shape[1] * memory["keys"].shape[2])
         out = session.run({"previous": previous_N.numpy().reshape(B, K), **memory, **carry, **inputs}, blocks)
-        carry = carry | {name.removesuffix("_out"): out[name] for name in session.carried}
+        carry = carry | {name: out[returned] for name, returned in session.carried}
         parts_BKHS, words_BKC = out.get("parts"), out.get("words")
+        if words_BKC is not None and is_forbidden_V is not None:
+            out["log_probs"][is_forbidden_V[words_BKC]] = -np.inf
         return StepOut(
             flatten_rows(out["log_probs"]),
             State(memory, carry, length, False),
@@ -87,8 +98,11 @@ class Engine:
     def choose_step(self, scores: Scores, is_first: bool) -> "Session":
         """The session of a step, which is made when it is needed first."""
         is_first = is_first and self.graphs.first is not None
+        session = self.steps.get((scores, is_first))
+        if session is not None:
+            return session
         with self.making:
-            session = self.steps.get((scores, is_first))
+            session = self.steps.get((scores, is_first))  # perhaps another thread has made it
             if session is None:
                 graph = self.graphs.first if is_first else self.graphs.step
                 assert graph is not None
@@ -170,10 +184,8 @@ class NarrowEngine:
         inner, allowed_B1C = state
         inputs = self.inputs if allowed_B1C is None else self.inputs | {"allowed": allowed_B1C}
         log_probs_NC, after, attention_NS, _, parts_NHS, _, words_NC = self.engine.run_step(
-            previous_N, inner, self.scores, inputs
+            previous_N, inner, self.scores, inputs, self.is_forbidden_V
         )
-        if words_NC is not None:
-            log_probs_NC.numpy()[self.is_forbidden_V[words_NC.numpy()]] = -np.inf
         state = NarrowState(after, allowed_B1C)
         return StepOut(log_probs_NC, state, attention_NS, None, parts_NHS, self.words_C, words_NC)
 
@@ -196,7 +208,7 @@ class Session:
         self.session = onnxruntime.InferenceSession(graph.SerializeToString(), options, ["CPUExecutionProvider"])
         self.inputs = [value.name for value in self.session.get_inputs()]
         self.outputs = [value.name for value in self.session.get_outputs() if value.name != "readout"]
-        self.carried = [name for name in self.outputs if name.endswith("_out")]
+        self.carried = [(name.removesuffix("_out"), name) for name in self.outputs if name.endswith("_out")]
 
     def run(self, inputs: Mapping[str, NDArray[Any]], blocks: Sequence[slice]) -> Arrays:
         """The outputs for some inputs, by name; inputs that the graph does not read are left out."""

@@ -7,6 +7,7 @@ A choice gets the log-probabilities of one step and of the hypotheses so far. Th
 # C candidates of a row, or phrases   X = K * C   Q ids that would advance a row's phrases   V target words
 # G blocks of O words
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -201,7 +202,7 @@ def choose_continuations(
     is_ranked_alike = ranked_NC is log_prob_NC
     rank_UX = log_prob_UX if is_ranked_alike else add_to_rows(log_prob_UK, ranked_NC.cpu().numpy())
     if constraints is None:
-        if np.isnan(np.maximum.reduce(rank_UX, axis=None)):
+        if math.isnan(np.maximum.reduce(rank_UX, axis=None)):
             rank_UX = np.where(np.isnan(rank_UX), np.inf, rank_UX)
         order_UW = (-rank_UX).argsort(1, kind="stable")[:, :slots]
     else:
@@ -212,7 +213,7 @@ def choose_continuations(
         progress_UX = count_progress(constraints, token_NC).view(U, K * C).cpu()
         order_UW = allocate_slots(torch.from_numpy(rank_UX), progress_UX)[:, :slots].numpy()
         log_prob_UX[rank_UX == -np.inf] = -np.inf
-    place_UW = order_UW + np.arange(0, U * K * C, K * C)[:, None]
+    place_UW = order_UW if U == 1 else order_UW + np.arange(0, U * K * C, K * C)[:, None]
     token_UW, token_log_prob_UW, log_prob_UW = (
         part_UX.take(place_UW) for part_UX in (token_UX, token_log_prob_UX, log_prob_UX)
     )

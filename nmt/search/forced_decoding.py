@@ -46,7 +46,8 @@ def force_decode(
     parts_BHTS = None if parts[0] is None else torch.stack(parts, 2).float().cpu()  # type: ignore[arg-type]
     lengths = target_lengths_B.tolist()
     for position, log_probs_B in enumerate(log_probs_BT.numpy().T):
-        raise_if_nan(log_probs_B[[row for row, length in enumerate(lengths) if position < length]], position + 1)
+        is_real_B = [position < length for length in lengths]
+        raise_if_nan(log_probs_B.min(where=is_real_B, initial=0), position + 1)
     results = []
     for row, (length, source_length) in enumerate(zip(lengths, lengths_B.tolist(), strict=True)):
         token_log_probs = tuple(log_probs_BT[row, :length].tolist())

@@ -2,12 +2,11 @@
 
 # N hypotheses   T target positions   S source positions
 
+import math
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from nmt.errors import NmtError, Option
@@ -82,9 +81,9 @@ def length_penalty(length: Tensor, normalization: Normalization, alpha: float) -
             return torch.ones_like(length)
 
 
-def raise_if_nan(log_probs: NDArray[Any], position: int) -> None:
+def raise_if_nan(log_prob: float, position: int) -> None:
     """Raise NmtError when a log-probability is NaN."""
-    if np.isnan(log_probs).any():
+    if math.isnan(log_prob):
         raise NmtError(
             f"the model's log-probabilities are not numbers (NaN) at target position {position}\n"
             "  Its weights are damaged, or the number format is too narrow: try another checkpoint, or ",
