@@ -19,14 +19,16 @@ from torch import Tensor
 class ConstraintProgress(NamedTuple):
     """How far each row has come with the phrases that are required of it.
 
-    Progress is the number of required tokens that the row has generated. `token_NQ` has the ids that would advance it,
-    and PAD where there are fewer than Q: in its first half those that continue a phrase, in its second half those that
-    begin one. An id may occur twice; then the higher progress counts.
+    `token_NQ` has the ids that would advance it, and PAD where there are fewer than Q: in its first half those that
+    continue a phrase, in its second half those that begin one. An id may occur twice. Progress is the number of
+    phrases of the row, one that has begun included. An allowance is added to log-probabilities when hypotheses of equal
+    progress are ranked, and only then.
     """
 
     token_NQ: Tensor
-    progress_NQ: Tensor  # progress after each of these ids
-    progress_N: Tensor  # progress after any other id
+    progress_N: Tensor  # progress after any other id; it is one more after each of these
+    allowance_NQ: Tensor  # after each of these ids; the highest counts
+    allowance_N: Tensor  # after any other id
 
 
 class StepOut(NamedTuple):

@@ -206,12 +206,12 @@ def choose_continuations(
             rank_UX = np.where(np.isnan(rank_UX), np.inf, rank_UX)
         order_UW = (-rank_UX).argsort(1, kind="stable")[:, :slots]
     else:
-        rank_UX = rank_UX.copy()
+        progress_NC, allowance_NC = count_progress(constraints, token_NC)
+        rank_UX = rank_UX + allowance_NC.view(U, K * C).cpu().numpy()
         is_repeat_NC = torch.zeros_like(token_NC, dtype=torch.bool)
         is_repeat_NC[:, 1:] = token_NC[:, 1:] == token_NC[:, :-1]
         rank_UX[is_repeat_NC.view(U, K * C).cpu().numpy()] = -np.inf
-        progress_UX = count_progress(constraints, token_NC).view(U, K * C).cpu()
-        order_UW = allocate_slots(torch.from_numpy(rank_UX), progress_UX)[:, :slots].numpy()
+        order_UW = allocate_slots(torch.from_numpy(rank_UX), progress_NC.view(U, K * C).cpu())[:, :slots].numpy()
         log_prob_UX[rank_UX == -np.inf] = -np.inf
     place_UW = order_UW if U == 1 else order_UW + np.arange(0, U * K * C, K * C)[:, None]
     token_UW, token_log_prob_UW, log_prob_UW = (
@@ -248,10 +248,13 @@ def find_top_ids(scores_NV: Tensor, count: int) -> Tensor:
     return token_NX.gather(1, scores_NV.gather(1, token_NX).topk(count, sorted=False).indices)
 
 
-def count_progress(constraints: ConstraintProgress, token_NC: Tensor) -> Tensor:
-    """The number of required tokens that a row would have generated after each candidate. -> progress_NC"""
+def count_progress(constraints: ConstraintProgress, token_NC: Tensor) -> tuple[Tensor, Tensor]:
+    """The progress of a row after each candidate, and what is allowed it. -> progress_NC, allowance_NC"""
     advances_NCQ = (token_NC[:, :, None] == constraints.token_NQ[:, None]) & (constraints.token_NQ != PAD)[:, None]
-    return torch.where(advances_NCQ, constraints.progress_NQ[:, None], constraints.progress_N[:, None, None]).amax(2)
+    advances_NC = advances_NCQ.any(2)
+    allowance_NCQ = constraints.allowance_NQ[:, None].masked_fill(~advances_NCQ, -torch.inf)
+    allowance_NC = allowance_NCQ.amax(2).where(advances_NC, constraints.allowance_N[:, None])
+    return constraints.progress_N[:, None] + advances_NC, allowance_NC
 
 
 def allocate_slots(rank_UX: Tensor, progress_UX: Tensor) -> Tensor:

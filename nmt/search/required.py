@@ -4,7 +4,7 @@ Phrases are sequences of ids; text becomes ids in nmt.translation.constraints.
 """
 
 # B sentences   N rows   C phrases of a sentence, those of a group beside each other   L longest phrase
-# V target words   Q = 2 C ids that would advance a row's phrases
+# V target words   Q = 2 C ids that would advance a row's phrases   X some of the rows
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,15 +14,18 @@ from torch import Tensor
 
 from nmt.ids import EOS, PAD
 from nmt.search.phrases import Alternatives, WordBounds, list_lengths
-from nmt.search.restrictions import Restriction
+from nmt.search.restrictions import Restriction, find_empty_rows
 from nmt.step import ConstraintProgress, StepModel, StepOut
+
+USUAL_LOG_PROB = -1.0  # of a token, for ranks: what each further token of a phrase counts as
 
 
 class RequiredState(NamedTuple):
     """The phrases required of each row, and which of their tokens it has generated.
 
-    One phrase of each group is enough. `least_NC` is the fewest tokens that meet its group anywhere in a text, and
-    `most_NC` the most, by which progress is counted.
+    One phrase of each group is enough. `least_NC` is the fewest tokens that meet its group anywhere in a text.
+    `allowance_N` and `begun_allowance_N` are sums over the further tokens of phrases that have ended, and of those that
+    have begun: how much less probable they are than usual tokens.
     """
 
     phrase_NCL: Tensor
@@ -32,7 +35,6 @@ class RequiredState(NamedTuple):
     is_initial_NC: Tensor
     group_NC: Tensor
     least_NC: Tensor
-    most_NC: Tensor
     is_first_NC: Tensor  # of its group
     limit_N: Tensor
     is_met_NC: Tensor  # the same for all phrases of a group
@@ -41,6 +43,9 @@ class RequiredState(NamedTuple):
     must_begin_word_N: Tensor  # a phrase has just ended, and its last word may not continue
     may_attach_N: Tensor  # a word may begin without a blank
     has_begun_N: Tensor  # there are tokens
+    allowance_N: Tensor
+    begun_allowance_N: Tensor
+    next_allowance_NC: Tensor  # of each phrase that has begun, with its next token
 
 
 class RequiredPhrases(Restriction):
@@ -54,7 +59,10 @@ class RequiredPhrases(Restriction):
     paper's decoder does not force phrases at the end and may leave some out, and it knows no alternatives.
 
     The `constraints` of each step let search share out its slots by progress; otherwise phrases would be generated only
-    at the end, when they are forced.
+    at the end, when they are forced. In the paper progress is the number of required tokens, which takes as many slots.
+    Here it is that of phrases, one that has begun included. So that of two hypotheses with equal progress the one that
+    has just begun a phrase is not ranked above the one that has paid for all of it, the tokens after the first count as
+    usual tokens, wherever the phrase stands.
     """
 
     def __init__(
@@ -70,7 +78,7 @@ class RequiredPhrases(Restriction):
         longest = max(len(phrase.ids) for sentence in columns for _, phrase in sentence)
         shape = len(required), max(map(len, columns))
         self.phrase_BCL = torch.full((*shape, longest), PAD)
-        self.length_BC, self.least_BC, self.most_BC, self.group_BC = torch.zeros(4, *shape, dtype=torch.long)
+        self.length_BC, self.least_BC, self.group_BC = torch.zeros(3, *shape, dtype=torch.long)
         self.may_continue_BC, self.is_attached_BC, self.is_initial_BC, self.is_first_BC = torch.zeros(
             4, *shape, dtype=torch.bool
         )
@@ -83,8 +91,7 @@ class RequiredPhrases(Restriction):
                 self.is_attached_BC[row, column] = phrase.is_attached
                 self.is_initial_BC[row, column] = phrase.is_initial
                 self.group_BC[row, column] = number
-                lengths = list_lengths(groups[number])
-                self.least_BC[row, column], self.most_BC[row, column] = min(lengths), max(lengths)
+                self.least_BC[row, column] = min(list_lengths(groups[number]))
                 self.is_first_BC[row, column] = column == 0 or sentence[column - 1][0] != number
         self.limit_B = torch.tensor(limits)
         self.bounds = bounds
@@ -102,7 +109,6 @@ class RequiredPhrases(Restriction):
             is_initial_NC=self.is_initial_BC.to(device),
             group_NC=self.group_BC.to(device),
             least_NC=self.least_BC.to(device),
-            most_NC=self.most_BC.to(device),
             is_first_NC=self.is_first_BC.to(device),
             limit_N=self.limit_B.to(device),
             is_met_NC=length_BC == 0,
@@ -111,6 +117,9 @@ class RequiredPhrases(Restriction):
             must_begin_word_N=zero_B.bool(),
             may_attach_N=~zero_B.bool(),
             has_begun_N=zero_B.bool(),
+            allowance_N=zero_B.double(),
+            begun_allowance_N=zero_B.double(),
+            next_allowance_NC=torch.zeros_like(length_BC, dtype=torch.float64),
         )
 
     def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
@@ -123,6 +132,10 @@ class RequiredPhrases(Restriction):
         active_NC = torch.where(continues_N1, continues_NC, begins_NC)
         generated_N = torch.where(continues_N1[:, 0], before.generated_N + 1, active_NC.any(1).long())
         ends_NC = active_NC & (before.length_NC == generated_N[:, None])
+        ends_N = ends_NC.any(1)
+        begun_allowance_N = (
+            before.next_allowance_NC.where(continues_NC, -torch.inf).amax(1).where(continues_N1[:, 0], 0)
+        )
         active_NC = active_NC & ~ends_NC
         return before._replace(
             is_met_NC=before.is_met_NC | select_group(before.group_NC, ends_NC),
@@ -131,6 +144,8 @@ class RequiredPhrases(Restriction):
             must_begin_word_N=(ends_NC & ~before.may_continue_NC).any(1),
             may_attach_N=self.bounds.ends_V.to(previous_N.device)[previous_N],
             has_begun_N=torch.ones_like(before.has_begun_N),
+            allowance_N=before.allowance_N + begun_allowance_N.where(ends_N, 0),
+            begun_allowance_N=begun_allowance_N.where(~ends_N, 0),
         )
 
     def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
@@ -147,15 +162,28 @@ class RequiredPhrases(Restriction):
         longer_NC = next_NC.masked_fill(~state.is_met_NC | is_late_N1, PAD)
         token_NQ = torch.cat([token_NQ, longer_NC], 1)  # the rest of a longer phrase of a group that is met
 
+        kept_NQ = log_probs_NV.gather(1, token_NQ)
+        ends_N = log_probs_NV[:, EOS].clone()
+        log_probs_NV[:, EOS].masked_fill_(lacks_N1[:, 0], -torch.inf)
+        narrowed_X = (is_late_N1[:, 0] | state.must_begin_word_N).nonzero()[:, 0]
+        all_XV = log_probs_NV[narrowed_X]
         continues_word_V = ~self.bounds.begins_V.to(log_probs_NV.device)
-        is_forbidden_NV = is_late_N1 | (state.must_begin_word_N[:, None] & continues_word_V)
-        rest_NV = log_probs_NV.masked_fill(is_forbidden_NV, -torch.inf)
-        rest_NV[:, EOS].masked_fill_(lacks_N1[:, 0], -torch.inf)
-        return rest_NV.scatter(1, token_NQ, log_probs_NV.gather(1, token_NQ))
+        is_forbidden_XV = is_late_N1[narrowed_X] | (state.must_begin_word_N[narrowed_X, None] & continues_word_V)
+        log_probs_NV[narrowed_X] = all_XV.masked_fill(is_forbidden_XV, -torch.inf)
+        log_probs_NV.scatter_(1, token_NQ, kept_NQ)
+        if len(empty_X := find_empty_rows(log_probs_NV)):
+            log_probs_NV[narrowed_X] = all_XV.where(torch.isin(narrowed_X, empty_X)[:, None], log_probs_NV[narrowed_X])
+            log_probs_NV[empty_X, EOS] = ends_N[empty_X]
+        return log_probs_NV
 
     def step(self, previous_N: Tensor, state: Any) -> StepOut:
         out = super().step(previous_N, state)
-        return out._replace(constraints=build_progress(RequiredState(*out.state.own)))
+        own = RequiredState(*out.state.own)
+        next_NC, _ = find_next_tokens(own)
+        log_prob_NC = out.log_probs_NV.gather(1, next_NC).double()
+        further_NC = (USUAL_LOG_PROB - log_prob_NC).masked_fill(log_prob_NC == -torch.inf, 0)
+        own = own._replace(next_allowance_NC=own.begun_allowance_N[:, None] + further_NC)
+        return out._replace(state=out.state._replace(own=own), constraints=build_progress(own))
 
 
 def select_group(group_NC: Tensor, is_chosen_NC: Tensor) -> Tensor:
@@ -177,16 +205,13 @@ def find_next_tokens(state: RequiredState) -> tuple[Tensor, Tensor]:
 
 
 def build_progress(state: RequiredState) -> ConstraintProgress:
-    """The tokens that would advance each row, and the number of required tokens it would then have.
-
-    A phrase that is shorter than others of its group begins with the progress that it saves.
-    """
+    """The tokens that would advance each row, and what counts for its rank."""
     next_NC, first_NC = find_next_tokens(state)
-    met_N = (state.most_NC * (state.is_first_NC & state.is_met_NC)).sum(1)
-    begun_NC = state.most_NC - state.length_NC + 1
-    progress_NQ = torch.cat([begun_NC + state.generated_N[:, None], begun_NC], 1).clamp_min(0)
+    next_NC = next_NC.masked_fill(state.is_met_NC, PAD)
+    allowance_NQ = torch.cat([state.next_allowance_NC, torch.zeros_like(state.next_allowance_NC)], 1)
     return ConstraintProgress(
-        token_NQ=torch.cat([next_NC.masked_fill(state.is_met_NC, PAD), first_NC], 1),
-        progress_NQ=met_N[:, None] + progress_NQ,
-        progress_N=met_N,
+        token_NQ=torch.cat([next_NC, first_NC], 1),
+        progress_N=(state.is_first_NC & state.is_met_NC).sum(1),
+        allowance_NQ=state.allowance_N[:, None] + allowance_NQ,
+        allowance_N=state.allowance_N,
     )

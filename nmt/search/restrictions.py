@@ -5,7 +5,7 @@ A wrapper is a step model itself. So wrappers can be nested, and search treats t
 
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   V target words
 # T target positions so far   L longest prefix or phrase   H = L + 1   I ids, or windows of n tokens
-# C phrases of a sentence
+# C phrases of a sentence   X some of the rows
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -70,7 +70,10 @@ class Restriction:
         raise NotImplementedError
 
     def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
-        """`log_probs_NV`, or a copy of it with minus infinity for forbidden words. -> log_probs_NV"""
+        """A copy of `log_probs_NV` with minus infinity for forbidden words, or the same tensor. -> log_probs_NV
+
+        A restriction that changes the tensor itself, which is faster, leaves no row of it empty; see `find_empty_rows`.
+        """
         raise NotImplementedError
 
     def start(self, source_BS: Tensor, lengths_B: Tensor) -> RestrictionState:
@@ -81,13 +84,18 @@ class Restriction:
         length = state.length + 1
         own = self.update_state(state.own, previous_N) if length else state.own
         log_probs_NV = self.restrict(out.log_probs_NV, own, length)
-        has_word_N1 = (log_probs_NV[:, EOS:] > -torch.inf).any(1, keepdim=True)
-        log_probs_NV = torch.where(has_word_N1, log_probs_NV, out.log_probs_NV)
+        if log_probs_NV is not out.log_probs_NV and len(empty_X := find_empty_rows(log_probs_NV)):
+            log_probs_NV[empty_X] = out.log_probs_NV[empty_X]
         return out._replace(log_probs_NV=log_probs_NV, state=RestrictionState(out.state, own, length))
 
     def select(self, state: RestrictionState, rows_BK: Tensor) -> RestrictionState:
         own = tuple(part[rows_BK.flatten()] for part in state.own)
         return RestrictionState(self.model.select(state.inner, rows_BK), own, state.length)
+
+
+def find_empty_rows(log_probs_NV: Tensor) -> Tensor:
+    """The rows in which every word is forbidden. -> empty_X"""
+    return (log_probs_NV[:, EOS:].amax(1) == -torch.inf).nonzero()[:, 0]
 
 
 class MinLength(Restriction):
@@ -189,8 +197,12 @@ class LimitedPhrases(Restriction):
         is_begun_NC = match_phrases(state.phrase_NCL[:, :, :-1], state.last_NH[:, 2:])
         is_forbidden_NC = (state.left_NC < 1) & is_begun_NC & self.can_begin(state, state.before_NC + 1)
         final_NC = state.phrase_NCL[:, :, -1]
-        final_NC = torch.where(is_forbidden_NC & (final_NC != ANY), final_NC, PAD)
-        return log_probs_NV.scatter(1, final_NC, -torch.inf)  # PAD is never generated anyway
+        final_NC = torch.where(is_forbidden_NC & (final_NC != ANY), final_NC, PAD)  # PAD is never generated anyway
+        kept_NC = log_probs_NV.gather(1, final_NC)
+        log_probs_NV.scatter_(1, final_NC, -torch.inf)
+        if len(empty_X := find_empty_rows(log_probs_NV)):
+            log_probs_NV[empty_X] = log_probs_NV[empty_X].scatter(1, final_NC[empty_X], kept_NC[empty_X])
+        return log_probs_NV
 
     def can_begin(self, state: "LimitedState", before_NC: Tensor) -> Tensor:
         """Whether each phrase could begin after the token at `before_NC`. -> can_begin_NC"""

@@ -31,7 +31,9 @@ from nmt.translation.result import Translation
 
 BYTE_PIECE = re.compile("<0x([0-9A-F]{2})>")
 CLOSING = (*".,;:!?…)]}»”’%",)  # marks that are usually followed by a blank
-MOST_TERM_PIECES = 128  # of the terms of a sentence: time and memory of the search grow with them
+MOST_TERM_PIECES = 512  # of the terms of a sentence: the time of the search grows with them
+SPARE_TOKENS = 10  # of a translation with required phrases, above its usual length
+MORE_SLOTS = 3  # of a group, where phrases are required
 CARRIERS = '("-。'  # after which a text is spelled that has no blank before it
 
 
@@ -73,11 +75,6 @@ class CompiledRequest(NamedTuple):
         return sum(min(list_lengths(one.phrases)) for one in self.required)
 
     @property
-    def steps(self) -> int:
-        """The number of tokens of all required phrases, of which the longest count."""
-        return sum(max(list_lengths(one.phrases)) for one in self.required)
-
-    @property
     def allowed_ids(self) -> list[int]:
         """The ids of the prefix and of all required phrases."""
         return [*self.prefix, *(index for one in self.required for phrase in one.phrases for index in phrase.ids)]
@@ -86,17 +83,22 @@ class CompiledRequest(NamedTuple):
         """The same request without constraints other than its prefix."""
         return self._replace(required=[], banned=[])
 
-    def limit_phrases(self, symbol_ids: Mapping[str, int], text: str) -> "CompiledRequest":
-        """The same request with a limit on the occurrences of what is required: the number that is required or, if it
-        is larger, the number in `text`.
+    def limit_search(self, symbol_ids: Mapping[str, int], free: Translation, is_sample: bool) -> "CompiledRequest":
+        """The same request with limits that a translation without constraints gives.
 
-        Symbols, and what contains them, have the limits of symbols.
+        What is required may occur as often as it is required or, if that is more often, as in the text of `free`.
+        Symbols, and what contains them, have the limits of symbols. Without the required phrases, the translation may
+        be half as long again as `free`, or SPARE_TOKENS longer, unless `is_sample`: hypotheses that delay a phrase need
+        not be followed further.
         """
         symbols = [((Phrase((symbol_ids[piece],)),), most) for piece, (_, most) in self.symbols.items()]
         own = {symbol_ids[piece] for piece in self.symbols}
         others = {one.texts: one for one in self.required if not any(own & {*phrase.ids} for phrase in one.phrases)}
-        limited = [(one.phrases, max(one.count(text), self.count_needed(one))) for one in others.values()]
-        limit = max(self.limit, len(self.prefix) + self.needed + 1)
+        limited = [(one.phrases, max(one.count(free.text), self.count_needed(one))) for one in others.values()]
+        longest = sum(max(list_lengths(one.phrases)) for one in self.required)
+        tokens = len(free.tokens)
+        usual = self.limit if is_sample else longest + tokens + max(SPARE_TOKENS, tokens // 2)
+        limit = max(min(self.limit, usual), len(self.prefix) + self.needed + 1)
         return self._replace(limited=[*symbols, *limited], limit=limit)
 
     def count_needed(self, one: Required) -> int:
@@ -353,9 +355,8 @@ def count_hypotheses(search: SearchSettings, n_best: int) -> int:
 def build_choice(requests: Sequence[CompiledRequest], search: SearchSettings, samples: int) -> tuple[Choice, int]:
     """The choice of continuations that the settings describe, and the number of slots of a sentence.
 
-    With required phrases there are `beam` slots for each number of required tokens that a hypothesis may have, so that
-    hypotheses without a phrase are kept until they reach a probable position for it. All `requests` need the same
-    number of tokens.
+    With required phrases each group has MORE_SLOTS more slots, so that hypotheses without a phrase are kept until they
+    reach a probable position for it. Either all `requests` have required phrases or none has.
     """
     if search.sample:
         keys = [request.key for request in requests]
@@ -369,5 +370,5 @@ def build_choice(requests: Sequence[CompiledRequest], search: SearchSettings, sa
         )
         return sample, samples
     groups = min(search.groups, search.beam)
-    slots = search.beam * (requests[0].steps + 1)
+    slots = search.beam + groups * MORE_SLOTS * bool(requests[0].required)
     return Diverse(groups, search.diversity) if groups > 1 else MOST_PROBABLE, slots

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -141,11 +140,11 @@ def translate_lines(
                 if met[:1] == ranked[row][:1] and len(met) >= n_best:
                     ranked[row] = met
                 else:
-                    again.append((row, request.limit_phrases(symbol_ids, ranked[row][0].text)))
-        for steps, some in groupby(sorted(again, key=lambda each: each[1].steps), key=lambda each: each[1].steps):
-            rows, limited = zip(*some, strict=True)
-            for row, more in zip(rows, search_all(limited, max(1, batch_size // (steps + 1))), strict=True):
-                ranked[row] = merge(requests[row], ranked[row], found[row] or [], more or [])
+                    again.append((row, request.limit_search(symbol_ids, ranked[row][0], search.sample)))
+        for some in ([one for one in again if one[1].required], [one for one in again if not one[1].required]):
+            more = search_all([request for _, request in some], max(1, batch_size // 2))
+            for (row, _), hypotheses in zip(some, more, strict=True):
+                ranked[row] = merge(requests[row], ranked[row], found[row] or [], hypotheses or [])
         return [of_line[:n_best] for of_line in ranked]
 
     def merge(

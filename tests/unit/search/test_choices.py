@@ -17,6 +17,7 @@ from nmt.search.choices import (
     Sample,
     allocate_slots,
     choose_continuations,
+    count_progress,
     favour_constraints,
     find_top_ids,
     truncate,
@@ -169,11 +170,33 @@ def test_banks_take_turns(ranks, banks, order):
     assert allocate_slots(torch.tensor([ranks]), torch.tensor([banks])).tolist() == [order]
 
 
+def test_an_id_that_advances_a_row_has_its_highest_allowance():
+    constraints = ConstraintProgress(
+        token_NQ=torch.tensor([[5, PAD, 5, 6], [PAD, PAD, PAD, PAD]]),
+        progress_N=torch.tensor([2, 0]),
+        allowance_NQ=torch.tensor([[7.0, 99.0, 1.0, 1.0], [99.0] * 4]),
+        allowance_N=torch.tensor([1.0, 0.5]),
+    )
+    progress_NC, allowance_NC = count_progress(constraints, torch.tensor([[4, 5, 6], [PAD, 5, 6]]))
+    assert progress_NC.tolist() == [[2, 3, 3], [0, 0, 0]]
+    assert allowance_NC.tolist() == [[1, 7, 1], [0.5, 0.5, 0.5]]
+
+
+def test_the_allowance_ranks_and_is_not_part_of_a_log_probability():
+    """Without it the row that has paid for all of a phrase would lose to one that has only begun it."""
+    log_probs_NV = torch.tensor([[-9.0, -9, -9, -0.1, -9], [-9, -9, -9, -0.5, -9]])
+    none = torch.zeros(2, 2, dtype=torch.long)
+    constraints = ConstraintProgress(none, torch.ones(2), none.double(), torch.tensor([0.0, 6.0]))
+    chosen = choose_continuations(np.array([[-3.0, -8.0]]), log_probs_NV, 1, constraints=constraints)
+    assert (chosen.row_UW.item(), chosen.token_UW.item()) == (1, 3)
+    assert chosen.log_prob_UW.item() == pytest.approx(-8.5)
+
+
 def test_constraints_that_are_met_change_nothing():
     log_probs_NV = torch.randn(6, 9, generator=torch.Generator().manual_seed(1)).log_softmax(1)
     log_prob_UK = np.array([[-1.0, -1.5, -math.inf], [-0.1, -0.2, -3.0]])
     none = torch.zeros(6, 2, dtype=torch.long)
-    constraints = ConstraintProgress(none, none, torch.full((6,), 3))
+    constraints = ConstraintProgress(none, torch.full((6,), 3), none.double(), torch.zeros(6).double())
     for slots in (1, 3, 20):
         plain, constrained = (
             choose_continuations(log_prob_UK, log_probs_NV, slots, constraints=some) for some in (None, constraints)
@@ -221,7 +244,7 @@ def test_the_probability_of_forbidden_words_goes_to_required_ones():
     p_NV = torch.tensor([[0, 0, 0, 0, 0.1, 0.3, 0.2], [0, 0, 0, 0, 0.5, 0.25, 0.25], [0, 0, 0, 0, 0.9, 0.1, 0]])
     p_NV = torch.cat([p_NV, torch.tensor([[0, 0, 0, 0, 0.2, 0.6, 0.2]])])
     token_NQ = torch.tensor([[PAD, PAD, 4, 5], [PAD, 6, 4, PAD], [6, PAD, 4, PAD], [4, 5, 6, PAD]])
-    constraints = ConstraintProgress(token_NQ, torch.ones(4, 4, dtype=torch.long), torch.zeros(4, dtype=torch.long))
+    constraints = ConstraintProgress(token_NQ, torch.zeros(4), torch.zeros(4, 4), torch.zeros(4))
     expected = [
         [0, 0, 0, 0, 0.3, 0.5, 0.2],  # the forbidden end had 0.4
         [0, 0, 0, 0, 0, 0, 1],  # a phrase has begun and continues

@@ -413,6 +413,30 @@ def test_random_models_say_every_term_exactly_as_often_as_the_source(subword, se
             assert count_phrase(text, word) <= max(wanted, count_phrase(free, word))
 
 
+@pytest.mark.parametrize("beam", [1, 4])
+def test_the_time_of_a_search_grows_only_with_the_length_of_what_is_required(subword, beam):
+    """However many terms a line has, and however long they are, a step computes no more hypotheses."""
+    rows = []
+    model = copying(subword.size)
+
+    class Counting(ScriptedModel):
+        def step(self, previous_N, state):
+            rows.append(len(previous_N))
+            return super().step(previous_N, state)
+
+    counting = Counting(model.vocabulary, model.log_probs, model.attend)
+    terms = Terms.build([GlossaryEntry("ba", "31/12/1999"), GlossaryEntry("de", " ".join(["zu la me ku 58"] * 6))])
+    options = OPTIONS | {"beam": beam, "max_length_ratio": 60.0}
+    for line in ("ba fi", "ba ba ba ba ba ba ba", "de fi"):
+        rows.clear()
+        ((one,),) = translate_lines(counting, subword, subword, [line], terms=terms, **options)
+        assert all(use.used for use in terms.list_uses(line, one.text))
+        assert one.is_finished
+        assert max(rows) == beam + 3
+        pieces = sum(len(subword.encode(use.used)) for use in terms.list_uses(line, one.text))
+        assert len(rows) < 2 * len(subword.encode(line)) + pieces + 20  # of two searches; the limit is far above that
+
+
 def test_a_constraint_is_recognised_after_a_bracket(subword):
     """What the model says in brackets is not said again: here it ends as soon as it may."""
     order = [*subword.encode("ba"), *subword.encode("(zu")]
