@@ -18,8 +18,8 @@ required_options = combine(
         "--glossary",
         type=INPUT,
         metavar="FILE",
-        help="terms and their translations: source, tab, target, and perhaps a tab and ignore, exact or follow, the "
-        "rule for case",
+        help="terms and their translations: source, which may end with * for every ending, tab, target, and perhaps a "
+        "tab and ignore, exact or follow, the rule for case",
     ),
     click.option(
         "--keep",
@@ -45,9 +45,13 @@ def read_terms(glossary: str | None, keep: Sequence[str]) -> "Terms | None":
     """The terms that options name; None if they name none."""
     if not glossary and not keep:
         return None
-    from nmt.text.terms import Terms
+    from nmt.text.terms import KEPT, Terms
 
-    return Terms.read(glossary, keep)
+    terms = Terms.read(glossary, keep)
+    for word in keep:
+        if word.isalpha() and word not in KEPT:
+            click.echo(f"nmt: --keep {word} keeps this word alone: it is not one of {', '.join(KEPT)}", err=True)
+    return terms
 
 
 def describe_use(file: str, line: int, use: "TermUse", source: str, translation: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from nmt.errors import DataError, Option, UsageError, did_you_mean
+from nmt.progress import format_count
 from nmt.text.atoms import find_atoms
 from nmt.text.corpus import read_lines
 from nmt.text.particles import list_stems
@@ -19,6 +20,7 @@ from nmt.text.words import is_blank, is_whole_words, match_texts
 CaseRule = Literal["ignore", "exact", "follow"]
 CASE_RULES: tuple[CaseRule, ...] = get_args(CaseRule)
 CASES = f"{', '.join(CASE_RULES[:-1])} or {CASE_RULES[-1]}"
+INITIAL = re.compile(r"(?:.*[.!?…:。！？])?[\W_]*")  # what stands before the first word of a sentence
 MOST_SHOWN = 10  # lines of a glossary in one message
 EMOJI = "[\U0001f000-\U0001faff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff]"
 KEPT = {
@@ -40,8 +42,9 @@ class GlossaryEntry(NamedTuple):
     """A line of a glossary.
 
     By the rule "ignore" the term is found in any case, by "exact" only as it is written; both require the target as it
-    is written. By "follow" it is found in any case, and where the source has a capital or only capitals that the term
-    does not have, the target may have them too. A source that ends with "*" has every ending of its last word.
+    is written. By "follow" it is found in any case, and the target has the capitals of the source: only capitals, one
+    at the beginning of each word, or one at the beginning, which it need not have where a sentence begins. A source
+    that ends with "*" has every ending of its last word; a target is text that stays as it is.
     """
 
     source: str
@@ -128,19 +131,24 @@ class Terms:
 
     def find_term(self, source: str, begin: int, last: int, end: int) -> FoundTerm | None:
         """The term from `begin` to `end`, or without an ending of its last word, which begins at `last`."""
+        is_initial = INITIAL.fullmatch(source[max(0, begin - 9) : begin]) is not None
         for stop in (end, *(last + size for size in list_stems(source[last:end]))):
-            if targets := self.translate(source[begin:stop]):
+            if targets := self.translate(source[begin:stop], is_initial):
                 return FoundTerm(begin, stop, source[begin:stop], targets, "glossary")
         for stop in range(end, last, -1) if self.has_stems else ():
-            if targets := self.translate(f"{source[begin:stop]}*"):
+            if targets := self.translate(f"{source[begin:stop]}*", is_initial):
                 return FoundTerm(begin, end, source[begin:end], targets, "glossary")
         return None
 
-    def translate(self, text: str) -> tuple[str, ...]:
-        """The translations of a term that the glossary has; none if it has not the term."""
+    def translate(self, text: str, is_initial: bool) -> tuple[str, ...]:
+        """The translations of a term that the glossary has; none if it has not the term.
+
+        `is_initial` tells whether a sentence begins with it.
+        """
         some = self.entries.get(fold(text), ())
-        exact = [one.target for one in some if one.case == "exact" and one.source == normalize(text)]
-        others = (target for one in some if one.case != "exact" for target in adapt_case(one, normalize(text)))
+        text = normalize(text)
+        exact = [one.target for one in some if one.case == "exact" and one.source == text]
+        others = (target for one in some if one.case != "exact" for target in adapt_case(one, text, is_initial))
         return tuple(dict.fromkeys(exact or others))
 
     def find_kept(self, source: str) -> Iterator[FoundTerm]:
@@ -159,7 +167,16 @@ class Terms:
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """A name of KEPT, or a regular expression, as a pattern. Raises UsageError if it is no regular expression."""
+    """A name of KEPT, or a regular expression, as a pattern.
+
+    Raises UsageError if it is no regular expression, or is a word that is almost a name.
+    """
+    if pattern not in KEPT and pattern.isalpha() and (guess := did_you_mean(pattern, KEPT)):
+        raise UsageError(
+            f'"{pattern}" is not one of {", ".join(KEPT)}{guess}\n',
+            "  As a regular expression for the word itself, write ",
+            Option("keep", rf"\b{pattern}\b"),
+        )
     try:
         return re.compile(KEPT.get(pattern, pattern))
     except re.error as error:
@@ -209,25 +226,36 @@ def build_entries(rows: Iterable[tuple[int, Sequence[str]]], name: str, hint: st
 def find_problem(columns: Sequence[str]) -> str:
     """What is wrong with a line of a glossary; empty if nothing is."""
     if not 2 <= len(columns) <= 4:
-        return f"it has {len(columns)} column{'s' * (len(columns) > 1)}, not 2 to 4"
+        return f"it has {format_count(len(columns), 'column')}, not 2 to 4"
     if not find_atoms(columns[0].removesuffix("*")):
         return "its source is empty"
     if not columns[1]:
         return "its target is empty"
     if len(columns) > 2 and columns[2] not in ("", *CASE_RULES):
         return f'there is no case rule "{columns[2]}"{did_you_mean(columns[2], CASE_RULES)}'
+    if re.search(r"\w\*$", columns[1]):
+        return f'its target "{columns[1]}" would have the "*": only a source ends with it, for every ending of its word'
     return ""
 
 
-def adapt_case(entry: GlossaryEntry, text: str) -> list[str]:
+def adapt_case(entry: GlossaryEntry, text: str, is_initial: bool) -> list[str]:
     """The targets of an entry for a term that the source has as `text`; see GlossaryEntry."""
-    targets = [entry.target]
-    if entry.case == "follow" and text != entry.source:
-        if text.isupper() and len(text) > 1:
-            targets.append(entry.target.upper())
-        elif text[0].isupper():
-            targets.append(entry.target[0].upper() + entry.target[1:])
-    return targets
+    plain = entry.target
+    if entry.case != "follow" or text == entry.source:
+        return [plain]
+    if text.isupper() and sum(map(str.isalpha, text)) > 1:
+        return [plain.upper()]
+    words = text.split()
+    if len(words) > 1 and all(word[0].isupper() for word in words if word[0].isalpha()):
+        return [" ".join(map(capitalize, plain.split()))]
+    if text[0].isupper() and not entry.source[0].isupper():
+        return [plain, capitalize(plain)] if is_initial else [capitalize(plain)]
+    return [plain]
+
+
+def capitalize(text: str) -> str:
+    """The text with a capital at its beginning; its other letters stay as they are."""
+    return text[0].upper() + text[1:]
 
 
 def normalize(text: str) -> str:

@@ -98,6 +98,11 @@ def test_python_requires_terms_too(reverser, tmp_path):
             '"(" is no regular expression: missing ), unterminated subpattern at position 0\n  Correct --k',
         ),
         (["--keep", "nubmers)"], '; did you mean "numbers"?\n  Correct --keep, or name one of numbers, urls, '),
+        (
+            ["--keep", "urlss"],
+            '"urlss" is not one of numbers, urls, placeholders, emails, emoji; did you mean "urls"?\n'
+            "  As a regular expression for the word itself, write --keep '\\burlss\\b'",
+        ),
         (["--term-report", "{out}"], "--term-report lists the terms of --glossary and --keep: name one of them"),
         (["--glossary", "{good}", "--term-report", "{good}"], "the input and --term-report cannot both be"),
         (["--glossary", "{good}x"], 'good.tsvx does not exist; did you mean "good.tsv"?'),
@@ -119,6 +124,15 @@ def test_bad_input(run_nmt, reverser, tmp_path, words, message):
     assert places["good"].read_text() == "ba\tzu\n"
     if not message:
         assert "zu" not in done.stdout
+
+
+def test_a_word_that_is_no_name_is_kept_and_reported(run_nmt, reverser):
+    done = run_nmt("translate", "--model", reverser, "--keep", "ba", "--keep", r"\d", stdin="ba de 5\n")
+    assert (done.code, "ba" in done.stdout.split()) == (0, True)
+    assert done.stderr.startswith(
+        "nmt: --keep ba keeps this word alone: it is not one of numbers, urls, placeholders, emails, emoji\n"
+    )
+    assert done.stderr.count("keeps this word alone") == 1
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ ENTRIES = [
         ("A garden  fence, a garden, a fence", [("garden  fence", ("Gartenzaun",)), ("fence", ("Zaun",))]),
         ("FENCE bank", [("FENCE", ("Zaun",)), ("bank", ("Bank", "Ufer"))]),
         ("They told us in the US. Us?", [("us", ("uns",)), ("US", ("USA",))]),
-        ("The roof. Roof! ROOF", [("roof", ("toit",)), ("Roof", ("toit", "Toit")), ("ROOF", ("toit", "TOIT"))]),
+        ("The roof. Roof! ROOF", [("roof", ("toit",)), ("Roof", ("toit", "Toit")), ("ROOF", ("TOIT",))]),
         ("“fence”/fence-post's", [("fence", ("Zaun",)), ("fence", ("Zaun",))]),
         ("in C++, not C+", [("C++", ("C++",))]),
         ("cafe\u0301 CAFÉ", [("cafe\u0301", ("Café",)), ("CAFÉ", ("Café",))]),
@@ -86,6 +86,49 @@ def test_terms_are_found_as_whole_words_and_the_longest_counts(source, terms):
 def test_what_is_kept(name, source, kept):
     kept = ["https://example.org/a?b=c#d", "http://x.y/z", "www.host.net"] if kept is None else kept
     assert [one.text for one in Terms.build(keep=[name]).find(source)] == kept
+
+
+@pytest.mark.parametrize(
+    ("source", "targets"),
+    [
+        ("the green wall", ("mur végétal",)),
+        ("a Green wall", ("Mur végétal",)),  # in a sentence, as a name
+        ("Green wall", ("mur végétal", "Mur végétal")),  # its capital may be that of the sentence
+        ("- “Green wall”", ("mur végétal", "Mur végétal")),
+        ("It fell. (Green wall)", ("mur végétal", "Mur végétal")),
+        ("v2.5 Green wall", ("Mur végétal",)),
+        ("Green Wall", ("Mur Végétal",)),
+        ("GREEN WALL", ("MUR VÉGÉTAL",)),
+    ],
+)
+def test_targets_have_the_capitals_of_the_source(source, targets):
+    assert [one for _, one in found(Terms.build([GlossaryEntry("green wall", "mur végétal", "follow")]), source)] == [
+        targets
+    ]
+
+
+def test_a_capital_of_the_term_itself_is_not_one_of_the_sentence():
+    terms = Terms.build([GlossaryEntry("Oslo fjord*", "der Fjord", "follow"), GlossaryEntry("a", "ein", "follow")])
+    assert found(terms, "the Oslo fjords, OSLO FJORD, A") == [
+        ("Oslo fjords", ("der Fjord",)),
+        ("OSLO FJORD", ("DER FJORD",)),
+        ("A", ("Ein",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "guess"), [("number", "numbers"), ("URL", "urls"), ("mails", "emails"), ("Nokia", ""), ("5", "")]
+)
+def test_a_word_that_is_almost_a_name_is_refused(word, guess):
+    if guess:
+        with pytest.raises(UsageError) as caught:
+            Terms.build(keep=[word])
+        assert str(caught.value) == (
+            f'"{word}" is not one of numbers, urls, placeholders, emails, emoji; did you mean "{guess}"?\n'
+            f"  As a regular expression for the word itself, write keep='\\\\b{word}\\\\b'"
+        )
+    else:
+        assert found(Terms.build(keep=[word]), f"the {word} is") == [(word, (word,))]
 
 
 def test_of_overlapping_terms_the_first_and_then_the_longest_counts():
@@ -143,7 +186,7 @@ def test_a_glossary_is_read(tmp_path):
 
 def test_lines_that_cannot_be_used_are_listed(tmp_path):
     path = tmp_path / "terms.tsv"
-    path.write_text("fence\na\tb\tc\td\te\n\tZaun\nroof\t \nbank\tBank\tignroe\nok\tgut\n")
+    path.write_text("fence\na\tb\tc\td\te\n\tZaun\nroof\t \nbank\tBank\tignroe\nok\tgut\nroof*\tDach*\n5*\t*\n")
     with pytest.raises(DataError) as caught:
         read_glossary(path)
     assert str(caught.value) == (
@@ -153,6 +196,7 @@ def test_lines_that_cannot_be_used_are_listed(tmp_path):
         "  line 3: its source is empty\n"
         "  line 4: its target is empty\n"
         '  line 5: there is no case rule "ignroe"; did you mean "ignore"?\n'
+        '  line 7: its target "Dach*" would have the "*": only a source ends with it, for every ending of its word\n'
         "  A line has the source, a tab and the target; then perhaps a tab and ignore, exact or follow, and a tab "
         "and a note"
     )
