@@ -106,7 +106,8 @@ def describe_unreadable(path: Path | str, error: OSError) -> str:
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """The end of a message with the most similar name: `; did you mean "beam"?`, or nothing if none is similar."""
-    nearest = difflib.get_close_matches(word, list(names), n=1)
+    names = list(names)
+    nearest = difflib.get_close_matches(word, names, n=1) or difflib.get_close_matches(word.lower(), names, n=1)
     return f'; did you mean "{nearest[0]}"?' if nearest else ""
 
 

@@ -22,7 +22,7 @@ from nmt.train_settings import RESUMABLE as RESUMABLE
 from nmt.train_settings import PartName as PartName
 from nmt.train_settings import TokenizerName as TokenizerName
 from nmt.train_settings import TrainSettings as TrainSettings
-from nmt.validation import check, read_toml, write_value
+from nmt.validation import check, find_sections, read_toml, write_value
 
 WindowName = Literal["none", "monotonic", "predictive"]
 
@@ -278,8 +278,11 @@ def parse_override(word: str) -> dict[str, Any]:
     name, equals, value = word.partition("=")
     section, dot, key = name.strip().partition(".")
     if not (equals and dot and key):
+        known = find_sections(RunSettings, name.strip()) if equals else ""
+        guess = f"; did you mean {known}?" if known else ""
         raise SettingsError(
-            f"{write_value(word)} is not section.key=value\n  For example: ", Option("overrides", "train.clip=0.5")
+            f"{write_value(word)} is not section.key=value{guess}\n  For example: ",
+            Option("overrides", "train.clip=0.5"),
         )
     try:
         return {section: {key: parse_toml(f"value = {value.strip()}")["value"]}}

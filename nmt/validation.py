@@ -65,6 +65,13 @@ def list_field_names(kind: type, path: Sequence[str]) -> Iterable[str]:
     return kind.model_fields if issubclass(kind, BaseModel) else [field.name for field in fields(kind)]  # type: ignore[arg-type]
 
 
+def find_sections(kind: type, name: str) -> str:
+    """The settings of this name in all sections of `kind`: `"train.seed" or "search.seed"`, or nothing."""
+    sections = getattr(kind, "model_fields", {})
+    found = [one for one, field in sections.items() if name in getattr(field.annotation, "model_fields", ())]
+    return " or ".join(f'"{section}.{name}"' for section in found)
+
+
 def describe_problem(kind: type, problem: Any) -> tuple[str, Sequence[str | Option]]:
     """(`section.key = value`, the parts of the reason why it cannot be used) for an error of pydantic.
 
@@ -87,10 +94,10 @@ def describe_value(kind: type, problem: Any) -> tuple[str, str]:
     }
     match problem["type"]:
         case "extra_forbidden" | "unexpected_keyword_argument":
-            return (
-                place,
-                f"no such setting{did_you_mean(path[-1][:SHOWN_CHARACTERS], list_field_names(kind, path[:-1]))}",
-            )
+            if elsewhere := find_sections(kind, path[-1]):
+                return place, f"no such setting; did you mean {elsewhere}?"
+            guess = did_you_mean(path[-1][:SHOWN_CHARACTERS], list_field_names(kind, path[:-1]))
+            return place, f"no such setting{guess}"
         case "literal_error":
             choices = [word.strip(" '") for word in context["expected"].replace(" or ", ", ").split(",")]
             return (

@@ -10,7 +10,7 @@ import click
 
 from nmt.cli.tables import COLUMNS
 from nmt.data.prepared import Manifest, read_manifest
-from nmt.errors import NmtError, UsageError
+from nmt.errors import NmtError, SettingsError, UsageError
 from nmt.files import locate_folder
 from nmt.progress import format_count
 from nmt.recipes import Recipe, find_recipes, list_recipes, read_recipe
@@ -23,7 +23,7 @@ def suggest_recipe(data: Path) -> None:
     recipes = find_recipes(manifest.splits["train"].pairs) if manifest else {}
     if not manifest or not recipes:
         return
-    pairs = f"{manifest.splits['train'].pairs:,} pairs"
+    pairs = format_count(manifest.splits["train"].pairs, "pair")
     named = [f"{name}{describe_minutes(recipe)}" for name, recipe in recipes.items()]
     others = f"; other recipes: {', '.join(named[1:])}" if named[1:] else ""
     click.echo(f"nmt: nmt train --recipe {named[0]} suits {pairs}{others}", err=True)
@@ -32,13 +32,25 @@ def suggest_recipe(data: Path) -> None:
         click.echo(f"  Its corpus is prepared with {write_preparation(first)}", err=True)
 
 
-def check_recipe(data: Path, name: str, settings: RunSettings) -> None:
-    """Write a note where a corpus was prepared otherwise than for a recipe.
+def check_recipe(data: Path, name: str, settings: RunSettings | None) -> None:
+    """Write a note where a recipe does not suit the number of pairs of a corpus, or its preparation.
+
+    Without `settings`, those of a run complete the recipe, with whose subwords the corpus is prepared.
 
     Raises UsageError where it cannot be used with it.
     """
     manifest, (recipe, _) = read_quietly(data), read_recipe(name)
-    if not manifest or not lacks_preparation(manifest, recipe):
+    if not manifest:
+        return
+    pairs = manifest.splits["train"].pairs
+    if recipe.pairs and not recipe.suits(pairs):
+        others = ", ".join(find_recipes(pairs))
+        click.echo(
+            f"nmt: {data} has {format_count(pairs, 'pair')}, and the recipe {name} is for "
+            f"{recipe.pairs[0]:,} to {recipe.pairs[1]:,}{f'; for that many: {others}' if others else ''}",
+            err=True,
+        )
+    if settings is None or not lacks_preparation(manifest, recipe):
         return
     if settings.model.tie == "all" and not manifest.joint:
         raise UsageError(
@@ -83,3 +95,11 @@ def describe_recipes() -> str:
         wrapping: dict[str, Any] = {"width": COLUMNS, "subsequent_indent": "    ", "break_on_hyphens": False}
         blocks.append("\n".join(textwrap.fill(line, **wrapping) for line in lines))
     return "\n\n".join(blocks)
+
+
+def name_recipe(error: SettingsError, name: str) -> None:
+    """Add to the message which of the settings that it names come from a recipe, and not from the command line."""
+    _, values = read_recipe(name)
+    named = [f"{section}.{key}" for section, entries in values.items() for key in entries]
+    if found := [place for place in named if f"{place} = " in str(error)]:
+        error.args = (*error.args, f"\n  The recipe {name} sets {', '.join(found)}")

@@ -11,7 +11,7 @@ import click
 from nmt.cli.command import CommandError, InterruptionError, NmtCommand
 from nmt.cli.imports import get_imported_modules, import_option
 from nmt.cli.options import FOLDER, INPUT, checkpoint_option, device_option, settings_source_options
-from nmt.errors import PeerError, TrainingInterrupted, UsageError
+from nmt.errors import PeerError, SettingsError, TrainingInterrupted, UsageError
 from nmt.files import locate_folder
 from nmt.settings import RESUMABLE, RunSettings, collect_settings, resolve_settings
 
@@ -134,7 +134,7 @@ def command(
     **limits: Any,
 ) -> None:
     import nmt
-    from nmt.cli.recipes import check_recipe, suggest_recipe
+    from nmt.cli.recipes import check_recipe, name_recipe, suggest_recipe
 
     given = {key: value for key, value in limits.items() if value is not None}
     words = [*overrides, *(f"train.{key}={json.dumps(value)}" for key, value in given.items())]
@@ -152,13 +152,17 @@ def command(
             sources = recipe, config, words
             is_new = start_from is None  # otherwise the settings of a run complete them
             settings = resolve_settings(*sources) if is_new else collect_settings(*sources)[0]
-            if isinstance(settings, RunSettings) and recipe:
-                check_recipe(data, recipe, settings)
+            if recipe:
+                check_recipe(data, recipe, settings if isinstance(settings, RunSettings) else None)
             elif is_new and not config and not overrides:
                 suggest_recipe(data)
             start: dict[str, Any] = {"start_from": start_from, "checkpoint": checkpoint}
             start |= {"source_embeddings": source_embeddings, "target_embeddings": target_embeddings}
             nmt.train(data, out, settings, device=device, progress=True, processes=processes, profile=profile, **start)
+    except SettingsError as error:
+        if recipe and (resume or start_from):
+            name_recipe(error, recipe)
+        raise
     except PeerError as error:  # the process that failed prints why
         raise SystemExit(CommandError.code) from error
     except TrainingInterrupted as stop:

@@ -94,6 +94,31 @@ def test_a_corpus_that_does_not_fit_is_refused_with_the_command_that_makes_it_fi
     assert (settings.train.max_epochs, note) == (90, "")
 
 
+def test_a_recipe_for_more_or_fewer_pairs_is_noted(recipes, train, tiny_prepared):
+    (recipes / "large.toml").write_text("[recipe]\ndescription = 'Some'\npairs = [20_000, 100_000]\nvocab_size = 296\n")
+    note = f"nmt: {tiny_prepared} has 1,000 pairs, and the recipe large is for 20,000 to 100,000; for that many: "
+    for words in ([], ["--from", "run"]):
+        assert train("--recipe", "large", *words)[1] == f"{note}quick, slow\n"
+    for name in ("quick", "slow"):
+        (recipes / f"{name}.toml").unlink()
+    assert train("--recipe", "large")[1] == f"{note.partition('; for')[0]}\n"
+    assert train("--recipe", "alone", "--set", "model.tie=none")[1].startswith("nmt: the recipe alone was measured on")
+
+
+def test_settings_of_a_recipe_that_a_run_cannot_take_are_named(recipes, run_nmt, tiny_prepared, reverser, tmp_path):
+    (recipes / "wide.toml").write_text("[recipe]\ndescription = 'Some'\n[model]\ndecoder_size = 48\ndropout = 0.3\n")
+    words = ["train", "--data", tiny_prepared, "--recipe", "wide"]
+    done = run_nmt(*words, "--out", tmp_path / "run", "--from", reverser, "--set", "model.encoder_size=40")
+    assert done.code == 2
+    heading, *named, advice, origin = done.stderr.partition("nmt: error: ")[2].splitlines()
+    assert heading == f"2 settings cannot change, because the weights of {reverser} would not fit"
+    assert [line.split()[0] for line in named] == ["model.encoder_size", "model.decoder_size"]
+    assert (advice, origin) == (
+        "  Leave them out, or train without --from",
+        "  The recipe wide sets model.decoder_size",
+    )
+
+
 def test_what_is_no_prepared_folder_is_reported_as_ever(recipes, run_nmt, tmp_path):
     for words in ([], ["--recipe", "slow"]):
         done = run_nmt("train", "--data", tmp_path / "nothing", "--out", tmp_path / "run", *words)

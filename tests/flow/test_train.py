@@ -841,7 +841,10 @@ def test_existing_files_are_not_changed(train, tmp_path):
     [
         (["--recipe", "multi31k"], 'no recipe "multi31k"; did you mean "multi30k"?'),
         (["--config", "missing.toml"], "missing.toml does not exist"),
-        (["--set", "warmup=3"], '"warmup=3" is not section.key=value\n  For example: --set train.clip=0.5'),
+        (
+            ["--set", "warmup=3"],
+            '"warmup=3" is not section.key=value; did you mean "train.warmup"?\n  For example: --set train.clip=0.5',
+        ),
         (["--set", "train.max_toknes=3"], 'train.max_toknes   no such setting; did you mean "max_tokens"?'),
         (["--set", "train.clip=-1", "--set", "model.dropout=1"], "2 settings in --set cannot be used"),
         (["--set", "model.dropout=1"], "model.dropout = 1   must be below 1"),

@@ -141,6 +141,26 @@ def test_a_section_that_does_not_exist_raises_an_error():
         check(RunSettings, {"model": 3}, "a test")
 
 
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("train.decoder_layers=2", 'train.decoder_layers   no such setting; did you mean "model.decoder_layers"?'),
+        ("search.clip=2", 'search.clip   no such setting; did you mean "train.clip"?'),
+        ("model.seed=2", 'model.seed   no such setting; did you mean "train.seed" or "search.seed"?'),
+        ("model.encoder_cel=gru", 'model.encoder_cel   no such setting; did you mean "encoder_cell"?'),
+        ("model.encoder_cell=GRU", 'model.encoder_cell = "GRU"   not one of gru, mingru; did you mean "gru"?'),
+        ("beam = 3", '^"beam = 3" is not section.key=value; did you mean "search.beam"?\n  For example: overrides='),
+        ("beem=3", '^"beem=3" is not section.key=value\n  For example: '),
+        ("beam", '^"beam" is not section.key=value\n  For example: '),
+    ],
+)
+def test_the_nearest_right_name_is_in_the_message(word, message):
+    with pytest.raises(SettingsError) as caught:
+        resolve_settings(overrides=[word])
+    is_whole = message.startswith("^")
+    assert (str(caught.value).startswith if is_whole else str(caught.value).__contains__)(message.removeprefix("^"))
+
+
 def test_a_file_that_is_not_toml_raises_an_error(tmp_path):
     (tmp_path / "bad.toml").write_text("warmup 5")
     with pytest.raises(SettingsError, match="is not TOML"):
@@ -159,7 +179,9 @@ def test_settings_cannot_be_changed():
         TrainSettings().warmup = 3
 
 
-@pytest.mark.parametrize(("word", "tail"), [("beem", '; did you mean "beam"?'), ("xyz", "")])
+@pytest.mark.parametrize(
+    ("word", "tail"), [("beem", '; did you mean "beam"?'), ("CLIP", '; did you mean "clip"?'), ("xyz", "")]
+)
 def test_the_most_similar_name_is_suggested(word, tail):
     assert did_you_mean(word, ["beam", "clip"]) == tail
 
