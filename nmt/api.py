@@ -20,7 +20,7 @@ from nmt.analysis.metrics import (
 from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
 from nmt.data.prepared import SIDES, PreparedCorpus
 from nmt.errors import DataError, Option, UsageError
-from nmt.progress import Progress, choose_progress
+from nmt.progress import Progress, choose_progress, format_count
 from nmt.settings import RunSettings, merge
 from nmt.training.distributed import Group, is_restarted
 from nmt.training.launch import run_in_processes
@@ -333,7 +333,9 @@ def align(
         raise UsageError(f"a threshold of {threshold} is impossible\n  It is between 0 and 1")
     sources, targets = list(source), list(target)
     if len(sources) != len(targets):
-        raise DataError(f"{len(sources):,} sources cannot be aligned with {len(targets):,} targets")
+        raise DataError(
+            f"{format_count(len(sources), 'source')} cannot be aligned with {format_count(len(targets), 'target')}"
+        )
     loading = {"checkpoint": checkpoint, "device": device, "precision": precision}
     opposite = None if reverse is None else load_aligner(reverse, **loading)
     translator = load_aligner(model, **loading)

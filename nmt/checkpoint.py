@@ -48,6 +48,7 @@ from nmt.metadata import (
     remove_checksum,
 )
 from nmt.model.seq2seq import Seq2Seq
+from nmt.progress import format_count
 from nmt.run_facts import CheckpointInfo
 from nmt.run_facts import Count as Count
 from nmt.run_facts import EmbeddingOrigin as EmbeddingOrigin
@@ -342,7 +343,7 @@ def average_run(path: Path, last: int, out: Path) -> list[str]:
     folders = list_numbered_checkpoints(path)[-last:]
     if len(folders) < last:
         raise FolderError(
-            f"{path} has {len(folders)} numbered checkpoints, fewer than ",
+            f"{path} has {format_count(len(folders), 'numbered checkpoint')}, fewer than ",
             Option("last", last),
             "\n  The setting train.keep is the number of checkpoints that training keeps",
         )

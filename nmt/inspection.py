@@ -137,7 +137,7 @@ def describe_checkpoint(facts: Mapping[str, Any], metric: str) -> str:
 def describe_training(state: TrainingState, facts: Mapping[str, Any], metric: str) -> dict[str, str]:
     """How far training has come, when it was best, and what went wrong, as rows."""
     epochs = format_count(state.epoch, "complete epoch")
-    so_far = f"{epochs} and {format_count(state.batch, 'batch').replace('batchs', 'batches')}, "
+    so_far = f"{epochs} and {format_count(state.batch, 'batch')}, "
     so_far += f"{format_count(state.update, 'update')}, {state.seconds / 60:,.1f} minutes"
     best = facts["checkpoints"].get("best")
     rows = {"so far": so_far}

@@ -20,8 +20,8 @@ def format_figure(value: float, digits: int = 2) -> str:
 
 
 def format_count(number: float, noun: str) -> str:
-    """`1 update`, `2,990 updates`, `0.5 minutes`, `2 processes`."""
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    """`1 update`, `2,990 updates`, `0.5 minutes`, `2 processes`, `3 batches`."""
+    plural = f"{noun}es" if noun.endswith(("s", "tch")) else f"{noun}s"
     return f"{f'{number:,}' if isinstance(number, int) else f'{number:g}'} {noun if number == 1 else plural}"
 
 
@@ -85,6 +85,7 @@ class TerminalProgress(Progress):
                     total = f" of {self._begin['updates_in_all']:,}" if self._begin["updates_in_all"] else ""
                     figures = [*self._figures, *self._describe_time_left()]
                     self.note(f"{format_position(record, total)}{': ' * bool(figures)}{', '.join(figures)}")
+                    self._figures = []  # a line has only what is new
             case "train":
                 self._figures = [
                     f"loss {record['loss']:.2f}",

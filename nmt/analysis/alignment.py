@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmt.errors import DataError, Option
+from nmt.progress import format_count
 from nmt.text.links import GoldLinks, Link
 
 # S source positions, X groups of source words, I source words   T, Y, J the same of the target
@@ -271,8 +272,8 @@ def parse_naacl(
         sentence, source, target = (int(match[group]) for group in (1, 2, 3))
         if not 1 <= sentence <= sentences:
             raise DataError(
-                f"{path}, line {number:,}: sentence {sentence:,} does not exist: the source has {sentences:,} lines\n"
-                "  Every line of the source is a sentence, counted from 1"
+                f"{path}, line {number:,}: sentence {sentence:,} does not exist: the source has "
+                f"{format_count(sentences, 'line')}\n  Every line of the source is a sentence, counted from 1"
             )
         if source == target == 0 < base:
             raise DataError(

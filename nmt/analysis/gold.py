@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from nmt.analysis.alignment import NAACL, SYMMETRISATIONS, AlignmentScore, alignment_error_rate, parse_naacl, symmetrise
 from nmt.errors import Option, UsageError
+from nmt.progress import format_count
 from nmt.text.corpus import read_lines, read_parallel
 from nmt.text.links import GoldLinks, Link, Reading, check_link_bounds, make_line_count_error, parse_gold
 
@@ -110,7 +111,7 @@ def find_gold_warnings(path: Path | str, golds: Sequence[GoldLinks], is_linked: 
     without_gold = [number for number in linked if not golds[number - 1].possible]
     if without_gold:
         yield (
-            f"{path} has no links for {len(without_gold):,} of {len(golds):,} pairs, first for pair "
+            f"{path} has no links for {len(without_gold):,} of {format_count(len(golds), 'pair')}, first for pair "
             f"{without_gold[0]:,}: every link of these pairs counts as wrong"
         )
     if not any(gold.sure for gold in golds):

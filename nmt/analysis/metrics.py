@@ -19,6 +19,7 @@ from sacrebleu.utils import SACREBLEU_DIR
 from nmt.analysis.label_metrics import LABEL_METRICS, LabelScore, MacroF1
 from nmt.analysis.metric_settings import MetricSettings
 from nmt.errors import DataError, NmtError, Option, UsageError, did_you_mean
+from nmt.progress import format_count
 from nmt.text.words import is_blank
 
 logging.getLogger("sacrebleu").addHandler(logging.NullHandler())
@@ -212,7 +213,8 @@ def prepare_lines(
     for lines in (*systems[1:], *references):
         if len(lines) != len(systems[0]):
             raise DataError(
-                f"{len(systems[0]):,} translations cannot be scored against {len(lines):,} lines\n"
+                f"{format_count(len(systems[0]), 'translation')} cannot be scored against "
+                f"{format_count(len(lines), 'line')}\n"
                 "  Line n of one must belong to line n of the other; an empty translation must be an empty line"
             )
     for what, columns in (("translation", systems), ("reference", references)):

@@ -8,6 +8,7 @@ from sacrebleu import DATASETS
 from sacrebleu.utils import SACREBLEU_DIR
 
 from nmt.errors import DataError, FolderError, UsageError, did_you_mean
+from nmt.progress import format_count
 from nmt.text.corpus import read_parallel
 
 
@@ -34,7 +35,7 @@ def read_test_sets(names: Sequence[str], pair: str) -> EvaluationSet:
         references = references or [[] for _ in more]
         if len(more) != len(references):
             raise DataError(
-                f"{names[0]} has {len(references)} references for {pair}, and {name} has {len(more)}\n"
+                f"{names[0]} has {format_count(len(references), 'reference')} for {pair}, and {name} has {len(more)}\n"
                 "  Score them one by one"
             )
         sources += source

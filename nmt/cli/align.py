@@ -236,7 +236,7 @@ def command(
     if page and html:
         with write_atomically(html) as file:
             file.write(page.html())
-        terminal.note(f"{html}: a page of {len(sources):,} pairs, to open in a browser")
+        terminal.note(f"{html}: a page of {format_count(len(sources), 'pair')}, to open in a browser")
     scores = gold_links.score_directions(forward, backward, golds) if gold else {}
     if gold and (better := gold_links.find_better_reading(chosen, golds)):
         how = {-1: "with --gold-base 0", 1: "with --gold-base 1", 0: ""}[better.reading.shift]

@@ -11,6 +11,7 @@ from nmt.analysis.metric_settings import MetricSettings, check_metric_settings
 from nmt.cli.command import NmtCommand
 from nmt.cli.options import combine, given_settings, metric_options, settings_options
 from nmt.errors import DataError, Option, UsageError
+from nmt.progress import format_count
 
 if TYPE_CHECKING:
     from nmt.analysis.metrics import Lines, MetricScore, References, Test
@@ -116,8 +117,8 @@ class Scoring:
         """Raise DataError for a text that cannot be a translation of the test set."""
         if len(test_set.source) != lines:
             raise DataError(
-                f"{'+'.join(self.test_sets)} has {len(test_set.source):,} lines for {self.language_pair} and "
-                f"{'standard input' if name == '-' else name} has {lines:,}\n"
+                f"{'+'.join(self.test_sets)} has {format_count(len(test_set.source), 'line')} for "
+                f"{self.language_pair} and {'standard input' if name == '-' else name} has {lines:,}\n"
                 "  Line n of one must belong to line n of the other"
             )
 

@@ -265,7 +265,7 @@ def command(
     requests = note_places(files or ("-",), places, input_format, prefix, constraints, banned)
     if (skipped := sum(1 for _ in islice(requests, done))) < done:
         raise DataError(
-            f"{output} already holds {done:,} lines, and the input has only {skipped:,}\n"
+            f"{output} already holds {format_count(done, 'line')}, and the input has only {skipped:,}\n"
             "  It was made from another input: leave out --resume-output to start again"
         )
     linked = choose_units_of_run(units, read_run(Path(model[0])))

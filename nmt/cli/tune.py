@@ -79,10 +79,11 @@ def command(
 ) -> None:
     """Choose the beam, length normalization and coverage penalty of a run by its scores on a validation text.
 
-    Every beam is tried with every length normalization, and then the best normalization with a coverage penalty. The
-    scores are those of the translations that `nmt translate` prints with these settings: one search for each beam keeps
-    all its hypotheses, of which each normalization chooses the best ones, because it does not change what the beam
-    finds. (Without --split-long and --keep-symbols, that is.)
+    Every beam is tried with every length normalization, and then the best normalization with a coverage penalty. Rows
+    and a column are added for the settings that the run has now, where they are none of these. The scores are those of
+    the translations that `nmt translate` prints with these settings: one search for each beam keeps all its hypotheses,
+    of which each normalization chooses the best ones, because it does not change what the beam finds. (Without
+    --split-long and --keep-symbols, that is.)
 
     The best settings are marked by *. --write stores them in the run, and `nmt translate` then uses them unless other
     options are given; so do the validations of a run that is resumed. The scores are of the text that chose them: on

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nmt.errors import DamageError, Option
 from nmt.metadata import make_damage_error
+from nmt.progress import format_count
 
 PART = 2**20  # numbers that are checked together
 PREPARE_AGAIN: tuple[str | Option, ...] = ("Prepare the corpus again, with ", Option("overwrite", True))
@@ -115,7 +116,9 @@ def check_links(path: Path, ends: Integers, offsets: NDArray[np.int64], piece_of
     `offsets` divide the links among sentences, and `piece_offsets` their pieces, as `check_offsets` has found.
     """
     if len(ends) != offsets[-1]:
-        raise make_array_error(path, f"it has {len(ends):,} links, and the offsets are those of {offsets[-1]:,}")
+        raise make_array_error(
+            path, f"it has {format_count(len(ends), 'link')}, and the offsets are those of {offsets[-1]:,}"
+        )
     for first_links, pieces in zip(read_parts(offsets, overlap=1), read_parts(piece_offsets, overlap=1), strict=True):
         longest_L = np.repeat(np.diff(pieces), np.diff(first_links))
         ends_L = ends[first_links[0] :][: len(longest_L)]

@@ -17,7 +17,7 @@ from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_ent
 from nmt.data.reuse import describe_unknown, read_subwords
 from nmt.errors import DataError, FolderError, Option, UsageError, indent
 from nmt.files import recover_folder, replace_folder
-from nmt.progress import Progress, choose_progress
+from nmt.progress import Progress, choose_progress, format_count
 from nmt.settings import PrepareSettings
 from nmt.text.bitext import BilingualFile, find_bitext_form
 from nmt.text.compression import SUFFIXES
@@ -129,14 +129,14 @@ def prepare(
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()) or "none"
         if not splits["train"].pairs:
             raise DataError(
-                f"all {counts['train']:,} training pairs were dropped: {reasons}\n  Raise ",
+                f"nothing is left of {format_count(counts['train'], 'training pair')}; dropped: {reasons}\n  Raise ",
                 *(Option("max_length"), " or ", Option("max_ratio")),
             )
         for name, count in counts.items():
             cleaned = f", {splits[name].pairs:,} kept; dropped: {reasons}" if name == "train" else ""
             links_of_pieces = splits[name].links
-            linked = "" if links_of_pieces is None else f"; {links_of_pieces:,} links between pieces"
-            reporter.note(f"{name}: {count:,} pairs{cleaned}{linked}")
+            linked = "" if links_of_pieces is None else f"; {format_count(links_of_pieces, 'link')} between pieces"
+            reporter.note(f"{name}: {format_count(count, 'pair')}{cleaned}{linked}")
         shutil.rmtree(scratch)
         write_manifest(
             folder,
@@ -233,7 +233,8 @@ def find_inputs(
         if alignments and len(alignments) != len(inputs["train"]):
             with attempt():
                 raise DataError(
-                    f"{len(alignments)} files of word alignments, but {len(inputs['train'])} training corpora\n  ",
+                    f"{format_count(len(alignments), 'file')} of word alignments and "
+                    f"{format_count(len(inputs['train']), 'training text')}\n  ",
                     *(Option("train_alignments"), " names one file for each corpus, in the order of the corpora"),
                 )
     return inputs

@@ -28,6 +28,7 @@ from nmt.data.arrays import (
 from nmt.errors import DamageError, FolderError, FormatError, Option
 from nmt.files import hash_file, recover_folder, write_atomically
 from nmt.metadata import add_checksum, advise_version, check_facts, read_object
+from nmt.progress import format_count
 from nmt.text.subword import Subword
 from nmt.text.units import is_text_unspaced
 from nmt.version import __version__
@@ -265,7 +266,7 @@ class PreparedCorpus:
         except UnicodeDecodeError as error:
             raise make_array_error(path, f"it is not UTF-8 text at byte {error.start:,}") from error
         if len(lines) != pairs:
-            why = f"it has {len(lines):,} lines for the {pairs:,} pairs in {MANIFEST}"
+            why = f"it has {format_count(len(lines), 'line')} for the {format_count(pairs, 'pair')} in {MANIFEST}"
             raise make_array_error(path, why)
         return lines
 

@@ -104,6 +104,12 @@ def distill(
     refuse_misfits(prepared, loaded, each)
     refuse_without_effect(teachers, each, n_best, closest)
     beam = find_narrowest_beam([*loaded[0], *loaded[1]], n_best or 1, search)
+    if closest != "none" and n_best is None and beam == 1:
+        raise UsageError(
+            Option("closest"),
+            *(" has nothing to choose from with a beam of 1\n  Raise ", Option("beam"), ", or give "),
+            *(Option("n_best"), " and ", Option("sample", True)),
+        )
     streaming = {"batch_size": batch_size, "n_best": n_best or (1 if closest == "none" else beam), **search}
     if original < 0:
         raise UsageError(Option("original", original), " must be a whole number of at least 0")
@@ -218,8 +224,10 @@ def build_selection(closest: Closest, prepared: PreparedCorpus, side: Side) -> S
     def select(translations: Sequence[Translation], reference: str | None) -> list[str | None]:
         texts = [one.text if one.is_finished and one.is_whole else None for one in translations]
         finished = [text for text in texts if text is not None]
-        if scorer is None or not finished:
+        if scorer is None:
             return texts
+        if not finished:
+            return [None]  # of which one would have been kept
         if reference is None:  # of a text; nothing is closest, so the best one
             return list(finished[:1])
         return [max(finished, key=lambda text: scorer.sentence_score(text, [reference]).score)]

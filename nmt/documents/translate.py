@@ -16,7 +16,7 @@ from nmt.documents.document import AnnotatedDocument, Annotation, Document, Lang
 from nmt.documents.known import Sentences, look_up, require_fresh
 from nmt.documents.projection import WEAK, Placement, project_tags
 from nmt.documents.segment import Mark, PlacedMark, Segment
-from nmt.progress import Progress
+from nmt.progress import Progress, format_count
 from nmt.text.atoms import find_atoms
 from nmt.text.units import Span, Units, locate_words
 from nmt.text.words import UNSPACED
@@ -236,8 +236,9 @@ def describe_units(name: str, units: Iterable[TranslatedUnit]) -> list[str]:
     return [
         f"{name}, line {one.unit.line:,}: {one.note}"
         if one.note
-        else f"{name}, line {one.unit.line:,}: a segment stays as it is, because its {len(one.unit.labels):,} tags and "
-        f"{len(one.unit.segment.text):,} characters are too many to be aligned: divide it"
+        else f"{name}, line {one.unit.line:,}: a segment stays as it is, because its "
+        f"{format_count(len(one.unit.labels), 'tag')} and {len(one.unit.segment.text):,} characters are too many to be "
+        "aligned: divide it"
         for one in units
         if one.is_left or one.note
     ]

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nmt.analysis.page import Page
 from nmt.errors import NmtError
+from nmt.progress import format_count
 from nmt.server import MAX_DOCUMENT
 from nmt.server.answers import answer_request
 from nmt.server.jobs import DOCUMENT_SECONDS, Job, Turns
@@ -116,7 +117,7 @@ def build_app(
             if length > limit:
                 return refuse(413, f"{name} has {length:,} characters; at most {limit:,} are allowed")
         if queue.waiting.available_tokens < 1:
-            return refuse(503, f"{max_waiting} requests are waiting already; try again later")
+            return refuse(503, f"the queue is full, with {format_count(max_waiting, 'request')}: try again later")
         try:
             async with queue.waiting, queue.turn:
                 if await request.is_disconnected():

@@ -13,6 +13,7 @@ from random import Random
 from typing import BinaryIO, NamedTuple, Protocol
 
 from nmt.errors import DataError, UsageError, describe_unreadable
+from nmt.progress import format_count
 from nmt.text.compression import READ_ERRORS, SUFFIXES, decompress
 from nmt.text.encodings import describe_bad_byte, find_wide_encoding
 from nmt.text.normalization import BYTE_ORDER_MARK
@@ -150,7 +151,7 @@ def read_parallel(paths: Sequence[Path | str]) -> list[list[str]]:
     for name, side in zip(names, sides, strict=True):
         if side.lines != sides[0].lines:
             raise DataError(
-                f"{names[0]} has {sides[0].lines:,} lines and {name} has {side.lines:,}\n"
+                f"{names[0]} has {format_count(sides[0].lines, 'line')} and {name} has {side.lines:,}\n"
                 "  Line n of one must belong to line n of the other. Look first at empty lines:\n"
                 f"  {sides[0].describe_empty()}; {side.describe_empty()}"
             )
@@ -175,7 +176,7 @@ def read_pairs(source_path: Path | str, target_path: Path | str) -> Iterator[Pai
     for _ in lines:
         pass
     raise DataError(
-        f"{source_path} has {source_side.lines:,} lines and {target_path} has {target_side.lines:,}\n"
+        f"{source_path} has {format_count(source_side.lines, 'line')} and {target_path} has {target_side.lines:,}\n"
         f"  Line n of one must translate line n of the other. Look first at empty lines:\n"
         f"  {source_side.describe_empty()}; {target_side.describe_empty()}.\n"
         f'  Lines are split at "\\n" only; U+2028 and form feeds stay inside a line.'
@@ -191,7 +192,7 @@ def read_tsv(path: Path | str) -> Iterator[Pair]:
         columns = line.split("\t")
         if len(columns) != 2:
             raise DataError(
-                f"{path}, line {number:,} has {len(columns):,} columns, not 2: {line[:60]!r}\n"
+                f"{path}, line {number:,} has {format_count(len(columns), 'column')}, not 2: {line[:60]!r}\n"
                 "  A line has the source, one tab and the target"
             )
         yield Pair(*columns)

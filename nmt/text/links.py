@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nmt.errors import DataError, Option, indent
+from nmt.progress import format_count
 from nmt.text.corpus import Pair, read_lines
 from nmt.text.words import find_inner_blank, split_words
 
@@ -94,7 +95,7 @@ def check_link_bounds(
 def make_line_count_error(path: Path | str, lines: int, pairs: int) -> DataError:
     """The error for a file of links that does not have one line for each pair."""
     return DataError(
-        f"{path} has {lines:,} lines for {pairs:,} pairs\n"
+        f"{path} has {format_count(lines, 'line')} for {format_count(pairs, 'pair')}\n"
         "  Line n must have the links of pair n; a pair without links has an empty line"
     )
 
@@ -179,14 +180,20 @@ def check_links_of_pairs(pairs: Iterable[Pair], path: Path, note: Callable[[str]
     if lines != count:
         raise make_line_count_error(path, lines, count)
     if count and not links and not problems:
-        raise DataError(f"{path} has no links in its {lines:,} lines\n  Attention could learn nothing from it")
+        raise DataError(
+            f"{path} has no links in its {format_count(lines, 'line')}\n  Attention could learn nothing from it"
+        )
     hint = (
         f"\n  Read as {fitting[0]}, all its links fit: write them as source-target, counted from 0" if fitting else ""
     )
     if len(problems) == 1:
         raise DataError(*problems[0].args, hint if links else "")
     if problems:
-        more = f"\n  and {len(problems) - SHOWN_PROBLEMS:,} more lines" if len(problems) > SHOWN_PROBLEMS else ""
+        more = (
+            f"\n  and {format_count(len(problems) - SHOWN_PROBLEMS, 'more line')}"
+            if len(problems) > SHOWN_PROBLEMS
+            else ""
+        )
         more += hint if links else ""
         raise DataError(f"{len(problems):,} lines of {path} cannot be used", *indent(problems[:SHOWN_PROBLEMS]), more)
     if warning:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nmt.errors import DamageError, DataError, FolderError, Option, SettingsError
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.metadata import RESTORE, read_bytes
+from nmt.progress import format_count
 from nmt.text.normalization import BLANK_PIECE, list_nfc_rules
 from nmt.text.segmented import SegmentedLine, segment_by_offsets
 from nmt.text.units import WORDS, Units
@@ -107,7 +108,7 @@ def check_symbols(symbols: Sequence[str]) -> None:
         elif count > 1:
             problems.append(f"{symbol!r} is given {count} times")
     if problems:
-        number = "1 symbol" if len(problems) == 1 else f"{len(problems)} symbols"
+        number = format_count(len(problems), "symbol")
         listed = "".join(f"\n  {problem}" for problem in problems)
         raise SettingsError(f"{number} cannot be used{listed}\n  Change or remove ", Option("symbols"))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nmt.errors import DataError, SettingsError, describe_unreadable
 from nmt.ids import PAD
-from nmt.progress import Progress
+from nmt.progress import Progress, format_count
 from nmt.text.compression import READ_ERRORS, decompress
 from nmt.text.corpus import refuse_wide_encoding
 from nmt.text.normalization import BLANK_PIECE
@@ -120,8 +120,8 @@ class VectorFile:
     def _check_size(self, found: int) -> None:
         if 0 < found != self.size:
             raise SettingsError(
-                f"{self.path} has vectors of {found:,} numbers, and model.embedding_size is {self.size:,}\n"
-                f"  Set model.embedding_size={found}, or use vectors of {self.size:,} numbers"
+                f"{self.path} has vectors of {format_count(found, 'number')}, and model.embedding_size is "
+                f"{self.size:,}\n  Set model.embedding_size={found}, or use vectors of {self.size:,} numbers"
             )
 
     def _make_error(self, number: int, line: bytes) -> DataError:
@@ -198,6 +198,7 @@ def match_vectors(path: Path, subword: Subword, side: str, size: int, progress: 
         notes.append(f"hardly any {side} piece has a vector in {path}: is it of the {side} language, and in this case?")
     if file.announced is not None and file.announced != file.vectors:
         notes.append(
-            f"{path} has {file.vectors:,} vectors, and its first line announces {file.announced:,}: it may lack some"
+            f"{path} has {format_count(file.vectors, 'vector')}, and its first line announces {file.announced:,}: it "
+            "may lack some"
         )
     return PieceVectors(ids_N, vectors_VE[ids_N], notes)

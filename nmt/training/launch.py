@@ -28,7 +28,7 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from nmt.devices import choose_device
 from nmt.errors import Option, PeerError, TrainingError, TrainingInterrupted, UsageError
 from nmt.model.attention.registry import plugin_modules
-from nmt.progress import Item, Progress
+from nmt.progress import Item, Progress, format_count
 from nmt.training.distributed import (
     ALONE,
     choose_device_type,
@@ -72,8 +72,8 @@ def run_in_processes(
         if processes > 1:
             raise UsageError(
                 Option("processes", processes),
-                f" cannot be used with torchrun, which has started {os.environ['WORLD_SIZE']} processes\n  Leave it "
-                "out, or train without torchrun",
+                " cannot be used with torchrun, which has started "
+                f"{format_count(int(os.environ['WORLD_SIZE']), 'process')}\n  Leave it out, or train without torchrun",
             )
         with join_torchrun(device) as (group, where):
             return function(group, where, progress if group.is_main else Progress(), out, *arguments)
@@ -81,7 +81,8 @@ def run_in_processes(
         return function(ALONE, choose_device(device), progress, out, *arguments)
     kind = choose_device_type(device, processes)
     if kind == "cpu" and processes > (cores := os.cpu_count() or 1):
-        progress.note(f"{processes} processes share {cores} cores and wait for each other: {cores} would train faster")
+        shared = format_count(cores, "core")
+        progress.note(f"{processes} processes share {shared} and wait for each other: {cores} would train faster")
     with Launch(processes, kind, function, (out, *arguments)) as launch:
         result = launch.receive(progress)
     if launch.failures:

@@ -224,7 +224,9 @@ def train_run(
     group.share_parameters(model)
     seed_process(group, settings.train.seed)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    progress.note(f"{len(train_split):,} pairs, {batches:,} batches per epoch, {padding:.1%} padding")
+    progress.note(
+        f"{format_count(len(train_split), 'pair')}, {format_count(batches, 'batch')} per epoch, {padding:.1%} padding"
+    )
     if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
         progress.note("the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1")
     if text := describe_sampling(prepared, settings.train):

@@ -83,7 +83,7 @@ def test_texts_are_aligned_scored_and_evaluated(reverser):
     assert (found.translations, found.beam) == (["go fi de ba", "la ku"], 2)
     assert found.scores[0].score == pytest.approx(100)
     assert 1 < found.perplexity < 2
-    with pytest.raises(DataError, match="2 sources cannot be aligned with 1 targets"):
+    with pytest.raises(DataError, match="2 sources cannot be aligned with 1 target"):
         nmt.align(reverser, ["a", "b"], ["a"])
 
 

@@ -1,6 +1,7 @@
 """nmt distill: new training pairs from the translations of runs, what is dropped, and going on after a kill."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -125,6 +126,17 @@ def test_the_translation_closest_to_the_reference_is_kept(distill, run_nmt, tmp_
         best = max(found[4 * row : 4 * row + 4], key=lambda text: score(text, [target]).score)
         expected.append((source, best))
     assert read_new() == read_training("out") == list(dict.fromkeys(expected))
+
+
+def test_with_closest_a_line_whose_translations_are_all_cut_off_counts_once(distill):
+    words = ["--model", "one", "--closest", "chrf", "--beam", "3", "--original", "0"]
+    done = distill(*words, "--max-length-ratio", "0.6", "--max-length-extra", "1")
+    if done.code:  # none is left
+        assert f"one: 0 new pairs; dropped: {PAIRS} cut off\n" in done.stderr
+    else:
+        [summary] = [line for line in done.stderr.splitlines() if line.startswith("one: ")]
+        assert sum(map(int, re.findall(r"\d+", summary))) == PAIRS
+        assert "cut off" in summary
 
 
 def test_text_of_the_target_language_becomes_tagged_sources(distill, run_nmt, tmp_path):
@@ -273,6 +285,9 @@ REFUSED = {
     ],
     "--closest has no effect with --n-best 1: raise it, or leave it out": [
         *("--model", "one", "--closest", "chrf", "--n-best", "1"),
+    ],
+    "--closest has nothing to choose from with a beam of 1\n  Raise --beam, or give --n-best and --sample": [
+        *("--model", "one", "--closest", "bleu", "--beam", "1"),
     ],
     "data is the corpus to translate\n  Name another --out": ["--model", "one", "--out", "data", "--overwrite"],
     "t.b exists already\n  Name another --pairs": ["--model", "one", "--pairs", "t"],

@@ -326,7 +326,7 @@ def test_alignments_that_do_not_fit_are_named_with_their_lines(refused, corpus):
     assert refused("--train-alignments", links, "--train-alignments", corpus / "gone") == (
         "2 problems with the text\n"
         f"  {corpus}/gone does not exist\n"
-        "  2 files of word alignments, but 1 training corpora\n"
+        "  2 files of word alignments and 1 training text\n"
         "    --train-alignments names one file for each corpus, in the order of the corpora\n"
     )
     assert refused("--train-alignments", corpus).startswith(f"{corpus} is not a file\n")
@@ -345,7 +345,9 @@ def test_a_corpus_of_which_every_pair_is_dropped(refused, corpus):
     for lang in "ab":
         (corpus / f"train.{lang}").write_text("ba de fi go ku la me ni po ru sa te vi wo zu\n" * 400)
     message = refused("--max-length", "1", size=281)
-    assert message == "all 400 training pairs were dropped: 400 too long\n  Raise --max-length or --max-ratio\n"
+    assert (
+        message == "nothing is left of 400 training pairs; dropped: 400 too long\n  Raise --max-length or --max-ratio\n"
+    )
 
 
 def test_a_vocabulary_larger_than_the_text_supports(refused, prepare):
@@ -559,7 +561,7 @@ def test_files_of_translators_tools_are_corpora(run_nmt, corpus):
         f"{valid}: 1 unit, 1 pair",
         "training subword models on 1,000 training pairs",
         "train: 1,000 pairs, 1,000 kept; dropped: none",
-        "valid: 1 pairs",
+        "valid: 1 pair",
     ]
     again = run_nmt("prepare", *LANGS, "--tmx", valid, "--valid", valid, "--out", corpus / "again")
     assert again.code == 2

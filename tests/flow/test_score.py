@@ -190,12 +190,12 @@ def test_links_of_any_aligner_are_scored_against_gold(run_nmt, files):
     [
         (["--gold", "worse", "better"], 'worse, line 1: "A" is not a link\n  Write 1-2 for a sure link'),
         (["--gold", "gold", "better"], 'better, line 1: "A" is not a link\n  Write 1-2 for a sure link'),
-        (["--gold", "short", "gold"], "short has 1 lines for 4 pairs\n  Line n must have the links of pair n"),
+        (["--gold", "short", "gold"], "short has 1 line for 4 pairs\n  Line n must have the links of pair n"),
         (
             ["--gold", "gold", "--gold-base", "1", "gold"],
             "gold, line 1: link 0-0 is out of range: the first word is 1\n",
         ),
-        (["--gold", "gold", "gold", "short"], "short has 1 lines for 4 pairs\n  Line n must have the links of pair n"),
+        (["--gold", "gold", "gold", "short"], "short has 1 line for 4 pairs\n  Line n must have the links of pair n"),
         (
             ["--gold", "gold", "--links-base", "1", "gold"],
             "gold, line 1: link 0-0 is out of range: the first word is 1\n",

@@ -476,7 +476,7 @@ def test_what_comes_when_too_many_wait_is_sent_away(reverser, monkeypatch):
             await asyncio.sleep(0.01)
         status, headers, answer = await post(app, {"source": "c"})
         assert (status, headers[b"retry-after"]) == (503, b"1")
-        assert answer == {"error": "2 requests are waiting already; try again later"}
+        assert answer == {"error": "the queue is full, with 2 requests: try again later"}
         go_on.set()
         assert [one[2]["answered"] for one in await asyncio.gather(*first)] == ["a", "b"]
         assert (await post(app, {"source": "d"}))[0] == 200

@@ -24,6 +24,8 @@ def test_a_figure_is_short(value, text):
         (2990, "epoch", "2,990 epochs"),
         (0.5, "minute", "0.5 minutes"),
         (1.0, "hour", "1 hour"),
+        (2, "process", "2 processes"),
+        (3, "batch", "3 batches"),
     ],
 )
 def test_a_count_has_its_noun(number, noun, text):
@@ -61,6 +63,12 @@ def test_without_a_terminal_there_is_a_line_each_half_minute(capsys):
         "epoch 1, update 40 of 2,990, 1.0 min: loss 5.25, perplexity 90.0, 6,500 tokens/s, 1.0 minutes left",
         "epoch 1, update 60 of 2,990, 1.5 min: loss 5.25, perplexity 90.0, 6,500 tokens/s, 0.5 minutes left",
     ]
+
+
+def test_figures_are_not_repeated_until_there_are_new_ones(capsys):
+    train_by_the_clock(31, 6, updates_in_all=0, max_minutes=0, log_every=3)
+    figures = ": loss 5.25, perplexity 90.0, 6,500 tokens/s"
+    assert [line.partition(" min")[2] for line in capsys.readouterr().err.splitlines()] == ["", "", "", figures, "", ""]
 
 
 def test_updates_that_take_minutes_have_a_line_each(capsys):

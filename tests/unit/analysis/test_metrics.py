@@ -309,7 +309,7 @@ def test_a_system_does_not_differ_significantly_from_its_copy():
         (["a", "b"], [["a", None], ["c", None]], {}, DataError, "line 2 has no reference"),
         (["a", None], [["a", "b"]], {}, DataError, "translation 2 is NoneType, not a string"),
         (["a", "b"], [["a", "b"], [None, 7]], {}, DataError, "reference 2 is int, not a string"),
-        (["a"] * 1200, [["a"] * 1200, ["a"]], {}, DataError, "1,200 translations cannot be scored against 1 lines\n"),
+        (["a"] * 1200, [["a"] * 1200, ["a"]], {}, DataError, "1,200 translations cannot be scored against 1 line\n"),
         (
             ["a"],
             [["a"]],

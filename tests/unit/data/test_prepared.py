@@ -229,7 +229,7 @@ def test_files_of_other_content_with_the_right_checksum_are_named(folder):
     with pytest.raises(DamageError, match=r"valid\.source\.txt is damaged: it is not UTF-8 text at byte 3"):
         PreparedCorpus.open(folder).read_raw_lines("valid", "source")
     change_file(folder, "valid.target.txt", b"ba\n")
-    with pytest.raises(DamageError, match=r"valid\.target\.txt is damaged: it has 1 lines for the 30 pairs in man"):
+    with pytest.raises(DamageError, match=r"valid\.target\.txt is damaged: it has 1 line for the 30 pairs in man"):
         PreparedCorpus.open(folder).read_raw_lines("valid", "target")
 
 

@@ -106,7 +106,7 @@ def test_a_person_reads_how_many_pieces_matched(match, subword, tmp_path):
             "vectors of 2 numbers",
         ),
         ("Wald 1 2 3\n", SettingsError, "PATH has vectors of 3 numbers, and model.embedding_size is 2\n"),
-        ("Wald 1\n", SettingsError, "PATH has vectors of 1 numbers, and model.embedding_size is 2\n"),
+        ("Wald 1\n", SettingsError, "PATH has vectors of 1 number, and model.embedding_size is 2\n"),
         ("Hase 1 2\nWald 1\n", DataError, "PATH, line 2 is not a word and 2 numbers: 'Wald 1\\n'\n  A line has a word"),
         ("Wald 1 2\nHase\n", DataError, "PATH, line 2 is not a word and 2 numbers: 'Hase\\n'\n  A line has a word"),
         ("Wald 1 2\nHase 1 \n", DataError, "PATH, line 2 is not a word and 2 numbers: 'Hase 1 \\n'\n"),
