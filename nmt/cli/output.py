@@ -22,8 +22,11 @@ def refuse_overlap(
 ) -> None:
     """`refuse_unwritable` for output files by the names of their options. --output stands for `documents`.
 
-    Also raises UsageError if a file would be written over another output or over an input.
+    Also raises UsageError if a file would be written over another output or over an input, and if two inputs are
+    standard input.
     """
+    if inputs.count("-") > 1:
+        raise UsageError('standard input, "-", is named more than once, but can be read only once')
     taken = {os.path.realpath(path): "the input" for path in inputs if path != "-"}
     for path in outputs.values():
         refuse_unwritable(path)

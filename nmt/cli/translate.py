@@ -207,7 +207,7 @@ def command(
                 raise UsageError(f"{flag} is about documents: add --document")
         outputs = {"--output": output, "--alignments": alignments, "--term-report": term_report}
         outputs |= {"--memory-report": memory_report, "--review": review}
-        refuse_overlap(outputs, [*files, *named])
+        refuse_overlap(outputs, [*(files or "-"), *named])
     terms = read_terms(glossary, keep)
     memories = MemoryOptions(memory, memory_threshold, memory_report, quiet)
     memories.check(resume_output)

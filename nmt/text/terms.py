@@ -169,8 +169,15 @@ class Terms:
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     """A name of KEPT, or a regular expression, as a pattern.
 
-    Raises UsageError if it is no regular expression, or is a word that is almost a name.
+    Raises UsageError if it is no regular expression, is empty, is a word that is almost a name, or has several names.
     """
+    if not pattern.strip():
+        raise UsageError(Option("keep", pattern), " keeps nothing\n  Name one of ", ", ".join(KEPT))
+    if len(names := re.split(r"[\s,;|+]+", pattern.strip())) > 1 and {*names} <= {*KEPT, ""}:
+        raise UsageError(
+            f'"{pattern}" has several names\n  Name each by itself: ',
+            *(part for name in names if name for part in (Option("keep", name), " ")),
+        )
     if pattern not in KEPT and pattern.isalpha() and (guess := did_you_mean(pattern, KEPT)):
         raise UsageError(
             f'"{pattern}" is not one of {", ".join(KEPT)}{guess}\n',

@@ -227,7 +227,7 @@ class ConstraintCompiler:
     ) -> CompiledRequest:
         """Encode the constraints of a request. `symbols` are pieces and the number of times each must be generated.
         `terms` are texts of which one must be generated; those that cannot be generated, or are banned, are left out,
-        and so are those beyond MOST_TERM_PIECES.
+        and so are those beyond MOST_TERM_PIECES or max_length.
 
         A constraint that a longer one, or a term, contains is not required in addition to it.
 
@@ -239,11 +239,15 @@ class ConstraintCompiler:
         spelled = {" ".join(text.split()): self.spell(text) for text in request.constraints}
         required = []
         banned = [self.encode_banned(text) for text in request.banned]
-        pieces = 0
+        room = MOST_TERM_PIECES  # in pieces, for terms
+        if request.max_length is not None:
+            others = sum(min(list_lengths(spelled[text])) * count for text, count in constraints.items())
+            room = min(room, request.max_length - 1 - len(prefix) - others)
         for texts in terms:
             ways = {text: ways for text in texts if (ways := self.try_to_spell(text, banned))}
-            pieces += min(min(list_lengths(own)) for own in ways.values()) if ways else 0
-            if ways and pieces <= MOST_TERM_PIECES:
+            pieces = min((min(list_lengths(own)) for own in ways.values()), default=0)
+            if ways and pieces <= room:
+                room -= pieces
                 phrases = {phrase.ids: phrase for own in ways.values() for phrase in own}
                 required.append(Required(tuple(ways), tuple(phrases.values())))
         terms = tuple(one.texts for one in required)

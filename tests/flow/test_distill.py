@@ -1,13 +1,13 @@
 """nmt distill: new training pairs from the translations of runs, what is dropped, and going on after a kill."""
 
 import json
-import re
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 import sacrebleu
@@ -17,6 +17,7 @@ from support.runs import write_facts
 
 import nmt
 from nmt.data.prepared import PreparedCorpus
+from nmt.distillation.distill import build_selection
 from nmt.errors import NmtError, UsageError
 from nmt.ids import UNK
 
@@ -128,15 +129,15 @@ def test_the_translation_closest_to_the_reference_is_kept(distill, run_nmt, tmp_
     assert read_new() == read_training("out") == list(dict.fromkeys(expected))
 
 
-def test_with_closest_a_line_whose_translations_are_all_cut_off_counts_once(distill):
-    words = ["--model", "one", "--closest", "chrf", "--beam", "3", "--original", "0"]
-    done = distill(*words, "--max-length-ratio", "0.6", "--max-length-extra", "1")
-    if done.code:  # none is left
-        assert f"one: 0 new pairs; dropped: {PAIRS} cut off\n" in done.stderr
-    else:
-        [summary] = [line for line in done.stderr.splitlines() if line.startswith("one: ")]
-        assert sum(map(int, re.findall(r"\d+", summary))) == PAIRS
-        assert "cut off" in summary
+def test_with_closest_a_line_whose_translations_are_all_cut_off_counts_once(home):
+    prepared = PreparedCorpus.open(home / "data")
+    cut, whole, better = (
+        SimpleNamespace(text=text, is_finished=text != "wo", is_whole=True) for text in ("wo", "ku la", "ba de")
+    )
+    for closest, kept in (("none", [None, None]), ("chrf", [None])):
+        select = build_selection(closest, prepared, "target")
+        assert select([cut, cut], "ba de fi") == kept
+    assert select([cut, whole, better], "ba de fi") == ["ba de"]
 
 
 def test_text_of_the_target_language_becomes_tagged_sources(distill, run_nmt, tmp_path):

@@ -103,6 +103,9 @@ def test_python_requires_terms_too(reverser, tmp_path):
             '"urlss" is not one of numbers, urls, placeholders, emails, emoji; did you mean "urls"?\n'
             "  As a regular expression for the word itself, write --keep '\\burlss\\b'",
         ),
+        (["--keep", ""], "--keep '' keeps nothing\n  Name one of numbers, urls, placeholders, emails, emoji"),
+        (["--keep", "urls,emoji"], '"urls,emoji" has several names\n  Name each by itself: --keep urls --keep emoji'),
+        (["--glossary", "-"], 'standard input, "-", is named more than once, but can be read only once'),
         (["--term-report", "{out}"], "--term-report lists the terms of --glossary and --keep: name one of them"),
         (["--glossary", "{good}", "--term-report", "{good}"], "the input and --term-report cannot both be"),
         (["--glossary", "{good}x"], 'good.tsvx does not exist; did you mean "good.tsv"?'),
@@ -124,6 +127,42 @@ def test_bad_input(run_nmt, reverser, tmp_path, words, message):
     assert places["good"].read_text() == "ba\tzu\n"
     if not message:
         assert "zu" not in done.stdout
+
+
+def test_odd_texts_and_glossaries(run_nmt, reverser, tmp_path):
+    """Line ends of Windows, a mark of byte order, terms that overlap, are given twice, or are longer than a line."""
+    terms = tmp_path / "terms.tsv"
+    terms.write_bytes(
+        "\ufeffba\tzu\r\nba\tzu\r\nba de\tla\r\nba de fi fi fi\tno\r\nde fi\tte\r\n\r\nku\tme\r\n".encode()
+    )
+    text, out, report = tmp_path / "text", tmp_path / "out", tmp_path / "report.tsv"
+    text.write_bytes(b"ba de fi\r\n\r\n  \r\nba\r\nku ku")
+    done = run_nmt("translate", "--model", reverser, "--glossary", terms, "--term-report", report, text)
+    assert (done.code, len(done.stdout.splitlines()), "\r" in done.stdout) == (0, 5, False)
+    rows = [row.split("\t") for row in report.read_text("utf-8").splitlines()[1:]]
+    assert [(row[1], *row[3:6]) for row in rows] == [
+        *(("1", "ba de", "la", "la"), ("4", "ba", "zu", "zu")),
+        *(("5", "ku", "me", "me"), ("5", "ku", "me", "me")),
+    ]
+    assert done.stdout.splitlines()[1:3] == ["", ""]
+    again = run_nmt("translate", "--model", reverser, "--glossary", terms, stdin=text.read_bytes().decode())
+    assert (again.code, again.stdout) == (0, done.stdout)
+    for content in ("", "\n", " \n\t\n"):
+        text.write_text(content)
+        done = run_nmt("translate", "--model", reverser, "--glossary", terms, "--keep", "urls", "--output", out, text)
+        assert (done.code, out.read_text()) == (0, "\n" * content.count("\n"))
+        out.unlink()
+
+
+def test_terms_for_which_a_line_has_no_room_are_reported(run_nmt, reverser):
+    line = '{"source": "ba 12 345678", "constraints": ["zu"], "max_length": %d}\n'
+    words = ["translate", "--model", reverser, "--input-format", "jsonl", "--keep", "numbers"]
+    done = run_nmt(*words, stdin=line % 2 + line % 40)
+    assert done.code == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert ("zu" in first.split(), "12" in first.split()) == (True, False)
+    assert {"zu", "12", "345678"} <= {*second.split()}
+    assert "nmt: 2 of 4 terms could not be put: --term-report FILE lists them\n" in done.stderr
 
 
 def test_a_word_that_is_no_name_is_kept_and_reported(run_nmt, reverser):
