@@ -162,7 +162,7 @@ def test_terms_for_which_a_line_has_no_room_are_reported(run_nmt, reverser):
     first, second = done.stdout.splitlines()
     assert ("zu" in first.split(), "12" in first.split()) == (True, False)
     assert {"zu", "12", "345678"} <= {*second.split()}
-    assert "nmt: 2 of 4 terms could not be put: --term-report FILE lists them\n" in done.stderr
+    assert "nmt: 2 of 4 terms are missing in the translation: --term-report FILE lists them\n" in done.stderr
 
 
 def test_a_word_that_is_no_name_is_kept_and_reported(run_nmt, reverser):
