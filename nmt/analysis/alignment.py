@@ -57,7 +57,8 @@ def select_rows(attention_TS: ArrayLike, pieces: int, offset: int = 0) -> Matrix
     translation without EOS then has no row, and gets zeros.
     """
     rows_TS = np.asarray(attention_TS, dtype=np.float64)[offset : offset + pieces]
-    return np.pad(rows_TS, ((0, pieces - len(rows_TS)), (0, 0)))
+    missing = pieces - len(rows_TS)
+    return np.pad(rows_TS, ((0, missing), (0, 0))) if missing else rows_TS
 
 
 def merge_attention(

@@ -23,8 +23,10 @@ def add_anchors(weights_YX: Matrix, source: Sequence[str], target: Sequence[str]
     likeness_YX = measure_likeness(source, target)
     if not likeness_YX.any():
         return weights_YX
-    equal_YX = np.pad((likeness_YX > 0.5).astype(float), 1)
-    neighbours_YX = equal_YX[:-2, :-2] + equal_YX[2:, 2:]
+    equal_YX = likeness_YX > 0.5
+    neighbours_YX = np.zeros(equal_YX.shape)
+    neighbours_YX[1:, 1:] += equal_YX[:-1, :-1]
+    neighbours_YX[:-1, :-1] += equal_YX[1:, 1:]
     place_Y, place_X = ((np.arange(len(one)) + 0.5) / len(one) for one in (target, source))
     nearness_YX = np.exp(-NEARBY * np.abs(np.subtract.outer(place_Y, place_X)))
     share_YX = likeness_YX * (weights_YX + LEAST) * (1 + neighbours_YX) ** 2 * nearness_YX
@@ -44,17 +46,19 @@ def measure_likeness(source: Sequence[str], target: Sequence[str]) -> Matrix:
     for other in places:
         equal.setdefault(other.casefold(), []).append(other)
         similar.setdefault(other.casefold()[:4], []).append(other)
-    likeness_YX = np.zeros((len(target), len(source)))
+    likeness_YX = [[0.0] * len(source) for _ in target]  # a list, because single numbers are written
     for atom, rows in of_target.items():
         folded = atom.casefold()
         if folded in equal:
-            found = [(other, rate_equality(atom, other)) for other in equal[folded]]
+            rated = [(other, rate_equality(atom, other)) for other in equal[folded]]
         else:
             others = similar.get(folded[:4], []) if len(folded) >= 4 else []
-            found = [(other, rate_beginning(folded, other.casefold())) for other in others]
-        for other, likeness in found:
-            likeness_YX[np.ix_(rows, places[other])] = likeness
-    return likeness_YX
+            rated = [(other, rate_beginning(folded, other.casefold())) for other in others]
+        for other, likeness in rated:
+            for row in rows:
+                for place in places[other]:
+                    likeness_YX[row][place] = likeness
+    return np.array(likeness_YX).reshape(len(target), len(source))
 
 
 def find_places(atoms: Sequence[str]) -> dict[str, list[int]]:

@@ -135,7 +135,9 @@ class Placer:
         """Place the nodes below one that has its place: first pairs, the surest first, and then what holds nothing."""
         pairs = [child for child in parent.children if child.begin < child.end]
         taken: list[Span] = []
-        for node in sorted(pairs, key=lambda node: -self.find_interval(node, parent, [])[1]):
+        if len(pairs) > 1:
+            pairs.sort(key=lambda node: -self.find_interval(node, parent, [])[1])
+        for node in pairs:
             if (node.begin, node.end) == (parent.begin, parent.end):
                 node.low, node.high, node.share = parent.low, parent.high, parent.share
                 continue
@@ -169,13 +171,13 @@ class Placer:
         return (low + parent.low, high + parent.low), float(share_PP[low, high])
 
     def measure_support(self, node: Node, parent: Node) -> Matrix:
-        """F(p, q) of a pair for all p and q, counted from the parent's beginning."""
+        """F(p, q) of a pair for all p and q, counted from the parent's beginning; below zero where q is before p."""
         rows_YX = self.weights_YX[parent.low : parent.high]
         held_P, all_P = (
             np.concatenate([[0.0], weight_Y.cumsum()])
             for weight_Y in (rows_YX[:, node.begin : node.end].sum(axis=1), rows_YX.sum(axis=1))
         )
-        share_PP: Matrix = np.triu(2 * np.subtract.outer(held_P, held_P).T)
+        share_PP: Matrix = 2 * np.subtract.outer(held_P, held_P).T
         share_PP /= (np.subtract.outer(all_P, all_P).T + held_P[-1]).clip(min=1e-9)
         return share_PP
 

@@ -110,7 +110,7 @@ def place_marks(
 
 def measure_offset(source: Segment, place: int, side: Side, atoms: Sequence[Span]) -> int | None:
     """How many characters after the atom before it a mark stands; None directly before the next atom."""
-    gap = bisect_left([begin for begin, _ in atoms], place)
+    gap = bisect_left(atoms, (place,))
     left, right = find_end(atoms, gap), find_begin(atoms, gap, source.text)
     if place < left:  # inside an atom
         return None if side == "open" else 0

@@ -1,11 +1,24 @@
 """Atoms of a text: the smallest parts between which a tag can stand, and of which terms consist."""
 
+import re
 import unicodedata
 
 from nmt.text.units import Span
 from nmt.text.words import UNSPACED, is_word_character
 
 KATAKANA_MARKS = "ー・"
+ATOM = re.compile("[wm]+|k[km]*|[uo]m*")  # in the letters of classify: a mark belongs to what is before it
+
+
+class Kinds(dict[int, str]):
+    """The kind of each character by its number, classified when it is first looked up."""
+
+    def __missing__(self, number: int) -> str:
+        self[number] = kind = classify(chr(number))
+        return kind
+
+
+KINDS = Kinds()
 
 
 def find_atoms(text: str) -> list[Span]:
@@ -15,33 +28,18 @@ def find_atoms(text: str) -> list[Span]:
     scripts without blanks between words an atom is a character with the marks on it, or a run of katakana, which is
     hardly ever more than a word.
     """
-    spans: list[Span] = []
-    previous = ""
-    for place, character in enumerate(text):
-        kind = classify(character)
-        if kind == "mark":
-            kind = previous
-            if not spans or spans[-1][1] != place:
-                kind = "word"
-                spans.append((place, place + 1))
-            else:
-                spans[-1] = spans[-1][0], place + 1
-        elif kind in ("word", "katakana") and kind == previous and spans[-1][1] == place:
-            spans[-1] = spans[-1][0], place + 1
-        elif kind != "blank":
-            spans.append((place, place + 1))
-        previous = kind
-    return spans
+    return [match.span() for match in ATOM.finditer(text.translate(KINDS))]
 
 
 def classify(character: str) -> str:
-    """The kind of a character: blank, mark (on the character before it), word, katakana, unspaced, or other."""
+    """The kind of a character: " " blank, "m" mark on the one before it, "w" of a word, "k" katakana, "u" of a script
+    without blanks, "o" other."""
     if character.isspace():
-        return "blank"
+        return " "
     if character in KATAKANA_MARKS or "\u30a0" <= character <= "\u30ff" or "\uff66" <= character <= "\uff9f":
-        return "katakana"
+        return "k"
     if unicodedata.category(character)[0] == "M" or unicodedata.category(character) == "Cf":
-        return "mark"
+        return "m"
     if UNSPACED.match(character):
-        return "unspaced"
-    return "word" if is_word_character(character) else "other"
+        return "u"
+    return "w" if is_word_character(character) else "o"

@@ -36,7 +36,8 @@ LONGEST_REPETITION = 6  # words
 SHORTEST_COPY = 3  # words: fewer are mostly names
 NUMBER = re.compile(r"\d+(?:[.,:'’٫٬\u00a0\u202f]\d+| \d{3}(?!\d))*")
 UNSPACED_REPETITION = re.compile(rf"({UNSPACED.pattern}\S{{3,19}}?)(\1)")  # fewer characters are words
-INNER_REPETITION = re.compile(r"\w*(\w{2,}?)\1{3,}\w*")  # as in "bananananananas"
+REPEATED_LETTERS = re.compile(r"(\w{2,}?)\1{3}")  # as in "bananananananas"
+INNER_REPETITION = re.compile(r"\w*(\w{2,}?)\1{3,}\w*")
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 MARKS = re.compile(r"^\W+|\W+$")
 
@@ -151,6 +152,8 @@ def find_unattended_words(one: Translation) -> list[Span]:
 
 def find_lost_numbers(text: str, other: str) -> Iterator[Span]:
     """The numbers of a text that another one has not. 1,000.5 is 1 000,5, and 31/12 is 12/31."""
+    if not NUMBER.search(text):
+        return
     whole = Counter(read_digits(match[0]) for match in NUMBER.finditer(other))
     runs = Counter(map(read_digits, re.findall(r"\d+", other)))
     for match in NUMBER.finditer(text):
@@ -169,16 +172,20 @@ def read_digits(text: str) -> str:
 
 def find_repetitions(source: str, text: str) -> Iterator[Span]:
     """Words that follow the same words at once, in a translation of a source without such a repetition."""
-    if not any(True for _ in repeat_words(source)):
-        yield from repeat_words(text)
+    found = list(repeat_words(text))
+    if found and not any(True for _ in repeat_words(source)):
+        yield from found
 
 
 def repeat_words(text: str) -> Iterator[Span]:
     """The (begin, end) of words that repeat those before them, whatever their case and marks."""
     yield from (match.span(2) for match in UNSPACED_REPETITION.finditer(text))
-    yield from (match.span() for match in INNER_REPETITION.finditer(text) if not match[1].isdecimal())
+    if REPEATED_LETTERS.search(text):
+        yield from (match.span() for match in INNER_REPETITION.finditer(text) if not match[1].isdecimal())
     spans = find_units(text, WORDS)
     folded = [MARKS.sub("", text[begin:end]).casefold() for begin, end in spans]
+    if len(set(folded)) == len(folded):
+        return
     place = 0
     while place < len(folded):
         for size in range(1, LONGEST_REPETITION + 1):
