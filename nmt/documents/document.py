@@ -5,6 +5,7 @@ places, so that everything else comes out as it went in.
 """
 
 import re
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Languages(NamedTuple):
     is_target_spaced: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Unit:
     """A segment of a document, such as a paragraph. `labels` has for each tag how a report names it: `<b>`.
 
@@ -57,8 +58,11 @@ class Document(Protocol):
     units: Sequence[Unit]
     notes: Sequence[str]
 
-    def write(self, translations: Sequence[Segment]) -> bytes:
-        """The document with the translation of each unit. A unit whose translation is its segment stays as it is."""
+    def write(self, translations: Iterable[Segment]) -> bytes:
+        """The document with the translation of each unit, in the order of `units`. They are read one by one.
+
+        A unit whose translation is its segment stays as it is.
+        """
 
 
 class Annotation(NamedTuple):
@@ -84,7 +88,7 @@ def describe_doubts(doubts: Sequence[str]) -> str:
 class AnnotatedDocument(Document, Protocol):
     """A document of a format that has a place for annotations."""
 
-    def write_annotated(self, translations: Sequence[Segment], annotations: Iterable[Annotation]) -> bytes:
+    def write_annotated(self, translations: Iterable[Segment], annotations: Iterable[Annotation]) -> bytes:
         """Write the document, with an annotation of each unit."""
 
 
@@ -113,12 +117,17 @@ class Splice(NamedTuple):
 
 
 class InlineUnit(NamedTuple):
-    """A unit whose text and tags are the tokens from `begin` to `end`; `spans` has the place of each mark."""
+    """A unit whose text and tags are the tokens from `begin` to `end`; `spans` has the place of each of its marks."""
 
     unit: Unit
     begin: int
     end: int
-    spans: dict[Mark, Span]
+    spans: tuple[Span, ...] = ()
+
+    def locate_marks(self) -> dict[Mark, Span]:
+        """The place of each mark. A dict of its own in each unit would be most of the memory of a large document."""
+        marks = (mark for _, mark in self.unit.segment.marks)
+        return dict(zip(marks, self.spans, strict=True))
 
     def render(
         self, translation: Segment, original: str, escape: Callable[[str, str], str], inner: "Splices"
@@ -127,9 +136,9 @@ class InlineUnit(NamedTuple):
 
         `inner` are replacements in the markup, such as in attributes.
         """
-        own = original[self.begin : self.end]
+        own, spans = original[self.begin : self.end], self.locate_marks()
         parts = (
-            escape(part, own) if isinstance(part, str) else inner.apply(original, *self.spans[part])
+            escape(part, own) if isinstance(part, str) else inner.apply(original, *spans[part])
             for part in translation.split()
         )
         return Splice(self.begin, self.end, "".join(parts))
@@ -139,7 +148,7 @@ class Lines:
     """The lines of a text, which end with "\\n"."""
 
     def __init__(self, text: str) -> None:
-        self.begins = [0, *(match.end() for match in re.finditer("\n", text))]
+        self.begins = array("I", (0, *(match.end() for match in re.finditer("\n", text))))
 
     def find(self, place: int) -> int:
         """The number of the line of a place, counted from 1."""
@@ -183,12 +192,12 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
     """
     tokens = join_foreign(tokens)
     texts = [number for number, token in enumerate(tokens) if token.kind == "text" and token.text.strip()]
-    if not any(character.isalpha() for number in texts for character in tokens[number].text):
+    if not any(any(map(str.isalpha, tokens[number].text)) for number in texts):
         return None
     marks = pair_tokens(tokens)
     inside = close_under_pairs(range(texts[0], texts[-1] + 1), marks)
     parts: list[str | Mark] = []
-    spans: dict[Mark, Span] = {}
+    spans: list[Span] = []
     labels: list[str] = []
     numbers: dict[int, int] = {}
     last = " "
@@ -203,8 +212,11 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
             if number == inside[-1]:
                 end -= len(text) - len(text.rstrip(BLANK))
                 text = text.rstrip(BLANK)
-            last = BLANKS.sub(" ", text) or last
-            parts.append(BLANKS.sub(" ", text))
+            text = BLANKS.sub(" ", text)
+            if parts and isinstance(parts[-1], str) and parts[-1].endswith(" "):
+                text = text.removeprefix(" ")
+            last = text or last
+            parts.append(text)
         else:
             mark = marks[number].mark
             if mark.tag not in numbers:
@@ -215,8 +227,9 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
                 parts.append(" ")
                 last = " "
             parts.append(mark)
-            spans[mark] = token.begin, token.end
-    return InlineUnit(Unit(Segment.join(parts), tuple(labels), lines.find(begin)), begin, end, spans)
+            spans.append((token.begin, token.end))
+    unit = Unit(Segment.join(parts), tuple(labels), lines.find(begin))
+    return InlineUnit(unit, begin, end, tuple(spans))
 
 
 def label_element(name: str, markup: str) -> str:

@@ -1,29 +1,26 @@
 """Files of documents: which are translated to where, and their translation, each written completely or not at all."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from nmt.documents.document import Document, Languages
 from nmt.documents.formats import find_format, read_document, require_format
+from nmt.documents.joining import TranslatedUnit
 from nmt.documents.review import ReviewPage
-from nmt.documents.translate import (
-    LineTranslator,
-    TranslatedUnit,
-    describe_units,
-    translate_documents,
-    write_document,
-)
+from nmt.documents.translate import LineTranslator, translate_documents, write_document
 from nmt.documents.xml_rules import XmlRules
 from nmt.errors import DataError, NmtError, Option, UsageError, indent
 from nmt.files import write_atomically
-from nmt.progress import Progress
+from nmt.progress import Progress, format_count
 from nmt.text.terms import Terms, TermUse
 from nmt.translation.request import Request
 from nmt.translation.result import MemoryMatch
 
 NO_PROGRESS = Progress()
+LARGE = 5_000_000  # bytes of a document that takes seconds to read
 
 
 class WeakTag(NamedTuple):
@@ -57,18 +54,43 @@ class DocumentMatch(NamedTuple):
     translation: str
 
 
-class DocumentReport(NamedTuple):
+@dataclass
+class DocumentReport:
     """A document that was translated: how many segments, sentences and tags it has, which tags to look at, its terms,
-    and what a memory has for it."""
+    and what a memory has for it. `notes` are what a person must know of its segments."""
 
     source: Path
     target: Path
-    segments: int
-    sentences: int
-    tags: int
-    weak_tags: list[WeakTag]
-    terms: list[DocumentTerm]
-    matches: list[DocumentMatch]
+    segments: int = 0
+    sentences: int = 0
+    tags: int = 0
+    weak_tags: list[WeakTag] = field(default_factory=list)
+    terms: list[DocumentTerm] = field(default_factory=list)
+    matches: list[DocumentMatch] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, one: TranslatedUnit, terms: Terms | None) -> None:
+        """Count a translated unit, and list what is to be reported of it."""
+        line = one.unit.line
+        self.segments += 1
+        self.sentences += len(one.sentences)
+        self.tags += len(one.placements)
+        self.weak_tags += (WeakTag(line, *tag, one.unit.segment.text, one.segment.text) for tag in one.weak_tags)
+        self.matches += (DocumentMatch(line, *match) for match in one.matches)
+        if terms:
+            self.terms += (
+                DocumentTerm(line, use, sentence.source, sentence.text)
+                for sentence in one.sentences
+                for use in terms.list_uses(sentence.source, sentence.text)
+            )
+        if one.note:
+            self.notes.append(f"{self.source}, line {line:,}: {one.note}")
+        elif one.is_left:
+            self.notes.append(
+                f"{self.source}, line {line:,}: a segment stays as it is, because its "
+                f"{format_count(len(one.unit.labels), 'tag')} and {len(one.unit.segment.text):,} characters are too many "
+                "to be aligned: divide it"
+            )
 
 
 def plan_outputs(files: Sequence[Path], output: Path, form: str | None = None) -> dict[Path, Path]:
@@ -143,10 +165,14 @@ def translate_files(
     def read_documents() -> Iterator[Document]:
         for path in files:
             try:
+                if is_large := path.is_file() and path.stat().st_size >= LARGE:
+                    progress.note(f"nmt: reading {path}, {path.stat().st_size / 1e6:,.0f} MB")
                 document = read_document(path, languages, form, xml_rules)
             except DataError as error:
                 problems.append(error)
                 continue
+            if is_large:
+                progress.note(f"nmt: {path} has {format_count(len(document.units), 'segment')}")
             for note in document.notes:
                 progress.note(f"nmt: {note}")
             paths[id(document)] = path
@@ -157,45 +183,26 @@ def translate_files(
     translated = translate_documents(read_documents(), translator, languages, make_request, progress, **options)
     for document, units in translated:
         source = paths.pop(id(document))
-        for note in describe_units(str(source), units):
+        report = DocumentReport(source, files[source])
+        content = write_document(document, report_units(units, report, terms, review))
+        for note in report.notes:
             progress.note(f"nmt: {note}")
-        target = files[source]
-        content = write_document(document, units)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(target, "wb") as file:
+        report.target.parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(report.target, "wb") as file:
             file.write(content)
-        if review:
-            for one in units:
-                review.add_unit(one, str(source))
-        yield report_document(source, target, units, terms or Terms())
+        yield report
     if len(problems) == 1:
         raise problems[0]
     if problems:
         raise DataError(f"{len(problems)} documents could not be translated; the others are", *indent(problems))
 
 
-def report_document(source: Path, target: Path, units: Sequence[TranslatedUnit], terms: Terms) -> DocumentReport:
-    """The report of a document from its translated units."""
-    sentences, tags = sum(len(one.sentences) for one in units), sum(len(one.placements) for one in units)
-    weak, found = list_weak_tags(units), list_terms(units, terms)
-    matches = [DocumentMatch(one.unit.line, *match) for one in units for match in one.matches]
-    return DocumentReport(source, target, len(units), sentences, tags, weak, found, matches)
-
-
-def list_weak_tags(units: Sequence[TranslatedUnit]) -> list[WeakTag]:
-    """The tags of translated units whose place is not sure."""
-    return [
-        WeakTag(one.unit.line, tag, share, one.unit.segment.text, one.segment.text)
-        for one in units
-        for tag, share in one.weak_tags
-    ]
-
-
-def list_terms(units: Sequence[TranslatedUnit], terms: Terms) -> list[DocumentTerm]:
-    """The terms of each sentence of translated units."""
-    return [
-        DocumentTerm(one.unit.line, use, sentence.source, sentence.text)
-        for one in units
-        for sentence in one.sentences
-        for use in terms.list_uses(sentence.source, sentence.text)
-    ]
+def report_units(
+    units: Iterable[TranslatedUnit], report: DocumentReport, terms: Terms | None, review: ReviewPage | None = None
+) -> Iterator[TranslatedUnit]:
+    """The units, each added to the report, and to the review page, when it is read."""
+    for one in units:
+        report.add(one, terms)
+        if review:
+            review.add_unit(one, str(report.source))
+        yield one

@@ -6,12 +6,14 @@ takes `a < b` for a tag.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from html import unescape
-from html.parser import HTMLParser, attrfind_tolerant, tagfind_tolerant  # type: ignore[attr-defined]
-from typing import Any, Literal, NamedTuple
+from html.parser import attrfind_tolerant, tagfind_tolerant  # type: ignore[attr-defined]
+from typing import NamedTuple
 
 from nmt.documents.document import (
+    InlineUnit,
     Kind,
     Languages,
     Lines,
@@ -24,7 +26,8 @@ from nmt.documents.document import (
     describe_foreign,
     label_element,
 )
-from nmt.documents.encoding import decode_document
+from nmt.documents.encoding import DecodedText, decode_document
+from nmt.documents.html_events import Event, Scanner
 from nmt.documents.segment import Segment
 from nmt.text.languages import is_other_language
 from nmt.text.units import Span
@@ -71,31 +74,49 @@ class HtmlDocument:
         self.notes = [self.decoded.note] if self.decoded.note else []
         text = self.decoded.text
         lines = Lines(text)
-        finder = Finder(text, lines, languages.source)
+        self.texts: list[InlineUnit] = []
+
+        def take(run: list[Token]) -> None:
+            if unit := build_inline_unit(run, lines):
+                self.texts.append(unit)
+
+        finder = Finder(text, take, languages.source)
         self.notes += finder.describe_languages(name)
-        self.texts = [unit for run in finder.runs if (unit := build_inline_unit(run, lines))]
         self.attributes = [
-            (Unit(Segment(value), (), lines.find(span[0])), span)
+            InlineUnit(Unit(Segment(value), (), lines.find(span[0])), *span)
             for span in finder.attributes
             if any(map(str.isalpha, value := unescape(text[slice(*span)])))
         ]
-        self.units: Sequence[Unit] = [*(unit for unit, _ in self.attributes), *(one.unit for one in self.texts)]
+        self.units: Sequence[Unit] = [one.unit for one in (*self.attributes, *self.texts)]
 
-    def write(self, translations: Sequence[Segment]) -> bytes:
+    def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Characters that the encoding does not have become references."""
-        original, count = self.decoded.text, len(self.attributes)
-        attributes = Splices(
-            Splice(*span, escape(translation.text, original[slice(*span)], original[span[0] - 1]))
-            for (unit, span), translation in zip(self.attributes, translations[:count], strict=True)
-            if translation != unit.segment
-        )
-        texts = [
-            one.render(translation, original, escape, attributes)
-            for one, translation in zip(self.texts, translations[count:], strict=True)
-            if translation != one.unit.segment
-        ]
-        written = attributes.join(texts).apply(original)
-        return self.decoded.encode(written, "xmlcharrefreplace")
+        return write_markup(self.decoded, self.attributes, self.texts, translations)
+
+
+def write_markup(
+    decoded: DecodedText,
+    attributes: Sequence[InlineUnit],
+    texts: Sequence[InlineUnit],
+    translations: Iterable[Segment],
+    choose_escape: Callable[[InlineUnit], Callable[[str, str], str]] = lambda _: escape,
+) -> bytes:
+    """A document with the translations of its attributes, then of its texts, where they differ from their segments.
+
+    `choose_escape` is what writes the translation of a text; see InlineUnit.render.
+    """
+    original, segments = decoded.text, iter(translations)
+    inner = Splices(
+        Splice(one.begin, one.end, escape(found.text, original[one.begin : one.end], original[one.begin - 1]))
+        for one, found in zip(attributes, segments, strict=False)  # the others are those of texts
+        if found != one.unit.segment
+    )
+    outer = [
+        one.render(found, original, choose_escape(one), inner)
+        for one, found in zip(texts, segments, strict=True)
+        if found != one.unit.segment
+    ]
+    return decoded.encode(inner.join(outer).apply(original), "xmlcharrefreplace")
 
 
 def escape(text: str, original: str, quote: str = "") -> str:
@@ -103,25 +124,23 @@ def escape(text: str, original: str, quote: str = "") -> str:
 
     Characters that the original has as references, such as &nbsp; or &quot;, are written in the same way.
     """
+    references = dict.fromkeys(reversed(REFERENCE.findall(original)))  # of those for one character the last is written
+    return text.translate(build_escapes(tuple(references), ">" in original, quote))
+
+
+@lru_cache
+def build_escapes(references: tuple[str, ...], has_bracket: bool, quote: str) -> dict[int, str | int | None]:
+    """How characters are written in a text whose original has these references, and perhaps ">" as it is."""
     written: dict[str, str | int | None] = {}
-    for reference in REFERENCE.findall(original):
+    for reference in references:
         if len(character := unescape(reference)) == 1 and not character.isalnum():
-            written[character] = reference
-    written |= {"&": "&amp;", "<": "&lt;", ">": written.get(">", ">" if ">" in original else "&gt;")}
+            written.setdefault(character, reference)
+    written |= {"&": "&amp;", "<": "&lt;", ">": written.get(">", ">" if has_bracket else "&gt;")}
     if quote in ("'", '"'):
         written[quote] = {"'": "&#39;", '"': "&quot;"}[quote]
     elif quote:  # a value without quotation marks ends at these
         written |= {one: f"&#{ord(one)};" for one in " \t\n\r\f\"'=`>"}
-    return text.translate(str.maketrans(written))
-
-
-class Event(NamedTuple):
-    """What the parser found at a place."""
-
-    kind: Literal["start", "empty", "end", "text", "other", "declaration"]
-    begin: int
-    name: str
-    attributes: Mapping[str, str | None]
+    return str.maketrans(written)
 
 
 class Skip(NamedTuple):
@@ -131,72 +150,65 @@ class Skip(NamedTuple):
     depth: int = 1
 
 
-class Finder(HTMLParser):
+class Finder:
     """Finds the runs of text and inline tags in a page, and the attributes that people read."""
 
-    def __init__(self, text: str, lines: Lines, language: str = "", is_fragment: bool = False) -> None:
-        """Of a fragment all is one run, in which elements are inline.
+    def __init__(
+        self, text: str, take: Callable[[list[Token]], object], language: str = "", is_fragment: bool = False
+    ) -> None:
+        """`take` gets each run. Of a fragment all is one run, in which elements are inline.
 
         What is marked as of another language than `language`, if that is given, stays as it is; but the language that a
         whole page is marked with is that of its text. In a fragment nothing else stays untranslated.
         """
-        super().__init__(convert_charrefs=False)
         self.text = text
-        self.lines = lines
+        self.take = take
         self.language = language
         self.declared = ""  # the language of the page
         self.foreign: list[str] = []  # of each part that stays as it is because of its language
+        self.pending = ""  # the language of such a part without a letter so far
+        self.opened: list[tuple[str, str | None]] = [("", None)]  # block elements, and their language if another one
         self.is_fragment = is_fragment
-        self.events: list[Event] = []
-        self.runs: list[list[Token]] = [[]]
+        self.run: list[Token] = []
         self.attributes: list[Span] = []
         self.skip: Skip | None = None
-        end = text.rfind(">") + 1  # the parser takes time by the square of what is after it, where there is no markup
-        self.feed(text[:end])
-        self.close()
-        if end < len(text):
-            self.events.append(Event("text", end, "", {}))
-        self.divide()
+        Scanner(text, self.read)
+        self.end_run(self.skip)
 
-    def divide(self) -> None:
-        """Divide the events into runs at block elements."""
-        ends = [*(event.begin for event in self.events[1:]), len(self.text)][: len(self.events)]
-        pending = ""  # the language of a part without a letter so far
-        for event, end, code in zip(self.events, ends, list(self.find_foreign()), strict=True):
-            if self.skip is not None and self.is_skipped(self.skip, event, end):
-                continue
-            if code is None:
-                self.add(event, end)
-                continue
-            self.runs.append([])
-            pending = code or pending
-            if pending and event.kind == "text" and any(map(str.isalpha, self.text[event.begin : end])):
-                self.foreign.append(pending)
-                pending = ""
-        if self.skip is not None:
-            self.end_skip(self.skip, len(self.text))
+    def read(self, event: Event, end: int) -> None:
+        """Read an event, which lasts until `end`."""
+        code = self.find_foreign(event)
+        if self.skip is not None and self.is_skipped(self.skip, event, end):
+            return
+        if code is None:
+            self.add(event, end)
+            return
+        self.end_run()
+        self.pending = code or self.pending
+        if self.pending and event.kind == "text" and any(map(str.isalpha, self.text[event.begin : end])):
+            self.foreign.append(self.pending)
+            self.pending = ""
 
-    def find_foreign(self) -> Iterator[str | None]:
-        """For each event the language of the block elements around it, if it is another one; "" inside such."""
-        opened: list[tuple[str, str | None]] = [("", None)]
-        for event in self.events:
-            is_block_start = event.kind == "start" and event.name not in VOID and is_block(event)
-            if self.is_fragment or not (is_block_start or event.kind == "end"):
-                yield opened[-1][1] and ""
-            elif is_block_start:
-                while is_closed_before(opened[-1][0], event.name):
-                    opened.pop()
-                outer, code = opened[-1][1], read_language(event)
-                if code and event.name in ("html", "body"):
-                    self.declared = code
-                code = outer if code is None else code if self.is_other(code) else None
-                opened.append((event.name, code))
-                yield code if outer is None else code and ""
-            else:
-                yield opened[-1][1] and ""
-                if any(name == event.name for name, _ in opened):
-                    while opened.pop()[0] != event.name:
-                        pass
+    def find_foreign(self, event: Event) -> str | None:
+        """The language of the block elements around an event, if it is another one; "" where it began before."""
+        opened = self.opened
+        is_block_start = event.kind == "start" and event.name not in VOID and is_block(event)
+        if self.is_fragment or not (is_block_start or event.kind == "end"):
+            return opened[-1][1] and ""
+        if is_block_start:
+            while is_closed_before(opened[-1][0], event.name):
+                opened.pop()
+            outer, code = opened[-1][1], read_language(event)
+            if code and event.name in ("html", "body"):
+                self.declared = code
+            code = outer if code is None else code if self.is_other(code) else None
+            opened.append((event.name, code))
+            return code if outer is None else code and ""
+        found = opened[-1][1] and ""
+        if any(name == event.name for name, _ in reversed(opened)):
+            while opened.pop()[0] != event.name:
+                pass
+        return found
 
     def is_other(self, code: str | None) -> bool:
         """Whether a language is another one than those of the source and of the page."""
@@ -209,48 +221,30 @@ class Finder(HTMLParser):
         declared = [describe_declared(name, self.declared, self.language)] if is_other else []
         return declared + describe_foreign(name, self.foreign, self.language)
 
-    def note_event(self, kind: Any, name: str = "", attributes: Any = ()) -> None:
-        """Keep an event that the parser reports, with its place."""
-        line, column = self.getpos()
-        place = self.lines.begins[line - 1] + column
-        self.events.append(Event(kind, place, name, dict(attributes)))
+    def end_run(self, skip: Skip | None = None) -> None:
+        """End a run at a block element, or at the end, where an element may be open that is not translated."""
+        if skip:
+            self.end_skip(skip, len(self.text))
+        if self.run:
+            self.take(self.run)
+        self.run = []
 
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.note_event("start", tag, attrs)
-
-    def handle_startendtag(self, tag: str, attrs: Any) -> None:
-        self.note_event("empty", tag, attrs)
-
-    def handle_endtag(self, tag: str) -> None:
-        self.note_event("end", tag)
-
-    def handle_data(self, data: str) -> None:
-        self.note_event("text")
-
-    def handle_entityref(self, name: str) -> None:
-        self.note_event("text")
-
-    def handle_charref(self, name: str) -> None:
-        self.note_event("text")
-
-    def handle_comment(self, data: str) -> None:
-        self.note_event("other")
-
-    def handle_pi(self, data: str) -> None:
-        self.note_event("other")
-
-    def handle_decl(self, decl: str) -> None:
-        self.note_event("declaration")
-
-    def unknown_decl(self, data: str) -> None:
-        self.note_event("other")
+    def add_text(self, begin: int, end: int) -> None:
+        """Add text, whose references are texts of their own, to the run."""
+        for match in REFERENCE.finditer(self.text, begin, end):
+            if begin < match.start():
+                self.run.append(Token("text", begin, match.start(), self.text[begin : match.start()]))
+            self.run.append(Token("text", *match.span(), unescape(match[0])))
+            begin = match.end()
+        if begin < end:
+            self.run.append(Token("text", begin, end, self.text[begin:end]))
 
     def add(self, event: Event, end: int) -> None:
         """Add an event, which lasts until `end`, to the run that it belongs to."""
         if event.kind == "text":
-            self.runs[-1].append(Token("text", event.begin, end, unescape(self.text[event.begin : end])))
+            self.add_text(event.begin, end)
         elif event.kind == "other":
-            self.runs[-1].append(Token("single", event.begin, end, "<!-- -->"))
+            self.run.append(Token("single", event.begin, end, "<!-- -->"))
         elif event.kind == "start" and (
             (is_untranslated(event) and not self.is_fragment)
             or (event.name not in VOID and self.is_other(read_language(event)))
@@ -260,13 +254,13 @@ class Finder(HTMLParser):
             if event.kind != "end" and not self.is_other(read_language(event)):
                 self.attributes += find_read_attributes(self.text, event, end)
             if event.name not in INLINE and not self.is_fragment:
-                self.runs.append([])
+                self.end_run()
                 return
             kind: Kind = "close" if event.kind == "end" else "open"
             if event.name in VOID or event.kind == "empty":
                 kind = "single"
             is_break = event.name == "br"
-            self.runs[-1].append(Token(kind, event.begin, end, f"<{event.name}>", event.name, is_break))
+            self.run.append(Token(kind, event.begin, end, f"<{event.name}>", event.name, is_break))
 
     def is_skipped(self, skip: Skip, event: Event, end: int) -> bool:
         """Whether an event belongs to an element that is not translated. The element may end with it, or before it."""
@@ -291,9 +285,16 @@ class Finder(HTMLParser):
         if name in INLINE | INLINE_UNTRANSLATED or self.is_fragment:
             has_text = name in PHRASES
             label = label_element(name, self.text[skip.event.begin : place]) if has_text else f"<{name}>"
-            self.runs[-1].append(Token("single", skip.event.begin, place, label))
+            self.run.append(Token("single", skip.event.begin, place, label))
         else:
-            self.runs.append([])
+            self.end_run()
+
+
+def read_fragment(text: str) -> list[Token]:
+    """The text and tags of a part of a page, in which elements are inline and none stays as it is."""
+    tokens: list[Token] = []
+    Finder(text, tokens.extend, is_fragment=True)
+    return tokens
 
 
 def is_untranslated(event: Event) -> bool:

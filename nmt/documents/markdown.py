@@ -5,9 +5,10 @@ lines of blocks alone, and by its design cannot have more.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from html import unescape
-from itertools import zip_longest
+from itertools import accumulate, islice, zip_longest
 from typing import Any, NamedTuple
 
 from nmt.documents.document import (
@@ -41,6 +42,8 @@ JOINING = "`*_~"  # markup that two elements beside each other would share
 MARKER = re.compile(r"(?:#{1,6}|[-+>=]|\d+[.)])(?=\s|$)")  # what is markup where a block begins
 HTML_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)[^>]*?(/?)>")
 LANGUAGE = re.compile(r"""\s(?:xml:)?lang\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
+BLOCK = 256  # bytes
+CONTINUING = bytes(range(0x80, 0xC0))  # bytes of UTF-8 with which no character begins
 LABEL = re.compile(r"\]\[(.*)\]\Z", re.DOTALL)
 
 
@@ -52,6 +55,9 @@ class MarkdownEvent(NamedTuple):
     facts: Any
     begin: int
     end: int
+
+
+NO_EVENT = MarkdownEvent("", "", None, 0, 0)
 
 
 class MarkdownDocument:
@@ -67,43 +73,43 @@ class MarkdownDocument:
             raise UsageError(f'{name} can be read with the extra documents: pip install "nmt[documents]"')
         self.decoded = decode_document(content, name)
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
-        lines = Lines(self.decoded.text)
+        self.lines = Lines(self.decoded.text)
         self.images: list[tuple[Unit, Span]] = []
+        self.texts: list[InlineUnit] = []
         self.labels: dict[int, str] = {}  # the texts of links as they are written, by where they end
         self.language = languages.source
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
-        runs: list[list[Token]] = [[]]
-        self.divide(list(read_events(self.decoded.text)), runs, lines)
-        self.texts = [
-            unit for run in runs if (unit := build_inline_unit(fill_gaps(run, self.decoded.text), lines)) is not None
-        ]
+        self.run: list[Token] = []
+        self.divide()
         self.notes = [*self.notes, *describe_foreign(name, self.foreign, languages.source)]
         self.units: Sequence[Unit] = [*(unit for unit, _ in self.images), *(one.unit for one in self.texts)]
 
-    def divide(self, events: Sequence[MarkdownEvent], runs: list[list[Token]], lines: Lines) -> None:
-        """Divide the events into runs of text and inline markup."""
+    def divide(self) -> None:
+        """Divide the events into runs of text and inline markup, each of which may be a unit."""
         text = self.decoded.text
         skipped = 0  # how many elements are open in one that stays as it is
-        for number, event in enumerate(events):
+        before, *ahead = NO_EVENT, *islice(events := read_events(text), 3)  # all events would take much memory
+        while ahead:
+            event, *after = ahead
             if skipped:
                 skipped += (event.kind == "Start") - (event.kind == "End")
             elif event.kind == "Start" and event.name == "Image":
                 skipped = 1
-                self.add_image(events, number, lines)
-                runs[-1].append(Token("single", event.begin, event.end, "image"))
+                self.add_image(event, *after)
+                self.run.append(Token("single", event.begin, event.end, "image"))
             elif event.kind == "Start" and is_autolink(event):
                 skipped = 1
-                runs[-1].append(Token("single", event.begin, event.end, text[event.begin : event.end]))
+                self.run.append(Token("single", event.begin, event.end, text[event.begin : event.end]))
             elif event.kind == "Start" and event.name in ("CodeBlock", "HtmlBlock", "MetadataBlock"):
                 skipped = 1
-                runs.append([])
+                self.end_run()
             elif event.kind in ("Start", "End") and event.name in INLINE:
-                runs[-1].append(self.make_tag(events, number))
+                self.run.append(self.make_tag(event, after[0] if event.kind == "Start" else before))
             elif event.kind in ("Start", "End", "Rule", "Html"):
-                runs.append([])
+                self.end_run()
             elif event.kind in ("Text", "SoftBreak"):
                 own = event.facts if event.kind == "Text" else " "
-                runs[-1].append(Token("text", event.begin, event.end, own))
+                self.run.append(Token("text", event.begin, event.end, own))
             elif event.kind == "InlineHtml":
                 tag = HTML_TAG.fullmatch(text, event.begin, event.end)
                 kind: Kind = "single" if tag is None or tag[3] else "close" if tag[1] else "open"
@@ -112,65 +118,70 @@ class MarkdownDocument:
                 marked = LANGUAGE.search(text, event.begin, event.end) if kind == "open" else None
                 is_foreign = marked is not None and is_other_language(marked[1], self.language)
                 label = f"<{name}>"
-                runs[-1].append(Token(kind, event.begin, event.end, label, label, name == "br", is_foreign))
+                self.run.append(Token(kind, event.begin, event.end, label, label, name == "br", is_foreign))
                 self.foreign += [marked[1]] if marked and is_foreign else []
             else:
                 is_break = event.kind == "HardBreak"
                 label = LINE_END if is_break else text[event.begin : event.end]
-                runs[-1].append(Token("single", event.begin, event.end, label, is_break=is_break))
+                self.run.append(Token("single", event.begin, event.end, label, is_break=is_break))
+            before, ahead = event, [*after, *islice(events, 1)]
+        self.end_run()
 
-    def make_tag(self, events: Sequence[MarkdownEvent], number: int) -> Token:
-        """One end of an inline element: from its beginning to that of its content, or from that's end to its own."""
-        event = events[number]
-        is_opening = event.kind == "Start"
-        if is_opening:
-            inner = events[number + 1]
+    def end_run(self) -> None:
+        """End a run, which is a unit if it has text."""
+        if self.run and (unit := build_inline_unit(fill_gaps(self.run, self.decoded.text), self.lines)):
+            self.texts.append(unit)
+        self.run = []
+
+    def make_tag(self, event: MarkdownEvent, inner: MarkdownEvent) -> Token:
+        """One end of an inline element: from its beginning to that of its content, or from that's end to its own.
+
+        `inner` is the event beside it in the element.
+        """
+        if event.kind == "Start":
             begin, end = event.begin, event.end if inner.kind == "End" and inner.name == event.name else inner.begin
             return Token("open", begin, end, event.name.lower(), event.name)
-        inner = events[number - 1]
         begin = event.end if inner.kind == "Start" and inner.name == event.name else inner.end
         if event.name == "Link":
             self.labels[begin] = " ".join(self.decoded.text[event.begin + 1 : begin].split())
         return Token("close", begin, event.end, event.name.lower(), event.name)
 
-    def add_image(self, events: Sequence[MarkdownEvent], number: int, lines: Lines) -> None:
-        """Add the description of an image to the units, if it is plain text."""
-        inner = events[number + 1]
-        is_alone = events[number + 2].kind == "End"
-        if inner.kind == "Text" and is_alone and any(map(str.isalpha, inner.facts)):
-            link = self.decoded.text[inner.end : events[number].end]
+    def add_image(self, event: MarkdownEvent, inner: MarkdownEvent, following: MarkdownEvent) -> None:
+        """Add the description of an image, which is in the events after its first, to the units if it is plain text."""
+        if inner.kind == "Text" and following.kind == "End" and any(map(str.isalpha, inner.facts)):
+            link = self.decoded.text[inner.end : event.end]
             if not link.startswith("](") and LABEL.match(link) is None:
                 return  # its text is the name of its target
             span = inner.begin, inner.end
-            self.images.append((Unit(Segment(inner.facts), (), lines.find(inner.begin)), span))
+            self.images.append((Unit(Segment(inner.facts), (), self.lines.find(inner.begin)), span))
 
-    def write(self, translations: Sequence[Segment]) -> bytes:
+    def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document."""
-        original, count = self.decoded.text, len(self.images)
+        original, segments = self.decoded.text, iter(translations)
         images = Splices(
             Splice(*span, escape(translation.text, original[slice(*span)], False))
-            for (unit, span), translation in zip(self.images, translations[:count], strict=True)
+            for (unit, span), translation in zip(self.images, segments, strict=False)  # the others are those of texts
             if translation != unit.segment
         )
         texts = [
             self.render(one, translation, images)
-            for one, translation in zip(self.texts, translations[count:], strict=True)
+            for one, translation in zip(self.texts, segments, strict=True)
             if translation != one.unit.segment
         ]
         return self.decoded.encode(images.join(texts).apply(original))
 
     def render(self, inline: InlineUnit, translation: Segment, images: Splices) -> Splice:
         """The translation of a unit as Markdown."""
-        original = self.decoded.text
+        original, spans = self.decoded.text, inline.locate_marks()
         labels = [  # of links whose text is the name of their target
             Splice(*span, f"][{self.labels[span[0]]}]")
-            for span in inline.spans.values()
+            for span in inline.spans
             if span[0] in self.labels and original[slice(*span)] in ("]", "][]")
         ]
         inner = Splices([*images.find(inline.begin, inline.end), *labels])
         before = original[original.rfind("\n", 0, inline.begin) + 1 : inline.begin]
         begins_block = not before.strip(" \t>*+-0123456789.)")
-        own = Splices(Splice(*span, "") for span in inline.spans.values()).apply(original, inline.begin, inline.end)
+        own = Splices(Splice(*span, "") for span in inline.spans).apply(original, inline.begin, inline.end)
         parts: list[str] = []
         written = list(translation.split())
         ended = False  # whether the part before is markup that does not go on
@@ -181,7 +192,7 @@ class MarkdownDocument:
                 parts.append(escape(part, own, begins_block and not "".join(parts)))
                 ended = False
                 continue
-            markup = inner.apply(original, *inline.spans[part])
+            markup = inner.apply(original, *spans[part])
             is_underscores = markup.strip("_") == "" and is_inside_word(written, part)
             markup = markup.replace("_", "*") if is_underscores else markup
             joins = parts and parts[-1][-1:] == markup[:1] and markup[:1] in JOINING
@@ -204,19 +215,29 @@ def read_events(text: str) -> Iterator[MarkdownEvent]:
         | options.ENABLE_MATH
         | options.ENABLE_GFM
     )
-    content = text.encode()
-    found = list(pyromark.events_with_range(text, options=chosen))
-    bytes_of = sorted({place for _, span in found for place in (span["start"], span["end"])})
-    places: dict[int, int] = {}
-    place, byte = 0, 0
-    for wanted in bytes_of:
-        place += len(content[byte:wanted].decode())
-        byte = wanted
-        places[wanted] = place
-    for event, span in found:
+    places = CharacterPlaces(text.encode())
+    for event, span in pyromark.events_with_range(text, options=chosen):
         kind, facts = next(iter(event.items())) if isinstance(event, dict) else (event, None)
         name, facts = next(iter(facts.items())) if isinstance(facts, dict) else (facts, facts)
-        yield MarkdownEvent(kind, str(name), facts, places[span["start"]], places[span["end"]])
+        yield MarkdownEvent(kind, str(name), facts, places.find(span["start"]), places.find(span["end"]))
+
+
+class CharacterPlaces:
+    """Places in a text by their places in its bytes, as UTF-8."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        blocks = (self.count(begin, begin + BLOCK) for begin in range(0, len(content), BLOCK))
+        self.before = array("I", accumulate(blocks, initial=0))  # the characters before each block of bytes
+
+    def count(self, begin: int, end: int) -> int:
+        """The number of characters that begin between two places."""
+        return len(self.content[begin:end].translate(None, CONTINUING))
+
+    def find(self, byte: int) -> int:
+        """The number of characters before a byte."""
+        block = byte // BLOCK
+        return self.before[block] + self.count(block * BLOCK, byte)
 
 
 def is_autolink(event: MarkdownEvent) -> bool:

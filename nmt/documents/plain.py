@@ -1,7 +1,7 @@
 """Plain text in paragraphs, which blank lines separate, and items of lists."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from nmt.documents.document import Languages, Lines, Splice, Splices, Unit
 from nmt.documents.encoding import decode_document
@@ -28,7 +28,7 @@ class TextDocument:
             Unit(Segment(LINE_END.sub(" ", text[begin:end])), (), lines.find(begin)) for begin, end in self.spans
         ]
 
-    def write(self, translations: Sequence[Segment]) -> bytes:
+    def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document."""
         splices = [
             Splice(*span, translation.text)

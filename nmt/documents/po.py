@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from nmt.documents import html
@@ -134,8 +135,8 @@ class PoDocument:
         """The text, placeholders, line ends and tags of a message."""
         tokens = [Token("text", 0, len(text), text)]
         if is_markup:
-            finder = html.Finder(text, Lines(text), self.language, is_fragment=True)
-            tokens = finder.runs[0]
+            tokens = []
+            finder = html.Finder(text, tokens.extend, self.language, is_fragment=True)
             self.foreign += finder.foreign
         for token in tokens:
             yield from split_placeholders(token, OBJECT) if token.kind == "text" else [token]
@@ -147,11 +148,11 @@ class PoDocument:
             end += 1
         return range(number, end)
 
-    def write(self, translations: Sequence[Segment]) -> bytes:
+    def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Every unit gets a translation, and its message the flag fuzzy."""
-        return self.write_annotated(translations, [Annotation()] * len(translations))
+        return self.write_annotated(translations, repeat(Annotation(), len(self.slots)))
 
-    def write_annotated(self, translations: Sequence[Segment], annotations: Iterable[Annotation]) -> bytes:
+    def write_annotated(self, translations: Iterable[Segment], annotations: Iterable[Annotation]) -> bytes:
         """The same, with comments: the confidence, what to check, and what a memory has for similar messages."""
         lines = list(self.lines)
         flagged: set[int] = set()

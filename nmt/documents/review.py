@@ -13,9 +13,9 @@ from typing import Any, Literal
 from nmt.analysis.alignment import extract_links
 from nmt.analysis.page import AttentionView, Page
 from nmt.documents.alignment import Alignment, align_translation
+from nmt.documents.joining import TranslatedUnit
 from nmt.documents.segment import Segment
 from nmt.documents.tag_names import TagName, name_tags, write_tags
-from nmt.documents.translate import TranslatedUnit
 from nmt.documents.tree import find_crossing
 from nmt.files import write_atomically
 from nmt.text.units import WORDS, Span, find_characters, find_units

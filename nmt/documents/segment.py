@@ -27,7 +27,7 @@ class PlacedMark(NamedTuple):
     mark: Mark
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segment:
     """Text without markup, and the marks of its tags in the order of the document.
 

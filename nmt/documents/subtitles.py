@@ -5,10 +5,10 @@ change. Both formats are lines around lines of text, so that a few patterns find
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape as escape_markup
 from html import unescape
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from nmt.documents.division import CLOSING, OPENING
@@ -208,7 +208,7 @@ class SubtitleDocument:
         text = self.decoded.text[begin:end]
         return Token("text", begin, end, unescape(text) if self.is_markup else text)
 
-    def write(self, translations: Sequence[Segment]) -> bytes:
+    def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. What the encoding does not have makes the file UTF-8."""
         text = self.decoded.text
         splices = [
@@ -235,8 +235,9 @@ class SubtitleDocument:
             else:
                 parts[-1].append(part)
         dividers.sort()  # they are alike but for their text
-        begins = [inline.begin, *(inline.spans[one][1] for one in dividers)]
-        ends = [*(inline.spans[one][0] for one in dividers), inline.end]
+        spans = inline.locate_marks()
+        begins = [inline.begin, *(spans[one][1] for one in dividers)]
+        ends = [*(spans[one][0] for one in dividers), inline.end]
         written = []
         for number, (own, begin, end) in enumerate(zip(parts, begins, ends, strict=True)):
             count = text.count("\n", begin, end) + 1
@@ -245,8 +246,8 @@ class SubtitleDocument:
                     part = escape_markup(part, quote=False) if self.is_markup else part
                     written.append(part.replace("\n", line_end))
                 else:
-                    written.append(text[slice(*inline.spans[part])])
-            written.append(text[slice(*inline.spans[dividers[number]])] if number < len(dividers) else "")
+                    written.append(text[slice(*spans[part])])
+            written.append(text[slice(*spans[dividers[number]])] if number < len(dividers) else "")
         return "".join(written)
 
 
@@ -330,11 +331,6 @@ def measure_width(text: str) -> int:
     return len(text) + len(UNSPACED.findall(text))
 
 
-def rate_line_end(text: str, place: int, wanted: float) -> float:
-    """How far from the wanted width a line would end; an end after a mark is better by two letters."""
-    return abs(measure_width(text[:place]) - wanted) - 2 * (text[place - 1] in CLOSING)
-
-
 def wrap(parts: Sequence[str | Mark], lines: int) -> list[str | Mark]:
     """The parts of a cue with line ends in place of blanks, so that its lines have about the same width.
 
@@ -347,12 +343,14 @@ def wrap(parts: Sequence[str | Mark], lines: int) -> list[str | Mark]:
     places = [match.start() for match in re.finditer(r"(?<=\S)\s+(?=\S)", text)]
     if not places and UNSPACED.search(text):
         places = [n for n in range(1, len(text)) if text[n - 1] not in OPENING and text[n] not in CLOSING]
+    widths = list(accumulate(map(measure_width, text), initial=0))  # of the text before each place
     chosen: set[int] = set()
     for number in range(1, lines):
-        wanted = measure_width(text) * number / lines
-        left = [place for place in places if not chosen or place > max(chosen)]
-        if left:
-            chosen.add(min(left, key=lambda place: rate_line_end(text, place, wanted)))
+        wanted = widths[-1] * number / lines
+        if places:  # an end after a mark is better by two letters
+            best = min(places, key=lambda place: abs(widths[place] - wanted) - 2 * (text[place - 1] in CLOSING))
+            chosen.add(best)
+            places = [place for place in places if place > best]
     found: list[str | Mark] = []
     done = 0
     for part in parts:

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from nmt.documents.alignment import Alignment
-from nmt.documents.document import Lines, pair_tokens
-from nmt.documents.html import Finder, escape
+from nmt.documents.document import pair_tokens
+from nmt.documents.html import escape, read_fragment
 from nmt.documents.projection import Placement, project_tags
 from nmt.documents.segment import Mark, Segment
 
@@ -30,7 +30,7 @@ class TaggedLine(NamedTuple):
 
 def read_tagged_line(line: str) -> TaggedLine:
     """Read the tags of a line. A line without tags is text, whatever is in it."""
-    tokens = Finder(line, Lines(line), is_fragment=True).runs[0]
+    tokens = read_fragment(line)
     if all(token.kind == "text" for token in tokens):
         return TaggedLine(line, Segment(line), {})
     marks = pair_tokens(tokens)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nmt.documents.document import Document, Languages
-from nmt.documents.files import DocumentTerm, WeakTag, list_terms, list_weak_tags
+from nmt.documents.files import DocumentReport, DocumentTerm, WeakTag, report_units
 from nmt.documents.formats import parse_document
-from nmt.documents.translate import describe_units, translate_documents
+from nmt.documents.joining import TranslatedUnit
+from nmt.documents.translate import translate_documents
 from nmt.errors import DataError, UsageError, did_you_mean
 from nmt.progress import Progress, choose_progress
 from nmt.text.terms import Terms
@@ -80,21 +81,27 @@ def translate_texts(
         documents, translator, languages, progress=choose_progress(progress), check=check, at_once=at_once, **options
     )
     return [
-        TranslatedText(
-            document.write([one.segment for one in units]).removeprefix(codecs.BOM_UTF8).decode(),
-            len(units),
-            sum(len(one.placements) for one in units),
-            list_weak_tags(units),
-            list_terms(units, terms or Terms()),
-            [
-                TranslatedSentence(one.unit.line, own.source, own.text, own.score)
-                for one in units
-                for own in one.sentences
-            ],
-            [*document.notes, *describe_units(f"text {number:,}", units)],
-        )
-        for number, (document, units) in enumerate(found, 1)
+        report_text(document, units, f"text {number:,}", terms) for number, (document, units) in enumerate(found, 1)
     ]
+
+
+def report_text(document: Document, units: Iterable[TranslatedUnit], name: str, terms: Terms | None) -> TranslatedText:
+    """A document that is a string, with its translated units and the report of it, in which it has this name."""
+    report = DocumentReport(Path(name), Path(name))
+    translated = list(report_units(units, report, terms))
+    return TranslatedText(
+        document.write([one.segment for one in translated]).removeprefix(codecs.BOM_UTF8).decode(),
+        report.segments,
+        report.tags,
+        report.weak_tags,
+        report.terms,
+        [
+            TranslatedSentence(one.unit.line, own.source, own.text, own.score)
+            for one in translated
+            for own in one.sentences
+        ],
+        [*document.notes, *report.notes],
+    )
 
 
 def parse_text(text: str, name: str, languages: Languages, form: str) -> Document:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Literal, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
@@ -23,7 +24,7 @@ from nmt.documents.document import (
 from nmt.documents.encoding import decode_document
 from nmt.documents.placeholders import split_placeholders
 from nmt.documents.segment import Segment
-from nmt.documents.xml_events import DECLARED, XmlEvent, pair_elements, read_events
+from nmt.documents.xml_events import DECLARED, XmlEvent, read_events
 from nmt.errors import DataError
 from nmt.text.languages import get_primary_language, is_other_language
 
@@ -79,11 +80,11 @@ class XliffDocument:
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
         self.languages = languages
         self.events = read_events(self.decoded.text, name)
-        self.partners = pair_elements(self.events)
-        self.root = next(number for number, event in enumerate(self.events) if event.kind == "start")
-        if self.events[self.root].name != "xliff":
-            raise DataError(f"{name} is not XLIFF: its first element is <{self.events[self.root].name}>, not <xliff>")
-        self.is_version_2 = self.events[self.root].attributes.get("version", "").startswith("2")
+        self.partners = self.events.partners
+        self.root = self.events.kinds.index("start")
+        if self.events.names[self.root] != "xliff":
+            raise DataError(f"{name} is not XLIFF: its first element is <{self.events.names[self.root]}>, not <xliff>")
+        self.is_version_2 = self.events.read_attributes(self.root).get("version", "").startswith("2")
         lines = Lines(self.decoded.text)
         self.check_languages(name, lines)
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
@@ -93,39 +94,38 @@ class XliffDocument:
 
     def check_languages(self, name: str, lines: Lines) -> None:
         """Raise DataError if the file is of other languages than the translator."""
-        for event in self.events:
-            if event.kind == "start" and event.name in ("file", "xliff"):
-                own = [
-                    next((event.attributes[one] for one in names if one in event.attributes), "")
-                    for names in (("source-language", "srcLang"), ("target-language", "trgLang"))
-                ]
-                known = self.languages.source, self.languages.target
-                if any(
-                    one and get_primary_language(one) != get_primary_language(two)
-                    for one, two in zip(own, known, strict=True)
-                ):
-                    own_from, own_to = (one or "any language" for one in own)
-                    raise DataError(
-                        f"{name}, line {lines.find(event.begin):,}: it is from {own_from} to {own_to}, and the run "
-                        f"from {known[0]} to {known[1]}\n  Use a run of its languages"
-                    )
+        known = self.languages.source, self.languages.target
+        for number in (self.root, *self.events.find_starts("file")):
+            attributes = self.events.read_attributes(number)
+            own = [
+                next((attributes[one] for one in names if one in attributes), "")
+                for names in (("source-language", "srcLang"), ("target-language", "trgLang"))
+            ]
+            if any(
+                one and get_primary_language(one) != get_primary_language(two)
+                for one, two in zip(own, known, strict=True)
+            ):
+                own_from, own_to = (one or "any language" for one in own)
+                raise DataError(
+                    f"{name}, line {lines.find(self.events.begins[number]):,}: it is from {own_from} to {own_to}, and "
+                    f"the run from {known[0]} to {known[1]}\n  Use a run of its languages"
+                )
 
     def list_owners(self) -> list[tuple[int, int]]:
         """The elements with a source and a target that may be translated, and what they are in."""
         found = []
         allowed = [True]
-        opened = [-1]
-        for number, event in enumerate(self.events):
-            if event.kind == "start":
-                own = event.attributes.get("translate")
+        owner = "segment" if self.is_version_2 else "trans-unit"
+        for number, kind in enumerate(self.events.kinds):
+            if kind == "start":
+                attributes = self.events.read_attributes(number)
+                own = attributes.get("translate")
                 allowed.append(own == "yes" if own in ("yes", "no") else allowed[-1])
-                is_owner = event.name == ("segment" if self.is_version_2 else "trans-unit")
-                if is_owner and allowed[-1] and event.attributes.get("approved") != "yes":
-                    found.append((number, opened[-1]))
-                opened.append(number)
-            elif event.kind == "end":
+                is_owner = self.events.names[number] == owner
+                if is_owner and allowed[-1] and attributes.get("approved") != "yes":
+                    found.append((number, self.events.parents[number]))
+            elif kind == "end":
                 allowed.pop()
-                opened.pop()
         return found
 
     def find_children(self, element: int) -> dict[str, int]:
@@ -133,8 +133,8 @@ class XliffDocument:
         children: dict[str, int] = {}
         number = element + 1
         while number < self.partners[element]:
-            if self.events[number].kind == "start":
-                children.setdefault(self.events[number].name, number)
+            if self.events.kinds[number] == "start":
+                children.setdefault(self.events.names[number], number)
                 number = self.partners[number]
             number += 1
         return children
@@ -154,7 +154,7 @@ class XliffDocument:
 
     def note_foreign(self, number: int) -> bool:
         """Whether an element is marked as of another language than the source, which is noted."""
-        code = self.events[number].attributes.get("xml:lang", "")
+        code = self.events.read_attributes(number).get("xml:lang", "")
         is_other = is_other_language(code, self.languages.source)
         if is_other:
             self.foreign.append(code)
@@ -162,8 +162,9 @@ class XliffDocument:
 
     def is_translated(self, owner: int, target: int) -> bool:
         """Whether a target has text, and its state is not one of text to be translated."""
-        state = self.events[owner if self.is_version_2 else target].attributes.get("state")
-        texts = (event.text for event in self.events[target : self.partners[target]] if event.kind == "text")
+        state = self.events.read_attributes(owner if self.is_version_2 else target).get("state")
+        inside = range(target, self.partners[target])
+        texts = (self.events.read_text(number) for number in inside if self.events.kinds[number] == "text")
         return state not in EMPTY_STATES and any(text.strip() for text in texts)
 
     def make_tokens(self, inside: range) -> list[Token]:
@@ -178,7 +179,7 @@ class XliffDocument:
             elif event.kind == "start":
                 label = f"<{event.name}>"
                 partner = self.partners[number]
-                end = self.events[partner].end
+                end = self.events.find_end(partner)
                 is_pair = event.name in PAIRED and partner > number + 1
                 if is_pair and self.note_foreign(number):
                     label = label_element(event.name, self.decoded.text[event.begin : end])
@@ -186,7 +187,7 @@ class XliffDocument:
                     number = partner
                 elif is_pair:
                     tokens.append(Token("open", event.begin, event.end, label, f"{number}"))
-                    closing[partner] = Token("close", self.events[partner].begin, end, label, f"{number}")
+                    closing[partner] = Token("close", self.events.begins[partner], end, label, f"{number}")
                 else:
                     keys = OPENING.get(event.name) or CLOSING.get(event.name) or ()
                     key = next((event.attributes[one] for one in keys if one in event.attributes), None)
@@ -201,11 +202,11 @@ class XliffDocument:
             number += 1
         return tokens
 
-    def write(self, translations: Sequence[Segment]) -> bytes:
+    def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Every unit gets a target."""
-        return self.write_annotated(translations, [Annotation()] * len(translations))
+        return self.write_annotated(translations, repeat(Annotation(), len(self.slots)))
 
-    def write_annotated(self, translations: Sequence[Segment], annotations: Iterable[Annotation]) -> bytes:
+    def write_annotated(self, translations: Iterable[Segment], annotations: Iterable[Annotation]) -> bytes:
         """The same, with the confidence and with what a memory has for similar sources.
 
         These are <alt-trans>, or the module of matches in XLIFF 2. A <note> tells what to check.
@@ -213,18 +214,22 @@ class XliffDocument:
         splices: list[Splice] = []
         text = self.decoded.text
         candidates: dict[int, list[str]] = {}  # of the units of XLIFF 2
+        matches: dict[int, int | None] = {}  # the element of matches of each of them, see find_matches
         notes: dict[int, list[str]] = {}
         for slot, translation, annotation in zip(self.slots, translations, annotations, strict=True):
             own = list_candidates(slot, translation, annotation)
             doubts = describe_doubts(annotation.doubts).lstrip("; ")
             splices += self.fill(slot, translation, annotation.is_known, own, doubts)
             if self.is_version_2 and own:
-                candidates.setdefault(slot.unit, []).extend(self.write_match(slot, one) for one in own)
+                if slot.unit not in candidates:
+                    candidates[slot.unit], matches[slot.unit] = [], self.find_matches(slot.unit)
+                declared = {} if matches[slot.unit] is None else {"xmlns:mtc": MATCHES}
+                candidates[slot.unit] += (self.write_match(slot, one, declared) for one in own)
             if self.is_version_2 and doubts:
                 prefix = self.find_prefix(slot)
                 note = f'<{prefix}note category="nmt" appliesTo="target">{escape(doubts)}</{prefix}note>'
                 notes.setdefault(slot.unit, [f"{prefix}notes"]).append(note)
-        splices += [self.add_matches(unit, "".join(elements)) for unit, elements in candidates.items()]
+        splices += [self.add_matches(unit, matches[unit], "".join(own)) for unit, own in candidates.items()]
         splices += [self.add_notes(unit, tag, "".join(elements)) for unit, (tag, *elements) in notes.items()]
         root = self.events[self.root]
         if splices and self.is_version_2 and "trgLang" not in root.attributes:
@@ -281,24 +286,21 @@ class XliffDocument:
         """The id of a slot's segment, or a new one."""
         return self.events[slot.owner].attributes.get("id") or f"nmt-{slot.owner}"
 
-    def write_match(self, slot: Slot, match: Candidate) -> str:
-        """An element of the module of matches in XLIFF 2."""
+    def write_match(self, slot: Slot, match: Candidate, declared: Mapping[str, str]) -> str:
+        """An element of the module of matches in XLIFF 2. `declared` are the namespaces that it declares."""
         kind, measure = ("tm", "similarity") if match.origin == "memory" else ("mt", "matchQuality")
         facts = {"ref": f"#{self.name_segment(slot)}", "type": kind, "origin": match.origin, measure: f"{match.score}"}
-        is_beside = self.find_matches(slot.unit) is not None
-        declared = {"xmlns:mtc": MATCHES} if is_beside else {}
-        return write_candidate("mtc:match", declared | facts, match, self.find_prefix(slot))
+        return write_candidate("mtc:match", {**declared, **facts}, match, self.find_prefix(slot))
 
     def find_matches(self, unit: int) -> int | None:
         """The element of matches that a unit has, if it has content."""
         own = self.find_children(unit).get("matches")
         return own if own is None or self.events[self.partners[own]].end > self.events[own].end else None
 
-    def add_matches(self, unit: int, elements: str) -> Splice:
-        """The matches of a unit, beside those that it has."""
-        own = self.find_matches(unit)
+    def add_matches(self, unit: int, own: int | None, elements: str) -> Splice:
+        """The matches of a unit, in the element of those that it has, if it has one."""
         if own is None:
-            place = self.events[unit].end
+            place = self.events.find_end(unit)
             return Splice(place, place, f'<mtc:matches xmlns:mtc="{MATCHES}">{elements}</mtc:matches>')
         place = self.events[self.partners[own]].begin
         return Splice(place, place, elements)

@@ -1,16 +1,15 @@
 """XML of any kind, such as DocBook, DITA and strings of Android, by rules or by where its text is."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 
 from nmt.documents.document import (
     InlineUnit,
     Kind,
     Languages,
     Lines,
-    Splice,
-    Splices,
     Token,
     Unit,
     build_inline_unit,
@@ -19,10 +18,10 @@ from nmt.documents.document import (
     label_element,
 )
 from nmt.documents.encoding import decode_document
-from nmt.documents.html import escape
+from nmt.documents.html import escape, write_markup
 from nmt.documents.placeholders import split_placeholders
 from nmt.documents.segment import Segment
-from nmt.documents.xml_events import DECLARED, XmlEvent, pair_elements, read_events
+from nmt.documents.xml_events import DECLARED, XmlEvents, read_events
 from nmt.documents.xml_rules import XmlRules, has_element
 from nmt.text.languages import is_other_language
 from nmt.text.units import Span
@@ -34,43 +33,30 @@ CDATA, CDATA_END = "<![CDATA[", "]]>"
 
 
 class Structure:
-    """The parent of each element of a document, by the numbers of their start events, and which are inline."""
+    """Which elements of a document are inside text, by the numbers of their start events."""
 
-    def __init__(self, events: Sequence[XmlEvent], rules: XmlRules) -> None:
+    def __init__(self, events: XmlEvents, rules: XmlRules) -> None:
         self.events = events
-        self.parents: dict[int, int] = {}
-        self.children = Counter[int]()
-        self.has_text: set[int] = set()
-        opened = [-1]
-        for number, event in enumerate(events):
-            if event.kind == "start":
-                self.parents[number] = opened[-1]
-                self.children[opened[-1]] += 1
-                opened.append(number)
-            elif event.kind == "end":
-                opened.pop()
-            elif event.kind == "text" and event.text.strip():
-                self.has_text.add(opened[-1])
-        self.is_inline: dict[int, bool] = {-1: False}
-        for number, parent in self.parents.items():
-            self.is_inline[number] = self.decide_inline(number, parent, rules)
+        children = array("i", bytes(4 * len(events)))  # the number of elements in each
+        has_text = bytearray(len(events))
+        for number, (kind, parent) in enumerate(zip(events.kinds, events.parents, strict=True)):
+            if parent < 0:
+                continue
+            if kind == "start":
+                children[parent] += 1
+            elif kind == "text" and not has_text[parent]:
+                has_text[parent] = not events.read_text(number).isspace()
+        self.is_inline = bytearray(len(events))
+        for number, (kind, parent) in enumerate(zip(events.kinds, events.parents, strict=True)):
+            if kind != "start" or has_element(rules.text, *self.name_element(number)):
+                continue
+            is_inside = parent >= 0 and (has_text[parent] or (self.is_inline[parent] and children[parent] == 1))
+            self.is_inline[number] = is_inside or has_element(rules.inline, *self.name_element(number))
 
-    def find_root(self) -> int:
-        """The outermost element."""
-        return next(number for number, parent in self.parents.items() if parent < 0)
-
-    def decide_inline(self, number: int, parent: int, rules: XmlRules) -> bool:
-        """Whether an element is inside text: by the rules, or else if its parent has text, or is inline around it."""
-        own = self.events[number].name, self.name_parent(number)
-        if has_element(rules.text, *own):
-            return False
-        is_around = self.is_inline[parent] and self.children[parent] == 1
-        return has_element(rules.inline, *own) or parent in self.has_text or is_around
-
-    def name_parent(self, number: int) -> str:
-        """The name of the element that an element is in; empty of the root."""
-        parent = self.parents[number]
-        return self.events[parent].name if parent >= 0 else ""
+    def name_element(self, number: int) -> tuple[str, str]:
+        """The name of an element, and of the one that it is in; that is empty of the root."""
+        parent = self.events.parents[number]
+        return self.events.names[number], self.events.names[parent] if parent >= 0 else ""
 
 
 class XmlDocument:
@@ -90,68 +76,66 @@ class XmlDocument:
         self.language = languages.source
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
         self.events = read_events(self.decoded.text, name)
-        self.partners = pair_elements(self.events)
         self.structure = Structure(self.events, rules)
-        self.runs: list[list[Token]] = [[]]
-        self.attribute_spans: list[tuple[Span, str]] = []
-        self.lone_sections: set[int] = set()  # where the texts of CDATA sections begin that are translated
-        self.declared = self.find_language(self.structure.find_root()) or ""  # the language of the document
+        self.lines = Lines(self.decoded.text)
+        self.run: list[Token] = []
+        self.texts: list[InlineUnit] = []
+        self.attributes: list[InlineUnit] = []
+        self.lone_sections: list[Span] = []  # the texts of CDATA sections that are translated
+        self.declared = self.find_language(self.events.kinds.index("start")) or ""  # the language of the document
         self.divide()
         if is_other_language(self.declared, self.language):
             self.notes = [*self.notes, describe_declared(name, self.declared, self.language)]
         self.notes = [*self.notes, *describe_foreign(name, self.foreign, self.language)]
-        lines = Lines(self.decoded.text)
-        self.texts = [unit for run in self.runs if (unit := build_inline_unit(run, lines))]
-        self.runs.clear()  # tokens take more memory than the document
-        self.attributes = [
-            (Unit(Segment(value), (), lines.find(span[0])), span)
-            for span, value in self.attribute_spans
-            if any(map(str.isalpha, value))
-        ]
-        self.units: Sequence[Unit] = [*(unit for unit, _ in self.attributes), *(one.unit for one in self.texts)]
+        self.units: Sequence[Unit] = [one.unit for one in (*self.attributes, *self.texts)]
 
     def divide(self) -> None:
-        """Divide the events into runs of text and inline tags."""
-        opened = [-1]
+        """Divide the events into runs of text and inline tags, each of which may be a unit."""
+        events = self.events
         is_read = [not self.rules.text]  # whether text is translated, in each element that is open
         is_foreign = [False]  # whether its language is another one
         number = 0
-        while number < len(self.events):
-            event = self.events[number]
-            if event.kind == "start":
-                own = event.name, self.structure.name_parent(number)
+        while number < len(events):
+            kind = events.kinds[number]
+            if kind == "start":
                 code = self.find_language(number)
                 is_other = is_foreign[-1] if code is None else self.is_other(code)
                 if is_other and not is_foreign[-1]:
                     self.foreign.append(code or "")
                 if self.is_untranslated(number) or (is_other and self.structure.is_inline[number]):
-                    self.add_tag(number, self.events[self.partners[number]].end, "single", number)
-                    number = self.partners[number]
+                    partner = events.partners[number]
+                    self.add_tag(number, events.find_end(partner), "single", number)
+                    number = partner
                 else:
                     if not is_other:
-                        self.find_attributes(event)
-                    opened.append(number)
+                        self.find_attributes(number)
                     is_foreign.append(is_other)
-                    is_read.append(is_read[-1] or has_element(self.rules.text, *own))
-                    is_empty = self.events[number + 1].kind == "end" and event.end == self.events[number + 1].end
-                    self.add_tag(number, event.end, "single" if is_empty else "open", number)
-            elif event.kind == "end":
+                    is_read.append(is_read[-1] or has_element(self.rules.text, *self.structure.name_element(number)))
+                    is_empty = events.kinds[number + 1] == "end" and events.is_empty(number + 1)
+                    self.add_tag(number, events.find_end(number), "single" if is_empty else "open", number)
+            elif kind == "end":
                 is_read.pop()
                 is_foreign.pop()
-                start = opened.pop()
-                if event.begin < event.end:
-                    self.add_tag(number, event.end, "close", start)
+                if not events.is_empty(number):
+                    self.add_tag(number, events.find_end(number), "close", events.partners[number])
             elif is_foreign[-1]:
-                self.runs.append([])
-            elif event.kind == "text" and is_read[-1]:
-                self.runs[-1] += split_placeholders(Token("text", event.begin, event.end, event.text))
-            elif event.kind == "other" and is_read[-1]:
+                self.end_run()
+            elif kind == "text" and is_read[-1]:
+                self.add_text(number)
+            elif kind == "other" and is_read[-1]:
                 number = self.add_other(number)
             number += 1
+        self.end_run()
+
+    def end_run(self) -> None:
+        """End a run, which is a unit if it has text."""
+        if self.run and (unit := build_inline_unit(self.run, self.lines)):
+            self.texts.append(unit)
+        self.run = []
 
     def find_language(self, number: int) -> str | None:
         """The language that an element is marked with."""
-        return self.events[number].attributes.get("xml:lang")
+        return self.events.read_attributes(number).get("xml:lang")
 
     def is_other(self, code: str) -> bool:
         """Whether a language is another one than those of the source and of the document."""
@@ -159,70 +143,64 @@ class XmlDocument:
 
     def is_untranslated(self, number: int) -> bool:
         """Whether an element, and all in it, stays as it is."""
-        event = self.events[number]
-        is_named = has_element(self.rules.untranslated, event.name, self.structure.name_parent(number))
-        return is_named or any(event.attributes.get(name) == value for name, value in NOT_TRANSLATED.items())
+        is_marked = not NOT_TRANSLATED.items().isdisjoint(self.events.read_attributes(number).items())
+        return is_marked or has_element(self.rules.untranslated, *self.structure.name_element(number))
 
     def add_tag(self, number: int, end: int, kind: Kind, start: int) -> None:
         """Add a tag of the element that begins at event `start` to a run, or begin a new run."""
-        event = self.events[number]
         if self.structure.is_inline[start]:
-            name = self.events[start].name
-            is_whole = kind == "single" and end > event.end
-            label = label_element(name, self.decoded.text[event.begin : end]) if is_whole else f"<{name}>"
-            self.runs[-1].append(Token(kind, event.begin, end, label, f"{start}"))
+            name = self.events.names[start]
+            is_whole = kind == "single" and end > self.events.find_end(number)
+            begin = self.events.begins[number]
+            label = label_element(name, self.decoded.text[begin:end]) if is_whole else f"<{name}>"
+            self.run.append(Token(kind, begin, end, label, f"{start}"))
         else:
-            self.runs.append([])
+            self.end_run()
+
+    def add_text(self, number: int) -> None:
+        """Add text to a run."""
+        begin, end = self.events.begins[number], self.events.find_end(number)
+        self.run += split_placeholders(Token("text", begin, end, self.events.read_text(number)))
 
     def add_other(self, number: int) -> int:
         """Add a comment, an instruction or a CDATA section to a run. -> the number of its last event"""
-        event = self.events[number]
-        if not self.decoded.text.startswith(CDATA, event.begin):
-            self.runs[-1].append(
-                Token("single", event.begin, event.end, self.decoded.text[event.begin : event.end][:20])
-            )
+        events, text = self.events, self.decoded.text
+        begin, end = events.begins[number], events.find_end(number)
+        if not text.startswith(CDATA, begin):
+            self.run.append(Token("single", begin, end, text[begin : min(end, begin + 20)]))
             return number
         last = number + 1
-        while self.events[last].kind == "text":
+        while events.kinds[last] == "text":
             last += 1
-        if self.events[number - 1].kind == "start" and self.events[last + 1].kind == "end":
-            self.lone_sections.add(event.end)
-            texts = self.events[number + 1 : last]
-            for one in texts:
-                self.runs[-1] += split_placeholders(Token("text", one.begin, one.end, one.text))
+        if events.kinds[number - 1] == "start" and events.kinds[last + 1] == "end":
+            self.lone_sections.append((end, events.begins[last]))
+            for one in range(number + 1, last):
+                self.add_text(one)
         else:
-            self.runs[-1].append(Token("single", event.begin, self.events[last].end, "CDATA"))
+            self.run.append(Token("single", begin, events.find_end(last), "CDATA"))
         return last
 
-    def find_attributes(self, event: XmlEvent) -> None:
-        """Note the attributes of a start tag that people read, by the rules."""
+    def find_attributes(self, number: int) -> None:
+        """Add the attributes of a start tag that people read, by the rules, to the units."""
         if not self.rules.attributes:
             return
-        for match in ATTRIBUTE.finditer(self.decoded.text, event.begin, event.end):
-            if self.rules.is_read(event.name, match[1]) and match[1] in event.attributes:
-                self.attribute_spans.append((match.span(2 if match[2] is not None else 3), event.attributes[match[1]]))
+        name, values = self.events.names[number], self.events.read_attributes(number)
+        begin, end = self.events.begins[number], self.events.find_end(number)
+        for match in ATTRIBUTE.finditer(self.decoded.text, begin, end) if values else ():
+            value = values.get(match[1], "")
+            if self.rules.is_read(name, match[1]) and any(map(str.isalpha, value)):
+                span = match.span(2 if match[2] is not None else 3)
+                self.attributes.append(InlineUnit(Unit(Segment(value), (), self.lines.find(span[0])), *span))
 
-    def write(self, translations: Sequence[Segment]) -> bytes:
+    def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Characters that the encoding does not have become references."""
-        original, count = self.decoded.text, len(self.attributes)
-        attributes = Splices(
-            Splice(*span, escape(translation.text, original[slice(*span)], original[span[0] - 1]))
-            for (unit, span), translation in zip(self.attributes, translations[:count], strict=True)
-            if translation != unit.segment
-        )
-        texts = [
-            self.render(one, translation, attributes)
-            for one, translation in zip(self.texts, translations[count:], strict=True)
-            if translation != one.unit.segment
-        ]
-        return self.decoded.encode(attributes.join(texts).apply(original), "xmlcharrefreplace")
+        return write_markup(self.decoded, self.attributes, self.texts, translations, self.choose_escape)
 
-    def render(self, inline: InlineUnit, translation: Segment, attributes: Splices) -> Splice:
-        """The translation of a unit as XML."""
-        place = self.decoded.text.rfind(CDATA, 0, inline.begin) + len(CDATA)
-        if place in self.lone_sections and self.decoded.text.find(CDATA_END, place) >= inline.end:
-            return inline.render(translation, self.decoded.text, escape_section, attributes)
-        return inline.render(translation, self.decoded.text, escape, attributes)
+    def choose_escape(self, inline: InlineUnit) -> Callable[[str, str], str]:
+        """What writes the text of a unit: as that of a CDATA section, if it is in one."""
+        number = bisect_right(self.lone_sections, (inline.begin, len(self.decoded.text))) - 1
+        is_section = number >= 0 and inline.end <= self.lone_sections[number][1]
+        return escape_section if is_section else escape
 
 
 def escape_section(text: str, original: str) -> str:

@@ -42,4 +42,4 @@ class XmlRules:
 
 def has_element(names: Names, name: str, parent: str) -> bool:
     """Whether names have an element in its parent."""
-    return name in names or f"{parent}/{name}" in names
+    return bool(names) and (name in names or f"{parent}/{name}" in names)

@@ -38,6 +38,7 @@ NUMBER = re.compile(r"\d+(?:[.,:'’٫٬\u00a0\u202f]\d+| \d{3}(?!\d))*")
 UNSPACED_REPETITION = re.compile(rf"({UNSPACED.pattern}\S{{3,19}}?)(\1)")  # fewer characters are words
 REPEATED_LETTERS = re.compile(r"(\w{2,}?)\1{3}")  # as in "bananananananas"
 INNER_REPETITION = re.compile(r"\w*(\w{2,}?)\1{3,}\w*")
+NO_DIGITS = re.compile(r"\D+")
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 MARKS = re.compile(r"^\W+|\W+$")
 
@@ -122,9 +123,11 @@ def find_improbable_words(one: Translation) -> list[Span]:
     by_group: Counter[int] = Counter()
     for group, log_prob in zip(one.target_group_of_piece, one.token_log_probs, strict=False):  # without the last "</s>"
         by_group[group] += log_prob  # type: ignore[assignment]
+    limit = math.log(LOW_PROBABILITY)
+    if sum(by_group.values()) >= limit:
+        return []
     words = list_whole_words(one.text, one.target_words, one.target_group_of_word)
     scored = [(sum(by_group[group] for group in groups), begin, end) for begin, end, groups in words]
-    limit = math.log(LOW_PROBABILITY)
     return [
         (begin, end)
         for log_prob, begin, end in sorted(scored)
@@ -141,6 +144,8 @@ def find_unattended_words(one: Translation) -> list[Span]:
         for group, total in zip(groups, block_TS.sum(axis=0).tolist(), strict=False):  # without the last "</s>"
             most[group] = max(most.get(group, 0.0), total)
         column += block_TS.shape[1]
+    if min(most.values(), default=np.inf) >= LOW_ATTENTION:
+        return []
     words = list_whole_words(one.source, one.source_words, one.source_group_of_word)
     return [
         (begin, end)
@@ -167,6 +172,8 @@ def find_lost_numbers(text: str, other: str) -> Iterator[Span]:
 
 def read_digits(text: str) -> str:
     """The digits of a text, of any script, as those of ASCII."""
+    if text.isascii():
+        return NO_DIGITS.sub("", text)
     return "".join(str(unicodedata.decimal(one)) for one in text if one.isdecimal())
 
 
@@ -189,7 +196,9 @@ def repeat_words(text: str) -> Iterator[Span]:
     place = 0
     while place < len(folded):
         for size in range(1, LONGEST_REPETITION + 1):
-            before = folded[place - size : place] if size <= place else []
+            if size > place or folded[place - size] != folded[place]:
+                continue
+            before = folded[place - size : place]
             if before == folded[place : place + size] and all(before) and not all(map(str.isdecimal, before)):
                 yield spans[place][0], spans[place + size - 1][1]
                 place += size

@@ -62,7 +62,7 @@ def test_a_format_can_be_named(run_nmt, reverser, tmp_path):
 
 
 def test_tags_with_weak_support_are_reported(run_nmt, reverser, page, tmp_path, monkeypatch):
-    monkeypatch.setattr("nmt.documents.translate.WEAK", 1.1)  # above every share
+    monkeypatch.setattr("nmt.documents.joining.WEAK", 1.1)  # above every share
     report = tmp_path / "tags.tsv"
     command = ["translate", "--model", reverser, "--document", page, "--output", tmp_path / "out.html"]
     done = run_nmt(*command, "--tag-report", report)

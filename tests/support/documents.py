@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from nmt.documents.document import Document, Languages
-from nmt.documents.translate import translate_documents
+from nmt.documents.joining import TranslatedUnit
+from nmt.documents.translate import LineTranslator, translate_documents
 from nmt.text.words import split_words
 from nmt.translation.request import Request
 from nmt.translation.result import Translation
@@ -57,9 +58,16 @@ class WordTranslator:
 
 def translate_document(document: Document, translator: WordTranslator, languages: Languages = SPACED) -> bytes:
     """The document with its translations."""
-    [(same, units)] = translate_documents([document], translator, languages)
+    return document.write([one.segment for one in translate_units(document, translator, languages)])
+
+
+def translate_units(
+    document: Document, translator: LineTranslator, languages: Languages = SPACED
+) -> list[TranslatedUnit]:
+    """The translated units of a document."""
+    [(same, units)] = [(same, list(units)) for same, units in translate_documents([document], translator, languages)]
     assert same is document
-    return document.write([one.segment for one in units])
+    return units
 
 
 def shout(document: Document) -> str:

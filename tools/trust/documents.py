@@ -22,16 +22,17 @@ import numpy as np
 import polib
 
 from nmt.documents.alignment import Alignment
-from nmt.documents.document import Document, Languages, Lines, Unit
+from nmt.documents.document import Document, Languages, Unit
 from nmt.documents.formats import find_format, read_document
-from nmt.documents.html import Finder, HtmlDocument
+from nmt.documents.html import HtmlDocument
+from nmt.documents.html_events import Scanner
+from nmt.documents.joining import restore_blanks
 from nmt.documents.markdown import MarkdownDocument, read_events
 from nmt.documents.placeholders import PLACEHOLDER
 from nmt.documents.po import PoDocument
 from nmt.documents.projection import project_tags
 from nmt.documents.segment import Segment
 from nmt.documents.subtitles import TAG, SubtitleDocument
-from nmt.documents.translate import restore_blanks
 from nmt.documents.xliff import XliffDocument
 from nmt.documents.xml import XmlDocument
 from nmt.errors import NmtError
@@ -126,9 +127,10 @@ def check_filled(path: Path, folder: Path, form: str) -> Iterator[str]:
 def describe_markup(document: Document) -> object:
     """What a document has around its text, for comparison with that of another one."""
     if isinstance(document, HtmlDocument):
-        page = document.decoded.text
-        events = Finder(page, Lines(page)).events
-        return Counter((event.kind, event.name) for event in events if event.kind != "text")
+        found = Counter[tuple[str, str]]()
+        Scanner(document.decoded.text, lambda event, _: found.update([(event.kind, event.name)]))
+        del found["text", ""]
+        return found
     if isinstance(document, XmlDocument):
         return Counter(
             (event.kind, event.name, *event.attributes) for event in document.events if event.kind == "start"

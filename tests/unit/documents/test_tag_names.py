@@ -1,13 +1,15 @@
 """The names of tags in an edited text, and what a memory with them does to documents."""
 
+from pathlib import Path
+
 import pytest
-from support.documents import SPACED, WordTranslator
+from support.documents import SPACED, WordTranslator, translate_units
 
 from nmt.documents.document import Unit
+from nmt.documents.files import DocumentReport, report_units
 from nmt.documents.html import HtmlDocument
 from nmt.documents.segment import Mark, Segment
 from nmt.documents.tag_names import name_tags, read_tags, split_names, write_tags
-from nmt.documents.translate import describe_units, translate_documents
 from nmt.errors import DataError
 from nmt.translation.memory import MemoryTranslator, TranslationMemory
 
@@ -135,9 +137,11 @@ def test_edits_never_lose_double_or_invent_a_tag(tmp_path, page, target, written
     source = source.replace("<", "&lt;")
     (tmp_path / "m.tmx").write_text(f"{HEAD}{UNIT.format(source, target)}</body></tmx>")
     memory = TranslationMemory.read([tmp_path / "m.tmx"], "en", "de", 100)
-    [(_, units)] = translate_documents([document], MemoryTranslator(WordTranslator(str.upper), memory), SPACED)
+    units = translate_units(document, MemoryTranslator(WordTranslator(str.upper), memory), SPACED)
     found = document.write([one.segment for one in units]).decode()
-    assert describe_units("a.html", units) == ([f"a.html, line 1: {note}"] if note else [])
+    report = DocumentReport(Path("a.html"), Path("b.html"))
+    assert list(report_units(units, report, None)) == units
+    assert report.notes == ([f"a.html, line 1: {note}"] if note else [])
     if written:
         assert found == written
     else:

@@ -1,22 +1,18 @@
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.documents import SPACED, WordTranslator, translate_document
+from support.documents import SPACED, WordTranslator, translate_document, translate_units
 
 from nmt.documents.document import Languages, Unit
-from nmt.documents.files import translate_files
+from nmt.documents.files import DocumentReport, report_units, translate_files
 from nmt.documents.html import HtmlDocument
+from nmt.documents.joining import group_sentences, restore_blanks
 from nmt.documents.plain import TextDocument
 from nmt.documents.projection import Projection
 from nmt.documents.segment import Mark, Segment
-from nmt.documents.translate import (
-    describe_units,
-    group_sentences,
-    restore_blanks,
-    split_sentences,
-    translate_documents,
-)
+from nmt.documents.translate import split_sentences, translate_documents
 from nmt.progress import Progress, format_count
 from nmt.translation.memory import MemoryTranslator, TranslationMemory
 
@@ -56,7 +52,7 @@ def test_a_tag_may_hold_parts_of_two_sentences():
     class OneUnit:
         units, notes = [Unit(segment, ("<b>",), 1)], []
 
-    [(_, [found])] = translate_documents([OneUnit()], WordTranslator(str.upper), SPACED)
+    [found] = translate_units(OneUnit(), WordTranslator(str.upper), SPACED)
     expected = Segment.join(["ONE TWO. ", Mark(0, "open"), "THREE. FOUR", Mark(0, "close"), " FIVE."])
     assert (found.segment, found.weak_tags) == (expected, [])
     assert [one.text for one in found.sentences] == ["ONE TWO.", "THREE.", "FOUR FIVE."]
@@ -70,7 +66,7 @@ def test_doubts_have_places_in_the_unit_and_its_translation():
         units, notes = [Unit(segment, ("<img>",), 1)], []
 
     double = WordTranslator(lambda word: {"red.": "red", "is": "red", "7": "8"}.get(word, word), is_reversing=True)
-    [(_, [found])] = translate_documents([OneUnit()], double, SPACED)
+    [found] = translate_units(OneUnit(), double, SPACED)
     assert found.segment.text == "red red  8 Page late. red It"  # a blank on each side of the tag
     texts = {"source": segment.text, "target": found.segment.text}
     assert [(one.text, one.reason) for one in found.doubts] == [
@@ -88,7 +84,7 @@ def test_doubts_have_places_in_the_unit_and_its_translation():
 def test_a_unit_that_no_model_translated_has_no_confidence():
     memory = MemoryTranslator(WordTranslator(str.upper), TranslationMemory({"Go on! (42)": "Weiter! (42)"}))
     document = TextDocument(b"Go on! (42)\n\nStop.\n\n", "a.txt", SPACED)
-    [(_, [known, other])] = translate_documents([document], memory, SPACED)
+    [known, other] = translate_units(document, memory, SPACED)
     assert (known.segment.text, known.confidence, known.annotate().is_known) == ("Weiter! (42)", None, True)
     assert (other.segment.text, other.confidence) == ("STOP.", 1.0)
 
@@ -142,14 +138,14 @@ def test_a_long_text_is_divided_where_no_tag_reaches_across(monkeypatch):
     begins = [segment.text.index(f"Word{number} ") for number in range(60)]
     groups = []
     for limit in (50, 10**6):
-        monkeypatch.setattr("nmt.documents.translate.LONG", limit)
+        monkeypatch.setattr("nmt.documents.joining.LONG", limit)
         groups.append([(first, stop) for first, stop, _ in group_sentences(unit, begins)])
         assert [placed for _, _, own in group_sentences(unit, begins) for placed in own] == list(segment.marks)
     assert groups[1] == [(0, 60)]
     assert groups[0][:5] == [(0, 3), (3, 6), (6, 9), (9, 13), (13, 16)]  # 10 to 12 are in one pair
     assert groups[0][-1][1] == 60
-    monkeypatch.setattr("nmt.documents.translate.LONG", 50)
-    [(_, [one])] = translate_documents([Whole([unit])], WordTranslator(str.upper, is_reversing=True), SPACED)
+    monkeypatch.setattr("nmt.documents.joining.LONG", 50)
+    [one] = translate_units(Whole([unit]), WordTranslator(str.upper, is_reversing=True), SPACED)
     assert sorted(mark for _, mark in one.segment.marks) == sorted(mark for _, mark in segment.marks)
     for number in range(60):
         begin, end = (place for place, mark in one.segment.marks if mark.tag == 3 * number)
@@ -176,18 +172,19 @@ class Whole(NamedTuple):
     ids=["tags", "more tags", "nested", "nested deeper", "long", "long without tags"],
 )
 def test_a_segment_with_tags_that_cannot_be_placed_stays_as_it_is(page, tags, is_left, monkeypatch):
-    monkeypatch.setattr("nmt.documents.translate.project_tags", lambda source, *_: Projection(source, []))  # is slow
+    monkeypatch.setattr("nmt.documents.joining.project_tags", lambda source, *_: Projection(source, []))  # is slow
     document = HtmlDocument(f"<p>a\n<p>{page}".encode(), "a.html", SPACED)
     assert len(document.units[-1].labels) == tags
     translator = WordTranslator(str.upper)
-    [(_, units)] = translate_documents([document], translator, SPACED)
+    units = translate_units(document, translator, SPACED)
     note = "a.html, line 2: a segment stays as it is, because its {} and {:,} characters are too many to be aligned"
     expected = (
         [note.format(format_count(tags, "tag"), len(document.units[-1].segment.text)) + ": divide it"]
         if is_left
         else []
     )
-    assert describe_units("a.html", units) == expected
+    report = DocumentReport(Path("a.html"), Path("b.html"))
+    assert (list(report_units(units, report, None)), report.notes) == (units, expected)
     assert (units[-1].segment == document.units[-1].segment and not units[-1].sentences) == is_left
     assert translator.lines[0] == "a"
 

@@ -68,6 +68,10 @@ def test_attributes_are_translated_in_their_quotation_marks():
     assert shout(read(text, rules)) == """<p t='A "B" &amp; C'>ONE <b t="D &quot;E&quot;">TWO</b></p>"""
 
 
+def test_blanks_and_line_ends_in_text_are_one_blank():
+    assert [unit.segment.text for unit in read("<p>one\r\n\t two,\n\nthree</p>").units] == ["one two, three"]
+
+
 def test_rules_are_read(tmp_path):
     path = tmp_path / "rules.toml"
     path.write_text('text = ["p"]\ninline = ["b"]\n')

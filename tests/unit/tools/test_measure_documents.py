@@ -18,9 +18,18 @@ def test_a_page_and_folders_are_translated(reverser, tiny_corpus):
     done = run("pass", *words, "--", "--beam", 1)
     assert done.returncode == 0
     heads, *rows = [line.split() for line in done.stdout.splitlines()]
-    assert heads == ["files", "words", "seconds", "CPU", "s", "peak", "MiB"]
+    assert heads == ["files", "words", "segments", "seconds", "CPU", "s", "peak", "MiB"]
     assert [row[0] for row in rows] == ["1", "2", "20"]
+    assert [int(row[2]) for row in rows[1:]] == [2, 20]
     assert 40 <= int(rows[0][1]) < 60
+
+
+def test_large_pages_have_as_many_lines_as_fill_them(tmp_path):
+    (tmp_path / "lines").write_text("une deux\ntrois quatre cinq\n")  # 23 and 32 bytes as paragraphs
+    code = f"tool.COMMAND = {[sys.executable, '-c', 'pass']}"
+    words = ["--model", "run", "--source", tmp_path / "lines", "--words", 2, "--files", "--megabytes", 0.00055, 0.0055]
+    rows = [line.split() for line in run(code, *words).stdout.splitlines()[1:]]
+    assert [row[:3] for row in rows] == [["1", "2", "1"], ["1", "50", "20"], ["1", "500", "200"]]
 
 
 @pytest.mark.parametrize(
