@@ -88,8 +88,8 @@ class DocumentReport:
         elif one.is_left:
             self.notes.append(
                 f"{self.source}, line {line:,}: a segment stays as it is, because its "
-                f"{format_count(len(one.unit.labels), 'tag')} and {len(one.unit.segment.text):,} characters are too many "
-                "to be aligned: divide it"
+                f"{format_count(len(one.unit.labels), 'tag')} and {len(one.unit.segment.text):,} characters are too "
+                "many to be aligned: divide it"
             )
 
 
