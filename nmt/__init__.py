@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nmt.translation.result import Translation as Translation
     from nmt.translation.translator import Translator as Translator
     from nmt.tuning import tune as tune
+    from nmt.word_alignment.api import align_texts as align_texts
 
 # A thread of OpenMP that waits for others spins 300,000 times in vain on a core that another program could use. It must
 # be set before torch is loaded.
@@ -44,6 +45,7 @@ HOMES = {
     "Translation": "translation.result",
     "Translator": "translation.translator",
     "align": "api",
+    "align_texts": "word_alignment.api",
     "distill": "distillation.distill",
     "evaluate": "api",
     "load": "api",
@@ -66,6 +68,7 @@ __all__ = [
     "Translator",
     "__version__",
     "align",
+    "align_texts",
     "distill",
     "errors",
     "evaluate",

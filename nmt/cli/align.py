@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from nmt.cli.align_texts import align_without_run
 from nmt.cli.command import NmtCommand
 from nmt.cli.options import (
     INPUT,
@@ -36,7 +37,7 @@ SYMMETRISE = click.Choice(["intersection", "union", "grow-diag", "grow-diag-fina
 
 
 @click.command(cls=NmtCommand)
-@model_option("to compare runs in --html")
+@model_option("to compare runs in --html; without it, links are learnt from the given pairs", required=False)
 @click.option("--source", required=True, type=INPUT, metavar="FILE", help="source sentences, one a line")
 @click.option("--target", required=True, type=INPUT, metavar="FILE", help="their translations, one a line")
 @gold_option
@@ -112,6 +113,9 @@ def command(
 ) -> None:
     """Link the words of given pairs: each target word to the source word with most of its attention.
 
+    Without --model no run is needed: links are then learnt from the given pairs alone, by a statistical aligner, in
+    both directions, which --symmetrise combines. A few hundred pairs are few for it, thousands are better.
+
     Writes the links i-j of each pair on a line (Pharaoh format): source word i, target word j, counted from 0. Scores
     against --gold and the drawings of --show are written to standard error; --format json writes links and scores as
     one object. Words are separated by spaces and tabs: a mark attached to a word is a part of it, and so is a no-break
@@ -138,6 +142,9 @@ def command(
     from nmt.translation.translator import refuse_other_languages
     from nmt.translation.units import choose_units_of_run, count_units, describe_units
 
+    if not model:
+        align_without_run(source, target, gold, gold_base, symmetrise or "grow-diag", units, project_tags, style)
+        return
     if symmetrise and not reverse:
         raise UsageError("--symmetrise combines two directions: name a run of the opposite direction with --reverse")
     if probabilities and reverse:

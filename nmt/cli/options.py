@@ -93,9 +93,11 @@ gold_base_option = click.option(
 )
 
 
-def model_option(purpose: str) -> Callable[[F], F]:
+def model_option(purpose: str, required: bool = True) -> Callable[[F], F]:
     """`--model`, which may be repeated for a purpose."""
-    return click.option("--model", multiple=True, required=True, metavar="RUN", help=f"run folder; repeat it {purpose}")
+    return click.option(
+        "--model", multiple=True, required=required, metavar="RUN", help=f"run folder; repeat it {purpose}"
+    )
 
 
 def format_option(*choices: str) -> Callable[[F], F]:

@@ -21,6 +21,7 @@ except ImportError:  # the extra `icu` is not installed
 
 Span = tuple[int, int]
 VISIBLE = re.compile(r"\S(?:.*\S)?", re.DOTALL)
+HAS_ICU = WordBreaker is not None
 UnitName = Literal["words", "pieces", "characters", "icu-words"]
 UNIT_NAMES: tuple[UnitName, ...] = get_args(UnitName)
 AUTO = "auto"

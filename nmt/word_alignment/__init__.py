@@ -1,0 +1,1 @@
+"""Statistical word alignment: word links of parallel text from the text alone, without a run or another program."""
