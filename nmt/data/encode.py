@@ -18,6 +18,7 @@ from nmt.files import write_atomically
 from nmt.text.corpus import Pair
 from nmt.text.links import Link
 from nmt.text.subword import Subword
+from nmt.text.units import WORDS, Units
 from nmt.text.words import is_blank
 
 CHUNK_PAIRS = 10_000
@@ -118,8 +119,16 @@ def link_pieces(
 class LinkWriter:
     """Converts the word links of a split to links of pieces and writes these as arrays. `stack` closes the files."""
 
-    def __init__(self, folder: Path, name: SplitName, subwords: Sequence[Subword], stack: ExitStack) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: SplitName,
+        subwords: Sequence[Subword],
+        units: tuple[Units, Units],
+        stack: ExitStack,
+    ) -> None:
         self.subwords = subwords
+        self.units = units
         self.sources, self.targets, self.offsets = (
             stack.enter_context(ArrayWriter(folder / f"{name}.links.{part}.npy", dtype))
             for part, dtype in LINK_TYPES.items()
@@ -127,12 +136,15 @@ class LinkWriter:
         self.offsets.append(np.zeros(1, np.int64))
 
     def append(self, pairs: Iterable[tuple[Pair, Sequence[Link]]]) -> None:
-        """Add pairs with the links of their words."""
+        """Add pairs with the links of their words, or other units."""
         found: list[Link] = []
         ends = []
         for pair, links in pairs:
-            sides = [subword.segment(line) for subword, line in zip(self.subwords, pair, strict=True)]
-            found += link_pieces(links, *(side.group_of_piece for side in sides))
+            source, target = (
+                subword.segment(line, own) for subword, line, own in zip(self.subwords, pair, self.units, strict=True)
+            )
+            groups = {(source.group_of_word[i], target.group_of_word[j]) for i, j in links}
+            found += link_pieces(sorted(groups), source.group_of_piece, target.group_of_piece)
             ends.append(self.sources.size + len(found))
         sources_L, targets_L = np.array(found, np.int32).reshape(-1, 2).T
         self.sources.append(sources_L)
@@ -148,11 +160,12 @@ def write_split(
     cleaner: Cleaner | None = None,
     threads: int | None = None,
     links: Iterable[Sequence[Link]] | None = None,
+    units: tuple[Units, Units] = (WORDS, WORDS),
 ) -> SplitCounts:
     """Encode pairs and write the arrays of one split. `subwords` are the models of source and target.
 
-    Without a cleaner, all pairs are kept, and their raw text is written too. `links` are the word links of each pair,
-    where they are known.
+    Without a cleaner, all pairs are kept, and their raw text is written too. `links` are the links of each pair,
+    where they are known, between words or other `units`.
     """
     with ExitStack() as stack:
         writers = []
@@ -162,7 +175,7 @@ def write_split(
             offsets = stack.enter_context(ArrayWriter(folder / f"{name}.{side}.offsets.npy", np.int64))
             offsets.append(np.zeros(1, np.int64))
             writers.append((ids, offsets))
-        linked = None if links is None else (iter(links), LinkWriter(folder, name, subwords, stack))
+        linked = None if links is None else (iter(links), LinkWriter(folder, name, subwords, units, stack))
         texts = (
             () if cleaner else [stack.enter_context(write_atomically(folder / f"{name}.{side}.txt")) for side in SIDES]
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nmt.data.encode import Cleaner, write_split
+from nmt.data.own_links import choose_units_of_sample, write_own_links
 from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_entries, name_subword_file, write_manifest
 from nmt.data.reuse import describe_unknown, read_subwords
 from nmt.errors import DataError, FolderError, Option, UsageError, indent
@@ -25,6 +26,7 @@ from nmt.text.corpus import Pair, ParallelFiles, TaggedCorpus, TsvFile, TurnedCo
 from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_subword
+from nmt.text.units import WORDS
 from nmt.validation import check
 
 TAG = "<BT>"  # before the source of back-translated pairs: Caswell et al. 2019, arXiv:1906.06442
@@ -43,6 +45,7 @@ def prepare(
     target_lang: str,
     test: Any = (),
     train_alignments: Sequence[Path | str] = (),
+    align: bool = False,
     synthetic: Sequence[Path | str] = (),
     subwords_from: Path | str | None = None,
     overwrite: bool = False,
@@ -57,8 +60,9 @@ def prepare(
     {"translation": {...}}. A path is either the PREFIX of two files, PREFIX.source_lang and PREFIX.target_lang, plain
     or compressed (.gz, .bz2, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on, or a
     file of translators' tools: .tmx, .xlf, .xliff, .po or .csv, of which the languages are taken.
-    `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`. `synthetic`
-    are paths of more training pairs, whose source a model has translated from the target: it gets the tag `<BT>`.
+    `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`; with `align` links are
+    learnt from the training pairs, see nmt.word_alignment.aligner. `synthetic` are paths of more training pairs, whose
+    source a model has translated from the target: it gets the tag `<BT>`.
     `subwords_from` is a run or a prepared folder, whose subword models are used in place of new ones. `workers` is the
     number of threads that encode text, by default one for each core. `settings` are those of `PrepareSettings`. With
     `progress=True`, progress is shown on standard error.
@@ -91,6 +95,9 @@ def prepare(
     out = Path(out)
     refuse_occupied(out, overwrite)
     alignments = [Path(path) for path in train_alignments]
+    if align and alignments:
+        conflict = Option("align", True), " makes the links that ", Option("train_alignments"), " names"
+        raise UsageError(*conflict, "\n  Leave one of them out")
     inputs = find_inputs({"train": train, "valid": valid, "test": test}, alignments, source_lang, target_lang)
     if synthetic:
         more: dict[SplitName, Any] = {"train": synthetic, "valid": valid, "test": test}
@@ -112,9 +119,14 @@ def prepare(
         else:
             reporter.note(f"training subword models on {len(sample):,} training pairs")
             subwords = train_subwords(sample, source_lang, target_lang, checked, reporter)
-        del sample
         for side, subword in zip(SIDES, subwords, strict=True):
             (folder / name_subword_file(side, checked.joint)).write_bytes(subword.model_bytes)
+        units = choose_units_of_sample(sample) if align else (WORDS, WORDS)
+        del sample
+        if align:
+            alignments = [scratch / "links"]
+            training = chain.from_iterable(corpus.read() for corpus in corpora["train"])
+            write_own_links(alignments[0], training, units, reporter)
         cleaner = Cleaner(checked.max_length, checked.max_ratio, checked.keep_duplicates)
         splits = {}
         for name, found in corpora.items():
@@ -124,7 +136,9 @@ def prepare(
             links = (
                 chain(chain.from_iterable(map(read_links, alignments)), repeat([])) if alignments and is_train else None
             )
-            splits[name] = write_split(folder, name, pairs, subwords, cleaner if is_train else None, workers, links)
+            splits[name] = write_split(
+                folder, name, pairs, subwords, cleaner if is_train else None, workers, links, units
+            )
         dropped = {reason: count for reason, count in cleaner.dropped.items() if count}
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()) or "none"
         if not splits["train"].pairs:

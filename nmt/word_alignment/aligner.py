@@ -109,14 +109,30 @@ def link_part(
     pairs = [(cut(source, of_source), cut(target, of_target)) for source, target, of_source, of_target in part]
     title = f"aligning pairs {begun + 1:,} to {begun + len(part):,}"
     found = sample_posteriors(pairs, progress, title) if part else []
-    for (source, target, of_source, of_target), (forward_TS, backward_TS) in zip(part, found, strict=True):
+    for (source, target, of_source, of_target), posteriors in zip(part, found, strict=True):
+        forward_TS, backward_TS = posteriors
         spans = find_units(source, units[0]), find_units(target, units[1])
         forward = [(i, j) for j, i in choose_links(forward_TS, spans[1], of_target, spans[0], of_source)]
         backward = choose_links(backward_TS.T, spans[0], of_source, spans[1], of_target)
-        weights_TS = (forward_TS + backward_TS) / 2
-        weights_TS[weights_TS < LEAST] = 0
         links = symmetrise(forward, backward, symmetrisation)
-        yield LinkedText(source, target, *spans, links, sorted(forward), backward, of_source, of_target, weights_TS)
+        yield LinkedText(
+            source,
+            target,
+            *spans,
+            links,
+            sorted(forward),
+            backward,
+            of_source,
+            of_target,
+            average_posteriors(posteriors),
+        )
+
+
+def average_posteriors(posteriors: Posteriors) -> Matrix:
+    """The mean probabilities of both directions; those below LEAST become zero. -> weights_TS"""
+    weights_TS = (posteriors.forward_TS + posteriors.backward_TS) / 2
+    weights_TS[weights_TS < LEAST] = 0
+    return weights_TS
 
 
 def find_tokens(text: str, units: Units) -> list[Span]:

@@ -60,9 +60,10 @@ class Sampler:
 
     Each factor is a ratio of counts over all other links, plus a prior: the count of the two words over that of the
     source word; the count of that jump; and the number of other tokens of the source word with n + 1 links over that
-    with n, where n are the links that s has without t. A token without a link has the factor of the empty word, and the jump
-    between its neighbours. `extra_E` is added to the prior of the entries. Pairs of a batch are sampled at the same
-    time, from the same counts.
+    with n, where n are the links that s has without t. A token without a link has the factor of the empty word, and
+    the jump between its neighbours. `extra_E` is added to the prior of the entries.
+
+    Pairs of a batch are sampled at the same time, from the same counts. Counts of jumps are those before the sweep.
     """
 
     def __init__(

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from nmt.data.prepared import PreparedCorpus
+
 SOURCE = ["ba de fi", "", "ku la", "de ku", "ba la fi", "fi", "la de"] * 5
 WORDS = {"ba": "mo", "de": "nu", "fi": "pe", "ku": "ri", "la": "so"}
 TARGET = [" ".join(WORDS[word] for word in line.split()) for line in SOURCE]
@@ -79,3 +81,40 @@ def test_a_text_of_other_length_is_refused(run_nmt, files):
     done = run_nmt("align", *TEXTS)
     assert done.code == 2
     assert "35" in done.stderr
+
+
+@pytest.fixture
+def corpus(files):
+    for split in ("train", "valid"):
+        for language, lines in (("a", SOURCE), ("b", TARGET)):
+            (files / f"{split}.{language}").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return ["--source-lang", "a", "--target-lang", "b", "--train", "train", "--valid", "valid", "--out", "prepared"]
+
+
+def test_prepare_makes_the_links_that_guide_attention(run_nmt, files, corpus):
+    done = run_nmt("prepare", *corpus, "--align")
+    assert done.code == 0, done.stderr
+    assert "links between pieces" in done.stderr
+    own = PreparedCorpus.open(files / "prepared").open_split("train", with_links=True).links
+    assert not (files / "prepared" / "scratch").exists()
+    assert run_nmt("prepare", *corpus, "--train-alignments", "gold", "--overwrite").code == 0
+    gold = PreparedCorpus.open(files / "prepared").open_split("train", with_links=True).links
+    found, wanted = (set(zip(one.sources.tolist(), one.targets.tolist(), strict=True)) for one in (own, gold))
+    assert found == wanted
+    assert abs(len(own.sources) - len(gold.sources)) < 0.1 * len(gold.sources)
+
+
+def test_prepare_links_text_without_blanks(run_nmt, files, corpus):
+    (files / "train.a").write_text("東京世界\n世界\n東京\n" * 12, encoding="utf-8")
+    (files / "train.b").write_text("Токио мир\nмир\nТокио\n" * 12, encoding="utf-8")
+    done = run_nmt("prepare", *corpus, "--align")
+    assert done.code == 0, done.stderr
+    links = PreparedCorpus.open(files / "prepared").open_split("train", with_links=True).links
+    assert len(links.sources) > 0
+
+
+def test_prepare_takes_links_from_one_place(run_nmt, files, corpus):
+    done = run_nmt("prepare", *corpus, "--align", "--train-alignments", "gold")
+    assert done.code == 2
+    assert "--align makes the links that --train-alignments names\n  Leave one of them out" in done.stderr
+    assert not (files / "prepared").exists()

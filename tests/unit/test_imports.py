@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "devices": {"errors"},
     "recipes": {"errors", "metadata", "settings_base", "validation"},
     "text": GROUND,
-    "data": GROUND | {"text", "checkpoint", "word_alignment"},
+    "data": GROUND | {"text", "checkpoint", "analysis", "word_alignment"},
     "search": {"errors", "ids", "step"},
     "model": GROUND | {"step"},
     "kernels": GROUND | {"step", "model"},

@@ -8,9 +8,10 @@ salesforce/localization-xml-mt. The tags of each source are put into the transla
 result is compared with the translator's, but for blanks beside tags. Where two tags join two words, `</li><li>`, the
 text without tags has a blank.
 
-The alignments are: none, so that places are proportional or found by equal words; both directions of eflomal's links,
-where the program is named; and, with --train, the attention of two runs of opposite directions. These are trained on
-the texts without tags, guided by eflomal's links symmetrised. Runs that exist under --out are used again.
+The alignments are: none, so that places are proportional or found by equal words; those of nmt.word_alignment, learnt
+from the texts without tags; both directions of eflomal's links, where the program is named; and, with --train, the
+attention of two runs of opposite directions. These are trained on the texts without tags, guided by eflomal's links
+symmetrised. Runs that exist under --out are used again.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from nmt.documents.projection import project_tags
 from nmt.documents.segment import Mark, Segment
 from nmt.text.atoms import find_atoms
 from nmt.text.units import Units, find_units, locate_words
+from nmt.word_alignment.aligner import average_posteriors, sample_posteriors
 
 TAG = re.compile(r"<(/?)([^<>/]+)>")
 BESIDE_TAGS = re.compile(r" ?(</?[^<>]+>) ?")
@@ -139,6 +141,14 @@ def train_runs(out: Path, language: str, words, links, pairs: list[TaggedPair], 
     return runs
 
 
+def align_by_statistics(words, pairs: list[TaggedPair]) -> Iterator[Alignment]:
+    """The mean probabilities of both directions of nmt.word_alignment."""
+    tokens = [([*map(str.casefold, one)], [*map(str.casefold, two)]) for one, two in zip(*words, strict=True)]
+    for number, (pair, posteriors) in enumerate(zip(pairs, sample_posteriors(tokens), strict=True)):
+        spans = locate_words(pair.source.text, words[0][number]), locate_words(pair.target.text, words[1][number])
+        yield Alignment(*spans, average_posteriors(posteriors))
+
+
 def align_by_runs(runs: list[Path], words, pairs: list[TaggedPair]) -> Iterator[Alignment]:
     """The mean attention of two runs of opposite directions, by forced decoding."""
     import nmt
@@ -202,6 +212,7 @@ def main() -> None:
         )
         nothing = Alignment([], [], np.zeros((0, 0)))
         kinds: dict[str, Iterable[Alignment]] = {"none": (nothing for _ in pairs)}
+        kinds["nmt.align_texts"] = align_by_statistics(words, pairs)
         if given.eflomal:
             links = run_eflomal(given.eflomal, out, words)
             kinds["eflomal"] = align_by_links(links, words, pairs)
