@@ -212,7 +212,7 @@ def main() -> None:
         )
         nothing = Alignment([], [], np.zeros((0, 0)))
         kinds: dict[str, Iterable[Alignment]] = {"none": (nothing for _ in pairs)}
-        kinds["nmt.align_texts"] = align_by_statistics(words, pairs)
+        kinds["nmt.word_alignment"] = align_by_statistics(words, pairs)
         if given.eflomal:
             links = run_eflomal(given.eflomal, out, words)
             kinds["eflomal"] = align_by_links(links, words, pairs)
