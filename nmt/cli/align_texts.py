@@ -90,6 +90,5 @@ def refuse_options_of_runs() -> None:
         and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
     ]
     if given:
-        raise UsageError(
-            f"{' and '.join(given)} need{'s' * (len(given) == 1)} a run: name it with --model, or leave out"
-        )
+        needs, them = ("need", "them") if len(given) > 1 else ("needs", "it")
+        raise UsageError(f"{' and '.join(given)} {needs} a run\n  Name it with --model, or leave {them} out")

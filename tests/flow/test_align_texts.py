@@ -63,8 +63,8 @@ def test_characters_are_named(run_nmt, files):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--reverse", "run"], "--reverse needs a run: name it with --model, or leave out"),
-        (["--html", "x", "--plot", "y"], "--html and --plot need a run: name it with --model, or leave out"),
+        (["--reverse", "run"], "--reverse needs a run\n  Name it with --model, or leave it out\n"),
+        (["--html", "x", "--plot", "y"], "--html and --plot need a run\n  Name it with --model, or leave them out\n"),
         (["--gold-base", "1"], "--gold-base has no effect without --gold: name its file"),
         (["--project-tags", "--gold", "gold"], "--project-tags writes text: leave out --gold, --units and --format"),
         (["--units", "pieces"], "--units pieces needs a run, whose pieces they are\n  Name it with --model"),
