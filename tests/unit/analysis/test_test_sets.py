@@ -78,7 +78,7 @@ def test_archives_in_the_cache_become_text(cache, tmp_path):
             ["wmt18", "wmt21/AB"],
             "en-cs",
             DataError,
-            "wmt18 has 1 references for en-cs, and wmt21/AB has 2\n  Score them one",
+            "wmt18 has 1 reference for en-cs, and wmt21/AB has 2\n  Score them one",
         ),
     ],
 )

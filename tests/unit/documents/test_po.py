@@ -1,9 +1,8 @@
 import pytest
-from support.documents import SPACED, WordTranslator, shout, translate_document
+from support.documents import SPACED, WordTranslator, shout, translate_document, translate_units
 
 from nmt.documents import po
 from nmt.documents.document import Annotation, Languages
-from nmt.documents.translate import translate_documents
 from nmt.errors import DataError, UsageError
 from nmt.translation.memory import MemoryTranslator, TranslationMemory
 from nmt.translation.result import MemoryMatch
@@ -153,7 +152,7 @@ def test_a_memory_of_messages_has_their_placeholders(tmp_path):
     )
     memory = MemoryTranslator(WordTranslator(str.upper), TranslationMemory.read([tmp_path / "m.csv"], "en", "de", 100))
     document = read('msgid "open %s, then <b>go</b>"\nmsgstr ""\n\nmsgid "no %d yet"\nmsgstr ""\n')
-    [(_, units)] = translate_documents([document], memory, SPACED)
+    units = translate_units(document, memory, SPACED)
     written = polib.pofile(document.write([one.segment for one in units]).decode())
     first, second = (entry.msgstr for entry in written)
     assert first == "dann <b>los</b>, %s öffnen"

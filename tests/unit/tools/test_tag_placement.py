@@ -32,4 +32,7 @@ def test_only_places_of_the_translator_are_exact(tmp_path, capsys, monkeypatch):
             file.write(lines)
     monkeypatch.setattr(sys, "argv", ["x", "--data", str(tmp_path), "--out", str(tmp_path), "--languages", "de"])
     tag_placement.main()
-    assert capsys.readouterr().out.splitlines()[-1] == "| en-de | none | 2 | 100 % | 50.0 % |"
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "| en-de | none | 2 | 100 % | 50.0 % |",
+        "| en-de | nmt.word_alignment | 2 | 100 % | 50.0 % |",
+    ]
