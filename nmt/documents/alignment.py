@@ -13,7 +13,7 @@ import numpy as np
 from nmt.analysis.alignment import Matrix
 from nmt.errors import DataError
 from nmt.text.links import Link
-from nmt.text.units import WORDS, Span, Units, find_units, locate_words
+from nmt.text.units import WORDS, Span, Units, find_units, locate_words, measure_overlap
 from nmt.translation.aligner import AlignedPair
 from nmt.translation.result import Translation
 
@@ -40,14 +40,6 @@ class Alignment(NamedTuple):
         weights_YX: Matrix = from_units_YJ @ self.weights_JI @ to_atoms_IX
         weights_YX /= weights_YX.sum(axis=1, keepdims=True).clip(min=1)
         return weights_YX
-
-
-def measure_overlap(spans: Sequence[Span], others: Sequence[Span]) -> Matrix:
-    """The number of characters that each of the first spans shares with each of the others."""
-    begins, ends = np.array(spans, dtype=float).reshape(-1, 2).T
-    other_begins, other_ends = np.array(others, dtype=float).reshape(-1, 2).T
-    overlap: Matrix = np.minimum.outer(ends, other_ends) - np.maximum.outer(begins, other_begins)
-    return overlap.clip(min=0)
 
 
 def align_by_links(

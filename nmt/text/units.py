@@ -9,6 +9,9 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Literal, NamedTuple, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nmt.errors import Option, UsageError, did_you_mean
 from nmt.text.languages import UNSPACED_LANGUAGES, get_primary_language
 from nmt.text.normalization import BLANK_PIECE
@@ -127,3 +130,11 @@ def locate_words(text: str, words: Sequence[str]) -> list[Span]:
         end = end if begin < 0 else begin + len(word)
         spans.append((end if begin < 0 else begin, end))
     return spans
+
+
+def measure_overlap(spans: Sequence[Span], others: Sequence[Span]) -> NDArray[np.float64]:
+    """The number of characters that each of the first spans shares with each of the others."""
+    begins, ends = np.array(spans, dtype=float).reshape(-1, 2).T
+    other_begins, other_ends = np.array(others, dtype=float).reshape(-1, 2).T
+    overlap: NDArray[np.float64] = np.minimum.outer(ends, other_ends) - np.maximum.outer(begins, other_begins)
+    return overlap.clip(min=0)

@@ -16,7 +16,7 @@ from nmt.analysis.alignment import Matrix, Symmetrisation, symmetrise
 from nmt.progress import Progress
 from nmt.text.atoms import find_atoms
 from nmt.text.links import Link
-from nmt.text.units import HAS_ICU, WORDS, Span, Units, find_units
+from nmt.text.units import HAS_ICU, WORDS, Span, Units, find_units, measure_overlap
 from nmt.word_alignment.cells import Batch, build_cells, measure_similarity
 from nmt.word_alignment.sampler import FERTILITIES, JUMPS, LEXICON_ALONE, Sampler
 
@@ -166,14 +166,6 @@ def choose_links(
     best_U1 = weights.max(axis=1, initial=0, keepdims=True)
     is_linked_UO = (weights >= best_U1 - 1e-9) & (of_tokens_UL.sum(axis=1, keepdims=True) > 0.5)
     return [(int(unit), int(other)) for unit, other in zip(*np.nonzero(is_linked_UO), strict=True)]
-
-
-def measure_overlap(spans: Sequence[Span], others: Sequence[Span]) -> Matrix:
-    """The number of characters that each of the first spans shares with each of the others."""
-    begins, ends = np.array(spans, dtype=float).reshape(-1, 2).T
-    other_begins, other_ends = np.array(others, dtype=float).reshape(-1, 2).T
-    overlap: Matrix = np.minimum.outer(ends, other_ends) - np.maximum.outer(begins, other_begins)
-    return overlap.clip(min=0)
 
 
 def sample_posteriors(
