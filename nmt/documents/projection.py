@@ -5,7 +5,6 @@ A pure function of text and numbers; nothing here knows a format or a model.
 
 # X atoms of the source   Y atoms of the target   P places between target atoms
 
-import unicodedata
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from nmt.analysis.alignment import Matrix
 from nmt.documents.alignment import Alignment
 from nmt.documents.anchors import add_anchors, rate_equality
 from nmt.documents.division import divide_target
+from nmt.documents.rating import BRACKETS, NAMING, Rater, find_brackets, find_joints, is_punctuation, is_word
 from nmt.documents.segment import Segment
 from nmt.documents.tree import Node, build_tree, list_gaps, place_marks
 from nmt.text.atoms import find_atoms
@@ -26,11 +26,6 @@ NOTHING = 1e-6  # weights below are no evidence
 ORDER = 0.15  # what it is worth that words stay on their side of an unpaired tag
 DECAY = 0.6  # of the evidence of words beside an unpaired tag, per word between them
 REACH = 45  # words beside an unpaired tag that are evidence: of those further away a billionth would be left
-CLAUSE = 0.3  # F-measure that a whole clause, or whole brackets, are worth more
-CLAUSE_ENDS = frozenset(".,;:!?…。、；：！？।։؟،؛")
-NAMING = frozenset("[「『【［")  # brackets that a translator may add to a name
-BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">", "«": "»", "»": "«", "„": "“", "“": "”", "‘": "’", "‹": "›"}
-BRACKETS |= {"「": "」", "『": "』", "【": "】", "（": "）", "［": "］", "〈": "〉", "《": "》", '"': '"', "'": "'"}
 
 
 class Placement(NamedTuple):
@@ -82,12 +77,13 @@ def project_tags(
         return Projection(source, [Placement(tag, 1.0) for tag in tags])
     atoms = find_atoms(source.text), find_atoms(target)
     words = [source.text[begin:end] for begin, end in atoms[0]], [target[begin:end] for begin, end in atoms[1]]
-    weights_YX = add_anchors(alignment.spread(*atoms), *words)
+    weights_YX = add_anchors(leave_out_mixed(alignment.spread(*atoms), *words), *words)
     root = build_tree(source, atoms[0])
     root.high = len(atoms[1])
     if dividers:
         divide_tree(root, dividers, weights_YX, atoms, target)
-    placer = Placer(*words, weights_YX)
+    joints = find_joints(words[0], atoms[0]), find_joints(words[1], atoms[1])
+    placer = Placer(*words, weights_YX, Rater(*words, joints, weights_YX))
     for part in [node for node in root.children if not node.marks] or [root]:
         placer.place_children(part)
     marks = place_marks(list_gaps(root), source, target, *atoms)
@@ -96,6 +92,16 @@ def project_tags(
         for _, mark in node.marks:
             shares[mark.tag] = min(node.share, shares.get(mark.tag, 1.0))
     return Projection(Segment(target, marks), [Placement(tag, shares[tag]) for tag in tags])
+
+
+def leave_out_mixed(weights_YX: Matrix, source: Sequence[str], target: Sequence[str]) -> Matrix:
+    """The weights without those between words and punctuation marks, which often only stand beside each other."""
+    (marks_X, words_X), (marks_Y, words_Y) = (
+        (np.array([*map(is_punctuation, side)], dtype=np.bool_), np.array([*map(is_word, side)], dtype=np.bool_))
+        for side in (source, target)
+    )
+    kept_YX: Matrix = np.where(np.outer(marks_Y, words_X) | np.outer(words_Y, marks_X), 0, weights_YX)
+    return kept_YX
 
 
 def divide_tree(
@@ -126,10 +132,11 @@ def divide_tree(
 class Placer:
     """Finds the places of tags among the atoms of a target."""
 
-    def __init__(self, source: list[str], target: list[str], weights_YX: Matrix) -> None:
+    def __init__(self, source: list[str], target: list[str], weights_YX: Matrix, rater: Rater) -> None:
         self.source = source
         self.target = target
         self.weights_YX = weights_YX
+        self.rater = rater
 
     def place_children(self, parent: Node) -> None:
         """Place the nodes below one that has its place: first pairs, the surest first, and then what holds nothing."""
@@ -157,7 +164,7 @@ class Placer:
         length_PP = np.subtract.outer(place_P, place_P).T
         score_PP = share_PP if share_PP.max() > NOTHING else self.measure_nearness(node, parent)
         score_PP = score_PP - 1e-6 * length_PP  # atoms without weight stay outside
-        score_PP += self.rate_clauses(node, parent) + self.rate_brackets(node, parent)
+        score_PP += self.rater.rate(node, parent)
         for place in self.find_phrase(node, parent):
             score_PP[place, place + node.end - node.begin] += 1
             share_PP[place, place + node.end - node.begin] = 1
@@ -191,28 +198,6 @@ class Placer:
         nearness_PP: Matrix = -0.01 * np.add.outer(np.abs(place_P - begin), np.abs(place_P - end))
         return nearness_PP
 
-    def rate_clauses(self, node: Node, parent: Node) -> Matrix:
-        """A bonus for target intervals that are whole clauses, where a pair holds whole clauses."""
-        if not (begins_clause(self.source, node.begin) and ends_clause(self.source, node.end)):
-            return np.zeros((1, 1))
-        places = range(parent.low, parent.high + 1)
-        begins_P, ends_P = (
-            np.array([is_so(self.target, place) for place in places]) for is_so in (begins_clause, ends_clause)
-        )
-        return CLAUSE * np.outer(begins_P, ends_P)
-
-    def rate_brackets(self, node: Node, parent: Node) -> Matrix:
-        """A malus for target intervals with one bracket of a pair, and a bonus for names that have got brackets."""
-        size = parent.high - parent.low + 1
-        bonus_PP = np.zeros((size, size))
-        is_bracketed = bool({*self.source[max(node.begin - 1, 0) : node.begin + 1]} & BRACKETS.keys())
-        for opening, closing in find_brackets(self.target[parent.low : parent.high]):
-            bonus_PP[: opening + 1, opening + 1 : closing + 1] -= CLAUSE
-            bonus_PP[opening + 1 : closing + 1, closing + 1 :] -= CLAUSE
-            if self.target[parent.low + opening] in NAMING and not is_bracketed:
-                bonus_PP[opening, closing + 1] += CLAUSE
-        return bonus_PP
-
     def find_phrase(self, node: Node, parent: Node) -> list[int]:
         """Where the words that a pair holds stand unchanged in the target, counted from the parent's beginning."""
         phrase = self.source[node.begin : node.end]
@@ -238,9 +223,17 @@ class Placer:
             node.high += target[node.high] == last or not (is_word(target[node.high]) or (after and not is_word(after)))
         if node.low > least and not is_word(first) and is_word(target[node.low]):
             node.low -= not is_word(target[node.low - 1])
+        if node.low > least and target[node.low - 1] in NAMING:
+            self.take_gloss(node, most, after)
         if node.low > least and node.high < most and target[node.low - 1] in NAMING and before not in BRACKETS:
             is_closed = BRACKETS[target[node.low - 1]] == target[node.high]
             node.low, node.high = node.low - is_closed, node.high + is_closed
+
+    def take_gloss(self, node: Node, most: int, after: str) -> None:
+        """Let a name that stayed as it was take along what a translator explains beside it: `[Save (保存)]`."""
+        is_same = self.target[node.low : node.high] == self.source[node.begin : node.end]
+        brackets = find_brackets(self.target[node.high : most]) if is_same and BRACKETS.get(after) != ")" else []
+        node.high += next((end + 1 for begin, end in brackets if begin == 0), 0)
 
     def opens(self, node: Node, before: str) -> bool:
         """Whether a pair's first target atom is a bracket that is closed inside, and not the one before the source."""
@@ -287,30 +280,3 @@ def spread_evidence(evidence_Y: NDArray[np.float64]) -> NDArray[np.float64]:
     before_Y, after_Y = (np.convolve(one, decay)[: len(one)] for one in (evidence_Y, evidence_Y[::-1]))
     near_P: NDArray[np.float64] = np.concatenate([[0.0], before_Y]) + np.concatenate([after_Y[::-1], [0.0]])
     return near_P
-
-
-def find_brackets(words: Sequence[str]) -> list[Span]:
-    """The places of an opening bracket and of the one that closes it, for each such two."""
-    found: list[Span] = []
-    opened: list[int] = []
-    for place, word in enumerate(words):
-        if opened and BRACKETS.get(words[opened[-1]]) == word:
-            found.append((opened.pop(), place))
-        elif word in BRACKETS and word != "'":
-            opened.append(place)
-    return found
-
-
-def begins_clause(words: Sequence[str], place: int) -> bool:
-    """Whether a text, or a clause, begins at this place."""
-    return place == 0 or words[place - 1] in CLAUSE_ENDS
-
-
-def ends_clause(words: Sequence[str], place: int) -> bool:
-    """Whether a text, or a clause, ends at this place, or just before or after its mark."""
-    return place == len(words) or words[place] in CLAUSE_ENDS or (place > 0 and words[place - 1] in CLAUSE_ENDS)
-
-
-def is_word(atom: str) -> bool:
-    """Whether an atom is a word, and not a mark."""
-    return unicodedata.category(atom[0])[0] in "LNM"

@@ -90,6 +90,46 @@ def test_tags_go_where_their_words_went(source, target, pharaoh, expected):
     assert write(project(source, target, pharaoh).segment) == expected
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "weights", "expected"),
+    [
+        # a place as long as expected is better than one with a little more evidence
+        (
+            "we see <1>hat rack</1> pictures here now",
+            "wir sehen Hutständer Fotografien hier jetzt",
+            "0-0 1-1 2-2:.5 3-2:.5 3-3:.45 4-3:.45 5-4 6-5",
+            "<1>Hutständer</1>",
+        ),
+        # a pair that begins with a capital inside a clause begins with one
+        ("see <1>Next</1> page", "voir le Suivant page", "0-0 1-1:.1 1-2 2-3", "le <1>Suivant</1>"),
+        ("см. <1>Далее</1> тут", "δες το Επόμενο εδώ", "0-0 1-1:.1 2-2 3-3", "το <1>Επόμενο</1>"),
+        ("see <1>next</1> page", "voir le suivant page", "0-0 1-1:.1 1-2 2-3", "<1>le suivant</1>"),
+        ("<1>Next</1> page", "le Suivant page", "0-0:.1 0-1 1-2", "<1>le Suivant</1>"),
+        # and not inside a word that is joined by a mark, unless the source does
+        ("click <1>Subscribe</1> now", "clique sur S'abonner là", "0-0 1-4 2-5", "sur <1>S'abonner</1>"),
+        ("the <1>mail</1> box", "die E-Mail Box", "0-0 1-3 2-4", "die <1>E-Mail</1>"),
+        ("the <1>mail</1>-box", "die Mail-Box", "0-0 1-1 3-3", "die <1>Mail</1>-Box"),
+        # brackets that stand beside a word are no evidence of it
+        ("click <1>Save</1>", "[保存] を押す", "0-0 1-2:.5 1-1", "<1>[保存]</1>"),
+        # a name takes along its explanation inside brackets that the translator added, and no other
+        ("open <1>Save As</1> now", "[Save As (別名)] を開く", "0-9", "<1>[Save As (別名)]</1>"),
+        ("open <1>Save As</1> now", "Save As (別名) öffnen", "0-6", "<1>Save As</1> (別名)"),
+        ("open <1>Save</1> (now)", "[Save (今)] öffnen", "0-6 3-3", "[<1>Save</1> (今)]"),
+    ],
+)
+def test_of_places_with_similar_evidence_the_one_that_looks_like_the_source_is_chosen(
+    source, target, weights, expected
+):
+    segment = read(source)
+    atoms = find_atoms(segment.text), find_atoms(target)
+    weights_YX = np.zeros((len(atoms[1]), len(atoms[0])))
+    for weight in weights.split():
+        link, _, share = weight.partition(":")
+        x, y = map(int, link.split("-"))
+        weights_YX[y, x] = float(share or 1)
+    assert expected in write(project_tags(segment, target, Alignment(*atoms, weights_YX)).segment)
+
+
 def test_a_pair_in_text_without_blanks_begins_and_ends_at_characters():
     source, target = read("press the <1>start button</1>"), "開始ボタンを押す"
     characters = find_atoms(target)
