@@ -219,6 +219,17 @@ def test_help_does_not_import_slow_modules():
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
+def test_the_program_starts_without_many_searches_for_garbage():
+    """By default there are about 80 while the modules of this command are imported."""
+    code = (
+        "import gc, sys; from nmt.cli.main import run; sys.argv[1:] = ['settings']; searches = []\n"
+        "gc.callbacks.append(lambda phase, facts: searches.append(phase))\n"
+        "try: run()\n"
+        "finally: sys.exit(len(searches))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode < 10
+
+
 def test_every_command_has_help(run_nmt):
     from nmt.cli.main import COMMANDS
 
