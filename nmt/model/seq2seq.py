@@ -31,6 +31,11 @@ class State(NamedTuple):
     carry: Carry
 
 
+def build_undefined_embedding(vocabulary: int, size: int, padding_idx: int) -> nn.Embedding:
+    """An embedding without the draws of its class, for which torch imports its compiler on the device meta: a second."""
+    return nn.Embedding.from_pretrained(torch.empty(vocabulary, size), freeze=False, padding_idx=padding_idx)
+
+
 class Seq2Seq(nn.Module):
     """GRU encoder-decoder with attention. `tie="all"` needs one vocabulary for both sides.
 
@@ -44,12 +49,13 @@ class Seq2Seq(nn.Module):
         self.settings = settings
         self.vocabulary = target_vocabulary
         memory_size = 2 * settings.encoder_size
-        self.target_embedding = nn.Embedding(target_vocabulary, settings.embedding_size, padding_idx=PAD)
+        build = nn.Embedding if initialise else build_undefined_embedding
+        self.target_embedding = build(target_vocabulary, settings.embedding_size, padding_idx=PAD)
         if settings.tie == "all":
             assert source_vocabulary == target_vocabulary
             self.source_embedding = self.target_embedding
         else:
-            self.source_embedding = nn.Embedding(source_vocabulary, settings.embedding_size, padding_idx=PAD)
+            self.source_embedding = build(source_vocabulary, settings.embedding_size, padding_idx=PAD)
         self.dropout = Dropout(settings.dropout, settings.variational)
         self.word_dropout = WordDropout(settings.word_dropout)
         self.encoder = Encoder(

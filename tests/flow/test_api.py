@@ -230,6 +230,11 @@ def test_the_program_starts_without_many_searches_for_garbage():
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode < 10
 
 
+def test_a_run_is_loaded_without_importing_a_compiler(reverser):
+    code = f"import sys, nmt; nmt.load({str(reverser)!r}); sys.exit('torch._dynamo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_every_command_has_help(run_nmt):
     from nmt.cli.main import COMMANDS
 
