@@ -54,9 +54,8 @@ def interrupt_after(monkeypatch, stop):
 
 @pytest.fixture(autouse=True)
 def frequent_records(monkeypatch):
-    """Log records of two updates, and no learning curve, which takes longer than these trainings."""
+    """Log records of two updates."""
     monkeypatch.setattr(nmt.training.trainer, "LOG_EVERY", 2)
-    monkeypatch.setattr(nmt.api, "find_spec", lambda name: None)
 
 
 @pytest.fixture(scope="module")

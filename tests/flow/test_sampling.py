@@ -13,12 +13,6 @@ SMALL = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def no_curve(monkeypatch):
-    """No learning curve, which takes longer to draw than these trainings."""
-    monkeypatch.setattr(nmt.api, "find_spec", lambda name: None)
-
-
 @pytest.fixture(scope="module")
 def prepared(tiny_corpus, tmp_path_factory):
     """A few pairs of the toy corpus with subword models of each kind: a folder by kind."""

@@ -52,7 +52,7 @@ def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_run_has_everything_that_translating_needs(train, run_nmt, tmp_path):
+def test_a_run_has_everything_that_translating_needs(drawn_curve, train, run_nmt, tmp_path):
     run = tmp_path / "run"
     done = train(run, *SMALL, "--max-epochs", "2", "--precision", "float32")
     assert (done.code, done.stdout) == (0, "")
@@ -66,6 +66,7 @@ def test_a_run_has_everything_that_translating_needs(train, run_nmt, tmp_path):
     names = {path.name for path in run.iterdir()}
     assert names >= {"settings.toml", "run.json", "source.model", "target.model", "best", "last", "log.jsonl"}
     assert names >= {"curve.png", "events"}
+    assert (run / "curve.png").read_bytes().startswith(b"\x89PNG")
     valid = records(run, "valid")
     assert [record["epoch"] for record in valid] == [1, 2]
     assert valid[1]["perplexity"] < valid[0]["perplexity"] < 300

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nmt.analysis import plots
 from nmt.cli.main import main
 from support.attentions import plugins, register  # noqa: F401
 from support.browser import chromium, open_page  # noqa: F401
@@ -16,6 +17,21 @@ from support.corpora import tiny_corpus, tiny_prepared  # noqa: F401
 from support.runs import novice, reverser  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
+SAVE_CURVE = plots.save_curve
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_curve():
+    """Training writes an empty learning curve, because drawing it takes longer than most trainings of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "save_curve", lambda path, records: Path(path).write_bytes(b""))
+        yield
+
+
+@pytest.fixture
+def drawn_curve(monkeypatch):
+    """Training draws its learning curve."""
+    monkeypatch.setattr(plots, "save_curve", SAVE_CURVE)
 
 
 @dataclass(frozen=True)
