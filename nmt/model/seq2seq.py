@@ -32,7 +32,7 @@ class State(NamedTuple):
 
 
 def build_undefined_embedding(vocabulary: int, size: int, padding_idx: int) -> nn.Embedding:
-    """An embedding without the draws of its class, for which torch imports its compiler on the device meta: a second."""
+    """An embedding without initial draws, for which torch imports its compiler where the device is meta: one second."""
     return nn.Embedding.from_pretrained(torch.empty(vocabulary, size), freeze=False, padding_idx=padding_idx)
 
 

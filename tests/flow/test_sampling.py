@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-import nmt.api
-
 SMALL = [
     *("--set", "model.embedding_size=8", "--set", "model.encoder_size=8", "--set", "model.decoder_size=8"),
     *("--set", "model.attention_size=8", "--set", "train.max_tokens=400", "--set", "train.threads=1"),
