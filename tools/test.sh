@@ -5,8 +5,10 @@ cd "$(dirname "$0")/.."
 pytest=(.venv/bin/pytest --numprocesses auto --maxprocesses 4)
 "${pytest[@]}" "$@"
 if [ $# -gt 0 ] || [ "$(uname -m)" != x86_64 ]; then exit; fi
+mapfile -t numerical < <(grep -rl --include='test_*.py' mark.numerical tests)  # to collect the others takes a while
 echo "The numerical tests as on a CPU without AVX-512"
-ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 "${pytest[@]}" -m numerical
+ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 "${pytest[@]}" -m numerical \
+  "${numerical[@]}"
 echo "The numerical tests as on a CPU without AVX"
 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2 "${pytest[@]}" -m numerical \
-  -k "not compiled_kernels"  # which take a minute to compile
+  -k "not compiled_kernels" "${numerical[@]}"  # which take a minute to compile

@@ -33,7 +33,9 @@ class State(NamedTuple):
 
 def build_undefined_embedding(vocabulary: int, size: int, padding_idx: int) -> nn.Embedding:
     """An embedding without initial draws, for which torch imports its compiler where the device is meta: one second."""
-    return nn.Embedding.from_pretrained(torch.empty(vocabulary, size), freeze=False, padding_idx=padding_idx)
+    weight_VE = torch.empty(vocabulary, size)
+    embedding: nn.Embedding = nn.Embedding.from_pretrained(weight_VE, False, padding_idx)  # type: ignore[no-untyped-call]
+    return embedding
 
 
 class Seq2Seq(nn.Module):
@@ -49,7 +51,7 @@ class Seq2Seq(nn.Module):
         self.settings = settings
         self.vocabulary = target_vocabulary
         memory_size = 2 * settings.encoder_size
-        build = nn.Embedding if initialise else build_undefined_embedding
+        build: Callable[..., nn.Embedding] = nn.Embedding if initialise else build_undefined_embedding
         self.target_embedding = build(target_vocabulary, settings.embedding_size, padding_idx=PAD)
         if settings.tie == "all":
             assert source_vocabulary == target_vocabulary

@@ -5,6 +5,7 @@ not run again with the variables that limit torch's.
 """
 
 import random
+from functools import cache
 from unittest.mock import Mock
 
 import numpy as np
@@ -42,6 +43,12 @@ SHAPES = [
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.5, "max_length_extra": 2}
 
 
+@cache
+def build_kind(kind, precision):
+    """The engine of a kind of attention, built once for all tests, because building takes longer than most of them."""
+    return build_engine(small_model(**KINDS[kind]), precision)
+
+
 def assert_same_steps(model, other, atol):
     for one, twin in zip(run_steps(model), run_steps(other), strict=True):
         torch.testing.assert_close(twin, one, rtol=0, atol=atol, check_dtype=False)
@@ -52,8 +59,8 @@ def assert_same_steps(model, other, atol):
 def test_the_engine_computes_what_the_network_computes(kind):
     """Log-probabilities are around -3. Measured at most 1e-6 in float32 and 0.03 in int8."""
     model = small_model(**KINDS[kind])
-    assert_same_steps(model, build_engine(model), atol=1e-5)
-    assert_same_steps(model, build_engine(model, "int8"), atol=0.08)
+    assert_same_steps(model, build_kind(kind, "float32"), atol=1e-5)
+    assert_same_steps(model, build_kind(kind, "int8"), atol=0.08)
 
 
 @torch.no_grad()
@@ -85,7 +92,7 @@ def search_in_batches(model, order, batch_size, beam):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("precision", ["int8", "float32"])
 def test_every_batch_gives_the_same_bits(kind, precision, monkeypatch):
-    model = build_engine(small_model(**KINDS[kind]), precision)
+    model = build_kind(kind, precision)
     rows = list(range(len(SOURCES)))
     shuffled = random.Random(1).sample(rows, len(rows))
     for beam in (1, 3):

@@ -2,9 +2,6 @@
 
 import copy
 import gc
-import os
-import subprocess
-import sys
 import weakref
 from functools import partial
 from itertools import accumulate
@@ -12,10 +9,10 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from support.machine import skip_without_compiler
 from torch import Tensor
 
-from nmt.errors import UsageError
-from nmt.kernels.compiled import compile_kernels, require_compiler
+from nmt.kernels.compiled import compile_kernels
 from nmt.kernels.pointwise import EAGER_KERNELS, Kernels, additive_keys, attend, attend_backward, gru, gru_backward
 from nmt.kernels.unroll_fused import unroll_fused
 from nmt.model.attention.registry import REGISTERED_ATTENTIONS
@@ -265,13 +262,6 @@ def test_kernels_for_a_compiler_equal_the_blocks(name, feeding):
         )
 
 
-def skip_without_compiler() -> None:
-    try:
-        require_compiler(torch.device("cpu"))
-    except UsageError as error:
-        pytest.skip(str(error))
-
-
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("name", ["bahdanau", "luong-general"])
 def test_compiled_kernels_equal_the_reference(name, monkeypatch, tmp_path, compiling):
@@ -299,18 +289,3 @@ def test_compiled_kernels_equal_the_reference(name, monkeypatch, tmp_path, compi
             unavoidable = size * torch.finfo(torch.float32).eps * exact.norm()
             error, allowed = (compiled[quantity] - exact).norm(), 2 * (rounded[quantity] - exact).norm() + unavoidable
             assert error <= allowed, f"{quantity}: {error} of {exact.norm()}, allowed {allowed}"
-
-
-def test_compiled_kernels_of_a_cpu_with_wider_vectors_are_not_taken(tmp_path):
-    """Machines with different CPUs may share the folder of compiled code. Here one CPU has fewer instructions later."""
-    skip_without_compiler()
-    program = (
-        "import torch; from nmt.kernels.compiled import compile_function\n"
-        "function, x = lambda x: (x + x.sigmoid()).sum(-1), torch.linspace(-4, 4, 67)[None]\n"
-        "torch.testing.assert_close(compile_function(function)(x), function(x))"
-    )
-    hidden = "ATEN_CPU_CAPABILITY", "TORCH_COMPILE_DISABLE"
-    widest = {name: value for name, value in os.environ.items() if name not in hidden}
-    for capability in {}, {"ATEN_CPU_CAPABILITY": "default"}:
-        environment = widest | capability | {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
-        subprocess.run([sys.executable, "-c", program], env=environment, check=True)

@@ -65,3 +65,18 @@ def run_steps(model, device: str = "cpu") -> list[torch.Tensor]:
         state = model.select(out.state, rows_BK)
         previous_N = torch.randint(EOS + 1, model.vocabulary, (rows_BK.numel(),), generator=generator).to(device)
     return found
+
+
+def assert_steps_give_what_teacher_forcing_gives(model, stepping=None, *, atol):
+    """Compare three steps of a network, or of another model that computes the same, with the whole target at once."""
+    stepping = stepping or model
+    source_BS, lengths_B, target_BT = sentences([(4, 3), (2, 3)])
+    readout_BTR, attention_BTS = model(source_BS, lengths_B, target_BT)
+    expected_BTV = model.score_words(readout_BTR).log_softmax(-1)
+    state, previous_N = stepping.start(source_BS, lengths_B), torch.full((2,), BOS)
+    for t in range(3):
+        out = stepping.step(previous_N, state)
+        torch.testing.assert_close(out.log_probs_NV, expected_BTV[:, t], rtol=0, atol=atol, check_dtype=False)
+        torch.testing.assert_close(out.attention_NS, attention_BTS[:, t], rtol=0, atol=atol, check_dtype=False)
+        assert (0 if out.parts_NHS is None else out.parts_NHS.shape[1]) == len(model.part_names)
+        previous_N, state = target_BT[:, t], out.state
