@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+from support.fixtures import COMPILER_KNOWS_ALL
 from support.machine import skip_without_compiler
 
 
@@ -18,5 +19,5 @@ def test_compiled_kernels_of_a_cpu_with_wider_vectors_are_not_taken(tmp_path):
     hidden = "ATEN_CPU_CAPABILITY", "TORCH_COMPILE_DISABLE"
     widest = {name: value for name, value in os.environ.items() if name not in hidden}
     for capability in {}, {"ATEN_CPU_CAPABILITY": "default"}:
-        environment = widest | capability | {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+        environment = widest | capability | {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path)} | COMPILER_KNOWS_ALL
         subprocess.run([sys.executable, "-c", program], env=environment, check=True)
