@@ -202,6 +202,8 @@ def command(
         refuse_line_options(click.get_current_context())
     else:
         refuse_folders(files)
+        if not quiet:
+            note_documents(files)
         for flag, value in (("--tag-report", tag_report), ("--xml-rules", xml_rules)):
             if value:
                 raise UsageError(f"{flag} is about documents: add --document")
@@ -329,6 +331,19 @@ def command(
     note_terms(all_terms, missing, term_report)
     if memory and not quiet:
         note_memory(scores, number - done, "line", memory_report)
+
+
+def note_documents(files: Sequence[str]) -> None:
+    """Tell that documents, by their suffixes, are translated line by line."""
+    from nmt.documents.formats import find_format
+
+    for file in files:
+        if find_format(Path(file)) not in (None, "text"):
+            click.echo(
+                f"nmt: {file} is translated line by line, with its markup\n"
+                "  With --document its text is translated, and its markup stays",
+                err=True,
+            )
 
 
 def note_places(files: Sequence[str], places: deque[tuple[str, int]], form: str, *more: Any) -> "Iterator[Request]":

@@ -55,6 +55,18 @@ def test_plain_and_compressed_files_are_translated_in_order(run_nmt, reverser, t
     assert (done.code, done.stdout) == (0, "de ba\nku\npo ni\nme la\n")
 
 
+def test_a_note_says_that_a_document_is_translated_line_by_line(run_nmt, reverser, tmp_path):
+    for name in ("a.HTML", "b.po", "c.txt"):
+        (tmp_path / name).write_text("ba de\n")
+    files = tmp_path / "a.HTML", tmp_path / "b.po", tmp_path / "c.txt"
+    done = run_nmt("translate", "--model", reverser, *files)
+    assert (done.code, done.stdout) == (0, "de ba\n" * 3)
+    assert re.findall(r"nmt: (\S+) is translated line by line, with its markup\n  With --document", done.stderr) == [
+        str(file) for file in files[:2]
+    ]
+    assert run_nmt("translate", "--model", reverser, "--quiet", *files).stderr == ""
+
+
 @pytest.mark.parametrize(
     "content",
     [b"ba de\r\nku la\r\n", b"\xef\xbb\xbfba de\nku la", "ba\u2028de\nku\x0cla\n".encode(), b"ba de\nku la\n"],
