@@ -141,14 +141,15 @@ class Placer:
     def place_children(self, parent: Node) -> None:
         """Place the nodes below one that has its place: first pairs, the surest first, and then what holds nothing."""
         pairs = [child for child in parent.children if child.begin < child.end]
+        found = [(node, *self.find_interval(node, parent, [])) for node in pairs]
         taken: list[Span] = []
-        if len(pairs) > 1:
-            pairs.sort(key=lambda node: -self.find_interval(node, parent, [])[1])
-        for node in pairs:
+        for node, interval, share in sorted(found, key=lambda each: -each[2]):
             if (node.begin, node.end) == (parent.begin, parent.end):
                 node.low, node.high, node.share = parent.low, parent.high, parent.share
                 continue
-            (node.low, node.high), node.share = self.find_interval(node, parent, taken)
+            if any(low < interval[1] and interval[0] < high for low, high in taken):
+                interval, share = self.find_interval(node, parent, taken)
+            (node.low, node.high), node.share = interval, share
             self.fit_punctuation(node, parent, taken)
             taken.append((node.low, node.high))
         for child in parent.children:
