@@ -1,6 +1,7 @@
 """Files of documents: which are translated to where, and their translation, each written completely or not at all."""
 
 import os
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,10 +158,19 @@ def translate_files(
     makes a request of a sentence, for example with constraints. `review` gets every unit. `options` are those of the
     translator's `stream`.
 
-    Raises DataError, at the end, that lists the files that could not be translated, and why.
+    Raises DataError, at the end, that lists the files that could not be translated, and why. An error in the program
+    is raised as it is if there is only one file.
     """
     problems: list[NmtError] = []
+    failures: list[Exception] = []  # those that are errors in the program
     paths: dict[int, Path] = {}
+    unfinished = set(files)
+
+    def add_failure(path: Path, error: Exception) -> None:
+        if isinstance(error, NmtError) or len(files) == 1:
+            raise error
+        failures.append(error)
+        problems.append(describe_failure(path, error))
 
     def read_documents() -> Iterator[Document]:
         for path in files:
@@ -169,7 +179,12 @@ def translate_files(
                     progress.note(f"nmt: reading {path}, {path.stat().st_size / 1e6:,.0f} MB")
                 document = read_document(path, languages, form, xml_rules)
             except DataError as error:
+                unfinished.discard(path)
                 problems.append(error)
+                continue
+            except Exception as error:
+                unfinished.discard(path)
+                add_failure(path, error)
                 continue
             if is_large:
                 progress.note(f"nmt: {path} has {format_count(len(document.units), 'segment')}")
@@ -184,17 +199,34 @@ def translate_files(
     for document, units in translated:
         source = paths.pop(id(document))
         report = DocumentReport(source, files[source])
-        content = write_document(document, report_units(units, report, terms, review))
+        unfinished.discard(source)
+        try:
+            content = write_document(document, report_units(units, report, terms, review))
+        except Exception as error:
+            add_failure(source, error)
+            continue
         for note in report.notes:
             progress.note(f"nmt: {note}")
         report.target.parent.mkdir(parents=True, exist_ok=True)
         with write_atomically(report.target, "wb") as file:
             file.write(content)
         yield report
+    if failures and unfinished:  # the translator has failed
+        raise failures[-1]
     if len(problems) == 1:
         raise problems[0]
     if problems:
         raise DataError(f"{len(problems)} documents could not be translated; the others are", *indent(problems))
+
+
+def describe_failure(path: Path, error: Exception) -> DataError:
+    """The problem of a file whose translation met an error in the program, which has not stopped the others."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return DataError(
+        f"{path} is not translated: this is an error in nmt, not in your input\n"
+        f"  Please report {type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno}); "
+        "translated alone, the file shows where it comes from"
+    )
 
 
 def report_units(

@@ -108,7 +108,7 @@ class PoDocument:
     def find_slots(self, entries: Any, plurals: int) -> Iterator[Slot]:
         """A slot for each string without a translation."""
         begins = [entry.linenum for entry in entries]
-        for entry, after in zip(entries, [*begins[1:], len(self.lines) + 1], strict=True):
+        for entry, after in zip(entries, [*begins, len(self.lines) + 1][1:], strict=True):
             if entry.obsolete or is_translated(entry):
                 continue
             inside = range(max(entry.linenum - 1, 0), after - 1)  # polib counts a first line without a header as 0
@@ -122,8 +122,8 @@ class PoDocument:
             elif plurals == 1:
                 wanted = [(entry.msgid_plural, list(strings.values()))]
             else:
-                first, *others = strings.values()
-                wanted = [(entry.msgid, [first]), (entry.msgid_plural, others)]
+                own = list(strings.values())
+                wanted = [(entry.msgid, own[:1]), (entry.msgid_plural, own[1:])]
             for text, lines in wanted:
                 is_markup = TAG.search(text) is not None
                 inline = build_inline_unit(list(self.make_tokens(text, is_markup)), Lines(text))

@@ -88,14 +88,14 @@ class SubtitleDocument:
     is_markup = False  # whether & and < are written as references
 
     def __init__(self, content: bytes, name: str, languages: Languages) -> None:
-        """`name` is what messages call the file. Raises DataError for a file without cues, or with wrong times."""
+        """`name` is what messages call the file. Raises DataError for what is no such file, or has wrong times."""
         self.decoded = self.decode(content, name, languages.source)
         self.lines = Lines(self.decoded.text)
         self.language = languages.source
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
         cues = list(self.find_cues(name))
-        if not cues:
-            raise DataError(f"{name} has no cues: it is not {self.form}, or empty")
+        if not cues and self.form == "SubRip" and self.decoded.text.strip():
+            raise DataError(f"{name} has no cues: it is not SubRip")
         other = f"{name} is not UTF-8: it is read as {self.decoded.encoding}, and written so if that is possible"
         self.notes = [*([other] if self.decoded.note else []), *describe_times(name, cues)]
         fragments = [one for number, cue in enumerate(cues) for one in self.split_speakers(number, cue)]

@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain, groupby, pairwise, tee
 from typing import Any, NamedTuple, Protocol
 
@@ -88,7 +89,7 @@ def translate_documents(
         streams = (translator.stream(group, units=PIECES, **options) for group in groups)
         return chain.from_iterable(streams)
 
-    def translate_units() -> Iterator[tuple[Document, TranslatedUnit | None]]:
+    def translate_units() -> Iterator[tuple[Document, Callable[[], TranslatedUnit] | None]]:
         found: deque[Translation] = deque()
         results = progress.track(translate_once(translate, read_sentences()), "documents", unit="sentences")
         for ranked in chain(results, [[]]):
@@ -99,10 +100,12 @@ def translate_documents(
                     yield document, None
                     continue
                 check()
-                yield document, join_unit(unit, divided, [found.popleft() for _ in divided.spans], languages, align)
+                own = [found.popleft() for _ in divided.spans]
+                yield document, partial(join_unit, unit, divided, own, languages, align)
 
+    # joined here, so that an error in a unit ends the units of its document, and not those of the others
     for document, units in groupby(translate_units(), key=lambda each: each[0]):
-        yield document, (unit for _, unit in units if unit is not None)
+        yield document, (join() for _, join in units if join is not None)
 
 
 def choose_aligner(translator: LineTranslator) -> Callable[[Translation], Alignment]:

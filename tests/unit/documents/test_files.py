@@ -2,10 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.documents import SPACED, WordTranslator
+from support.documents import SPACED, WordTranslator, translate_document
 
+from nmt.documents import plain, translate
 from nmt.documents.files import WeakTag, plan_outputs, translate_files
-from nmt.errors import UsageError
+from nmt.documents.formats import parse_document
+from nmt.documents.plain import TextDocument
+from nmt.errors import DataError, UsageError
 
 
 class WithoutAttention(WordTranslator):
@@ -50,3 +53,94 @@ def test_a_folder_inside_the_translated_one_is_left_out(tmp_path):
 def test_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r'there is no format "htm"; did you mean "html"\?'):
         plan_outputs([tmp_path / "a"], tmp_path / "b", "htm")
+
+
+BLANK = [b"", b"\n\n", b" \r\n\t", b"\xef\xbb\xbf", b"\xff\xfe\n\x00"]
+
+
+@pytest.mark.parametrize(
+    ("form", "contents"),
+    [
+        *((form, BLANK) for form in ("html", "markdown", "text", "po", "srt")),
+        ("html", [b"<!-- one -->", b"<!DOCTYPE html>\n"]),
+        ("markdown", [b"<!-- one -->\n"]),
+        (
+            "po",
+            [
+                b"# one",
+                b"#. one\n\n#, fuzzy\n",
+                b'#~ msgid "one"\n#~ msgstr ""\n',
+                b'msgid "one"\nmsgid_plural "two"\n',
+            ],
+        ),
+        ("vtt", [b"WEBVTT", b"WEBVTT\n\nNOTE\none\n", b"\xef\xbb\xbfWEBVTT\r\n\r\n"]),
+        ("xml", [b"<one/>", b"<!-- one --><two> </two>"]),
+        ("xliff", [b'<xliff version="1.2"/>', b'<!-- one --><xliff version="2.0"><file/></xliff>']),
+    ],
+)
+def test_a_file_without_text_stays_as_it_is(form, contents):
+    for content in contents:
+        document = parse_document(content, "a", SPACED, form)
+        assert document.units == [] == document.notes
+        assert translate_document(document, WordTranslator(str.upper)) == content
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """A format that fails for some texts: where they are read, written, or joined."""
+
+    class Broken(TextDocument):
+        def __init__(self, content, *rest):
+            super().__init__(content, *rest)
+            if b"unread" in content:
+                raise ValueError("one is longer")
+
+        def write(self, translations):
+            if "UNWRITTEN" in (text := super().write(translations).decode()):
+                raise KeyError(text)
+            return text.encode()
+
+    join = translate.join_unit
+    monkeypatch.setattr(plain, "TextDocument", Broken)
+    monkeypatch.setattr(
+        translate, "join_unit", lambda unit, *rest: [][1] if unit.segment.text == "unjoined" else join(unit, *rest)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "place"),
+    [
+        ("unread", "ValueError: one is longer", "test_files.py"),
+        ("unwritten", "KeyError: 'UNWRITTEN'", "test_files.py"),
+        ("unjoined", "IndexError: list index out of range", "test_files.py"),
+    ],
+)
+def test_an_error_in_the_program_leaves_out_one_file(tmp_path, broken, text, error, place):
+    names = ("a.txt", "b.txt", "c.txt")
+    for name, own in zip(names, ("one", text, "two"), strict=True):
+        (tmp_path / name).write_text(own)
+    planned = {tmp_path / name: tmp_path / "out" / name for name in names}
+    with pytest.raises(DataError) as caught:
+        list(translate_files(planned, WordTranslator(str.upper), SPACED))
+    first, second = str(caught.value).splitlines()
+    assert first == f"{tmp_path / 'b.txt'} is not translated: this is an error in nmt, not in your input"
+    assert second.startswith(f"  Please report {error} ({place}, line ")
+    assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == {"a.txt": "ONE", "c.txt": "TWO"}
+    with pytest.raises(Exception, match=error.partition(": ")[2]) as caught:
+        list(translate_files({tmp_path / "b.txt": tmp_path / "x.txt"}, WordTranslator(str.upper), SPACED))
+    assert type(caught.value).__name__ == error.partition(":")[0]
+    assert not (tmp_path / "x.txt").exists()
+
+
+def test_an_error_of_the_translator_is_not_that_of_a_file(tmp_path):
+    class Failing(WordTranslator):
+        def translate(self, line):
+            if line == "two":
+                raise ZeroDivisionError
+            return super().translate(line)
+
+    names = ("a.txt", "b.txt", "c.txt")
+    for name, own in zip(names, ("one", "two", "three"), strict=True):
+        (tmp_path / name).write_text(own)
+    with pytest.raises(ZeroDivisionError):
+        list(translate_files({tmp_path / name: tmp_path / f"{name}.txt" for name in names}, Failing(), SPACED))

@@ -163,15 +163,13 @@ def test_other_encodings_are_those_of_the_language():
 @pytest.mark.parametrize(
     ("text", "kind", "message"),
     [
-        ("", SrtDocument, "a.srt has no cues: it is not SubRip, or empty"),
-        ("hello\n", SrtDocument, "a.srt has no cues"),
+        ("hello\n", SrtDocument, "a.srt has no cues: it is not SubRip"),
         (
             "1\n00:00:01,000 --> soon\none\n",
             SrtDocument,
             'a.srt, line 2: "00:00:01,000 --> soon" has no times of SubRip\n',
         ),
         ("1\n00:00 --> 00:01\none\n", VttDocument, 'a.srt does not begin with "WEBVTT", so it is not WebVTT'),
-        ("WEBVTT\n\n", VttDocument, "a.srt has no cues: it is not WebVTT, or empty"),
         (
             "WEBVTT\n\n1 --> 2\none",
             VttDocument,
