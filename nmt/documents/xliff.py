@@ -1,41 +1,31 @@
 """XLIFF 1.2 and 2, the files of translators' tools."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, repeat
 from typing import Literal, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from nmt.documents.document import (
     Annotation,
     InlineUnit,
-    Kind,
     Languages,
     Lines,
     Splice,
     Splices,
-    Token,
     Unit,
     build_inline_unit,
     describe_doubts,
     describe_foreign,
-    label_element,
 )
 from nmt.documents.encoding import decode_document
-from nmt.documents.placeholders import split_placeholders
 from nmt.documents.segment import Segment
+from nmt.documents.xliff_inline import InlineReader, read_translate
 from nmt.documents.xml_events import DECLARED, XmlEvent, read_events
 from nmt.errors import DataError
-from nmt.text.languages import get_primary_language, is_other_language
+from nmt.text.languages import get_primary_language
 
-PAIRED = frozenset(("g", "mrk", "pc"))
-OPENING = {
-    "bpt": ("rid", "id"),
-    "bx": ("rid", "id"),
-    "sc": ("id",),
-    "sm": ("id",),
-}  # by which attribute they are paired
-CLOSING = {"ept": ("rid", "id"), "ex": ("rid", "id"), "ec": ("startRef",), "em": ("startRef",)}
 EMPTY_STATES = frozenset(("new", "needs-translation", "initial"))  # of targets that are to be translated
 FOLLOWING = frozenset(("originalData", "segment", "ignorable"))  # come after the notes of a unit in XLIFF 2
 BLANKS_BEFORE = re.compile(r"\s*\Z")
@@ -55,7 +45,7 @@ class Slot(NamedTuple):
     """A segment of the file: its source, and where its translation is written.
 
     `owner` is the element that has the state of the translation, `before` what the target comes after. `unit` is what
-    the owner is in.
+    the owner is in. `mark` is the name of the mark in both source and target, if the owner has several segments in one.
     """
 
     inline: InlineUnit
@@ -64,13 +54,25 @@ class Slot(NamedTuple):
     before: int
     target: int | None
     unit: int
+    mark: str = ""
+
+
+class FilledSlot(NamedTuple):
+    """A slot, its translation as text of the file, and what is known about it."""
+
+    slot: Slot
+    content: str
+    is_known: bool
+    candidates: Sequence[Candidate]
+    doubts: str
 
 
 class XliffDocument:
     """A file of segments. Those without a translation, or with one to be made again, are units.
 
     Ours have the state "needs-review-translation" with the qualifier "mt-suggestion" in XLIFF 1.2, and "translated" in
-    XLIFF 2. Other translations, and what is marked translate="no", stay as they are.
+    XLIFF 2. Other translations, and what is marked as not to be translated, stay as they are. Of a unit that XLIFF 1.2
+    divides into segments by <seg-source>, those without a translation are units.
     """
 
     def __init__(self, content: bytes, name: str, languages: Languages) -> None:
@@ -87,10 +89,10 @@ class XliffDocument:
         self.is_version_2 = self.events.read_attributes(self.root).get("version", "").startswith("2")
         lines = Lines(self.decoded.text)
         self.check_languages(name, lines)
-        self.foreign: list[str] = []  # the language of each part that stays as it is because of that
-        self.slots = [slot for owner in self.list_owners() if (slot := self.make_slot(*owner, lines))]
+        self.reader = InlineReader(self.events, languages.source)
+        self.slots = [slot for owner in self.list_owners() for slot in self.make_slots(*owner, lines)]
         self.units: Sequence[Unit] = [slot.inline.unit for slot in self.slots]
-        self.notes = [*self.notes, *describe_foreign(name, self.foreign, languages.source)]
+        self.notes = [*self.notes, *describe_foreign(name, self.reader.foreign, languages.source)]
 
     def check_languages(self, name: str, lines: Lines) -> None:
         """Raise DataError if the file is of other languages than the translator."""
@@ -111,19 +113,18 @@ class XliffDocument:
                     f"the run from {known[0]} to {known[1]}\n  Use a run of its languages"
                 )
 
-    def list_owners(self) -> list[tuple[int, int]]:
-        """The elements with a source and a target that may be translated, and what they are in."""
+    def list_owners(self) -> list[tuple[int, int, bool]]:
+        """The elements with a source and a target, what they are in, and whether they are to be translated."""
         found = []
         allowed = [True]
         owner = "segment" if self.is_version_2 else "trans-unit"
         for number, kind in enumerate(self.events.kinds):
             if kind == "start":
                 attributes = self.events.read_attributes(number)
-                own = attributes.get("translate")
-                allowed.append(own == "yes" if own in ("yes", "no") else allowed[-1])
-                is_owner = self.events.names[number] == owner
-                if is_owner and allowed[-1] and attributes.get("approved") != "yes":
-                    found.append((number, self.events.parents[number]))
+                own = read_translate(attributes)
+                allowed.append(allowed[-1] if own is None else own)
+                if self.events.names[number] == owner and attributes.get("approved") != "yes":
+                    found.append((number, self.events.parents[number], allowed[-1]))
             elif kind == "end":
                 allowed.pop()
         return found
@@ -139,68 +140,45 @@ class XliffDocument:
             number += 1
         return children
 
-    def make_slot(self, owner: int, unit: int, lines: Lines) -> Slot | None:
-        """The slot of an element; None if it is translated, or there is nothing to translate."""
+    def make_slots(self, owner: int, unit: int, is_read: bool, lines: Lines) -> Iterator[Slot]:
+        """The slots of an element: none if it is translated, or there is nothing to translate."""
         children = self.find_children(owner)
         source, target = children.get("source"), children.get("target")
-        if source is None or (target is not None and self.is_translated(owner, target)):
-            return None
-        if self.note_foreign(source):
-            return None
-        inside = range(source + 1, self.partners[source])
-        inline = build_inline_unit(list(self.make_tokens(inside)), lines)
+        if source is None:
+            return
         before = children.get("seg-source", source)
-        return inline and Slot(inline, inside, owner, before, target, unit)
+        marks = {} if before == source else self.find_marks(before)
+        done = {} if target is None else self.find_marks(target)
+        is_new = target is None or self.events.read_attributes(target).get("state") in EMPTY_STATES
+        if self.is_version_2:
+            is_new = self.events.read_attributes(owner).get("state") in EMPTY_STATES
+        if target is not None and not (marks and done) and not is_new and self.has_text(target):
+            return
+        if self.reader.is_untranslated(before, is_read) or self.reader.note_foreign(source):
+            return
+        missing = {mark: one for mark, one in marks.items() if mark not in done or not self.has_text(done[mark])}
+        for mark, element in (missing or (marks if is_new else {})).items() if marks else [("", source)]:
+            inside = range(element + 1, self.partners[element])
+            if inline := build_inline_unit(self.reader.make_tokens(inside, is_read), lines):
+                yield Slot(inline, inside, owner, before, target, unit, mark)
 
-    def note_foreign(self, number: int) -> bool:
-        """Whether an element is marked as of another language than the source, which is noted."""
-        code = self.events.read_attributes(number).get("xml:lang", "")
-        is_other = is_other_language(code, self.languages.source)
-        if is_other:
-            self.foreign.append(code)
-        return is_other
-
-    def is_translated(self, owner: int, target: int) -> bool:
-        """Whether a target has text, and its state is not one of text to be translated."""
-        state = self.events.read_attributes(owner if self.is_version_2 else target).get("state")
-        inside = range(target, self.partners[target])
-        texts = (self.events.read_text(number) for number in inside if self.events.kinds[number] == "text")
-        return state not in EMPTY_STATES and any(text.strip() for text in texts)
-
-    def make_tokens(self, inside: range) -> list[Token]:
-        """The text and inline tags of a source."""
-        tokens: list[Token] = []
-        closing: dict[int, Token] = {}
-        number = inside.start
-        while number < inside.stop:
-            event = self.events[number]
-            if event.kind == "text":
-                tokens += split_placeholders(Token("text", event.begin, event.end, event.text))
-            elif event.kind == "start":
-                label = f"<{event.name}>"
-                partner = self.partners[number]
-                end = self.events.find_end(partner)
-                is_pair = event.name in PAIRED and partner > number + 1
-                if is_pair and self.note_foreign(number):
-                    label = label_element(event.name, self.decoded.text[event.begin : end])
-                    tokens.append(Token("single", event.begin, end, label))
-                    number = partner
-                elif is_pair:
-                    tokens.append(Token("open", event.begin, event.end, label, f"{number}"))
-                    closing[partner] = Token("close", self.events.begins[partner], end, label, f"{number}")
-                else:
-                    keys = OPENING.get(event.name) or CLOSING.get(event.name) or ()
-                    key = next((event.attributes[one] for one in keys if one in event.attributes), None)
-                    kind: Kind = "single" if key is None else "open" if event.name in OPENING else "close"
-                    label = label_element(event.name, self.decoded.text[event.begin : end]) if key is None else label
-                    tokens.append(Token(kind, event.begin, end, label, f"id {key}"))
-                    number = partner
-            elif event.kind == "end":
-                tokens.append(closing[number])
-            elif not self.decoded.text.startswith(("<![CDATA[", "]]>"), event.begin):
-                tokens.append(Token("single", event.begin, event.end, "<!-- -->"))
+    def find_marks(self, element: int) -> dict[str, int]:
+        """The marks of segments in an element, by name: their mid, or else their number."""
+        found: dict[str, int] = {}
+        number = element + 1
+        while number < self.partners[element]:
+            attributes = self.events.read_attributes(number)
+            if self.events.names[number] == "mrk" and attributes.get("mtype") == "seg":
+                found[attributes.get("mid") or f"#{len(found)}"] = number
+                number = self.partners[number]
             number += 1
-        return tokens
+        return found
+
+    def has_text(self, element: int) -> bool:
+        """Whether an element has text."""
+        inside = range(element, self.partners[element])
+        texts = (self.events.read_text(number) for number in inside if self.events.kinds[number] == "text")
+        return any(text.strip() for text in texts)
 
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Every unit gets a target."""
@@ -216,16 +194,19 @@ class XliffDocument:
         candidates: dict[int, list[str]] = {}  # of the units of XLIFF 2
         matches: dict[int, int | None] = {}  # the element of matches of each of them, see find_matches
         notes: dict[int, list[str]] = {}
-        for slot, translation, annotation in zip(self.slots, translations, annotations, strict=True):
-            own = list_candidates(slot, translation, annotation)
-            doubts = describe_doubts(annotation.doubts).lstrip("; ")
-            splices += self.fill(slot, translation, annotation.is_known, own, doubts)
-            if self.is_version_2 and own:
+        annotated = zip(self.slots, translations, annotations, strict=True)
+        for _, group in groupby(annotated, key=lambda each: each[0].owner):
+            filled = [self.fill_slot(*each) for each in group]
+            splices += self.fill(filled)
+            if not self.is_version_2:
+                continue
+            slot, _, _, own, doubts = filled[0]
+            if own:
                 if slot.unit not in candidates:
                     candidates[slot.unit], matches[slot.unit] = [], self.find_matches(slot.unit)
                 declared = {} if matches[slot.unit] is None else {"xmlns:mtc": MATCHES}
                 candidates[slot.unit] += (self.write_match(slot, one, declared) for one in own)
-            if self.is_version_2 and doubts:
+            if doubts:
                 prefix = self.find_prefix(slot)
                 note = f'<{prefix}note category="nmt" appliesTo="target">{escape(doubts)}</{prefix}note>'
                 notes.setdefault(slot.unit, [f"{prefix}notes"]).append(note)
@@ -234,20 +215,33 @@ class XliffDocument:
         root = self.events[self.root]
         if splices and self.is_version_2 and "trgLang" not in root.attributes:
             splices.append(self.set_attributes(root, {"trgLang": self.languages.target}))
+        for number in [] if self.is_version_2 else self.events.find_starts("file"):
+            begin, end = (
+                bisect_left(self.slots, one, key=lambda slot: slot.owner) for one in (number, self.partners[number])
+            )
+            if begin < end and "target-language" not in self.events.read_attributes(number):
+                splices.append(self.set_attributes(self.events[number], {"target-language": self.languages.target}))
         return self.decoded.encode(Splices(splices).apply(text), "xmlcharrefreplace")
 
-    def fill(
-        self, slot: Slot, translation: Segment, is_known: bool, candidates: Sequence[Candidate], doubts: str
-    ) -> list[Splice]:
-        """The target of a slot, its state and, in XLIFF 1.2, candidates and what to check."""
-        text, events = self.decoded.text, self.events
-        inline, source = slot.inline, events[slot.source.start - 1]
+    def fill_slot(self, slot: Slot, translation: Segment, annotation: Annotation) -> FilledSlot:
+        """A slot with its translation between what stays outside of it."""
+        text, inline = self.decoded.text, slot.inline
+        begin, end = self.events.find_end(slot.source.start - 1), self.events.begins[slot.source.stop]
         rendered = inline.render(translation, text, lambda part, _: escape(part), Splices([]))
-        content_end = events[slot.source.stop].begin
-        before = text[source.end : inline.begin].replace("<![CDATA[", "")
-        content = before + rendered.text + text[inline.end : content_end].replace("]]>", "")
+        before = text[begin : inline.begin].replace("<![CDATA[", "")
+        content = before + rendered.text + text[inline.end : end].replace("]]>", "")
+        doubts = describe_doubts(annotation.doubts).lstrip("; ")
+        return FilledSlot(slot, content, annotation.is_known, list_candidates(slot, translation, annotation), doubts)
+
+    def fill(self, filled: Sequence[FilledSlot]) -> list[Splice]:
+        """The target of an element, its state and, in XLIFF 1.2, candidates and what to check."""
+        text, events = self.decoded.text, self.events
+        slot, content, _, candidates, _ = filled[0]
+        if slot.mark:
+            content = self.fill_marks(slot, {one.slot.mark: one.content for one in filled})
         prefix = self.find_prefix(slot)
-        found = BLANKS_BEFORE.search(text, max(source.begin - 200, 0), source.begin)
+        begin = events.begins[slot.before]
+        found = BLANKS_BEFORE.search(text, max(begin - 200, 0), begin)
         indent = found[0] if found else ""
         splices = []
         if self.is_version_2:
@@ -255,17 +249,9 @@ class XliffDocument:
             named = {"id": self.name_segment(slot)} if candidates else {}
             splices.append(self.set_attributes(events[slot.owner], {"state": "translated"} | named))
         else:
-            qualifier = "exact-match" if is_known else "mt-suggestion"
+            qualifier = "exact-match" if all(one.is_known for one in filled) else "mt-suggestion"
             state = {"state": "needs-review-translation", "state-qualifier": qualifier}
-            others = [
-                write_candidate(
-                    f"{prefix}alt-trans", {"match-quality": f"{one.score}%", "origin": one.origin}, one, prefix
-                )
-                for one in candidates
-            ]
-            if doubts:
-                others.append(f'<{prefix}note from="nmt" annotates="target">{escape(doubts)}</{prefix}note>')
-            alternatives = "".join(indent + other for other in others)
+            alternatives = "".join(indent + other for one in filled for other in self.write_alternatives(one, prefix))
         tag = f"{prefix}target"
         if slot.target is None:
             last = events[self.partners[slot.before]].end
@@ -277,10 +263,48 @@ class XliffDocument:
         start, end = write_start_tag(tag, {**target.attributes, **state}), events[self.partners[slot.target]].end
         return [*splices, Splice(target.begin, end, f"{start}{content}</{tag}>{alternatives}")]
 
+    def fill_marks(self, slot: Slot, contents: Mapping[str, str]) -> str:
+        """The content of a target with segments, of which these are translated.
+
+        The others stay, or are as in the source where there is nothing to translate. A target without all marks gets
+        those of the source.
+        """
+        marks = self.find_marks(slot.before)
+        done = {} if slot.target is None else self.find_marks(slot.target)
+        outer, places = (slot.before, marks) if slot.target is None or marks.keys() - done else (slot.target, done)
+        splices = []
+        for mark, place in places.items():
+            own = done[mark] if mark in done and self.has_text(done[mark]) else marks.get(mark, place)
+            content = contents.get(mark, self.read_content(own))
+            event, end = self.events[place], self.events.find_end(self.partners[place])
+            start = self.decoded.text[event.begin : event.end].rstrip("/> \n")
+            splices.append(Splice(event.begin, end, f"{start}>{content}</{self.read_tag(event)}>"))
+        begin, end = self.events.find_end(outer), self.events.begins[self.partners[outer]]
+        return Splices(splices).apply(self.decoded.text, begin, end)
+
+    def read_content(self, element: int) -> str:
+        """What is between the tags of an element."""
+        return self.decoded.text[self.events.find_end(element) : self.events.begins[self.partners[element]]]
+
+    def write_alternatives(self, filled: FilledSlot, prefix: str) -> Iterator[str]:
+        """The elements of a trans-unit of XLIFF 1.2 that tell what is known about a translation."""
+        mark = self.events.read_attributes(filled.slot.source.start - 1) if filled.slot.mark else {}
+        mid = {"mid": mark["mid"]} if "mid" in mark else {}
+        for one in filled.candidates:
+            quality = {"match-quality": f"{one.score}%", "origin": one.origin}
+            yield write_candidate(f"{prefix}alt-trans", {**mid, **quality}, one, prefix)
+        if filled.doubts:
+            where = f"segment {mid['mid']}: " if mid else ""
+            yield f'<{prefix}note from="nmt" annotates="target">{escape(where + filled.doubts)}</{prefix}note>'
+
     def find_prefix(self, slot: Slot) -> str:
         """The prefix of a slot's elements, with its colon; empty without one."""
-        source = self.events[slot.source.start - 1]
-        return self.decoded.text[source.begin + 1 : source.end].split("source", 1)[0]
+        owner = self.events[slot.owner]
+        return self.read_tag(owner).removesuffix(owner.name)
+
+    def read_tag(self, event: XmlEvent) -> str:
+        """The name in a start tag, with its prefix."""
+        return re.split(r"[\s/>]", self.decoded.text[event.begin + 1 : event.end], maxsplit=1)[0]
 
     def name_segment(self, slot: Slot) -> str:
         """The id of a slot's segment, or a new one."""
@@ -318,12 +342,10 @@ class XliffDocument:
 
     def set_attributes(self, event: XmlEvent, attributes: Mapping[str, str]) -> Splice:
         """A start tag with these attributes."""
-        raw = self.decoded.text[event.begin : event.end]
         if not attributes.keys() & event.attributes.keys():
             more = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
             return Splice(event.end - 1, event.end - 1, more)  # before ">"; what is filled has content
-        tag = re.split(r"[\s/>]", raw[1:], maxsplit=1)[0]
-        return Splice(event.begin, event.end, write_start_tag(tag, {**event.attributes, **attributes}))
+        return Splice(event.begin, event.end, write_start_tag(self.read_tag(event), {**event.attributes, **attributes}))
 
 
 def list_candidates(slot: Slot, translation: Segment, annotation: Annotation) -> list[Candidate]:

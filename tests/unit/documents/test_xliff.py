@@ -64,7 +64,7 @@ def read(text: str) -> XliffDocument:
         (
             '<trans-unit id="1"><source>a b</source><seg-source><mrk mtype="seg">a b</mrk></seg-source></trans-unit>',
             '<trans-unit id="1"><source>a b</source><seg-source><mrk mtype="seg">a b</mrk></seg-source>'
-            f"<target {STATE}>A B</target></trans-unit>",
+            f'<target {STATE}><mrk mtype="seg">A B</mrk></target></trans-unit>',
         ),
     ],
 )
@@ -92,6 +92,155 @@ def test_targets_of_version_1_are_filled(unit, expected):
 def test_targets_of_version_2_are_filled(unit, expected):
     head = HEAD_2.format(' trgLang="de"')
     assert shout(read(f"{head}{unit}{TAIL_2}")) == f"{head}{expected}{TAIL_2}"
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ('go <mrk mtype="protected">red car</mrk> now', 'GO <mrk mtype="protected">red car</mrk> NOW'),
+        ('go <mrk mtype="x-its-translate-no">red</mrk> now', 'GO <mrk mtype="x-its-translate-no">red</mrk> NOW'),
+        ('go <mrk translate="no">red %s</mrk> now', 'GO <mrk translate="no">red %s</mrk> NOW'),
+        ('go <mrk its:translate="no" x:y="z">red</mrk> now', 'GO <mrk its:translate="no" x:y="z">red</mrk> NOW'),
+        ('go <mrk mtype="term">red</mrk> now', 'GO <mrk mtype="term">RED</mrk> NOW'),
+        (
+            'go <mrk translate="no"><g id="1">red</g> <mrk translate="yes">car</mrk> in</mrk> now',
+            'GO <mrk translate="no"><g id="1">red</g> <mrk translate="yes">CAR</mrk> in</mrk> NOW',
+        ),
+        (
+            'go <mrk translate="no">red <g id="1">old <mrk translate="yes">car</mrk></g></mrk> now',
+            'GO <mrk translate="no">red <g id="1">old <mrk translate="yes">CAR</mrk></g></mrk> NOW',
+        ),
+        (
+            'go <sm id="m" translate="no"/>red <pc id="1">car</pc><em startRef="m"/> now',
+            'GO <sm id="m" translate="no"/>red <pc id="1">car</pc><em startRef="m"/> NOW',
+        ),
+        (
+            'go <sm id="m" translate="no"/>red <mrk translate="yes">car</mrk><em startRef="m"/> now',
+            'GO <sm id="m" translate="no"/>red <mrk translate="yes">CAR</mrk><em startRef="m"/> NOW',
+        ),
+    ],
+)
+def test_what_is_marked_as_not_to_be_translated_stays(source, target):
+    head = HEAD_1.replace("<xliff", '<xliff xmlns:its="i" xmlns:x="x"')
+    unit = f'<trans-unit id="1"><source>{source}</source>'
+    assert shout(read(f"{head}{unit}</trans-unit>{TAIL_1}")) == (
+        f"{head}{unit}<target {STATE}>{target}</target></trans-unit>{TAIL_1}"
+    )
+    head = HEAD_2.format(' trgLang="de" xmlns:its="i" xmlns:x="x"')
+    assert f"<source>{source}</source><target>{target}</target>" in shout(
+        read(f"{head}<segment><source>{source}</source></segment>{TAIL_2}")
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "label"),
+    [
+        ('<mrk mtype="protected">red <g id="1">car</g></mrk>', "<mrk>red car</mrk>"),
+        ('<sm id="7" translate="no"/>red <pc id="1">car</pc> two<em startRef="7"/>', "<sm>red car two</sm>"),
+    ],
+)
+def test_what_is_not_translated_is_one_tag_of_its_sentence(source, label):
+    unit = f'<trans-unit id="1"><source>go {source} now</source></trans-unit>'
+    [unit] = read(HEAD_1 + unit + TAIL_1).units
+    assert (unit.segment.text, unit.labels) == ("go  now", (label,))
+
+
+@pytest.mark.parametrize("element", ["file", "group", "unit"])
+def test_elements_of_version_2_may_not_be_translated(element):
+    unit = '<group id="g"><unit id="u"><segment><source>one <mrk>two</mrk></source></segment></unit></group>'
+    text = f'<xliff version="2.1" srcLang="en" trgLang="de"><file id="f">{unit}</file></xliff>'
+    text = text.replace(f"<{element}", f'<{element} translate="no"')
+    assert shout(read(text)) == text
+    inner = text.replace("<mrk>", '<mrk translate="yes">')
+    assert '<target>one <mrk translate="yes">TWO</mrk></target>' in shout(read(inner))
+    if element != "unit":
+        assert "<target>ONE <mrk>TWO</mrk></target>" in shout(read(text.replace("<unit", '<unit translate="yes"')))
+
+
+def segment(mid: int, text: str) -> str:
+    return f'<mrk mtype="seg" mid="{mid}">{text}</mrk>'
+
+
+SOURCE = f'<seg-source><g id="1">{segment(1, "One a.")} {segment(2, "Two <x id=&quot;2&quot;/>b.")}</g> </seg-source>'
+SOURCE = SOURCE.replace("&quot;", '"')
+UNIT = f'<trans-unit id="1"><source>One a. Two b.</source>{SOURCE}'
+BOTH = f'<g id="1">{segment(1, "ONE A.")} {segment(2, "TWO <x id=2/>B.")}</g> '.replace("=2/", '="2"/')
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", f"<target {STATE}>{BOTH}</target>"),
+        ("<target/>", f"<target {STATE}>{BOTH}</target>"),
+        # empty marks are filled, also those of empty elements
+        (
+            f'<target xml:lang="de">{segment(1, "")}<mrk mid="2" mtype="seg" /></target>',
+            f'<target xml:lang="de" {STATE}>{segment(1, "ONE A.")}<mrk mid="2" mtype="seg">TWO <x id="2"/>B.</mrk>'
+            "</target>",
+        ),
+        # what is translated stays
+        (
+            f"<target>{segment(1, 'eins <x/>')}, {segment(2, ' ')}</target>",
+            f"<target {STATE}>{segment(1, 'eins <x/>')}, {segment(2, 'TWO <x id=2/>B.')}</target>".replace(
+                "=2/", '="2"/'
+            ),
+        ),
+        (
+            f'<target state="new">{segment(1, "")}{segment(2, "zwei")}</target>',
+            f"<target {STATE}>{segment(1, 'ONE A.')}{segment(2, 'zwei')}</target>",
+        ),
+        (
+            f"<target>{segment(2, 'zwei')}</target>",
+            f'<target {STATE}><g id="1">{segment(1, "ONE A.")} {segment(2, "zwei")}</g> </target>',
+        ),
+        # a copy of the source that is to be translated
+        (f'<target state="needs-translation">{BOTH.lower()}</target>', f"<target {STATE}>{BOTH}</target>"),
+        ('<target state="new">eins</target>', f"<target {STATE}>{BOTH}</target>"),
+        # translations of the whole
+        (f"<target>{segment(1, 'eins')}{segment(2, 'zwei')}</target>",) * 2,
+        ("<target>eins zwei</target>",) * 2,
+    ],
+)
+def test_segments_in_a_unit_of_version_1_keep_their_marks(before, after):
+    assert shout(read(f"{HEAD_1}{UNIT}{before}</trans-unit>{TAIL_1}")) == f"{HEAD_1}{UNIT}{after}</trans-unit>{TAIL_1}"
+
+
+def test_a_segment_without_words_is_as_in_the_source():
+    source = f"<seg-source>{segment(1, '3.')} {segment(2, 'one')} {segment(3, '&lt; <x/>')}</seg-source>"
+    unit = f'<trans-unit id="1"><source>3. one &lt; <x/></source>{source}'
+    target = f"<target {STATE}>{segment(1, '3.')} {segment(2, 'ONE')} {segment(3, '&lt; <x/>')}</target>"
+    empty = f"<target>{segment(1, '')} {segment(2, '')} {segment(3, '')}</target>"
+    for before in ("", empty):
+        assert f"{unit}{target}</trans-unit>" in shout(read(f"{HEAD_1}{unit}{before}</trans-unit>{TAIL_1}"))
+
+
+def test_what_is_known_of_a_segment_tells_which_it_is():
+    document = read(f"{HEAD_1}{UNIT}</trans-unit>{TAIL_1}")
+    assert [unit.segment.text for unit in document.units] == ["One a.", "Two b."]
+    written = annotate(document, Annotation(is_known=True), Annotation(confidence=0.5, doubts=["length limit"]))
+    assert 'state-qualifier="mt-suggestion"' in written
+    assert written.endswith(
+        '</target><alt-trans mid="2" match-quality="50%" origin="nmt"><source>Two b.</source><target>Two b.</target>'
+        f'</alt-trans><note from="nmt" annotates="target">segment 2: check length limit</note></trans-unit>{TAIL_1}'
+    )
+    assert 'state-qualifier="exact-match"' in annotate(document, *[Annotation(is_known=True)] * 2)
+
+
+def test_segments_of_version_2_without_a_translation_are_filled():
+    head = HEAD_2.format(' trgLang="de"')
+    first = '<segment id="1" state="translated"><source>one</source><target>eins</target></segment>'
+    more = '<ignorable><source> </source></ignorable><segment id="2"{}><source>two</source>{}</segment>'
+    assert shout(read(head + first + more.format("", "<target/>") + TAIL_2)) == (
+        head + first + more.format(' state="translated"', "<target>TWO</target>") + TAIL_2
+    )
+
+
+def test_version_1_gets_the_target_language_that_it_lacks():
+    unit = '<trans-unit id="1"><source>{}</source></trans-unit>'
+    text = "".join(f'<file original="{one}"><body>{unit.format(one)}</body></file>' for one in ("12", "one"))
+    written = shout(read(f'<xliff version="1.2">{text}</xliff>'))
+    assert '<file original="12"><body>' in written
+    assert '<file original="one" target-language="de"><body>' in written
 
 
 def test_version_2_needs_its_target_language():

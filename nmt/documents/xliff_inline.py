@@ -1,0 +1,114 @@
+"""The content of segments of XLIFF: their text, inline tags, and what of them is not to be translated."""
+
+from collections.abc import Iterable, Mapping
+
+from nmt.documents.document import Kind, Token, label_element
+from nmt.documents.placeholders import split_placeholders
+from nmt.documents.xml_events import XmlEvents
+from nmt.text.languages import is_other_language
+
+PAIRED = frozenset(("g", "mrk", "pc"))
+OPENING = {
+    "bpt": ("rid", "id"),
+    "bx": ("rid", "id"),
+    "sc": ("id",),
+    "sm": ("id",),
+}  # by which attribute they are paired
+CLOSING = {"ept": ("rid", "id"), "ex": ("rid", "id"), "ec": ("startRef",), "em": ("startRef",)}
+KEPT = "kept"  # the name of an unpaired tag that is marked as not to be translated
+IS_READ = {"yes": True, "no": False}
+IS_READ_BY_TYPE = {"protected": False, "x-its-translate-no": False, "x-its-translate-yes": True}
+
+
+def read_translate(attributes: Mapping[str, str]) -> bool | None:
+    """Whether an element is marked as to be translated; None where it is as what it is in."""
+    value = attributes.get("translate", attributes.get("its:translate", ""))
+    return IS_READ.get(value, IS_READ_BY_TYPE.get(attributes.get("mtype", "")))
+
+
+class InlineReader:
+    """Reads the text and inline tags of elements. `foreign` collects the language of each part in another one."""
+
+    def __init__(self, events: XmlEvents, language: str) -> None:
+        """`language` is that of the source."""
+        self.events = events
+        self.language = language
+        self.foreign: list[str] = []
+
+    def note_foreign(self, number: int) -> bool:
+        """Whether an element is marked as of another language than the source, which is noted."""
+        code = self.events.read_attributes(number).get("xml:lang", "")
+        is_other = is_other_language(code, self.language)
+        if is_other:
+            self.foreign.append(code)
+        return is_other
+
+    def is_untranslated(self, number: int, is_read: bool) -> bool:
+        """Whether an inline element has nothing to be translated in it; `is_read` is whether what it is in has."""
+        inside = range(number, self.events.partners[number])
+        own = [read_translate(self.events.read_attributes(one)) for one in inside]
+        return not (is_read if own[0] is None else own[0]) and True not in own
+
+    def make_tokens(self, inside: range, is_read: bool = True) -> list[Token]:
+        """The text and inline tags of a source. `is_read` is whether it is to be translated where no mark tells.
+
+        What is not is an unpaired tag. So is an inline element that has nothing else.
+        """
+        events, text = self.events, self.events.source
+        tokens: list[Token] = []
+        closing: dict[int, Token] = {}
+        regions: dict[str, bool] = {"": is_read}  # whether text is translated, in each mark that is open
+        number = inside.start
+        while number < inside.stop:
+            event = events[number]
+            is_read = next(reversed(regions.values()))
+            if event.kind == "text":
+                token = Token("text", event.begin, event.end, event.text)
+                tokens += split_placeholders(token) if is_read else [token._replace(kind="single", name=KEPT)]
+            elif event.kind == "start":
+                partner = events.partners[number]
+                end = events.find_end(partner)
+                label = f"<{event.name}>"
+                whole = Token("single", event.begin, end, label_element(event.name, text[event.begin : end]))
+                own = read_translate(event.attributes)
+                if event.name in PAIRED and partner > number + 1:
+                    is_kept = self.is_untranslated(number, is_read)
+                    if is_kept or self.note_foreign(number):
+                        tokens.append(whole._replace(name=KEPT) if is_kept else whole)
+                        number = partner
+                    else:
+                        tokens.append(Token("open", event.begin, event.end, label, f"{number}"))
+                        closing[partner] = Token("close", events.begins[partner], end, label, f"{number}")
+                        regions[f"{number}"] = is_read if own is None else own
+                else:
+                    keys = OPENING.get(event.name) or CLOSING.get(event.name) or ()
+                    key = next((event.attributes[one] for one in keys if one in event.attributes), None)
+                    kind: Kind = "single" if key is None else "open" if event.name in OPENING else "close"
+                    tokens.append(whole if key is None else Token(kind, event.begin, end, label, f"id {key}"))
+                    if kind == "open" and own is not None:
+                        regions[f"id {key}"] = own
+                    elif kind == "close":
+                        regions.pop(f"id {key}", None)
+                    number = partner
+            elif event.kind == "end":
+                tokens.append(closing[number])
+                regions.pop(closing[number].name)
+            elif not text.startswith(("<![CDATA[", "]]>"), event.begin):
+                tokens.append(Token("single", event.begin, event.end, "<!-- -->"))
+            number += 1
+        return join_kept(tokens, text)
+
+
+def join_kept(tokens: Iterable[Token], text: str) -> list[Token]:
+    """The tokens with one in place of several that stay as they are, one after the other or in a pair of tags."""
+    joined: list[Token] = []
+    for token in tokens:
+        joined.append(token)
+        opened, kept = joined[-3:-1] if len(joined) > 2 else (token, token)
+        if token.kind == "close" and kept.name == KEPT and (opened.kind, opened.name) == ("open", token.name):
+            label = label_element(opened.text.strip("<>"), text[opened.begin : token.end])
+            joined[-3:] = [Token("single", opened.begin, token.end, label, KEPT)]
+        if [one.name for one in joined[-2:]] == [KEPT] * 2:
+            first, last = joined[-2:]
+            joined[-2:] = [first._replace(end=last.end, text=first.text + last.text)]
+    return joined
