@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from nmt.documents import html
@@ -18,8 +18,9 @@ from nmt.documents.document import (
     describe_doubts,
     describe_foreign,
 )
-from nmt.documents.encoding import decode_document
+from nmt.documents.encoding import DecodedText, decode_document
 from nmt.documents.placeholders import LINE_END, PLACEHOLDER, split_placeholders
+from nmt.documents.po_header import PoHeader
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import DataError, UsageError
 from nmt.progress import format_count
@@ -35,28 +36,32 @@ OBJECT = re.compile(rf"{PLACEHOLDER.pattern}|[ \t]*\n\s*")  # placeholders and l
 TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 LINE = re.compile(r'\s*(?:(?:msgctxt|msgid_plural|msgid|msgstr(?:\[\d+\])?)\s*)?"(?:[^"\\]|\\.)*"')
 KEYWORD = re.compile(r"\s*(msgctxt|msgid_plural|msgid|msgstr(?:\[(\d+)\])?)\s*\"")
-PLURALS = re.compile(r"nplurals\s*=\s*(\d+)")
 
 
 class Slot(NamedTuple):
     """A string to translate, and where its translation is written.
 
-    `lines` are those of the empty translation, or of several that get the same; `head` is the first line of the entry
-    that is no comment, and `flags` the line of its flags.
+    `lines` are those of the empty translation, or of several plural forms that get the same. Those in `more`, which the
+    file does not have, come after the line `last`. `surplus` are lines of forms that its language does not have.
+    `head` is the first line of the entry that is no comment, and `flags` the line of its flags.
     """
 
     inline: InlineUnit
     text: str
     is_markup: bool
-    lines: list[range]
     head: int
     flags: int | None
+    lines: list[range]
+    more: Sequence[int] = ()
+    last: int = 0
+    surplus: Sequence[range] = ()
 
 
 class PoDocument:
     """A file of messages. Those without a translation are units; their translations are marked fuzzy.
 
-    Placeholders (`%s`, `{name}`), line ends and tags are inline tags. All else in the file stays as it is.
+    Placeholders (`%s`, `{name}`), line ends and tags are inline tags. All else in the file stays as it is, but for what
+    its header lacks.
     """
 
     def __init__(self, content: bytes, name: str, languages: Languages) -> None:
@@ -85,10 +90,18 @@ class PoDocument:
                 f"{name} is a file of translations to {own}, and the run translates to {languages.target}\n"
                 "  Use a run of its language"
             )
-        plurals = PLURALS.search(entries.metadata.get("Plural-Forms", ""))
+        first = max(entries[0].linenum - 1, 0) if len(entries) else len(self.lines)
+        self.header = PoHeader(self.lines[:first], entries.metadata, languages.target)
+        self.declared = declared
         self.language = languages.source
         self.foreign: list[str] = []
-        self.slots = list(self.find_slots(entries, int(plurals[1]) if plurals else 2))
+        self.slots = list(self.find_slots(entries))
+        if self.header.plurals is None and any(slot.last for slot in self.slots):
+            self.notes = [
+                *self.notes,
+                f"{name}: the plural forms of {languages.target} are not known: write Plural-Forms in the header, and "
+                "msgstr[n] for each form of each message",
+            ]
         self.units: Sequence[Unit] = [slot.inline.unit for slot in self.slots]
         fuzzy = sum(entry.fuzzy and not entry.obsolete and is_translated(entry) for entry in entries)
         if fuzzy:
@@ -105,7 +118,7 @@ class PoDocument:
                     "  A line is a comment, or a text in quotation marks, perhaps after a keyword such as msgid"
                 )
 
-    def find_slots(self, entries: Any, plurals: int) -> Iterator[Slot]:
+    def find_slots(self, entries: Any) -> Iterator[Slot]:
         """A slot for each string without a translation."""
         begins = [entry.linenum for entry in entries]
         for entry, after in zip(entries, [*begins, len(self.lines) + 1][1:], strict=True):
@@ -117,19 +130,38 @@ class PoDocument:
             old = (number for number in inside if self.lines[number].startswith("#|"))
             head = min([*old, *parts.values()])
             strings = {name: self.find_string(number) for name, number in parts.items() if name.startswith("msgstr")}
-            if not entry.msgid_plural:
-                wanted = [(entry.msgid, list(strings.values()))]
-            elif plurals == 1:
-                wanted = [(entry.msgid_plural, list(strings.values()))]
-            else:
-                own = list(strings.values())
-                wanted = [(entry.msgid, own[:1]), (entry.msgid_plural, own[1:])]
-            for text, lines in wanted:
+            places = {int(name[7:-1] or 0): own for name, own in strings.items()}
+            for text, forms in self.choose_forms(entry, sorted(places)):
                 is_markup = TAG.search(text) is not None
                 inline = build_inline_unit(list(self.make_tokens(text, is_markup)), Lines(text))
-                if inline is not None and lines:
-                    unit = Unit(inline.unit.segment, inline.unit.labels, inside.start + 1)
-                    yield Slot(inline._replace(unit=unit), text, is_markup, lines, head, flags)
+                if inline is None or not places:
+                    continue
+                inline = inline._replace(unit=Unit(inline.unit.segment, inline.unit.labels, inside.start + 1))
+                slot = Slot(inline, text, is_markup, head, flags, [places[form] for form in forms if form in places])
+                if entry.msgid_plural:
+                    more = [form for form in forms if form not in places]
+                    count = self.header.plurals.total if self.header.plurals else len(places)
+                    surplus = [own for form, own in places.items() if form >= count]
+                    slot = slot._replace(more=more, last=places[max(places)][-1], surplus=surplus)
+                yield slot
+
+    def choose_forms(self, entry: Any, found: Sequence[int]) -> list[tuple[str, list[int]]]:
+        """The texts of a message, and the plural forms that their translations are for; `found` are those in the file.
+
+        The singular is for the form of the number one. Where this is that of 21, too, and a program puts the number in,
+        gettext demands that it is in the translation, as it is in the plural.
+        """
+        if not entry.msgid_plural:
+            return [(entry.msgid, [0])]
+        plurals = self.header.plurals
+        forms = list(range(plurals.total) if plurals else found)
+        one = plurals.singular if plurals else 0
+        has_number = any(flag.endswith("-format") and not flag.startswith("no-") for flag in entry.flags)
+        kept = [sorted(match[0] for match in PLACEHOLDER.finditer(text)) for text in (entry.msgid, entry.msgid_plural)]
+        if len(forms) == 1 or (plurals and plurals.is_singular_general and has_number and kept[0] != kept[1]):
+            return [(entry.msgid_plural, forms)]
+        others = [form for form in forms if form != one]
+        return [(text, own) for text, own in ((entry.msgid, [one]), (entry.msgid_plural, others)) if own]
 
     def make_tokens(self, text: str, is_markup: bool) -> Iterator[Token]:
         """The text, placeholders, line ends and tags of a message."""
@@ -157,15 +189,20 @@ class PoDocument:
         lines = list(self.lines)
         flagged: set[int] = set()
         comments: dict[int, list[str]] = {}  # by the first line of a message
+        added: dict[int, list[str]] = {}  # by the line before
         for slot, translation, annotation in zip(self.slots, translations, annotations, strict=True):
             escape = html.escape if slot.is_markup else keep
             splice = slot.inline.render(strip_lines(translation, slot.inline.unit), slot.text, escape, Splices([]))
             text = Splices([splice]).apply(slot.text)
+            end = "\r\n" if self.lines[slot.head].endswith("\r\n") else "\n"
             for own in slot.lines:
-                end = "\r\n" if self.lines[own.start].endswith("\r\n") else "\n"
                 keyword = self.lines[own.start].partition('"')[0].rstrip()
                 lines[own.start] = end.join(write_string(keyword, text)) + end
                 lines[own.start + 1 : own.stop] = [""] * (len(own) - 1)
+            for number in chain.from_iterable(slot.surplus):
+                lines[number] = ""
+            for form in slot.more:
+                added.setdefault(slot.last, []).append(end.join(write_string(f"msgstr[{form}]", text)) + end)
             own_comments = comments.setdefault(slot.inline.unit.line - 1, [])
             own_comments += [f"# {line}{end}" for line in describe_annotation(annotation)]
             if slot.head in flagged:
@@ -175,9 +212,27 @@ class PoDocument:
                 lines[slot.head] = f"#, fuzzy{end}{lines[slot.head]}"
             elif "fuzzy" not in lines[slot.flags]:
                 lines[slot.flags] = lines[slot.flags].replace("#,", "#, fuzzy,", 1)
+        for last, strings in added.items():
+            lines[last] = "".join([lines[last], *strings])
         for first, own_comments in comments.items():
             lines[first] = "".join([*own_comments, lines[first]])
-        return self.decoded.encode("".join(lines))
+        return self.encode(lines)
+
+    def encode(self, lines: list[str]) -> bytes:
+        """The lines of the file, whose header then has what it lacks; in UTF-8 if its encoding lacks characters."""
+        decoded, text = self.decoded, "".join(lines)
+        try:
+            text.encode(decoded.encoding)
+        except UnicodeEncodeError:
+            decoded = DecodedText(decoded.text, "UTF-8")
+        if self.slots:
+            is_declared = (
+                decoded.mark or decoded.encoding == self.declared or (self.declared is None and text.isascii())
+            )
+            is_declared = is_declared and not self.header.is_template
+            has_plurals = any(slot.last for slot in self.slots)
+            self.header.write(lines, "" if is_declared else decoded.encoding, has_plurals)
+        return decoded.encode("".join(lines))
 
 
 def is_translated(entry: Any) -> bool:

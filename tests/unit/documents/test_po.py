@@ -1,3 +1,6 @@
+import shutil
+import subprocess
+
 import pytest
 from support.documents import SPACED, WordTranslator, shout, translate_document, translate_units
 
@@ -9,9 +12,12 @@ from nmt.translation.result import MemoryMatch
 
 polib = pytest.importorskip("polib")
 
-HEAD = (
-    'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Plural-Forms: nplurals={}; plural=0;\\n"\n\n'
-)
+HEAD = """msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=UTF-8\\n"
+"Plural-Forms: nplurals={}; plural=n!=1;\\n"
+
+"""
 
 
 def read(text: str, plurals: int = 2) -> po.PoDocument:
@@ -123,6 +129,148 @@ def test_every_plural_form_is_filled(plurals, strings):
     empty = "".join(f'msgstr[{number}] ""\n' for number in range(plurals))
     filled = "".join(f'msgstr[{number}] "{text}"\n' for number, text in enumerate(strings))
     assert shout(read(entry + empty, plurals)) == f"{HEAD.format(plurals)}#, fuzzy\n{entry}{filled}"
+
+
+TEMPLATE = """# SOME DESCRIPTIVE TITLE.
+#, fuzzy
+msgid ""
+msgstr ""
+"Project-Id-Version: PACKAGE VERSION\\n"
+"PO-Revision-Date: YEAR-MO-DA HO:MI+ZONE\\n"
+"Last-Translator: FULL NAME <EMAIL@ADDRESS>\\n"
+"Language-Team: LANGUAGE <LL@li.org>\\n"
+"Language: \\n"
+"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=CHARSET\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+"Plural-Forms: nplurals=INTEGER; plural=EXPRESSION;\\n"
+
+#: a.c:1
+msgid "one"
+msgstr ""
+
+#: a.c:2
+msgid "a cat"
+msgid_plural "%d cats"
+msgstr[0] ""
+msgstr[1] ""
+"""
+
+
+def translate_template(text: str, language: str) -> bytes:
+    """The text with accents on its words, in a language."""
+    languages = Languages("en", language)
+    document = po.PoDocument(text.encode(), "a.pot", languages)
+    return translate_document(document, WordTranslator(lambda word: f"é{word}"), languages)
+
+
+def check_with_gettext(content: bytes, path) -> None:
+    """msgfmt accepts a file, also when its messages are no longer fuzzy."""
+    if (msgfmt := shutil.which("msgfmt")) is None:
+        pytest.skip("no msgfmt (Debian: apt install gettext)")
+    for text in (
+        content,
+        content.replace(b"#, fuzzy\n", b"").replace(b"#, fuzzy, ", b"#, "),
+    ):
+        path.write_bytes(text)
+        done = subprocess.run([msgfmt, "-c", path, "-o", "/dev/null"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("language", "declared", "rule", "strings"),
+    [
+        ("ja", "ja", "nplurals=1; plural=0;", ["s"]),
+        ("fr", "fr", "nplurals=2; plural=(n > 1);", ["a", "s"]),
+        ("pt-BR", "pt_BR", "nplurals=2; plural=(n > 1);", ["a", "s"]),
+        ("pt", "pt", "nplurals=2; plural=(n != 1);", ["a", "s"]),
+        ("pl", "pl", "nplurals=3; plural=(n==1 ? 0 : n%10>=2", ["a", "s", "s"]),
+        ("ru", "ru", "nplurals=3; plural=(n%10==1 && n%100!=11 ? 0", ["a", "s", "s"]),
+        ("sl", "sl", "nplurals=4; ", ["a", "s", "s", "s"]),
+        # in Arabic the first form is for zero, and the second for one
+        ("ar", "ar", "nplurals=6; plural=(n==0 ? 0 : n==1 ? 1", ["s", "a", "s", "s", "s", "s"]),
+    ],
+)
+def test_a_template_becomes_a_file_of_its_language(tmp_path, language, declared, rule, strings):
+    written = translate_template(TEMPLATE, language)
+    found = polib.pofile(written.decode())
+    assert found.metadata["Content-Type"] == "text/plain; charset=UTF-8"
+    assert found.metadata["Language"] == declared
+    assert found.metadata["Plural-Forms"].startswith(rule)
+    assert not found.metadata_is_fuzzy
+    texts = {"a": "éa écat", "s": "%d écats"}
+    assert [text for _, text in sorted(found[1].msgstr_plural.items())] == [texts[one] for one in strings]
+    check_with_gettext(written, tmp_path / "a.po")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_rest_of_a_template_stays(end):
+    text = TEMPLATE.replace("\n", end).replace("#, fuzzy", "#, fuzzy, x")
+    written = translate_template(text, "de").decode()
+    own = written.partition("#: a.c:1")[0]
+    expected = text.partition("#: a.c:1")[0].replace("Language: ", "Language: de").replace("CHARSET", "UTF-8")
+    expected = expected.replace("INTEGER", "2").replace("EXPRESSION", "(n != 1)").replace("#, fuzzy, x", "#, x")
+    assert own == expected
+
+
+def test_where_one_is_also_twenty_one_a_number_is_not_lost(tmp_path):
+    text = TEMPLATE.replace("#: a.c:2", "#: a.c:2\n#, c-format")
+    for language, first in (("uk", "%d écats"), ("cs", "éa écat")):
+        written = translate_template(text, language)
+        strings = polib.pofile(written.decode())[1].msgstr_plural
+        assert strings == {0: first, 1: "%d écats", 2: "%d écats"}
+        check_with_gettext(written, tmp_path / "a.po")
+
+
+PLURAL_FORMS = "Plural-Forms: nplurals=2; plural=(n != 1);"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        # what is there stays, and what plural forms and letters need is added
+        (["A: b", "", PLURAL_FORMS], ["A: b", "", PLURAL_FORMS, "Content-Type: text/plain; charset=UTF-8"]),
+        (["Content-Type: text/html; charset=utf8"], ["Content-Type: text/html; charset=utf8", PLURAL_FORMS]),
+        (["Content-Type: text/html; charset=ascii"], ["Content-Type: text/html; charset=UTF-8", PLURAL_FORMS]),
+        (
+            ["content-type: x", "A: b"],
+            ["Content-Type: text/plain; charset=UTF-8", "A: b", PLURAL_FORMS],
+        ),
+        (
+            ["Language: ", "Plural-Forms: nplurals=4; plural=n%4;", "Content-Type: text/plain; charset=UTF-8"],
+            ["Language: de", "Plural-Forms: nplurals=4; plural=n%4;", "Content-Type: text/plain; charset=UTF-8"],
+        ),
+    ],
+)
+def test_a_header_gets_what_it_lacks(header, expected):
+    messages = TEMPLATE[TEMPLATE.index("#: a.c:1") :]
+    for own in ("".join(f'"{line}\\n"\n' for line in header), '"' + "\\n".join(header) + '\\n"\n'):
+        written = translate_template(f'msgid ""\nmsgstr ""\n{own}\n{messages}', "de").decode()
+        lines = "".join(f'"{line}\\n"\n' for line in expected if line)
+        assert written.startswith(f'msgid ""\nmsgstr ""\n{lines}\n#: a.c:1')
+
+
+def test_a_file_whose_translations_need_more_letters_becomes_utf_8():
+    text = TEMPLATE.replace("CHARSET", "ISO-8859-1")
+    document = po.PoDocument(text.encode(), "a.po", Languages("en", "cs"))
+    written = translate_document(document, WordTranslator(lambda word: f"ř{word}"), Languages("en", "cs"))
+    assert "charset=UTF-8" in written.decode()
+    assert "řone" in written.decode()
+
+
+def test_a_language_without_known_plural_forms_is_told():
+    document = po.PoDocument(TEMPLATE.encode(), "a.pot", Languages("en", "tlh"))
+    assert document.notes == [
+        "a.pot: the plural forms of tlh are not known: write Plural-Forms in the header, and msgstr[n] for each form "
+        "of each message"
+    ]
+    assert '"Plural-Forms: nplurals=INTEGER; plural=EXPRESSION;\\n"' in shout(document)
+    assert po.PoDocument(TEMPLATE.replace("msgid_plural", "#").encode(), "a.pot", Languages("en", "tlh")).notes == []
+
+
+def test_forms_that_a_language_does_not_have_are_removed():
+    entry = 'msgid "a cat"\nmsgid_plural "%d cats"\nmsgstr[0] ""\nmsgstr[1] ""\n""\n\n# end\n'
+    assert shout(read(entry, 1)).endswith('msgid_plural "%d cats"\nmsgstr[0] "%d CATS"\n\n# end\n')
 
 
 @pytest.mark.parametrize(
