@@ -11,12 +11,12 @@ from nmt.cli.command import CommandError
 from nmt.cli.memory import COLUMNS as MEMORY_COLUMNS
 from nmt.cli.memory import describe_match, note_memory
 from nmt.cli.options import INPUT, OUTPUT, combine
-from nmt.cli.output import refuse_overlap, refuse_unwritable
+from nmt.cli.output import is_standard_output, refuse_overlap, refuse_unwritable
 from nmt.cli.reports import open_report
 from nmt.cli.review import open_review
 from nmt.cli.terms import COLUMNS as TERM_COLUMNS
 from nmt.cli.terms import describe_use, note_terms
-from nmt.documents.formats import FORMATS
+from nmt.documents.formats import FORMATS, STANDARD
 from nmt.errors import UsageError, describe_unreadable
 
 if TYPE_CHECKING:
@@ -93,21 +93,26 @@ def translate_documents(
     that are read, and `options` those of nmt.documents.files.translate_files."""
     from nmt.checkpoint import read_run
     from nmt.documents.document import Languages
-    from nmt.documents.files import plan_outputs, translate_files
+    from nmt.documents.files import plan_outputs, refuse_unused_rules, translate_files
     from nmt.progress import Progress, TerminalProgress, WithoutBars, format_count
     from nmt.translation.memory import MemoryTranslator
     from nmt.translation.units import is_target_spaced
 
-    if not files or "-" in files:
-        raise UsageError("--document translates files: name them, and where they go with --output")
-    if output is None:
-        raise UsageError("--document needs --output: a file for one document, or a folder")
-    if not output.is_dir() and len(files) == 1 and not Path(files[0]).is_dir():
+    if form is None and (not files or "-" in files):
+        raise UsageError("--document translates files: name them, or the format of standard input by --document-format")
+    files = files or ("-",)
+    if output is None and files != ("-",):
+        raise UsageError("--document needs --output: a file for one document, a folder, or - for standard output")
+    if output is None or is_standard_output(output):
+        output = STANDARD
+    elif not output.is_dir() and len(files) == 1 and not Path(files[0]).is_dir():
         refuse_unwritable(output)
     planned = plan_outputs([Path(file) for file in files], output, form)
+    if options["xml_rules"] is not None:
+        refuse_unused_rules(planned, form)
     outputs = {"--tag-report": reports.tags, "--term-report": reports.terms, "--memory-report": reports.memory}
     outputs["--review"] = reports.review
-    refuse_overlap(outputs, [*map(str, planned), *inputs], list(planned.values()))
+    refuse_overlap(outputs, [*map(str, planned), *inputs], [path for path in planned.values() if path != STANDARD])
     first = read_run(Path(run))
     translator = load()
     progress: Progress = WithoutBars() if quiet else TerminalProgress()
@@ -135,7 +140,8 @@ def translate_documents(
                 add_match(describe_match(str(report.source), *known))
     if not quiet:
         counts = f"{format_count(done, 'document')} with {format_count(segments, 'segment')}"
-        click.echo(f"nmt: {counts} {'is' if done == 1 else 'are'} translated in {output}", err=True)
+        where = "" if output == STANDARD else f" in {output}"
+        click.echo(f"nmt: {counts} {'is' if done == 1 else 'are'} translated{where}", err=True)
     if weak:
         where = f"{reports.tags} lists them" if reports.tags else "--tag-report FILE lists them"
         click.echo(f"nmt: {weak:,} of {format_count(tags, 'tag')} may be in a wrong place: {where}", err=True)

@@ -47,9 +47,8 @@ def refuse_unwritable(path: Path | None) -> None:
         return
     if path == Path("-"):
         raise UsageError('"-" cannot be written to: name a file, or use /dev/stdout if standard output is a pipe')
-    with suppress(OSError):  # standard output may be closed
-        if path.is_file() and os.path.samestat(path.stat(), os.fstat(1)):
-            raise UsageError(f"standard output is already written to {path}\n  Name another file")
+    if is_standard_output(path):
+        raise UsageError(f"standard output is already written to {path}\n  Name another file")
     if path.is_dir():
         raise FolderError(f"{path} cannot be written: it is a folder\n  Name a file in it")
     if path.suffix.lower() in SUFFIXES[1:]:
@@ -57,6 +56,13 @@ def refuse_unwritable(path: Path | None) -> None:
     folder = path.resolve().parent if path.is_symlink() else path.parent
     if not folder.is_dir():
         raise FolderError(f"{path} cannot be written: there is no folder {folder}\n  Make it first")
+
+
+def is_standard_output(path: Path) -> bool:
+    """Whether a path is that of standard output: `-`, or a name of the file that a shell directs it to."""
+    with suppress(OSError):  # standard output may be closed
+        return path == Path("-") or (path.is_file() and os.path.samestat(path.stat(), os.fstat(1)))
+    return False
 
 
 def to_json_line(facts: Any) -> str:

@@ -36,7 +36,7 @@ from nmt.cli.options import (
     settings_options,
     shortlist_option,
 )
-from nmt.cli.output import find_resume_point, get_partial_path, refuse_overlap, write_in_parts
+from nmt.cli.output import find_resume_point, get_partial_path, is_standard_output, refuse_overlap, write_in_parts
 from nmt.cli.reports import open_report
 from nmt.cli.review import open_review, review_option
 from nmt.cli.terms import COLUMNS as TERM_COLUMNS
@@ -151,11 +151,11 @@ def command(
     of the run. With --n-best above 1, text lines are `index ||| translation ||| score`; the index counts input lines
     from 0. --format jsonl writes an object for each translation, with scores, tokens and word links. --alignments and
     --format jsonl link each target word j to the source word i with most of its attention, as i-j counted from 0; see
-    `nmt align --help`. The attention of an ensemble is the mean over its members. Compressed files (.gz, .xz, .zst) are
-    decompressed; `-` is standard input. Lines are read ahead and sorted by length, except from a terminal or with
-    --batch-size 1. Each of several --processes loads the run, which takes seconds and memory, and is worthwhile for
-    many lines. On a CPU with four cores or more, several processes are tried after 30 seconds, and go on if they are
-    faster; --processes 1 prevents this.
+    `nmt align --help`. The attention of an ensemble is the mean over its members. Compressed files (.gz, .bz2, .xz,
+    .zst) are decompressed; `-` is standard input. Lines are read ahead and sorted by length, except from a terminal
+    or with --batch-size 1. Each of several --processes loads the run, which takes seconds and memory, and is worthwhile
+    for many lines. On a CPU with four cores or more, several processes are tried after 30 seconds, and go on if they
+    are faster; --processes 1 prevents this.
 
     With --input-format jsonl a line is an object with "source" and, for this line, "prefix", "constraints" (words or
     phrases that the translation contains), "banned" (strings that it does not contain; " cat" only at the beginning of
@@ -165,7 +165,8 @@ def command(
     earlier, the same command with --resume-output continues, with the same input and options.
 
     --document translates whole documents, by their suffixes or --document-format: one to a file, several or the
-    documents of folders to a folder. Sentences are translated one by one; whatever is not text stays as it is, and
+    documents of folders to a folder, standard input, whose format is named, to standard output (`-`). A document keeps
+    its format. Sentences are translated one by one; whatever is not text stays as it is, and
     so does what is marked as of another language than the source (lang, xml:lang). Inline tags go where the attention
     shows that their words went; --tag-report lists those whose place is not sure.
 
@@ -204,6 +205,8 @@ def command(
         refuse_folders(files)
         if not quiet:
             note_documents(files)
+        if output and output != Path("-") and is_standard_output(output):
+            output = None
         for flag, value in (("--tag-report", tag_report), ("--xml-rules", xml_rules)):
             if value:
                 raise UsageError(f"{flag} is about documents: add --document")

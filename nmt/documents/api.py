@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nmt.documents.document import Languages
-from nmt.documents.files import DocumentReport, plan_outputs, translate_files
+from nmt.documents.files import DocumentReport, plan_outputs, refuse_unused_rules, translate_files
 from nmt.documents.review import ReviewPage, name_files
 from nmt.documents.xml_rules import XmlRules
 from nmt.progress import Progress, choose_progress
@@ -47,6 +47,8 @@ def translate_documents(
     """
     paths = [Path(path) for path in ([files] if isinstance(files, Path | str) else files)]
     planned = plan_outputs(paths, Path(output), form)
+    if xml_rules is not None:
+        refuse_unused_rules(planned, form)
     translator = model if isinstance(model, Translator) else Translator.load(model, checkpoint, device, precision)
     run = translator.runs[0]
     memories = [memory] if isinstance(memory, Path | str) else memory

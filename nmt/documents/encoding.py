@@ -43,17 +43,29 @@ def decode_document(
     for encoding in dict.fromkeys([*filter(None, [declared]), "UTF-8", *fallbacks]):
         if (text := try_encoding(content, encoding)) is not None:
             return DecodedText(text, encoding, note=describe_encoding(name, encoding, declared))
-    named = f"neither {declared}, as it declares, nor UTF-8" if declared else "not UTF-8"
-    raise DataError(f"{name} is {named}, so it cannot be read\n  Convert it first: iconv -f ENCODING -t UTF-8")
+    named = f"is neither {declared}, as it declares, nor UTF-8" if declared else "is not UTF-8"
+    if declared and not is_encoding(declared):
+        named = f"declares the encoding {declared}, which is not known, and is not UTF-8"
+    raise DataError(f"{name} {named}, so it cannot be read\n  Convert it first: iconv -f ENCODING -t UTF-8")
 
 
 def describe_encoding(name: str, encoding: str, declared: str | None) -> str:
     """A note where a document is in another encoding than one expects."""
+    if declared and not is_encoding(declared):
+        return f"{name} declares the encoding {declared}, which is not known: it is read, and written, as {encoding}"
     if declared and encoding != declared:
         return f"{name} declares that it is {declared}, but is not: it is read, and written, as {encoding}"
     if not declared and encoding != "UTF-8":
         return f"{name} is not UTF-8: it is read, and written, as {encoding}"
     return ""
+
+
+def is_encoding(name: str) -> bool:
+    """Whether Python knows an encoding of text by this name."""
+    try:
+        return "".encode(name) is not None
+    except LookupError:
+        return False
 
 
 def try_encoding(content: bytes, encoding: str) -> str | None:

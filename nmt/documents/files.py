@@ -1,6 +1,7 @@
 """Files of documents: which are translated to where, and their translation, each written completely or not at all."""
 
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nmt.documents.document import Document, Languages
-from nmt.documents.formats import find_format, read_document, require_format
+from nmt.documents.formats import FORMATS, STANDARD, find_format, name_document, read_document, require_format
 from nmt.documents.joining import TranslatedUnit
 from nmt.documents.review import ReviewPage
 from nmt.documents.translate import LineTranslator, translate_documents, write_document
@@ -98,23 +99,31 @@ def plan_outputs(files: Sequence[Path], output: Path, form: str | None = None) -
     """The file to write for each file to translate. Those of a folder keep their names and places under `output`.
 
     A single file is written to `output`, or into it if it is a folder. Of a folder only files with a known suffix are
-    documents; with `form`, only those with a suffix of that format.
+    documents; with `form`, only those with a suffix of that format. A single file may be "-", standard input, and be
+    written to "-", standard output.
 
     Raises UsageError for files of an unknown format, for two that would be written to one, for one that would be
-    written over itself, and for folders without documents.
+    written over itself, or to the suffix of another format, and for folders without documents.
     """
     is_single = len(files) == 1 and not files[0].is_dir() and not output.is_dir()
     if not is_single and output.exists() and not output.is_dir():
         raise UsageError(f"{output} is a file, and several documents need a folder\n  Name another ", Option("output"))
+    if STANDARD in (*files, output) and not is_single:
+        raise UsageError("standard input and output have one document: translate it to a file, or to standard output")
     planned: dict[Path, Path] = {}
     for file in files:
         if not file.is_dir():
-            require_format(file, form)
+            own = require_format(file, form)
+            if is_single and output.suffix != file.suffix and find_format(output) not in (None, own):
+                raise UsageError(
+                    f"{output} has the suffix of another format: {name_document(file)} is {own}, and stays so\n"
+                    f"  Name a file with {' or '.join(FORMATS[own].suffixes)}, or any other suffix"
+                )
             planned[file] = output if is_single else output / file.name
             continue
         inside = [path for path in sorted(file.rglob("*")) if path.is_file() and is_document(path, form)]
-        own = os.path.realpath(output)
-        inside = [path for path in inside if not os.path.realpath(path).startswith(own + os.sep)]
+        outputs = os.path.realpath(output) + os.sep
+        inside = [path for path in inside if not os.path.realpath(path).startswith(outputs)]
         if not inside:
             raise UsageError(f"{file} has no documents that can be translated\n  Name files, or another folder")
         planned |= {path: output / path.relative_to(file) for path in inside}
@@ -127,9 +136,16 @@ def plan_outputs(files: Sequence[Path], output: Path, form: str | None = None) -
             )
         taken[place] = source
     for source in planned:
-        if os.path.realpath(source) in taken:
+        if source != STANDARD and os.path.realpath(source) in taken:
             raise UsageError(f"{source} would be written over\n  Name another ", Option("output"))
     return planned
+
+
+def refuse_unused_rules(planned: Mapping[Path, Path], form: str | None) -> None:
+    """Raise UsageError if there are rules for XML, and none of the files is XML."""
+    if all(require_format(path, form) != "xml" for path in planned):
+        suffixes = ", ".join(FORMATS["xml"].suffixes)
+        raise UsageError(Option("xml_rules"), f" has no effect, because no document is XML ({suffixes})")
 
 
 def is_document(path: Path, form: str | None) -> bool:
@@ -198,7 +214,7 @@ def translate_files(
     translated = translate_documents(read_documents(), translator, languages, make_request, progress, **options)
     for document, units in translated:
         source = paths.pop(id(document))
-        report = DocumentReport(source, files[source])
+        report = DocumentReport(Path(name_document(source)), files[source])
         unfinished.discard(source)
         try:
             content = write_document(document, report_units(units, report, terms, review))
@@ -207,9 +223,12 @@ def translate_files(
             continue
         for note in report.notes:
             progress.note(f"nmt: {note}")
-        report.target.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(report.target, "wb") as file:
-            file.write(content)
+        if report.target == STANDARD:
+            sys.stdout.buffer.write(content)
+        else:
+            report.target.parent.mkdir(parents=True, exist_ok=True)
+            with write_atomically(report.target, "wb") as file:
+                file.write(content)
         yield report
     if failures and unfinished:  # the translator has failed
         raise failures[-1]

@@ -1,5 +1,7 @@
 """The formats of documents by name and by the suffixes of files, and how files of them are read."""
 
+import sys
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +29,7 @@ FORMATS = {
     "vtt": Format((".vtt",), "subtitles", "VttDocument"),
     "text": Format((".txt", ".text"), "plain", "TextDocument"),
 }
+STANDARD = Path("-")  # standard input or output
 MAX_BYTES = 2**27  # of a document, which is read whole
 
 
@@ -41,6 +44,8 @@ def require_format(path: Path, name: str | None) -> str:
     if name is not None and name not in FORMATS:
         raise UsageError(f'there is no format "{name}"{did_you_mean(name, FORMATS)}\n  They are {", ".join(FORMATS)}')
     found = name or find_format(path)
+    if found is None and path == STANDARD:
+        raise UsageError("standard input has no suffix that tells its format: name it with ", Option("form"))
     if found is None:
         suffixes = ", ".join(suffix for own in FORMATS.values() for suffix in own.suffixes)
         raise UsageError(
@@ -55,18 +60,25 @@ def read_document(
 ) -> Document:
     """Read a document whole, in the format called `name` or that of its suffix. `xml_rules` are those of XML.
 
+    The path "-" is standard input.
+
     Raises UsageError for an unknown format, DataError for a file that cannot be read, or is not in its format.
     """
     form = require_format(path, name)
+    shown = name_document(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(
-                f"{path} has {path.stat().st_size:,} bytes, and a document has at most {MAX_BYTES:,}\n  Split it"
-            )
-        content = path.read_bytes()
+        with nullcontext(sys.stdin.buffer) if path == STANDARD else open(path, "rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise DataError(describe_unreadable(path, error)) from error
-    return parse_document(content, str(path), languages, form, xml_rules)
+    if len(content) > MAX_BYTES:
+        raise DataError(f"{shown} has more than {MAX_BYTES:,} bytes, the most of a document\n  Split it")
+    return parse_document(content, shown, languages, form, xml_rules)
+
+
+def name_document(path: Path) -> str:
+    """What messages call a document."""
+    return "standard input" if path == STANDARD else str(path)
 
 
 def parse_document(

@@ -108,7 +108,7 @@ class BilingualFile:
             case "xliff":
                 yield from XliffReader(str(self.path)).read(self.path)
             case "po":
-                yield from read_po(self.path, self.source_lang, self.target_lang)
+                yield from read_po(self.path, self.source_lang, self.target_lang, self.counts)
             case "xlsx":
                 yield from read_xlsx(self.path, self.source_lang, self.target_lang, self.notes)
             case _:
@@ -135,8 +135,8 @@ def choose_side(sides: Sequence[Side], wanted: str) -> Side | None:
     return next(exact, None) or next((side for side in sides if matches_language(side.language, wanted)), None)
 
 
-def read_po(path: Path, source_lang: str, target_lang: str) -> Iterator[Sequence[Side]]:
-    """The messages of a PO file, and their translations but for fuzzy and obsolete ones.
+def read_po(path: Path, source_lang: str, target_lang: str, counts: Counter[str]) -> Iterator[Sequence[Side]]:
+    """The messages of a PO file, and their translations but for fuzzy ones, which `counts` counts, and obsolete ones.
 
     Its language is that of its header. Without one, it is the target language. The messages are in the other language.
     Of a plural, the first form translates the singular and the last one the plural.
@@ -152,7 +152,11 @@ def read_po(path: Path, source_lang: str, target_lang: str) -> Iterator[Sequence
     if get_primary_language(language) == get_primary_language(target_lang):
         language = target_lang  # whatever the country
     for entry in entries:
-        if entry.obsolete or entry.fuzzy:
+        if entry.obsolete:
+            continue
+        if entry.fuzzy:
+            counts["units"] += 1
+            counts["fuzzy"] += 1
             continue
         forms = [text for _, text in sorted(entry.msgstr_plural.items())] or [entry.msgstr]
         texts = [(entry.msgid, forms[0]), *([(entry.msgid_plural, forms[-1])] if entry.msgid_plural else [])]

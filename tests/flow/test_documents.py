@@ -1,5 +1,7 @@
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -61,6 +63,32 @@ def test_a_format_can_be_named(run_nmt, reverser, tmp_path):
     assert "for another name the format with --document-format" in done.stderr
 
 
+def test_standard_input_is_a_document_to_standard_output(run_nmt, reverser, page, tmp_path):
+    command = ["translate", "--model", reverser, "--document-format", "html"]
+    for words in ([], ["-"], ["--document", "--output", "-"], ["-", "--output", "/dev/stdout"]):
+        done = run_nmt(*command, *words, stdin=page.read_text())
+        assert (done.code, done.stdout) == (0, REVERSED)
+        assert done.stderr == "nmt: 1 document with 1 segment is translated\n"
+    done = run_nmt(*command, "-", "--output", tmp_path / "out.html", stdin=page.read_text())
+    assert (done.code, done.stdout, (tmp_path / "out.html").read_text()) == (0, "", REVERSED)
+    done = run_nmt(*command[:3], "--document", page, "--output", "-", "--quiet")
+    assert (done.code, done.stdout, done.stderr) == (0, REVERSED, "")
+    done = run_nmt(*command[:3], "--document-format", "text", stdin=b"ba \xff")
+    assert (done.code, done.stdout) == (2, "")
+    assert "standard input is not UTF-8, so it cannot be read" in done.stderr
+
+
+def test_the_file_of_standard_output_is_written_once(run_nmt, reverser, page, tmp_path):
+    out = tmp_path / "out"
+    for words, expected in ((["--document", page], REVERSED), ([page], None)):
+        command = [sys.executable, "-m", "nmt", "translate", "--model", reverser, *words, "--output", "/dev/stdout"]
+        with open(out, "wb") as file:
+            done = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, check=False)
+        assert done.returncode == 0, done.stderr
+        assert out.read_text() == (expected or run_nmt("translate", "--model", reverser, page).stdout)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "page.html"]
+
+
 def test_tags_with_weak_support_are_reported(run_nmt, reverser, page, tmp_path, monkeypatch):
     monkeypatch.setattr("nmt.documents.joining.WEAK", 1.1)  # above every share
     report = tmp_path / "tags.tsv"
@@ -94,9 +122,36 @@ def test_a_document_that_cannot_be_read_does_not_keep_the_others_from_being_writ
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--document"], "--document translates files: name them, and where they go with --output"),
+        (
+            ["--document"],
+            "--document translates files: name them, or the format of standard input by --document-format",
+        ),
         (["--document", "-"], "--document translates files: name them"),
-        (["--document", "{page}"], "--document needs --output: a file for one document, or a folder"),
+        (
+            ["--document", "{page}"],
+            "--document needs --output: a file for one document, a folder, or - for standard out",
+        ),
+        (
+            ["{page}", "-", "--document-format", "html", "--output", "{out}"],
+            "standard input and output have one document",
+        ),
+        (
+            ["--document", "{folder}", "--output", "-"],
+            "standard input and output have one document: translate it to a f",
+        ),
+        (
+            ["--document", "{page}", "--output", "{out}.MD"],
+            "out.MD has the suffix of another format: {page} is html, and stays so\n"
+            "  Name a file with .html or .htm or .xhtml, or any other suffix",
+        ),
+        (
+            ["--document-format", "po", "-", "--output", "{out}.srt"],
+            "another format: standard input is po, and stays so",
+        ),
+        (
+            ["--document", "{page}", "--output", "{out}", "--xml-rules", "{rules}"],
+            "--xml-rules has no effect, because no document is XML (.xml, .dita, .docbook)",
+        ),
         (["--document", "{page}", "--output", "{page}"], "page.html would be written over\n  Name another --output"),
         (["--document", "{folder}", "--output", "{page}"], "page.html is a file, and several documents need a folder"),
         (["--document", "{page}", "{page2}", "--output", "{out}"], "cannot both be written to"),
@@ -121,13 +176,20 @@ def test_what_cannot_be_done_is_refused(run_nmt, reverser, page, tmp_path, words
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "page.html").write_text("ba")
-    places = {"page": page, "page2": tmp_path / "other" / "page.html", "folder": tmp_path, "out": tmp_path / "out"}
+    (tmp_path / "rules.toml").write_text('text = ["p"]')
+    places = {
+        "rules": tmp_path / "rules.toml",
+        "page": page,
+        "page2": tmp_path / "other" / "page.html",
+        "folder": tmp_path,
+        "out": tmp_path / "out",
+    }
     before = page.read_text()
     done = run_nmt(
         "translate", "--model", reverser, *(word.format(empty=tmp_path / "empty", **places) for word in words)
     )
     assert done.code == 2
-    assert message in done.stderr
+    assert message.replace("{page}", str(page)) in done.stderr
     assert page.read_text() == before
     assert not (tmp_path / "out").exists()
 

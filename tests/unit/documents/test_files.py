@@ -1,10 +1,11 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from support.documents import SPACED, WordTranslator, translate_document
 
-from nmt.documents import plain, translate
+from nmt.documents import formats, plain, translate
 from nmt.documents.files import WeakTag, plan_outputs, translate_files
 from nmt.documents.formats import parse_document
 from nmt.documents.plain import TextDocument
@@ -144,3 +145,42 @@ def test_an_error_of_the_translator_is_not_that_of_a_file(tmp_path):
         (tmp_path / name).write_text(own)
     with pytest.raises(ZeroDivisionError):
         list(translate_files({tmp_path / name: tmp_path / f"{name}.txt" for name in names}, Failing(), SPACED))
+
+
+def test_a_document_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "MAX_BYTES", 7)
+    for size, is_read in ((7, True), (8, False)):
+        (tmp_path / "a.txt").write_text("x" * size)
+        if is_read:
+            assert len(formats.read_document(tmp_path / "a.txt", SPACED).units) == 1
+            continue
+        with pytest.raises(DataError, match=r"a.txt has more than 7 bytes, the most of a document\n  Split it"):
+            formats.read_document(tmp_path / "a.txt", SPACED)
+
+
+def test_standard_input_needs_the_name_of_its_format():
+    with pytest.raises(UsageError, match="standard input has no suffix that tells its format: name it with form"):
+        plan_outputs([Path("-")], Path("b"))
+    assert plan_outputs([Path("-")], Path("-"), "srt") == {Path("-"): Path("-")}
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("a.srt", "b.vtt"), ("a.po", "b.html"), ("a.md", "b.txt"), ("a.xlf", "b.po")]
+)
+def test_a_document_keeps_its_format(tmp_path, source, target):
+    with pytest.raises(UsageError, match=f"{target} has the suffix of another format: .*{source} is "):
+        plan_outputs([tmp_path / source], tmp_path / target)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "form"),
+    [
+        ("a.pot", "b.po", None),
+        ("a.HTM", "b.xhtml", None),
+        ("a.md", "b", None),
+        ("a.md", "b.de", None),
+        ("a.txt", "b.txt", "html"),
+    ],
+)
+def test_other_suffixes_are_free(tmp_path, source, target, form):
+    assert plan_outputs([tmp_path / source], tmp_path / target, form) == {tmp_path / source: tmp_path / target}

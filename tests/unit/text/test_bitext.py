@@ -106,12 +106,12 @@ def test_units_of_xliff_that_have_a_translation_are_pairs(tmp_path, content, pai
 def test_messages_of_po_that_have_a_translation_are_pairs(tmp_path):
     pytest.importorskip("polib")
     pairs = [("one two", "eins zwei"), ("%d file", "%d Datei"), ("%d files", "%d Dateien")]
-    assert read(tmp_path, "a.po", PO) == (pairs, "4 units, 3 pairs; 1 without de")
+    assert read(tmp_path, "a.po", PO) == (pairs, "5 units, 3 pairs; 1 without de, 1 fuzzy")
     assert read(tmp_path, "a.po", PO, "de", "en")[0] == [(target, source) for source, target in pairs]
     assert read(tmp_path, "b.po", PO.replace("Language: de\\n", ""))[0] == pairs
     one = PO.replace("nplurals=2", "nplurals=1").replace('msgstr[1] "%d Dateien"\n', "")
     assert read(tmp_path, "c.po", one)[0] == [pairs[0], ("%d files", "%d Datei")]
-    with pytest.raises(DataError, match=r"a.po: 4 units, 0 pairs; 4 without fr\n  Its languages are en, de$"):
+    with pytest.raises(DataError, match=r"a.po: 5 units, 0 pairs; 4 without fr, 1 fuzzy\n  Its languages are en, de$"):
         read(tmp_path, "a.po", PO, "en", "fr")
 
 
