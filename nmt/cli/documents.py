@@ -40,7 +40,8 @@ document_options = combine(
         "--xml-rules",
         type=INPUT,
         metavar="FILE",
-        help="TOML file of XML elements that are text, inline or untranslated, and of attributes that people read",
+        help="TOML file of XML elements that are text, inline, block or untranslated, and of attributes that people "
+        "read; DocBook and DITA have rules of their own",
     ),
     click.option(
         "--tag-report",

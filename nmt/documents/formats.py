@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nmt.documents.document import Document, Languages
-from nmt.documents.xml_rules import XmlRules
+from nmt.documents.xml_rules import XmlRules, choose_rules
 from nmt.errors import DataError, Option, UsageError, describe_unreadable, did_you_mean
 
 
@@ -23,7 +23,7 @@ FORMATS = {
     "html": Format((".html", ".htm", ".xhtml"), "html", "HtmlDocument"),
     "markdown": Format((".md", ".markdown"), "markdown", "MarkdownDocument"),
     "xliff": Format((".xlf", ".xliff"), "xliff", "XliffDocument"),
-    "xml": Format((".xml", ".dita", ".docbook"), "xml", "XmlDocument"),
+    "xml": Format((".xml", ".dita", ".ditamap", ".docbook", ".dbk"), "xml", "XmlDocument"),
     "po": Format((".po", ".pot"), "po", "PoDocument"),
     "srt": Format((".srt",), "subtitles", "SrtDocument"),
     "vtt": Format((".vtt",), "subtitles", "VttDocument"),
@@ -84,9 +84,12 @@ def name_document(path: Path) -> str:
 def parse_document(
     content: bytes, name: str, languages: Languages, form: str, xml_rules: XmlRules | None = None
 ) -> Document:
-    """The document that bytes are, which messages call `name`. Raises DataError for bytes not in the format `form`."""
+    """The document that bytes are, which messages call `name`. Raises DataError for bytes not in the format `form`.
+
+    The suffix of the name tells rules for XML, such as those of DocBook, where there are none.
+    """
     own = FORMATS[form]
-    options = {"rules": xml_rules} if xml_rules and form == "xml" else {}
+    options = {"rules": xml_rules or choose_rules(name, content)} if form == "xml" else {}
     kind = getattr(import_module(f"nmt.documents.{own.module}"), own.name)
     document: Document = kind(content, name, languages, **options)
     return document

@@ -22,11 +22,10 @@ from nmt.documents.html import escape, write_markup
 from nmt.documents.placeholders import split_placeholders
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvents, read_events
-from nmt.documents.xml_rules import XmlRules, has_element
+from nmt.documents.xml_rules import ALL_TEXT, XmlRules, has_element
 from nmt.text.languages import is_other_language
 from nmt.text.units import Span
 
-ALL_TEXT = XmlRules()
 ATTRIBUTE = re.compile(r"""([^\s=/<>"']+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 NOT_TRANSLATED = {"translate": "no", "its:translate": "no", "translatable": "false"}
 CDATA, CDATA_END = "<![CDATA[", "]]>"
@@ -48,7 +47,7 @@ class Structure:
                 has_text[parent] = not events.read_text(number).isspace()
         self.is_inline = bytearray(len(events))
         for number, (kind, parent) in enumerate(zip(events.kinds, events.parents, strict=True)):
-            if kind != "start" or has_element(rules.text, *self.name_element(number)):
+            if kind != "start" or has_element(rules.text + rules.block, *self.name_element(number)):
                 continue
             is_inside = parent >= 0 and (has_text[parent] or (self.is_inline[parent] and children[parent] == 1))
             self.is_inline[number] = is_inside or has_element(rules.inline, *self.name_element(number))

@@ -1,7 +1,7 @@
-"""Rules for XML: which elements have text, which are inline in text, and which stay as they are."""
+"""Rules for XML, of the user or of a vocabulary: which elements have text, are inline in it, or stay as they are."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, Strict
@@ -16,14 +16,16 @@ class XmlRules:
     """Names of elements, without prefixes: `name`, or `parent/name` for those in a certain element.
 
     `text` are elements whose content is translated; without any, all text is. `inline` are elements inside text, as for
-    emphasis; of those that no rule names, the ones that stand beside text are inline. `untranslated` are elements that
-    stay as they are, with all in them. `attributes` are `name`, or `element@name`, of attributes that people read.
+    emphasis, and `block` are those that end the text before them; of those that no rule names, the ones that stand
+    beside text are inline. `untranslated` are elements that stay as they are, with all in them. `attributes` are
+    `name`, or `element@name`, of attributes that people read.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     text: Names = ()
     inline: Names = ()
+    block: Names = ()
     untranslated: Names = ()
     attributes: Names = ()
 
@@ -40,6 +42,75 @@ class XmlRules:
         return attribute in self.attributes or f"{element}@{attribute}" in self.attributes
 
 
+def choose_rules(name: str, content: bytes) -> XmlRules:
+    """The rules of the vocabulary of a file, by the suffix of its name or by what it declares."""
+    suffix, beginning = PurePath(name).suffix.lower(), content[:LONGEST_PROLOG]
+    for rules, suffixes, declared in VOCABULARIES:
+        if suffix in suffixes or declared in beginning:
+            return rules
+    return ALL_TEXT
+
+
 def has_element(names: Names, name: str, parent: str) -> bool:
     """Whether names have an element in its parent."""
     return bool(names) and (name in names or f"{parent}/{name}" in names)
+
+
+def read_names(text: str) -> Names:
+    """The names between blanks."""
+    return tuple(text.split())
+
+
+ALL_TEXT = XmlRules()
+LONGEST_PROLOG = 4096  # bytes in which a document declares its vocabulary
+DOCBOOK_CODES = read_names(
+    "classname code command computeroutput constant email envar exceptionname filename function interfacename "
+    "literal methodname option package parameter prompt property replaceable returnvalue structfield "
+    "structname symbol systemitem tag sgmltag token type uri userinput varname"
+)
+DOCBOOK_BLOCKS = read_names(
+    "classsynopsis cmdsynopsis fieldsynopsis funcsynopsis methodsynopsis programlisting programlistingco "
+    "screen screenco synopsis"
+)
+DOCBOOK = XmlRules(
+    inline=DOCBOOK_CODES
+    + read_names(
+        "abbrev acronym anchor application citetitle emphasis firstterm foreignphrase glossterm guibutton guiicon "
+        "guilabel guimenu guimenuitem guisubmenu keycap keycombo link menuchoice phrase productname quote "
+        "subscript superscript trademark ulink wordasword xref"
+    ),
+    block=DOCBOOK_BLOCKS
+    + read_names(
+        "blockquote calloutlist caution danger equation example figure formalpara important informalequation "
+        "informalexample informalfigure informaltable itemizedlist listitem literallayout mediaobject note "
+        "orderedlist para procedure segmentedlist sidebar simpara simplelist step table tip title variablelist "
+        "varlistentry warning"
+    ),
+    untranslated=DOCBOOK_CODES + DOCBOOK_BLOCKS + read_names("firstname math personname surname svg"),
+)
+DITA_CODES = read_names(
+    "apiname boolean cmdname codeph delim filepath kwd msgnum numcharref oper option parameterentity parmname "
+    "sep state synph systemoutput textentity userinput var varname xmlatt xmlelement xmlnsname xmlpi"
+)
+DITA_BLOCKS = read_names("codeblock pre screen syntaxdiagram")
+DITA = XmlRules(
+    inline=DITA_CODES
+    + read_names(
+        "abbreviated-form b cite i keyword line-through menucascade overline ph q sub sup term tm tt u uicontrol "
+        "wintitle xref"
+    ),
+    block=DITA_BLOCKS
+    + read_names(
+        "div dl dlentry dt dd example fig hazardstatement li lines lq msgblock note ol p section simpletable sl "
+        "sli table title ul"
+    ),
+    untranslated=DITA_CODES
+    + DITA_BLOCKS
+    + read_names("draft-comment foreign mathml required-cleanup svg-container unknown"),
+    attributes=("navtitle", "spectitle"),
+)
+VOCABULARIES = (  # rules, suffixes of files, and what a document declares
+    (DOCBOOK, (".docbook", ".dbk"), b"http://docbook.org/ns/docbook"),
+    (DOCBOOK, (), b"-//OASIS//DTD DocBook"),
+    (DITA, (".dita", ".ditamap"), b"-//OASIS//DTD DITA"),
+)

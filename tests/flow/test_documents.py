@@ -150,7 +150,7 @@ def test_a_document_that_cannot_be_read_does_not_keep_the_others_from_being_writ
         ),
         (
             ["--document", "{page}", "--output", "{out}", "--xml-rules", "{rules}"],
-            "--xml-rules has no effect, because no document is XML (.xml, .dita, .docbook)",
+            "--xml-rules has no effect, because no document is XML (.xml, .dita, .ditamap, .docbook, .dbk)",
         ),
         (["--document", "{page}", "--output", "{page}"], "page.html would be written over\n  Name another --output"),
         (["--document", "{folder}", "--output", "{page}"], "page.html is a file, and several documents need a folder"),

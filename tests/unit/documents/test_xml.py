@@ -1,8 +1,9 @@
 import pytest
 from support.documents import SPACED, WordTranslator, shout, translate_document
 
-from nmt.documents.xml import ALL_TEXT, XmlDocument
-from nmt.documents.xml_rules import XmlRules
+from nmt.documents.formats import parse_document
+from nmt.documents.xml import XmlDocument
+from nmt.documents.xml_rules import ALL_TEXT, XmlRules
 from nmt.errors import DataError, SettingsError
 
 
@@ -55,6 +56,8 @@ TEXT = (
         ({"inline": ["title", "para", "x"]}, ["onethree four fivesix"]),
         ({"text": ["doc", "b"]}, ["one", "three", "four", "five", "six"]),
         ({"attributes": ["para@id", "short"], "text": ["x"]}, ["in short", "two", "six"]),
+        ({"block": ["para/b"], "untranslated": ["code"]}, ["one", "three", "four", "six"]),
+        ({"block": ["code"], "untranslated": ["code"]}, ["one", "three four", "six"]),
     ],
 )
 def test_rules_tell_what_is_text(rules, units):
@@ -70,6 +73,62 @@ def test_attributes_are_translated_in_their_quotation_marks():
 
 def test_blanks_and_line_ends_in_text_are_one_blank():
     assert [unit.segment.text for unit in read("<p>one\r\n\t two,\n\nthree</p>").units] == ["one two, three"]
+
+
+DOCBOOK = (
+    "<article{}><title>a cat</title><para>use <filename>a.txt</filename> and <emphasis>see</emphasis>:"
+    "<programlisting>x = one</programlisting>then <guilabel>open</guilabel> <note><para>two</para></note></para>"
+    "<para><link>three</link> <literal>four</literal></para><screen>five</screen></article>"
+)
+DITA = (
+    "{}<topic id='t'><title>a cat</title><body><p>use <codeph>x</codeph> to <uicontrol>open</uicontrol>"
+    "<codeblock>y</codeblock> then<ul><li>one</li><li><p>two</p></li></ul></p>"
+    "<p><b>three</b> <filepath>/etc</filepath></p><screen>four</screen></body><reltable><topicref navtitle='five'/></reltable></topic>"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "suffixes", "units"),
+    [
+        (
+            DOCBOOK,
+            ' xmlns="http://docbook.org/ns/docbook"',
+            ("docbook", "DBK"),
+            ["a cat", "use  and see:", "then open", "two", "three"],
+        ),
+        (
+            DITA,
+            '<!DOCTYPE topic PUBLIC "-//OASIS//DTD DITA Topic//EN" "topic.dtd">',
+            ("dita", "ditamap"),
+            ["five", "a cat", "use  to open", "then", "one", "two", "three"],
+        ),
+    ],
+)
+def test_vocabularies_have_rules_of_their_own(text, declared, suffixes, units):
+    for name, content in [(f"a.{suffix}", text.format("")) for suffix in suffixes] + [("b.xml", text.format(declared))]:
+        document = parse_document(content.encode(), name, SPACED, "xml")
+        assert [unit.segment.text for unit in document.units] == units
+        written = shout(document)
+        kept = (
+            "a.txt",
+            "x = one",
+            "<literal>four",
+            "five</screen>",
+            "<codeph>x<",
+            "<codeblock>y<",
+            "/etc",
+            "four</screen>",
+        )
+        assert [one for one in kept if one in content] == [one for one in kept if one in written]
+        own = parse_document(content.encode(), name, SPACED, "xml", XmlRules(text=("title",)))
+        assert [unit.segment.text for unit in own.units] == ["a cat"]
+    assert "four" in " ".join(unit.segment.text for unit in read(text.format("")).units)
+
+
+def test_docbook_4_is_told_by_its_type():
+    doctype = '<!DOCTYPE book PUBLIC "-//OASIS//DTD DocBook XML V4.5//EN" "docbookx.dtd">\n'
+    document = parse_document(f"{doctype}<book><code>a</code><para>b</para></book>".encode(), "a", SPACED, "xml")
+    assert [unit.segment.text for unit in document.units] == ["b"]
 
 
 def test_rules_are_read(tmp_path):
