@@ -6,7 +6,7 @@ takes `a < b` for a tag.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from html import unescape
 from html.parser import attrfind_tolerant, tagfind_tolerant  # type: ignore[attr-defined]
@@ -29,7 +29,7 @@ from nmt.documents.document import (
 from nmt.documents.encoding import DecodedText, decode_document
 from nmt.documents.html_events import Event, Scanner
 from nmt.documents.segment import Segment
-from nmt.text.languages import is_other_language
+from nmt.text.languages import format_language, is_other_language, is_own_language
 from nmt.text.units import Span
 
 
@@ -51,6 +51,8 @@ IN_PARAGRAPHS = names(  # may be inside <p>, although they end the text before t
     "noscript"
 )
 CLOSED_BY_NEXT = names("p li dt dd tr td th option")  # their end tags may be left out
+WHOLE = names("html body")  # whose language is that of the page
+LANGUAGE = names("lang xml:lang")
 READ = names("alt title placeholder aria-label aria-description summary")
 READ_IN = {  # attributes that people read in some elements, by another attribute and its values
     "meta": ("content", ("name", "property"), names("description keywords og:title og:description")),
@@ -62,6 +64,8 @@ REFERENCE = re.compile(r"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);?")
 
 class HtmlDocument:
     """A page. The texts between block elements are units, and so are the attributes that people read.
+
+    The language of the page, if it is marked as that of the source, becomes that of the target.
 
     An element that is not translated, such as <code>, is an unpaired tag of the text around it. What is marked as of
     another language than the source, by `lang`, stays as it is.
@@ -88,10 +92,11 @@ class HtmlDocument:
             if any(map(str.isalpha, value := unescape(text[slice(*span)])))
         ]
         self.units: Sequence[Unit] = [one.unit for one in (*self.attributes, *self.texts)]
+        self.languages = [Splice(*span, format_language(languages.target)) for span in finder.own if self.units]
 
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Characters that the encoding does not have become references."""
-        return write_markup(self.decoded, self.attributes, self.texts, translations)
+        return write_markup(self.decoded, self.attributes, self.texts, translations, self.languages)
 
 
 def write_markup(
@@ -99,18 +104,21 @@ def write_markup(
     attributes: Sequence[InlineUnit],
     texts: Sequence[InlineUnit],
     translations: Iterable[Segment],
+    others: Iterable[Splice] = (),
     choose_escape: Callable[[InlineUnit], Callable[[str, str], str]] = lambda _: escape,
 ) -> bytes:
     """A document with the translations of its attributes, then of its texts, where they differ from their segments.
 
-    `choose_escape` is what writes the translation of a text; see InlineUnit.render.
+    `others` are other replacements in its markup. `choose_escape` is what writes the translation of a text; see
+    InlineUnit.render.
     """
     original, segments = decoded.text, iter(translations)
-    inner = Splices(
+    values = (
         Splice(one.begin, one.end, escape(found.text, original[one.begin : one.end], original[one.begin - 1]))
-        for one, found in zip(attributes, segments, strict=False)  # the others are those of texts
+        for one, found in zip(attributes, segments, strict=False)  # the rest are those of texts
         if found != one.unit.segment
     )
+    inner = Splices([*others, *values])
     outer = [
         one.render(found, original, choose_escape(one), inner)
         for one, found in zip(texts, segments, strict=True)
@@ -171,6 +179,7 @@ class Finder:
         self.is_fragment = is_fragment
         self.run: list[Token] = []
         self.attributes: list[Span] = []
+        self.own: list[Span] = []  # the values that mark the page as of its language
         self.skip: Skip | None = None
         Scanner(text, self.read)
         self.end_run(self.skip)
@@ -181,6 +190,8 @@ class Finder:
         if self.skip is not None and self.is_skipped(self.skip, event, end):
             return
         if code is None:
+            if event.kind == "start" and event.name in WHOLE and is_own_language(read_language(event), self.language):
+                self.own += find_values(self.text, event, end, LANGUAGE & event.attributes.keys())
             self.add(event, end)
             return
         self.end_run()
@@ -199,7 +210,7 @@ class Finder:
             while is_closed_before(opened[-1][0], event.name):
                 opened.pop()
             outer, code = opened[-1][1], read_language(event)
-            if code and event.name in ("html", "body"):
+            if code and event.name in WHOLE:
                 self.declared = code
             code = outer if code is None else code if self.is_other(code) else None
             opened.append((event.name, code))
@@ -325,13 +336,20 @@ def is_block(event: Event) -> bool:
 
 
 def find_read_attributes(text: str, event: Event, end: int) -> list[Span]:
-    """The values in a start tag that people read. None where the tag is so broken that their places are not sure."""
+    """The values in a start tag that people read."""
     names = set(READ)
     if event.name in READ_IN:
         name, by, values = READ_IN[event.name]
         names |= {name} if any((event.attributes.get(one) or "").lower() in values for one in by) else set()
     names &= event.attributes.keys()
-    if not names or (event.attributes.get("translate") or "").lower() == "no":
+    if (event.attributes.get("translate") or "").lower() == "no":
+        return []
+    return find_values(text, event, end, names)
+
+
+def find_values(text: str, event: Event, end: int, names: Collection[str]) -> list[Span]:
+    """The values of attributes in a start tag. None where the tag is so broken that their places are not sure."""
+    if not names:
         return []
     found: dict[str, Span] = {}
     place = tagfind_tolerant.match(text, event.begin + 1).end()

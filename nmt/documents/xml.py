@@ -3,13 +3,14 @@
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from nmt.documents.document import (
     InlineUnit,
     Kind,
     Languages,
     Lines,
+    Splice,
     Token,
     Unit,
     build_inline_unit,
@@ -23,7 +24,7 @@ from nmt.documents.placeholders import split_placeholders
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvents, read_events
 from nmt.documents.xml_rules import ALL_TEXT, XmlRules, has_element
-from nmt.text.languages import is_other_language
+from nmt.text.languages import format_language, is_other_language, is_own_language
 from nmt.text.units import Span
 
 ATTRIBUTE = re.compile(r"""([^\s=/<>"']+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
@@ -63,7 +64,8 @@ class XmlDocument:
 
     Elements with translate="no", its:translate="no" or translatable="false" stay as they are, and so do those whose
     xml:lang is another language than those of the source and of the whole document. So does a CDATA section
-    beside other text; the text of one that is alone in its element is translated.
+    beside other text; the text of one that is alone in its element is translated. The language of the whole document,
+    if it is that of the source, becomes that of the target.
     """
 
     def __init__(self, content: bytes, name: str, languages: Languages, rules: XmlRules = ALL_TEXT) -> None:
@@ -87,6 +89,15 @@ class XmlDocument:
             self.notes = [*self.notes, describe_declared(name, self.declared, self.language)]
         self.notes = [*self.notes, *describe_foreign(name, self.foreign, self.language)]
         self.units: Sequence[Unit] = [one.unit for one in (*self.attributes, *self.texts)]
+        self.languages = [Splice(*span, format_language(languages.target)) for span in self.find_own() if self.units]
+
+    def find_own(self) -> Iterator[Span]:
+        """The value that marks the whole document as of the language of the source."""
+        root = self.events.kinds.index("start")
+        if is_own_language(self.declared, self.language):
+            for match in ATTRIBUTE.finditer(self.decoded.text, self.events.begins[root], self.events.find_end(root)):
+                if match[1] == "xml:lang":
+                    yield match.span(2 if match[2] is not None else 3)
 
     def divide(self) -> None:
         """Divide the events into runs of text and inline tags, each of which may be a unit."""
@@ -193,7 +204,7 @@ class XmlDocument:
 
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Characters that the encoding does not have become references."""
-        return write_markup(self.decoded, self.attributes, self.texts, translations, self.choose_escape)
+        return write_markup(self.decoded, self.attributes, self.texts, translations, self.languages, self.choose_escape)
 
     def choose_escape(self, inline: InlineUnit) -> Callable[[str, str], str]:
         """What writes the text of a unit: as that of a CDATA section, if it is in one."""

@@ -30,6 +30,18 @@ def is_other_language(code: str, known: str) -> bool:
     return len(own) == len(other) or own[0] != other[:1]
 
 
+def is_own_language(code: str | None, known: str) -> bool:
+    """Whether text is marked with a code of the language `known`, whatever country and script."""
+    return (
+        bool(code and known) and not is_other_language(code or "", known) and (code or "").lower() not in UNDETERMINED
+    )
+
+
+def format_language(code: str) -> str:
+    """A code as documents of the web have it: `pt-BR` for `pt_BR`."""
+    return code.replace("_", "-")
+
+
 def get_primary_language(code: str) -> str:
     """The language of a code such as zh, zh_CN or zh-Hant. Empty where the text is in Latin letters (zh-Latn)."""
     primary, *subtags = re.split(r"[-_.@\s]+", code.strip().lower())

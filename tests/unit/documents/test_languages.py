@@ -90,6 +90,26 @@ def test_text_in_another_language_stays_as_it_is(form, text, same, parts, codes)
 @pytest.mark.parametrize(
     ("form", "text", "written"),
     [
+        ("html", "<html lang=nl><p>a", "<html lang=de><p>A"),
+        ("html", "<HTML dir=ltr LANG='nl-BE' xml:lang = 'nl'><p>a", "<HTML dir=ltr LANG='de' xml:lang = 'de'><p>A"),
+        ("html", '<body class="x" lang="NL"><p>a', '<body class="x" lang="de"><p>A'),
+        # where nothing is translated, or the language is not known
+        ("html", "<html lang=nl><p>1", "<html lang=nl><p>1"),
+        ("html", "<html lang=nl translate=no><p>a", "<html lang=nl translate=no><p>a"),
+        ("html", "<html lang><p>a", "<html lang><p>A"),
+        ("html", "<html lang=und><p>a", "<html lang=und><p>A"),
+        ("xml", """<r t="x" xml:lang='nl'><p>a</p></r>""", """<r t="x" xml:lang='de'><p>A</p></r>"""),
+        ("xml", '<r xml:lang="nl"><p>1</p></r>', '<r xml:lang="nl"><p>1</p></r>'),
+        ("xml", '<r><p xml:lang="nl">a</p></r>', '<r><p xml:lang="nl">A</p></r>'),
+    ],
+)
+def test_a_translated_document_has_the_language_of_the_target(form, text, written):
+    assert shout(text, form) == (written, [])
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "written"),
+    [
         ("html", "<html lang=fr><p>a<p lang=pl>b<p lang=fr>c", "<html lang=fr><p>A<p lang=pl>b<p lang=fr>C"),
         (
             "xml",

@@ -83,7 +83,8 @@ DOCBOOK = (
 DITA = (
     "{}<topic id='t'><title>a cat</title><body><p>use <codeph>x</codeph> to <uicontrol>open</uicontrol>"
     "<codeblock>y</codeblock> then<ul><li>one</li><li><p>two</p></li></ul></p>"
-    "<p><b>three</b> <filepath>/etc</filepath></p><screen>four</screen></body><reltable><topicref navtitle='five'/></reltable></topic>"
+    "<p><b>three</b> <filepath>/etc</filepath></p><screen>four</screen></body>"
+    "<reltable><topicref navtitle='five'/></reltable></topic>"
 )
 
 
