@@ -94,7 +94,9 @@ class InlineReader:
                 tokens.append(closing[number])
                 regions.pop(closing[number].name)
             elif not text.startswith(("<![CDATA[", "]]>"), event.begin):
-                tokens.append(Token("single", event.begin, event.end, "<!-- -->"))
+                tokens.append(
+                    Token("single", event.begin, event.end, text[event.begin : min(event.end, event.begin + 20)])
+                )
             number += 1
         return join_kept(tokens, text)
 

@@ -16,6 +16,7 @@ Kind = Literal["start", "end", "text", "other"]
 NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]*?\sencoding\s*=\s*["']([\w.-]+)""")
 MAX_DEPTH = 1000  # of elements in each other
+PREDEFINED = frozenset(("amp", "apos", "gt", "lt", "quot"))  # a document may define them as they are
 ESCAPED = b"&\r"  # how text begins that is not written as it is
 
 
@@ -85,8 +86,10 @@ class XmlEvents:
 def read_events(text: str, name: str) -> XmlEvents:
     """The events of an XML document, without its byte order mark. `name` is what messages call it.
 
-    Raises DataError for text that is not well-formed, for entities that the document defines, which may be an attack,
-    and for elements nested too deeply.
+    A reference to an entity that the document defines is an event of the kind "other", and is not expanded.
+
+    Raises DataError for text that is not well-formed, for entities that are defined by other ones or by a file, which
+    may be an attack, and for elements nested too deeply.
     """
     content = text.encode()
     is_ascii = len(content) == len(text)
@@ -132,17 +135,19 @@ def read_events(text: str, name: str) -> XmlEvents:
         if is_escaped:
             found.unescaped[last + 1] = data
 
-    def refuse_entity(entity: str, *_: Any) -> None:
+    def check_entity(entity: str, is_parameter: bool, value: str | None, *_: Any) -> None:
+        if value is not None and not is_parameter and ("&" not in value or entity in PREDEFINED):
+            return  # a text, that no reference to it expands but in an attribute
         raise DataError(
-            f"{name}, line {parser.CurrentLineNumber:,}: it defines the entity {entity!r}, and a definition may be an "
-            "attack that fills memory\n  Remove the definitions, and write what they stand for"
+            f"{name}, line {parser.CurrentLineNumber:,}: it defines the entity {entity!r} by others, or by a file, "
+            "which may be an attack\n  Remove the definition, and write what it stands for"
         )
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = read_text
     parser.DefaultHandler = lambda data: add("other")
-    parser.EntityDeclHandler = refuse_entity
+    parser.EntityDeclHandler = check_entity
     try:
         parser.Parse(content, True)
     except expat.ExpatError as error:

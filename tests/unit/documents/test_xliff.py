@@ -380,13 +380,13 @@ def test_a_file_keeps_its_encoding(encoding):
         ("<a>" * 2000, "a.xlf, line 1: elements are nested more than 1000 deep"),
         (
             '<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]>\n<a>&d;</a>',
-            "a.xlf, line 1: it defines the entity 'b', and a definition may be an attack that fills memory\n"
-            "  Remove the definitions, and write what they stand for",
+            "a.xlf, line 1: it defines the entity 'd' by others, or by a file, which may be an attack\n"
+            "  Remove the definition, and write what it stands for",
         ),
         (
             '<!DOCTYPE a [\n<!ENTITY b "&c;"><!ENTITY c "&b;">]><a>&b;</a>',
-            "a.xlf, line 2: it defines the entity 'b', and a definition may be an attack that fills memory\n"
-            "  Remove the definitions, and write what they stand for",
+            "a.xlf, line 2: it defines the entity 'b' by others, or by a file, which may be an attack\n"
+            "  Remove the definition, and write what it stands for",
         ),
     ],
 )

@@ -126,6 +126,19 @@ def test_vocabularies_have_rules_of_their_own(text, declared, suffixes, units):
     assert "four" in " ".join(unit.segment.text for unit in read(text.format("")).units)
 
 
+def test_a_reference_to_a_text_that_the_document_defines_stays():
+    entities = '<!DOCTYPE p [\n<!ENTITY tool "Sled">\n<!ENTITY who "<i>x</i>"><!ENTITY lt "&#38;#60;">]>'
+    document = read(f'{entities}<p><q t="&tool;">get &tool; by &who; &lt; now</q><q>&tool; is &tool;</q></p>')
+    assert [unit.labels for unit in document.units] == [("&tool;", "&who;"), ()]
+    assert shout(document).endswith('<p><q t="&tool;">GET &tool; BY &who; &lt; NOW</q><q>&tool; IS &tool;</q></p>')
+
+
+def test_a_long_text_is_not_repeated_without_end():
+    attribute = f'<b c="{"&a;" * 99}"/>'
+    with pytest.raises(DataError, match="a.xml, line 1: it is not XML: limit on input amplification factor"):
+        read(f'<!DOCTYPE p [<!ENTITY a "{"x" * 9_999}">]><p>{attribute * 99}</p>')
+
+
 def test_docbook_4_is_told_by_its_type():
     doctype = '<!DOCTYPE book PUBLIC "-//OASIS//DTD DocBook XML V4.5//EN" "docbookx.dtd">\n'
     document = parse_document(f"{doctype}<book><code>a</code><para>b</para></book>".encode(), "a", SPACED, "xml")
@@ -154,8 +167,16 @@ def test_rules_are_read(tmp_path):
         ("<p>one", "a.xml, line 1: it is not XML: no element found\n  Correct it first"),
         ("", "a.xml, line 1: it is not XML: no element found"),
         (
-            '<!DOCTYPE p [<!ENTITY a "x">]><p>&a;</p>',
-            "a.xml, line 1: it defines the entity 'a', and a definition may be",
+            "<!DOCTYPE p [<!ENTITY a SYSTEM 'file:///etc/hosts'>]>\n<p>&a;</p>",
+            "a.xml, line 1: it defines the entity 'a' by others, or by a file, which may be an attack",
+        ),
+        (
+            '<!DOCTYPE p [<!ENTITY % a "x">]>\n<p>b</p>',
+            "a.xml, line 1: it defines the entity 'a' by others, or by a file, which may be an attack",
+        ),
+        (
+            "<!DOCTYPE p [<!ENTITY a '&#38;b;'>\n<!ENTITY b '&#38;a;'>]><p>&a;</p>",
+            "a.xml, line 1: it defines the entity 'a' by others, or by a file, which may be an attack",
         ),
         ("<p>" * 1001, "a.xml, line 1: elements are nested more than 1000 deep"),
     ],
