@@ -137,7 +137,7 @@ def read_events(text: str, name: str) -> XmlEvents:
 
     def check_entity(entity: str, is_parameter: bool, value: str | None, *_: Any) -> None:
         if value is not None and not is_parameter and ("&" not in value or entity in PREDEFINED):
-            return  # a text, that no reference to it expands but in an attribute
+            return  # only references in attributes are expanded
         raise DataError(
             f"{name}, line {parser.CurrentLineNumber:,}: it defines the entity {entity!r} by others, or by a file, "
             "which may be an attack\n  Remove the definition, and write what it stands for"
