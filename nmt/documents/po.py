@@ -91,7 +91,7 @@ class PoDocument:
                 "  Use a run of its language"
             )
         first = max(entries[0].linenum - 1, 0) if len(entries) else len(self.lines)
-        self.header = PoHeader(self.lines[:first], entries.metadata, languages.target)
+        self.header = PoHeader(self.lines[:first], entries.metadata, own or languages.target)
         self.declared = declared
         self.language = languages.source
         self.foreign: list[str] = []

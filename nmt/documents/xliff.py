@@ -277,7 +277,7 @@ class XliffDocument:
             own = done[mark] if mark in done and self.has_text(done[mark]) else marks.get(mark, place)
             content = contents.get(mark, self.read_content(own))
             event, end = self.events[place], self.events.find_end(self.partners[place])
-            start = self.decoded.text[event.begin : event.end].rstrip("/> \n")
+            start = self.decoded.text[event.begin : event.end].rstrip("/> \t\r\n")
             splices.append(Splice(event.begin, end, f"{start}>{content}</{self.read_tag(event)}>"))
         begin, end = self.events.find_end(outer), self.events.begins[self.partners[outer]]
         return Splices(splices).apply(self.decoded.text, begin, end)

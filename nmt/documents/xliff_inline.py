@@ -45,9 +45,11 @@ class InlineReader:
 
     def is_untranslated(self, number: int, is_read: bool) -> bool:
         """Whether an inline element has nothing to be translated in it; `is_read` is whether what it is in has."""
-        inside = range(number, self.events.partners[number])
-        own = [read_translate(self.events.read_attributes(one)) for one in inside]
-        return not (is_read if own[0] is None else own[0]) and True not in own
+        own = read_translate(self.events.read_attributes(number))
+        if is_read if own is None else own:
+            return False
+        inside = range(number + 1, self.events.partners[number])
+        return not any(read_translate(self.events.read_attributes(one)) for one in inside)
 
     def make_tokens(self, inside: range, is_read: bool = True) -> list[Token]:
         """The text and inline tags of a source. `is_read` is whether it is to be translated where no mark tells.

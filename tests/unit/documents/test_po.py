@@ -213,6 +213,12 @@ def test_the_rest_of_a_template_stays(end):
     assert own == expected
 
 
+def test_the_country_of_a_file_tells_its_plural_forms():
+    written = translate_template(TEMPLATE.replace("Language: ", "Language: pt_BR"), "pt").decode()
+    assert '"Language: pt_BR\\n"' in written
+    assert '"Plural-Forms: nplurals=2; plural=(n > 1);\\n"' in written
+
+
 def test_where_one_is_also_twenty_one_a_number_is_not_lost(tmp_path):
     text = TEMPLATE.replace("#: a.c:2", "#: a.c:2\n#, c-format")
     for language, first in (("uk", "%d écats"), ("cs", "éa écat")):
