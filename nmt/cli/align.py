@@ -126,15 +126,19 @@ def command(
     --html writes a page to open from disk: search and sort the pairs, point at a word to see its attention, compare
     runs and their own translations, see gold links over predicted ones. With --parts the page also has each head, mixed
     attention and gate as a model beside the run, and --matrix has the total weight of each part for each word, which
-    is the share of an attention in a mixture. --project-tags aligns the source without its tags, and puts each into the
-    target where its words are; the target has none. Scores are comparable between machines with --precision float32.
+    is the share of an attention in a mixture. Scores are comparable between machines with --precision float32.
+
+    --project-tags aligns the source without its tags, and puts each into the target where its words are. Both sides are
+    read as XML and HTML are: &amp; is the character &. The target comes out as it is, with tags: none of its characters
+    and entities is written in another way. A target that has the tags of its source already stays as it is; other tags
+    are taken out of it before, which a message tells.
     """
     from nmt.analysis import gold as gold_links
     from nmt.analysis.alignment import compute_link_shares, format_pharaoh
     from nmt.analysis.page import Page
     from nmt.checkpoint import read_run
     from nmt.documents.alignment import align_given_pair
-    from nmt.documents.tagged_lines import project_line, read_tagged_line
+    from nmt.documents.tagged_lines import describe_tagged_targets, project_line, read_tagged_line
     from nmt.files import is_closed_by_reader, write_atomically
     from nmt.progress import TerminalProgress, WithoutBars, format_count
     from nmt.text.corpus import read_parallel
@@ -167,9 +171,12 @@ def command(
         {"--table": table, "--matrix": matrix, "--html": html}, [path for path in (source, target, gold) if path]
     )
     sources, targets = read_parallel([source, target])
-    tagged = [read_tagged_line(line) for line in sources] if project_tags else []
+    tagged = [[read_tagged_line(line) for line in side] for side in (sources, targets)] if project_tags else []
     if project_tags:
-        sources, units = [line.segment.text for line in tagged], "pieces"
+        sources, targets = ([line.segment.text for line in side] for side in tagged)
+        units = "pieces"
+        for note in describe_tagged_targets(target, *tagged):
+            click.echo(f"nmt: {note}", err=True)
     first_run = read_run(Path(model[0]))
     linked = choose_units_of_run(units, first_run)
     if not project_tags and (note := describe_units(linked)):
@@ -219,7 +226,7 @@ def command(
             backward += [] if pair.backward is None else [pair.backward]
             chosen.append(pair.links)
             if project_tags:
-                projected = project_line(tagged[number], targets[number], align_given_pair(pair))
+                projected = project_line(tagged[0][number], tagged[1][number], align_given_pair(pair))
                 click.echo(projected.line)
                 tags += len(projected.placements)
                 weak += sum(placement.is_weak for _, placement in projected.placements)

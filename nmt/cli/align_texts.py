@@ -30,7 +30,7 @@ def align_without_run(
     from nmt.analysis import gold as gold_links
     from nmt.analysis.alignment import format_pharaoh
     from nmt.documents.alignment import Alignment
-    from nmt.documents.tagged_lines import project_line, read_tagged_line
+    from nmt.documents.tagged_lines import describe_tagged_targets, project_line, read_tagged_line
     from nmt.progress import TerminalProgress, format_count
     from nmt.text.corpus import read_parallel
     from nmt.translation.units import describe_units
@@ -43,19 +43,21 @@ def align_without_run(
     if project_tags and (gold or units != "auto" or style != "text"):
         raise UsageError("--project-tags writes text: leave out --gold, --units and --format")
     sources, targets = read_parallel([source, target])
-    tagged = [read_tagged_line(line) for line in sources] if project_tags else []
-    if project_tags:
-        sources = [line.segment.text for line in tagged]
-    linked = choose_units_of_texts(units, sources, targets)
     terminal = TerminalProgress()
+    tagged = [[read_tagged_line(line) for line in side] for side in (sources, targets)] if project_tags else []
+    if project_tags:
+        sources, targets = ([line.segment.text for line in side] for side in tagged)
+        for note in describe_tagged_targets(target, *tagged):
+            terminal.note(f"nmt: {note}")
+    linked = choose_units_of_texts(units, sources, targets)
     if not project_tags and (note := describe_units(linked)):
         terminal.note(f"nmt: {note}")
     pairs = list(link_pairs(zip(sources, targets, strict=True), linked, symmetrise, terminal))
     if project_tags:
         tags = weak = 0
-        for line, pair in zip(tagged, pairs, strict=True):
+        for own, translation, pair in zip(*tagged, pairs, strict=True):
             alignment = Alignment(pair.source_tokens, pair.target_tokens, pair.weights_TS)
-            projected = project_line(line, pair.target, alignment)
+            projected = project_line(own, translation, alignment)
             click.echo(projected.line)
             tags += len(projected.placements)
             weak += sum(placement.is_weak for _, placement in projected.placements)

@@ -1,44 +1,63 @@
-"""Lines of text with inline tags in the manner of XML and HTML, such as `press <b>Save</b>`."""
+"""Lines of text with inline tags in the manner of XML and HTML, such as `press <b>Save</b>`.
 
+In lines of both sides `&amp;` and the like are read as the characters that they stand for. A target comes out
+character by character as it is, with tags.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from nmt.documents.alignment import Alignment
 from nmt.documents.document import pair_tokens
-from nmt.documents.html import escape, read_fragment
+from nmt.documents.html import read_fragment
 from nmt.documents.projection import Placement, project_tags
 from nmt.documents.segment import Mark, Segment
 
 
 class TaggedLine(NamedTuple):
-    """A line with tags: its segment, how each mark is written, and whether its text has escapes, such as &amp;."""
+    """A line with tags: its segment, and how each mark and each character of the text is written.
 
-    line: str
+    An entity that stands for several characters is that of the first one.
+    """
+
     segment: Segment
-    written: dict[Mark, str]
+    tags: dict[Mark, str]
+    characters: tuple[str, ...]
 
     def label(self, tag: int) -> str:
         """A tag as it is written where it opens."""
-        return next(text for mark, text in self.written.items() if mark.tag == tag and mark.side != "close")
+        return next(text for mark, text in self.tags.items() if mark.tag == tag and mark.side != "close")
 
-    def write(self, segment: Segment) -> str:
-        """A segment with the tags of this line, as a line. Where this line has tags, text is escaped."""
-        if not self.written:
-            return segment.text
-        parts = (escape(part, self.line) if isinstance(part, str) else self.written[part] for part in segment.split())
-        return "".join(parts)
+    def write(self, tags: dict[Mark, str], segment: Segment) -> str:
+        """This line with other tags, which are those of `segment`, whose text is that of this line."""
+        places = list(accumulate(map(len, self.characters), initial=0))
+        text = "".join(self.characters)
+        parts = []
+        done = 0
+        for place, mark in segment.marks:
+            parts += [text[done : places[place]], tags[mark]]
+            done = places[place]
+        return "".join([*parts, text[done:]])
 
 
 def read_tagged_line(line: str) -> TaggedLine:
-    """Read the tags of a line. A line without tags is text, whatever is in it."""
+    """Read the tags of a line."""
     tokens = read_fragment(line)
-    if all(token.kind == "text" for token in tokens):
-        return TaggedLine(line, Segment(line), {})
     marks = pair_tokens(tokens)
-    parts: list[str | Mark] = [
-        token.text if token.kind == "text" else marks[number].mark for number, token in enumerate(tokens)
-    ]
-    written = {found.mark: line[tokens[number].begin : tokens[number].end] for number, found in marks.items()}
-    return TaggedLine(line, Segment.join(parts), written)
+    parts: list[str | Mark] = []
+    characters: list[str] = []
+    for number, token in enumerate(tokens):
+        if token.kind != "text":
+            parts.append(marks[number].mark)
+            continue
+        parts.append(token.text)
+        written = line[token.begin : token.end]
+        is_entity = written != token.text
+        characters += [written, *[""] * (len(token.text) - 1)] if is_entity else written
+    tags = {found.mark: line[tokens[number].begin : tokens[number].end] for number, found in marks.items()}
+    return TaggedLine(Segment.join(parts), tags, tuple(characters))
 
 
 class ProjectedLine(NamedTuple):
@@ -48,8 +67,38 @@ class ProjectedLine(NamedTuple):
     placements: list[tuple[str, Placement]]
 
 
-def project_line(source: TaggedLine, target: str, alignment: Alignment) -> ProjectedLine:
-    """Put the tags of a line into its translation; see nmt.documents.projection.project_tags."""
-    projection = project_tags(source.segment, target, alignment)
+def project_line(source: TaggedLine, target: TaggedLine, alignment: Alignment) -> ProjectedLine:
+    """Put the tags of a line into its translation; see nmt.documents.projection.project_tags.
+
+    Tags that the translation has are taken out before, unless they are those of the source, or it has none: then the
+    translation stays as it is.
+    """
+    if not source.tags or has_same_tags(source, target):
+        return ProjectedLine(target.write(target.tags, target.segment), [])
+    projection = project_tags(source.segment, target.segment.text, alignment)
     labelled = [(source.label(placement.tag), placement) for placement in projection.placements]
-    return ProjectedLine(source.write(projection.segment), labelled)
+    return ProjectedLine(target.write(source.tags, projection.segment), labelled)
+
+
+def has_same_tags(source: TaggedLine, target: TaggedLine) -> bool:
+    """Whether a translation has the tags of its source, in any order."""
+    return Counter(source.tags.values()) == Counter(target.tags.values())
+
+
+def describe_tagged_targets(name: str, sources: Sequence[TaggedLine], targets: Sequence[TaggedLine]) -> list[str]:
+    """Notes on the translations, in a file called `name`, that have tags before those of their sources are put in."""
+    kept: list[int] = []
+    replaced: list[int] = []
+    for number, (source, target) in enumerate(zip(sources, targets, strict=True), 1):
+        if source.tags and target.tags:
+            (kept if has_same_tags(source, target) else replaced).append(number)
+    notes = []
+    for lines, one, several in (
+        (kept, "it has the tags of its source, and stays as it is", "have the tags of their sources, and stay"),
+        (replaced, "its tags are replaced by those of its source", "have tags, which those of their sources replace"),
+    ):
+        if len(lines) == 1:
+            notes.append(f"{name}, line {lines[0]:,}: {one}")
+        elif lines:
+            notes.append(f"{name}: {len(lines):,} lines {several}; the first is line {lines[0]:,}")
+    return notes

@@ -51,6 +51,12 @@ def test_tags_go_where_the_words_went(run_nmt, files):
     (files / "source").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     done = run_nmt("align", *TEXTS, "--project-tags")
     assert (done.code, done.stdout.splitlines()[:2]) == (0, ["mo <b>nu</b> pe", ""])
+    assert "have tags" not in done.stderr
+    targets = ["mo &amp; nu <i>pe</i>", *TARGET[1:]]
+    (files / "target").write_text("".join(f"{line}\n" for line in targets), encoding="utf-8")
+    done = run_nmt("align", *TEXTS, "--project-tags")
+    assert (done.code, done.stdout.splitlines()[0]) == (0, "mo &amp; <b>nu</b> pe")
+    assert "nmt: target, line 1: its tags are replaced by those of its source\n" in done.stderr
 
 
 def test_characters_are_named(run_nmt, files):

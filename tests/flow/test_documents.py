@@ -241,11 +241,12 @@ def test_subtitles_markdown_and_xml_are_translated(run_nmt, reverser, tmp_path):
 
 def test_tags_are_projected_to_given_translations(run_nmt, reverser, tmp_path, monkeypatch):
     source, target = tmp_path / "source", tmp_path / "target"
-    source.write_text("ba <b>de fi</b>\nba de\n\n<i>ba</i>\n")
-    target.write_text("fi de ba\nde ba\n\nba\n")
+    source.write_text("ba <b>de fi</b>\nba de\n\n<i>ba</i>\n<i>ba</i>\n")
+    target.write_text("fi de ba\nde &amp; ba\n\nba\n<i>ba</i>\n")
     command = ["align", "--model", reverser, "--source", source, "--target", target, "--project-tags"]
     done = run_nmt(*command)
-    assert (done.code, done.stdout) == (0, "<b>fi de</b> ba\nde ba\n\n<i>ba</i>\n")
+    assert (done.code, done.stdout) == (0, "<b>fi de</b> ba\nde &amp; ba\n\n<i>ba</i>\n<i>ba</i>\n")
+    assert f"nmt: {target}, line 5: it has the tags of its source, and stays as it is\n" in done.stderr
     done = run_nmt(*command, "--units", "characters")
     assert done.code == 2
     assert "--project-tags writes text: leave out --gold, --units, --format and --probabilities" in done.stderr
