@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape as escape_markup
 from html import unescape
-from itertools import accumulate, pairwise
-from typing import NamedTuple
+from itertools import accumulate
 
+from nmt.documents.cues import Cue, Fragment, describe_times, make_cue, split_cues
 from nmt.documents.division import CLOSING, OPENING
 from nmt.documents.document import (
     InlineUnit,
@@ -34,12 +34,9 @@ TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[,.:](\d{1,3}))?"
 TIMING = re.compile(rf"[ \t]*{TIME}[ \t]*--+>[ \t]*{TIME}(?=[ \t\r\n]|\Z)[^\n]*", re.ASCII)
 TAG = re.compile(r"<(/?)([a-zA-Z]\w*)[^<>\n]*>|<\d[\d:.]*>|\{\\[^{}\n]*\}|\{/?[a-zA-Z]:[^{}\n]*\}")
 VOICE_LANGUAGE = re.compile(r"<lang(?:\.[^\s<>]*)?[ \t]+([\w-]+)\s*>")  # of WebVTT
-SPEAKER = re.compile(
-    r"\s*(?:<[^<>\n]*>|\{\\[^{}\n]*\})*(?:[-‐‑–—]+|♪+|♫+|#)[ \t]*"
-)  # begins another speaker, or a song
 OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?=\s|$)")  # of WebVTT
 ENDS = re.compile(r"[.!?…。！？।؟♪♫][\s\"'”’»«)\]」』]*$")
-LONGEST_PAUSE = 3.0  # seconds between cues of one sentence
+PAUSE = 2.0  # seconds between cues that end a sentence
 MOST_CUES, MOST_CHARACTERS = 8, 400  # of a unit
 WIDEST_LINE = 42  # letters; twice as wide ones count twice
 ENCODINGS = {  # usual ones of subtitles that are not UTF-8, by language
@@ -58,30 +55,13 @@ ENCODINGS = {  # usual ones of subtitles that are not UTF-8, by language
 }
 
 
-class Cue(NamedTuple):
-    """A subtitle: its times in seconds, and its text from `begin` to `end`. `line` is that of its times."""
-
-    start: float
-    stop: float
-    begin: int
-    end: int
-    line: int
-
-
-class Fragment(NamedTuple):
-    """A part of a cue's text that one speaker says; `is_new` where it cannot continue what is before it."""
-
-    cue: int
-    begin: int
-    end: int
-    is_new: bool
-
-
 class SubtitleDocument:
     """Cues. Those that share a sentence are a unit, of which times, numbers and the like between two cues divide it.
 
-    A translated cue has as many lines as the original, or two if it is too wide for one. Lines of a dialogue, with
-    dashes, are units of their own.
+    A sentence ends at a pause of two seconds, at a cue without text, and where another voice begins. Captions in
+    brackets, songs between notes, and what follows a dash or a name in capitals and a colon are units of their own; the
+    brackets, notes, dashes and names stay as they are. A translated cue has as many lines as the original, or two if it
+    is too wide for one; empty lines in it stay.
     """
 
     form = "SubRip"
@@ -98,8 +78,7 @@ class SubtitleDocument:
             raise DataError(f"{name} has no cues: it is not SubRip")
         other = f"{name} is not UTF-8: it is read as {self.decoded.encoding}, and written so if that is possible"
         self.notes = [*([other] if self.decoded.note else []), *describe_times(name, cues)]
-        fragments = [one for number, cue in enumerate(cues) for one in self.split_speakers(number, cue)]
-        groups = self.group(cues, fragments)
+        groups = self.group(cues, split_cues(cues, self.decoded.text))
         self.inline = [one for group in groups if (one := self.build_unit(group))]
         self.notes += describe_foreign(name, self.foreign, self.language)
         self.units: Sequence[Unit] = [one.unit for one in self.inline]
@@ -137,37 +116,25 @@ class SubtitleDocument:
             )
         return match
 
-    def split_speakers(self, number: int, cue: Cue) -> Iterator[Fragment]:
-        """The parts of a cue's text that begin with a dash, without it; or all of it."""
-        text = self.decoded.text[cue.begin : cue.end]
-        begins = [0, *(match.end() for match in re.finditer("\n", text))]
-        speakers = [(begin, match) for begin in begins if (match := SPEAKER.match(text, begin))]
-        ends = [*(begin for begin, _ in speakers), len(text)]
-        if ends[0]:
-            yield Fragment(number, cue.begin, cue.begin + ends[0], False)
-        for (_, match), end in zip(speakers, ends[1:], strict=True):
-            yield Fragment(number, cue.begin + match.end(), cue.begin + end, True)
-
-    def group(self, cues: Sequence[Cue], fragments: Sequence[Fragment]) -> list[list[Fragment]]:
+    def group(self, cues: Sequence[Cue], fragments: Iterable[Fragment]) -> list[list[Fragment]]:
         """Fragments that belong to one sentence, or to sentences that share a cue."""
         groups: list[list[Fragment]] = []
-        previous, length = None, 0
+        previous: Fragment | None = None
+        length = 0
         for fragment in fragments:
             text = self.read_text(fragment)
             if not any(map(str.isalpha, text)):
                 previous = None
                 continue
-            if previous is None or length > MOST_CHARACTERS or len(groups[-1]) == MOST_CUES:
-                is_new = True
-            else:
-                pause = cues[fragment.cue].start - cues[previous.cue].stop
-                is_new = fragment.is_new or fragment.cue == previous.cue or not 0 <= pause <= LONGEST_PAUSE
-                is_new = is_new or ends_sentence(self.read_text(previous), text)
+            is_new = previous is None or fragment.is_new or length > MOST_CHARACTERS or len(groups[-1]) == MOST_CUES
+            if previous and not is_new:
+                pause = cues[fragment.cue].start - cues[previous.cue].stop if fragment.cue != previous.cue else 0
+                is_new = not 0 <= pause < PAUSE or ends_sentence(self.read_text(previous), text)
             if is_new:
                 groups.append([])
                 length = 0
             groups[-1].append(fragment)
-            previous, length = fragment, length + len(text)
+            previous, length = None if fragment.is_alone else fragment, length + len(text)
         return groups
 
     def read_text(self, fragment: Fragment) -> str:
@@ -289,35 +256,6 @@ class VttDocument(SubtitleDocument):
                 timing, since = found, line
         if timing:
             yield make_cue(timing, text, timing.end() + 1, len(text), since)
-
-
-def make_cue(match: re.Match[str], text: str, begin: int, end: int, line: int) -> Cue:
-    """A cue with its times, and its text without the blanks around it."""
-    start, stop = (read_seconds(*match.groups()[place : place + 4]) for place in (0, 4))
-    begin = min(begin, end)
-    inside = text[begin:end]
-    begin, end = begin + len(inside) - len(inside.lstrip()), begin + len(inside.rstrip())
-    return Cue(start, stop, begin, max(begin, end), line)
-
-
-def read_seconds(hours: str | None, minutes: str, seconds: str, fraction: str | None) -> float:
-    """A time in seconds."""
-    return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + float(f"0.{fraction or 0}")
-
-
-def describe_times(name: str, cues: Sequence[Cue]) -> list[str]:
-    """Notes of cues that end before they begin, or begin before the one before them ends."""
-    backward = [cue.line for cue in cues if cue.stop < cue.start]
-    overlapping = [cue.line for previous, cue in pairwise(cues) if cue.start < previous.stop - 0.0005]
-    notes = []
-    for lines, one, several in (
-        (backward, "cue ends before it begins", "cues end before they begin"),
-        (overlapping, "cue begins before the one before it ends", "cues begin before the one before them ends"),
-    ):
-        if lines:
-            what = f"1 {one}, in line" if len(lines) == 1 else f"{len(lines):,} {several}, the first in line"
-            notes.append(f"{name}: {what} {lines[0]:,}; times stay as they are")
-    return notes
 
 
 def ends_sentence(before: str, after: str) -> bool:

@@ -34,12 +34,28 @@ def texts(document) -> list[str]:
         (["Two\nlines"], ["Two lines"]),
         (["- Who?\n- Me.", "You."], ["Who?", "Me.", "You."]),
         (["So\n- Who,\nyou", "or me?"], ["So", "Who, you or me?"]),
-        (["♪ la la ♪", "12:30", "one"], ["la la ♪", "one"]),
+        (["♪ la la ♪", "12:30", "one"], ["la la", "one"]),
         (["<i>one</i>", "{\\an8}two."], ["one two."]),
         (["“Go.”", "Yes."], ["“Go.”", "Yes."]),
         (["行く。", "来る", "人"], ["行く。", "来る 人"]),
         ([""], []),
         (["one\n\ntwo"], ["one two"]),  # a blank line inside
+        (["One.\n\nTwo."], ["One.", "Two."]),
+        (["one", "", "two"], ["one", "two"]),
+        # captions, in brackets of any kind
+        (["the [door]", "[DOOR OPENS]", "is open"], ["the [door]", "DOOR OPENS", "is open"]),
+        (["He is", "(laughs\nloudly)", "here"], ["He is", "laughs loudly", "here"]),
+        (["（拍手）", "来る", "［風の音］\n人", "【一年後】", "猫"], ["拍手", "来る", "風の音", "人", "一年後", "猫"]),
+        (["<i>[rain]</i>\nIt", "{\\an8}- (sighs)\nis"], ["rain", "It", "sighs", "is"]),
+        (["(one) two (three)", "[four"], ["(one) two (three) [four"]),
+        (["<i>♪ la\nle ♪</i>", "so", "# li lo #\n*cough*"], ["la le", "so", "li lo", "cough"]),
+        (["[...]", "♪♪", "a"], ["a"]),
+        # speakers
+        (["we", "JOHN: you", "and I", "MARY (O.S.): no"], ["we", "you and I", "no"]),
+        (["- ÉMILE : oui", "non", "ИВАН: да", ">> ja"], ["oui non", "да", "ja"]),
+        (["— one\n– two", "‐ three"], ["one", "two", "three"]),
+        (["so John: yes", "at 12:30", "he"], ["so John: yes at 12:30 he"]),
+        (["WWW: HTTP://A.B"], ["HTTP://A.B"]),
     ],
 )
 def test_sentences_are_joined_across_cues(cues, units):
@@ -49,6 +65,8 @@ def test_sentences_are_joined_across_cues(cues, units):
 def test_cues_far_apart_or_at_the_same_time_are_not_joined():
     far = cue(1, "one") + cue(2, "two", "00:01:00,000", "00:01:01,000")
     assert texts(read(far)) == ["one", "two"]
+    assert texts(read(cue(1, "one") + cue(2, "two", "00:00:05,500", "00:00:06,000"))) == ["one", "two"]
+    assert texts(read(cue(1, "one") + cue(2, "two", "00:00:05,400", "00:00:06,000"))) == ["one two"]
     document = read(cue(1, "one", "00:00:01,000", "00:00:04,000") + cue(2, "two", "00:00:03,000", "00:00:05,000"))
     assert texts(document) == ["one", "two"]
     assert document.notes == ["a.srt: 1 cue begins before the one before it ends, in line 6; times stay as they are"]
@@ -71,6 +89,12 @@ def test_cues_far_apart_or_at_the_same_time_are_not_joined():
             "\ufeff00:01 --> 00:02\nONE\n\n\n00:03 --> 00:04\nTWO",
         ),
         (cue(1, "12 %"), cue(1, "12 %")),
+        (cue(1, "a b.\n\nc") + cue(2, "[d e]\nf"), cue(1, "A B.\n\nC") + cue(2, "[D E]\nF")),
+        (cue(1, "a\n \n\nb") + cue(2, "（c）"), cue(1, "A\n \n\nB") + cue(2, "（C）")),
+        (
+            cue(1, "<i>♪ a\r\nb ♪</i>") + cue(2, "- JO: a\n- (b)"),
+            cue(1, "<i>♪ A\r\nB ♪</i>") + cue(2, "- JO: A\n- (B)"),
+        ),
     ],
 )
 def test_text_is_translated_and_all_else_stays(text, expected):
@@ -89,6 +113,16 @@ def test_webvtt_keeps_its_blocks_and_settings():
     assert shout(document) == text.replace("Tom &amp; I", "TOM &amp; I").replace(">went<", ">WENT<").replace(
         "home. ", "HOME. "
     )
+
+
+def test_another_voice_begins_another_sentence():
+    voices = ("<v Ann>so", "we", "<v Bo>you <v.loud Cy>and I", "<v Cy>or</v>", "he", "<v Ann>no")
+    cues = "".join(f"\n00:0{place}.000 --> 00:0{place}.900\n{voice}\n" for place, voice in enumerate(voices))
+    document = read(f"WEBVTT\n{cues}", VttDocument)
+    assert texts(document) == ["so we", "you", "and I or he", "no"]
+    assert shout(document) == f"WEBVTT\n{cues}".replace("so\n", "SO\n").replace("we", "WE").replace(
+        "you", "YOU"
+    ).replace("and I", "AND I").replace("or<", "OR<").replace("he", "HE").replace("no", "NO")
 
 
 def test_a_cue_of_webvtt_ends_where_the_next_times_are():
