@@ -11,8 +11,11 @@ from typing import NamedTuple
 NOTES = "♩♪♫♬"
 MARKUP = r"\s*(?:<[^<>\n]*>|\{\\[^{}\n]*\})*"  # tags before the text of a line
 DASHED = re.compile(rf"{MARKUP}(?:[-‐‑‒–—―]+|[{NOTES}]+|\#|(?:>|&gt;){{2,}})[^\S\n]*")  # a speaker, or a song, begins
-NAMED = re.compile(rf"{MARKUP}(?P<name>[^\n:：<>]{{1,40}})[:：](?!//)[^\S\n]*")
-BRACKETED = "|".join(rf"\{a}([^\{a}\{b}]*)\{b}" for a, b in ("[]", "()", "（）", "［］", "【】", "〔〕"))
+NAMED = re.compile(rf"{MARKUP}(?P<name>[^\n:：<>,;!?\"]{{1,40}})[:：](?!//)[^\S\n]*")
+ROLE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")  # beside a name: JOHN (on the phone)
+MOST_WORDS = 3  # of a name
+BRACKETS = (("[", "]"), ("(", ")"), ("（", "）"), ("［", "］"), ("【", "】"), ("〔", "〕"))
+BRACKETED = "|".join(rf"\{a}([^\{a}\{b}]*)\{b}" for a, b in BRACKETS)
 ALONE = re.compile(
     rf"{MARKUP}(?:[-‐‑‒–—―]+[^\S\n]*{MARKUP})?"
     rf"(?:{BRACKETED}|[{NOTES}]+([^{NOTES}]*)[{NOTES}]+|\#([^\#\n]*)\#|\*([^*\n]*)\*)"
@@ -121,6 +124,7 @@ def find_speech(text: str, line: int, end: int) -> int | None:
     dashed = DASHED.match(text, line, end)
     place = dashed.end() if dashed else line
     named = NAMED.match(text, place, end)
-    if named and named["name"].upper() == named["name"] != named["name"].lower():
+    name = (ROLE.sub("", named["name"]).strip() or named["name"]) if named else ""
+    if named and name.upper() == name != name.lower() and len(name.split()) <= MOST_WORDS:
         return named.end()
     return dashed and place

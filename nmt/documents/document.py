@@ -184,13 +184,14 @@ class Splices:
         return "".join([*parts, text[begin:end]])
 
 
-def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | None:
+def build_inline_unit(tokens: Sequence[Token], lines: Lines, blanks: re.Pattern[str] = BLANKS) -> InlineUnit | None:
     """The unit of a run of text and inline tags; None where nothing in it has a letter.
 
-    Blanks at its ends, and tags before or after or around all of its text, stay outside. Every run of blanks in text,
+    Blanks at its ends, and tags before or after or around all of its text, stay outside. What `blanks` matches in text,
     such as a line end with indentation, is one space.
     """
-    tokens = join_foreign(tokens)
+    foreign = [token.is_foreign for token in tokens]
+    tokens = join_elements(tokens, lambda number, _: foreign[number]) if any(foreign) else tokens
     texts = [number for number, token in enumerate(tokens) if token.kind == "text" and token.text.strip()]
     if not any(any(map(str.isalpha, tokens[number].text)) for number in texts):
         return None
@@ -212,7 +213,7 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines) -> InlineUnit | Non
             if number == inside[-1]:
                 end -= len(text) - len(text.rstrip(BLANK))
                 text = text.rstrip(BLANK)
-            text = BLANKS.sub(" ", text)
+            text = blanks.sub(" ", text)
             if parts and isinstance(parts[-1], str) and parts[-1].endswith(" "):
                 text = text.removeprefix(" ")
             last = text or last
@@ -239,16 +240,18 @@ def label_element(name: str, markup: str) -> str:
     return f"<{name}>{shown}</{name}>" if text else f"<{name}>"
 
 
-def join_foreign(tokens: Sequence[Token]) -> Sequence[Token]:
-    """The tokens with an unpaired tag in place of each element in another language, and what is in it."""
-    if not any(token.is_foreign for token in tokens):
-        return tokens
+def join_elements(tokens: Sequence[Token], is_joined: Callable[[int, int], bool]) -> list[Token]:
+    """The tokens with an unpaired tag in place of each element that stays as it is, with what is in it.
+
+    `is_joined` tells which do, by the numbers of the tokens that open and close an element.
+    """
     marks = pair_tokens(tokens)
     joined: list[Token] = []
     number = 0
     while number < len(tokens):
         token = tokens[number]
-        if token.is_foreign and (partner := marks[number].partner) > number:
+        partner = marks[number].partner if token.kind == "open" else number
+        if partner > number and is_joined(number, partner):
             text = "".join(one.text for one in tokens[number:partner] if one.kind == "text")
             token = Token(
                 "single",

@@ -7,7 +7,6 @@ takes `a < b` for a tag.
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import lru_cache
 from html import unescape
 from html.parser import attrfind_tolerant, tagfind_tolerant  # type: ignore[attr-defined]
 from typing import NamedTuple
@@ -18,7 +17,6 @@ from nmt.documents.document import (
     Languages,
     Lines,
     Splice,
-    Splices,
     Token,
     Unit,
     build_inline_unit,
@@ -26,44 +24,40 @@ from nmt.documents.document import (
     describe_foreign,
     label_element,
 )
-from nmt.documents.encoding import DecodedText, decode_document
+from nmt.documents.encoding import decode_document
 from nmt.documents.html_events import Event, Scanner
+from nmt.documents.html_names import (
+    CLOSED_BY_NEXT,
+    DRAWN,
+    EMBEDDED,
+    HIDING,
+    INLINE,
+    INLINE_UNTRANSLATED,
+    LABELLED,
+    LANGUAGE,
+    PHRASES,
+    READ,
+    READ_IN,
+    UNTRANSLATED,
+    VOID,
+    WHOLE,
+    is_block,
+    is_closed_before,
+)
+from nmt.documents.markup import InnerText, read_attribute, split_references, write_markup
+from nmt.documents.placeholders import keep_parts
 from nmt.documents.segment import Segment
 from nmt.text.languages import format_language, is_other_language, is_own_language
 from nmt.text.units import Span
 
-
-def names(text: str) -> frozenset[str]:
-    """The names between blanks."""
-    return frozenset(text.split())
-
-
-INLINE = names(
-    "a abbr acronym b bdi bdo big br cite data del dfn em font i img input ins label mark nobr q rb rp rt ruby s small "
-    "span strike strong sub sup time tt u wbr"
-)
-INLINE_UNTRANSLATED = names("code kbd samp var svg math audio video canvas iframe object")
-UNTRANSLATED = names("script style pre textarea template noscript")
-VOID = names("area base br col embed hr img input link meta param source track wbr")
-PHRASES = INLINE | names("code kbd samp var")  # do not contain block elements
-IN_PARAGRAPHS = names(  # may be inside <p>, although they end the text before them
-    "button select optgroup option textarea output progress meter datalist map picture slot template script style "
-    "noscript"
-)
-CLOSED_BY_NEXT = names("p li dt dd tr td th option")  # their end tags may be left out
-WHOLE = names("html body")  # whose language is that of the page
-LANGUAGE = names("lang xml:lang")
-READ = names("alt title placeholder aria-label aria-description summary")
-READ_IN = {  # attributes that people read in some elements, by another attribute and its values
-    "meta": ("content", ("name", "property"), names("description keywords og:title og:description")),
-    "input": ("value", ("type",), names("button submit reset")),
-}
 DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-REFERENCE = re.compile(r"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);?")
+TITLE_END = re.compile("</title", re.IGNORECASE)
+UNENDED = re.compile(r"<[!?]?(?:--|\w+)?")
 
 
 class HtmlDocument:
-    """A page. The texts between block elements are units, and so are the attributes that people read.
+    """A page. The texts between block elements are units, and so are the attributes that people read and the texts of
+    drawings.
 
     The language of the page, if it is marked as that of the source, becomes that of the target.
 
@@ -81,81 +75,32 @@ class HtmlDocument:
         self.texts: list[InlineUnit] = []
 
         def take(run: list[Token]) -> None:
-            if unit := build_inline_unit(run, lines):
+            if unit := build_inline_unit(keep_parts(run, text), lines):
                 self.texts.append(unit)
 
         finder = Finder(text, take, languages.source)
         self.notes += finder.describe_languages(name)
-        self.attributes = [
-            InlineUnit(Unit(Segment(value), (), lines.find(span[0])), *span)
-            for span in finder.attributes
-            if any(map(str.isalpha, value := unescape(text[slice(*span)])))
-        ]
-        self.units: Sequence[Unit] = [one.unit for one in (*self.attributes, *self.texts)]
+        self.notes += finder.describe_unended(name, lines)
+        self.inner = [one for span in finder.attributes for one in read_attribute(text, span, lines)]
+        drawn = (build_inline_unit(keep_parts(run, text), lines) for run in finder.drawn)
+        self.inner += (InnerText(unit) for unit in drawn if unit)
+        self.units: Sequence[Unit] = [*(one.text.unit for one in self.inner), *(one.unit for one in self.texts)]
         self.languages = [Splice(*span, format_language(languages.target)) for span in finder.own if self.units]
 
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Characters that the encoding does not have become references."""
-        return write_markup(self.decoded, self.attributes, self.texts, translations, self.languages)
-
-
-def write_markup(
-    decoded: DecodedText,
-    attributes: Sequence[InlineUnit],
-    texts: Sequence[InlineUnit],
-    translations: Iterable[Segment],
-    others: Iterable[Splice] = (),
-    choose_escape: Callable[[InlineUnit], Callable[[str, str], str]] = lambda _: escape,
-) -> bytes:
-    """A document with the translations of its attributes, then of its texts, where they differ from their segments.
-
-    `others` are other replacements in its markup. `choose_escape` is what writes the translation of a text; see
-    InlineUnit.render.
-    """
-    original, segments = decoded.text, iter(translations)
-    values = (
-        Splice(one.begin, one.end, escape(found.text, original[one.begin : one.end], original[one.begin - 1]))
-        for one, found in zip(attributes, segments, strict=False)  # the rest are those of texts
-        if found != one.unit.segment
-    )
-    inner = Splices([*others, *values])
-    outer = [
-        one.render(found, original, choose_escape(one), inner)
-        for one, found in zip(texts, segments, strict=True)
-        if found != one.unit.segment
-    ]
-    return decoded.encode(inner.join(outer).apply(original), "xmlcharrefreplace")
-
-
-def escape(text: str, original: str, quote: str = "") -> str:
-    """A text as HTML; with `quote`, the character before it, as the value of an attribute.
-
-    Characters that the original has as references, such as &nbsp; or &quot;, are written in the same way.
-    """
-    references = dict.fromkeys(reversed(REFERENCE.findall(original)))  # of those for one character the last is written
-    return text.translate(build_escapes(tuple(references), ">" in original, quote))
-
-
-@lru_cache
-def build_escapes(references: tuple[str, ...], has_bracket: bool, quote: str) -> dict[int, str | int | None]:
-    """How characters are written in a text whose original has these references, and perhaps ">" as it is."""
-    written: dict[str, str | int | None] = {}
-    for reference in references:
-        if len(character := unescape(reference)) == 1 and not character.isalnum():
-            written.setdefault(character, reference)
-    written |= {"&": "&amp;", "<": "&lt;", ">": written.get(">", ">" if has_bracket else "&gt;")}
-    if quote in ("'", '"'):
-        written[quote] = {"'": "&#39;", '"': "&quot;"}[quote]
-    elif quote:  # a value without quotation marks ends at these
-        written |= {one: f"&#{ord(one)};" for one in " \t\n\r\f\"'=`>"}
-    return str.maketrans(written)
+        return write_markup(self.decoded, self.inner, self.texts, translations, self.languages)
 
 
 class Skip(NamedTuple):
-    """An element that is not translated and is open; `depth` counts it and those of the same name in it."""
+    """An element that is not translated and is open; `depth` counts it and those of the same name in it.
+
+    `is_read` tells whether people read its attributes and, if it is embedded, what is in it.
+    """
 
     event: Event
     depth: int = 1
+    is_read: bool = False
 
 
 class Finder:
@@ -179,10 +124,16 @@ class Finder:
         self.is_fragment = is_fragment
         self.run: list[Token] = []
         self.attributes: list[Span] = []
+        self.drawn: list[list[Token]] = []  # the texts of drawings
+        self.is_drawing_text = False  # whether the last of them goes on
         self.own: list[Span] = []  # the values that mark the page as of its language
         self.skip: Skip | None = None
-        Scanner(text, self.read)
+        self.unended = self.find_unended(Scanner(text, self.read).hidden)  # where what hides all that follows begins
         self.end_run(self.skip)
+
+    def find_unended(self, hidden: int | None) -> int | None:
+        """Where an element begins that does not end and hides what follows; or else `hidden`."""
+        return self.skip.event.begin if self.skip and self.skip.event.name in HIDING else hidden
 
     def read(self, event: Event, end: int) -> None:
         """Read an event, which lasts until `end`."""
@@ -232,6 +183,16 @@ class Finder:
         declared = [describe_declared(name, self.declared, self.language)] if is_other else []
         return declared + describe_foreign(name, self.foreign, self.language)
 
+    def describe_unended(self, name: str, lines: Lines, begin: int = 0) -> list[str]:
+        """A note on what does not end and hides all that follows, in a page that is at `begin` of a document."""
+        if self.unended is None:
+            return []
+        shown = UNENDED.match(self.text, self.unended)
+        return [
+            f'{name}, line {lines.find(begin + self.unended):,}: "{shown[0] if shown else ""}" does not end, so that '
+            "browsers hide what follows: it stays as it is"
+        ]
+
     def end_run(self, skip: Skip | None = None) -> None:
         """End a run at a block element, or at the end, where an element may be open that is not translated."""
         if skip:
@@ -240,27 +201,20 @@ class Finder:
             self.take(self.run)
         self.run = []
 
-    def add_text(self, begin: int, end: int) -> None:
-        """Add text, whose references are texts of their own, to the run."""
-        for match in REFERENCE.finditer(self.text, begin, end):
-            if begin < match.start():
-                self.run.append(Token("text", begin, match.start(), self.text[begin : match.start()]))
-            self.run.append(Token("text", *match.span(), unescape(match[0])))
-            begin = match.end()
-        if begin < end:
-            self.run.append(Token("text", begin, end, self.text[begin:end]))
-
     def add(self, event: Event, end: int) -> None:
         """Add an event, which lasts until `end`, to the run that it belongs to."""
         if event.kind == "text":
-            self.add_text(event.begin, end)
+            self.run += split_references(self.text, event.begin, end)
         elif event.kind == "other":
             self.run.append(Token("single", event.begin, end, "<!-- -->"))
         elif event.kind == "start" and (
             (is_untranslated(event) and not self.is_fragment)
             or (event.name not in VOID and self.is_other(read_language(event)))
+            or (event.name == "title" and not self.is_fragment and not TITLE_END.search(self.text, end))
         ):
-            self.skip = Skip(event)
+            self.skip = Skip(event, is_read=not is_marked(event) and not self.is_other(read_language(event)))
+            if self.skip.is_read:
+                self.attributes += find_read_attributes(self.text, event, end)
         else:
             if event.kind != "end" and not self.is_other(read_language(event)):
                 self.attributes += find_read_attributes(self.text, event, end)
@@ -275,6 +229,8 @@ class Finder:
 
     def is_skipped(self, skip: Skip, event: Event, end: int) -> bool:
         """Whether an event belongs to an element that is not translated. The element may end with it, or before it."""
+        if skip.is_read and skip.event.name in EMBEDDED:
+            self.add_embedded(skip, event, end)
         is_same = event.name == skip.event.name
         if event.kind == "start" and is_same and event.name not in CLOSED_BY_NEXT:
             self.skip = skip._replace(depth=skip.depth + 1)
@@ -287,9 +243,24 @@ class Finder:
             return False
         return True
 
+    def add_embedded(self, skip: Skip, event: Event, end: int) -> None:
+        """Add what people read of an event in a drawing or another embedded element."""
+        is_start = event.kind in ("start", "empty")
+        if is_start:
+            self.attributes += find_read_attributes(self.text, event, end)
+        if skip.event.name == "svg" and event.name in DRAWN:
+            self.is_drawing_text = event.kind == "start"
+            self.drawn += [[]] if event.kind == "start" else []
+        elif self.is_drawing_text and event.kind == "text":
+            self.drawn[-1] += split_references(self.text, event.begin, end)
+        elif self.is_drawing_text:
+            kind: Kind = {"start": "open", "end": "close"}.get(event.kind, "single")  # type: ignore[assignment]
+            self.drawn[-1].append(Token(kind, event.begin, end, f"<{event.name}>", event.name))
+
     def end_skip(self, skip: Skip, place: int) -> None:
         """End an element that is not translated: an unpaired tag of the text around it, or the end of a run."""
         self.skip = None
+        self.is_drawing_text = False
         name, code = skip.event.name, read_language(skip.event)
         if code and self.is_other(code):
             self.foreign.append(code)
@@ -312,27 +283,18 @@ def is_untranslated(event: Event) -> bool:
     """Whether an element, and all in it, stays as it is."""
     if event.name in INLINE_UNTRANSLATED | UNTRANSLATED:
         return True
+    return is_marked(event) and event.name not in VOID
+
+
+def is_marked(event: Event) -> bool:
+    """Whether an element is marked as one that stays as it is."""
     classes = (event.attributes.get("class") or "").split()
-    is_marked = (event.attributes.get("translate") or "").lower() == "no" or "notranslate" in classes
-    return is_marked and event.name not in VOID
+    return (event.attributes.get("translate") or "").lower() == "no" or "notranslate" in classes
 
 
 def read_language(event: Event) -> str | None:
     """The language that an element is marked with."""
     return event.attributes.get("lang", event.attributes.get("xml:lang"))
-
-
-def is_closed_before(name: str, following: str) -> bool:
-    """Whether an element, whose end tag may be left out, ends where a block element begins."""
-    groups = ({"dt", "dd"}, {"td", "th"}, {"tr", "td", "th"} if following == "tr" else ())
-    if name == "p":
-        return following not in IN_PARAGRAPHS
-    return name in CLOSED_BY_NEXT and (name == following or any({name, following} <= {*group} for group in groups))
-
-
-def is_block(event: Event) -> bool:
-    """Whether an event ends the text before it."""
-    return event.kind in ("start", "empty", "end") and event.name not in INLINE | INLINE_UNTRANSLATED
 
 
 def find_read_attributes(text: str, event: Event, end: int) -> list[Span]:
@@ -341,6 +303,7 @@ def find_read_attributes(text: str, event: Event, end: int) -> list[Span]:
     if event.name in READ_IN:
         name, by, values = READ_IN[event.name]
         names |= {name} if any((event.attributes.get(one) or "").lower() in values for one in by) else set()
+    names |= {"label"} if event.name in LABELLED else set()
     names &= event.attributes.keys()
     if (event.attributes.get("translate") or "").lower() == "no":
         return []

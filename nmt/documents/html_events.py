@@ -1,11 +1,15 @@
 """Markup and text of HTML with their places, one by one, from Python's own html.parser."""
 
+import re
 from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 NO_ATTRIBUTES: Mapping[str, str | None] = MappingProxyType({})
+SECTION = re.compile(r"<!--|<\?(?:php\b|=)|<%|<!\[(?:CDATA\[)?", re.IGNORECASE)
+SECTION_ENDS = {"<!--": "-->", "<?": "?>", "<%": "%>", "<![CDATA[": "]]>", "<![": ">"}
+UNENDED = re.compile(r"<[!?](?=[a-zA-Z\[])")
 
 
 class Event(NamedTuple):
@@ -18,17 +22,27 @@ class Event(NamedTuple):
 
 
 class Scanner(HTMLParser):
-    """Calls `take` with each event of a page and the place of its end. Text that is not interrupted is one event."""
+    """Calls `take` with each event of a page and the place of its end. Text that is not interrupted is one event.
+
+    `hidden` is where a comment or the like begins that does not end; as in browsers, all that follows belongs to it.
+    """
 
     def __init__(self, text: str, take: Callable[[Event, int], object]) -> None:
         super().__init__()
         self.take = take
         self.place = 0
         self.last: Event | None = None  # whose end is not known
-        end = text.rfind(">") + 1  # the parser takes time by the square of what is after it, where there is no markup
-        self.feed(text[:end])
+        page, program = mask_programs(text)
+        last = page.rfind(">", 0, program) + 1  # the parser takes time by the square of what has no markup after it
+        self.feed(page[:last])
+        rest = last - len(self.rawdata)
+        hidden = program if self.cdata_elem else find_unended(page, rest, last, program)
+        self.hidden = hidden if hidden < len(page) else None
+        self.rawdata = page[rest : min(last, hidden)]
         self.close()
-        self.finish(end, len(text))
+        self.finish(min(last, hidden), hidden)
+        if self.hidden is not None:
+            take(Event("other", self.hidden, "", NO_ATTRIBUTES), len(page))
 
     def finish(self, place: int, end: int) -> None:
         """Take the last event, and the text that may be after it."""
@@ -74,3 +88,36 @@ class Scanner(HTMLParser):
 
     def unknown_decl(self, data: str) -> None:
         self.note_event("other")
+
+
+def mask_programs(page: str) -> tuple[str, int]:
+    """A page with an instruction that the parser knows in place of each program, as of PHP, and each marked section.
+
+    -> the page, which has the same length, and where a program begins that does not end, or the end of the page
+    """
+    parts: list[str] = []
+    missing: set[str] = set()  # ends that do not come any more
+    done = place = 0
+    while match := SECTION.search(page, place):
+        name = "<?" if match[0].startswith("<?") else match[0].upper()
+        place = match.end()
+        end = -1 if name in missing else page.find(SECTION_ENDS[name], place)
+        if end >= 0:
+            place = end + len(SECTION_ENDS[name])
+            if name != "<!--":
+                parts += [page[done : match.start()], "<?", "x" * (place - match.start() - 3), ">"]
+                done = place
+        elif name == "<?":
+            return "".join([*parts, page[done:]]), match.start()
+        missing |= {name} if end < 0 else set()
+    return "".join([*parts, page[done:]]), len(page)
+
+
+def find_unended(page: str, begin: int, last: int, end: int) -> int:
+    """Where a comment or a declaration begins that does not end, before `end`; or else `end`.
+
+    What is before `begin` is read, and after `last` there is no ">".
+    """
+    comment = page.find("<!--", max(begin, page.rfind("-->", begin, end) + 1), end)
+    found = UNENDED.search(page, max(begin, last), end)
+    return min(comment if comment >= 0 else end, found.start() if found else end)

@@ -6,9 +6,10 @@ lines of blocks alone, and by its design cannot have more.
 
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from html import unescape
-from itertools import accumulate, islice, zip_longest
+from itertools import accumulate, islice, pairwise, zip_longest
 from typing import Any, NamedTuple
 
 from nmt.documents.document import (
@@ -24,8 +25,10 @@ from nmt.documents.document import (
     describe_foreign,
 )
 from nmt.documents.encoding import decode_document
-from nmt.documents.html import REFERENCE
-from nmt.documents.placeholders import LINE_END
+from nmt.documents.html import Finder
+from nmt.documents.markdown_syntax import DIRECTIVE, split_at_syntax
+from nmt.documents.markup import REFERENCE, InnerText, read_attribute, replace_markup
+from nmt.documents.placeholders import LINE_END, keep_parts
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import UsageError
 from nmt.text.languages import is_other_language
@@ -44,6 +47,10 @@ HTML_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)[^>]*?(/?)>")
 LANGUAGE = re.compile(r"""\s(?:xml:)?lang\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
 BLOCK = 256  # bytes
 CONTINUING = bytes(range(0x80, 0xC0))  # bytes of UTF-8 with which no character begins
+TITLE = r"""(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|\(((?:\\.|[^()\\])*)\))"""
+INNER_TITLE = re.compile(rf"\s{TITLE}\s*\)\Z")
+DEFINED_TITLE = re.compile(rf"(?m)^[ \t>]*\[(?:\\.|[^\]\\\n])+\]:\s*\S+\s+{TITLE}[ \t\r]*$")
+SHORT_LINK = re.compile(r"\](?:\[\]|(?![\[(]))")  # the end of one whose text is the name of its target
 LABEL = re.compile(r"\]\[(.*)\]\Z", re.DOTALL)
 
 
@@ -61,9 +68,11 @@ NO_EVENT = MarkdownEvent("", "", None, 0, 0)
 
 
 class MarkdownDocument:
-    """Paragraphs, headings, items and cells are units, and so are the descriptions of images.
+    """Paragraphs, headings, items and cells are units, and so are the descriptions of images, titles, and the texts of
+    HTML blocks.
 
-    Code, HTML blocks, front matter and the targets of links stay as they are. A translated unit is one line.
+    Code, front matter, the targets of links and the syntax of programs that extend Markdown, such as
+    `:::note` and `{% if %}`, stay as they are. A translated unit is one line.
     """
 
     def __init__(self, content: bytes, name: str, languages: Languages) -> None:
@@ -74,36 +83,56 @@ class MarkdownDocument:
         self.decoded = decode_document(content, name)
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
         self.lines = Lines(self.decoded.text)
-        self.images: list[tuple[Unit, Span]] = []
+        self.html: list[InlineUnit] = []  # the texts of HTML blocks
+        self.html_inner: list[InnerText] = []
+        self.inner: list[InnerText] = []  # descriptions of images, and titles
+        self.titles: set[str] = set()  # of links whose targets are elsewhere
+        self.code: list[Span] = []
         self.texts: list[InlineUnit] = []
-        self.labels: dict[int, str] = {}  # the texts of links as they are written, by where they end
+        self.labels: dict[int, tuple[int, str]] = {}  # by where a link's text ends: where it begins, as it is written
         self.language = languages.source
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
         self.run: list[Token] = []
+        self.name = name
         self.divide()
+        self.add_defined_titles()
         self.notes = [*self.notes, *describe_foreign(name, self.foreign, languages.source)]
-        self.units: Sequence[Unit] = [*(unit for unit, _ in self.images), *(one.unit for one in self.texts)]
+        self.units: Sequence[Unit] = [
+            *(one.text.unit for one in self.html_inner),
+            *(one.unit for one in self.html),
+            *(one.text.unit for one in self.inner),
+            *(one.unit for one in self.texts),
+        ]
 
     def divide(self) -> None:
         """Divide the events into runs of text and inline markup, each of which may be a unit."""
         text = self.decoded.text
+        html: list[Span] = []  # the lines of a block
         skipped = 0  # how many elements are open in one that stays as it is
         before, *ahead = NO_EVENT, *islice(events := read_events(text), 3)  # all events would take much memory
         while ahead:
             event, *after = ahead
             if skipped:
                 skipped += (event.kind == "Start") - (event.kind == "End")
+                if event.kind == "Html":
+                    html.append((event.begin, event.end))
+                elif html and not skipped:
+                    self.add_html(html)
+                    html = []
             elif event.kind == "Start" and event.name == "Image":
                 skipped = 1
                 self.add_image(event, *after)
+                self.add_title(event)
                 self.run.append(Token("single", event.begin, event.end, "image"))
             elif event.kind == "Start" and is_autolink(event):
                 skipped = 1
                 self.run.append(Token("single", event.begin, event.end, text[event.begin : event.end]))
             elif event.kind == "Start" and event.name in ("CodeBlock", "HtmlBlock", "MetadataBlock"):
                 skipped = 1
+                self.code += [(event.begin, event.end)] if event.name == "CodeBlock" else []
                 self.end_run()
             elif event.kind in ("Start", "End") and event.name in INLINE:
+                self.add_title(event)
                 self.run.append(self.make_tag(event, after[0] if event.kind == "Start" else before))
             elif event.kind in ("Start", "End", "Rule", "Html"):
                 self.end_run()
@@ -128,9 +157,10 @@ class MarkdownDocument:
         self.end_run()
 
     def end_run(self) -> None:
-        """End a run, which is a unit if it has text."""
-        if self.run and (unit := build_inline_unit(fill_gaps(self.run, self.decoded.text), self.lines)):
-            self.texts.append(unit)
+        """End a run, whose parts between lines of other syntax are units, if they have text."""
+        for part in split_at_syntax(self.run, self.decoded.text):
+            if unit := build_inline_unit(fill_gaps(part, self.decoded.text), self.lines):
+                self.texts.append(unit)
         self.run = []
 
     def make_tag(self, event: MarkdownEvent, inner: MarkdownEvent) -> Token:
@@ -143,7 +173,7 @@ class MarkdownDocument:
             return Token("open", begin, end, event.name.lower(), event.name)
         begin = event.end if inner.kind == "Start" and inner.name == event.name else inner.end
         if event.name == "Link":
-            self.labels[begin] = " ".join(self.decoded.text[event.begin + 1 : begin].split())
+            self.labels[begin] = event.begin, " ".join(self.decoded.text[event.begin + 1 : begin].split())
         return Token("close", begin, event.end, event.name.lower(), event.name)
 
     def add_image(self, event: MarkdownEvent, inner: MarkdownEvent, following: MarkdownEvent) -> None:
@@ -152,35 +182,95 @@ class MarkdownDocument:
             link = self.decoded.text[inner.end : event.end]
             if not link.startswith("](") and LABEL.match(link) is None:
                 return  # its text is the name of its target
-            span = inner.begin, inner.end
-            self.images.append((Unit(Segment(inner.facts), (), self.lines.find(inner.begin)), span))
+            self.add_inner(inner.facts, (inner.begin, inner.end))
+
+    def add_inner(self, plain: str, span: Span) -> None:
+        """Add a description or a title, which is `plain` without escapes, to the units."""
+        original = self.decoded.text
+        text: InlineUnit | None = InlineUnit(Unit(Segment(plain), (), self.lines.find(span[0])), *span)
+        if original[slice(*span)] == plain:
+            text = build_inline_unit(keep_parts([Token("text", *span, plain)], original), self.lines)
+        self.inner += [InnerText(text, original[span[0] - 1])] if text else []
+
+    def add_title(self, event: MarkdownEvent) -> None:
+        """Add the title of a link or an image, whose first event this is, to the units if it is there."""
+        title = event.facts["title"] if event.kind == "Start" and isinstance(event.facts, dict) else ""
+        if not any(map(str.isalpha, title)):
+            return
+        if event.facts["link_type"] != "Inline":
+            self.titles.add(title)
+        elif (found := INNER_TITLE.search(self.decoded.text, event.begin, event.end)) is not None:
+            self.add_title_at(found, {title})
+
+    def add_defined_titles(self) -> None:
+        """Add the titles that are beside the targets of links, outside the text."""
+        for found in DEFINED_TITLE.finditer(self.decoded.text) if self.titles else ():
+            if not any(begin <= found.end() <= end for begin, end in self.code):
+                self.add_title_at(found, self.titles)
+
+    def add_title_at(self, found: re.Match[str], known: Collection[str]) -> None:
+        """Add a title that was found, if it is one of those that are known."""
+        span = found.span(found.lastindex or 0)
+        title = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", unescape(found[found.lastindex or 0]))
+        if title in known:
+            self.add_inner(title, span)
+
+    def add_html(self, lines: Sequence[Span]) -> None:
+        """Add the texts of an HTML block to the units, unless markup of Markdown is between its lines."""
+        text = self.decoded.text
+        if any(text[end:begin].strip() for (_, end), (begin, _) in pairwise(lines)):
+            return
+        place = lines[0][0]
+        runs: list[list[Token]] = []
+        finder = Finder(text[place : lines[-1][1]], runs.append, self.language)
+        self.notes = [*self.notes, *finder.describe_unended(self.name, self.lines, place)]
+        self.foreign += finder.foreign
+        for begin, end in finder.attributes:
+            self.html_inner += read_attribute(text, (place + begin, place + end), self.lines)
+
+        def build_unit(run: Sequence[Token]) -> InlineUnit | None:
+            moved = [token._replace(begin=place + token.begin, end=place + token.end) for token in run]
+            return build_inline_unit(keep_parts(moved, text), self.lines)
+
+        self.html_inner += (InnerText(unit) for run in finder.drawn if (unit := build_unit(run)))
+        self.html += (unit for run in runs if (unit := build_unit(run)))
 
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document."""
         original, segments = self.decoded.text, iter(translations)
-        images = Splices(
-            Splice(*span, escape(translation.text, original[slice(*span)], False))
-            for (unit, span), translation in zip(self.images, segments, strict=False)  # the others are those of texts
-            if translation != unit.segment
+        html = replace_markup(original, self.html_inner, self.html, segments)
+        inner = Splices(
+            one.text.render(translation, original, partial(escape_inner, quote=one.quote), Splices(()))
+            for one, translation in zip(self.inner, segments, strict=False)  # the others are those of texts
+            if translation != one.text.unit.segment
         )
         texts = [
-            self.render(one, translation, images)
+            self.render(one, translation, inner)
             for one, translation in zip(self.texts, segments, strict=True)
             if translation != one.unit.segment
         ]
-        return self.decoded.encode(images.join(texts).apply(original))
+        labels = self.find_outer_labels(Splices(texts))
+        return self.decoded.encode(Splices([*html.splices, *labels, *inner.join(texts).splices]).apply(original))
 
-    def render(self, inline: InlineUnit, translation: Segment, images: Splices) -> Splice:
+    def find_outer_labels(self, changed: Splices) -> Iterator[Splice]:
+        """The names of targets that are the texts of links around whole units, where these are changed."""
+        for place, (begin, label) in self.labels.items():
+            mark = SHORT_LINK.match(self.decoded.text, place)
+            inside = list(changed.find(begin, place)) if mark else []
+            if mark and inside and all(splice.end <= place for splice in inside):
+                yield Splice(*mark.span(), f"][{label}]")
+
+    def render(self, inline: InlineUnit, translation: Segment, others: Splices) -> Splice:
         """The translation of a unit as Markdown."""
         original, spans = self.decoded.text, inline.locate_marks()
         labels = [  # of links whose text is the name of their target
-            Splice(*span, f"][{self.labels[span[0]]}]")
+            Splice(*span, f"][{self.labels[span[0]][1]}]")
             for span in inline.spans
-            if span[0] in self.labels and original[slice(*span)] in ("]", "][]")
+            if span[0] in self.labels and SHORT_LINK.fullmatch(original, *span)
         ]
-        inner = Splices([*images.find(inline.begin, inline.end), *labels])
+        inner = Splices([*others.find(inline.begin, inline.end), *labels])
         before = original[original.rfind("\n", 0, inline.begin) + 1 : inline.begin]
-        begins_block = not before.strip(" \t>*+-0123456789.)")
+        begins_block = not before.strip(" \t>*+-0123456789.):")
         own = Splices(Splice(*span, "") for span in inline.spans).apply(original, inline.begin, inline.end)
         parts: list[str] = []
         written = list(translation.split())
@@ -215,6 +305,8 @@ def read_events(text: str) -> Iterator[MarkdownEvent]:
         | options.ENABLE_MATH
         | options.ENABLE_GFM
     )
+    if not DIRECTIVE.search(text):  # which would be read as definitions
+        chosen |= options.ENABLE_DEFINITION_LIST
     places = CharacterPlaces(text.encode())
     for event, span in pyromark.events_with_range(text, options=chosen):
         kind, facts = next(iter(event.items())) if isinstance(event, dict) else (event, None)
@@ -275,6 +367,12 @@ def escape(text: str, original: str, begins_block: bool) -> str:
     if marker:
         head, text = f"{marker[0][:-1]}\\{marker[0][-1]}", text[marker.end() :]
     return head + text.translate(str.maketrans(written))
+
+
+def escape_inner(text: str, original: str, quote: str) -> str:
+    """The description of an image, or a title after the character `quote`, as Markdown."""
+    quotes = {'"': '"', "'": "'", "(": "()"}.get(quote, "")
+    return escape(text, original, False).translate({ord(one): f"\\{one}" for one in quotes})
 
 
 def is_inside_word(parts: Sequence[str | Mark], mark: Mark) -> bool:

@@ -1,15 +1,21 @@
-"""Placeholders of programs in text, which are tags to a translation: `%s`, `%(name)d`, `{name}`, `{{ name }}`, `$1`."""
+"""Parts of text that are tags to a translation: placeholders of programs, templates, URLs and e-mail addresses."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
-from nmt.documents.document import Token
+from nmt.documents.document import Token, join_elements
+from nmt.text.terms import EMAIL, TEMPLATE, URL
+from nmt.text.units import Span
 
 LINE_END = "line end"  # the label of one that is a tag
+SHORTCODE = r"\{\{[<%](?:[^{}]|\{(?!\{)){0,1000}?[>%]\}\}"  # of Hugo, which may have several lines
+KEPT = re.compile(rf"{SHORTCODE}|{TEMPLATE}|{URL}|{EMAIL}")  # in documents of every format
 PLACEHOLDER = re.compile(
-    r"%[A-Za-z]\w+%(?![\w%])"  # of Symfony and Windows
+    rf"{KEPT.pattern}"
+    r"|%[A-Za-z]\w+%(?![\w%])"  # of Symfony and Windows
     r"|%(?:\(\w+\)|\d+\$)?[-+#0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[hlLqjzt]*[a-zA-Z@%]"  # of printf and Python
-    r"|\{\{[^{}\n]*\}\}|\$?\{[^{}\s]*\}|\$\w+"  # of templates, Python and shells
+    r"|\$?\{[^{}\s]*\}|\$\w+"  # of templates, Python and shells
 )
 
 
@@ -28,3 +34,52 @@ def split_placeholders(token: Token, pattern: re.Pattern[str] = PLACEHOLDER) -> 
         done = match.end()
     if done < len(token.text) or not token.text:
         yield Token("text", token.begin + done, token.end, token.text[done:])
+
+
+def keep_parts(tokens: Sequence[Token], original: str, pattern: re.Pattern[str] = KEPT) -> list[Token]:
+    """The tokens with an unpaired tag in place of each part of the original that `pattern` matches; see keep_spans.
+
+    The same is in place of each element that has no letter then, such as the mark of a footnote.
+    """
+    if not tokens:
+        return []
+    found = pattern.finditer(original, tokens[0].begin, tokens[-1].end)
+    kept = keep_spans(tokens, original, [match.span() for match in found])
+    letters = [0, *accumulate(token.kind == "text" and any(map(str.isalpha, token.text)) for token in kept)]
+    filled = [0, *accumulate(token.kind in ("text", "single") and not token.text.isspace() for token in kept)]
+    return join_elements(kept, lambda first, last: letters[first] == letters[last] and filled[first] < filled[last])
+
+
+def keep_spans(tokens: Sequence[Token], original: str, spans: Iterable[Span], name: str = "") -> list[Token]:
+    """The tokens with an unpaired tag, called `name`, in place of each part of the original.
+
+    A part begins in text, or else it is no part. What is in it is no token any more, such as an entity in a URL.
+    """
+    matches = list(spans)[::-1]
+    if not matches:
+        return list(tokens)
+    done = 0  # where what is in a part ends
+    kept: list[Token] = []
+    for token in tokens:
+        if token.begin < done and (token.end <= done or not is_plain(token)):
+            done = max(done, token.end)
+            kept[-1] = kept[-1]._replace(end=done)
+            continue
+        if token.begin < done:
+            token = token._replace(begin=done, text=token.text[done - token.begin :])
+        while matches and matches[-1][0] < token.begin:
+            matches.pop()
+        while is_plain(token) and matches and matches[-1][0] < token.end:
+            first, done = matches.pop()
+            if token.begin < first:
+                kept.append(token._replace(end=first, text=token.text[: first - token.begin]))
+            kept.append(Token("single", first, done, original[first:done], name))
+            token = token._replace(begin=min(done, token.end), text=token.text[done - token.begin :])
+        if token.begin < token.end or token.kind != "text":
+            kept.append(token)
+    return kept
+
+
+def is_plain(token: Token) -> bool:
+    """Whether a token is text without references or other escapes."""
+    return token.kind == "text" and token.end - token.begin == len(token.text)

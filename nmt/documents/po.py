@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
-from nmt.documents import html
+from nmt.documents import html, markup
 from nmt.documents.document import (
     Annotation,
     InlineUnit,
@@ -191,7 +191,7 @@ class PoDocument:
         comments: dict[int, list[str]] = {}  # by the first line of a message
         added: dict[int, list[str]] = {}  # by the line before
         for slot, translation, annotation in zip(self.slots, translations, annotations, strict=True):
-            escape = html.escape if slot.is_markup else keep
+            escape = markup.escape if slot.is_markup else keep
             splice = slot.inline.render(strip_lines(translation, slot.inline.unit), slot.text, escape, Splices([]))
             text = Splices([splice]).apply(slot.text)
             end = "\r\n" if self.lines[slot.head].endswith("\r\n") else "\n"

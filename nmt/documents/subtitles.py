@@ -10,7 +10,7 @@ from html import escape as escape_markup
 from html import unescape
 from itertools import accumulate
 
-from nmt.documents.cues import Cue, Fragment, describe_times, make_cue, split_cues
+from nmt.documents.cues import BRACKETS, Cue, Fragment, describe_times, make_cue, split_cues
 from nmt.documents.division import CLOSING, OPENING
 from nmt.documents.document import (
     InlineUnit,
@@ -25,6 +25,7 @@ from nmt.documents.document import (
     describe_foreign,
 )
 from nmt.documents.encoding import DecodedText, decode_document
+from nmt.documents.placeholders import keep_parts
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import DataError
 from nmt.text.languages import get_primary_language, is_other_language
@@ -148,7 +149,7 @@ class SubtitleDocument:
             if tokens:
                 tokens.append(Token("single", tokens[-1].end, fragment.begin, "next cue", is_break=True))
             tokens += self.make_tokens(fragment, number)
-        inline = build_inline_unit(tokens, self.lines)
+        inline = build_inline_unit(keep_parts(tokens, self.decoded.text), self.lines)
         if inline is None:
             return None
         unit = inline.unit
@@ -259,7 +260,12 @@ class VttDocument(SubtitleDocument):
 
 
 def ends_sentence(before: str, after: str) -> bool:
-    """Whether a sentence ends between two texts."""
+    """Whether a sentence ends between two texts: at its marks, or where a caption of several cues begins or ends."""
+    for opening, closing in BRACKETS:
+        if before.endswith(closing) and before.count(closing) > before.count(opening):
+            return True
+        if after.startswith(opening) and after.count(opening) > after.count(closing):
+            return True
     first = next(filter(str.isalpha, after), "")
     return ENDS.search(before) is not None and not first.islower()
 

@@ -19,8 +19,8 @@ from nmt.documents.document import (
     label_element,
 )
 from nmt.documents.encoding import decode_document
-from nmt.documents.html import escape, write_markup
-from nmt.documents.placeholders import split_placeholders
+from nmt.documents.markup import InnerText, escape, read_attribute, write_markup
+from nmt.documents.placeholders import PLACEHOLDER, keep_parts
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvents, read_events
 from nmt.documents.xml_rules import ALL_TEXT, XmlRules, has_element
@@ -81,14 +81,14 @@ class XmlDocument:
         self.lines = Lines(self.decoded.text)
         self.run: list[Token] = []
         self.texts: list[InlineUnit] = []
-        self.attributes: list[InlineUnit] = []
+        self.attributes: list[InnerText] = []
         self.lone_sections: list[Span] = []  # the texts of CDATA sections that are translated
         self.declared = self.find_language(self.events.kinds.index("start")) or ""  # the language of the document
         self.divide()
         if is_other_language(self.declared, self.language):
             self.notes = [*self.notes, describe_declared(name, self.declared, self.language)]
         self.notes = [*self.notes, *describe_foreign(name, self.foreign, self.language)]
-        self.units: Sequence[Unit] = [one.unit for one in (*self.attributes, *self.texts)]
+        self.units: Sequence[Unit] = [*(one.text.unit for one in self.attributes), *(one.unit for one in self.texts)]
         self.languages = [Splice(*span, format_language(languages.target)) for span in self.find_own() if self.units]
 
     def find_own(self) -> Iterator[Span]:
@@ -139,7 +139,7 @@ class XmlDocument:
 
     def end_run(self) -> None:
         """End a run, which is a unit if it has text."""
-        if self.run and (unit := build_inline_unit(self.run, self.lines)):
+        if unit := build_inline_unit(keep_parts(self.run, self.decoded.text, PLACEHOLDER), self.lines):
             self.texts.append(unit)
         self.run = []
 
@@ -170,7 +170,7 @@ class XmlDocument:
     def add_text(self, number: int) -> None:
         """Add text to a run."""
         begin, end = self.events.begins[number], self.events.find_end(number)
-        self.run += split_placeholders(Token("text", begin, end, self.events.read_text(number)))
+        self.run.append(Token("text", begin, end, self.events.read_text(number)))
 
     def add_other(self, number: int) -> int:
         """Add a comment, an instruction or a CDATA section to a run. -> the number of its last event"""
@@ -197,10 +197,9 @@ class XmlDocument:
         name, values = self.events.names[number], self.events.read_attributes(number)
         begin, end = self.events.begins[number], self.events.find_end(number)
         for match in ATTRIBUTE.finditer(self.decoded.text, begin, end) if values else ():
-            value = values.get(match[1], "")
-            if self.rules.is_read(name, match[1]) and any(map(str.isalpha, value)):
+            if self.rules.is_read(name, match[1]):
                 span = match.span(2 if match[2] is not None else 3)
-                self.attributes.append(InlineUnit(Unit(Segment(value), (), self.lines.find(span[0])), *span))
+                self.attributes += read_attribute(self.decoded.text, span, self.lines, PLACEHOLDER)
 
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Characters that the encoding does not have become references."""

@@ -15,7 +15,7 @@ from nmt.progress import format_count
 from nmt.text.atoms import find_atoms
 from nmt.text.corpus import read_lines
 from nmt.text.particles import list_stems
-from nmt.text.words import is_blank, is_whole_words, match_texts
+from nmt.text.words import UNSPACED, is_blank, is_whole_words, match_texts
 
 CaseRule = Literal["ignore", "exact", "follow"]
 CASE_RULES: tuple[CaseRule, ...] = get_args(CaseRule)
@@ -23,14 +23,27 @@ CASES = f"{', '.join(CASE_RULES[:-1])} or {CASE_RULES[-1]}"
 INITIAL = re.compile(r"(?:.*[.!?…:。！？])?[\W_]*")  # what stands before the first word of a sentence
 MOST_SHOWN = 10  # lines of a glossary in one message
 EMOJI = "[\U0001f000-\U0001faff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff]"
+UNSPACED_TEXT = rf"{UNSPACED.pattern[1:-1]}\u3000-\u303f\uff00-\uff65"  # may stand directly beside an address
+TEMPLATE = r"\$?\{\{[^\n]{0,300}?\}\}\}?|\{%[^{}\n]*%\}|\{#[^{}\n]*#\}"  # of Jinja, Liquid, Handlebars, Hugo
+IN_URL = (
+    rf"(?:{TEMPLATE}|\([^\s()<>]*\)|&amp;"
+    rf"|(?!\{{[{{%]|&(?:amp|lt|gt|quot|nbsp);)[^\s<>()\[\]\"'“”«»`|{UNSPACED_TEXT}])"
+)
+URL = (
+    rf"(?:(?<![A-Za-z])(?:https?|s?ftp|file|wss?|git|ssh)://|(?:(?<![\w.])|(?<=[{UNSPACED_TEXT}]))www\.(?=\w))"
+    rf"{IN_URL}+(?:(?<=\}}\}})|(?<=%\}})|(?<![.,;:!?*_~}}]))"
+)
+IN_NAME = rf"[^\W{UNSPACED_TEXT}]"
+EMAIL = rf"(?<!{IN_NAME})(?:mailto:)?(?:{IN_NAME}|[.+%-]){{1,64}}@(?:{IN_NAME}|-)+(?:\.(?:{IN_NAME}|-)+)+(?<!-)"
 KEPT = {
     "numbers": r"(?<![\w.,])[+\-−±]?\d+(?:[.,:/’'\u00a0\u202f]\d+)*(?!\w)",
-    "urls": r"(?:https?|ftp|file)://[^\s<>\"'“”«»]*[^\s<>\"'“”«».,;:!?)\]}]|\bwww\.[^\s<>\"'“”«»]*[^\s<>\"'“”«».,;:!?)\]}]",
+    "urls": URL,
     "placeholders": (
-        r"\$?\{\{?[^{}\s]*\}?\}|%(?:\(\w+\)|\d+\$)?[-+#0]*+\d*+(?:\.\d+)?(?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGcrsa@](?!\w)"
+        rf"{TEMPLATE}|\$?\{{[^{{}}\s]*\}}"
+        r"|%(?:\(\w+\)|\d+\$)?[-+#0]*+\d*+(?:\.\d+)?(?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGcrsa@](?!\w)"
         r"|%\w+%|\$\d+|\$\w+"
     ),
-    "emails": r"\b[\w.+%-]{1,64}@[\w-]+(?:\.[\w-]+)+\b",
+    "emails": EMAIL,
     "emoji": (
         "[\U0001f1e6-\U0001f1ff]{2}|[0-9#*]\ufe0f?\u20e3"
         f"|{EMOJI}[\ufe0f\U0001f3fb-\U0001f3ff]*(?:\u200d{EMOJI}[\ufe0f\U0001f3fb-\U0001f3ff]*)*"

@@ -37,7 +37,16 @@ def texts(page: str) -> list[str]:
         ('<div class="x notranslate">no <div>no</div> no</div>yes', ["yes"]),
         ("use <b translate=no>Name</b> here", ["use  here"]),
         ("<code>a<p>b", ["b"]),  # an element without its end ends where a paragraph begins
-        ("<svg><text>a</text></svg><p>b", ["b"]),
+        ("<svg><text>a</text></svg><p>b", ["a", "b"]),
+        (
+            "<svg><title>a</title><g aria-label=b><text>c <tspan>d</tspan></text></g><style>e</style></svg>f",
+            [*"ba", "c d", "f"],
+        ),
+        ('<svg translate=no aria-label="a"><text>b</text></svg>', []),
+        ("<select><optgroup label=a><option label=b>c<option value=d>e</select>", [*"abce"]),
+        ("<video><track label=a src=b>c</video><iframe title=d src=e>f</iframe>g", [*"adg"]),
+        ("<textarea placeholder=a>b</textarea><noscript>c <b>d</b></noscript>", ["a", "c d"]),
+        ('<meta name="twitter:title" content=a><meta property=og:image:alt content=b><meta name=c content=d>', [*"ab"]),
         ('<img alt="a cat" title="my cat">', ["a cat", "my cat"]),
         (
             "<img alt='x'><input type=submit value=Send><input type=text value=No placeholder='Name'>",
@@ -68,6 +77,11 @@ def test_units_are_what_people_read(page, units):
         ("one</b> two", "ONE</b> TWO"),
         ("<b>one <i>two</b> three</i>", "<b>ONE <i>TWO</b> THREE</i>"),
         ("<p>one<p>two", "<p>ONE<p>TWO"),
+        ("<p>see https://a.b/?c=1&amp;d=e&lt;x <i>f@g.h</i>", "<p>SEE https://a.b/?c=1&amp;d=e&lt;X <i>f@g.h</i>"),
+        ("<p>www.a.b</p><p>{% if c %}d{{ e < f }}{{<g>}}", "<p>www.a.b</p><p>{% if c %}D{{ e < f }}{{<g>}}"),
+        ('<img alt="see {{ a.b }} now" title="https://c.d">', '<img alt="SEE {{ a.b }} NOW" title="https://c.d">'),
+        ("see<sup><a href='#1'>[2]</a></sup> the <b>5 %</b>", "SEE<sup><a href='#1'>[2]</a></sup> THE <b>5 %</b>"),
+        ("<b>12<i>!</i> x</b> y <em>→</em>", "<b>12<i>!</i> X</b> Y <em>→</em>"),
         ("<span></span><p><a name=x></a>one</p>", "<span></span><p><a name=x></a>ONE</p>"),
     ],
 )
@@ -79,6 +93,38 @@ def test_tags_follow_their_words():
     page = "<p>one <b>two</b> <code>x</code> three <a href=u>four</a></p>"
     reversed_page = translate_document(read(page), WordTranslator(is_reversing=True)).decode()
     assert reversed_page == "<p><a href=u>four</a> three <code>x</code> <b>two</b> one</p>"
+
+
+def test_what_has_no_letter_in_its_tags_is_not_translated():
+    [unit] = read("<p>guitar<sup><a>[2]</a></sup>, and <i>3</i> <b>4 men</b>").units
+    assert unit.segment.text == "guitar, and  4 men"
+    assert unit.labels == ("<sup>[2]</sup>", "<i>3</i>", "<b>")
+
+
+@pytest.mark.parametrize(
+    ("page", "expected", "unended"),
+    [
+        ("<p>one\n<!-- two <b>three</b>\nfour", "<p>ONE\n<!-- two <b>three</b>\nfour", "<!--"),
+        ("one <!-- a --> two <!-- b", "ONE <!-- a --> TWO <!-- b", "<!--"),
+        ("<p>one\n<!doctype two", "<p>ONE\n<!doctype two", "<!doctype"),
+        ("one <?php if (1 > 2) { two", "ONE <?php if (1 > 2) { two", "<?php"),
+        ("one\n<script>two <p>three", "ONE\n<script>two <p>three", "<script"),
+        ("one\n<style>two <p>three", "ONE\n<style>two <p>three", "<style"),
+        ("one <textarea>two <b>three</b> <p>four", "ONE <textarea>two <b>three</b> <p>four", "<textarea"),
+        ("<TITLE>one <p>two", "<TITLE>one <p>two", "<TITLE"),
+        # and what ends
+        ("<?php a() > b ?>one<?= c ?> <% d > e %>two", "<?php a() > b ?>ONE<?= c ?> <% d > e %>TWO", ""),
+        ("<p title='<?= a ?>'>one<![CDATA[ b > c ]]>", "<p title='<?= a ?>'>ONE<![CDATA[ b > c ]]>", ""),
+        ("<!--[if IE]>a<![endif]-->one<![if !IE]>", "<!--[if IE]>a<![endif]-->ONE<![if !IE]>", ""),
+        ("one <![a b]> two <title>three</title>", "ONE <![a b]> TWO <title>THREE</title>", ""),
+    ],
+)
+def test_what_browsers_do_not_show_stays_and_is_noted(page, expected, unended):
+    document = read(page)
+    assert shout(document) == expected
+    note = f'"{unended}" does not end, so that browsers hide what follows: it stays as it is'
+    line = page[: page.find(unended)].count("\n") + 1
+    assert document.notes == ([f"page.html, line {line}: {note}"] if unended else [])
 
 
 def test_a_translated_attribute_goes_with_its_tag():
@@ -186,7 +232,7 @@ def test_no_tag_is_lost_or_doubled_however_they_are_nested(seed):
     assert {tag: written.count(tag) for tag in TAGS} == {tag: page.count(tag) for tag in TAGS}
 
 
-@pytest.mark.parametrize("broken", ['<a b="', "<", "<!", "</", "<b ", "<?", "x<y "])
+@pytest.mark.parametrize("broken", ['<a b="', "<", "<!", "</", "<b ", "<?", "x<y ", "<!--", "<%", "<![a", "<?= "])
 def test_markup_that_does_not_end_is_text_and_takes_no_time(broken):
     page = f"<p>one <b>two</b> {broken * 10_000}".encode()
     begin = time.process_time()

@@ -25,9 +25,28 @@ def read(text: str) -> markdown.MarkdownDocument:
         ("| one | two |\n|---|---|\n| three | 4 |\n", "| ONE | TWO |\n|---|---|\n| THREE | 4 |\n"),
         ("a **b** *c* __d__ _e_ ~~f~~ `g`\n", "A **B** *C* __D__ _E_ ~~F~~ `g`\n"),
         ("***a b***\n", "***A B***\n"),
-        ("a [b c](http://x.y/z 'title') d\n", "A [B C](http://x.y/z 'title') D\n"),
+        ("a [b c](http://x.y/z 'my title') d\n", "A [B C](http://x.y/z 'MY TITLE') D\n"),
+        ('![a](b "c \\" &amp; d")\n', '![A](b "C \\" &amp; D")\n'),
+        (
+            'a [b](<c d> (e)) [f][g] [h]\n\n[g]: i\n  "j k"\n[h]: l "5"\n',
+            'A [B](<c d> (E)) [F][g] [H][h]\n\n[g]: i\n  "J K"\n[h]: l "5"\n',
+        ),
+        ('    [a]: b "c"\n\n[a]\n\n[a]: b "c"\n', '    [a]: b "c"\n\n[A][a]\n\n[a]: b "C"\n'),
+        (
+            "<details>\n<summary>a <b>c</b></summary>\n\nd\n\n</details>\n",
+            "<details>\n<summary>A <b>C</b></summary>\n\nD\n\n</details>\n",
+        ),
+        ("<p title='a'>\nb <code>c</code> {{ d }}\n</p>\n", "<p title='A'>\nB <code>c</code> {{ d }}\n</p>\n"),
+        (
+            "- <div>\n  a &amp;\n  b</div>\n\n> <p>c\n> d</p>\n\n<svg><text>e</text></svg>\n",
+            "- <div>\n  A &amp; B</div>\n\n> <p>c\n> d</p>\n\n<svg><text>E</text></svg>\n",
+        ),
         ("a [b][r] d\n\n[r]: http://x.y\n", "A [B][r] D\n\n[r]: http://x.y\n"),
         ("a [b][] [c]\n\n[b]: x\n[c]: y\n", "A [B][b] [C][c]\n\n[b]: x\n[c]: y\n"),
+        (
+            "[b]\n\n- **[c][]**\n- [`d`] [b](e)\n\n[b]: x\n[c]: y\n[`d`]: z\n",
+            "[B][b]\n\n- **[C][c]**\n- [`d`] [B](e)\n\n[b]: x\n[c]: y\n[`d`]: z\n",
+        ),
         ("see <http://x.y> and <a@b.c> now\n", "SEE <http://x.y> AND <a@b.c> NOW\n"),
         ("see ![a cat](c.png) now\n", "SEE ![A CAT](c.png) NOW\n"),
         ("[![a cat](c.png)](x)\n", "[![A CAT](c.png)](x)\n"),
@@ -37,10 +56,38 @@ def read(text: str) -> markdown.MarkdownDocument:
         ("a[^1] b\n\n[^1]: note\n", "A[^1] B\n\n[^1]: NOTE\n"),
         ("$x_a$ is one\n", "$x_a$ IS ONE\n"),
         ("one\r\n\r\n- two\r\n", "ONE\r\n\r\n- TWO\r\n"),
+        # syntax of programs that extend Markdown
+        (":::note\none\n:::\n", ":::note\nONE\n:::\n"),
+        (":::{figure} a.png\n:alt: b\n:width: 3\n\none\n:::\n", ":::{figure} a.png\n:alt: b\n:width: 3\n\nONE\n:::\n"),
+        ("> :::: {.tip #a}\n> one *two*\n> ::::\n", "> :::: {.tip #a}\n> ONE *TWO*\n> ::::\n"),
+        ('!!! note "a"\n    one\n\n=== "b"\ntwo\n', '!!! note "a"\n    ONE\n\n=== "b"\nTWO\n'),
+        ("> [!TIP]\n> one\n", "> [!TIP]\n> ONE\n"),
+        ("import A from '@b/C';\n\nimport one\n", "import A from '@b/C';\n\nIMPORT ONE\n"),
+        ("one\n: two\n\n    three\n", "ONE\n: TWO\n\n    THREE\n"),
+        ("one\n\n:   two\n\n:::a\n:::\n", "ONE\n\n:   TWO\n\n:::a\n:::\n"),
+        (
+            "{% include a.html %}\n\n{{< toc >}}\none\n{%- endif -%}\n",
+            "{% include a.html %}\n\n{{< toc >}}\nONE\n{%- endif -%}\n",
+        ),
+        ("one {{ a.b | c }} two {{<d>}} {% e %}\n", "ONE {{ a.b | c }} TWO {{<d>}} {% e %}\n"),
+        ("one {ref}`a` two :doc:`b` :tada: {.c #d}\n", "ONE {ref}`a` TWO :doc:`b` :tada: {.c #d}\n"),
+        ("# one {: .a}\n{: #b}\ntwo[^c] {/* d */} e\n", "# ONE {: .a}\n{: #b}\nTWO[^c] {/* d */} E\n"),
+        (
+            "one https://a.b/c_d*e*f?g=h&amp;i&copy=j, *www.k.l* (m@n.o)\n",
+            "ONE https://a.b/c_d*e*f?g=h&amp;i&copy=j, *www.k.l* (m@n.o)\n",
+        ),
+        ("https://a.b/c\n\none\n- http://d.e\n- f@g.h two\n", "https://a.b/c\n\nONE\n- http://d.e\n- f@g.h TWO\n"),
+        ("one\nhttps://a.b\ntwo\n", "ONE\nhttps://a.b\nTWO\n"),
+        ("[https://a.b](https://a.b) [one](https://c.d)\n", "[https://a.b](https://a.b) [ONE](https://c.d)\n"),
+        (
+            '![one {{ a.b }}](c "https://d.e") [two](f "www.g.h three")\n',
+            '![ONE {{ a.b }}](c "https://d.e") [TWO](f "www.g.h THREE")\n',
+        ),
+        ("`{{ a }}` one `https://b.c`\n", "`{{ a }}` ONE `https://b.c`\n"),
         # what stays
         ("---\ntitle: x\n---\n\none\n", "---\ntitle: x\n---\n\nONE\n"),
         ("```python\ncode\n```\n\n    indented\n\n~~~\nx\n~~~\n",) * 2,
-        ("<div>\nhtml\n</div>\n\n<!-- x -->\n\n---\n\n12 %\n",) * 2,
+        ("<pre>\nhtml\n</pre>\n\n<!-- x -->\n\n---\n\n12 %\n",) * 2,
         ("# one {#id}\n", "# ONE {#id}\n"),
         ("été **日本** x\n\nfin\n", "ÉTÉ **日本** X\n\nFIN\n"),  # places are characters, not bytes
     ],
@@ -48,6 +95,20 @@ def read(text: str) -> markdown.MarkdownDocument:
 def test_text_is_translated_and_all_else_stays(text, expected):
     assert shout(read(text)) == expected
     assert translate_document(read(text), WordTranslator()).decode() == text
+
+
+def test_titles_are_escaped_as_their_quotation_marks_need():
+    document = read("[a](b 'c d') ![e](f (g))\n")
+    written = document.write([Segment("x'y*"), Segment("e"), Segment("(z)"), document.units[-1].segment])
+    assert written.decode() == "[a](b 'x\\'y\\*') ![e](f (\\(z\\)))\n"
+
+
+def test_an_html_block_that_does_not_end_is_noted():
+    document = read("a\n\n<!-- b\n\nc\n")
+    assert shout(document) == "A\n\n<!-- b\n\nc\n"
+    assert document.notes == [
+        'a.md, line 3: "<!--" does not end, so that browsers hide what follows: it stays as it is'
+    ]
 
 
 def test_tags_move_with_their_words():

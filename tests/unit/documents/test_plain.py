@@ -27,6 +27,21 @@ def test_what_is_between_paragraphs_stays():
     assert shout(TextDocument(text.encode(), "a.txt", SPACED)) == "\n\n  ONE TWO.\r\n \n- THREE\n\n-----\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("see https://a.b/c, or  mail d@e.f\nnow.\n", "SEE https://a.b/c, OR MAIL d@e.f NOW.\n"),
+        ("one\n  www.a.b \r\n{% c %} {{ d }}\ntwo\n", "ONE\n  www.a.b \r\n{% c %} {{ d }}\nTWO\n"),
+        ("https://a.b\n\n- c@d.e\n", "https://a.b\n\n- c@d.e\n"),
+        ("こちらhttps://a.b/cを\n", "こちらhttps://a.b/cを\n"),
+    ],
+)
+def test_addresses_and_templates_stay(text, expected):
+    document = TextDocument(text.encode(), "a.txt", SPACED)
+    assert shout(document) == expected
+    assert not any("a.b" in unit.segment.text for unit in document.units)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_a_copied_text_is_unchanged(encoding):
     content = "Été, 1.\nZwei\n\n 始まり\u2028x\x0c\n\n".encode(encoding)

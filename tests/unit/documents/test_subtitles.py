@@ -47,13 +47,19 @@ def texts(document) -> list[str]:
         (["He is", "(laughs\nloudly)", "here"], ["He is", "laughs loudly", "here"]),
         (["（拍手）", "来る", "［風の音］\n人", "【一年後】", "猫"], ["拍手", "来る", "風の音", "人", "一年後", "猫"]),
         (["<i>[rain]</i>\nIt", "{\\an8}- (sighs)\nis"], ["rain", "It", "sighs", "is"]),
-        (["(one) two (three)", "[four"], ["(one) two (three) [four"]),
+        (["(one) two (three)", "four (five"], ["(one) two (three) four (five"]),
         (["<i>♪ la\nle ♪</i>", "so", "# li lo #\n*cough*"], ["la le", "so", "li lo", "cough"]),
         (["[...]", "♪♪", "a"], ["a"]),
+        (["so", "[one", "two]", "or"], ["so", "[one two]", "or"]),
+        (["he (the", "one) is", "（二", "三）", "四"], ["he (the one) is", "（二 三）", "四"]),
         # speakers
         (["we", "JOHN: you", "and I", "MARY (O.S.): no"], ["we", "you and I", "no"]),
         (["- ÉMILE : oui", "non", "ИВАН: да", ">> ja"], ["oui non", "да", "ja"]),
         (["— one\n– two", "‐ three"], ["one", "two", "three"]),
+        (
+            ["DR. DE LA: a", "ALL THAT I WANT: THIS", "NO, I: b", "LI (on the phone): c", "[MO]: d"],
+            ["a ALL THAT I WANT: THIS NO, I: b", "c", "d"],
+        ),
         (["so John: yes", "at 12:30", "he"], ["so John: yes at 12:30 he"]),
         (["WWW: HTTP://A.B"], ["HTTP://A.B"]),
     ],
@@ -89,6 +95,7 @@ def test_cues_far_apart_or_at_the_same_time_are_not_joined():
             "\ufeff00:01 --> 00:02\nONE\n\n\n00:03 --> 00:04\nTWO",
         ),
         (cue(1, "12 %"), cue(1, "12 %")),
+        (cue(1, "by www.a.b/c d") + cue(2, "http://e.f"), cue(1, "BY www.a.b/c D") + cue(2, "http://e.f")),
         (cue(1, "a b.\n\nc") + cue(2, "[d e]\nf"), cue(1, "A B.\n\nC") + cue(2, "[D E]\nF")),
         (cue(1, "a\n \n\nb") + cue(2, "（c）"), cue(1, "A\n \n\nB") + cue(2, "（C）")),
         (

@@ -29,6 +29,10 @@ def read(text: str, rules: XmlRules = ALL_TEXT) -> XmlDocument:
         ("<p>a <![CDATA[b <c>]]> d</p>", "<p>A <![CDATA[b <c>]]> D</p>"),
         ("<p><![CDATA[a %1$s <b> {x}!]]></p>", "<p><![CDATA[A %1$s <B> {x}!]]></p>"),
         ("<s>one %d &amp; %@, 5 % of ${x}</s>", "<s>ONE %d &amp; %@, 5 % OF ${x}</s>"),
+        (
+            "<s>one %s www.a.b/c?d=e&amp;f=g {{ h }}<i>[2]</i></s>",
+            "<s>ONE %s www.a.b/c?d=e&amp;f=g {{ h }}<i>[2]</i></s>",
+        ),
         ("<p>  one\n   two  </p>", "<p>  ONE TWO  </p>"),
         ('<x:p xmlns:x="u">one <x:b>two</x:b></x:p>', '<x:p xmlns:x="u">ONE <x:b>TWO</x:b></x:p>'),
     ],

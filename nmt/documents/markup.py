@@ -1,0 +1,104 @@
+"""What HTML and XML share: references such as &amp;, and texts in the markup around other texts, as in attributes."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
+from html import unescape
+from typing import NamedTuple
+
+from nmt.documents.document import InlineUnit, Lines, Splice, Splices, Token, build_inline_unit
+from nmt.documents.encoding import DecodedText
+from nmt.documents.placeholders import KEPT, keep_parts
+from nmt.documents.segment import Segment
+from nmt.text.units import Span
+
+REFERENCE = re.compile(r"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);?")
+
+
+class InnerText(NamedTuple):
+    """A text that may be in the markup of another one: of an attribute, with the character before its value."""
+
+    text: InlineUnit
+    quote: str = ""
+
+
+def read_attribute(original: str, span: Span, lines: Lines, pattern: re.Pattern[str] = KEPT) -> Iterator[InnerText]:
+    """The text of an attribute's value, if it has one. What `pattern` matches in it stays as it is."""
+    tokens = keep_parts(list(split_references(original, *span)), original, pattern)
+    if unit := build_inline_unit(tokens, lines):
+        yield InnerText(unit, original[span[0] - 1])
+
+
+def split_references(original: str, begin: int, end: int) -> Iterator[Token]:
+    """The text of a part of a document; each reference is a token."""
+    for match in REFERENCE.finditer(original, begin, end):
+        if begin < match.start():
+            yield Token("text", begin, match.start(), original[begin : match.start()])
+        yield Token("text", *match.span(), unescape(match[0]))
+        begin = match.end()
+    if begin < end:
+        yield Token("text", begin, end, original[begin:end])
+
+
+def write_markup(
+    decoded: DecodedText,
+    inner: Sequence[InnerText],
+    texts: Sequence[InlineUnit],
+    translations: Iterable[Segment],
+    others: Iterable[Splice] = (),
+    choose_escape: Callable[[InlineUnit], Callable[[str, str], str]] = lambda _: escape,
+) -> bytes:
+    """A document with the translations of its inner texts and texts; see replace_markup."""
+    splices = replace_markup(decoded.text, inner, texts, iter(translations), others, choose_escape)
+    return decoded.encode(splices.apply(decoded.text), "xmlcharrefreplace")
+
+
+def replace_markup(
+    original: str,
+    inner: Sequence[InnerText],
+    texts: Sequence[InlineUnit],
+    translations: Iterator[Segment],
+    others: Iterable[Splice] = (),
+    choose_escape: Callable[[InlineUnit], Callable[[str, str], str]] = lambda _: escape,
+) -> Splices:
+    """The translations of inner texts, then of texts, where they differ from their segments.
+
+    `others` are other replacements in the markup. `choose_escape` is what writes the translation of a text; see
+    InlineUnit.render. Translations after these are left.
+    """
+    values = (
+        one.text.render(found, original, partial(escape, quote=one.quote), Splices(()))
+        for one, found in zip(inner, translations, strict=False)
+        if found != one.text.unit.segment
+    )
+    splices = Splices([*others, *values])
+    outer = [
+        one.render(found, original, choose_escape(one), splices)
+        for one, found in zip(texts, translations, strict=False)
+        if found != one.unit.segment
+    ]
+    return splices.join(outer)
+
+
+def escape(text: str, original: str, quote: str = "") -> str:
+    """A text as HTML; with `quote`, the character before it, as the value of an attribute.
+
+    Characters that the original has as references, such as &nbsp; or &quot;, are written in the same way.
+    """
+    references = dict.fromkeys(reversed(REFERENCE.findall(original)))  # of those for one character the last is written
+    return text.translate(build_escapes(tuple(references), ">" in original, quote))
+
+
+@lru_cache
+def build_escapes(references: tuple[str, ...], has_bracket: bool, quote: str) -> dict[int, str | int | None]:
+    """How characters are written in a text whose original has these references, and perhaps ">" as it is."""
+    written: dict[str, str | int | None] = {}
+    for reference in references:
+        if len(character := unescape(reference)) == 1 and not character.isalnum():
+            written.setdefault(character, reference)
+    written |= {"&": "&amp;", "<": "&lt;", ">": written.get(">", ">" if has_bracket else "&gt;")}
+    if quote in ("'", '"'):
+        written[quote] = {"'": "&#39;", '"': "&quot;"}[quote]
+    elif quote:  # a value without quotation marks ends at these
+        written |= {one: f"&#{ord(one)};" for one in " \t\n\r\f\"'=`>"}
+    return str.maketrans(written)
