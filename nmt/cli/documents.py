@@ -94,7 +94,7 @@ def translate_documents(
     that are read, and `options` those of nmt.documents.files.translate_files."""
     from nmt.checkpoint import read_run
     from nmt.documents.document import Languages
-    from nmt.documents.files import plan_outputs, refuse_unused_rules, translate_files
+    from nmt.documents.files import count_left_out, plan_outputs, refuse_unused_rules, translate_files
     from nmt.progress import Progress, TerminalProgress, WithoutBars, format_count
     from nmt.translation.memory import MemoryTranslator
     from nmt.translation.units import is_target_spaced
@@ -108,7 +108,8 @@ def translate_documents(
         output = STANDARD
     elif not output.is_dir() and len(files) == 1 and not Path(files[0]).is_dir():
         refuse_unwritable(output)
-    planned = plan_outputs([Path(file) for file in files], output, form)
+    paths = [Path(file) for file in files]
+    planned, left_out = plan_outputs(paths, output, form), count_left_out(paths, output, form)
     if options["xml_rules"] is not None:
         refuse_unused_rules(planned, form)
     outputs = {"--tag-report": reports.tags, "--term-report": reports.terms, "--memory-report": reports.memory}
@@ -142,7 +143,10 @@ def translate_documents(
     if not quiet:
         counts = f"{format_count(done, 'document')} with {format_count(segments, 'segment')}"
         where = "" if output == STANDARD else f" in {output}"
-        click.echo(f"nmt: {counts} {'is' if done == 1 else 'are'} translated{where}", err=True)
+        others = (
+            f"; {format_count(left_out, 'other file')} {'is' if left_out == 1 else 'are'} left out" if left_out else ""
+        )
+        click.echo(f"nmt: {counts} {'is' if done == 1 else 'are'} translated{where}{others}", err=True)
     if weak:
         where = f"{reports.tags} lists them" if reports.tags else "--tag-report FILE lists them"
         click.echo(f"nmt: {weak:,} of {format_count(tags, 'tag')} may be in a wrong place: {where}", err=True)

@@ -99,8 +99,8 @@ def plan_outputs(files: Sequence[Path], output: Path, form: str | None = None) -
     """The file to write for each file to translate. Those of a folder keep their names and places under `output`.
 
     A single file is written to `output`, or into it if it is a folder. Of a folder only files with a known suffix are
-    documents; with `form`, only those with a suffix of that format. A single file may be "-", standard input, and be
-    written to "-", standard output.
+    documents, unless they are hidden; with `form`, only those with a suffix of that format. A single file may be "-",
+    standard input, and be written to "-", standard output.
 
     Raises UsageError for files of an unknown format, for two that would be written to one, for one that would be
     written over itself, or to the suffix of another format, and for folders without documents.
@@ -121,9 +121,7 @@ def plan_outputs(files: Sequence[Path], output: Path, form: str | None = None) -
                 )
             planned[file] = output if is_single else output / file.name
             continue
-        inside = [path for path in sorted(file.rglob("*")) if path.is_file() and is_document(path, form)]
-        outputs = os.path.realpath(output) + os.sep
-        inside = [path for path in inside if not os.path.realpath(path).startswith(outputs)]
+        inside = [path for path in find_files(file, output) if is_document(path, form)]
         if not inside:
             raise UsageError(f"{file} has no documents that can be translated\n  Name files, or another folder")
         planned |= {path: output / path.relative_to(file) for path in inside}
@@ -139,6 +137,24 @@ def plan_outputs(files: Sequence[Path], output: Path, form: str | None = None) -
         if source != STANDARD and os.path.realpath(source) in taken:
             raise UsageError(f"{source} would be written over\n  Name another ", Option("output"))
     return planned
+
+
+def find_files(folder: Path, output: Path) -> list[Path]:
+    """The files in a folder, without hidden ones, such as those in .git, and without what is in `output`."""
+    outputs = os.path.realpath(output) + os.sep
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not any(name.startswith(".") for name in path.relative_to(folder).parts)
+        and not os.path.realpath(path).startswith(outputs)
+    ]
+
+
+def count_left_out(files: Iterable[Path], output: Path, form: str | None = None) -> int:
+    """The number of files in folders that are no documents; see plan_outputs."""
+    folders = [file for file in files if file.is_dir()]
+    return sum(not is_document(path, form) for folder in folders for path in find_files(folder, output))
 
 
 def refuse_unused_rules(planned: Mapping[Path, Path], form: str | None) -> None:

@@ -40,14 +40,22 @@ def test_several_files_and_folders_go_to_a_folder(run_nmt, reverser, page, tmp_p
     inside.mkdir(parents=True)
     (inside / "a.txt").write_text("ba de\n\nde ba\n")
     (inside / "picture.png").write_bytes(b"\x89PNG")
+    hidden = tmp_path / "docs" / ".git"
+    hidden.mkdir()
+    for path in (hidden / "a.md", hidden / "b", inside / ".c.txt"):
+        path.write_text("ba de")
     (tmp_path / "docs" / "b.HTM").write_text("<p>ba de")
     out = tmp_path / "out"
     done = run_nmt("translate", "--model", reverser, "--document", page, tmp_path / "docs", "--output", out)
-    assert (done.code, done.stderr) == (0, f"nmt: 3 documents with 4 segments are translated in {out}\n")
+    counts = "nmt: 3 documents with 4 segments are translated in"
+    assert (done.code, done.stderr) == (0, f"{counts} {out}; 1 other file is left out\n")
     assert (out / "page.html").read_text() == REVERSED
     assert (out / "deep" / "a.txt").read_text() == "de ba\n\nba de\n"
     assert (out / "b.HTM").read_text() == "<p>de ba"
     assert sorted(path.name for path in out.rglob("*") if path.is_file()) == ["a.txt", "b.HTM", "page.html"]
+    (inside / "b.css").write_text("a {}")
+    done = run_nmt("translate", "--model", reverser, "--document", tmp_path / "docs", "--output", out)
+    assert done.stderr == f"nmt: 2 documents with 3 segments are translated in {out}; 2 other files are left out\n"
 
 
 def test_a_format_can_be_named(run_nmt, reverser, tmp_path):
