@@ -41,13 +41,16 @@ def keep_parts(tokens: Sequence[Token], original: str, pattern: re.Pattern[str] 
 
     The same is in place of each element that has no letter then, such as the mark of a footnote.
     """
-    if not tokens:
-        return []
-    found = pattern.finditer(original, tokens[0].begin, tokens[-1].end)
-    kept = keep_spans(tokens, original, [match.span() for match in found])
+    kept = keep_matches(tokens, original, pattern)
     letters = [0, *accumulate(token.kind == "text" and any(map(str.isalpha, token.text)) for token in kept)]
     filled = [0, *accumulate(token.kind in ("text", "single") and not token.text.isspace() for token in kept)]
     return join_elements(kept, lambda first, last: letters[first] == letters[last] and filled[first] < filled[last])
+
+
+def keep_matches(tokens: Sequence[Token], original: str, pattern: re.Pattern[str] = PLACEHOLDER) -> list[Token]:
+    """The tokens with an unpaired tag in place of each part of the original that `pattern` matches; see keep_spans."""
+    found = pattern.finditer(original, tokens[0].begin, tokens[-1].end) if tokens else ()
+    return keep_spans(tokens, original, [match.span() for match in found])
 
 
 def keep_spans(tokens: Sequence[Token], original: str, spans: Iterable[Span], name: str = "") -> list[Token]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from nmt.documents.document import Kind, Token, label_element
-from nmt.documents.placeholders import split_placeholders
+from nmt.documents.placeholders import keep_matches
 from nmt.documents.xml_events import XmlEvents
 from nmt.text.languages import is_other_language
 
@@ -66,7 +66,7 @@ class InlineReader:
             is_read = next(reversed(regions.values()))
             if event.kind == "text":
                 token = Token("text", event.begin, event.end, event.text)
-                tokens += split_placeholders(token) if is_read else [token._replace(kind="single", name=KEPT)]
+                tokens.append(token if is_read else token._replace(kind="single", name=KEPT))
             elif event.kind == "start":
                 partner = events.partners[number]
                 end = events.find_end(partner)
@@ -100,7 +100,7 @@ class InlineReader:
                     Token("single", event.begin, event.end, text[event.begin : min(event.end, event.begin + 20)])
                 )
             number += 1
-        return join_kept(tokens, text)
+        return join_kept(keep_matches(tokens, text), text)
 
 
 def join_kept(tokens: Iterable[Token], text: str) -> list[Token]:

@@ -101,6 +101,7 @@ def test_targets_of_version_2_are_filled(unit, expected):
         ('go <mrk mtype="x-its-translate-no">red</mrk> now', 'GO <mrk mtype="x-its-translate-no">red</mrk> NOW'),
         ('go <mrk translate="no">red %s</mrk> now', 'GO <mrk translate="no">red %s</mrk> NOW'),
         ('go <mrk its:translate="no" x:y="z">red</mrk> now', 'GO <mrk its:translate="no" x:y="z">red</mrk> NOW'),
+        ("go to www.a.b/?c=d&amp;e=f or g@h.i {{ j }} %d", "GO TO www.a.b/?c=d&amp;e=f OR g@h.i {{ j }} %d"),
         ('go <mrk mtype="term">red</mrk> now', 'GO <mrk mtype="term">RED</mrk> NOW'),
         (
             'go <mrk translate="no"><g id="1">red</g> <mrk translate="yes">car</mrk> in</mrk> now',
