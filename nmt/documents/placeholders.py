@@ -11,6 +11,8 @@ from nmt.text.units import Span
 LINE_END = "line end"  # the label of one that is a tag
 SHORTCODE = r"\{\{[<%](?:[^{}]|\{(?!\{)){0,1000}?[>%]\}\}"  # of Hugo, which may have several lines
 KEPT = re.compile(rf"{SHORTCODE}|{TEMPLATE}|{URL}|{EMAIL}")  # in documents of every format
+AMOUNT = re.compile(r"[^\w()[\]{}（）［］【】〔〕*#†‡]*\d")  # not [1], (2) or *3, which are marks of footnotes
+RAISED = frozenset(("sup", "sub"))
 PLACEHOLDER = re.compile(
     rf"{KEPT.pattern}"
     r"|%[A-Za-z]\w+%(?![\w%])"  # of Symfony and Windows
@@ -39,12 +41,20 @@ def split_placeholders(token: Token, pattern: re.Pattern[str] = PLACEHOLDER) -> 
 def keep_parts(tokens: Sequence[Token], original: str, pattern: re.Pattern[str] = KEPT) -> list[Token]:
     """The tokens with an unpaired tag in place of each part of the original that `pattern` matches; see keep_spans.
 
-    The same is in place of each element that has no letter then, such as the mark of a footnote.
+    The same is in place of each element that has no letter then, such as the mark of a footnote, unless it is an amount
+    such as <b>5</b>: the words around it depend on that.
     """
     kept = keep_matches(tokens, original, pattern)
     letters = [0, *accumulate(token.kind == "text" and any(map(str.isalpha, token.text)) for token in kept)]
     filled = [0, *accumulate(token.kind in ("text", "single") and not token.text.isspace() for token in kept)]
-    return join_elements(kept, lambda first, last: letters[first] == letters[last] and filled[first] < filled[last])
+
+    def is_joined(first: int, last: int) -> bool:
+        if letters[first] < letters[last] or filled[first] == filled[last]:
+            return False
+        inside = "".join(token.text for token in kept[first:last] if token.kind == "text")
+        return kept[first].name in RAISED or not AMOUNT.match(inside)
+
+    return join_elements(kept, is_joined)
 
 
 def keep_matches(tokens: Sequence[Token], original: str, pattern: re.Pattern[str] = PLACEHOLDER) -> list[Token]:

@@ -96,9 +96,15 @@ def test_tags_follow_their_words():
 
 
 def test_what_has_no_letter_in_its_tags_is_not_translated():
-    [unit] = read("<p>guitar<sup><a>[2]</a></sup>, and <i>3</i> <b>4 men</b>").units
-    assert unit.segment.text == "guitar, and  4 men"
-    assert unit.labels == ("<sup>[2]</sup>", "<i>3</i>", "<b>")
+    [unit] = read("<p>guitar<sup><a>[2]</a></sup>, and <sup>3</sup> <i>(3)</i> <b>4 men</b>").units
+    assert unit.segment.text == "guitar, and   4 men"
+    assert unit.labels == ("<sup>[2]</sup>", "<sup>3</sup>", "<i>(3)</i>", "<b>")
+
+
+@pytest.mark.parametrize("amount", ["5", "1,000", "-3", "€ 20", "10:30", "٣", "+5 %", "~7"])
+def test_amounts_stay_text_because_words_depend_on_them(amount):
+    [unit] = read(f"<p>take <b>{amount}</b> of them").units
+    assert unit.segment.text == f"take {amount} of them"
 
 
 @pytest.mark.parametrize(
