@@ -44,7 +44,7 @@ from nmt.documents.html_names import (
     is_block,
     is_closed_before,
 )
-from nmt.documents.markup import InnerText, read_attribute, split_references, write_markup
+from nmt.documents.markup import InnerText, read_attribute, replace_markup, split_references, write_markup
 from nmt.documents.placeholders import keep_parts
 from nmt.documents.segment import Segment
 from nmt.text.languages import format_language, is_other_language, is_own_language
@@ -89,7 +89,9 @@ class HtmlDocument:
 
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Characters that the encoding does not have become references."""
-        return write_markup(self.decoded, self.inner, self.texts, translations, self.languages)
+        return write_markup(
+            self.decoded, replace_markup(self.decoded.text, self.inner, self.texts, translations, self.languages)
+        )
 
 
 class Skip(NamedTuple):

@@ -40,16 +40,8 @@ def split_references(original: str, begin: int, end: int) -> Iterator[Token]:
         yield Token("text", begin, end, original[begin:end])
 
 
-def write_markup(
-    decoded: DecodedText,
-    inner: Sequence[InnerText],
-    texts: Sequence[InlineUnit],
-    translations: Iterable[Segment],
-    others: Iterable[Splice] = (),
-    choose_escape: Callable[[InlineUnit], Callable[[str, str], str]] = lambda _: escape,
-) -> bytes:
-    """A document with the translations of its inner texts and texts; see replace_markup."""
-    splices = replace_markup(decoded.text, inner, texts, iter(translations), others, choose_escape)
+def write_markup(decoded: DecodedText, splices: Splices) -> bytes:
+    """A document with these replacements. Characters that its encoding does not have become references."""
     return decoded.encode(splices.apply(decoded.text), "xmlcharrefreplace")
 
 
@@ -57,24 +49,25 @@ def replace_markup(
     original: str,
     inner: Sequence[InnerText],
     texts: Sequence[InlineUnit],
-    translations: Iterator[Segment],
+    translations: Iterable[Segment],
     others: Iterable[Splice] = (),
     choose_escape: Callable[[InlineUnit], Callable[[str, str], str]] = lambda _: escape,
 ) -> Splices:
     """The translations of inner texts, then of texts, where they differ from their segments.
 
     `others` are other replacements in the markup. `choose_escape` is what writes the translation of a text; see
-    InlineUnit.render. Translations after these are left.
+    InlineUnit.render. An iterator keeps the translations after these.
     """
+    segments = iter(translations)
     values = (
         one.text.render(found, original, partial(escape, quote=one.quote), Splices(()))
-        for one, found in zip(inner, translations, strict=False)
+        for one, found in zip(inner, segments, strict=False)
         if found != one.text.unit.segment
     )
     splices = Splices([*others, *values])
     outer = [
         one.render(found, original, choose_escape(one), splices)
-        for one, found in zip(texts, translations, strict=False)
+        for one, found in zip(texts, segments, strict=False)
         if found != one.unit.segment
     ]
     return splices.join(outer)

@@ -62,9 +62,10 @@ def project_tags(
         F(p, q) = 2 w(p..q, held) / (w(p..q, all) + w(all, held))
 
     where w sums weights between target and source atoms, which come from the alignment and from atoms that are equal in
-    both texts, such as numbers and names. An unpaired tag goes between the words that it stood between. Pairs that
-    are nested stay so, and pairs beside each other stay beside each other; the two ends of a pair that crosses another
-    are placed like unpaired tags. Punctuation stays inside or outside as in the source. Where there are no
+    both texts, such as numbers and names; weights between words and punctuation marks do not count. What the interval
+    looks like is added, see nmt.documents.rating. An unpaired tag goes between the words that it stood between. Pairs
+    that are nested stay so, and pairs beside each other stay beside each other; the two ends of a pair that crosses
+    another are placed like unpaired tags. Punctuation stays inside or outside as in the source. Where there are no
     weights, the place is proportional to that in the source.
 
     `dividers` are unpaired tags, which no pair holds, that divide the text into parts; see

@@ -21,7 +21,7 @@ CLAUSE_ENDS = frozenset(".,;:!?…。、；：！？।։؟،؛")
 NAMING = frozenset("[「『【［")  # brackets that a translator may add to a name
 BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">", "«": "»", "»": "«", "„": "“", "“": "”", "‘": "’", "‹": "›"}
 BRACKETS |= {"「": "」", "『": "』", "【": "】", "（": "）", "［": "］", "〈": "〉", "《": "》", '"': '"', "'": "'"}
-SPOKEN = frozenset("&%@#*")
+SPOKEN = frozenset("&%@#*")  # marks that a translation may have as words
 JOINING = frozenset("-‐‑'’_/&@.·")  # marks that make one word of two where there is no blank
 
 

@@ -19,7 +19,7 @@ from nmt.documents.document import (
     label_element,
 )
 from nmt.documents.encoding import decode_document
-from nmt.documents.markup import InnerText, escape, read_attribute, write_markup
+from nmt.documents.markup import InnerText, escape, read_attribute, replace_markup, write_markup
 from nmt.documents.placeholders import PLACEHOLDER, keep_parts
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvents, read_events
@@ -203,7 +203,8 @@ class XmlDocument:
 
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Characters that the encoding does not have become references."""
-        return write_markup(self.decoded, self.attributes, self.texts, translations, self.languages, self.choose_escape)
+        parts = self.decoded.text, self.attributes, self.texts
+        return write_markup(self.decoded, replace_markup(*parts, translations, self.languages, self.choose_escape))
 
     def choose_escape(self, inline: InlineUnit) -> Callable[[str, str], str]:
         """What writes the text of a unit: as that of a CDATA section, if it is in one."""
