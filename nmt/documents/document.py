@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape as quote
 from html import unescape
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from nmt.documents.segment import Mark, Segment
 from nmt.progress import format_count
 from nmt.text.units import Span
-from nmt.translation.result import MemoryMatch
+
+if TYPE_CHECKING:  # it imports torch, which --help does not wait for
+    from nmt.translation.result import MemoryMatch
 
 Kind = Literal["text", "open", "close", "single"]
 MOST_DOUBTS = 5  # of a segment, in a comment
@@ -73,7 +75,7 @@ class Annotation(NamedTuple):
     """
 
     is_known: bool = False
-    matches: Sequence[MemoryMatch] = ()
+    matches: "Sequence[MemoryMatch]" = ()
     confidence: float | None = None
     doubts: Sequence[str] = ()
 

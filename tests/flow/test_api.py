@@ -219,6 +219,15 @@ def test_help_does_not_import_slow_modules():
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
+def test_the_help_of_no_command_imports_torch():
+    code = (
+        "import sys; from nmt.cli.main import COMMANDS, main\n"
+        "for name in COMMANDS: main([name, '--help'])\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
 def test_the_program_starts_without_many_searches_for_garbage():
     """By default there are about 80 while the modules of this command are imported."""
     code = (
