@@ -77,6 +77,11 @@ class Run:
     source_subword: Subword
     target_subword: Subword
 
+    @property
+    def fingerprints(self) -> tuple[str, str]:
+        """Those of the subword models of source and target."""
+        return self.source_subword.fingerprint, self.target_subword.fingerprint
+
     def build_model(self, *, initialise: bool = True) -> Seq2Seq:
         """A model with this run's settings. Its weights are random, or undefined when `initialise` is False."""
         return Seq2Seq(self.settings.model, self.source_subword.size, self.target_subword.size, initialise=initialise)

@@ -68,6 +68,10 @@ class TrainingError(NmtError):
     """Training cannot continue: the loss is not a number, or one pair alone does not fit in memory."""
 
 
+class NotANumberError(NmtError):
+    """A model predicts numbers that are none (NaN)."""
+
+
 class PeerError(NmtError):
     """Another of the processes that train together has failed. That one reports the reason."""
 

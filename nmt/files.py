@@ -245,6 +245,8 @@ class FileSystemWarning(UserWarning):
 def recover_folder(path: Path) -> None:
     """Undo or complete the replacement of a folder by a program that was killed. A link is left alone."""
     path = Path(os.path.abspath(path))
+    if not path.name:  # "/"
+        return
     old = path.with_name(f".{path.name}.old")
     if os.path.lexists(old) and not is_foreign(old):
         if path.exists():
@@ -258,6 +260,8 @@ def locate_folder(path: Path) -> Path:
 
     For readers: unlike `recover_folder`, it renames nothing.
     """
+    if not path.name:  # "." and "/" are not replaced
+        return path
     old = path.with_name(f".{path.name}.old")
     return old if old.is_dir() and not old.is_symlink() and not path.exists() else path
 

@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from nmt.errors import Option
 from nmt.settings_base import Settings
 
+MOST_PIECES = 10_000_000  # of a vocabulary
+
 
 class PrepareSettings(Settings):
     """How text becomes tokens. Used by nmt.text and nmt.data."""
@@ -14,10 +16,15 @@ class PrepareSettings(Settings):
     vocab_size: int = Field(
         8000,
         ge=16,
+        le=MOST_PIECES,
         description="subword pieces of each language, or of both when joint; unless it is given, it adapts to the text",
     )
-    source_vocab_size: int = Field(0, ge=0, description="subword pieces of the source; 0 for the number of vocab_size")
-    target_vocab_size: int = Field(0, ge=0, description="subword pieces of the target; 0 for the number of vocab_size")
+    source_vocab_size: int = Field(
+        0, ge=0, le=MOST_PIECES, description="subword pieces of the source; 0 for the number of vocab_size"
+    )
+    target_vocab_size: int = Field(
+        0, ge=0, le=MOST_PIECES, description="subword pieces of the target; 0 for the number of vocab_size"
+    )
     joint: bool = Field(False, description="train one subword model for both languages")
     subword: Literal["unigram", "bpe"] = Field("unigram", description="type of SentencePiece model")
     normalize: Literal["nfc", "nfkc", "nmt_nfkc", "identity"] = Field(

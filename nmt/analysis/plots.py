@@ -195,7 +195,8 @@ def save_curve(path: Path | str, records: Sequence[Mapping[str, Any]]) -> None:
 
     `records` are the lines of a run's log: {"kind": "train", "update", "loss"} and {"kind": "valid", "update",
     "perplexity", "bleu"}. The training loss is per token, with label smoothing; the validation loss is the logarithm of
-    the perplexity. The best point of each validation curve is marked. Values that are not numbers or exceed
+    the perplexity. The best point of each validation curve is marked; of equal BLEU, that of the lowest perplexity.
+    Values that are not numbers or exceed
     MAX_CURVE_VALUE, as in a run that diverges, are left out; the title has their number.
 
     Raises as `save_heat_map` does.
@@ -208,13 +209,16 @@ def save_curve(path: Path | str, records: Sequence[Mapping[str, Any]]) -> None:
         axes.plot(losses.updates, losses.values, color=BLUE, alpha=0.55, linewidth=1.2, label="training, as optimised")
         axes.plot(valid_losses.updates, valid_losses.values, label="validation", **VALIDATION)
         style_axes(axes, "loss per target token, nats", losses.left_out + valid_losses.left_out)
-        mark_best(axes, valid_losses, min, lambda loss: f"perplexity {format_number(math.exp(loss))}")
+        mark_best(axes, valid_losses, valid_losses.values, lambda loss: f"perplexity {format_number(math.exp(loss))}")
         axes.legend(frameon=False, fontsize=9, loc="upper right")
         if bleu.updates:
             axes = figure.add_subplot(2, 1, 2, sharex=axes)
             axes.plot(bleu.updates, bleu.values, **VALIDATION)
             style_axes(axes, "validation BLEU", bleu.left_out)
-            mark_best(axes, bleu, max, lambda score: f"{score:.1f} BLEU")
+            axes.set_ylim(bottom=max(axes.get_ylim()[0], 0))
+            perplexity = dict(zip(valid_losses.updates, valid_losses.values, strict=True))
+            ranks = [(-score, perplexity.get(at, math.inf)) for at, score in zip(*bleu[:2], strict=True)]
+            mark_best(axes, bleu, ranks, lambda score: f"{score:.1f} BLEU")
         axes.set_xlabel("updates", fontsize=9, color=GRAY)
 
 
@@ -253,11 +257,11 @@ def format_number(number: float) -> str:
     return f"{number:.2f}" if number < 1e6 else f"{number:.2g}"
 
 
-def mark_best(axes: "Axes", drawn: Curve, best: Callable[..., float], words: Callable[[float], str]) -> None:
-    """Draw a ring around a curve's best point, and write its value and update above the axes."""
+def mark_best(axes: "Axes", drawn: Curve, ranks: Sequence[Any], words: Callable[[float], str]) -> None:
+    """Draw a ring around the point of a curve that ranks lowest, and write its value and update above the axes."""
     if drawn.values:
-        value = best(drawn.values)
-        update = drawn.updates[drawn.values.index(value)]
+        best = min(range(len(ranks)), key=ranks.__getitem__)
+        update, value = drawn.updates[best], drawn.values[best]
         axes.plot([update], [value], color=ORANGE, marker="o", markersize=9, fillstyle="none")
         axes.set_title(f"best: {words(value)} at update {update:,}", fontsize=9, color=ORANGE, loc="right")
 

@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from nmt.cli.tables import COLUMNS
-from nmt.data.prepared import Manifest, read_manifest
+from nmt.data.prepared import SIDES, PreparedCorpus
 from nmt.errors import NmtError, SettingsError, UsageError
-from nmt.files import locate_folder
 from nmt.progress import format_count
 from nmt.recipes import Recipe, find_recipes, list_recipes, read_recipe
 from nmt.settings import RunSettings
@@ -19,17 +18,17 @@ from nmt.settings import RunSettings
 
 def suggest_recipe(data: Path) -> None:
     """Write to standard error which recipes suit a prepared corpus, and what the first needs that this corpus lacks."""
-    manifest = read_quietly(data)
-    recipes = find_recipes(manifest.splits["train"].pairs) if manifest else {}
-    if not manifest or not recipes:
+    prepared = open_quietly(data)
+    recipes = find_recipes(prepared.manifest.splits["train"].pairs) if prepared else {}
+    if not prepared or not recipes:
         return
-    pairs = format_count(manifest.splits["train"].pairs, "pair")
+    pairs = format_count(prepared.manifest.splits["train"].pairs, "pair")
     named = [f"{name}{describe_minutes(recipe)}" for name, recipe in recipes.items()]
     others = f"; other recipes: {', '.join(named[1:])}" if named[1:] else ""
     click.echo(f"nmt: nmt train --recipe {named[0]} suits {pairs}{others}", err=True)
     first = next(iter(recipes.values()))
-    if lacks_preparation(manifest, first):
-        click.echo(f"  Its corpus is prepared with {write_preparation(first)}", err=True)
+    if lacks_preparation(prepared, first):
+        click.echo(f"  Its corpus is prepared with {write_preparation(first, prepared)}", err=True)
 
 
 def check_recipe(data: Path, name: str, settings: RunSettings | None) -> None:
@@ -39,10 +38,10 @@ def check_recipe(data: Path, name: str, settings: RunSettings | None) -> None:
 
     Raises UsageError where it cannot be used with it.
     """
-    manifest, (recipe, _) = read_quietly(data), read_recipe(name)
-    if not manifest:
+    prepared, (recipe, _) = open_quietly(data), read_recipe(name)
+    if not prepared:
         return
-    pairs = manifest.splits["train"].pairs
+    pairs = prepared.manifest.splits["train"].pairs
     if recipe.pairs and not recipe.suits(pairs):
         others = ", ".join(find_recipes(pairs))
         click.echo(
@@ -50,32 +49,43 @@ def check_recipe(data: Path, name: str, settings: RunSettings | None) -> None:
             f"{recipe.pairs[0]:,} to {recipe.pairs[1]:,}{f'; for that many: {others}' if others else ''}",
             err=True,
         )
-    if settings is None or not lacks_preparation(manifest, recipe):
+    if settings is None or not lacks_preparation(prepared, recipe):
         return
-    if settings.model.tie == "all" and not manifest.joint:
+    if settings.model.tie == "all" and not prepared.manifest.joint:
         raise UsageError(
             f"the recipe {name} needs one vocabulary for both languages, and {data} has two\n"
-            f"  Prepare the corpus with {write_preparation(recipe)}, or add --set model.tie=target"
+            f"  Prepare the corpus with {write_preparation(recipe, prepared)}, or add --set model.tie=target"
         )
     click.echo(f"nmt: the recipe {name} was measured on a corpus of {write_preparation(recipe)}", err=True)
 
 
-def read_quietly(data: Path) -> Manifest | None:
-    """The manifest of a prepared folder; None for another folder, and in all processes of a training but the first."""
+def open_quietly(data: Path) -> PreparedCorpus | None:
+    """A prepared folder; None for another folder, and in all processes of a training but the first."""
     with suppress(NmtError):
         if os.environ.get("RANK", "0") == "0":
-            return read_manifest(locate_folder(data))
+            return PreparedCorpus.open(data)
     return None
 
 
-def lacks_preparation(manifest: Manifest, recipe: Recipe) -> bool:
-    """Whether a corpus was prepared with another vocabulary than that of a recipe."""
-    return manifest.settings.get("vocab_size") != recipe.vocab_size or (recipe.joint and not manifest.joint)
+def lacks_preparation(prepared: PreparedCorpus, recipe: Recipe) -> bool:
+    """Whether a corpus was prepared with another vocabulary than that of a recipe, though its text supports that."""
+    manifest = prepared.manifest
+    is_other = manifest.settings.get("vocab_size") != recipe.vocab_size and not is_adapted(prepared)
+    return is_other or (recipe.joint and not manifest.joint)
 
 
-def write_preparation(recipe: Recipe) -> str:
-    """`nmt prepare --joint --vocab-size 8000`"""
-    return f"nmt prepare {'--joint ' if recipe.joint else ''}--vocab-size {recipe.vocab_size}"
+def is_adapted(prepared: PreparedCorpus) -> bool:
+    """Whether the text supports fewer pieces than the default of `nmt prepare`."""
+    settings = prepared.manifest.settings
+    has_sizes = any(settings.get(f"{side}_vocab_size") for side in SIDES)
+    size = settings.get("vocab_size")
+    return not has_sizes and isinstance(size, int) and prepared.source_subword.size < size
+
+
+def write_preparation(recipe: Recipe, prepared: PreparedCorpus | None = None) -> str:
+    """`nmt prepare --joint --vocab-size 8000`, without a size where the text of a corpus supports fewer pieces."""
+    size = "" if prepared and is_adapted(prepared) else f" --vocab-size {recipe.vocab_size}"
+    return f"nmt prepare{' --joint' if recipe.joint else ''}{size}"
 
 
 def describe_minutes(recipe: Recipe) -> str:

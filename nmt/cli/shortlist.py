@@ -68,6 +68,7 @@ def command(
     """
     import numpy as np
 
+    from nmt.checkpoint import read_run
     from nmt.data.prepared import PreparedCorpus
     from nmt.inference.shortlist import measure_coverage, refuse_other_subwords, shortlist_path
     from nmt.progress import TerminalProgress
@@ -77,6 +78,10 @@ def command(
     refuse_unwritable(shortlist_path(out))
     prepared = PreparedCorpus.open(data)
     subwords = prepared.source_subword, prepared.target_subword
+    fingerprints = subwords[0].fingerprint, subwords[1].fingerprint
+    if shortlist_path(out) != out and (out / "run.json").exists():
+        owner = read_run(out)
+        refuse_other_subwords(data, fingerprints, owner.path, owner.fingerprints)
 
     def pairs(split: "Split", most: int | None = None) -> "Iterator[tuple[Ids, Ids]]":
         rows = np.sort(np.random.default_rng(1).permutation(len(split))[:most])
@@ -89,8 +94,7 @@ def command(
     if model is not None:
         translator = load_aligner(model, checkpoint=checkpoint, device=device, precision="float32")
         run = translator.runs[0]
-        own = run.source_subword.fingerprint, run.target_subword.fingerprint
-        refuse_other_subwords(data, (subwords[0].fingerprint, subwords[1].fingerprint), run.path, own)
+        refuse_other_subwords(data, fingerprints, run.path, run.fingerprints)
         some = iter(progress.track(some, f"{model}, forced", min(max_pairs, len(train)), "pairs"))
     size = subwords[1].size
     shortlist = build_shortlist(

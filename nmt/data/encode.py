@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmt.data.prepared import SIDES, ArrayWriter, SplitCounts, SplitName
+from nmt.errors import Option
 from nmt.files import write_atomically
 from nmt.text.corpus import Pair
 from nmt.text.links import Link
@@ -24,6 +25,8 @@ from nmt.text.words import is_blank
 CHUNK_PAIRS = 10_000
 CHUNK_CHARACTERS = 4_000_000
 LINK_TYPES: dict[str, type[np.generic]] = {"sources": np.int32, "targets": np.int32, "offsets": np.int64}
+
+LIMITS = {"too long": "max_length", "length ratio": "max_ratio"}  # the settings that drop pairs for a reason
 
 
 class Cleaner:
@@ -58,6 +61,11 @@ class Cleaner:
             repeated[rows] = ~self.seen.add(np.array([hash_pair(pairs[row]) for row in rows], np.uint64))
             self._drop("duplicate", kept, repeated)
         return kept
+
+    def advise(self) -> list[str | Option]:
+        """Which limits to raise where most pairs were dropped for their length; nothing for other reasons."""
+        [(reason, _)] = self.dropped.most_common(1)
+        return ["\n  Raise ", Option(LIMITS[reason])] if reason in LIMITS else []
 
     def _drop(self, reason: str, kept: NDArray[np.bool_], applies: NDArray[np.bool_]) -> None:
         self.dropped[reason] += int((kept & applies).sum())

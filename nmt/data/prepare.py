@@ -117,7 +117,7 @@ def prepare(
             reporter.note(reused.describe(languages))
             subwords = reused.subwords
         else:
-            reporter.note(f"training subword models on {len(sample):,} training pairs")
+            reporter.note(f"training subword models on {format_count(len(sample), 'training pair')}")
             subwords = train_subwords(sample, source_lang, target_lang, checked, reporter)
         for side, subword in zip(SIDES, subwords, strict=True):
             (folder / name_subword_file(side, checked.joint)).write_bytes(subword.model_bytes)
@@ -143,8 +143,8 @@ def prepare(
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()) or "none"
         if not splits["train"].pairs:
             raise DataError(
-                f"nothing is left of {format_count(counts['train'], 'training pair')}; dropped: {reasons}\n  Raise ",
-                *(Option("max_length"), " or ", Option("max_ratio")),
+                f"nothing is left of {format_count(counts['train'], 'training pair')}; dropped: {reasons}",
+                *cleaner.advise(),
             )
         for name, count in counts.items():
             cleaned = f", {splits[name].pairs:,} kept; dropped: {reasons}" if name == "train" else ""

@@ -1,5 +1,6 @@
 """Distillation, data diversification and back-translation: translate, choose, clean, and prepare the new corpus."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import chain, compress, islice, tee
@@ -38,6 +39,16 @@ from nmt.translation.translator import Translator
 from nmt.translation.workers import WorkerPool
 
 Closest = Literal["none", "bleu", "chrf"]
+# what to do where nothing is left, by the reason why most pairs were dropped
+ADVICE: Mapping[str, tuple[str | Option, ...]] = {
+    "cut off": ("Train longer, or allow longer translations with ", Option("max_length_ratio")),
+    "duplicate": (
+        *("More of them differ from the corpus with ", Option("sample", True)),
+        ", or with a larger ",
+        Option("n_best"),
+    ),
+    "length ratio": ("Raise ", Option("max_ratio")),
+}
 STORED = TypeAdapter(list[str | None])  # the translations of a line in a work folder; None for one that is cut off
 Select = Callable[[Sequence[Translation], str | None], list[str | None]]
 
@@ -248,7 +259,7 @@ def collect_new_pairs(
 
     Raises DataError when none is left.
     """
-    seen, total = HashSet(), 0
+    seen, total, dropped = HashSet(), 0, Counter[str]()
     for chunk in split_into_chunks(read_training(prepared)) if with_original else ():
         seen.add(np.array([hash_pair(pair) for pair in chunk], np.uint64))
     subwords = prepared.source_subword, prepared.target_subword
@@ -268,10 +279,13 @@ def collect_new_pairs(
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in cleaner.dropped.items() if count) or "none"
         progress.note(f"{teacher}: {format_count(kept, 'new pair')}; dropped: {reasons}")
         total += kept
+        dropped.update(cleaner.dropped)
     if not total:
+        [(reason, _)] = dropped.most_common(1)
         raise DataError(
-            "no new pair is left of all translations\n  More of them differ from the corpus with ",
-            *(Option("sample", True), ", or with a larger ", Option("n_best")),
+            "no new pair is left of all translations\n  ",
+            *ADVICE.get(reason, (f"Most were dropped for this reason: {reason}",)),
+            f"\n  The translations are in {path.parent}: remove it before the next try",
         )
 
 

@@ -125,7 +125,7 @@ def find_narrowest_beam(runs: Sequence[LoadedRun], n_best: int, search: Mapping[
         beams.append(int(settings["beam"]))
         if n_best > beams[-1] and not settings["sample"]:
             raise UsageError(
-                f"{run.path} has a beam of {beams[-1]}, which cannot find the {n_best} best translations\n  Lower ",
+                f"{run.path} cannot find the {n_best} best translations with a beam of {beams[-1]}\n  Lower ",
                 *(Option("n_best"), f", or give a beam of at least {n_best}"),
             )
     return min(beams)

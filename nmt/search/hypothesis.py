@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from nmt.errors import NmtError, Option
+from nmt.errors import NmtError, NotANumberError, Option
 
 MIN_COVERAGE = 1e-6  # smallest attention in the coverage penalty, so that the logarithm has a bound
 
@@ -82,9 +82,9 @@ def length_penalty(length: Tensor, normalization: Normalization, alpha: float) -
 
 
 def raise_if_nan(log_prob: float, position: int) -> None:
-    """Raise NmtError when a log-probability is NaN."""
+    """Raise NotANumberError when a log-probability is NaN."""
     if math.isnan(log_prob):
-        raise NmtError(
+        raise NotANumberError(
             f"the model's log-probabilities are not numbers (NaN) at target position {position}\n"
             "  Its weights are damaged, or the number format is too narrow: try another checkpoint, or ",
             Option("precision", "float32"),

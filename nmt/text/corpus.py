@@ -137,6 +137,13 @@ class LineCounter:
         return f"{self.path.name} has {self.empty:,}, the first at line {self.first_empty:,}"
 
 
+def locate_empty_lines(*sides: LineCounter) -> str:
+    """Where files of different lengths may differ; nothing if they have no empty lines."""
+    if not any(side.empty for side in sides):
+        return ""
+    return f". Look first at empty lines:\n  {'; '.join(side.describe_empty() for side in sides)}"
+
+
 def read_parallel(paths: Sequence[Path | str]) -> list[list[str]]:
     """The lines of several files, where line n of one belongs to line n of the others; `-` is standard input.
 
@@ -152,8 +159,7 @@ def read_parallel(paths: Sequence[Path | str]) -> list[list[str]]:
         if side.lines != sides[0].lines:
             raise DataError(
                 f"{names[0]} has {format_count(sides[0].lines, 'line')} and {name} has {side.lines:,}\n"
-                "  Line n of one must belong to line n of the other. Look first at empty lines:\n"
-                f"  {sides[0].describe_empty()}; {side.describe_empty()}"
+                f"  Line n of one must belong to line n of the other{locate_empty_lines(sides[0], side)}"
             )
     if not sides[0].lines:
         raise DataError(f"{names[0]} is empty: it has no lines")
@@ -177,8 +183,7 @@ def read_pairs(source_path: Path | str, target_path: Path | str) -> Iterator[Pai
         pass
     raise DataError(
         f"{source_path} has {format_count(source_side.lines, 'line')} and {target_path} has {target_side.lines:,}\n"
-        f"  Line n of one must translate line n of the other. Look first at empty lines:\n"
-        f"  {source_side.describe_empty()}; {target_side.describe_empty()}.\n"
+        f"  Line n of one must translate line n of the other{locate_empty_lines(source_side, target_side)}.\n"
         f'  Lines are split at "\\n" only; U+2028 and form feeds stay inside a line.'
     )
 

@@ -104,8 +104,7 @@ class HealthCheck:
         elif parameters:
             more = f" and {len(parameters) - SHOWN_PARAMETERS} more" if len(parameters) > SHOWN_PARAMETERS else ""
             lines.append(f"its parameters: {', '.join(parameters[:SHOWN_PARAMETERS])}{more}")
-        advice = f"a lower train.learning_rate (now {self.settings.learning_rate:g}), "
-        advice += f"a smaller train.clip (now {self.settings.clip:g})" if self.settings.clip else "train.clip=1"
+        advice = self.describe_smaller_updates()
         parts: list[str | Option] = [
             f"{self.folder} has no checkpoint yet and can be removed. Train again with {advice}"
         ]
@@ -117,6 +116,23 @@ class HealthCheck:
             parts.append(", a longer train.warmup")
         parts += [" or ", Option("precision", "float32"), ", and look at these pairs" * (update is not None)]
         return TrainingError(what, *(f"\n  {line}" for line in lines), "\n  ", *parts)
+
+    def make_divergence_error(self, update: int) -> TrainingError:
+        """The error that ends training because the weights after `update`, which are saved, predict no numbers."""
+        found = [
+            f"training has diverged: after update {update:,} the model predicts what is not a number (NaN)\n"
+            f"  Train again in another folder, with {self.describe_smaller_updates()} or a longer train.warmup "
+            f"(now {self.settings.warmup:,})"
+        ]
+        if "best" in list_checkpoints(self.folder):
+            best = read_checkpoint_info(self.folder / "best")["update"]
+            return TrainingError(*found, f"; update {best:,} is a start: ", Option("start_from", self.folder))
+        return TrainingError(*found)
+
+    def describe_smaller_updates(self) -> str:
+        """Settings with which updates change less."""
+        clip = f"a smaller train.clip (now {self.settings.clip:g})" if self.settings.clip else "train.clip=1"
+        return f"a lower train.learning_rate (now {self.settings.learning_rate:g}), {clip}"
 
     def find_rows(self, begin: Cursor, batches: int) -> Rows:
         """The numbers of the pairs of some batches."""

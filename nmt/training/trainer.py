@@ -21,7 +21,7 @@ from nmt.checkpoint import (
 )
 from nmt.data.batches import Batch, Cursor, MakeBatch, Share, iterate_train_batches, iterate_valid_batches
 from nmt.data.prepared import Split
-from nmt.errors import NmtError, PeerError, TrainingError, TrainingInterrupted
+from nmt.errors import NmtError, NotANumberError, PeerError, TrainingError, TrainingInterrupted
 from nmt.files import open_named, remove_folder
 from nmt.model.seq2seq import Seq2Seq
 from nmt.progress import format_count
@@ -253,6 +253,8 @@ class Trainer:
             scores = self.compute_scores(self.model)
         except PeerError:  # another process has ended; its end is what a person is told
             raise
+        except NotANumberError as error:
+            raise self.health.make_divergence_error(state.update) from error
         except NmtError as error:
             text = f"validation failed, and training up to update {state.update:,} is saved: "
             raise TrainingError(text, *error.args) from error

@@ -13,7 +13,7 @@ from nmt.devices import choose_device, choose_translation_precision
 from nmt.errors import FolderError, NmtError, Option, UsageError
 from nmt.inference.build import UntraceableError
 from nmt.inference.engine import Engine
-from nmt.inference.shortlist import Shortlist, refuse_other_subwords
+from nmt.inference.shortlist import Shortlist, refuse_other_subwords, shortlist_path
 from nmt.inference.store import load_graphs
 from nmt.search.choices import Choice
 from nmt.search.ensemble import Ensemble
@@ -196,8 +196,7 @@ def build_step_model(run: LoadedRun, device: torch.device, precision: str) -> St
 def read_shortlist(path: Path, run: LoadedRun) -> Shortlist:
     """Read a shortlist. Raises NmtError when it was made for other subword models than those of the run."""
     found = Shortlist.read(path)
-    own = run.source_subword.fingerprint, run.target_subword.fingerprint
-    refuse_other_subwords(path, found.fingerprints, run.path, own)
+    refuse_other_subwords(shortlist_path(path), found.fingerprints, run.path, run.fingerprints)
     found.check_sizes(path, run.source_subword.size, run.target_subword.size)
     return found
 

@@ -172,6 +172,12 @@ def test_translations_that_are_cut_off_are_dropped(distill, tmp_path):
     done = distill("--model", "two", "--source-text", "mono.a", "--max-length-ratio", "0.01", "--max-length-extra", "2")
     assert done.code == 0, done.stderr
     assert "two, mono.a: 1 new pair; dropped: 1 cut off\n" in done.stderr
+    (tmp_path / "mono.a").write_text("ba de fi go ku la\n")
+    words = ["--model", "two", "--source-text", "mono.a", "--max-length-ratio", "0.01", "--max-length-extra", "2"]
+    done = distill(*words, "--overwrite")
+    assert done.code == 2
+    advice = "Train longer, or allow longer translations with --max-length-ratio\n"
+    assert f"error: no new pair is left of all translations\n  {advice}" in done.stderr
 
 
 def test_samples_are_kept_each(distill):
@@ -299,7 +305,7 @@ REFUSED = {
         "no/new",
     ],
     "t already holds": ["--model", "one", "--out", "t"],
-    "one has a beam of 2, which cannot find the 3 best translations\n  Lower --n-best, or give a beam of at least 3": [
+    "one cannot find the 3 best translations with a beam of 2\n  Lower --n-best, or give a beam of at least 3": [
         *("--model", "one", "--beam", "2", "--n-best", "3"),
     ],
     "- is not a file": ["--model", "one", "--source-text", "-"],
@@ -396,9 +402,9 @@ def test_nothing_new_is_an_error(distill, tmp_path):
     assert done.code == 2
     assert "two, empty: 0 new pairs; dropped: 2 empty source\n" in done.stderr
     assert (
-        "error: no new pair is left of all translations\n  More of them differ from the corpus with --sample"
-        in done.stderr
-    )
+        "error: no new pair is left of all translations\n  Most were dropped for this reason: empty source\n"
+        f"  The translations are in {tmp_path / 'out.part'}: remove it before the next try\n"
+    ) in done.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -137,6 +137,20 @@ def test_collapsed_attention_is_noted_once(register, tiny_prepared, tmp_path, at
     assert read_place(tmp_path / "run")["collapsed"] == (attention == "first-word")
 
 
+def test_weights_that_predict_no_numbers_end_training_with_what_to_do(train, tmp_path):
+    """The checkpoint `last` has these weights too, so resuming fails in the same way."""
+    wild = ["--set=train.learning_rate=1e30", "--set=train.warmup=0", "--set=train.clip=0"]
+    for words in ([*SMALL, *wild], ["--resume"]):
+        done = train(*words)
+        assert done.code == 2
+        assert re.fullmatch(
+            r"training has diverged: after update \d+ the model predicts what is not a number \(NaN\)\n"
+            r"  Train again in another folder, with a lower train\.learning_rate \(now 1e\+30\), train\.clip=1 or a "
+            r"longer train\.warmup \(now 0\)\n",
+            done.stderr.partition("nmt: error: ")[2],
+        )
+
+
 def test_a_profile_is_a_trace_and_a_table(train, tmp_path):
     words = ["--set=train.accumulate=2", "--set=train.validate_every=100", "--profile"]
     done = train(*SMALL, "--max-updates=3", *words)

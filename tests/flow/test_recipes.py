@@ -78,6 +78,18 @@ def test_prepare_suggests_it_while_the_vocabulary_can_be_chosen(recipes, run_nmt
     assert "recipe" not in done.stderr  # none suits so few
 
 
+def test_no_size_is_suggested_that_the_text_does_not_support(recipes, run_nmt, tiny_corpus, tmp_path):
+    """Without --vocab-size the size adapts to the text, which has fewer words than 1,000."""
+    (recipes / "quick.toml").write_text(RECIPES["quick"].replace("290", "1000"), "utf-8")
+    words = ["prepare", "--source-lang", "a", "--target-lang", "b", "--valid", tiny_corpus / "valid"]
+    words += ["--train", tiny_corpus / "train"]
+    first = SUGGESTION.splitlines()[0]
+    two = run_nmt(*words, "--out", tmp_path / "two")
+    assert two.stderr.endswith(f" s\n{first}\n  Its corpus is prepared with nmt prepare --joint\n")
+    one = run_nmt(*words, "--joint", "--out", tmp_path / "one")
+    assert one.stderr.endswith(f" s\n{first}\n")
+
+
 def test_a_corpus_that_does_not_fit_is_refused_with_the_command_that_makes_it_fit(
     recipes, train, run_nmt, tiny_prepared
 ):

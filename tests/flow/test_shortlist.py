@@ -93,6 +93,18 @@ def test_a_run_of_other_subwords_cannot_read_the_corpus(run_nmt, reverser, tiny_
     assert not (tmp_path / "list").exists()
 
 
+def test_a_run_keeps_no_shortlist_of_other_subwords(run_nmt, reverser, tiny_corpus, tmp_path):
+    run, other = tmp_path / "run", tmp_path / "other"
+    shutil.copytree(reverser, run)
+    words = [word for split in ("train", "valid") for word in (f"--{split}", tiny_corpus / split)]
+    done = run_nmt("prepare", "--source-lang", "a", "--target-lang", "b", *words, "--out", other, "--vocab-size", 290)
+    assert done.code == 0
+    done = run_nmt("shortlist", "--data", other, "--out", run)
+    assert (done.code, done.stdout) == (2, "")
+    assert f"{other} was made for other subwords than those of {run}: their source subword models" in done.stderr
+    assert not (run / "shortlist.safetensors").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

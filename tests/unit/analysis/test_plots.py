@@ -143,6 +143,14 @@ def test_the_learning_curve_marks_the_best_validation_scores(tmp_path):
     assert ">best: 12.5 BLEU at update 20</text>" in drawn
 
 
+def test_of_equal_bleu_the_curve_marks_that_of_the_lowest_perplexity(tmp_path):
+    records = [valid_record(at, perplexity, 0.0) for at, perplexity in ((4, 30.0), (8, 20.0), (12, 25.0))]
+    save_curve(tmp_path / "curve.svg", records)
+    drawn = (tmp_path / "curve.svg").read_text(encoding="utf-8")
+    assert ">best: 0.0 BLEU at update 8</text>" in drawn
+    assert "−0." not in drawn  # the axis begins at zero
+
+
 @pytest.mark.parametrize(
     "records", [[], LOG[:1], LOG[:2], [record | {"bleu": None} for record in LOG], [LOG[1] | {"perplexity": math.inf}]]
 )

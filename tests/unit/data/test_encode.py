@@ -4,11 +4,12 @@ import pytest
 from nmt.data import encode
 from nmt.data.encode import Cleaner, HashSet, hash_pair, link_pieces, split_into_chunks, write_split
 from nmt.data.prepared import PreparedCorpus, Split
+from nmt.errors import Option
 from nmt.text.corpus import Pair
 
 
-def pieces(count: int) -> np.ndarray:
-    return np.array([count])
+def pieces(*counts: int) -> np.ndarray:
+    return np.array(counts)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,14 @@ def test_cleaning_counts_dropped_pairs_by_reason(source, target, reason):
     kept = cleaner.keep([Pair("x", "y")], pieces(source), pieces(target))
     assert kept.tolist() == [reason is None]
     assert {name for name, count in cleaner.dropped.items() if count} == ({reason} - {None})
+
+
+def test_a_limit_is_named_only_where_it_dropped_most_pairs():
+    cleaner = Cleaner(max_length=10, max_ratio=2.0, keep_duplicates=True)
+    cleaner.keep([Pair("x", "y")] * 3, pieces(0, 0, 9), pieces(5, 5, 1))
+    assert cleaner.advise() == []
+    cleaner.keep([Pair("x", "y")] * 2, pieces(9, 9), pieces(1, 1))
+    assert cleaner.advise() == ["\n  Raise ", Option("max_ratio")]
 
 
 def test_duplicates_are_dropped_across_chunks_unless_they_are_kept():
