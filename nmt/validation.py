@@ -108,6 +108,8 @@ def describe_value(kind: type, problem: Any) -> tuple[str, str]:
             return place, "is missing"
         case "unknown_attention":
             return f"{place} = {value}", context["reason"]
+        case "tuple_type":
+            return f"{place} = {value}", 'must be a list, such as ["one", "another"]'
         case "value_error":
             return place, str(context["error"])
         case name if name in bounds:

@@ -147,7 +147,7 @@ def test_several_processes_leave_frozen_parts_alone(train, vectors, tmp_path):
     ("settings", "message"),
     [
         (["train.freeze=endcoder"], f'train.freeze = "endcoder"   not one of {FROZEN}; did you mean "encoder"?'),
-        (["train.freeze=3"], "train.freeze = 3   must be a valid tuple"),
+        (["train.freeze=3"], 'train.freeze = 3   must be a list, such as ["one", "another"]'),
         (
             ["train.freeze=source-embeddings", "model.tie=all"],
             'model.tie = "all" has one embedding for both languages: train.freeze needs both source-embeddings and '

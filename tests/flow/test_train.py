@@ -973,7 +973,7 @@ def test_averaged_checkpoints_are_their_mean_and_translate(run_nmt, reverser, tm
         ("model.encoder_layers=70000", "model.encoder_layers = 70000   must be at most 100\n"),
         (f"train.keep={10**30}", f"train.keep = {10**30}   must be at most 9223372036854775807\n"),
         (f"train.warmup={'7' * 6000}", f'train.warmup = "{"7" * 58}…   must be a valid integer\n'),
-        (f"model.mix={'[' * 90_000}", f'model.mix = "{"[" * 58}…   must be a valid tuple\n'),
+        (f"model.mix={'[' * 90_000}", f'model.mix = "{"[" * 58}…   must be a list, such as ["one", "another"]\n'),
         ("model.attention_size=900000", " GiB free\n  Choose smaller sizes: model.attention_size is 900,000, model."),
         ("model.decoder_size=800000", "the model does not fit in memory: 1,9"),
     ],
