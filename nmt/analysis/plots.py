@@ -196,8 +196,8 @@ def save_curve(path: Path | str, records: Sequence[Mapping[str, Any]]) -> None:
     `records` are the lines of a run's log: {"kind": "train", "update", "loss"} and {"kind": "valid", "update",
     "perplexity", "bleu"}. The training loss is per token, with label smoothing; the validation loss is the logarithm of
     the perplexity. The best point of each validation curve is marked; of equal BLEU, that of the lowest perplexity.
-    Values that are not numbers or exceed
-    MAX_CURVE_VALUE, as in a run that diverges, are left out; the title has their number.
+    Values that are not numbers or exceed MAX_CURVE_VALUE, as in a run that diverges, are left out; the title has their
+    number.
 
     Raises as `save_heat_map` does.
     """

@@ -79,7 +79,7 @@ def command(
     prepared = PreparedCorpus.open(data)
     subwords = prepared.source_subword, prepared.target_subword
     fingerprints = subwords[0].fingerprint, subwords[1].fingerprint
-    if shortlist_path(out) != out and (out / "run.json").exists():
+    if (out / "run.json").exists():
         owner = read_run(out)
         refuse_other_subwords(data, fingerprints, owner.path, owner.fingerprints)
 

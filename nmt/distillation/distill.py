@@ -42,11 +42,7 @@ Closest = Literal["none", "bleu", "chrf"]
 # what to do where nothing is left, by the reason why most pairs were dropped
 ADVICE: Mapping[str, tuple[str | Option, ...]] = {
     "cut off": ("Train longer, or allow longer translations with ", Option("max_length_ratio")),
-    "duplicate": (
-        *("More of them differ from the corpus with ", Option("sample", True)),
-        ", or with a larger ",
-        Option("n_best"),
-    ),
+    "duplicate": ("Translations that differ more: ", Option("sample", True), ", or a larger ", Option("n_best")),
     "length ratio": ("Raise ", Option("max_ratio")),
 }
 STORED = TypeAdapter(list[str | None])  # the translations of a line in a work folder; None for one that is cut off
@@ -285,7 +281,7 @@ def collect_new_pairs(
         raise DataError(
             "no new pair is left of all translations\n  ",
             *ADVICE.get(reason, (f"Most were dropped for this reason: {reason}",)),
-            f"\n  The translations are in {path.parent}: remove it before the next try",
+            f"\n  The translations are in {made[0][1].parent}: remove it before the next try",
         )
 
 

@@ -408,6 +408,13 @@ def test_nothing_new_is_an_error(distill, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_translations_that_the_corpus_has_already_are_an_error_too(distill):
+    assert distill("--model", "two").code == 0
+    done = distill("--data", "out", "--out", "more", "--model", "two")
+    assert done.code == 2
+    assert "\n  Translations that differ more: --sample, or a larger --n-best\n" in done.stderr
+
+
 def test_characters_without_a_piece_are_kept_and_word_links_are_not(home, tiny_corpus, tmp_path):
     for side in "ab":
         (tmp_path / f"few.{side}").write_text((home / f"few.{side}").read_text() + "ba d☂e☂ ☂\n")

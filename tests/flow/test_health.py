@@ -137,7 +137,7 @@ def test_collapsed_attention_is_noted_once(register, tiny_prepared, tmp_path, at
     assert read_place(tmp_path / "run")["collapsed"] == (attention == "first-word")
 
 
-def test_weights_that_predict_no_numbers_end_training_with_what_to_do(train, tmp_path):
+def test_weights_that_predict_no_numbers_end_training_with_what_to_do(train):
     """The checkpoint `last` has these weights too, so resuming fails in the same way."""
     wild = ["--set=train.learning_rate=1e30", "--set=train.warmup=0", "--set=train.clip=0"]
     for words in ([*SMALL, *wild], ["--resume"]):
@@ -149,6 +149,13 @@ def test_weights_that_predict_no_numbers_end_training_with_what_to_do(train, tmp
             r"longer train\.warmup \(now 0\)\n",
             done.stderr.partition("nmt: error: ")[2],
         )
+
+
+def test_training_that_diverges_later_can_start_from_its_best_checkpoint(train, tmp_path):
+    assert train(*SMALL, "--set=train.warmup=0", "--max-updates=4").code == 0
+    done = train("--resume", "--max-updates=8", "--set=train.learning_rate=1e30", "--set=train.clip=0")
+    assert done.code == 2
+    assert done.stderr.endswith(f"longer train.warmup (now 0); update 4 is a start: --from {tmp_path / 'run'}\n")
 
 
 def test_a_profile_is_a_trace_and_a_table(train, tmp_path):
