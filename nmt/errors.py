@@ -109,9 +109,13 @@ def describe_unreadable(path: Path | str, error: OSError) -> str:
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
-    """The end of a message with the most similar name: `; did you mean "beam"?`, or nothing if none is similar."""
+    """The end of a message with the most similar name: `; did you mean "beam"?`, or nothing if none is similar.
+
+    Similar is also a name whose initials are the word, as learning_rate's are "lr".
+    """
     names = list(names)
     nearest = difflib.get_close_matches(word, names, n=1) or difflib.get_close_matches(word.lower(), names, n=1)
+    nearest += [name for name in names if "".join(part[:1] for part in name.split("_")) == word.lower()]
     return f'; did you mean "{nearest[0]}"?' if nearest else ""
 
 

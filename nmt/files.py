@@ -233,6 +233,24 @@ def lock_exclusively(folder: Path, path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_locked(folder: Path) -> bool | None:
+    """Whether another program has locked a folder by `lock_exclusively`; None where that cannot be known."""
+    if os.name != "posix":
+        return None
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
 def warn(text: str) -> None:
     """Issue a warning that the command line prints as a line of its own."""
     warnings.warn(FileSystemWarning(text), stacklevel=1)

@@ -18,7 +18,7 @@ from nmt.checkpoint import (
     read_run,
 )
 from nmt.errors import DamageError
-from nmt.files import hash_file, locate_folder
+from nmt.files import hash_file, is_locked, locate_folder
 from nmt.progress import format_count, format_figure
 from nmt.run_history import HISTORY, HistoryEvent, describe_time, read_history
 from nmt.run_log import read_log
@@ -165,14 +165,14 @@ def list_sessions(path: Path) -> Iterator[dict[str, Any]]:
             yield join_events(begin, event if event.event == "end" else None)
         begin = event if event.event == "begin" else None
     if begin is not None:
-        yield join_events(begin, None)  # it goes on, or its program was killed
+        yield join_events(begin, None, goes_on=is_locked(path))
 
 
-def join_events(begin: HistoryEvent, end: HistoryEvent | None) -> dict[str, Any]:
-    """A training as values for JSON."""
+def join_events(begin: HistoryEvent, end: HistoryEvent | None, *, goes_on: bool | None = False) -> dict[str, Any]:
+    """A training as values for JSON. One without an end was killed, unless it `goes_on`; None if that is not known."""
     facts: dict[str, Any] = {"began": begin.time, "nmt": begin.nmt, "torch": begin.torch, "device": begin.device}
     facts |= {"first_update": begin.update, "last_update": end and end.update, "reason": end and end.reason}
-    return facts | {"seconds": end and max(end.seconds - begin.seconds, 0.0)}
+    return facts | {"seconds": end and max(end.seconds - begin.seconds, 0.0), "goes_on": goes_on}
 
 
 def describe_session(session: Mapping[str, Any]) -> str:
@@ -180,7 +180,8 @@ def describe_session(session: Mapping[str, Any]) -> str:
     begin = f"{describe_time(session['began'])}  from update {session['first_update']:,}"
     where = f" on {session['device']}, nmt {session['nmt']}, torch {session['torch']}"
     if session["last_update"] is None:
-        return f"{begin}{where}: still running, or killed"
+        ending = {True: "still running", False: "killed", None: "still running, or killed"}
+        return f"{begin}{where}: {ending[session['goes_on']]}"
     return (
         f"{begin} to {session['last_update']:,} in {session['seconds'] / 60:,.1f} minutes{where}: {session['reason']}"
     )

@@ -1,6 +1,6 @@
 """The history of a run, `history.jsonl`: a line for each start and each end of a training, each with its own checksum.
 
-It is for people alone: nothing is decided by it. A training without an end was killed.
+It is for people alone: nothing is decided by it. A training without an end goes on, or was killed.
 """
 
 import time

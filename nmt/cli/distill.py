@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nmt.cli.command import NmtCommand
-from nmt.cli.options import FOLDER, INPUT, given_settings, parallel_options, run_options, settings_options
+from nmt.cli.options import FOLDER, INPUT, FiniteRange, given_settings, parallel_options, run_options, settings_options
 from nmt.settings import SearchSettings
 
 
@@ -58,7 +58,7 @@ from nmt.settings import SearchSettings
 )
 @click.option(
     "--max-ratio",
-    type=click.FloatRange(min=1),
+    type=FiniteRange(min=1),
     metavar="X",
     help="largest ratio of lengths in pieces of new pairs  [default: that of --data]",
 )

@@ -3,6 +3,7 @@
 An option that is not given is None and leaves the setting as it is elsewhere.
 """
 
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -21,6 +22,16 @@ from nmt.settings import Settings, list_recipes
 
 F = TypeVar("F", bound=Callable[..., Any])
 BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "above"), Le: ("le", "at most"), Lt: ("lt", "below")}
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers, of which NaN is none. click compares it with the ends of a range, and takes it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 class InputPath(click.Path):
@@ -149,7 +160,7 @@ link_options = combine(
     ),
     click.option(
         "--threshold",
-        type=click.FloatRange(0, 1, min_open=True),
+        type=FiniteRange(0, 1, min_open=True),
         metavar="X",
         help="link each target word to all source words with at least this share of its attention"
         "  [default: only to the one with most]",

@@ -10,7 +10,7 @@ import click
 
 from nmt.cli.command import CommandError, InterruptionError, NmtCommand
 from nmt.cli.imports import get_imported_modules, import_option
-from nmt.cli.options import FOLDER, INPUT, checkpoint_option, device_option, settings_source_options
+from nmt.cli.options import FOLDER, INPUT, FiniteRange, checkpoint_option, device_option, settings_source_options
 from nmt.errors import PeerError, SettingsError, TrainingInterrupted, UsageError
 from nmt.files import locate_folder
 from nmt.settings import RESUMABLE, RunSettings, collect_settings, resolve_settings
@@ -68,7 +68,7 @@ cores, and none; and torch refuses algorithms that may not repeat. On a GPU this
 @click.option("--target-embeddings", type=INPUT, metavar="FILE", help="the same for target embeddings")
 @click.option(
     "--max-minutes",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     metavar="M",
     help="stop after this many minutes, the last validation included; with --resume they count anew; 0 for no limit",
 )

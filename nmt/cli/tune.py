@@ -7,6 +7,7 @@ import click
 
 from nmt.cli.command import NmtCommand
 from nmt.cli.options import (
+    FiniteRange,
     batch_size_option,
     format_option,
     model_option,
@@ -49,7 +50,7 @@ from nmt.cli.tables import tabulate
     "--alpha",
     "alphas",
     multiple=True,
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     metavar="X",
     help="exponent of Wu's length penalty; repeat for more  [default: 0.2, 0.4 … 1.4]",
 )
@@ -57,7 +58,7 @@ from nmt.cli.tables import tabulate
     "--beta",
     "betas",
     multiple=True,
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     metavar="X",
     help="weight of Wu's coverage penalty, tried with the best length normalization; repeat for more"
     "  [default: 0.1, 0.2 and 0.4]",

@@ -113,6 +113,12 @@ def prepare(
             turned = [TurnedCorpus(corpus) for corpus in corpora["train"] if not isinstance(corpus, TaggedCorpus)]
             corpora["train"] += turned
         counts, sample = count_and_sample(corpora, alignments, checked, reporter)
+        copies = sum(source == target for source, target in sample)
+        if 2 * copies > len(sample):
+            reporter.note(
+                f"of {format_count(len(sample), 'training pair')}, {copies:,} have the same text on both sides: are "
+                f"these files {source_lang} and {target_lang}?"
+            )
         if reused:
             reporter.note(reused.describe(languages))
             subwords = reused.subwords

@@ -120,7 +120,7 @@ class HealthCheck:
     def make_divergence_error(self, update: int) -> TrainingError:
         """The error that ends training because the weights after `update`, which are saved, predict no numbers."""
         found = [
-            f"training has diverged: after update {update:,} the model predicts what is not a number (NaN)\n"
+            f"training has diverged: after update {update:,} the model predicts what is not a finite number\n"
             f"  Train again in another folder, with {self.describe_smaller_updates()} or a longer train.warmup "
             f"(now {self.settings.warmup:,})"
         ]

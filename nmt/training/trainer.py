@@ -248,7 +248,7 @@ class Trainer:
         """
         nll, tokens, attention = self._measure_validation()
         if not math.isfinite(nll):
-            raise self.health.make_error(f"the validation loss after update {state.update:,} is not a number")
+            raise self.health.make_divergence_error(state.update)
         try:
             scores = self.compute_scores(self.model)
         except PeerError:  # another process has ended; its end is what a person is told

@@ -15,6 +15,7 @@ from support.runs import write_facts
 import nmt
 from nmt.data import prepared
 from nmt.errors import TrainingInterrupted
+from nmt.files import lock_exclusively
 from nmt.run_history import HistoryEvent, append_event
 from nmt.settings import RunSettings
 
@@ -125,9 +126,10 @@ def test_the_course_of_training_is_told(run_nmt, interrupted, tiny_prepared):
     )
     assert re.search(f" UTC  from update 0 to 2 in 0.. {where}2 updates are done$", sessions[0])
     assert re.search(f" UTC  from update 2 to 4 in 0.. {where}interrupted$", sessions[1])
-    assert sessions[2] == (
-        "  2027-01-15 08:00 UTC  from update 4 on cpu, nmt 0.1.0, torch 2.13.0: still running, or killed"
-    )
+    begin = "  2027-01-15 08:00 UTC  from update 4 on cpu, nmt 0.1.0, torch 2.13.0: "
+    assert sessions[2] == f"{begin}killed"
+    with lock_exclusively(interrupted, interrupted):
+        assert f"\n{begin}still running\n" in run_nmt("inspect", interrupted).stdout
     assert "\n  so far        0 complete epochs and 4 batches, 4 updates, " in text
     assert "unchanged" not in text
     assert "split" not in text

@@ -46,6 +46,18 @@ def contents(folder):
     }
 
 
+def test_the_same_text_on_both_sides_is_noted(prepare, corpus):
+    """One file under two names. Lines that are names or numbers are the same in both languages."""
+    question = f"of {PAIRS} training pairs, %s have the same text on both sides: are these files a and b?"
+    lines = (corpus / "train.a").read_text().splitlines(keepends=True)
+    third = len(lines) // 3
+    own = (corpus / "train.b").read_text().splitlines(keepends=True)
+    (corpus / "train.b").write_text("".join(lines[:third] + own[third:]))
+    assert "same text" not in prepare().stderr
+    (corpus / "train.b").write_text("".join(lines))
+    assert prepare("--overwrite").stderr.splitlines()[0] == question % PAIRS
+
+
 def test_it_makes_a_folder_and_reports_the_number_of_pairs(prepare, corpus):
     done = prepare("--test", corpus / "test")
     assert (done.code, done.stdout) == (0, "")
@@ -341,8 +353,8 @@ def test_a_corpus_of_which_every_pair_is_dropped(refused, corpus):
     assert refused("--max-length", "0").startswith(
         "1 setting in prepare cannot be used\n  max_length = 0   must be at least 1"
     )
-    for lang in "ab":
-        (corpus / f"train.{lang}").write_text("ba de fi go ku la me ni po ru sa te vi wo zu\n" * 400)
+    for lang, first in (("a", "zu"), ("b", "ba")):
+        (corpus / f"train.{lang}").write_text(f"{first} de fi go ku la me ni po ru sa te vi wo zu ba\n" * 400)
     message = refused("--max-length", "1", size=281)
     assert message == "nothing is left of 400 training pairs; dropped: 400 too long\n  Raise --max-length\n"
     (corpus / "train.b").write_text("ba\nde\nfi\ngo\nku\nla\nme\nni\npo\nru\nsa\nte\nvi\nwo\nzu\n" * 27)

@@ -74,8 +74,7 @@ def test_documents_have_terms_and_constraints_too(run_nmt, reverser, glossary, t
     assert all(row["used"] for row in rows)
     done = run_nmt(*words, "--constraint", "wo", "--ban", "de")
     assert done.code == 0
-    assert out.read_text().count("wo") == 2
-    assert "de" not in out.read_text()
+    assert all("wo" in segment and "de" not in segment for segment in out.read_text().splitlines())
 
 
 def test_python_requires_terms_too(reverser, tmp_path):

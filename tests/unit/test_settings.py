@@ -180,10 +180,16 @@ def test_settings_cannot_be_changed():
 
 
 @pytest.mark.parametrize(
-    ("word", "tail"), [("beem", '; did you mean "beam"?'), ("CLIP", '; did you mean "clip"?'), ("xyz", "")]
+    ("word", "tail"),
+    [
+        ("beem", '; did you mean "beam"?'),
+        ("CLIP", '; did you mean "clip"?'),
+        ("LR", '; did you mean "learning_rate"?'),
+        ("xyz", ""),
+    ],
 )
 def test_the_most_similar_name_is_suggested(word, tail):
-    assert did_you_mean(word, ["beam", "clip"]) == tail
+    assert did_you_mean(word, ["beam", "clip", "learning_rate"]) == tail
 
 
 @pytest.mark.parametrize("value", ["inf", "nan", "1e999"])

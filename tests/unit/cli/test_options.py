@@ -105,3 +105,20 @@ def test_text_is_utf8_in_every_locale(run_nmt, tmp_path):
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
     done = run_nmt("score", "--reference", file, file, "--format", "json", process=True, env=locale)
     assert (done.code, "größer.txt" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("train", "--max-minutes"),
+        ("tune", "--alpha"),
+        ("tune", "--beta"),
+        ("align", "--threshold"),
+        ("distill", "--max-ratio"),
+    ],
+)
+def test_numbers_of_options_are_finite(run_nmt, command, option, value):
+    done = run_nmt(command, option, value)
+    assert done.code == 2
+    assert re.match(rf"nmt: error: Invalid value for '{option}': .* is not (a finite number|in the range)", done.stderr)
