@@ -30,7 +30,7 @@ WindowName = Literal["none", "monotonic", "predictive"]
 class ModelSettings(Settings):
     """The network. Read by nmt.model only."""
 
-    attention: AttentionName = Field("bahdanau", description="score of source positions; none for no attention")
+    attention: AttentionName = Field("luong-concat", description="score of source positions; none for no attention")
     wiring: Literal["auto", "before", "after"] = Field(
         "auto", description="attend before or after the decoder's GRU update; auto as in the paper of the attention"
     )

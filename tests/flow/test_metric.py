@@ -16,6 +16,7 @@ from nmt.training.trainer import MANY_WITHOUT_BLEU
 SMALL = [
     *("--set", "model.embedding_size=32", "--set", "model.encoder_size=32", "--set", "model.decoder_size=64"),
     *("--set", "model.attention_size=32", "--set", "model.dropout=0.0", "--set", "train.max_tokens=50"),
+    *("--set", "model.attention=bahdanau"),
     *("--set", "train.learning_rate=0.01", "--set", "train.warmup=20", "--precision", "float32", "--device", "cpu"),
 ]
 

@@ -60,9 +60,9 @@ class Sentences(NamedTuple):
 
 
 def small_settings(**changes) -> ModelSettings:
-    """Sizes small enough for float64 and gradcheck, all different so that a mix-up shows."""
+    """Sizes small enough for float64 and gradcheck, all different so that a mix-up shows; attention is additive."""
     sizes = {"embedding_size": 6, "encoder_size": 4, "decoder_size": 8, "attention_size": 7, "readout_size": 5}
-    return ModelSettings(**(sizes | {"dropout": 0.0} | changes))
+    return ModelSettings(**({"attention": "bahdanau", "dropout": 0.0} | sizes | changes))
 
 
 def small_model(seed: int = 0, **changes) -> Seq2Seq:

@@ -9,7 +9,9 @@ import pytest
 from nmt.metadata import add_checksum
 from nmt.settings import ModelSettings, RunSettings, TrainSettings
 
-TINY = ModelSettings(embedding_size=32, encoder_size=32, decoder_size=64, attention_size=32, dropout=0.0)
+TINY = ModelSettings(
+    attention="bahdanau", embedding_size=32, encoder_size=32, decoder_size=64, attention_size=32, dropout=0.0
+)
 REVERSER = RunSettings(
     model=TINY,
     train=TrainSettings(

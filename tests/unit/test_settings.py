@@ -90,7 +90,7 @@ def test_a_message_lists_all_problems():
         (['mix=["luong-dot"]', "decoder_size=8"], "luong-dot needs decoder_size to be twice encoder_size"),
         (["attention=none", "heads=2"], 'attention = "none" has no weights: leave out heads, window, normalizer,'),
         (["attention=none", "coverage=neural"], 'attention = "none" has no weights'),
-        (['mix=["bahdanau"]'], "mix names an attention twice"),
+        (['mix=["luong-concat"]'], "mix names an attention twice"),
         (['mix=["luong-dot", "luong-dot"]', "mix_window=monotonic"], "mix names an attention twice"),
         (["mix_window=monotonic"], "mix_window applies to the attentions in mix, and mix is empty"),
         (
