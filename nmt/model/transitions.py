@@ -1,4 +1,4 @@
-"""Deep transition: GRUs without input between two target positions."""
+"""Deep transition: GRUs without input between two positions of the source or the target."""
 
 # B sentences   K rows of a sentence   D decoder state   G = 3 * D gates
 
