@@ -113,8 +113,8 @@ def build_recurrences(model: onnx.ModelProto, precision: str) -> None:
                 products = [round_recurrence(*pair) for pair in pairs]
             else:
                 products = [{"weight": weight_GD.T, "bias": bias_G} for weight_GD, bias_G in pairs]
-            states, size = node.output[0], node.attribute[0].i
-            node = build_loop(f"{states}/loop", node.input[:2], states, size, products, ("reset", "update"))
+            states, cell = node.output[0], node.attribute[0].s.decode()
+            node = build_loop(f"{states}/loop", node.input[:2], states, products, cell, ("reset", "update"))
         nodes.append(node)
     replace_nodes(model, nodes)
 
@@ -228,7 +228,7 @@ class Quantizer:
         self.added |= {"first_axis": np.array([0]), "second_axis": np.array([1])}
         self.nodes += [
             helper.make_node("Squeeze", [first, "first_axis"], [f"{prefix}_first"]),
-            build_loop(prefix, inputs, f"{prefix}_states", recurrent_1GD.shape[2], products),
+            build_loop(prefix, inputs, f"{prefix}_states", products),
             helper.make_node("Unsqueeze", [f"{prefix}_states", "second_axis"], [states]),
         ]
 

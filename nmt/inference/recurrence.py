@@ -77,8 +77,20 @@ def build_gru(name: str, state: str, weights: Weights, gates: Sequence[str], has
     return update
 
 
+def build_minimal(name: str, state: str) -> Update:
+    """The equations of nmt.model.minimal.MinimalGRU; what z and n depend on is the "input"."""
+    update = Update(name, state)
+    update.add("Split", ["input"], ["keep_sum", "new_sum"], axis=1)
+    update.add("Sigmoid", ["keep_sum"], ["keep"])
+    update.add("Tanh", ["new_sum"], ["new"])
+    update.add("Sub", ["state", "new"], ["difference"])
+    update.add("Mul", ["keep", "difference"], ["kept"])
+    update.add("Add", ["new", "kept"], ["next"])
+    return update
+
+
 def build_lightweight(name: str, state: str) -> Update:
-    """See nmt.model.minimal.LightweightNetwork; q, k and v are the "input"."""
+    """The equations of nmt.model.minimal.LightweightNetwork; q, k and v are the "input"."""
     update = Update(name, state)
     update.add("Split", ["input"], ["query", "key", "value"], axis=1)
     update.add("Sub", ["query", "state"], ["forget_sum"])
@@ -91,37 +103,48 @@ def build_lightweight(name: str, state: str) -> Update:
     return update
 
 
+WITHOUT_PRODUCTS = {"MinimalGRU": build_minimal, "LightweightNetwork": build_lightweight}  # by names of classes
+
+
+def build_updates(name: str, cell: str, weights: Sequence[Weights], gates: Sequence[str]) -> list[Update]:
+    """All that happens to the state in one step of a loop: see `build_loop`."""
+    state = f"{name}/state"
+    if cell in WITHOUT_PRODUCTS:
+        return [WITHOUT_PRODUCTS[cell](name, state)]
+    updates = [build_gru(name, state, weights[0], gates, True)]
+    for number, transition in enumerate(weights[1:], start=1):
+        updates.append(build_gru(f"{name}/{number}", updates[-1].named("next"), transition, gates, False))
+    return updates
+
+
 def build_loop(
     name: str,
     inputs: Sequence[str],
     states: str,
-    size: int,
-    weights: Sequence[Weights],
+    weights: Sequence[Weights] = (),
+    cell: str = "GRU",
     gates: Sequence[str] = ("update", "reset"),
 ) -> onnx.NodeProto:
-    """The loop that computes states_SBD from `inputs`: the input's share of the gates, gates_SBG, and the first state,
+    """The loop that computes states_SBD from `inputs`: what steps read of the input, gates_SBG, and the first state,
     first_BD.
 
-    It is that of a GRU if there are `weights`, which are its own, then those of its transitions. Each has what the
+    `cell` is the name of a class. `weights` are those of a GRU, then those of its transitions. Each has what the
     product R s + b reads. In float32 that is the "weight" and the "bias" b. In 8 bits it is the "levels" of R, the
-    "scales" of its columns, the "bias", and of s the "scale" and "zero". Without `weights` it is a lightweight network.
+    "scales" of its columns, the "bias", and of s the "scale" and "zero". `gates` is the order of the two gates.
 
-    `name` is that of the node that the loop replaces, and `gates` the order of the two gates.
+    `name` is that of the node that the loop replaces.
     """
-    state = f"{name}/state"
-    updates = [build_gru(name, state, weights[0], gates, True) if weights else build_lightweight(name, state)]
-    for number, transition in enumerate(weights[1:], start=1):
-        updates.append(build_gru(f"{name}/{number}", updates[-1].named("next"), transition, gates, False))
+    updates = build_updates(name, cell, weights, gates)
     last = updates[-1].named("next")
 
-    def describe(value: str, width: int) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(value, TensorProto.FLOAT, ["B", width])
+    def describe(value: str, axis: str) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(value, TensorProto.FLOAT, ["B", axis])
 
     body = helper.make_graph(
         [*(node for one in updates for node in one.nodes), helper.make_node("Identity", [last], [f"{name}/returned"])],
         name,
-        [describe(state, size), describe(f"{name}/input", 3 * size)],
-        [describe(last, size), describe(f"{name}/returned", size)],
+        [describe(f"{name}/state", "D"), describe(f"{name}/input", "G")],
+        [describe(last, "D"), describe(f"{name}/returned", "D")],
         [constant for one in updates for constant in one.constants],
     )
     return helper.make_node("Scan", [inputs[1], inputs[0]], [f"{name}/last", states], body=body, num_scan_inputs=1)

@@ -25,7 +25,6 @@ from nmt.model.attention.base import Attention, Memory
 from nmt.model.attention.composite import CompositeAttention
 from nmt.model.cells import Carry
 from nmt.model.gru import GRU
-from nmt.model.minimal import LightweightNetwork
 from nmt.model.seq2seq import Seq2Seq
 
 TRACING = Lock()  # torch traces one network at a time
@@ -52,14 +51,14 @@ class Recurrence(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, size: int, gates_SBG: Tensor, first_BD: Tensor, *weights: Tensor) -> Tensor:
-        return gates_SBG[..., :size]
+    def forward(ctx: Any, cell: nn.Module, gates_SBG: Tensor, first_BD: Tensor, *weights: Tensor) -> Tensor:
+        return gates_SBG[..., : first_BD.shape[1]]
 
     @staticmethod
-    def symbolic(graph: Any, size: int, gates: Any, first: Any, *weights: Any) -> Any:
+    def symbolic(graph: Any, cell: nn.Module, gates: Any, first: Any, *weights: Any) -> Any:
         """The node; weights and biases take turns."""
-        states = graph.op(f"{MARKERS}::{RECURRENCE}", gates, first, *weights, size_i=size)
-        return states.setType(gates.type().with_sizes([None, None, size]))
+        states = graph.op(f"{MARKERS}::{RECURRENCE}", gates, first, *weights, cell_s=type(cell).__name__)
+        return states.setType(gates.type().with_sizes([None, None, cell.hidden_size]))
 
 
 class RecurrentCell(nn.Module):
@@ -74,7 +73,7 @@ class RecurrentCell(nn.Module):
         first_BD = inputs_SBE.new_zeros(inputs_SBE.shape[1], self.cell.hidden_size)
         pairs = zip(weights, self.cell.recurrent_biases, strict=True)
         states_SBD: Tensor = Recurrence.apply(  # type: ignore[no-untyped-call]
-            self.cell.hidden_size, self.cell.project(inputs_SBE), first_BD, *(one for pair in pairs for one in pair)
+            self.cell, self.cell.project(inputs_SBE), first_BD, *(one for pair in pairs for one in pair)
         )
         return states_SBD
 
@@ -199,7 +198,7 @@ def trace_graphs(model: Seq2Seq) -> Graphs:
     model = deepcopy(model, shared).float()  # a twin, in which modules can be marked and replaced
     for cells in model.encoder.forwards, model.encoder.backwards:
         for depth, cell in enumerate(cells):
-            if isinstance(cell, LightweightNetwork) or (isinstance(cell, GRU) and cell.transitions):
+            if not isinstance(cell, GRU) or cell.transitions:
                 cells[depth] = RecurrentCell(cell)
     bounds = Bounds.of(model)
     encoder, step = EncoderGraph(model, bounds), StepGraph(model, bounds)

@@ -24,10 +24,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from nmt.model.linear import pad_rows
-from nmt.model.minimal import LightweightNetwork, MinimalGRU
+from nmt.model.minimal import MinimalGRU, WithoutProducts
 
 
-def scan_minimal(cells: Sequence[MinimalGRU] | Sequence[LightweightNetwork], inputs_PTBE: Tensor) -> Tensor:
+def scan_minimal(cells: Sequence[WithoutProducts], inputs_PTBE: Tensor) -> Tensor:
     """Run each over its own inputs, from a state of zeros. -> states_PTBD, in the type of the products"""
     weight_PGE = torch.stack([cell.from_input.weight for cell in cells])
     bias_PG = torch.stack([cell.from_input.bias for cell in cells])

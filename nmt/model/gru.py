@@ -43,12 +43,12 @@ class GRU(nn.GRU):
 
     def forward(self, inputs_SBE: Tensor, weights: Sequence[Tensor]) -> Tensor:  # type: ignore[override]
         """From a state of zeros, with `weights` for `recurrent_weights`. -> states_SBH"""
-        if self.transitions:
-            return self.run_loop(self.project(inputs_SBE), weights)
-        if weights[0] is not self.weight_hh_l0:
-            return call_gru(
-                inputs_SBE, [self.weight_ih_l0, weights[0], self.bias_ih_l0, self.bias_hh_l0], self.training
-            )
+        weight_GH, *others = weights
+        if others:
+            return self.run_loop(inputs_SBE, weight_GH, others)
+        if weight_GH is not self.weight_hh_l0:
+            parameters = self.weight_ih_l0, weight_GH, self.bias_ih_l0, self.bias_hh_l0
+            return call_gru(inputs_SBE, parameters, self.training)
         states_SBH: Tensor
         states_SBH, _ = super().forward(inputs_SBE)
         return states_SBH
@@ -57,9 +57,9 @@ class GRU(nn.GRU):
         """The input's share of the gates. -> input_gates_SBG"""
         return F.linear(inputs_SBE, self.weight_ih_l0, self.bias_ih_l0)
 
-    def run_loop(self, input_gates_SBG: Tensor, weights: Sequence[Tensor]) -> Tensor:
-        """`forward` after `project`, step by step. -> states_SBH"""
-        weight_GH, *others = weights
+    def run_loop(self, inputs_SBE: Tensor, weight_GH: Tensor, others: Sequence[Tensor]) -> Tensor:
+        """`forward` with transitions, step by step; `others` are their weights. -> states_SBH"""
+        input_gates_SBG = self.project(inputs_SBE)
         hidden_B1H = input_gates_SBG.new_zeros(input_gates_SBG.shape[1], 1, self.hidden_size)
         states = []
         for input_gates_B1G in input_gates_SBG[:, :, None]:

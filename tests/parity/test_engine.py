@@ -130,7 +130,8 @@ def test_int8_multiplies_in_8_bits_wherever_operands_are_bounded(attention):
 
 
 @pytest.mark.parametrize(
-    ("changes", "products"), [({}, 2), ({"encoder_transitions": 2}, 4), ({"encoder_cell": "lrn"}, 1)]
+    ("changes", "products"),
+    [({}, 2), ({"encoder_transitions": 2}, 4), ({"encoder_cell": "mingru"}, 1), ({"encoder_cell": "lrn"}, 1)],
 )
 def test_all_products_of_an_encoder_are_in_8_bits(changes, products):
     """Those of a layer in a direction, in two layers and both directions, and that of the keys."""
@@ -159,7 +160,7 @@ def test_a_weight_of_zeros_is_rounded_to_zeros():
     assert (scale_O > 0).all()
 
 
-@pytest.mark.parametrize("kind", ["all", "encoder transitions", "lightweight encoder"])
+@pytest.mark.parametrize("kind", ["all", "encoder transitions", "minimal encoder", "lightweight encoder"])
 def test_graphs_are_valid_and_have_no_markers(kind):
     for precision in ("float32", "int8"):
         for graph in filter(None, build_graphs(small_model(**KINDS[kind]), precision)):
