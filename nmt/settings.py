@@ -55,8 +55,11 @@ class ModelSettings(Settings):
     embedding_size: Size = Field(256, description="dimensions of a token's embedding")
     encoder_size: Size = Field(256, description="dimensions of an encoder state, in each direction")
     encoder_layers: int = Field(1, ge=0, le=100, description="bidirectional GRU layers, 0 to attend to embeddings")
-    encoder_cell: Literal["gru", "mingru"] = Field(
-        "gru", description="recurrence of the encoder; mingru has no recurrent products, and trains faster"
+    encoder_cell: Literal["gru", "mingru", "lrn"] = Field(
+        "gru", description="recurrence of the encoder; mingru and lrn have no recurrent products, and train faster"
+    )
+    encoder_transitions: int = Field(
+        0, ge=0, le=100, description="further GRUs, without input, from one source position to the next"
     )
     decoder_size: Size = Field(512, description="dimensions of the decoder state")
     decoder_layers: int = Field(1, ge=1, le=100, description="decoder layers; the first attends, for all of them")
@@ -97,6 +100,10 @@ class ModelSettings(Settings):
             )
         if not self.encoder_layers and self.encoder_cell != "gru":
             problems.append(f"without encoder_layers there is no {self.encoder_cell}: leave encoder_cell out")
+        if not self.encoder_layers and self.encoder_transitions:
+            problems.append("without encoder_layers there are no encoder_transitions: leave encoder_transitions out")
+        if self.encoder_transitions and self.encoder_cell != "gru":
+            problems.append(f"encoder_transitions need encoder_cell to be gru, not {self.encoder_cell}")
         if self.residual and self.encoder_layers < 2 and self.decoder_layers < 2:
             problems.append(
                 "residual connects stacked layers, and neither side has two: raise encoder_layers or decoder_layers, "

@@ -6,7 +6,7 @@ from nmt.ids import BOS, EOS, PAD
 from nmt.inference.engine import Engine
 from nmt.inference.graphs import Graphs
 from nmt.inference.output import add_logits
-from nmt.inference.quantize import quantize_products, remove_markers
+from nmt.inference.quantize import build_recurrences, quantize_products, remove_markers
 from nmt.inference.trace import trace_graphs
 from nmt.model.seq2seq import Seq2Seq
 from nmt.step import StepModel
@@ -52,6 +52,7 @@ def finish_graphs(model: Seq2Seq, precision: str) -> Graphs:
     for graph in filter(None, graphs):
         if graph is not graphs.encoder:
             add_logits(graph, vectors_RV, bias_V)
+        build_recurrences(graph, precision)
         if precision == "int8":
             quantize_products(graph)
         remove_markers(graph)

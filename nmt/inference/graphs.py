@@ -9,6 +9,7 @@ from typing import NamedTuple
 import onnx
 
 BOUNDED = "Bounded"  # a marker in a graph: its input lies in [-bound, bound]
+RECURRENCE = "Recurrence"  # stands for a loop: reads gates, the first state, weights and biases; names the cell's class
 MARKERS = "nmt.markers"  # the domain of markers, which are taken out again by nmt.inference.quantize
 AXES = {
     "source": ("B", "S"),

@@ -21,8 +21,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from nmt.inference.graphs import BOUNDED, MARKERS
-from nmt.inference.recurrence import PRODUCTS, STATE_BOUND, build_loop
+from nmt.inference.graphs import BOUNDED, MARKERS, RECURRENCE
+from nmt.inference.recurrence import PRODUCTS, STATE_BOUND, Weights, build_loop
 
 LEVELS = 127  # of an operand on either side of zero
 WEIGHT_LEVELS = 64
@@ -94,6 +94,40 @@ def round_weight(weight_IO: Floats) -> tuple[NDArray[np.int8], Floats]:
     return np.rint(weight_IO / scale_O).astype(np.int8), scale_O
 
 
+def round_recurrence(weight_GD: Floats, bias_G: Floats) -> Weights:
+    """What the product of a state with a weight reads in 8 bits: see nmt.inference.recurrence."""
+    levels_DG, scales_G = round_weight(weight_GD.T)
+    scale, zero = np.array(STATE_BOUND / LEVELS, np.float32), np.array(ZERO, np.uint8)
+    return {"levels": levels_DG, "scales": scales_G, "bias": bias_G, "scale": scale, "zero": zero}
+
+
+def build_recurrences(model: onnx.ModelProto, precision: str) -> None:
+    """Put loops in place of the nodes that stand for them, with products in a precision: float32 or int8."""
+    weights = read_weights(model)
+    nodes = []
+    for node in model.graph.node:
+        if node.op_type == RECURRENCE:
+            parameters = [weights[name] for name in node.input[2:]]
+            pairs = list(zip(parameters[::2], parameters[1::2], strict=True))
+            if precision == "int8":
+                products = [round_recurrence(*pair) for pair in pairs]
+            else:
+                products = [{"weight": weight_GD.T, "bias": bias_G} for weight_GD, bias_G in pairs]
+            states, cell = node.output[0], node.attribute[0].s.decode()
+            node = build_loop(f"{states}/loop", node.input[:2], states, products, cell, ("reset", "update"))
+        nodes.append(node)
+    replace_nodes(model, nodes)
+
+
+def read_weights(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
+    """The constants of a graph by their names."""
+    weights = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
+    for node in model.graph.node:  # of equal weights one is stored
+        if node.op_type == "Identity" and node.input[0] in weights:
+            weights[node.output[0]] = weights[node.input[0]]
+    return weights
+
+
 def quantize_products(model: onnx.ModelProto) -> None:
     """Rewrite the products of a graph, and its GRUs, as far as their operands are bounded. Markers stay.
 
@@ -107,10 +141,7 @@ class Quantizer:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
-        self.weights = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
-        for node in model.graph.node:  # of equal weights one is stored
-            if node.op_type == "Identity" and node.input[0] in self.weights:
-                self.weights[node.output[0]] = self.weights[node.input[0]]
+        self.weights = read_weights(model)
         self.bounds = find_bounds(model, self.weights)
         self.makers = {name: node for node in model.graph.node for name in node.output}
         self.readers = defaultdict(list)
@@ -193,13 +224,11 @@ class Quantizer:
         of_input_G, of_recurrent_G = np.split(bias_1X[0], 2)
         self.added[f"{prefix}_bias"] = of_input_G
         self.add_product(operand, name, input_1GI[0].T, f"{prefix}_bias", f"{prefix}_gates")
-        levels_DG, scales_G = round_weight(recurrent_1GD[0].T)
-        weights: dict[str, NDArray[Any]] = {"levels": levels_DG, "scales": scales_G, "bias": of_recurrent_G}
-        weights |= {"scale": np.array(STATE_BOUND / LEVELS, np.float32), "zero": np.array(ZERO, np.uint8)}
+        inputs, products = [f"{prefix}_gates", f"{prefix}_first"], [round_recurrence(recurrent_1GD[0], of_recurrent_G)]
         self.added |= {"first_axis": np.array([0]), "second_axis": np.array([1])}
         self.nodes += [
             helper.make_node("Squeeze", [first, "first_axis"], [f"{prefix}_first"]),
-            build_loop(prefix, f"{prefix}_gates", f"{prefix}_first", f"{prefix}_states", weights),
+            build_loop(prefix, inputs, f"{prefix}_states", products),
             helper.make_node("Unsqueeze", [f"{prefix}_states", "second_axis"], [states]),
         ]
 

@@ -20,10 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from nmt.ids import BOS, EOS
-from nmt.inference.graphs import AXES, BOUNDED, CARRY, MARKERS, MEMORY, Graphs
+from nmt.inference.graphs import AXES, BOUNDED, CARRY, MARKERS, MEMORY, RECURRENCE, Graphs
 from nmt.model.attention.base import Attention, Memory
 from nmt.model.attention.composite import CompositeAttention
 from nmt.model.cells import Carry
+from nmt.model.gru import GRU
 from nmt.model.seq2seq import Seq2Seq
 
 TRACING = Lock()  # torch traces one network at a time
@@ -41,6 +42,40 @@ class Bounded(torch.autograd.Function):
     def symbolic(graph: Any, values: Any, bound: float) -> Any:
         """The marker's node."""
         return graph.op(f"{MARKERS}::{BOUNDED}", values, bound_f=bound).setType(values.type())
+
+
+class Recurrence(torch.autograd.Function):
+    """One node of a graph that stands for a loop over positions, because a trace repeats the positions of its example.
+
+    It returns numbers in the shape of states, on which nothing in a trace depends.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, cell: nn.Module, gates_SBG: Tensor, first_BD: Tensor, *weights: Tensor) -> Tensor:
+        return gates_SBG[..., : first_BD.shape[1]]
+
+    @staticmethod
+    def symbolic(graph: Any, cell: nn.Module, gates: Any, first: Any, *weights: Any) -> Any:
+        """The node; weights and biases take turns."""
+        states = graph.op(f"{MARKERS}::{RECURRENCE}", gates, first, *weights, cell_s=type(cell).__name__)
+        return states.setType(gates.type().with_sizes([None, None, cell.hidden_size]))
+
+
+class RecurrentCell(nn.Module):
+    """A cell of the encoder whose loop is one node of a graph."""
+
+    def __init__(self, cell: Any) -> None:
+        super().__init__()
+        self.cell, self.recurrent_weights = cell, cell.recurrent_weights
+
+    def forward(self, inputs_SBE: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        """-> states_SBD"""
+        first_BD = inputs_SBE.new_zeros(inputs_SBE.shape[1], self.cell.hidden_size)
+        pairs = zip(weights, self.cell.recurrent_biases, strict=True)
+        states_SBD: Tensor = Recurrence.apply(  # type: ignore[no-untyped-call]
+            self.cell, self.cell.project(inputs_SBE), first_BD, *(one for pair in pairs for one in pair)
+        )
+        return states_SBD
 
 
 def mark(values: Tensor, bound: float | None) -> Tensor:
@@ -160,7 +195,11 @@ def mark_bounds(model: Seq2Seq, bounds: Bounds) -> Iterator[None]:
 def trace_graphs(model: Seq2Seq) -> Graphs:
     """The graphs of a network in evaluation mode, in float32, with markers."""
     shared = {id(weight): weight for weight in model.parameters() if weight.dtype == torch.float32}
-    model = deepcopy(model, shared).float()  # a twin, in which modules can be marked
+    model = deepcopy(model, shared).float()  # a twin, in which modules can be marked and replaced
+    for cells in model.encoder.forwards, model.encoder.backwards:
+        for depth, cell in enumerate(cells):
+            if not isinstance(cell, GRU) or cell.transitions:
+                cells[depth] = RecurrentCell(cell)
     bounds = Bounds.of(model)
     encoder, step = EncoderGraph(model, bounds), StepGraph(model, bounds)
     source_BS = torch.tensor([[EOS + 1, EOS + 2, EOS + 1, EOS, 0], [EOS + 2, EOS + 1, EOS + 1, EOS + 2, EOS]])

@@ -84,8 +84,8 @@ class LoopInputs(NamedTuple):
     norm_hidden_bias_G: Tensor | None = None
     norm_readout_weight_R: Tensor | None = None
     norm_readout_bias_R: Tensor | None = None
-    transition_weight_KGD: Tensor | None = None
-    transition_bias_KG: Tensor | None = None
+    transition_weight_KPGD: Tensor | None = None
+    transition_bias_KPG: Tensor | None = None
     norm_transition_weight_KG: Tensor | None = None
     norm_transition_bias_KG: Tensor | None = None
 
@@ -144,8 +144,8 @@ def more_parameters(cell: Cell, weights: Sequence[Tensor]) -> dict[str, Tensor |
     found = prefixed_parameters(cell.norm_input, "norm_input_{}_G")
     found |= prefixed_parameters(cell.norm_hidden, "norm_hidden_{}_G")
     if cell.transitions:
-        found["transition_weight_KGD"] = torch.stack(list(weights[1:]))
-        found["transition_bias_KG"] = torch.stack([one.from_hidden.bias for one in cell.transitions])
+        found["transition_weight_KPGD"] = torch.stack(list(weights[1:]))[:, None]
+        found["transition_bias_KPG"] = torch.stack([one.from_hidden.bias for one in cell.transitions])[:, None]
         norms = [dict(one.norm_hidden.named_parameters()) for one in cell.transitions]
         found |= {f"norm_transition_{key}_KG": torch.stack([norm[key] for norm in norms]) for key in norms[0]}
     return found

@@ -18,30 +18,32 @@ from nmt.kernels.layer_norm import LayerNormSteps
 from nmt.kernels.pointwise import EAGER_KERNELS, Kernels
 from nmt.kernels.scan_minimal import scan_minimal
 from nmt.kernels.transitions import TransitionInputs, TransitionSteps
+from nmt.model.gru import GRU
 from nmt.model.linear import bias_gradient, pad_rows, product_dtype, weight_gradient
 
 
 def scan_layer(
-    grus: Sequence[Any],
+    cells: Sequence[Any],
     inputs_PTBE: Tensor,
-    recurrent_weights: Sequence[Tensor],
+    recurrent_weights: Sequence[Sequence[Tensor]],
     kernels: Kernels = EAGER_KERNELS,
 ) -> Tensor:
-    """Run each GRU over its own inputs, from a state of zeros, with these weights of its recurrence. -> states_PTBD
-
-    For minimal GRUs there are no such weights.
-    """
-    if not recurrent_weights:
-        return scan_minimal(grus, inputs_PTBE)
-    weights, biases, recurrent_biases = (
-        torch.stack([getattr(one, name) for one in grus]) for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0")
-    )
+    """Run each cell over its own inputs, with these weights for its `recurrent_weights`. -> states_PTBD"""
+    if not isinstance(cells[0], GRU):
+        return scan_minimal(cells, inputs_PTBE)
+    input_weight_PGE = torch.stack([one.weight_ih_l0 for one in cells])
+    input_bias_PG = torch.stack([one.bias_ih_l0 for one in cells])
+    weight_PGD, *others_PGD = map(torch.stack, zip(*recurrent_weights, strict=True))
+    bias_PG, *others_PG = map(torch.stack, zip(*(one.recurrent_biases for one in cells), strict=True))
     P, T, B, _ = inputs_PTBE.shape
-    input_gates_PNG = torch.baddbmm(biases[:, None], pad_rows(inputs_PTBE.flatten(1, 2)), weights.transpose(1, 2))
+    rows_PNE = pad_rows(inputs_PTBE.flatten(1, 2))
+    input_gates_PNG = torch.baddbmm(input_bias_PG[:, None], rows_PNE, input_weight_PGE.transpose(1, 2))
     input_gates_TPBG = input_gates_PNG[:, : T * B].view(P, T, B, -1).transpose(0, 1)
-    weight_PGD = torch.stack(list(recurrent_weights))
-    hidden_PBD = biases.new_zeros(P, B, weight_PGD.shape[-1])
-    return scan(input_gates_TPBG, hidden_PBD, weight_PGD, recurrent_biases, {}, kernels).transpose(0, 1)
+    more: dict[str, Tensor | None] = {}
+    if others_PGD:
+        more = {"transition_weight_KPGD": torch.stack(others_PGD), "transition_bias_KPG": torch.stack(others_PG)}
+    hidden_PBD = bias_PG.new_zeros(P, B, weight_PGD.shape[-1])
+    return scan(input_gates_TPBG, hidden_PBD, weight_PGD, bias_PG, more, kernels).transpose(0, 1)
 
 
 def scan(
@@ -54,8 +56,8 @@ def scan(
 ) -> Tensor:
     """Run GRUs from `input_gates` W x + b, with the weight U and the bias c of nmt.model.cells.Cell.
 
-    `more` may hold weight and bias of the layer norms of W x + b and of U h + c, and for a single GRU the parameters of
-    transitions. -> states_TPBD, as operands of products
+    `more` may hold the parameters of transitions and, for a single GRU, those of layer norms: weight and bias of the
+    norms of W x + b and of U h + c. -> states_TPBD, as operands of products
     """
     names = [f"norm_{side}_{key}_G" for side in ("input", "hidden") for key in ("weight", "bias")]
     parameters = [more.get(name) for name in (*names, *TransitionInputs._fields)]

@@ -3,8 +3,8 @@
 # B sentences   S source positions   E embedding   H encoder state, one direction   M = 2 * H memory
 # N = B * S positions   P directions   F features   A heads   D = M / A   G = 3 * H gates
 
-import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,44 +13,23 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nmt.model.dropout import Dropout, WeightDropout
-from nmt.model.minimal import MinimalGRU
+from nmt.model.gru import GRU
+from nmt.model.minimal import LightweightNetwork, MinimalGRU
 
-Layer = Callable[[Sequence[Any], Tensor, Sequence[Tensor]], Tensor]
+Layer = Callable[[Sequence[Any], Tensor, Sequence[Sequence[Tensor]]], Tensor]
 
 
-def run_layer(grus: Sequence[Any], inputs_PSBE: Tensor, recurrent_weights: Sequence[Tensor]) -> Tensor:
-    """Run each GRU over its own inputs, by torch, with these weights of its recurrence. -> states_PSBH
+def run_layer(cells: Sequence[Any], inputs_PSBE: Tensor, recurrent_weights: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Run each cell over its own inputs, with these weights for its `recurrent_weights`. -> states_PSBH
 
-    They are instances of torch.nn.GRU, or all of MinimalGRU, for which there are no such weights.
+    The cells are of one class, which is a value of CELLS.
     """
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 has ten bits of float32's mantissa
-        if not recurrent_weights:
-            found = zip(grus, inputs_PSBE, strict=True)
-            return torch.stack([call_gru(inputs_SBE, one.as_gru(), one.training) for one, inputs_SBE in found])
-        layers = zip(grus, inputs_PSBE, recurrent_weights, strict=True)
-        return torch.stack([run_gru(gru, inputs_SBE, weight_GH) for gru, inputs_SBE, weight_GH in layers])
+        layers = zip(cells, inputs_PSBE, recurrent_weights, strict=True)
+        return torch.stack([cell(inputs_SBE, weights) for cell, inputs_SBE, weights in layers])
 
 
-def run_gru(gru: nn.GRU, inputs_SBE: Tensor, weight_GH: Tensor) -> Tensor:
-    """Run a GRU of one layer with this weight of its recurrence. -> states_SBH"""
-    states_SBH: Tensor
-    if weight_GH is gru.weight_hh_l0:
-        states_SBH, _ = gru(inputs_SBE)
-        return states_SBH
-    return call_gru(inputs_SBE, [gru.weight_ih_l0, weight_GH, gru.bias_ih_l0, gru.bias_hh_l0], gru.training)
-
-
-def call_gru(inputs_SBE: Tensor, weights: Any, training: bool) -> Tensor:
-    """torch's GRU with weights that need not be those of a module. -> states_SBH"""
-    first_1BH = inputs_SBE.new_zeros(1, inputs_SBE.shape[1], weights[1].shape[1])
-    states_SBH: Tensor
-    with warnings.catch_warnings():  # cuDNN copies weights that it did not lay out itself
-        warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk", UserWarning)
-        states_SBH, _ = torch.gru(inputs_SBE, first_1BH, weights, True, 1, 0.0, training, False, False)
-    return states_SBH
-
-
-CELLS: dict[str, Callable[[int, int], nn.Module]] = {"gru": nn.GRU, "mingru": MinimalGRU}
+CELLS: dict[str, Callable[[int, int], nn.Module]] = {"gru": GRU, "mingru": MinimalGRU, "lrn": LightweightNetwork}
 
 
 class Encoder(nn.Module):
@@ -64,7 +43,8 @@ class Encoder(nn.Module):
     The backward direction is a forward GRU over reversed sentences, each within its own length. Padding is last in both
     directions and never read, so no packed sequences are needed, and lengths stay on the device.
 
-    `cell` is "gru" or "mingru"; the second has no weights of a recurrence.
+    `cell` is "gru", "mingru" or "lrn"; the last two have no weights of a recurrence. `transitions` is the number of
+    those after each update of a GRU, in every layer and direction.
 
     With `heads` the states of the top layer then attend to each other. Without layers the memory of a word is its
     embedding, which has 2 * `size` dimensions and does not depend on the word's neighbours or position.
@@ -81,10 +61,11 @@ class Encoder(nn.Module):
         weight_dropout: float = 0.0,
         residual: bool = False,
         cell: str = "gru",
+        transitions: int = 0,
     ) -> None:
         super().__init__()
         widths = [2 * size if depth else input_size for depth in range(layers)]
-        kind = CELLS[cell]
+        kind = partial(GRU, transitions=transitions) if transitions else CELLS[cell]
         self.forwards = nn.ModuleList(kind(width, size) for width in widths)
         self.backwards = nn.ModuleList(kind(width, size) for width in widths)
         self.norms = nn.ModuleList(nn.LayerNorm(2 * size) if layer_norm else nn.Identity() for _ in widths)
@@ -110,9 +91,9 @@ class Encoder(nn.Module):
             if depth:
                 values_BSM = self.dropout(values_BSM)
             inputs_PSBE = gather_rows(values_BSM.flatten(0, 1), rows_PSB, back_PBS).view(2, S, B, -1)
-            grus: Any = (ahead, back)
-            weights = [self.weight_dropout(gru.weight_hh_l0) for gru in grus if isinstance(gru, nn.GRU)]
-            states_PSBH = layer(grus, inputs_PSBE, weights)
+            cells: Any = (ahead, back)
+            weights = [[self.weight_dropout(weight) for weight in cell.recurrent_weights] for cell in cells]
+            states_PSBH = layer(cells, inputs_PSBE, weights)
             pairs_NP = back_PBS.flatten(1).t()  # both directions of a source position, one after the other
             unpair_PSB = torch.stack((2 * rows_PSB[0], 2 * rows_PSB[1] + 1))
             values_BSM = gather_rows(states_PSBH.flatten(0, 2), pairs_NP, unpair_PSB).view(B, S, -1)

@@ -70,6 +70,7 @@ class Seq2Seq(nn.Module):
             settings.weight_dropout,
             settings.residual,
             settings.encoder_cell,
+            settings.encoder_transitions,
         )
         self.bridge = nn.Linear(memory_size, settings.decoder_size) if settings.bridge != "zeros" else None
         self.cell = build_cell(settings)

@@ -1,6 +1,6 @@
-"""Deep transition: GRUs without input between two target positions."""
+"""Deep transition: GRUs without input between two positions of the source or the target."""
 
-# B sentences   K rows of a sentence   D decoder state   G = 3 * D gates
+# B sentences   K rows of a sentence, of which there is one in the encoder   D state   G = 3 * D gates
 
 import torch
 from torch import Tensor, nn

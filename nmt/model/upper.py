@@ -6,8 +6,6 @@ They read what it computed and return nothing to it. So all positions of a known
 # B sentences   K rows of a sentence   T target positions   M memory   D decoder state   X = D + M
 # Z states of all upper layers, side by side: D each
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,6 +13,7 @@ from torch.nn import functional as F
 from nmt.model.dropout import Dropout, WeightDropout
 from nmt.model.encoder import Layer, run_layer
 from nmt.model.gates import update_state
+from nmt.model.gru import GRU
 from nmt.settings import ModelSettings
 
 
@@ -27,7 +26,7 @@ class UpperLayer(nn.Module):
     def __init__(self, settings: ModelSettings, memory_size: int) -> None:
         super().__init__()
         size = settings.decoder_size
-        self.gru = nn.GRU(size + memory_size, size)
+        self.gru = GRU(size + memory_size, size)
         self.norm = nn.LayerNorm(size) if settings.layer_norm else nn.Identity()
         self.residual = settings.residual
         self.dropout = Dropout(settings.dropout, settings.variational)
@@ -36,13 +35,13 @@ class UpperLayer(nn.Module):
     def forward(self, below_BTD: Tensor, context_BTM: Tensor, layer: Layer) -> Tensor:
         """All positions of a target. -> above_BTD"""
         inputs_BTX = self.dropout(torch.cat((below_BTD, context_BTM), -1))
-        weights = [self.weight_dropout(self.gru.weight_hh_l0)]
+        weights = [[self.weight_dropout(self.gru.weight_hh_l0)]]
         state_BTD = layer((self.gru,), inputs_BTX.transpose(0, 1)[None], weights)[0].transpose(0, 1)
         return self.finish(state_BTD, below_BTD)
 
     def step(self, below_BKD: Tensor, context_BKM: Tensor, state_BKD: Tensor) -> tuple[Tensor, Tensor]:
         """One position in search. -> above_BKD, state_BKD"""
-        gru: Any = self.gru
+        gru = self.gru
         inputs_BKX = self.dropout(torch.cat((below_BKD, context_BKM), -1))
         input_gates_BKG = F.linear(inputs_BKX, gru.weight_ih_l0, gru.bias_ih_l0)
         hidden_gates_BKG = F.linear(state_BKD, gru.weight_hh_l0, gru.bias_hh_l0)

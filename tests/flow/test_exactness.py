@@ -34,6 +34,8 @@ KINDS = {
     "perplexity and adamw": {"metric": "perplexity", "optimizer": "adamw", "weight_decay": 0.1},
     "the readable loop": {"loop": "reference"},
     "deep": {"precision": "bfloat16"},
+    "encoder transitions": {"precision": "bfloat16"},
+    "lightweight encoder": {},
     "drawn pieces": {"sample_source": 0.1, "sample_target": 0.2, "guided_weight": 0.3},
     "updates that change nothing": {"learning_rate": 1e-30, "max_unchanged": 0},
 }
@@ -86,19 +88,23 @@ def undisturbed(linked, tmp_path_factory):
     return make
 
 
-DEEP = {
-    "decoder_layers": 2,
-    "decoder_transitions": 1,
-    "encoder_layers": 2,
-    "residual": True,
-    "layer_norm": True,
-    "encoder_cell": "mingru",
+NETWORKS = {
+    "deep": {
+        "decoder_layers": 2,
+        "decoder_transitions": 1,
+        "encoder_layers": 2,
+        "residual": True,
+        "layer_norm": True,
+        "encoder_cell": "mingru",
+    },
+    "encoder transitions": {"encoder_transitions": 1, "encoder_layers": 2},
+    "lightweight encoder": {"encoder_cell": "lrn"},
 }
 
 
 def build_settings(kind, updates):
     train = {"precision": "float32"} | BASE | KINDS[kind] | {"max_updates": updates}
-    model = MODEL.model_copy(update=DEEP if kind == "deep" else {})
+    model = MODEL.model_copy(update=NETWORKS.get(kind))
     return RunSettings(model=model, train=TrainSettings(**train))
 
 

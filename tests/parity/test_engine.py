@@ -129,6 +129,16 @@ def test_int8_multiplies_in_8_bits_wherever_operands_are_bounded(attention):
         assert kinds.count("MatMulIntegerToFloat") >= 4 * shape.get("encoder_layers", 1)  # two in each direction
 
 
+@pytest.mark.parametrize(
+    ("changes", "products"),
+    [({}, 2), ({"encoder_transitions": 2}, 4), ({"encoder_cell": "mingru"}, 1), ({"encoder_cell": "lrn"}, 1)],
+)
+def test_all_products_of_an_encoder_are_in_8_bits(changes, products):
+    """Those of a layer in a direction, in two layers and both directions, and that of the keys."""
+    graphs = build_graphs(small_model(encoder_layers=2, **changes), "int8")
+    assert [kind for kind, _ in list_products(graphs.encoder.graph)] == ["MatMulIntegerToFloat"] * (4 * products + 1)
+
+
 def test_a_gru_whose_inputs_have_no_bound_stays_in_float32():
     graphs = build_graphs(small_model(encoder_layers=2, layer_norm=True), "int8")
     assert [kind for kind, _ in list_products(graphs.encoder.graph)].count("GRU") == 2
@@ -150,9 +160,10 @@ def test_a_weight_of_zeros_is_rounded_to_zeros():
     assert (scale_O > 0).all()
 
 
-def test_graphs_are_valid_and_have_no_markers():
+@pytest.mark.parametrize("kind", ["all", "encoder transitions", "minimal encoder", "lightweight encoder"])
+def test_graphs_are_valid_and_have_no_markers(kind):
     for precision in ("float32", "int8"):
-        for graph in filter(None, build_graphs(small_model(**KINDS["all"]), precision)):
+        for graph in filter(None, build_graphs(small_model(**KINDS[kind]), precision)):
             onnx.checker.check_model(graph)
             assert {node.domain for node in graph.graph.node} <= {"", "com.microsoft"}
 

@@ -45,7 +45,9 @@ DEEP: dict[str, dict[str, Any]] = {
     "two decoder layers": {"decoder_layers": 2},
     "residual layers": {"attention": "luong-general", "decoder_layers": 3, "encoder_layers": 3, "residual": True},
     "transitions": {"decoder_transitions": 2},
+    "encoder transitions": {"encoder_transitions": 2, "encoder_layers": 2},
     "minimal encoder": {"encoder_cell": "mingru", "encoder_layers": 2, "residual": True},
+    "lightweight encoder": {"encoder_cell": "lrn", "encoder_layers": 2},
 }
 KINDS = {name: {"attention": name} for name in ATTENTIONS} | COMPOSITES | DEEP
 VOCABULARY = 23

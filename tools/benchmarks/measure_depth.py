@@ -22,8 +22,11 @@ NETWORKS = (
     "layer_norm=true",
     "decoder_transitions=1",
     "encoder_layers=2",
+    "encoder_transitions=1",
     "encoder_cell=mingru",
     "encoder_cell=mingru encoder_layers=2",
+    "encoder_cell=lrn",
+    "encoder_cell=lrn encoder_layers=2",
 )
 SIZES: tuple[str, ...] = ()  # those of the defaults
 

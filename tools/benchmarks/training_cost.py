@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from nmt.settings import ModelSettings
 
 PRODUCT_SECONDS = 0.1  # spent on timing each product and each of its gradients
+PARTS = {"gru": 3, "mingru": 2, "lrn": 3}  # what a cell of the encoder computes from its input, in its own size
 
 
 class Shape(NamedTuple):
@@ -55,11 +56,9 @@ def list_products(model: ModelSettings, vocabulary: int, shape: Shape) -> list[P
     for layer in range(model.encoder_layers):
         width = memory if layer else embedding
         for _ in range(2):  # directions
-            if model.encoder_cell == "mingru":
-                products += [Product("encoder", sentences * source, width, 2 * hidden)]
-                continue
-            products += [Product("encoder", sentences * source, width, 3 * hidden)]
-            products += [Product("encoder", sentences, hidden, 3 * hidden, times=source)]
+            products += [Product("encoder", sentences * source, width, PARTS[model.encoder_cell] * hidden)]
+            recurrences = 1 + model.encoder_transitions if model.encoder_cell == "gru" else 0
+            products += [Product("encoder", sentences, hidden, 3 * hidden, times=source)] * recurrences
     if model.bridge != "zeros":
         products += [Product("encoder", sentences, memory, state)]
     attends, is_additive = model.attention != "none", model.attention in ("bahdanau", "luong-concat")

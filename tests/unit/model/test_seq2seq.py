@@ -129,6 +129,13 @@ def test_dropout_draws_one_mask_a_position_or_a_sentence():
     assert (WordDropout(0.5).eval()(ones_BTF) == 1).all()
 
 
+def test_weight_dropout_applies_to_the_transitions_of_the_encoder():
+    model = small_model(encoder_transitions=2, weight_dropout=0.5).train()
+    model(*sentences([(4, 3)])).readout_BTR.sum().backward()
+    for transition in (*model.encoder.forwards[0].transitions, *model.encoder.backwards[0].transitions):
+        assert 0 < (transition.from_hidden.weight.grad == 0).float().mean() < 1
+
+
 def test_weight_dropout_has_one_mask_for_a_batch_and_none_in_translation():
     model = small_model(weight_dropout=0.5)
     twice = sentences([(4, 3), (4, 3)])

@@ -32,6 +32,8 @@ def test_operations_are_those_counted_by_hand():
     }
     minimal = settings.model_copy(update={"encoder_cell": "mingru"})
     assert flops_by_part(minimal, (1, 2, 3, 3))["encoder"] == each_way * (2 * 2 * 2 * 2 + 2 * 2)
+    lightweight = settings.model_copy(update={"encoder_cell": "lrn"})
+    assert flops_by_part(lightweight, (1, 2, 3, 3))["encoder"] == each_way * (2 * 2 * 3 * 2 + 2 * 2)
 
 
 @pytest.mark.parametrize("feeding", [True, False])
@@ -50,6 +52,7 @@ def test_operations_are_those_that_the_readable_loop_does(name, layers, feeding,
         encoder_layers=2,
         decoder_layers=layers,
         decoder_transitions=layers - 1,
+        encoder_transitions=layers - 1,
         tie="none",
     )
     source_BS, target_BT = torch.full((sentences, source), 5), torch.full((sentences, target), 5)
