@@ -242,7 +242,7 @@ def test_matrix_objects_have_words_links_and_attention(run_nmt, files, reverser)
 
 
 def test_parts_of_attention_are_added_to_pages_and_matrices(run_nmt, files, manifold):
-    kinds = [f"{kind} head {head}" for kind in ("bahdanau", "scaled-dot") for head in (1, 2)]
+    kinds = [f"{kind} head {head}" for kind in ("luong-concat", "scaled-dot") for head in (1, 2)]
     texts = ["--source", "source", "--target", "target", "--matrix", "matrix.jsonl", "--html", "page.html"]
     texts += ["--precision", "float32"]  # a run that knows nothing has links by a hair
     plain = run_nmt("align", "--model", manifold, *texts)

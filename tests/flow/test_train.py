@@ -58,7 +58,7 @@ def test_a_run_has_everything_that_translating_needs(drawn_curve, train, run_nmt
     assert (done.code, done.stdout) == (0, "")
     assert "1,000 pairs" in done.stderr
     assert "padding" in done.stderr
-    assert "bahdanau" in done.stderr
+    assert "luong-concat" in done.stderr
     assert "float32" in done.stderr
     assert "perplexity" in done.stderr
     assert "bleu" in done.stderr
@@ -74,7 +74,7 @@ def test_a_run_has_everything_that_translating_needs(drawn_curve, train, run_nmt
     assert load_run(run, "last").settings.train.max_epochs == 2
     shown = run_nmt("inspect", run)
     assert shown.code == 0
-    for words in ("a to b", "bahdanau", "parameters", "best", "perplexity"):
+    for words in ("a to b", "luong-concat", "parameters", "best", "perplexity"):
         assert words in shown.stdout
 
 
@@ -243,7 +243,7 @@ def test_an_absurd_learning_rate_ends_in_a_message_or_in_a_curve(train, tmp_path
     """With weights of 1e30 the order of a CPU's sums decides whether the loss is a number."""
     words = ["--set", "train.learning_rate=1e30", "--set", "train.warmup=0", "--precision", precision]
     done = train(tmp_path / "run", *SMALL, *words, "--max-updates", "20")
-    assert (done.code, "is not a number" in done.stderr) in [(0, False), (2, True)]
+    assert (done.code, bool(re.search("is not a (finite )?number", done.stderr))) in [(0, False), (2, True)]
     assert (tmp_path / "run" / "curve.png").exists() == (done.code == 0)
 
 

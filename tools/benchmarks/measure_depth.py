@@ -28,7 +28,7 @@ NETWORKS = (
     "encoder_cell=lrn",
     "encoder_cell=lrn encoder_layers=2",
 )
-SIZES: tuple[str, ...] = ()  # those of the defaults
+SIZES: tuple[str, ...] = ("attention=bahdanau",)  # sizes are the defaults
 
 
 def measure(networks: Sequence[str], updates: int, precision: str) -> list[dict[str, Any]]:
