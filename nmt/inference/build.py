@@ -1,12 +1,20 @@
 """The graphs of a trained network in a precision, from its trace to products in 8 bits."""
 
+import onnx
 import torch
 
 from nmt.ids import BOS, EOS, PAD
 from nmt.inference.engine import Engine
-from nmt.inference.graphs import Graphs
+from nmt.inference.graphs import RECURRENCE, Graphs
 from nmt.inference.output import add_logits
-from nmt.inference.quantize import build_recurrences, quantize_products, remove_markers
+from nmt.inference.quantize import (
+    collect_weights,
+    quantize_products,
+    remove_markers,
+    replace_nodes,
+    round_recurrence,
+)
+from nmt.inference.recurrence import build_loop
 from nmt.inference.trace import trace_graphs
 from nmt.model.seq2seq import Seq2Seq
 from nmt.step import StepModel
@@ -57,6 +65,24 @@ def finish_graphs(model: Seq2Seq, precision: str) -> Graphs:
             quantize_products(graph)
         remove_markers(graph)
     return graphs
+
+
+def build_recurrences(graph: onnx.ModelProto, precision: str) -> None:
+    """Put loops in place of the nodes that stand for them, with products in a precision: float32 or int8."""
+    weights = collect_weights(graph)
+    nodes = []
+    for node in graph.graph.node:
+        if node.op_type == RECURRENCE:
+            parameters = [weights[name] for name in node.input[2:]]
+            pairs = list(zip(parameters[::2], parameters[1::2], strict=True))
+            if precision == "int8":
+                products = [round_recurrence(*pair) for pair in pairs]
+            else:
+                products = [{"weight": weight_GD.T, "bias": bias_G} for weight_GD, bias_G in pairs]
+            states, cell = node.output[0], node.attribute[0].s.decode()
+            node = build_loop(f"{states}/loop", node.input[:2], states, products, cell, ("reset", "update"))
+        nodes.append(node)
+    replace_nodes(graph, nodes)
 
 
 def compute_error(model: Seq2Seq, engine: Engine) -> float:

@@ -21,7 +21,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from nmt.inference.graphs import BOUNDED, MARKERS, RECURRENCE
+from nmt.inference.graphs import BOUNDED, MARKERS
 from nmt.inference.recurrence import PRODUCTS, STATE_BOUND, Weights, build_loop
 
 LEVELS = 127  # of an operand on either side of zero
@@ -101,25 +101,7 @@ def round_recurrence(weight_GD: Floats, bias_G: Floats) -> Weights:
     return {"levels": levels_DG, "scales": scales_G, "bias": bias_G, "scale": scale, "zero": zero}
 
 
-def build_recurrences(model: onnx.ModelProto, precision: str) -> None:
-    """Put loops in place of the nodes that stand for them, with products in a precision: float32 or int8."""
-    weights = read_weights(model)
-    nodes = []
-    for node in model.graph.node:
-        if node.op_type == RECURRENCE:
-            parameters = [weights[name] for name in node.input[2:]]
-            pairs = list(zip(parameters[::2], parameters[1::2], strict=True))
-            if precision == "int8":
-                products = [round_recurrence(*pair) for pair in pairs]
-            else:
-                products = [{"weight": weight_GD.T, "bias": bias_G} for weight_GD, bias_G in pairs]
-            states, cell = node.output[0], node.attribute[0].s.decode()
-            node = build_loop(f"{states}/loop", node.input[:2], states, products, cell, ("reset", "update"))
-        nodes.append(node)
-    replace_nodes(model, nodes)
-
-
-def read_weights(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
+def collect_weights(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
     """The constants of a graph by their names."""
     weights = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
     for node in model.graph.node:  # of equal weights one is stored
@@ -141,7 +123,7 @@ class Quantizer:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
-        self.weights = read_weights(model)
+        self.weights = collect_weights(model)
         self.bounds = find_bounds(model, self.weights)
         self.makers = {name: node for node in model.graph.node for name in node.output}
         self.readers = defaultdict(list)
