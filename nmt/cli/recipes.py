@@ -23,10 +23,9 @@ def suggest_recipe(data: Path) -> None:
     if not prepared or not recipes:
         return
     pairs = format_count(prepared.manifest.splits["train"].pairs, "pair")
-    named = [f"{name}{describe_minutes(recipe)}" for name, recipe in recipes.items()]
-    others = f"; other recipes: {', '.join(named[1:])}" if named[1:] else ""
-    click.echo(f"nmt: nmt train --recipe {named[0]} suits {pairs}{others}", err=True)
-    first = next(iter(recipes.values()))
+    (name, first), *others = recipes.items()
+    more = f"; other recipes: {', '.join(other for other, _ in others)}" if others else ""
+    click.echo(f"nmt: nmt train --recipe {name} suits {pairs}{describe_minutes(first)}{more}", err=True)
     if lacks_preparation(prepared, first):
         click.echo(f"  Its corpus is prepared with {write_preparation(first, prepared)}", err=True)
 
@@ -89,8 +88,9 @@ def write_preparation(recipe: Recipe, prepared: PreparedCorpus | None = None) ->
 
 
 def describe_minutes(recipe: Recipe) -> str:
-    """` (measured: 48 minutes)`"""
-    return f" (measured: {format_count(recipe.minutes, 'minute')})" if recipe.minutes else ""
+    """` (48 minutes on one core with AMX, two to four times as long without)`"""
+    minutes = format_count(recipe.minutes, "minute") if recipe.minutes else ""
+    return f" ({minutes} on one core with AMX, two to four times as long without)" if minutes else ""
 
 
 def describe_recipes() -> str:
