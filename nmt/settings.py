@@ -79,6 +79,9 @@ class ModelSettings(Settings):
         0.0, ge=0, lt=1, description="dropout of the recurrent weights of the GRUs, one mask for a batch"
     )
     word_dropout: float = Field(0.0, ge=0, lt=1, description="probability that a token's embedding is set to zero")
+    lexical: bool = Field(
+        False, description="score words by the embeddings of attended source words too (Nguyen and Chiang 2018)"
+    )
     layer_norm: bool = Field(False, description="normalise encoder outputs, the decoder's gates and the readout")
     encoder_heads: int = Field(0, ge=0, le=1000, description="self-attention heads on top of the encoder, 0 for none")
 
@@ -113,6 +116,8 @@ class ModelSettings(Settings):
             problems.append(
                 'attention = "none" has no weights: leave out heads, window, normalizer, content_gate, coverage and mix'
             )
+        if self.attention == "none" and self.lexical:
+            problems.append('attention = "none" attends to no words: leave lexical out')
         windowed = [(self.attention, self.window), *((kind, self.mix_window) for kind in self.mix)]
         if len(set(windowed)) < len(windowed):
             problems.append("mix names an attention twice: a copy with the same window adds nothing")

@@ -60,7 +60,7 @@ class Engine:
         padded_BS = F.pad(source_BS, (0, -length % MULTIPLE), value=PAD)
         inputs = {"source": padded_BS.numpy(), "lengths": lengths_B.numpy()}
         out = self.encoder.run(inputs, split_batch(len(padded_BS), padded_BS.shape[1]))
-        memory = {name: out.pop(name) for name in MEMORY}
+        memory = {name: out.pop(name) for name in MEMORY if name in out}
         return State(memory, out, length, True)
 
     def step(self, previous_N: Tensor, state: State) -> StepOut:

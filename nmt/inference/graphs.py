@@ -2,7 +2,7 @@
 
 # B sentences   K rows of a sentence   S source positions   M memory   A attention space   D decoder state
 # F fed vector   P history of attention   H parts of attention   R readout   C words that are scored
-# Z states of the decoder's upper layers
+# Z states of the decoder's upper layers   W embedding of a source word
 
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ AXES = {
     "values": ("B", "S", "M"),
     "keys": ("B", "S", "A"),
     "real": ("B", "S"),
+    "embedded": ("B", "S", "W"),
     "hidden": ("B", "K", "D"),
     "fed": ("B", "K", "F"),
     "history": ("B", "K", "P"),
@@ -27,7 +28,7 @@ AXES = {
     "attention": ("B", "K", "S"),
     "parts": ("B", "K", "H", "S"),
 }
-MEMORY = ("values", "keys", "real")
+MEMORY = ("values", "keys", "real", "embedded")  # in the order of Memory; the last one for a lexical model alone
 CARRY = ("hidden", "fed", "history", "upper")  # in the order of nmt.model.cells.Carry
 
 

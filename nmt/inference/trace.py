@@ -5,7 +5,8 @@ keeps what depends on shapes only where it is written in terms of tensors: `x.sh
 """
 
 # B sentences   K rows of a sentence   S source positions   M memory   A attention space   D decoder state
-# F fed vector   P history of attention   R readout   Z states of the decoder's upper layers
+# F fed vector   P history of attention   R readout   W embedding of a source word
+# Z states of the decoder's upper layers
 
 import io
 import warnings
@@ -123,14 +124,16 @@ class EncoderGraph(nn.Module):
         self.model, self.bounds = model, bounds
 
     def forward(self, source_BS: Tensor, lengths_B: Tensor) -> tuple[Tensor, ...]:
-        """-> values_BSM, keys_BSA, real_BS, hidden_B1D, fed_B1F, and upper_B1Z of a decoder with upper layers"""
+        """-> values_BSM, keys_BSA, real_BS, embedded_BSW of a lexical model, hidden_B1D, fed_B1F, and upper_B1Z of a
+        decoder with upper layers
+        """
 
         def build_memory(values_BSM: Tensor, real_BS: Tensor) -> Memory:
             return self.model.cell.attention.build_memory(mark(values_BSM, self.bounds.values), real_BS)
 
         memory, carry = self.model.encode(source_BS, lengths_B, build_memory=build_memory)
         upper = () if self.model.cell.upper is None else (carry.upper_BKZ,)
-        return (*memory, carry.hidden_BKD, carry.fed_BKF, *upper)
+        return (*(part for _, part in list_parts(memory)), carry.hidden_BKD, carry.fed_BKF, *upper)
 
 
 class StepGraph(nn.Module):
@@ -141,27 +144,30 @@ class StepGraph(nn.Module):
         self.model, self.bounds = model, bounds
         self.returned: tuple[str, ...] = CARRY
 
-    def forward(
-        self,
-        previous_BK: Tensor,
-        values_BSM: Tensor,
-        keys_BSA: Tensor,
-        real_BS: Tensor,
-        hidden_BKD: Tensor,
-        fed_BKF: Tensor,
-        history_BKP: Tensor,
-        upper_BKZ: Tensor,
-    ) -> tuple[Tensor, ...]:
-        """-> readout_BKR, attention_BKS, parts_BKHS if attention has parts, and of the carry what is `returned`"""
-        cell = self.model.cell
+    def forward(self, previous_BK: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
+        """`parts` are those of the memory that there are, then all of the carry.
+
+        -> readout_BKR, attention_BKS, parts_BKHS if attention has parts, and of the carry what is `returned`
+        """
+        cell, bounds = self.model.cell, self.bounds
         heads_project = cell.attention.heads > 1
-        memory = Memory(mark(values_BSM, None if heads_project else self.bounds.values), keys_BSA, real_BS)
+        values_BSM, *others = parts[: -len(CARRY)]
+        memory = Memory(mark(values_BSM, None if heads_project else bounds.values), *others)
+        hidden_BKD, fed_BKF, history_BKP, upper_BKZ = parts[-len(CARRY) :]
         carry = Carry(mark(hidden_BKD, 1.0), mark(fed_BKF, 1.0), history_BKP, mark(upper_BKZ, 1.0))
         inputs_BKI = cell.project_embedding(self.model.target_embedding(previous_BK))
         out = cell(inputs_BKI, carry, memory)
-        parts = () if out.parts_BKHS is None else (out.parts_BKHS,)
+        readout_BKR = self.model.complete(out.readout_BKR, out.attention_BKS, memory)
+        if self.model.lexical is not None:
+            readout_BKR = mark(readout_BKR, 1.0)
+        weights = (out.attention_BKS,) if out.parts_BKHS is None else (out.attention_BKS, out.parts_BKHS)
         returned = (part for name, part in zip(CARRY, out.carry, strict=True) if name in self.returned)
-        return (out.readout_BKR, out.attention_BKS, *parts, *returned)
+        return (readout_BKR, *weights, *returned)
+
+
+def list_parts(memory: Memory) -> list[tuple[str, Tensor]]:
+    """The parts of a memory that there are, with the names of a graph's inputs."""
+    return [(name, part) for name, part in zip(MEMORY, memory, strict=True) if part is not None]
 
 
 @contextmanager
@@ -206,24 +212,19 @@ def trace_graphs(model: Seq2Seq) -> Graphs:
     lengths_B = torch.tensor([4, 5])
     previous_BK = torch.full((2, 3), BOS)
     with TRACING, mark_bounds(model, bounds):
-        values_BSM, keys_BSA, real_BS, hidden_B1D, fed_B1F, *upper = encoder(source_BS, lengths_B)
-        memory, empty_B10 = (values_BSM, keys_BSA, real_BS), hidden_B1D[..., :0]
-        first = hidden_B1D, fed_B1F, empty_B10, *(upper or [empty_B10])
-        carry = [part.expand(-1, 3, -1).contiguous() for part in first]
-        later = step(previous_BK, *memory, *carry)[-len(CARRY) :]
+        memory, start = model.encode(source_BS, lengths_B)
+        read = dict(list_parts(memory))
+        carry = [part.expand(-1, 3, -1).contiguous() for part in start if part is not None]
+        later = step(previous_BK, *read.values(), *carry)[-len(CARRY) :]
         step.returned = tuple(name for name, part in zip(CARRY, later, strict=True) if part.shape[-1])
-        names = "previous", *MEMORY, *CARRY
+        names = "previous", *read, *CARRY
         outs = ["readout", "attention", *["parts"] * bool(model.part_names), *step.returned]
         changes_shape = later[2].shape != carry[2].shape
+        started = [*read, "hidden", "fed", *["upper"] * (model.cell.upper is not None)]
         return Graphs(
-            trace(
-                encoder,
-                (source_BS, lengths_B),
-                ("source", "lengths"),
-                [*MEMORY, "hidden", "fed", *["upper"] * len(upper)],
-            ),
-            trace(step, (previous_BK, *memory, *later), names, outs),
-            trace(step, (previous_BK, *memory, *carry), names, outs) if changes_shape else None,
+            trace(encoder, (source_BS, lengths_B), ("source", "lengths"), started),
+            trace(step, (previous_BK, *read.values(), *later), names, outs),
+            trace(step, (previous_BK, *read.values(), *carry), names, outs) if changes_shape else None,
         )
 
 

@@ -13,6 +13,7 @@ PREFIXES: dict[str, PartName] = {  # of the names of parameters; the first that 
     "bridge.": "bridge",
     "cell.attention.": "attention",
     "cell.": "decoder",
+    "lexical.": "output",
     "output_": "output",
 }
 

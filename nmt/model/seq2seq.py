@@ -19,6 +19,7 @@ from nmt.model.cells import Carry, build_cell
 from nmt.model.dropout import Dropout, KeptTokens, WordDropout
 from nmt.model.encoder import Encoder, Layer, run_layer
 from nmt.model.initialise import draw_parameters
+from nmt.model.lexical import LexicalModel
 from nmt.model.unroll import Unroll, Unrolled, unroll
 from nmt.settings import ModelSettings
 from nmt.step import StepOut
@@ -74,6 +75,7 @@ class Seq2Seq(nn.Module):
         )
         self.bridge = nn.Linear(memory_size, settings.decoder_size) if settings.bridge != "zeros" else None
         self.cell = build_cell(settings)
+        self.lexical = LexicalModel(settings.embedding_size, target_vocabulary) if settings.lexical else None
         if settings.tie == "none":
             self.output_weight = nn.Parameter(torch.empty(target_vocabulary, settings.scored_size))
         self.output_bias = nn.Parameter(torch.empty(target_vocabulary))
@@ -114,6 +116,8 @@ class Seq2Seq(nn.Module):
             hidden_BD = torch.tanh(self.bridge(values_BSM.sum(1) / lengths_B[:, None] if mean else final_BM))
         build_memory = build_memory or self.cell.attention.build_memory
         memory = build_memory(self.dropout(values_BSM), source_BS != PAD)
+        if self.lexical is not None:
+            memory = memory._replace(embedded_BSW=embedded_BSE)
         return memory, self.cell.initial_carry(hidden_BD)
 
     def forward(
@@ -135,12 +139,21 @@ class Seq2Seq(nn.Module):
         previous_BT = F.pad(target_BT[:, :-1], (1, 0), value=BOS)
         embedded_BTE = self.embed(self.target_embedding, previous_BT, kept_BT)
         readout_BTR, attention_BTS = decode(self.cell, embedded_BTE, carry, memory, layer)
-        return Unrolled(self.dropout(readout_BTR), attention_BTS)
+        return Unrolled(self.dropout(self.complete(readout_BTR, attention_BTS, memory)), attention_BTS)
 
     @property
     def output_vectors(self) -> Tensor:
         """The output vectors of words: the target embeddings when they are tied. -> vectors_VR"""
-        return self.output_weight if self.settings.tie == "none" else self.target_embedding.weight
+        vectors_VR = self.output_weight if self.settings.tie == "none" else self.target_embedding.weight
+        return vectors_VR if self.lexical is None else torch.cat((vectors_VR, self.lexical.weight), -1)
+
+    def complete(self, readout_BKR: Tensor, weights_BKS: Tensor, memory: Memory) -> Tensor:
+        """The readout of rows or target positions, followed by that of the lexical model if there is one."""
+        if self.lexical is None:
+            return readout_BKR
+        assert memory.embedded_BSW is not None
+        lexical_BKW = self.lexical(weights_BKS, memory.embedded_BSW)
+        return torch.cat((readout_BKR, lexical_BKW.to(readout_BKR.dtype)), -1)
 
     @property
     def part_names(self) -> tuple[str, ...]:
@@ -160,7 +173,8 @@ class Seq2Seq(nn.Module):
         memory, carry = state
         embedded_BKE = self.target_embedding(previous_N.view(carry.hidden_BKD.shape[:2]))
         output = self.cell(self.cell.project_embedding(embedded_BKE), carry, memory)
-        logits_NV = self.score_words(output.readout_BKR.flatten(0, 1))
+        readout_BKR = self.complete(output.readout_BKR, output.attention_BKS, memory)
+        logits_NV = self.score_words(readout_BKR.flatten(0, 1))
         log_probs_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32)).log_softmax(-1)
         parts_NHS = None if output.parts_BKHS is None else output.parts_BKHS.flatten(0, 1)
         state = State(memory, output.carry)
@@ -172,6 +186,6 @@ class Seq2Seq(nn.Module):
         sentences, width = carry.hidden_BKD.shape[:2]
         if len(rows_BK) != sentences:
             kept_B = rows_BK[:, 0] // width
-            memory = Memory(*(part[kept_B] for part in memory))
+            memory = Memory(*(part if part is None else part[kept_B] for part in memory))  # type: ignore[arg-type]
         selected = (part if part is None else part.flatten(0, 1)[rows_BK] for part in carry)
         return State(memory, Carry(*selected))  # type: ignore[arg-type]

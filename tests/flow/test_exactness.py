@@ -36,6 +36,7 @@ KINDS = {
     "deep": {"precision": "bfloat16"},
     "encoder transitions": {"precision": "bfloat16"},
     "lightweight encoder": {},
+    "lexical": {"precision": "bfloat16"},
     "drawn pieces": {"sample_source": 0.1, "sample_target": 0.2, "guided_weight": 0.3},
     "updates that change nothing": {"learning_rate": 1e-30, "max_unchanged": 0},
 }
@@ -99,6 +100,7 @@ NETWORKS = {
     },
     "encoder transitions": {"encoder_transitions": 1, "encoder_layers": 2},
     "lightweight encoder": {"encoder_cell": "lrn"},
+    "lexical": {"lexical": True},
 }
 
 

@@ -49,7 +49,11 @@ DEEP: dict[str, dict[str, Any]] = {
     "minimal encoder": {"encoder_cell": "mingru", "encoder_layers": 2, "residual": True},
     "lightweight encoder": {"encoder_cell": "lrn", "encoder_layers": 2},
 }
-KINDS = {name: {"attention": name} for name in ATTENTIONS} | COMPOSITES | DEEP
+LEXICAL: dict[str, dict[str, Any]] = {
+    "lexical": {"attention": "luong-concat", "lexical": True},
+    "lexical, untied": {"lexical": True, "tie": "none", "heads": 2, "attention_size": 8, "decoder_layers": 2},
+}
+KINDS = {name: {"attention": name} for name in ATTENTIONS} | COMPOSITES | DEEP | LEXICAL
 VOCABULARY = 23
 
 

@@ -27,6 +27,7 @@ NETWORKS = (
     "encoder_cell=mingru encoder_layers=2",
     "encoder_cell=lrn",
     "encoder_cell=lrn encoder_layers=2",
+    "lexical=true",
 )
 SIZES: tuple[str, ...] = ("attention=bahdanau",)  # sizes are the defaults
 

@@ -52,7 +52,7 @@ def list_products(model: ModelSettings, vocabulary: int, shape: Shape) -> list[P
     sentences, source, target, tokens = shape
     hidden, embedding, state, readout = model.encoder_size, model.embedding_size, model.decoder_size, model.scored_size
     memory, gates = 2 * hidden, 3 * state
-    products = [Product("loss", tokens, readout, vocabulary)]
+    products = [Product("loss", tokens, readout + embedding * model.lexical, vocabulary)]
     for layer in range(model.encoder_layers):
         width = memory if layer else embedding
         for _ in range(2):  # directions
@@ -93,6 +93,9 @@ def list_products(model: ModelSettings, vocabulary: int, shape: Shape) -> list[P
     for _ in range(1, model.decoder_layers):
         products += [Product("upper layers", sentences * target, state + memory, gates)]
         products += [Product("upper layers", sentences, state, gates, times=target)]
+    if model.lexical:
+        products += [Product("lexical", target, source, embedding, batch=sentences)]
+        products += [Product("lexical", sentences * target, embedding, embedding)]
     return products
 
 

@@ -5,8 +5,9 @@ nmt.model.attention.composite.
 """
 
 # B sentences   T target positions (training) or rows of a sentence (search)   K rows of a sentence   S source positions
-# M memory (both encoder directions)   D decoder state   A attention space   H heads   E = A / H   P history
-# X = T, or 1 where the keys are the same at all target positions   N = H * B rows of the fused loop   U = M / H
+# M memory (both encoder directions)   W embedding of a source word   D decoder state   A attention space   H heads
+# E = A / H   P history   X = T, or 1 where the keys are the same at all target positions
+# N = H * B rows of the fused loop   U = M / H
 
 import math
 from typing import Any, Literal, NamedTuple
@@ -25,6 +26,7 @@ class Memory(NamedTuple):
     values_BSM: Tensor
     keys_BSA: Tensor
     real_BS: Tensor
+    embedded_BSW: Tensor | None = None  # of the source, where nmt.model.lexical reads it
 
 
 class FusedInputs(NamedTuple):

@@ -54,6 +54,7 @@ def test_operations_are_those_that_the_readable_loop_does(name, layers, feeding,
         decoder_transitions=layers - 1,
         encoder_transitions=layers - 1,
         tie="none",
+        lexical=layers == 3,
     )
     source_BS, target_BT = torch.full((sentences, source), 5), torch.full((sentences, target), 5)
     with FlopCounterMode(display=False) as forward:
