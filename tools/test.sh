@@ -3,7 +3,7 @@
 # and without AVX.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-pytest=(.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist worksteal)  # so that few make the same fixtures
+pytest=(.venv/bin/pytest --numprocesses auto --maxprocesses 4)
 "${pytest[@]}" "$@"
 if [ $# -gt 0 ] || [ "$(uname -m)" != x86_64 ]; then exit; fi
 mapfile -t numerical < <(grep -rl --include='test_*.py' mark.numerical tests)  # to collect the others takes a while
