@@ -88,9 +88,9 @@ def write_preparation(recipe: Recipe, prepared: PreparedCorpus | None = None) ->
 
 
 def describe_minutes(recipe: Recipe) -> str:
-    """` (48 minutes on one core with AMX, two to four times as long without)`"""
+    """` (48 minutes on one core with AMX, up to four times as long on others)`"""
     minutes = format_count(recipe.minutes, "minute") if recipe.minutes else ""
-    return f" ({minutes} on one core with AMX, two to four times as long without)" if minutes else ""
+    return f" ({minutes} on one core with AMX, up to four times as long on others)" if minutes else ""
 
 
 def describe_recipes() -> str:

@@ -159,7 +159,7 @@ class StepGraph(nn.Module):
         out = cell(inputs_BKI, carry, memory)
         readout_BKR = self.model.complete(out.readout_BKR, out.attention_BKS, memory)
         if self.model.lexical is not None:
-            readout_BKR = mark(readout_BKR, 1.0)
+            readout_BKR = mark(readout_BKR, 1.0)  # the lexical part is a mean of two tanh
         weights = (out.attention_BKS,) if out.parts_BKHS is None else (out.attention_BKS, out.parts_BKHS)
         returned = (part for name, part in zip(CARRY, out.carry, strict=True) if name in self.returned)
         return (readout_BKR, *weights, *returned)

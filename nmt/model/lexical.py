@@ -1,4 +1,4 @@
-"""What the attended source words alone say about the next word (Nguyen and Chiang 2018, section 4).
+"""What the attended source words alone say about the next word (Nguyen and Chiang 2018, arXiv 1710.01329).
 
 Decoders confuse rare words with similar ones, because the state depends on whole sentences. This adds a path from the
 embeddings of source words to the scores of target words that only attention lies on:

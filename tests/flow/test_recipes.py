@@ -52,8 +52,8 @@ def train(run_nmt, tiny_prepared, tmp_path, monkeypatch):
 
 
 SUGGESTION = (
-    "nmt: nmt train --recipe quick suits 1,000 pairs (4.5 minutes on one core with AMX, two to four times as long "
-    "without); other recipes: slow\n"
+    "nmt: nmt train --recipe quick suits 1,000 pairs (4.5 minutes on one core with AMX, up to four times as "
+    "long on others); other recipes: slow\n"
     "  Its corpus is prepared with nmt prepare --joint --vocab-size 290\n"
 )
 
@@ -143,11 +143,11 @@ def test_all_recipes_are_described(recipes, run_nmt):
     done = run_nmt("settings", "--recipes")
     assert (done.code, done.stderr) == (0, "")
     assert done.stdout == (
-        "alone (1 minute on one core with AMX, two to four times as long without)\n"
+        "alone (1 minute on one core with AMX, up to four times as long on others)\n"
         "  For one corpus.\n"
         "  its corpus: nmt prepare --vocab-size 8000\n"
         "\n"
-        "quick (4.5 minutes on one core with AMX, two to four times as long without)\n"
+        "quick (4.5 minutes on one core with AMX, up to four times as long on others)\n"
         "  A thousand pairs of Malay and Tagalog, in the time of a coffee.\n"
         "  suits 900 to 2,000 training pairs\n"
         "  its corpus: nmt prepare --joint --vocab-size 290\n"
