@@ -37,6 +37,12 @@ class TrainSettings(Settings):
         "stops; 0 for no limit",
     )
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="probability that is spread evenly over all words")
+    both_epochs: int = Field(
+        0,
+        ge=0,
+        description="first passes over the corpus that read each pair in both directions (Ding et al. 2021), for which "
+        "both languages need one vocabulary; 0 for none",
+    )
     max_epochs: int = Field(20, ge=0, description="largest number of passes over the corpus; 0 for no limit")
     max_updates: int = Field(0, ge=0, description="largest number of updates; 0 for no limit")
     max_minutes: float = Field(

@@ -50,10 +50,12 @@ def check_recipe(data: Path, name: str, settings: RunSettings | None) -> None:
         )
     if settings is None or not lacks_preparation(prepared, recipe):
         return
-    if settings.model.tie == "all" and not prepared.manifest.joint:
+    others = ["model.tie=target"] * (settings.model.tie == "all")
+    others += ["train.both_epochs=0"] * (settings.train.both_epochs > 0)
+    if others and not prepared.manifest.joint:
         raise UsageError(
             f"the recipe {name} needs one vocabulary for both languages, and {data} has two\n"
-            f"  Prepare the corpus with {write_preparation(recipe, prepared)}, or add --set model.tie=target"
+            f"  Prepare the corpus with {write_preparation(recipe, prepared)}, or add --set {' --set '.join(others)}"
         )
     click.echo(f"nmt: the recipe {name} was measured on a corpus of {write_preparation(recipe)}", err=True)
 

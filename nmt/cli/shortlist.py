@@ -13,7 +13,7 @@ from nmt.cli.output import refuse_unwritable
 from nmt.cli.tables import tabulate
 
 if TYPE_CHECKING:
-    from nmt.data.prepared import Split
+    from nmt.data.split import Split
     from nmt.inference.shortlist import Ids
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nmt.data.arrays import read_ranges
-from nmt.data.prepared import LinkArrays, Split
+from nmt.data.split import LinkArrays, Split
 from nmt.ids import EOS, PAD
 
 LARGE_CORPUS = 1_000_000  # pairs, up to which all are shuffled and sorted together
@@ -117,7 +117,9 @@ def group_by_tokens(lengths: Lengths, budget: int) -> Iterator[tuple[int, int]]:
 
 
 def plan_epoch(split: Split, max_tokens: int, seed: int, epoch: int) -> Iterator[Rows]:
-    """The pairs of each batch of an epoch, in order, where every pair occurs once. A pure function of its arguments.
+    """The rows of each batch of an epoch, in order, where every pair occurs once, or in both directions (see Split).
+
+    A pure function of its arguments.
 
     A batch has at most `max_tokens` target tokens with EOS, or one pair.
     """
@@ -130,6 +132,7 @@ def plan_pools(split: Split, max_tokens: int, seed: int, epoch: int) -> Iterator
     Pairs are sorted by length within each pool, so that a batch needs little padding; then its batches are shuffled.
     """
     random = np.random.Generator(np.random.PCG64([seed, epoch]))
+    split = split.of_epoch(epoch)
     for pool in draw_pools(len(split), random):
         source_lengths, target_lengths = split.measure_lengths(pool)
         order = sort_by_length(source_lengths, target_lengths)
@@ -153,12 +156,13 @@ def draw_pools(pairs: int, random: np.random.Generator) -> Iterator[Rows]:
         yield random.permutation(rows[rows < pairs])
 
 
-def survey_epoch(split: Split, max_tokens: int, seed: int) -> tuple[int, float, Rows]:
-    """The number of batches of the first epoch, the share of padding, and the pairs of the first batch.
+def survey_epoch(split: Split, max_tokens: int, seed: int, epoch: int = 0) -> tuple[int, float, Rows]:
+    """The number of batches of an epoch, the share of padding, and the pairs of the first batch.
 
     Of a large corpus the first pool is used.
     """
-    pool = next(plan_pools(split, max_tokens, seed, epoch=0))
+    pool = next(plan_pools(split, max_tokens, seed, epoch))
+    split = split.of_epoch(epoch)
     batches = math.ceil(len(pool) * len(split) / sum(map(len, pool)))
     return batches, compute_padding_share(split, pool), pool[0]
 
@@ -287,7 +291,7 @@ def iterate_train_batches(
 
     def make_next() -> tuple[Cursor, Batch]:
         here, after, rows = next(plan)
-        batch = make_batch(split, rows) if make is None else make(rows, here)
+        batch = make_batch(split.of_epoch(here.epoch), rows) if make is None else make(rows, here)
         batch = batch if share is None else take_share(batch, share)
         return after, batch.pin() if device.type == "cuda" else batch
 

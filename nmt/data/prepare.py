@@ -22,14 +22,13 @@ from nmt.progress import Progress, choose_progress, format_count
 from nmt.settings import PrepareSettings
 from nmt.text.bitext import BilingualFile, find_bitext_form
 from nmt.text.compression import SUFFIXES
-from nmt.text.corpus import Pair, ParallelFiles, TaggedCorpus, TsvFile, TurnedCorpus, sample_pairs
+from nmt.text.corpus import TAG, Pair, ParallelFiles, TaggedCorpus, TsvFile, TurnedCorpus, sample_pairs
 from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_subword
 from nmt.text.units import WORDS
 from nmt.validation import check
 
-TAG = "<BT>"  # before the source of back-translated pairs: Caswell et al. 2019, arXiv:1906.06442
 Corpus = ParallelFiles | TsvFile | BilingualFile | TaggedCorpus | TurnedCorpus
 TSV_SUFFIXES = tuple(f".tsv{suffix}" for suffix in SUFFIXES)
 PURPOSES: dict[SplitName, str] = {"train": "training", "valid": "validation", "test": "the test"}

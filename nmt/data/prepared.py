@@ -5,11 +5,9 @@ Arrays are memory-mapped, so that a corpus may be larger than memory. nmt.data.e
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from numpy.lib import format as npy
@@ -22,9 +20,8 @@ from nmt.data.arrays import (
     check_links,
     check_offsets,
     make_array_error,
-    map_integers,
-    read_differences,
 )
+from nmt.data.split import LinkArrays, Split
 from nmt.errors import DamageError, FolderError, FormatError, Option
 from nmt.files import hash_file, recover_folder, write_atomically
 from nmt.metadata import add_checksum, advise_version, check_facts, read_object
@@ -150,66 +147,6 @@ def find_foreign_entries(folder: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError):
         own = set()
     return sorted(entry.name for entry in folder.iterdir() if entry.name not in own)
-
-
-class LinkArrays(NamedTuple):
-    """Links between the pieces of all pairs: those of pair n have the numbers `offsets[n]` up to `offsets[n + 1]`.
-
-    Link l is between the pieces `sources[l]` and `targets[l]` of its pair, counted from 0.
-    """
-
-    sources: NDArray[np.integer[Any]]
-    targets: NDArray[np.integer[Any]]
-    offsets: NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """The token ids of one split: sentence n is `ids[offsets[n] : offsets[n + 1]]`. `open` maps them into memory."""
-
-    source_ids: NDArray[np.integer[Any]]
-    source_offsets: NDArray[np.int64]
-    target_ids: NDArray[np.integer[Any]]
-    target_offsets: NDArray[np.int64]
-    links: LinkArrays | None = None
-
-    @classmethod
-    def open(cls, folder: Path, name: SplitName, *, with_links: bool = False) -> "Split":
-        """The arrays of one split of a prepared folder. Raises DamageError for a file that has no such array."""
-
-        def map_array(part: str) -> NDArray[Any]:
-            return map_integers(folder / f"{name}.{part}.npy", np.int64 if part.endswith("offsets") else None)
-
-        links = LinkArrays(*(map_array(f"links.{part}") for part in LinkArrays._fields)) if with_links else None
-        ids, offsets = ([map_array(f"{side}.{part}") for side in SIDES] for part in ("ids", "offsets"))
-        return cls(ids[0], offsets[0], ids[1], offsets[1], links)
-
-    def __len__(self) -> int:
-        return len(self.source_offsets) - 1
-
-    def measure_lengths(self, rows: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Pieces of the source and of the target of some pairs, EOS not counted."""
-        return read_differences(self.source_offsets, rows), read_differences(self.target_offsets, rows)
-
-    @cached_property
-    def source_lengths(self) -> NDArray[np.int64]:
-        """Pieces of every source sentence, EOS not counted."""
-        lengths: NDArray[np.int64] = np.diff(self.source_offsets)
-        return lengths
-
-    @cached_property
-    def target_lengths(self) -> NDArray[np.int64]:
-        """Pieces of every target sentence, EOS not counted."""
-        lengths: NDArray[np.int64] = np.diff(self.target_offsets)
-        return lengths
-
-    def read_source(self, row: int) -> NDArray[np.integer[Any]]:
-        """The ids of one source sentence, without EOS."""
-        return np.asarray(self.source_ids[self.source_offsets[row] : self.source_offsets[row + 1]])
-
-    def read_target(self, row: int) -> NDArray[np.integer[Any]]:
-        """The ids of one target sentence, without EOS."""
-        return np.asarray(self.target_ids[self.target_offsets[row] : self.target_offsets[row + 1]])
 
 
 class PreparedCorpus:

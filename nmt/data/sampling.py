@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nmt.data.batches import Batch, Cursor, Rows, Side, build_batch, make_guide, pad_rows, read_side
-from nmt.data.prepared import PreparedCorpus, Split
+from nmt.data.prepared import PreparedCorpus
+from nmt.data.split import Split
 from nmt.errors import UsageError
 from nmt.settings import TrainSettings
 from nmt.text.sampling import Integers, Segmentations, SegmentationSampler, build_sampler
@@ -34,7 +35,7 @@ class BatchSampler:
 
     def make_batch(self, rows: Rows, place: Cursor) -> Batch:
         """The batch of the pairs with these numbers, which has this place in training."""
-        split = self.split
+        split = self.split.of_epoch(place.epoch)
         stored = [
             read_side(split.source_ids, split.source_offsets, rows),
             read_side(split.target_ids, split.target_offsets, rows),

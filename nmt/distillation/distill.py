@@ -14,7 +14,7 @@ from nmt.analysis.metrics import make_metrics
 from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
 from nmt.checkpoint import load_run
 from nmt.data.encode import Cleaner, HashSet, hash_pair, split_into_chunks
-from nmt.data.prepare import TAG, prepare, refuse_occupied
+from nmt.data.prepare import prepare, refuse_occupied
 from nmt.data.prepared import MANIFEST, PreparedCorpus, Side
 from nmt.devices import choose_device, choose_translation_precision
 from nmt.distillation.teachers import (
@@ -33,7 +33,7 @@ from nmt.errors import DataError, FolderError, Option, UsageError
 from nmt.files import hash_file, open_named, write_atomically
 from nmt.metadata import make_damage_error
 from nmt.progress import Progress, choose_progress, format_count
-from nmt.text.corpus import Pair
+from nmt.text.corpus import TAG, Pair
 from nmt.translation.result import Translation
 from nmt.translation.translator import Translator
 from nmt.translation.workers import WorkerPool

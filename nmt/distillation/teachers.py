@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nmt.checkpoint import LoadedRun, read_checkpoint_info
-from nmt.data.prepare import TAG
 from nmt.data.prepared import SIDES, PreparedCorpus
 from nmt.errors import DataError, Option, UsageError
 from nmt.metadata import compute_checksum
-from nmt.text.corpus import Pair, read_lines
+from nmt.text.corpus import TAG, Pair, read_lines
 from nmt.translation.translator import refuse_other_vocabulary
 
 NAMES = ("model", "backward")  # of the arguments for the runs of either direction

@@ -19,6 +19,8 @@ from nmt.text.encodings import describe_bad_byte, find_wide_encoding
 from nmt.text.normalization import BYTE_ORDER_MARK
 from nmt.text.words import is_blank
 
+TAG = "<BT>"  # before the source of back-translated pairs: Caswell et al. 2019, arXiv:1906.06442
+
 
 class Pair(NamedTuple):
     """A sentence and its translation."""

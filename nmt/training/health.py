@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nmt.checkpoint import list_checkpoints, read_checkpoint_info
 from nmt.data.batches import Batch, Cursor, Rows, plan_epoch
-from nmt.data.prepared import Split
+from nmt.data.split import Split
 from nmt.errors import Option, TrainingError
 from nmt.ids import PAD
 from nmt.progress import format_count
@@ -135,9 +135,9 @@ class HealthCheck:
         return f"a lower train.learning_rate (now {self.settings.learning_rate:g}), {clip}"
 
     def find_rows(self, begin: Cursor, batches: int) -> Rows:
-        """The numbers of the pairs of some batches."""
+        """The numbers of the pairs of some batches, each once."""
         plan = plan_epoch(self.split, self.settings.max_tokens, self.settings.seed, begin.epoch)
-        return np.concatenate(list(islice(plan, begin.batch, begin.batch + batches)))
+        return self.split.find_pairs(np.concatenate(list(islice(plan, begin.batch, begin.batch + batches))))
 
     def describe_rows(self, rows: Rows) -> str:
         """`lines 3, 17 and 20 of the training text`, or of the training pairs that were kept, where lines differ."""

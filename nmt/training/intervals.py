@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from nmt.settings import TrainSettings
+from nmt.training.epochs import EpochSizes
 
 TIME_SHARE = 0.1  # of training, which validation may take
 SAVING_TOKENS = 4000  # target tokens that training reads while checkpoints are saved and the curve is drawn
@@ -10,7 +11,7 @@ SAVING_TOKENS = 4000  # target tokens that training reads while checkpoints are 
 
 @dataclass(frozen=True)
 class ValidationPlan:
-    """When to validate a training. An epoch has `updates_in_epoch`, and a validation takes as long as `cost` updates.
+    """When to validate a training with epochs of these sizes. A validation takes as long as `cost` updates.
 
     Without `every`, a fixed number of updates, there is a validation at the end of each epoch, or of every
     `epochs_between`. An epoch is divided further, into halves, quarters and so on, while a part is at least a tenth of
@@ -19,7 +20,7 @@ class ValidationPlan:
     """
 
     every: int
-    updates_in_epoch: int
+    epochs: EpochSizes
     cost: float
     epochs_between: int
 
@@ -30,15 +31,15 @@ class ValidationPlan:
         if update_in_epoch == 0:
             return epoch % self.epochs_between == 0
         shortest = max(self.cost / TIME_SHARE, update / 10)
-        parts = 1
-        while self.updates_in_epoch >= 2 * parts * shortest:
+        updates, parts = self.epochs.of_epoch(epoch), 1
+        while updates >= 2 * parts * shortest:
             parts *= 2
-        part = update_in_epoch * parts // self.updates_in_epoch  # number of complete parts
-        return (update_in_epoch - 1) * parts // self.updates_in_epoch < part < parts
+        part = update_in_epoch * parts // updates  # number of complete parts
+        return (update_in_epoch - 1) * parts // updates < part < parts
 
 
 def plan_validations(
-    settings: TrainSettings, updates_in_epoch: int, updates_in_all: int, train_tokens: int, valid_tokens: int
+    settings: TrainSettings, epochs: EpochSizes, updates_in_all: int, train_tokens: int, valid_tokens: int
 ) -> ValidationPlan:
     """The plan for a corpus with these numbers of target tokens; `updates_in_all` is 0 without a limit.
 
@@ -46,11 +47,11 @@ def plan_validations(
 
     Validation of a large set may take more than TIME_SHARE, where otherwise there would be less than ten validations.
     """
-    tokens_in_update = train_tokens / updates_in_epoch
+    tokens_in_update = train_tokens / epochs.in_one
     cost = (1 + settings.validation_beam) * valid_tokens / tokens_in_update
-    epochs_between = int(cost / TIME_SHARE / updates_in_epoch)
+    epochs_between = int(cost / TIME_SHARE / epochs.in_one)
     if updates_in_all:
-        epochs_between = min(epochs_between, updates_in_all // updates_in_epoch // 10)
+        epochs_between = min(epochs_between, updates_in_all // epochs.in_one // 10)
     return ValidationPlan(
-        settings.validate_every, updates_in_epoch, cost + SAVING_TOKENS / tokens_in_update, max(1, epochs_between)
+        settings.validate_every, epochs, cost + SAVING_TOKENS / tokens_in_update, max(1, epochs_between)
     )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.settings import TrainSettings
+from nmt.training.epochs import EpochSizes
 
 
 def build_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
@@ -57,12 +58,9 @@ def apply_update(optimizer: torch.optim.Optimizer, rate: float, clip: float) -> 
     return norms_P, ~norm.isfinite() | (norm == 0) | is_same
 
 
-def count_updates(settings: TrainSettings, batches: int) -> int:
-    """The number of updates that the limits allow, with `batches` in an epoch; 0 for no limit.
-
-    Epochs may have slightly different numbers of batches.
-    """
-    limits = [settings.max_updates, settings.max_epochs * -(-batches // settings.accumulate)]
+def count_updates(settings: TrainSettings, epochs: EpochSizes) -> int:
+    """The number of updates that the limits allow; 0 for no limit."""
+    limits = [settings.max_updates, epochs.count(settings.max_epochs)]
     return min((limit for limit in limits if limit), default=0)
 
 

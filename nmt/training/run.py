@@ -23,7 +23,6 @@ from nmt.checkpoint import (
     list_checkpoints,
     read_run,
 )
-from nmt.data.batches import make_batch, survey_epoch
 from nmt.data.prepared import PreparedCorpus
 from nmt.data.sampling import build_batch_sampler, describe_sampling
 from nmt.devices import choose_precision, compute_deterministically, describe_device
@@ -37,6 +36,7 @@ from nmt.settings import RESUMABLE, RunSettings, TrainSettings, merge, to_toml
 from nmt.training.automatic import choose_automatic, is_choice_of, limit_threads
 from nmt.training.best import Criterion
 from nmt.training.distributed import ALONE, Group
+from nmt.training.epochs import EpochSizes, open_training_pairs, survey_epochs
 from nmt.training.intervals import plan_validations
 from nmt.training.memory import check_memory
 from nmt.training.observers import Record, ignore_errors, open_event_writer
@@ -71,8 +71,7 @@ def start_run(
             'model.tie = "all" needs one vocabulary for both languages, and this corpus has two\n  Prepare it with ',
             *(Option("joint", True), ', or set model.tie="target"'),
         )
-    train_split = prepared.open_split("train", with_links=settings.train.guided_weight > 0)
-    build_batch_sampler(prepared, train_split, settings.train)  # raises an error if it cannot be used
+    build_batch_sampler(prepared, open_training_pairs(prepared, settings.train), settings.train)  # may raise an error
     with torch.device("meta"):
         sizes = prepared.source_subword.size, prepared.target_subword.size
         outline = Seq2Seq(settings.model, *sizes, initialise=False)
@@ -213,9 +212,9 @@ def train_run(
 
     Raises as Trainer.fit does, and FolderError when another program trains the run, before anything is written.
     """
-    train_split = prepared.open_split("train", with_links=settings.train.guided_weight > 0)
+    train_split = open_training_pairs(prepared, settings.train)
     valid_split = prepared.open_split("valid")
-    batches, padding, first_rows = survey_epoch(train_split, settings.train.max_tokens, settings.train.seed)
+    epochs, first_batch, sizes = survey_epochs(train_split, settings.train)
     batch_sampler = build_batch_sampler(prepared, train_split, settings.train)
     model = run.build_model()
     if load_start is not None and group.is_main:
@@ -224,9 +223,7 @@ def train_run(
     group.share_parameters(model)
     seed_process(group, settings.train.seed)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    progress.note(
-        f"{format_count(len(train_split), 'pair')}, {format_count(batches, 'batch')} per epoch, {padding:.1%} padding"
-    )
+    progress.note(sizes)
     if prepared.manifest.splits["train"].links is not None and not settings.train.guided_weight:
         progress.note("the corpus has word alignments, which are not used: to use them, set train.guided_weight=0.1")
     if text := describe_sampling(prepared, settings.train):
@@ -241,10 +238,9 @@ def train_run(
             f"{format_count(too_long, 'validation pair')} with a side of more than {max_valid_pieces:,} pieces: "
             f"only the first {max_valid_pieces:,} are read"
         )
-    updates_in_all = count_updates(settings.train, batches)
-    updates_in_epoch = -(-batches // settings.train.accumulate)
+    updates_in_all = count_updates(settings.train, epochs)
     tokens = tuple(len(split.target_ids) + len(split) for split in (train_split, valid_split))
-    tokens_in_all = tokens[0] * updates_in_all / updates_in_epoch if updates_in_all else math.inf
+    tokens_in_all = tokens[0] * updates_in_all / epochs.in_one if updates_in_all else math.inf
 
     with ExitStack() as stack:
         if group.is_main:
@@ -253,12 +249,11 @@ def train_run(
         if is_resumed:
             if settings != run.settings:
                 refuse_useless_limits(run.path, settings.train, tokenizer, state)
-            for text in describe_resumption(run.settings, settings, state, batches):
+            for text in describe_resumption(run.settings, settings, state, epochs):
                 progress.note(text)
-        batch = make_batch(train_split, first_rows)
         train = group.share(
             lambda: choose_automatic(
-                settings.train, model, batch, device, tokens_in_all=tokens_in_all, note=progress.note
+                settings.train, model, first_batch, device, tokens_in_all=tokens_in_all, note=progress.note
             )
         )
         settings = settings.model_copy(update={"train": train})
@@ -292,7 +287,7 @@ def train_run(
                 device=device,
                 precision=precision,
                 updates_in_all=updates_in_all,
-                validation_plan=plan_validations(settings.train, updates_in_epoch, updates_in_all, *tokens),
+                validation_plan=plan_validations(settings.train, epochs, updates_in_all, *tokens),
                 max_valid_pieces=max_valid_pieces,
                 compute_scores=compute_scores,
                 tokenizer=tokenizer,
@@ -357,7 +352,7 @@ def refuse_useless_limits(run: Path, settings: TrainSettings, tokenizer: str, st
 
 
 def describe_resumption(
-    before: RunSettings, settings: RunSettings, state: TrainingState, batches: int
+    before: RunSettings, settings: RunSettings, state: TrainingState, epochs: EpochSizes
 ) -> Iterator[str]:
     """Where training continues, which settings have changed, what counts as its time, and whether the rate jumps."""
     trained = f"{state.seconds / 60:.1f} minutes of training"
@@ -366,7 +361,7 @@ def describe_resumption(
         yield f"{name} is {json.dumps(new)} now, and was {json.dumps(old)}"
     if settings.train.max_minutes:
         yield f"the limit of {format_count(settings.train.max_minutes, 'minute')} counts from now"
-    ends = [count_updates(one.train, batches) for one in (before, settings)]
+    ends = [count_updates(one.train, epochs) for one in (before, settings)]
     if settings.train.schedule == "cosine" and ends[0] != ends[1]:
         last, following = (
             compute_learning_rate(one.train, update, end, state.plateaus)

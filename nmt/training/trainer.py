@@ -20,7 +20,7 @@ from nmt.checkpoint import (
     update_checkpoint_info,
 )
 from nmt.data.batches import Batch, Cursor, MakeBatch, Share, iterate_train_batches, iterate_valid_batches
-from nmt.data.prepared import Split
+from nmt.data.split import Split
 from nmt.errors import NmtError, NotANumberError, PeerError, TrainingError, TrainingInterrupted
 from nmt.files import open_named, remove_folder
 from nmt.model.seq2seq import Seq2Seq

@@ -1,89 +1,77 @@
-"""`nmt prepare --both-directions`: one run learns both directions, and another goes on in one of them."""
+"""`train.both_epochs`: the first epochs read each pair in both directions, and the others in one."""
+
+import re
 
 import pytest
 from support.corpora import SIZES
 
-import nmt
 from nmt.data.prepared import PreparedCorpus
+from nmt.settings import TrainSettings
+from nmt.training.epochs import open_training_pairs
 
-TEXTS = ("--source-lang", "fo", "--target-lang", "is")
+TEXTS = ("--source-lang", "a", "--target-lang", "b", "--joint", "--vocab-size", "296")
 QUICK = ("--threads", "1", "--precision", "float32", "--no-compile")
 TRAIN = ("--set", "model.embedding_size=4", "--set", "model.encoder_size=4", "--set", "model.decoder_size=4")
-TRAIN += ("--set", "model.attention_size=4", "--set", "train.max_tokens=200", "--max-updates", "1", *QUICK)
+TRAIN += ("--set", "model.attention_size=4", "--set", "train.max_tokens=2000", *QUICK)
 
 
 @pytest.fixture
 def prepare(run_nmt, tiny_corpus, tmp_path, monkeypatch):
-    """`prepare(words…)`: prepare the toy corpus under other names of its languages, in a folder of its own."""
+    """`prepare(words…)`: prepare the toy corpus in the folder `data`."""
     monkeypatch.chdir(tmp_path)
-    for split in ("train", "valid"):
-        for ours, theirs in (("fo", "a"), ("is", "b")):
-            (tmp_path / f"{split}.{ours}").symlink_to(tiny_corpus / f"{split}.{theirs}")
-    return lambda *words: run_nmt("prepare", *TEXTS, "--train", "train", "--valid", "valid", *words)
+    texts = ("--train", tiny_corpus / "train", "--valid", tiny_corpus / "valid")
+    return lambda *words: run_nmt("prepare", *TEXTS, *texts, "--out", "data", *words)
 
 
-def decode(folder, rows):
-    """Training pairs of a prepared folder."""
-    made = PreparedCorpus.open(folder)
-    split, subword = made.open_split("train"), made.source_subword
-    return [tuple(subword.decode(ids) for ids in (split.read_source(row), split.read_target(row))) for row in rows]
-
-
-def test_each_training_pair_is_added_turned_around(prepare, tmp_path):
-    (tmp_path / "back.fo").write_text("ba ba\n")
-    (tmp_path / "back.is").write_text("ku\n")
-    (tmp_path / "links").write_text("0-0\n" * SIZES["train"])
-    done = prepare(
-        "--joint",
-        "--vocab-size",
-        "296",
-        "--both-directions",
-        "--out",
-        "both",
-        "--synthetic",
-        "back",
-        "--train-alignments",
-        "links",
-    )
+@pytest.mark.parametrize(
+    ("epochs", "described"),
+    [
+        (1, "both directions in the first epoch: 5 batches"),
+        (2, "both directions in each of the first 2 epochs: 5 batches"),
+    ],
+)
+def test_the_first_epochs_have_twice_as_many_pairs(prepare, run_nmt, tmp_path, epochs, described):
+    assert prepare().code == 0
+    words = ("--set", f"train.both_epochs={epochs}", "--max-epochs", "3", "--set", "train.schedule=cosine")
+    done = run_nmt("train", "--data", "data", "--out", "run", *TRAIN, *words)
     assert done.code == 0, done.stderr
-    total = 2 * SIZES["train"] + 1
-    assert f"train: {total:,} pairs, {total:,} kept; dropped: none" in done.stderr
-    pairs = decode("both", range(total))
-    assert pairs[SIZES["train"]] == ("<BT> ba ba", "ku")  # a source that a model wrote is no target
-    assert pairs[SIZES["train"] + 1 :] == [pair[::-1] for pair in pairs[: SIZES["train"]]]
-    made = PreparedCorpus.open("both")
-    assert made.manifest.splits["valid"].pairs == SIZES["valid"]
-    assert made.manifest.settings["both_directions"] is True
-    offsets = made.open_split("train", with_links=True).links.offsets
-    assert offsets[-1] == offsets[SIZES["train"]] > 0
+    assert re.search(rf"1,000 pairs, 3 batches per epoch, [\d.]+% padding; {described}\n", done.stderr)
+    in_all = 5 * epochs + 3 * (3 - epochs)
+    assert f"epoch 3, update {in_all}, " in done.stderr
+    assert "stopped: 3 epochs are done" in done.stderr
 
 
-def test_a_run_in_one_direction_starts_from_one_in_both(prepare, run_nmt):
-    assert prepare("--joint", "--vocab-size", "296", "--both-directions", "--out", "both").code == 0
-    assert run_nmt("train", "--data", "both", "--out", "first", *TRAIN).code == 0
-    assert prepare("--subwords-from", "both", "--out", "one").code == 0
-    done = run_nmt("train", "--data", "one", "--out", "second", "--from", "first", "--max-updates", "1", *QUICK)
-    assert done.code == 0, done.stderr
-    assert "starts with the weights of first, checkpoint best" in done.stderr
-    assert len(PreparedCorpus.open("one").open_split("train")) == SIZES["train"]
+def test_what_a_model_wrote_is_no_target(prepare, tmp_path):
+    (tmp_path / "back.a").write_text("ba de\nku\n")
+    (tmp_path / "back.b").write_text("de ba\nku ku\n")
+    assert prepare("--synthetic", "back").code == 0
+    prepared = PreparedCorpus.open("data")
+    split = open_training_pairs(prepared, TrainSettings(both_epochs=1))
+    assert [len(split.of_epoch(epoch)) for epoch in (0, 1)] == [2 * SIZES["train"] + 2, SIZES["train"] + 2]
+    decode = prepared.source_subword.decode
+    both = split.of_epoch(0)
+    pairs = [(decode(both.read_source(row)), decode(both.read_target(row))) for row in range(len(both))]
+    assert pairs[SIZES["train"] : SIZES["train"] + 2] == [("<BT> ba de", "de ba"), ("<BT> ku", "ku ku")]
+    assert pairs[SIZES["train"] + 2 :] == [pair[::-1] for pair in pairs[: SIZES["train"]]]
 
 
-def test_it_needs_one_vocabulary(prepare, tiny_prepared):
-    done = prepare("--both-directions", "--out", "both")
+def test_two_vocabularies_are_refused_before_a_folder_is_made(run_nmt, tiny_prepared, tmp_path):
+    done = run_nmt("train", "--data", tiny_prepared, "--out", tmp_path / "run", "--set", "train.both_epochs=3", *QUICK)
     assert (done.code, done.stderr) == (
         2,
-        "nmt: error: --both-directions needs one vocabulary for both languages\n  Add --joint\n",
+        f"nmt: error: train.both_epochs needs one vocabulary for both languages, and {tiny_prepared} has two\n"
+        "  Prepare it with --joint, or set train.both_epochs=0\n",
     )
-    assert prepare("--vocab-size", "290", "--out", "pair").code == 0
-    done = prepare("--both-directions", "--subwords-from", "pair", "--out", "both")
-    assert (done.code, done.stderr) == (
-        2,
-        "nmt: error: --both-directions needs one vocabulary for both languages\n  pair has two\n",
-    )
+    assert not (tmp_path / "run").exists()
 
 
-def test_pairs_in_memory_are_turned_around_too(tmp_path):
-    pairs = [("ba de", "de ba"), ("ku", "ku la")]
-    settings = {"joint": True, "both_directions": True, "vocab_size": 270, "source_lang": "a", "target_lang": "b"}
-    nmt.prepare(pairs, pairs, tmp_path / "out", **settings)
-    assert decode(tmp_path / "out", range(4)) == [*pairs, *(pair[::-1] for pair in pairs)]
+def test_it_cannot_change_when_a_run_is_resumed(prepare, run_nmt):
+    assert prepare().code == 0
+    train = ("train", "--data", "data", "--out", "run")
+    assert run_nmt(*train, *TRAIN, "--set", "train.both_epochs=1", "--max-updates", "2").code == 0
+    done = run_nmt(*train, "--resume", "--set", "train.both_epochs=2")
+    assert done.code == 2
+    assert "train.both_epochs = 2   the run has 1" in done.stderr
+    done = run_nmt(*train, "--resume", "--max-updates", "0", "--max-epochs", "2")
+    assert done.code == 0, done.stderr
+    assert "epoch 2, update 8, " in done.stderr

@@ -38,6 +38,7 @@ KINDS = {
     "lightweight encoder": {},
     "lexical": {"precision": "bfloat16"},
     "drawn pieces": {"sample_source": 0.1, "sample_target": 0.2, "guided_weight": 0.3},
+    "both directions, then one": {"both_epochs": 1, "max_tokens": 250, "guided_weight": 0.3, "sample_source": 0.1},
     "updates that change nothing": {"learning_rate": 1e-30, "max_unchanged": 0},
 }
 
@@ -70,7 +71,13 @@ def linked(tiny_corpus, tmp_path_factory):
         (folder / f"train.{side}").write_text("".join(f"{line}\n" for line in lines))
         (folder / f"valid.{side}").write_text("".join(f"{line}\n" for line in lines[:5]))
     (folder / "links").write_text("0-0\n" * 60)
-    words = {"source_lang": "a", "target_lang": "b", "train_alignments": [folder / "links"], "vocab_size": 290}
+    words = {
+        "source_lang": "a",
+        "target_lang": "b",
+        "train_alignments": [folder / "links"],
+        "vocab_size": 290,
+        "joint": True,
+    }
     nmt.prepare(folder / "train", folder / "valid", folder / "data", **words)
     return folder / "data"
 

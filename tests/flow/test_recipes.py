@@ -100,6 +100,11 @@ def test_a_corpus_that_does_not_fit_is_refused_with_the_command_that_makes_it_fi
         f"nmt: error: the recipe quick needs one vocabulary for both languages, and {tiny_prepared} has two\n"
         "  Prepare the corpus with nmt prepare --joint --vocab-size 290, or add --set model.tie=target\n",
     )
+    done = run_nmt("train", "--data", tiny_prepared, "--out", "no", "--recipe", "quick", "--set", "train.both_epochs=2")
+    assert done.stderr.endswith(", or add --set model.tie=target --set train.both_epochs=0\n")
+    words = ["--recipe", "quick", "--set", "train.both_epochs=2", "--set", "model.tie=none"]
+    done = run_nmt("train", "--data", tiny_prepared, "--out", "no", *words)
+    assert done.stderr.endswith(", or add --set train.both_epochs=0\n")
     settings, note = train("--recipe", "quick", "--set", "model.tie=target")
     assert settings.model.tie == "target"
     assert note == "nmt: the recipe quick was measured on a corpus of nmt prepare --joint --vocab-size 290\n"

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from nmt.data.prepared import LinkArrays, Split
+from nmt.data.split import LinkArrays, Split
 from nmt.errors import DataError, Option
 from nmt.progress import Progress
 from nmt.settings import TrainSettings
 from nmt.training.distributed import ALONE, Group
+from nmt.training.epochs import EpochSizes
 from nmt.training.intervals import ValidationPlan
 from nmt.training.trainer import Trainer
 from nmt.training.update import Updater
@@ -29,6 +30,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "simcut": ({"consistency": "simcut", "cut": 1 - 1e-9}, {}),  # all is cut, whatever each process draws
     "averaged": ({"average": 0.7}, {"attention": "luong-dot"}),
     "r-drop": ({"consistency": "r-drop", "accumulate": 2}, {"attention": "luong-dot"}),
+    "both directions": ({"both_epochs": 1, "guided_weight": 0.2}, {}),
     "readable": ({"loop": "reference", "label_smoothing": 0.0}, {"coverage": "neural", "encoder_layers": 2}),
 }
 
@@ -58,13 +60,13 @@ def train_case(name: str, group: Group, folder: Path) -> Trained:
     trainer = Trainer(
         folder,
         small_model(**model),
-        make_split(31, seed=1),
+        make_split(31, seed=1).with_both_directions(settings.both_epochs, tag=[VOCABULARY]),
         make_split(13, seed=2),
         settings,
         device=torch.device("cpu"),
         precision=torch.float32,
         updates_in_all=9,
-        validation_plan=ValidationPlan(4, 1, 0, 1),
+        validation_plan=ValidationPlan(4, EpochSizes(1), 0, 1),
         max_valid_pieces=9,
         compute_scores=lambda model: dict.fromkeys(("bleu", "chrf", "accuracy", "f1"), 1.0),
         tokenizer="13a",

@@ -21,7 +21,7 @@ from nmt.data.batches import (
     split_batch,
     survey_epoch,
 )
-from nmt.data.prepared import LinkArrays, Split
+from nmt.data.split import LinkArrays, Split
 from nmt.ids import EOS, PAD
 
 CPU = torch.device("cpu")
@@ -227,6 +227,27 @@ def test_batches_from_a_cursor_on_are_those_that_follow_it(corpus_size):
         (next_cursor, batch), expected = take(split, 1, cursor)[0], whole[number + 1]
         assert next_cursor == expected[0]
         assert_same_batch(batch, expected[1])
+
+
+def test_the_first_epochs_may_have_both_directions(corpus_size):
+    split = random_split(150).with_both_directions(2, tag=[0])
+    plans = [make_plan(split, epoch=epoch) for epoch in range(4)]
+    pairs = [sorted(chain.from_iterable(rows.tolist() for rows in plan)) for plan in plans]
+    assert pairs == [list(range(size)) for size in (300, 300, 150, 150)]
+    got = take(split, sum(map(len, plans)))
+    rows = chain.from_iterable(plans)
+    for (cursor, batch), expected in zip(got, rows, strict=True):
+        firsts = np.stack([batch.source_BS[:, 0], batch.target_BT[:, 0]])
+        ours = (expected >= 150).astype(int)  # the side that was a source: its first id is the number of the pair
+        assert (firsts[ours, np.arange(len(ours))] - 4).tolist() == (expected % 150).tolist()
+        assert set(firsts[1 - ours, np.arange(len(ours))]) == {5}
+        assert (cursor.batch == 0) == (expected is plans[cursor.epoch - 1][-1])
+    for number in (len(plans[0]) - 1, len(plans[0]) + 2, len(plans[0]) + len(plans[1]) - 1):
+        assert_same_batch(take(split, 1, got[number][0])[0][1], got[number + 1][1])
+    surveys = [survey_epoch(split, 100, 1, epoch) for epoch in (0, 2)]
+    for (count, _, first), plan in zip(surveys, plans[::2], strict=True):
+        assert first.tolist() == plan[0].tolist()
+        assert count == pytest.approx(len(plan), rel=0.15)
 
 
 @pytest.mark.parametrize("processes", [2, 3, 5])

@@ -3,7 +3,8 @@ import pytest
 
 from nmt.data import encode
 from nmt.data.encode import Cleaner, HashSet, hash_pair, link_pieces, split_into_chunks, write_split
-from nmt.data.prepared import PreparedCorpus, Split
+from nmt.data.prepared import PreparedCorpus
+from nmt.data.split import Split
 from nmt.errors import Option
 from nmt.text.corpus import Pair
 

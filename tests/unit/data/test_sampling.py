@@ -9,8 +9,8 @@ import torch
 
 from nmt.data.batches import Cursor, Share, iterate_train_batches, make_batch
 from nmt.data.encode import link_pieces
-from nmt.data.prepared import LinkArrays, Split
 from nmt.data.sampling import BatchSampler
+from nmt.data.split import LinkArrays, Split
 from nmt.ids import EOS, PAD
 from nmt.text.sampling import build_sampler
 from nmt.text.subword import Subword, train_subword

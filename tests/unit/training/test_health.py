@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nmt.data.batches import Batch, Cursor, plan_epoch
-from nmt.data.prepared import Split
+from nmt.data.split import Split
 from nmt.errors import TrainingError
 from nmt.settings import TrainSettings
 from nmt.training.health import AttentionSums, HealthCheck, UpdateRecord
@@ -103,6 +103,14 @@ def test_a_loss_that_is_not_a_number_stops_at_once(tmp_path):
     with pytest.raises(TrainingError, match=r"^the loss of update 7 is not a number\n  its batch: line") as caught:
         make_check(tmp_path, max_unchanged=0, clip=0.0).count_unchanged(TrainingState(update=8), [GOOD, broken, GOOD])
     assert "(now 0.002), train.clip=1, a longer" in str(caught.value)
+
+
+def test_a_pair_is_named_once_whichever_direction_was_read(tmp_path):
+    check = make_check(tmp_path)
+    check = replace(check, split=check.split.with_both_directions(1, tag=[8]))
+    batches = len(list(plan_epoch(check.split, 6, 1, epoch=0)))
+    assert check.find_rows(Cursor(0, 0), batches).tolist() == [0, 1, 2, 3, 4]
+    assert len(check.find_rows(Cursor(0, 0), 1)) < 5
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 import pytest
 
 from nmt.settings import TrainSettings
+from nmt.training.epochs import EpochSizes
 from nmt.training.intervals import plan_validations
 
 
 def list_validations(updates_in_epoch, updates, valid_tokens=20_000, updates_in_all=0, **settings):
     """(the updates at which a training of 1,000 tokens an update validates, updates that take as long as one)"""
     plan = plan_validations(
-        TrainSettings(**settings), updates_in_epoch, updates_in_all, 1000 * updates_in_epoch, valid_tokens
+        TrainSettings(**settings), EpochSizes(updates_in_epoch), updates_in_all, 1000 * updates_in_epoch, valid_tokens
     )
     steps = ((update, *divmod(update, updates_in_epoch)) for update in range(1, updates + 1))
     return [update for update, epoch, place in steps if plan.is_due(update, epoch, place)], plan.cost
@@ -46,6 +47,6 @@ def test_an_interval_that_was_set_is_kept():
 
 def test_the_last_epoch_may_be_longer_or_shorter_than_the_first():
     """The number of batches differs a little between epochs: the end of an epoch is validated once, wherever it is."""
-    plan = plan_validations(TrainSettings(), 1000, 0, 1_000_000, 3_000)
+    plan = plan_validations(TrainSettings(), EpochSizes(1000), 0, 1_000_000, 3_000)
     assert [place for place in range(1, 1004) if plan.is_due(place, 0, place)] == list(range(125, 1000, 125))
     assert plan.is_due(1004, 1, 0)

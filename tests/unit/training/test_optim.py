@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from nmt.settings import TrainSettings
+from nmt.training.epochs import EpochSizes
 from nmt.training.optim import apply_update, build_optimizer, compute_learning_rate, count_updates
 
 pytestmark = pytest.mark.numerical
@@ -35,15 +36,16 @@ def test_without_warm_up_the_first_rate_is_the_peak():
 @pytest.mark.parametrize(
     ("limits", "updates"),
     [
-        ({"max_epochs": 2}, 20),
-        ({"max_epochs": 2, "accumulate": 3}, 8),  # the last group of an epoch holds one batch
-        ({"max_epochs": 2, "max_updates": 7}, 7),
+        ({"max_epochs": 2}, 40),
+        ({"max_epochs": 4}, 60),
+        ({"max_epochs": 1}, 20),
+        ({"max_epochs": 3, "max_updates": 7}, 7),
         ({"max_epochs": 0, "max_updates": 7}, 7),
         ({"max_epochs": 0}, 0),
     ],
 )
 def test_the_number_of_updates_that_the_limits_allow(limits, updates):
-    assert count_updates(TrainSettings(**limits), batches=10) == updates
+    assert count_updates(TrainSettings(**limits), EpochSizes(in_one=10, both_epochs=2, in_both=20)) == updates
 
 
 @pytest.mark.parametrize("broken", [math.inf, -math.inf, math.nan])
