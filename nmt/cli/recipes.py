@@ -50,12 +50,12 @@ def check_recipe(data: Path, name: str, settings: RunSettings | None) -> None:
         )
     if settings is None or not lacks_preparation(prepared, recipe):
         return
-    others = ["model.tie=target"] * (settings.model.tie == "all")
-    others += ["train.both_epochs=0"] * (settings.train.both_epochs > 0)
-    if others and not prepared.manifest.joint:
+    changes = ["model.tie=target"] * (settings.model.tie == "all")
+    changes += ["train.both_epochs=0"] * (settings.train.both_epochs > 0)
+    if changes and not prepared.manifest.joint:
         raise UsageError(
             f"the recipe {name} needs one vocabulary for both languages, and {data} has two\n"
-            f"  Prepare the corpus with {write_preparation(recipe, prepared)}, or add --set {' --set '.join(others)}"
+            f"  Prepare the corpus with {write_preparation(recipe, prepared)}, or add --set {' --set '.join(changes)}"
         )
     click.echo(f"nmt: the recipe {name} was measured on a corpus of {write_preparation(recipe)}", err=True)
 
