@@ -40,7 +40,7 @@ from nmt.settings import PrepareSettings
 )
 @click.option("--valid", multiple=True, metavar="PREFIX", help="validation pairs, which choose the best checkpoint")
 @click.option("--valid-tsv", multiple=True, metavar="FILE", help="validation pairs in two columns")
-@click.option("--test", multiple=True, metavar="PREFIX", help="test pairs, for the final score")
+@click.option("--test", multiple=True, metavar="PREFIX", help="test pairs, which must not be among the training pairs")
 @click.option("--test-tsv", multiple=True, metavar="FILE", help="test pairs in two columns")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="prepared folder to make")
 @click.option(

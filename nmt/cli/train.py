@@ -45,7 +45,8 @@ that of one process, and --resume may have another N.
 On a CPU the same command gives the same parameters, to the bit, on the same machine with the same versions, number
 format, threads and compiled kernels, also if it is stopped and resumed. Without --precision, --threads and --compile
 these are measured when a run starts. With --deterministic they are not: they are float32, $OMP_NUM_THREADS or all
-cores, and none; and torch refuses algorithms that may not repeat. On a GPU this has not been tested.
+cores, and none; and torch refuses algorithms that may not repeat. On a GPU, resuming has been tested, but not whether
+a command that is given twice repeats.
 """
 
 

@@ -30,6 +30,7 @@ class Recipe(Settings):
     minutes: float | None = Field(
         None, gt=0, description="minutes of training for that score, on the CPU that tools/README.md names"
     )
+    measured_pairs: int | None = Field(None, ge=1, description="training pairs that were read in these minutes")
 
     @field_validator("pairs")
     @classmethod

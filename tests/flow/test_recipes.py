@@ -16,6 +16,7 @@ joint = true
 vocab_size = 290
 score = "12.3 chrF"
 minutes = 4.5
+measured_pairs = 950
 
 [model]
 tie = "all"
@@ -52,8 +53,8 @@ def train(run_nmt, tiny_prepared, tmp_path, monkeypatch):
 
 
 SUGGESTION = (
-    "nmt: nmt train --recipe quick suits 1,000 pairs (4.5 minutes on one core with AMX, up to four times as "
-    "long on others); other recipes: slow\n"
+    "nmt: nmt train --recipe quick suits 1,000 pairs (4.5 minutes for 950 pairs on one core with AMX, up to "
+    "four times as long on others); other recipes: slow\n"
     "  Its corpus is prepared with nmt prepare --joint --vocab-size 290\n"
 )
 
@@ -152,7 +153,7 @@ def test_all_recipes_are_described(recipes, run_nmt):
         "  For one corpus.\n"
         "  its corpus: nmt prepare --vocab-size 8000\n"
         "\n"
-        "quick (4.5 minutes on one core with AMX, up to four times as long on others)\n"
+        "quick (4.5 minutes for 950 pairs on one core with AMX, up to four times as long on others)\n"
         "  A thousand pairs of Malay and Tagalog, in the time of a coffee.\n"
         "  suits 900 to 2,000 training pairs\n"
         "  its corpus: nmt prepare --joint --vocab-size 290\n"
