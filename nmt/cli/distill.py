@@ -70,7 +70,7 @@ from nmt.settings import SearchSettings
 @click.option(
     "--batch-size", type=click.IntRange(1), default=64, metavar="N", help="sentences in a batch  [default: 64]"
 )
-@parallel_options
+@parallel_options("1")
 @settings_options(SearchSettings)
 @run_options
 def command(data: Path, out: Path, processes: int, threads: int | None, **options: Any) -> None:

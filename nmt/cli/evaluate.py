@@ -51,7 +51,7 @@ from nmt.progress import format_figure
 )
 @batch_size_option
 @shortlist_option
-@parallel_options
+@parallel_options("1")
 @run_options
 def command(
     model: tuple[str, ...],

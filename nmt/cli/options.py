@@ -133,21 +133,25 @@ def combine(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-parallel_options = combine(
-    click.option(
-        "--processes",
-        type=click.IntRange(1),
-        default=1,
-        metavar="N",
-        help="processes that translate side by side on the CPU  [default: 1]",
-    ),
-    click.option(
-        "--threads",
-        type=click.IntRange(1),
-        metavar="N",
-        help="threads of each process  [default: the cores, divided among the processes]",
-    ),
-)
+def parallel_options(processes: str) -> Callable[[F], F]:
+    """--processes, with the number by default in words, and --threads."""
+    return combine(
+        click.option(
+            "--processes",
+            type=click.IntRange(1),
+            default=1,
+            metavar="N",
+            help=f"processes that translate side by side on the CPU  [default: {processes}]",
+        ),
+        click.option(
+            "--threads",
+            type=click.IntRange(1),
+            metavar="N",
+            help="threads of each process  [default: the cores, divided among the processes]",
+        ),
+    )
+
+
 run_options = combine(checkpoint_option, device_option, precision_option, import_option)
 link_options = combine(
     click.option(

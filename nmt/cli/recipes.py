@@ -94,7 +94,9 @@ def describe_minutes(recipe: Recipe) -> str:
     if not recipe.minutes:
         return ""
     pairs = f" for {format_count(recipe.measured_pairs, 'pair')}" if recipe.measured_pairs else ""
-    return f" ({format_count(recipe.minutes, 'minute')}{pairs} on one core with AMX, up to four times as long on others)"
+    return (
+        f" ({format_count(recipe.minutes, 'minute')}{pairs} on one core with AMX, up to four times as long on others)"
+    )
 
 
 def describe_recipes() -> str:

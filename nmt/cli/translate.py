@@ -104,7 +104,7 @@ if TYPE_CHECKING:
     help="sentences in a batch; 1 reads, translates and writes one line at a time  [default: 64]",
 )
 @shortlist_option
-@parallel_options
+@parallel_options("1, then what a trial finds, on four cores or more")
 @settings_options(SearchSettings)
 @run_options
 def command(

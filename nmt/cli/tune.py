@@ -67,7 +67,7 @@ from nmt.cli.tables import tabulate
 @format_option("text", "json")
 @batch_size_option
 @shortlist_option
-@parallel_options
+@parallel_options("1")
 @run_options
 def command(
     model: tuple[str, ...],
