@@ -18,7 +18,7 @@ from nmt.data.prepared import PreparedCorpus
 from nmt.data.split import Split
 from nmt.errors import UsageError
 from nmt.settings import TrainSettings
-from nmt.text.sampling import Integers, Segmentations, SegmentationSampler, build_sampler
+from nmt.text.sampling import Segmentations, SegmentationSampler, build_sampler, keep_pieces
 
 
 class BatchSampler:
@@ -53,25 +53,29 @@ class BatchSampler:
         return build_batch(source, target, guide_BTS)
 
 
-def keep_pieces(ids_N: Integers, lengths_B: Rows) -> Segmentations:
-    """Texts whose pieces stay as they are."""
-    positions_N = np.arange(len(ids_N)) - np.repeat(np.cumsum(lengths_B) - lengths_B, lengths_B)
-    return Segmentations(ids_N.astype(np.int64), lengths_B, positions_N)
-
-
 def spread_guide(guide_BTS: Tensor, stored: Sequence[Side], drawn: Sequence[Segmentations]) -> Tensor:
     """The attention to learn for drawn pieces of source and target, from the one for stored pieces. -> guide_BTS
 
-    All stored pieces of a word have the same links, and all drawn pieces of the word get these.
+    A drawn piece has the links of all stored pieces with which it shares characters.
     """
-    nowhere = max(guide_BTS.shape[1:])
-    linked_BTS = F.pad(guide_BTS > 0, (0, nowhere + 1 - guide_BTS.shape[2], 0, nowhere + 1 - guide_BTS.shape[1]))
-    sources_BS, targets_BT = (
-        pad_rows(texts.origins_M, texts.lengths_B, side.lengths_B, nowhere)
+    nowhere = max(guide_BTS.shape[1:])  # has no links
+    linked_BTS = F.pad(
+        (guide_BTS > 0).int(), (1, nowhere + 1 - guide_BTS.shape[2], 1, nowhere + 1 - guide_BTS.shape[1])
+    )
+    sums_BTS = linked_BTS.cumsum(1).cumsum(2)  # links up to a target and a source piece
+    (first_sources, last_sources), (first_targets, last_targets) = (
+        [pad_rows(ends_M, texts.lengths_B, side.lengths_B, nowhere) for ends_M in (texts.firsts_M, texts.lasts_M)]
         for side, texts in zip(stored, drawn, strict=True)
     )
     sentences_B11 = torch.arange(len(guide_BTS))[:, None, None]
-    spread_BTS = linked_BTS[sentences_B11, targets_BT[:, :, None], sources_BS[:, None, :]].to(guide_BTS.dtype)
+
+    def count(targets_BT: Tensor, sources_BS: Tensor) -> Tensor:
+        """The links of all stored pieces before some target and source pieces. -> counts_BTS"""
+        return sums_BTS[sentences_B11, targets_BT[:, :, None], sources_BS[:, None, :]]
+
+    above_BTS = count(first_targets, last_sources + 1) - count(first_targets, first_sources)
+    counts_BTS = count(last_targets + 1, last_sources + 1) - count(last_targets + 1, first_sources) - above_BTS
+    spread_BTS = (counts_BTS > 0).to(guide_BTS.dtype)
     return spread_BTS / spread_BTS.sum(2, keepdim=True).clamp(min=1)
 
 

@@ -29,13 +29,14 @@ END = -1  # the state after the last piece of a stretch
 class Segmentations(NamedTuple):
     """Texts as pieces, one text after the other.
 
-    `origins_M` has, for each piece, the number in its text of the original piece where its stretch begins. All pieces
-    of a stretch belong to the same word.
+    `firsts_M` and `lasts_M` have, for each piece, the numbers in its text of the first and the last of the original
+    pieces with which it shares characters.
     """
 
     ids_M: NDArray[np.int64]
     lengths_B: NDArray[np.int64]
-    origins_M: NDArray[np.int64]
+    firsts_M: NDArray[np.int64]
+    lasts_M: NDArray[np.int64]
 
 
 class GrowingArray:
@@ -76,6 +77,7 @@ class SegmentationSampler(ABC):
         self._pieces = subword.ids_to_pieces(range(subword.size))
         self.table = subword.collect_scores()
         self.longest = max(map(len, self.table), default=1)
+        self._sizes_V = np.array([len(piece) for piece in self._pieces], np.int64)
         self._firsts_V, self._lasts_V = (np.full(subword.size, -1, np.int64) for _ in range(2))
         for piece, (index, _) in self.table.items():
             self._firsts_V[index], self._lasts_V[index] = ord(piece[0]), ord(piece[-1])
@@ -98,11 +100,13 @@ class SegmentationSampler(ABC):
         drawn_M, counts_W = self.walk(self._find_states(ids_N, firsts_W), generator)
         text_of_stretch_W = np.repeat(np.arange(len(lengths_B)), lengths_B)[firsts_W]
         counts_B = np.bincount(text_of_stretch_W, counts_W, len(lengths_B)).astype(np.int64)
-        origins_M = np.repeat(firsts_W - begins_B[text_of_stretch_W], counts_W)
-        drawn = Segmentations(drawn_M, counts_B, origins_M)
+        stored_ends_N, ends_M = (np.cumsum(self._sizes_V[ids]) for ids in (ids_N, drawn_M))  # in characters
+        firsts_M = np.searchsorted(stored_ends_N, ends_M - self._sizes_V[drawn_M], side="right")
+        lasts_M = np.searchsorted(stored_ends_N, ends_M)
+        begins_M = np.repeat(begins_B, counts_B)
+        drawn = Segmentations(drawn_M, counts_B, firsts_M - begins_M, lasts_M - begins_M)
         if (is_long_B := counts_B > self.max_length).any():
-            positions_N = np.arange(len(ids_N)) - np.repeat(begins_B, lengths_B)
-            return choose_texts(is_long_B, Segmentations(ids_N.astype(np.int64), lengths_B, positions_N), drawn)
+            return choose_texts(is_long_B, keep_pieces(ids_N, lengths_B), drawn)
         return drawn
 
     def _find_begins(self, ids_N: NDArray[np.int32], begins: Integers) -> NDArray[np.bool_]:
@@ -324,6 +328,12 @@ class DropoutSampler(SegmentationSampler):
         return self._ids.values[np.repeat(firsts_W, counts_W) + np.arange(counts_W.sum())], counts_W
 
 
+def keep_pieces(ids_N: Integers, lengths_B: NDArray[np.int64]) -> Segmentations:
+    """Texts whose pieces stay as they are."""
+    positions_N = np.arange(len(ids_N)) - np.repeat(np.cumsum(lengths_B) - lengths_B, lengths_B)
+    return Segmentations(ids_N.astype(np.int64), lengths_B, positions_N, positions_N)
+
+
 def choose_texts(is_first_B: NDArray[np.bool_], first: Segmentations, second: Segmentations) -> Segmentations:
     """Each text of `first` where `is_first_B` is true, otherwise of `second`."""
 
@@ -336,7 +346,8 @@ def choose_texts(is_first_B: NDArray[np.bool_], first: Segmentations, second: Se
     return Segmentations(
         choose(first.ids_M, second.ids_M),
         np.where(is_first_B, first.lengths_B, second.lengths_B),
-        choose(first.origins_M, second.origins_M),
+        choose(first.firsts_M, second.firsts_M),
+        choose(first.lasts_M, second.lasts_M),
     )
 
 

@@ -1,7 +1,7 @@
 """Batches of drawn pieces: a function of the seed and of their place, in any number of processes, with links."""
 
 from collections import defaultdict
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -151,3 +151,45 @@ def test_drawn_pieces_have_the_links_of_their_words(split, subword, pairs, make,
                 assert weights_S[sorted(linked[target])].tolist() == pytest.approx(
                     [1 / len(linked[target])] * len(linked[target])
                 )
+
+
+def test_drawn_pieces_have_the_links_of_their_characters_where_words_have_no_blanks(subword, pairs):
+    """Pieces of a word may have different links there: a drawn piece has those of all pieces that it is made of."""
+    random = np.random.default_rng(2)
+    lines = ["".join(pair[0].split()) for pair in pairs]
+    parts = [line[begin : begin + 6] for line in lines for begin in range(0, len(line), 5)]  # have pieces that overlap
+    subword = Subword(train_subword(parts, vocab_size=380, subword="bpe" if subword.is_bpe else "unigram"))
+    encoded = subword.encode_lines(lines)
+    offsets = np.cumsum([0, *map(len, encoded)])
+    ids = np.concatenate(encoded).astype(np.uint16)
+    links = [[(int(random.integers(len(row))), place) for place in range(0, len(row), 2)] for row in encoded]
+    sources, targets = np.array([link for of_pair in links for link in of_pair], np.int32).T
+    split = Split(ids, offsets, ids, offsets, LinkArrays(sources, targets, np.cumsum([0, *map(len, links)])))
+    sampler = build_sampler(subword, 0.3 if subword.is_bpe else 0.1, 1000)
+    batch = BatchSampler(split, 1, [sampler, sampler]).make_batch(np.arange(len(lines)), Cursor(0, 0))
+
+    def list_owners(pieces, stored):
+        """For each piece the numbers of those stored pieces that have one of its characters."""
+        owners = [number for number, piece in enumerate(subword.ids_to_pieces(stored)) for _ in piece]
+        ends = np.cumsum([0, *(len(piece) for piece in subword.ids_to_pieces(pieces))])
+        return [set(owners[begin:end]) for begin, end in pairwise(ends)]
+
+    several = 0
+    for row, (stored, of_pair) in enumerate(zip(encoded, links, strict=True)):
+        drawn = [
+            ids[: length - 1].tolist()
+            for ids, length in (
+                (batch.source_BS[row], batch.source_lengths_B[row]),
+                (batch.target_BT[row], batch.target_lengths_B[row]),
+            )
+        ]
+        of_sources, of_targets = (list_owners(pieces, stored.tolist()) for pieces in drawn)
+        for target, owners in enumerate(of_targets):
+            wanted = {
+                source for source, theirs in enumerate(of_sources) for s, t in of_pair if s in theirs and t in owners
+            }
+            assert set(batch.guide_BTS[row, target].nonzero().flatten().tolist()) == wanted
+            several += len(owners) > 1
+        end = [len(pieces) for pieces in drawn]
+        assert batch.guide_BTS[row, end[1]].nonzero().flatten().tolist() == [end[0]]
+    assert several  # pieces that others were drawn into

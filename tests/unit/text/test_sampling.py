@@ -42,13 +42,14 @@ def subwords():
 
 
 def draw(sampler, subword, lines, seed=1):
-    """-> the pieces of each line, and where their stretches begin"""
+    """-> the pieces of each line, and the first and last of the stored pieces that each shares characters with"""
     encoded = subword.encode_lines(lines)
     lengths = np.array([len(ids) for ids in encoded])
     drawn = sampler.sample(np.concatenate(encoded), lengths, np.random.PCG64(seed))
-    assert drawn.ids_M.size == drawn.origins_M.size == drawn.lengths_B.sum()
+    assert drawn.ids_M.size == drawn.firsts_M.size == drawn.lasts_M.size == drawn.lengths_B.sum()
     ends = np.cumsum(drawn.lengths_B)[:-1]
-    return [part.tolist() for part in np.split(drawn.ids_M, ends)], np.split(drawn.origins_M, ends)
+    places = [np.split(numbers, ends) for numbers in (drawn.firsts_M, drawn.lasts_M)]
+    return [part.tolist() for part in np.split(drawn.ids_M, ends)], list(zip(*places, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -185,21 +186,36 @@ def test_a_text_that_would_become_too_long_keeps_its_pieces(subwords, kind):
     stored = [ids.tolist() for ids in subword.encode_lines(lines)]
     longest = max(map(len, stored))
     free, _ = draw(build_sampler(subword, KINDS[kind], 10_000), subword, lines)
-    limited, origins = draw(build_sampler(subword, KINDS[kind], longest), subword, lines)
+    limited, places = draw(build_sampler(subword, KINDS[kind], longest), subword, lines)
     assert max(map(len, free)) > longest
     assert limited == [own if len(ids) > longest else ids for own, ids in zip(stored, free, strict=True)]
-    assert all(len(ids) == len(places) for ids, places in zip(limited, origins, strict=True))
+    assert all(len(ids) == len(firsts) for ids, (firsts, _) in zip(limited, places, strict=True))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("limit", [10_000, 30])
 def test_a_drawn_piece_comes_from_the_word_that_it_is_a_part_of(subwords, kind, limit):
     subword, lines = subwords[kind], [*make_lines("hi"), *make_lines("emoji")]
-    found, origins = draw(build_sampler(subword, KINDS[kind], limit), subword, lines)
-    for line, ids, places in zip(lines, found, origins, strict=True):
+    found, places = draw(build_sampler(subword, KINDS[kind], limit), subword, lines)
+    for line, ids, ends in zip(lines, found, places, strict=True):
         words_of_pieces = subword.segment(line).group_of_piece
         drawn_words = subword.segment_ids(ids).group_of_piece
-        assert [words_of_pieces[place] for place in places] == drawn_words
+        for of_end in ends:
+            assert [words_of_pieces[place] for place in of_end] == drawn_words
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_drawn_piece_comes_from_the_pieces_whose_characters_it_has(subwords, kind, language):
+    subword, lines = subwords[kind], LANGUAGES[language]
+    found, places = draw(build_sampler(subword, KINDS[kind], 10_000), subword, lines)
+    for line, ids, (firsts, lasts) in zip(lines, found, places, strict=True):
+        stored, drawn = ([len(piece) for piece in subword.ids_to_pieces(some)] for some in (subword.encode(line), ids))
+        owners = [number for number, size in enumerate(stored) for _ in range(size)]  # of each character
+        end = 0
+        for size, first, last in zip(drawn, firsts, lasts, strict=True):
+            assert (first, last) == (owners[end], owners[end + size - 1])
+            end += size
 
 
 @pytest.mark.parametrize("kind", KINDS)
