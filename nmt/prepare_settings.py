@@ -44,9 +44,6 @@ class PrepareSettings(Settings):
     )
     max_ratio: float = Field(5.0, ge=1, description="largest ratio of lengths in pieces; other pairs are dropped")
     keep_duplicates: bool = Field(True, description="keep training pairs that occur more than once")
-    both_directions: bool = Field(
-        False, description="add each training pair turned around, to train one run in both directions; needs joint"
-    )
     seed: int = Field(1, ge=0, description="random seed for the lines that SentencePiece is trained on")
 
     @model_validator(mode="after")

@@ -22,14 +22,14 @@ from nmt.progress import Progress, choose_progress, format_count
 from nmt.settings import PrepareSettings
 from nmt.text.bitext import BilingualFile, find_bitext_form
 from nmt.text.compression import SUFFIXES
-from nmt.text.corpus import TAG, Pair, ParallelFiles, TaggedCorpus, TsvFile, TurnedCorpus, sample_pairs
+from nmt.text.corpus import TAG, Pair, ParallelFiles, TaggedCorpus, TsvFile, sample_pairs
 from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_subword
 from nmt.text.units import WORDS
 from nmt.validation import check
 
-Corpus = ParallelFiles | TsvFile | BilingualFile | TaggedCorpus | TurnedCorpus
+Corpus = ParallelFiles | TsvFile | BilingualFile | TaggedCorpus
 TSV_SUFFIXES = tuple(f".tsv{suffix}" for suffix in SUFFIXES)
 PURPOSES: dict[SplitName, str] = {"train": "training", "valid": "validation", "test": "the test"}
 SUBWORD_SETTINGS = {"subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
@@ -87,10 +87,6 @@ def prepare(
                 *(Option("synthetic"), "\n  Prepare the first corpus with ", Option("symbols", TAG)),
             )
         checked = checked.model_copy(update={"symbols": (*checked.symbols, TAG)})
-    if checked.both_directions and not checked.joint:
-        advice = [f"{reused.path} has two"] if reused else ["Add ", Option("joint", True)]
-        what = Option("both_directions", True), " needs one vocabulary for both languages\n  "
-        raise UsageError(*what, *advice)
     out = Path(out)
     refuse_occupied(out, overwrite)
     alignments = [Path(path) for path in train_alignments]
@@ -108,9 +104,6 @@ def prepare(
         scratch = folder / "scratch"
         scratch.mkdir()
         corpora = store_iterables(inputs, scratch, Languages(source_lang, target_lang))
-        if checked.both_directions:  # but not a tagged source, which a model wrote
-            turned = [TurnedCorpus(corpus) for corpus in corpora["train"] if not isinstance(corpus, TaggedCorpus)]
-            corpora["train"] += turned
         counts, sample = count_and_sample(corpora, alignments, checked, reporter)
         copies = sum(source == target for source, target in sample)
         if 2 * copies > len(sample):

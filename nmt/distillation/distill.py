@@ -1,7 +1,7 @@
 """Distillation, data diversification and back-translation: translate, choose, clean, and prepare the new corpus."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import chain, compress, islice, tee
 from pathlib import Path
@@ -28,7 +28,7 @@ from nmt.distillation.teachers import (
     refuse_misfits,
     refuse_without_effect,
 )
-from nmt.distillation.work import find_end, get_work_folder, open_work, write_line
+from nmt.distillation.work import find_end, find_own_outputs, name_output, note_outputs, open_work, write_line
 from nmt.errors import DataError, FolderError, Option, UsageError
 from nmt.files import hash_file, open_named, write_atomically
 from nmt.metadata import make_damage_error
@@ -102,8 +102,6 @@ def distill(
     out, reporter = Path(out), choose_progress(progress)
     prepared = PreparedCorpus.open(data)
     manifest = prepared.manifest
-    if manifest.settings.get("both_directions"):
-        raise UsageError(f"{prepared.path} has its pairs in both directions\n  Prepare them in one direction first")
     source_text, target_text = as_paths(source_text), as_paths(target_text)
     groups = [[str(run) for run in as_paths(runs)] for runs in (model, backward)]
     teachers = list_teachers(prepared, groups, (source_text, target_text), each)
@@ -126,11 +124,12 @@ def distill(
             *(Option("target_text"), "\n  Prepare the corpus with ", Option("symbols", TAG), ", or add "),
             Option("tag", False),
         )
-    is_ours = resume and get_work_folder(out).exists()  # what is at `out`, if the program was killed at its very end
+    own = find_own_outputs(out) if resume else set()  # if the program was killed at its very end
+    is_ours = name_output(out) in own
     refuse_occupied(out, overwrite or is_ours)
     if out.exists() and out.samefile(prepared.path):
         raise FolderError(f"{out} is the corpus to translate\n  Name another ", Option("out"))
-    new_files = list_new_files(pairs, prepared, is_ours)
+    new_files = list_new_files(pairs, prepared, own)
     facts: dict[str, Any] = {"data": hash_file(prepared.path / MANIFEST), "each": each}
     facts |= {name: list(map(identify, runs)) for name, runs in zip(NAMES, loaded, strict=True)}
     facts |= {"source_text": list(map(hash_file, source_text)), "target_text": list(map(hash_file, target_text))}
@@ -154,6 +153,7 @@ def distill(
                 return nullcontext(Translator.load(runs, **loading))
 
             translate_rest(teacher, path, prepared, total, load, select, streaming, reporter)
+        note_outputs(work, [out, *new_files])
         written = [stack.enter_context(write_atomically(path)) for path in new_files]
         new = collect_new_pairs(made, prepared, tag, original > 0, limits, threads, reporter)
         result = prepare(
@@ -178,17 +178,17 @@ def as_paths(argument: Path | str | Sequence[Path | str]) -> list[Path]:
     return list(map(Path, [argument] if isinstance(argument, Path | str) else argument))
 
 
-def list_new_files(prefix: Path | str | None, prepared: PreparedCorpus, is_ours: bool) -> list[Path]:
+def list_new_files(prefix: Path | str | None, prepared: PreparedCorpus, own: Container[str]) -> list[Path]:
     """The two files of text at a prefix, if there is one. Raises FolderError where they cannot be written.
 
-    They must be new files, unless those that are there are ours.
+    They must be new files, or `own`: those of an earlier command, by `name_output`.
     """
     if prefix is None:
         return []
     languages = prepared.manifest.source_lang, prepared.manifest.target_lang
     paths = [Path(f"{prefix}.{language}") for language in languages]
     for path in paths:
-        if (path.exists() and not is_ours) or not path.parent.is_dir():
+        if (path.exists() and name_output(path) not in own) or not path.parent.is_dir():
             what = "exists already" if path.exists() else f"cannot be written: there is no folder {path.parent}"
             raise FolderError(f"{path} {what}\n  Name another ", Option("pairs"))
     return paths

@@ -4,8 +4,9 @@ It is OUT.part beside the folder to make. A program that was killed goes on with
 """
 
 import json
+import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +16,7 @@ from nmt.files import lock_exclusively, refuse_link, write_atomically
 from nmt.metadata import make_damage_error, read_object
 
 REQUEST = "request.json"  # what the translations depend on
+OUTPUTS = "outputs.json"  # what is written when all are done
 
 
 def get_work_folder(out: Path) -> Path:
@@ -68,6 +70,26 @@ def refuse_other_request(work: Path, facts: Mapping[str, Any]) -> None:
             *options,
             "\n  Continue with the same options and files, or remove that folder",
         )
+
+
+def note_outputs(work: Path, outputs: Sequence[Path]) -> None:
+    """Remember what is written from now on, so that a command that is killed may write it again."""
+    with write_atomically(work / OUTPUTS) as file:
+        json.dump([name_output(path) for path in outputs], file)
+
+
+def find_own_outputs(out: Path) -> set[str]:
+    """What an earlier command may have written at its very end, by `name_output`."""
+    try:
+        names = json.loads((get_work_folder(out) / OUTPUTS).read_bytes())
+    except (OSError, ValueError):
+        return set()
+    return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
+
+
+def name_output(path: Path) -> str:
+    """The absolute path of an output, as it is stored."""
+    return os.fsencode(path.absolute()).decode("utf-8", "surrogateescape")
 
 
 def find_end(path: Path) -> tuple[int, int]:

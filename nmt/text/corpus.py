@@ -287,26 +287,11 @@ class TaggedCorpus:
         return self.corpus.find()
 
     def read(self) -> Iterator[Pair]:
-        """All pairs, with the tag. May be called several times."""
-        return (Pair(f"{self.tag} {source}", target) for source, target in self.corpus.read())
-
-
-@dataclass(frozen=True)
-class TurnedCorpus:
-    """A corpus whose pairs are turned around: the target is the source."""
-
-    corpus: FileCorpus
-
-    def __str__(self) -> str:
-        return str(self.corpus)
-
-    def find(self) -> tuple[Path, ...]:
-        """The files of the corpus."""
-        return self.corpus.find()
-
-    def read(self) -> Iterator[Pair]:
-        """All pairs, turned around. May be called several times."""
-        return (Pair(target, source) for source, target in self.corpus.read())
+        """All pairs, with the tag but before a blank source. May be called several times."""
+        return (
+            Pair(source if is_blank(source) else f"{self.tag} {source}", target)
+            for source, target in self.corpus.read()
+        )
 
 
 def sample_pairs(pairs: Iterable[Pair], size: int, seed: int) -> list[Pair]:

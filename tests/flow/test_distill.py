@@ -201,6 +201,10 @@ def cut_after(monkeypatch, lines, error):
     return lambda: monkeypatch.setattr(nmt.Translator, "stream", stream)
 
 
+def raise_interrupt(*words):
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), NmtError("gone")])
 def test_it_goes_on_where_it_ended(distill, run_nmt, tmp_path, monkeypatch, error):
     words = ["--model", "one", "--backward", "back", "--sample", "--pairs", "new"]
@@ -227,14 +231,34 @@ def test_it_goes_on_where_it_ended(distill, run_nmt, tmp_path, monkeypatch, erro
     assert done.stderr.startswith(
         f"nmt: error: {work} was made with another --n-best, --beam\n  Continue with the same"
     )
-    assert distill(*words, "--resume").code == 0
-    assert not work.exists()
-    work.mkdir()  # as a program leaves it that is killed after the last file is in place
+    with monkeypatch.context() as patch:  # killed after the last file is in place
+        patch.setattr("nmt.distillation.work.shutil", SimpleNamespace(rmtree=raise_interrupt))
+        assert distill(*words, "--resume").code == 130
+    assert (work / "outputs.json").exists()
+    assert read_new()
     assert distill(*words, "--resume").code == 0
     assert not work.exists()
     for file in (tmp_path / "whole").iterdir():
         if file.name != "manifest.json":  # which has the path of the corpus's subwords
             assert (tmp_path / "out" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_files_of_others_are_not_replaced_when_it_goes_on(distill, home, tmp_path, monkeypatch):
+    words = ["--model", "one", "--sample"]
+    mend = cut_after(monkeypatch, 3, KeyboardInterrupt())
+    assert distill(*words).code == 130
+    mend()
+    (tmp_path / "mine.a").write_text("my own text\n")
+    done = distill(*words, "--resume", "--pairs", "mine")
+    assert (done.code, done.stderr) == (2, "nmt: error: mine.a exists already\n  Name another --pairs\n")
+    shutil.copytree(home / "data", tmp_path / "out")
+    done = distill(*words, "--resume")
+    assert (done.code, done.stderr.splitlines()[0]) == (2, "nmt: error: out already holds a prepared corpus")
+    assert (tmp_path / "mine.a").read_text() == "my own text\n"
+    for content in ("[", '{"out": 1}', "[7]"):
+        (tmp_path / "out.part/outputs.json").write_text(content)  # nothing that this program writes
+        assert distill(*words, "--resume").code == 2
+    assert distill(*words, "--resume", "--overwrite").code == 0
 
 
 def test_a_killed_program_goes_on(distill, home, tmp_path):
@@ -383,16 +407,6 @@ def test_a_tag_needs_a_piece(distill, home, tiny_corpus, tmp_path):
         2,
         "nmt: error: the subword models of untagged have no piece <BT>, which marks the pairs of --target-text\n"
         "  Prepare the corpus with --symbol '<BT>', or add --no-tag\n",
-    )
-
-
-def test_pairs_in_both_directions_are_refused(distill, home, tiny_corpus):
-    texts = {"train": home / "few", "valid": tiny_corpus / "valid", "source_lang": "a", "target_lang": "b"}
-    nmt.prepare(**texts, out="both", joint=True, both_directions=True, vocab_size=284)
-    done = distill("--data", "both", "--model", "one")
-    assert (done.code, done.stderr) == (
-        2,
-        "nmt: error: both has its pairs in both directions\n  Prepare them in one direction first\n",
     )
 
 

@@ -43,6 +43,14 @@ def test_the_source_of_synthetic_pairs_begins_with_the_tag(prepare, tmp_path):
     assert not any("<BT>" in line for line in made.read_raw_lines("valid", "source"))
 
 
+def test_synthetic_pairs_without_a_source_are_dropped(prepare, tmp_path):
+    (tmp_path / "back.a").write_text("ba de\n \u200b\n\n")
+    done = prepare("--vocab-size", 296)
+    assert done.code == 0, done.stderr
+    total = SIZES["train"] + 3
+    assert f"train: {total:,} pairs, {total - 2:,} kept; dropped: 2 empty source\n" in done.stderr
+
+
 def test_synthetic_pairs_have_no_word_links(prepare, tmp_path):
     (tmp_path / "links").write_text("0-0\n" * SIZES["train"])
     done = prepare("--vocab-size", 296, "--train-alignments", tmp_path / "links")
