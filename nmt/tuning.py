@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nmt.analysis.label_metrics import LABEL_METRICS
 from nmt.analysis.metrics import (
     MetricScore,
     drop_missing_references,
+    is_text,
     make_metrics,
     prepare_lines,
     refuse_long_lines,
@@ -128,6 +130,9 @@ def tune(
     tokenizer = resolve_tokenizer(tokenize or run.settings.train.tokenize, run.info.target_lang, lists)
     make_metrics([name], tokenizer, lowercase=False)  # raises an error for an unknown metric or tokenizer
     prepare_lines([sources], lists, [name])
+    most = max(sum(map(is_text, each)) for each in zip(*lists, strict=True))
+    if name in LABEL_METRICS and most > 1:
+        raise UsageError(Option("metric", name), f" needs one reference, and there are {most}")
     refuse_long_lines("reference", lists, [name])
     if write:
         with lock_exclusively(run.path, run.path):  # raises an error if another program trains the run

@@ -84,6 +84,11 @@ class MacroF1(LabelMetric):
         """The labels in several lists of lines."""
         return sorted({self._preprocess_segment(line) for lines in columns for line in lines if line is not None})
 
+    def corpus_score(self, hypotheses: Sequence[str], references: Any, n_bootstrap: int = 1) -> Score:
+        """The score, without statistics of each line, which would be as many numbers as there are labels."""
+        labels = count_labels(super()._extract_corpus_statistics(hypotheses, references))
+        return Score("MacroF1", sum(label.f1 for label in labels) / len(labels))
+
     def _extract_corpus_statistics(self, hypotheses: Sequence[str], references: Any) -> list[list[int]]:
         pairs = super()._extract_corpus_statistics(hypotheses, references)
         labels = self.labels or sorted({label for pair in pairs for label in pair})
@@ -105,26 +110,28 @@ class MacroF1(LabelMetric):
 
     def score_labels(self, hypotheses: Sequence[str], references: Sequence[str]) -> list[LabelScore]:
         """Scores of every label that is predicted or expected, the most frequent first; a ratio of 0 to 0 is 0."""
-        pairs = [
-            (self._preprocess_segment(hypothesis), self._preprocess_segment(reference))
-            for hypothesis, reference in zip(hypotheses, references, strict=True)
-        ]
-        predicted, expected = (Counter(side) for side in zip(*pairs, strict=True))
-        correct = Counter(hypothesis for hypothesis, reference in pairs if hypothesis == reference)
+        sides = ([self._preprocess_segment(line) for line in lines] for lines in (hypotheses, references))
+        return count_labels(list(zip(*sides, strict=True)))
 
-        def percent(part: int, whole: int) -> float:
-            return 100 * part / whole if whole else 0.0
 
-        return [
-            LabelScore(
-                label,
-                percent(correct[label], predicted[label]),
-                percent(correct[label], expected[label]),
-                percent(2 * correct[label], predicted[label] + expected[label]),
-                expected[label],
-            )
-            for label in sorted(predicted | expected, key=lambda label: (-expected[label], label))
-        ]
+def count_labels(pairs: Sequence[Sequence[str]]) -> list[LabelScore]:
+    """Scores of every label in pairs of a predicted and an expected one, the most frequent first."""
+    predicted, expected = (Counter(side) for side in zip(*pairs, strict=True))
+    correct = Counter(hypothesis for hypothesis, reference in pairs if hypothesis == reference)
+
+    def percent(part: int, whole: int) -> float:
+        return 100 * part / whole if whole else 0.0
+
+    return [
+        LabelScore(
+            label,
+            percent(correct[label], predicted[label]),
+            percent(correct[label], expected[label]),
+            percent(2 * correct[label], predicted[label] + expected[label]),
+            expected[label],
+        )
+        for label in sorted(predicted | expected, key=lambda label: (-expected[label], label))
+    ]
 
 
 LABEL_METRICS: dict[str, Callable[[bool], LabelMetric]] = {"accuracy": Accuracy, "f1": MacroF1}

@@ -133,6 +133,17 @@ def test_lower_is_better_for_ter(run_nmt, run):
     assert found["metric"] == "TER"
 
 
+def test_labels_have_one_reference_which_is_told_before_any_search(run_nmt, run, tmp_path):
+    (tmp_path / "s").write_text("ba de\nku la\n")
+    (tmp_path / "r1").write_text("de ba\n\n")
+    (tmp_path / "r2").write_text("ba de\nla ku\n")
+    words = ("--source", tmp_path / "s", "--reference", tmp_path / "r1", "--reference", tmp_path / "r2")
+    done = run_nmt("tune", "--model", run, *words, *GRID, "--metric", "f1")
+    assert (done.code, done.stderr) == (2, "nmt: error: --metric f1 needs one reference, and there are 2\n")
+    (tmp_path / "r2").write_text("\nla ku\n")
+    assert tune(run_nmt, run, *words, *GRID, "--metric", "f1")["lines"] == 2
+
+
 def test_metric_and_tokenizer_are_those_of_validation(run_nmt, run):
     few = ["--beam", "1", "--alpha", "1", "--beta", "0"]
     change(run, "train", metric="accuracy")
