@@ -159,6 +159,8 @@ def choose_links(
     A unit has the mean probabilities of its tokens, by the number of characters. Units that share a token have
     the same links.
     """
+    if not tokens or not other_tokens:  # of a pair that is too long, whose tables would be large
+        return []
     share_UK = measure_overlap(units, tokens)
     share_UK /= share_UK.sum(axis=1, keepdims=True).clip(min=1)
     of_tokens_UL = share_UK @ posterior_KL

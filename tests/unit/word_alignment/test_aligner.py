@@ -1,6 +1,7 @@
 """Links of texts: a planted lexicon and order is found, and texts of every shape get through."""
 
 import random
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -89,6 +90,16 @@ def test_a_pair_that_is_too_long_has_no_links_and_a_note(monkeypatch):
     assert [pair.links for pair in found] == [[(0, 0)], []]
     assert len(found[1].source_words) == 10
     assert notes.notes == ["pair 2 is too long to be linked: 10 and 10 words"]
+
+
+def test_a_pair_that_is_too_long_takes_no_table_of_its_words():
+    line = "a b " * 2000
+    tracemalloc.start()
+    [pair] = link_pairs([(line, line)])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (pair.links, pair.weights_TS.size) == ([], 0)
+    assert peak < 4000 * 4000  # bytes
 
 
 def test_a_large_text_is_aligned_in_parts_which_are_read_one_by_one(monkeypatch):
