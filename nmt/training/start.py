@@ -165,6 +165,12 @@ def refuse_other_subwords(run: Run, prepared: PreparedCorpus) -> None:
     differing = [
         side for side, one, other in zip(SIDES, own, others, strict=True) if one.fingerprint != other.fingerprint
     ]
+    if differing and [one.fingerprint for one in own] == [other.fingerprint for other in reversed(others)]:
+        raise UsageError(
+            f"{run.path} has a vocabulary for each language, and {prepared.path} has them the other way round\n  A "
+            "run of the opposite direction can be the start only where both languages have one vocabulary: ",
+            Option("joint", True),
+        )
     if differing:
         raise UsageError(
             f"{prepared.path} has other {' and '.join(differing)} subwords than {run.path}, whose weights are those of "

@@ -160,6 +160,21 @@ def test_a_corpus_with_other_subwords_is_refused(run_nmt, novice, tiny_corpus, t
     assert not (tmp_path / "run").exists()
 
 
+def test_the_opposite_direction_needs_one_vocabulary(run_nmt, novice, tiny_corpus, tmp_path):
+    for ours, theirs in (("a", "b"), ("b", "a")):
+        for split in ("train", "valid"):
+            (tmp_path / f"{split}.{ours}").symlink_to(tiny_corpus / f"{split}.{theirs}")
+    texts = {"train": tmp_path / "train", "valid": tmp_path / "valid"}
+    nmt.prepare(**texts, out=tmp_path / "data", source_lang="b", target_lang="a", subwords_from=novice)
+    done = run_nmt("train", "--data", tmp_path / "data", "--out", tmp_path / "run", "--from", novice, *STILL)
+    assert (done.code, done.stderr) == (
+        2,
+        f"nmt: error: {novice} has a vocabulary for each language, and {tmp_path / 'data'} has them the other way "
+        "round\n  A run of the opposite direction can be the start only where both languages have one vocabulary: "
+        "--joint\n",
+    )
+
+
 def rewrite_manifest(folder):
     """Give a prepared folder whose files have changed their checksums."""
     from nmt.data.prepared import read_manifest, write_manifest
