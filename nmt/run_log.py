@@ -20,7 +20,10 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class LogRecord(BaseModel):
-    """What records have: `kind` is "train" (means since the previous record) or "valid". Other facts are numbers."""
+    """What records have: `kind` is "train" (means since the previous record) or "valid". Other facts are numbers.
+
+    `is_due` is false for a validation because training stopped.
+    """
 
     model_config = ConfigDict(extra="allow", strict=True)
     __pydantic_extra__: dict[str, float | None]
@@ -28,6 +31,7 @@ class LogRecord(BaseModel):
     kind: Literal["train", "valid"]
     update: Count
     is_best: bool = False
+    is_due: bool = True
     metric: str = ""
     tokenizer: str = ""
 

@@ -237,6 +237,15 @@ class RunSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _coverage_is_of_attention(self) -> "RunSettings":
+        if self.search.beta and self.model.attention == "none":
+            raise ValueError(
+                'model.attention = "none" has no attention, which the coverage penalty needs: set search.beta to 0, or '
+                "another attention"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _frozen_parts_are_parts(self) -> "RunSettings":
         frozen, tie = set(self.train.freeze), self.model.tie
         if tie == "all" and len(frozen & {"source-embeddings", "target-embeddings"}) == 1:

@@ -100,12 +100,14 @@ def build_batch_sampler(prepared: PreparedCorpus, split: Split, settings: TrainS
 
 def describe_sampling(prepared: PreparedCorpus, settings: TrainSettings) -> str:
     """`draws segmentations in each epoch: source by unigram sampling with alpha 0.2`; empty if there is nothing to."""
-    manifest = prepared.manifest
+    names = prepared.manifest.source_lang, prepared.manifest.target_lang
+    if settings.both_epochs:
+        names = "sources", "targets"
     parts = [
-        f"{language} by " + (f"BPE-dropout of {strength:g}" if subword.is_bpe else f"sampling with alpha {strength:g}")
-        for language, strength, subword in (
-            (manifest.source_lang, settings.sample_source, prepared.source_subword),
-            (manifest.target_lang, settings.sample_target, prepared.target_subword),
+        f"{name} by " + (f"BPE-dropout of {strength:g}" if subword.is_bpe else f"sampling with alpha {strength:g}")
+        for name, strength, subword in (
+            (names[0], settings.sample_source, prepared.source_subword),
+            (names[1], settings.sample_target, prepared.target_subword),
         )
         if strength
     ]

@@ -57,13 +57,16 @@ class Split:
         return read_differences(self.source_offsets, rows), read_differences(self.target_offsets, rows)
 
     def with_both_directions(self, epochs: int, tag: Sequence[int]) -> "Split":
-        """The split with both directions in its first `epochs`. Sources that begin with the ids `tag` are no targets.
+        """The split with both directions in its first `epochs`. Sources that begin with the ids `tag` are no targets:
+        a model wrote them. Without `tag` there are none.
 
         Bidirectional training: Ding et al. 2021, arXiv:2109.07780.
         """
-        rows = np.flatnonzero(self.source_lengths >= len(tag))
-        begins = [self.source_ids[self.source_offsets[rows] + place] == piece for place, piece in enumerate(tag)]
-        turned = np.setdiff1d(np.arange(len(self)), rows[np.all(begins, axis=0)])
+        turned = np.arange(len(self))
+        if tag:
+            rows = np.flatnonzero(self.source_lengths >= len(tag))
+            begins = [self.source_ids[self.source_offsets[rows] + place] == piece for place, piece in enumerate(tag)]
+            turned = np.setdiff1d(turned, rows[np.all(begins, axis=0)])
         return replace(self, both_epochs=epochs, turned=turned)
 
     def of_epoch(self, epoch: int) -> "Split":

@@ -79,5 +79,5 @@ def choose_best_again(folder: Path, criterion: Criterion) -> BestSoFar:
         text += f"; {describe(best_of_all)}, was better, but its checkpoint has been removed"
     if len(known) < len(validations):
         text += f"; that score of {len(validations) - len(known)} earlier validations is not known"
-    stale = sum(record["update"] > best["update"] for record in validations)
+    stale = sum(record["update"] > best["update"] and record.get("is_due", True) for record in validations)
     return BestSoFar(criterion.rank(best), stale, text)

@@ -46,19 +46,19 @@ def open_training_pairs(prepared: PreparedCorpus, settings: TrainSettings) -> Sp
             "with ",
             *(Option("joint", True), ", or set train.both_epochs=0"),
         )
-    return split.with_both_directions(settings.both_epochs, prepared.source_subword.encode(TAG))
+    subword = prepared.source_subword
+    return split.with_both_directions(settings.both_epochs, subword.encode(TAG) if TAG in subword.symbols else [])
 
 
 def survey_epochs(split: Split, settings: TrainSettings) -> tuple[EpochSizes, Batch, str]:
     """The sizes of the epochs of a training, its first batch, and a description for a person."""
     both_epochs = split.both_epochs
     first, one = (survey_epoch(split, settings.max_tokens, settings.seed, epoch) for epoch in (0, both_epochs))
-    batches, padding, rows = first
-    text = f"{format_count(len(split), 'pair')}, {format_count(one[0], 'batch')} per epoch, {padding:.1%} padding"
+    text = f"{format_count(len(split), 'pair')}, {format_count(one[0], 'batch')} per epoch, {one[1]:.1%} padding"
     if both_epochs:
-        text += f"; both directions in {describe_first(both_epochs)}: {format_count(batches, 'batch')}"
-    in_both, in_one = (-(-count // settings.accumulate) for count in (batches, one[0]))
-    return EpochSizes(in_one, both_epochs, in_both), make_batch(split.of_epoch(0), rows), text
+        text += f"; both directions in {describe_first(both_epochs)}: {format_count(first[0], 'batch')}"
+    in_both, in_one = (-(-batches // settings.accumulate) for batches, *_ in (first, one))
+    return EpochSizes(in_one, both_epochs, in_both), make_batch(split.of_epoch(0), first[2]), text
 
 
 def describe_first(epochs: int) -> str:

@@ -36,7 +36,8 @@ def summarise(updates: Sequence[UpdateRecord], settings: TrainSettings) -> dict[
     }
     if settings.guided_weight:
         guided, linked = (torch.stack([getattr(one, name) for one in sums]).sum() for name in ("guided", "linked"))
-        means["guided_loss"] = float(guided / linked)
+        if linked:  # the weight of guided attention may have decayed to nothing
+            means["guided_loss"] = float(guided / linked)
     if settings.consistency != "none":
         means["consistency_loss"] = float(torch.stack([one.divergence for one in sums]).sum()) / tokens
     if unchanged := sum(bool(update.sums.is_unchanged) and update.rate > 0 for update in updates):

@@ -278,7 +278,7 @@ class Trainer:
             self.note(collapse)
             state = replace(state, collapsed=state.update)
         names = {"metric": self.settings.metric, "tokenizer": self.criterion.tokenizer}
-        self._log(self._make_record("valid", state) | figures | {"is_best": is_best} | names)
+        self._log(self._make_record("valid", state) | figures | {"is_best": is_best, "is_due": is_due} | names)
         if self.settings.metric == "bleu" and state.without_bleu == MANY_WITHOUT_BLEU:
             self.note(
                 f"bleu was 0.00 in {MANY_WITHOUT_BLEU} validations in a row, and so perplexity alone chooses best. If "

@@ -93,6 +93,12 @@ def test_resumed_guided_training_equals_uninterrupted_training(train, tmp_path):
     assert records(tmp_path / "ten")[0]["epoch"] == 1
 
 
+def test_a_weight_that_has_decayed_to_nothing_has_no_loss(train, tmp_path):
+    words = [*SMALL, *GUIDED, "--set", "train.max_tokens=2000", "--max-epochs", "3"]
+    assert train(tmp_path / "run", *words, "--set", "train.guided_decay=1e-200").code == 0
+    assert ["guided_loss" in record for record in records(tmp_path / "run")] == [True, True, False]
+
+
 def test_guided_decay_lowers_the_weight_after_each_epoch(train, tmp_path):
     words = [*SMALL, *GUIDED, "--set", "train.max_tokens=2000", "--max-epochs", "2", "--set", "train.guided_decay=0.25"]
     assert train(tmp_path / "run", *words, "--set", "train.label_smoothing=0").code == 0
@@ -126,6 +132,11 @@ def test_a_terminal_shows_the_guided_loss(train, tmp_path, monkeypatch):
         (
             ["--set", "model.attention=none", *GUIDED],
             'model.attention = "none" has no attention to guide: set train.guided_weight to 0, or another attention\n',
+        ),
+        (
+            ["--set", "model.attention=none", "--set", "search.beta=0.2"],
+            'model.attention = "none" has no attention, which the coverage penalty needs: set search.beta to 0, or '
+            "another attention\n",
         ),
         (
             ["--set", "train.guided_weight=-1"],

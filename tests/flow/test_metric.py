@@ -224,6 +224,17 @@ def test_another_metric_makes_best_right_although_training_is_done(
     assert "best is chosen by bleu (13a) now" in back.stderr
 
 
+def test_validations_that_were_not_due_do_not_count_for_a_new_metric(scripted, train, tmp_path):
+    """A stop is validated; otherwise stops would use up patience."""
+    assert scripted("--set", "train.validate_every=100", "--max-updates", "1").code == 0
+    for updates in (2, 3):
+        assert train(tmp_path, "--resume", "--max-updates", updates).code == 0
+    assert [record["is_due"] for record in list_validations(tmp_path / "run")] == [False] * 3
+    change = ["--set", "train.metric=chrf", "--set", "train.patience=2"]
+    done = train(tmp_path, "--resume", *change, "--max-updates", "4")
+    assert "stopped: 4 updates are done" in done.stderr
+
+
 def test_training_after_early_stopping_goes_on_with_more_patience_and_another_rate(scripted, train, tmp_path):
     done = scripted("--set", "train.patience=1", "--set", "train.schedule=constant", "--set", "train.warmup=0")
     assert "stopped: bleu has not improved for 1 validation;" in done.stderr
@@ -237,7 +248,7 @@ def test_training_after_early_stopping_goes_on_with_more_patience_and_another_ra
 
 def age(run, metric):
     """Make a run as versions before 0.1 of this list of scores wrote it: BLEU by 13a and perplexity, and no more."""
-    new = ("chrf", "accuracy", "f1", "metric", "tokenizer", "checksum")
+    new = ("chrf", "accuracy", "f1", "metric", "tokenizer", "is_due", "checksum")
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     old = [{key: value for key, value in record.items() if key not in new} for record in lines]
     (run / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in old))

@@ -28,7 +28,8 @@ PAIRS = list(zip(SOURCES, TARGETS, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("tag", "turned"), [([9], [0, 2]), ([9, 4], [0, 2, 3]), ([8], [0, 1, 2, 3]), ([7, 7, 7, 7], [0, 1, 2, 3])]
+    ("tag", "turned"),
+    [([9], [0, 2]), ([9, 4], [0, 2, 3]), ([8], [0, 1, 2, 3]), ([7, 7, 7, 7], [0, 1, 2, 3]), ([], [0, 1, 2, 3])],
 )
 def test_pairs_without_the_tag_follow_turned_around(split, tag, turned):
     both = split.with_both_directions(2, tag)
