@@ -22,7 +22,7 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 class LogRecord(BaseModel):
     """What records have: `kind` is "train" (means since the previous record) or "valid". Other facts are numbers.
 
-    `is_due` is false for a validation because training stopped.
+    `is_due` is false for a validation that was made only because training stopped.
     """
 
     model_config = ConfigDict(extra="allow", strict=True)

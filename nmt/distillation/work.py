@@ -4,7 +4,6 @@ It is OUT.part beside the folder to make. A program that was killed goes on with
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -89,7 +88,7 @@ def find_own_outputs(out: Path) -> set[str]:
 
 def name_output(path: Path) -> str:
     """The absolute path of an output, as it is stored."""
-    return os.fsencode(path.absolute()).decode("utf-8", "surrogateescape")
+    return str(path.absolute())
 
 
 def find_end(path: Path) -> tuple[int, int]:

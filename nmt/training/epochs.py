@@ -53,7 +53,9 @@ def open_training_pairs(prepared: PreparedCorpus, settings: TrainSettings) -> Sp
 def survey_epochs(split: Split, settings: TrainSettings) -> tuple[EpochSizes, Batch, str]:
     """The sizes of the epochs of a training, its first batch, and a description for a person."""
     both_epochs = split.both_epochs
-    first, one = (survey_epoch(split, settings.max_tokens, settings.seed, epoch) for epoch in (0, both_epochs))
+    plan = split, settings.max_tokens, settings.seed
+    one = survey_epoch(*plan, both_epochs)
+    first = survey_epoch(*plan, 0) if both_epochs else one
     text = f"{format_count(len(split), 'pair')}, {format_count(one[0], 'batch')} per epoch, {one[1]:.1%} padding"
     if both_epochs:
         text += f"; both directions in {describe_first(both_epochs)}: {format_count(first[0], 'batch')}"
