@@ -9,8 +9,8 @@ a function of the ids and of a generator that is passed in, so that training rep
 import heapq
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from itertools import accumulate, pairwise
+from collections.abc import Iterable
+from itertools import accumulate, count, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ CHARACTER_BITS = 21  # of a code point
 MAX_ENTRIES = 2_000_000  # choices or pieces that a sampler keeps; with more it starts anew
 ONE = 1 << 32  # what the probabilities of a state's choices add up to
 END = -1  # the state after the last piece of a stretch
+MAX_KEPT = 24  # characters of a stretch whose drawn merges are kept: longer ones hardly occur again
 
 
 class Segmentations(NamedTuple):
@@ -242,7 +243,8 @@ class DropoutSampler(SegmentationSampler):
 
     BPE-dropout, Provilkov et al. 2020, arXiv:1910.13267, section 3.1. As in SentencePiece, a merge that was skipped is
     not tried again. A state is which merges of a stretch have been skipped so far. It has the pieces that follow if no
-    more merge is skipped, so that most stretches need one random number.
+    more merge is skipped, so that most stretches need one random number. Long stretches, as in languages without
+    blanks, have too many states: they are merged anew for every draw.
     """
 
     def __init__(self, subword: Subword, probability: float, max_length: int) -> None:
@@ -252,7 +254,7 @@ class DropoutSampler(SegmentationSampler):
     def clear(self) -> None:
         self._paths: list[tuple[str, tuple[int, ...]]] = []  # of each state: its text, and the merges before each skip
         self._children: dict[tuple[int, int], int] = {}  # by a state and the merges until the next skip
-        self._merges = GrowingArray(np.int64)  # of each state: how many follow if none of them is skipped
+        self._merges = GrowingArray(np.int64)  # of each state: how many follow if none is skipped; END: a long stretch
         self._begins, self._counts = GrowingArray(np.int64), GrowingArray(np.int64)  # its pieces among `_ids`
         self._ids = GrowingArray(np.int64)
 
@@ -263,7 +265,7 @@ class DropoutSampler(SegmentationSampler):
         return self._append("", (), [index], 0)
 
     def add_text(self, text: str) -> int:
-        return self._append(text, (), *self._segment(text, ()))
+        return self._append(text, (), *(self._segment(text, ()) if len(text) <= MAX_KEPT else ([], END)))
 
     def _append(self, text: str, skips: tuple[int, ...], ids: list[int], merges: int) -> int:
         self._paths.append((text, skips))
@@ -282,7 +284,13 @@ class DropoutSampler(SegmentationSampler):
             child = self._children[state, merges] = self._append(text, skips, *self._segment(text, skips))
         return child
 
-    def _segment(self, text: str, skips: tuple[int, ...]) -> tuple[list[int], int]:
+    def _draw_merges(self, generator: Generator, size: int) -> NDArray[np.float64]:
+        """How many merges come before the next skip, geometrically distributed."""
+        uniform = (generator.random_raw(size) >> 11) * 2.0**-53
+        merges: NDArray[np.float64] = np.floor(np.log1p(-uniform) / self._log_kept)
+        return merges
+
+    def _segment(self, text: str, skips: Iterable[float]) -> tuple[list[int], int]:
         """The ids of a text, and the merges after the last skip. `skips` has the merges before each skip."""
         pieces = list(text)
         before, after = list(range(-1, len(pieces) - 1)), list(range(1, len(pieces) + 1))
@@ -294,7 +302,7 @@ class DropoutSampler(SegmentationSampler):
 
         for left in range(len(pieces) - 1):
             propose(left, left + 1)
-        remaining: Iterator[int] = iter(skips)
+        remaining = iter(skips)
         next_skip, merges = next(remaining, None), 0
         while agenda:
             _, left, right, size = heapq.heappop(agenda)
@@ -315,10 +323,14 @@ class DropoutSampler(SegmentationSampler):
 
     def walk(self, states_W: NDArray[np.int64], generator: Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         states_W = states_W.copy()
-        stretches_A = np.arange(len(states_W))
+        is_long_W = self._merges.values[states_W] == END
+        for stretch in np.flatnonzero(is_long_W).tolist():
+            text, _ = self._paths[states_W[stretch]]
+            skips = (self._draw_merges(generator, 1)[0] for _ in count())
+            states_W[stretch] = self._append("", (), *self._segment(text, skips))
+        stretches_A = np.flatnonzero(~is_long_W)
         while len(stretches_A):
-            uniform_A = (generator.random_raw(len(stretches_A)) >> 11) * 2.0**-53
-            merges_A = np.floor(np.log1p(-uniform_A) / self._log_kept)  # geometric: merges before the next skip
+            merges_A = self._draw_merges(generator, len(stretches_A))
             is_skipping_A = merges_A < self._merges.values[states_W[stretches_A]]
             stretches_A, merges_A = stretches_A[is_skipping_A], merges_A[is_skipping_A].astype(np.int64)
             parents = zip(states_W[stretches_A].tolist(), merges_A.tolist(), strict=True)

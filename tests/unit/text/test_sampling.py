@@ -129,16 +129,21 @@ def test_unigram_samples_have_the_probabilities_of_the_paper(compounds, alpha, w
 
 
 @pytest.mark.parametrize(
-    ("kind", "strength", "line"),
+    ("kind", "strength", "line", "max_kept"),
     [
-        ("unigram", 0.2, "haustür öl"),
-        ("unigram", 0.6, "東京図書館駅"),
-        ("bpe", 0.1, "gesehen"),
-        ("bpe", 0.4, "die Straße"),
-        ("bpe", 0.7, "المكتبة"),
+        ("unigram", 0.2, "haustür öl", 24),
+        ("unigram", 0.6, "東京図書館駅", 24),
+        ("bpe", 0.1, "gesehen", 24),
+        ("bpe", 0.1, "gesehen", 3),
+        ("bpe", 0.4, "die Straße", 24),
+        ("bpe", 0.4, "die Straße", 3),
+        ("bpe", 0.7, "المكتبة", 24),
     ],
 )
-def test_samples_are_distributed_as_those_of_sentencepiece(subwords, compounds, kind, strength, line):
+def test_samples_are_distributed_as_those_of_sentencepiece(
+    subwords, compounds, monkeypatch, kind, strength, line, max_kept
+):
+    monkeypatch.setattr(sampling, "MAX_KEPT", max_kept)
     subword, draws = compounds if kind == "unigram" else subwords[kind], 20_000
     ours = Counter(map(tuple, draw(build_sampler(subword, strength, 100), subword, [line] * draws)[0]))
     processor = sentencepiece.SentencePieceProcessor(model_proto=subword.model_bytes)
@@ -178,6 +183,20 @@ def test_what_is_drawn_depends_on_the_generator_and_the_ids_alone(subwords, kind
     monkeypatch.setattr(sampling, "MAX_ENTRIES", 10)
     for _ in range(2):
         assert draw(used, subword, lines)[0] == expected
+
+
+def test_a_long_stretch_is_merged_once_for_each_draw(monkeypatch):
+    """Otherwise the time would grow with the square of its length: merged again for every merge that is skipped."""
+    random, draws = Random(1), 10
+    lines = ["".join(random.choices("東京駅図書館", k=60)) for _ in range(30)]
+    subword = Subword(train_subword(lines, vocab_size=400, subword="bpe"))
+    sampler = DropoutSampler(subword, 0.3, 10_000)
+    merged, segment = [], sampler._segment
+    monkeypatch.setattr(sampler, "_segment", lambda text, skips: merged.append(text) or segment(text, skips))
+    found, _ = draw(sampler, subword, lines * draws)
+    assert len({tuple(ids) for ids in found}) == draws * len(lines)
+    long = [text for text in merged if len(text) > sampling.MAX_KEPT]
+    assert len(long) == draws * len(set(long)) >= draws * len(lines)
 
 
 @pytest.mark.parametrize("kind", KINDS)
