@@ -116,6 +116,8 @@ class ModelSettings(Settings):
             problems.append(
                 'attention = "none" has no weights: leave out heads, window, normalizer, content_gate, coverage and mix'
             )
+        if self.attention == "none" and self.bridge == "zeros":
+            problems.append('attention = "none" with bridge = "zeros" hides the source from the decoder: change one')
         if self.attention == "none" and self.lexical:
             problems.append('attention = "none" attends to no words: leave lexical out')
         windowed = [(self.attention, self.window), *((kind, self.mix_window) for kind in self.mix)]

@@ -71,7 +71,10 @@ class Split:
 
     def of_epoch(self, epoch: int) -> "Split":
         """The pairs that an epoch of training reads."""
-        return self._both if epoch < self.both_epochs else self
+        if epoch < self.both_epochs:
+            return self._both
+        vars(self).pop("_both", None)  # the later epochs do without it, and it takes memory
+        return self
 
     def find_pairs(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The numbers of the pairs behind some rows of an epoch, each once."""

@@ -317,8 +317,9 @@ class Trainer:
             save_checkpoint(self.folder / "best", weights, facts)
         if self.settings.keep:
             save_checkpoint(self.folder / f"update-{facts['update']:06d}", weights, facts)
-            for old in list_numbered_checkpoints(self.folder)[: -self.settings.keep]:
-                remove_folder(old)
+        numbered = list_numbered_checkpoints(self.folder)  # more than are kept, or some though none are: see `resume`
+        for old in numbered[: max(0, len(numbered) - self.settings.keep)]:
+            remove_folder(old)
 
     def _save_last(self, state: TrainingState) -> None:
         """Save the checkpoint `last`, with everything that `resume` needs. Raises TrainingError for a weight of nan."""

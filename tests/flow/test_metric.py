@@ -9,7 +9,7 @@ from support.languages import SIZES, write_labels, write_language
 
 import nmt
 from nmt.analysis.metrics import TOKENIZERS
-from nmt.checkpoint import read_checkpoint_info
+from nmt.checkpoint import list_numbered_checkpoints, read_checkpoint_info
 from nmt.settings import RunSettings, TokenizerName
 from nmt.training.trainer import MANY_WITHOUT_BLEU
 
@@ -177,6 +177,16 @@ def get_best(run):
             best, same = (load_file(run / one / "weights.safetensors") for one in ("best", name))
             assert all(best[key].equal(same[key]) for key in same)
     return facts["update"]
+
+
+@pytest.mark.parametrize("keep", [2, 1, 0])
+def test_a_run_that_keeps_fewer_checkpoints_from_now_on_removes_the_others(scripted, train, tmp_path, keep):
+    assert scripted("--set", "train.keep=3", "--max-updates", 4).code == 0
+    numbered = [path.name for path in list_numbered_checkpoints(tmp_path / "run")]
+    assert numbered == ["update-000002", "update-000003", "update-000004"]
+    assert train(tmp_path, "--resume", "--max-updates", 5, "--set", f"train.keep={keep}").code == 0
+    numbered = [path.name for path in list_numbered_checkpoints(tmp_path / "run")]
+    assert numbered == ["update-000004", "update-000005"][2 - keep :]
 
 
 @pytest.mark.parametrize(

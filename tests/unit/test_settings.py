@@ -111,6 +111,10 @@ def test_a_message_lists_all_problems():
             ["encoder_layers=0", "embedding_size=512", "encoder_transitions=1"],
             "without encoder_layers there are no encoder_transitions: leave encoder_transitions out",
         ),
+        (
+            ["attention=none", "bridge=zeros"],
+            'attention = "none" with bridge = "zeros" hides the source from the decoder: change one',
+        ),
         (["attention=none", "lexical=true"], 'attention = "none" attends to no words: leave lexical out'),
         (["encoder_transitions=1", "encoder_cell=lrn"], "encoder_transitions need encoder_cell to be gru, not lrn"),
         (["decoder_transitions=-1"], "model.decoder_transitions = -1 must be at least 0"),

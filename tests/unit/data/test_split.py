@@ -35,7 +35,10 @@ def test_pairs_without_the_tag_follow_turned_around(split, tag, turned):
     both = split.with_both_directions(2, tag)
     assert both.of_epoch(0) is both.of_epoch(1)
     assert list_pairs(both.of_epoch(1)) == PAIRS + [PAIRS[row][::-1] for row in turned]
+    memory = vars(both).keys()
+    assert "_both" in memory
     assert both.of_epoch(2) is both
+    assert "_both" not in memory  # nothing reads it any more
     assert list_pairs(both) == PAIRS
     assert both.find_pairs(np.array([5, 0, 4, 3])).tolist() == sorted({turned[1], 0, turned[0], 3})
 
