@@ -101,18 +101,25 @@ class LoadedRun(Run):
 
 
 def create_run(
-    path: Path, settings: RunSettings, info: RunInfo, source_subword: Subword, target_subword: Subword
+    path: Path,
+    settings: RunSettings,
+    info: RunInfo,
+    source_subword: Subword,
+    target_subword: Subword,
+    *,
+    may_resume: bool = False,
 ) -> Run:
     """Make a new run folder, in place of an empty folder or of a run whose training has only begun.
 
-    Raises FolderError when `path` has anything else, or another program trains there.
+    Raises FolderError when `path` has anything else, or another program trains there; with `may_resume` it tells how a
+    run is continued.
     """
     is_begun = has_only_begun(path)
     if path.exists() and not is_begun and (not path.is_dir() or any(path.iterdir())):
-        what = "a run" if (path / "run.json").exists() else "something else"
+        is_run = (path / "run.json").exists()
         raise FolderError(
-            f"{path} already holds {what}\n  Name another ",
-            *(Option("out"), "; ", Option("resume"), " continues a run"),
+            f"{path} already holds {'a run' if is_run else 'something else'}\n  Name another ",
+            *(Option("out"), *(("; ", Option("resume"), " continues a run") if is_run and may_resume else ())),
         )
     info = info.model_copy(
         update={"created": time.time(), "nmt_version": __version__, "torch_version": torch.__version__}

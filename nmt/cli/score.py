@@ -2,9 +2,11 @@
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from nmt.cli.options import format_option, gold_base_option, gold_option
 from nmt.cli.scoring import MetricsCommand, Scoring, scoring_options
@@ -22,6 +24,9 @@ from nmt.errors import UsageError
 if TYPE_CHECKING:
     from nmt.analysis.gold import LinkFile
     from nmt.text.links import Reading
+
+
+WITH_GOLD = frozenset(("hypotheses", "gold", "gold_base", "links_base", "links_turned", "style"))
 
 
 @click.command(cls=MetricsCommand)
@@ -75,6 +80,7 @@ def command(
     if references and scoring.test_sets:
         raise UsageError("--reference and --test-set both name references: leave out one of them")
     if gold:
+        refuse_unused(WITH_GOLD)
         score_links(hypotheses, gold, gold_base, links_base, links_turned, style)
         return
     if gold_base is not None:
@@ -118,6 +124,15 @@ def command(
     warn_of_repetitions(hypotheses)
     warn_of_repetitions(references)
     scoring.print_warnings(dict(zip(names, system_lines, strict=True)))
+
+
+def refuse_unused(used: Collection[str]) -> None:
+    """Raise UsageError for an option of the command that was given, and is not among those that --gold leaves."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = option.name and context.get_parameter_source(option.name) == ParameterSource.COMMANDLINE
+        if given and option.name not in used:
+            raise UsageError(f"{option.opts[0]} has no effect with --gold: leave it out")
 
 
 def warn_of_repetitions(files: tuple[str, ...]) -> None:

@@ -92,7 +92,8 @@ def start_run(
         pairs=manifest.splits["train"].pairs,
         **(origin or {}),
     )
-    run = group.share(lambda: create_run(out, settings, info, prepared.source_subword, prepared.target_subword))
+    subwords = prepared.source_subword, prepared.target_subword
+    run = group.share(lambda: create_run(out, settings, info, *subwords, may_resume=True))
     if run.info.data_fingerprint != info.data_fingerprint:
         raise FolderError(
             f"{prepared.path} on the host of rank {group.rank} is another corpus than on that of rank 0\n  Copy the "

@@ -216,6 +216,9 @@ def test_links_of_any_aligner_are_scored_against_gold(run_nmt, files):
             ["--reference", "worse", "--links-turned", "worse"],
             "--links-base and --links-turned have no effect without --gold: name its file",
         ),
+        (["--gold", "gold", "--confidence", "gold"], "--confidence has no effect with --gold: leave it out\n"),
+        (["--gold", "gold", "-w", "1", "gold"], "--width has no effect with --gold: leave it out\n"),
+        (["--gold", "gold", "-m", "bleu", "gold"], "--metrics has no effect with --gold: leave it out\n"),
         (["--gold", "gold", "--reference", "worse", "gold"], "--reference is for translations and --gold is for word"),
         (
             ["--reference", "worse", "--gold-base", "1", "worse"],

@@ -963,7 +963,7 @@ def test_averaged_checkpoints_are_their_mean_and_translate(run_nmt, reverser, tm
     assert "fewer than --last 9" in done.stderr
     done = run_nmt("average", reverser, "--last", "1", "--out", mean)
     assert done.code == 2
-    assert "already holds a run" in done.stderr
+    assert done.stderr == f"nmt: error: {mean} already holds a run\n  Name another --out\n"
 
 
 @pytest.mark.parametrize(
