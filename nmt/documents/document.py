@@ -10,9 +10,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape as quote
-from html import unescape
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
+from nmt.documents.labels import label_element
 from nmt.documents.segment import Mark, Segment
 from nmt.progress import format_count
 from nmt.text.units import Span
@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # it imports torch, which --help does not wait for
 Kind = Literal["text", "open", "close", "single"]
 MOST_DOUBTS = 5  # of a segment, in a comment
 MOST_SHOWN = 5  # languages in a note
-LONGEST_LABEL = 40  # characters of the text of an element in its label
 BLANK = " \t\n\r\f"
 BLANKS = re.compile(f"[{BLANK}]+")
 
@@ -233,13 +232,6 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines, blanks: re.Pattern[
             spans.append((token.begin, token.end))
     unit = Unit(Segment.join(parts), tuple(labels), lines.find(begin))
     return InlineUnit(unit, begin, end, tuple(spans))
-
-
-def label_element(name: str, markup: str) -> str:
-    """The label of an element that stays as it is, with the beginning of its text: `<code>npm start</code>`."""
-    text = " ".join(unescape(re.sub("<[^>]*>", " ", markup)).split())
-    shown = text if len(text) <= LONGEST_LABEL else f"{text[:LONGEST_LABEL]}…"
-    return f"<{name}>{shown}</{name}>" if text else f"<{name}>"
 
 
 def join_elements(tokens: Sequence[Token], is_joined: Callable[[int, int], bool]) -> list[Token]:

@@ -22,7 +22,6 @@ from nmt.documents.document import (
     build_inline_unit,
     describe_declared,
     describe_foreign,
-    label_element,
 )
 from nmt.documents.encoding import decode_document
 from nmt.documents.html_events import Event, Scanner
@@ -38,12 +37,14 @@ from nmt.documents.html_names import (
     PHRASES,
     READ,
     READ_IN,
+    READINGS,
     UNTRANSLATED,
     VOID,
     WHOLE,
     is_block,
     is_closed_before,
 )
+from nmt.documents.labels import label_element
 from nmt.documents.markup import InnerText, read_attribute, replace_markup, split_references, write_markup
 from nmt.documents.placeholders import keep_parts
 from nmt.documents.segment import Segment
@@ -52,6 +53,7 @@ from nmt.text.units import Span
 
 DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 TITLE_END = re.compile("</title", re.IGNORECASE)
+ENDS_OF_READING = {"start": READINGS, "end": frozenset(("ruby",))}
 UNENDED = re.compile(r"<[!?]?(?:--|\w+)?")
 
 
@@ -234,6 +236,9 @@ class Finder:
         if skip.is_read and skip.event.name in EMBEDDED:
             self.add_embedded(skip, event, end)
         is_same = event.name == skip.event.name
+        if skip.event.name in READINGS and event.name in ENDS_OF_READING.get(event.kind, ()):
+            self.end_skip(skip, event.begin)
+            return False
         if event.kind == "start" and is_same and event.name not in CLOSED_BY_NEXT:
             self.skip = skip._replace(depth=skip.depth + 1)
         elif event.kind == "end" and is_same:
@@ -267,7 +272,7 @@ class Finder:
         if code and self.is_other(code):
             self.foreign.append(code)
         if name in INLINE | INLINE_UNTRANSLATED or self.is_fragment:
-            has_text = name in PHRASES
+            has_text = name in PHRASES - READINGS
             label = label_element(name, self.text[skip.event.begin : place]) if has_text else f"<{name}>"
             self.run.append(Token("single", skip.event.begin, place, label))
         else:

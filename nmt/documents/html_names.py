@@ -9,16 +9,18 @@ def names(text: str) -> frozenset[str]:
 
 
 INLINE = names(
-    "a abbr acronym b bdi bdo big br cite data del dfn em font i img input ins label mark nobr q rb rp rt ruby s small "
+    "a abbr acronym b bdi bdo big br cite data del dfn em font i img input ins label mark nobr q rb ruby s small "
     "span strike strong sub sup time tt u wbr"
 )
-INLINE_UNTRANSLATED = names("code kbd samp var svg math audio video canvas iframe object")
+READINGS = names("rp rt")  # beside the words of <ruby>; their end tags may be left out
+PHRASES_UNTRANSLATED = names("code kbd samp var rtc") | READINGS
+INLINE_UNTRANSLATED = PHRASES_UNTRANSLATED | names("svg math audio video canvas iframe object")
 UNTRANSLATED = names("script style pre textarea template")
-EMBEDDED = INLINE_UNTRANSLATED - names("code kbd samp var")  # have attributes that people read inside
+EMBEDDED = INLINE_UNTRANSLATED - PHRASES_UNTRANSLATED  # have attributes that people read inside
 HIDING = names("script style textarea title")  # hide all that follows if they do not end
 DRAWN = names("text title desc")  # have the texts of an <svg>
 VOID = names("area base br col embed hr img input link meta param source track wbr")
-PHRASES = INLINE | names("code kbd samp var")  # do not contain block elements
+PHRASES = INLINE | PHRASES_UNTRANSLATED  # do not contain block elements
 IN_PARAGRAPHS = names(  # may be inside <p>, although they end the text before them
     "button select optgroup option textarea output progress meter datalist map picture slot template script style "
     "noscript"

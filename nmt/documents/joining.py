@@ -12,6 +12,7 @@ import numpy as np
 
 from nmt.documents.alignment import Alignment, align_translation
 from nmt.documents.document import Annotation, Languages, Unit
+from nmt.documents.labels import shorten_label, show_text
 from nmt.documents.projection import WEAK, Placement, project_tags
 from nmt.documents.segment import Mark, PlacedMark, Segment
 from nmt.text.atoms import find_atoms
@@ -75,13 +76,16 @@ class TranslatedUnit(NamedTuple):
     @property
     def weak_tags(self) -> list[tuple[str, float]]:
         """The label and the share of each tag whose place has weak support."""
-        return [(self.unit.labels[tag], share) for tag, share in self.placements if share < WEAK]
+        return [(shorten_label(self.unit.labels[tag]), share) for tag, share in self.placements if share < WEAK]
 
     @property
     def matches(self) -> list[tuple[MemoryMatch, str, str]]:
         """What a memory has for the unit or else for its sentences, each with its source and its translation."""
-        if self.match:
-            return [(self.match, self.unit.segment.text, self.segment.text)]
+        is_whole = [one.source for one in self.sentences] == [self.unit.segment.text]
+        match = self.match or (self.sentences[0].match if is_whole else None)
+        if match:
+            source, target = (show_text(one, self.unit.labels) for one in (self.unit.segment, self.segment))
+            return [(match, source, target)]
         return [(one.match, one.source, one.text) for one in self.sentences if one.match]
 
     def annotate(self) -> Annotation:

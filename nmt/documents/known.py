@@ -1,10 +1,20 @@
 """What a translation memory has for a whole unit of a document, with tags where a person has placed them."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from nmt.documents.document import Unit
+from nmt.documents.labels import read_label, show_text
 from nmt.documents.segment import Segment
-from nmt.documents.tag_names import drop_tags, find_invented_tag, name_tags, read_tags, split_names, write_tags
+from nmt.documents.tag_names import (
+    TagName,
+    drop_tags,
+    find_invented_tag,
+    name_tags,
+    read_tags,
+    split_names,
+    write_tags,
+)
 from nmt.errors import DataError
 from nmt.text.units import Span
 from nmt.text.xml_units import Code
@@ -37,19 +47,24 @@ def look_up(unit: Unit, spans: list[Span], memory: TranslationMemory) -> Sentenc
     The tags of a memory's translation may be inline codes, or text, with the names of nmt.documents.tag_names. Those
     that are not the unit's, each once, are left out and placed by the alignment. A translation with what looks like a
     tag, and is none, is not used.
+
+    Words that readers see in place of a tag belong to the source, unless inline codes of the memory stand for them.
     """
-    text = unit.segment.text
+    text, shown = unit.segment.text, show_text(unit.segment, unit.labels)
     whole = [(0, len(text))]
     tags = name_tags(unit)
-    match = memory.find_equal(text) or memory.find_equal(write_tags(unit.segment, tags))
+    match = memory.find_equal(shown) or memory.find_equal(write_tags(unit.segment, tags))
+    if match is None and (bare := memory.find_equal(text)) and bare.source in memory.parts:
+        match = bare
     if match is None:
-        known = [(span, one) for span in spans if (one := memory.find_equal(text[slice(*span)]))]
+        hiding = find_hiding(unit, spans)
+        known = [(span, one) for span in spans if span not in hiding and (one := memory.find_equal(text[slice(*span)]))]
         invented = {span: tag for span, one in known if (tag := find_invented_tag(text, one.target))}
         note = describe_invented(next(iter(invented.values()))) if invented else ""
-        similar = None if spans == whole else memory.find(text)
-        return Sentences(spans, similar, fresh=frozenset(invented), note=note)
+        similar = None if spans == whole and not hiding else memory.find(shown)
+        return Sentences(spans, similar, fresh=hiding.union(invented), note=note)
     names = {one for name in tags for one in name if one}
-    parts = memory.parts.get(match.source) or tuple(split_names(match.target, tags))
+    parts = memory.parts.get(match.source) or tuple(split_target(match.target, unit, tags))
     plain = drop_tags(parts)
     invented_tag = find_invented_tag(text, plain)
     if invented_tag or not plain:
@@ -61,11 +76,42 @@ def look_up(unit: Unit, spans: list[Span], memory: TranslationMemory) -> Sentenc
         try:
             placed = read_tags(parts, unit)
         except DataError as error:
-            shown = plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}…"
-            note = f'the tags of the memory\'s translation "{shown}" are placed anew, because {error}'
+            begin = plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}…"
+            note = f'the tags of the memory\'s translation "{begin}" are placed anew, because {error}'
             return Sentences(whole, known=match._replace(target=plain), note=note)
         return Sentences(whole, known=match._replace(target=placed.text), placed=placed)
     return Sentences(whole, known=match._replace(target=plain))
+
+
+def find_hiding(unit: Unit, spans: Iterable[Span]) -> frozenset[Span]:
+    """The sentences whose text lacks words that readers see, in place of a tag in them or beside them."""
+    text, marks = unit.segment.text, unit.segment.marks
+    gaps: list[Span] = []  # the places of these tags, with the blanks around
+    for place, mark in marks:
+        if mark.side == "single" and read_label(unit.labels[mark.tag]):
+            first = last = place
+            while first > 0 and text[first - 1].isspace():
+                first -= 1
+            while last < len(text) and text[last].isspace():
+                last += 1
+            gaps.append((first, last))
+    return frozenset(
+        (begin, end) for begin, end in spans if any(begin <= last and first <= end for first, last in gaps)
+    )
+
+
+def split_target(target: str, unit: Unit, tags: Sequence[TagName]) -> Iterator[str | Code]:
+    """A memory's translation, and its tags: names of them, or the words that readers see in place of one."""
+    words: dict[str, list[str]] = {}
+    for label, (begin, end) in zip(reversed(unit.labels), reversed(tags), strict=True):
+        if not end and (word := read_label(label)) and word != begin:
+            words.setdefault(word, []).append(begin)
+    for part in split_names(target, [*tags, *map(TagName, words)]):
+        if isinstance(part, Code) and part.text in words:
+            names = words[part.text]
+            yield Code(names.pop()) if names else part.text
+        else:
+            yield part
 
 
 def describe_invented(tag: str) -> str:

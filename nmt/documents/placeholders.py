@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from nmt.documents.document import Token, join_elements
-from nmt.text.terms import EMAIL, TEMPLATE, URL
+from nmt.text.terms import EMAIL, TEMPLATE, URL, VARIABLE
 from nmt.text.units import Span
 
 LINE_END = "line end"  # the label of one that is a tag
@@ -17,7 +17,7 @@ PLACEHOLDER = re.compile(
     rf"{KEPT.pattern}"
     r"|%[A-Za-z]\w+%(?![\w%])"  # of Symfony and Windows
     r"|%(?:\(\w+\)|\d+\$)?[-+#0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[hlLqjzt]*[a-zA-Z@%]"  # of printf and Python
-    r"|\$?\{[^{}\s]*\}|\$\w+"  # of templates, Python and shells
+    rf"|\$?\{{[^{{}}\s]*\}}|{VARIABLE}"  # of templates, Python and shells
 )
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from nmt.documents.document import BLANKS, Unit
+from nmt.documents.labels import PLAIN_NAME, shorten_label
 from nmt.documents.placeholders import LINE_END
 from nmt.documents.segment import Mark, Segment
 from nmt.documents.tree import find_crossing
 from nmt.errors import DataError
 from nmt.text.xml_units import Code
 
-PLAIN_NAME = re.compile(r"[A-Za-z ]+")  # of a tag that its format describes: "image", "next cue"
 ELEMENT = re.compile(r"<([^\s<>/!?][^\s<>/]*)")
 TAG_LIKE = re.compile(r"</?[a-zA-Z][^<>]*>")
 BREAK = re.compile(r"<(?:br|line end|next cue)\b")  # separates words
@@ -46,7 +46,7 @@ def name_tags(unit: Unit) -> list[TagName]:
 
 def build_name(label: str, is_pair: bool) -> TagName:
     """The name of a tag that is the only one with its label, which may have line ends."""
-    label = " ".join(label.split())
+    label = shorten_label(" ".join(label.split()))
     begin = label if label.startswith("<") or not (is_pair or PLAIN_NAME.fullmatch(label)) else f"<{label}>"
     element = ELEMENT.match(begin)
     return TagName(begin, f"</{element[1] if element else begin[1:-1]}>" if is_pair else "")

@@ -20,6 +20,7 @@ from nmt.documents.document import (
     describe_foreign,
 )
 from nmt.documents.encoding import decode_document
+from nmt.documents.labels import show_text
 from nmt.documents.segment import Segment
 from nmt.documents.xliff_inline import InlineReader, read_translate
 from nmt.documents.xml_events import DECLARED, XmlEvent, read_events
@@ -352,8 +353,9 @@ def list_candidates(slot: Slot, translation: Segment, annotation: Annotation) ->
     """Our translation with its confidence, unless a memory has it, and the translations that a memory has."""
     found = [Candidate("memory", *match) for match in annotation.matches]
     if annotation.confidence is not None:
-        score = round(100 * annotation.confidence)
-        found.insert(0, Candidate("nmt", score, slot.inline.unit.segment.text, translation.text))
+        score, unit = round(100 * annotation.confidence), slot.inline.unit
+        sides = (show_text(one, unit.labels) for one in (unit.segment, translation))
+        found.insert(0, Candidate("nmt", score, *sides))
     return found
 
 

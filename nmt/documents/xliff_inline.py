@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from nmt.documents.document import Kind, Token, label_element
+from nmt.documents.document import Kind, Token
+from nmt.documents.labels import label_element
 from nmt.documents.placeholders import keep_matches
 from nmt.documents.xml_events import XmlEvents
 from nmt.text.languages import is_other_language

@@ -16,9 +16,9 @@ from nmt.documents.document import (
     build_inline_unit,
     describe_declared,
     describe_foreign,
-    label_element,
 )
 from nmt.documents.encoding import decode_document
+from nmt.documents.labels import label_element
 from nmt.documents.markup import InnerText, escape, read_attribute, replace_markup, write_markup
 from nmt.documents.placeholders import PLACEHOLDER, keep_parts
 from nmt.documents.segment import Segment

@@ -136,8 +136,8 @@ def read_events(text: str, name: str) -> XmlEvents:
             found.unescaped[last + 1] = data
 
     def check_entity(entity: str, is_parameter: bool, value: str | None, *_: Any) -> None:
-        if value is not None and not is_parameter and ("&" not in value or entity in PREDEFINED):
-            return  # only references in attributes are expanded
+        if value is not None and ("&" not in value or (entity in PREDEFINED and not is_parameter)):
+            return  # only references in attributes are expanded; parameter entities, not at all
         raise DataError(
             f"{name}, line {parser.CurrentLineNumber:,}: it defines the entity {entity!r} by others, or by a file, "
             "which may be an attack\n  Remove the definition, and write what it stands for"

@@ -35,13 +35,14 @@ URL = (
 )
 IN_NAME = rf"[^\W{UNSPACED_TEXT}]"
 EMAIL = rf"(?<!{IN_NAME})(?:mailto:)?(?:{IN_NAME}|[.+%-]){{1,64}}@(?:{IN_NAME}|-)+(?:\.(?:{IN_NAME}|-)+)+(?<!-)"
+VARIABLE = r"\$(?!\d+[.,:/’'\u00a0\u202f]\d)\w+"  # of templates and shells; $1,000.50 is a price
 KEPT = {
     "numbers": r"(?<![\w.,])[+\-−±]?\d+(?:[.,:/’'\u00a0\u202f]\d+)*(?!\w)",
     "urls": URL,
     "placeholders": (
         rf"{TEMPLATE}|\$?\{{[^{{}}\s]*\}}"
         r"|%(?:\(\w+\)|\d+\$)?[-+#0]*+\d*+(?:\.\d+)?(?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGcrsa@](?!\w)"
-        r"|%\w+%|\$\d+|\$\w+"
+        rf"|%\w+%|{VARIABLE}"
     ),
     "emails": EMAIL,
     "emoji": (

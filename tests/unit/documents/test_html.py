@@ -36,6 +36,9 @@ def texts(page: str) -> list[str]:
         ("<p translate=no>no <b>no</b><p>yes", ["yes"]),
         ('<div class="x notranslate">no <div>no</div> no</div>yes', ["yes"]),
         ("use <b translate=no>Name</b> here", ["use  here"]),
+        ("<p>これは<ruby>漢字<rp>(</rp><rt>かんじ</rt><rp>)</rp></ruby>です", ["これは漢字です"]),
+        ("<ruby>漢<rp>(<rt>かん<rp>)</ruby>です<p>次", ["漢です", "次"]),  # these end tags may be left out
+        ("<ruby>漢<rtc><rt>かん</rt></rtc>字</ruby>", ["漢字"]),
         ("<code>a<p>b", ["b"]),  # an element without its end ends where a paragraph begins
         ("<svg><text>a</text></svg><p>b", ["a", "b"]),
         (

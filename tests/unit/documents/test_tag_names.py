@@ -11,6 +11,7 @@ from nmt.documents.html import HtmlDocument
 from nmt.documents.segment import Mark, Segment
 from nmt.documents.tag_names import name_tags, read_tags, split_names, write_tags
 from nmt.errors import DataError
+from nmt.text.similarity import TextIndex
 from nmt.translation.memory import MemoryTranslator, TranslationMemory
 
 
@@ -148,3 +149,42 @@ def test_edits_never_lose_double_or_invent_a_tag(tmp_path, page, target, written
         assert units[0].segment.text == "eins zwei"
         assert (found.count("<b>"), found.count("</b>")) == (1, 1)
     assert [tag for tag, _ in units[0].placements] == list(range(len(units[0].unit.labels)))
+
+
+FOO = '<span translate="no">Foo</span>'
+
+
+@pytest.mark.parametrize(
+    ("page", "memory", "written", "scores"),
+    [
+        # words of a tag belong to the source, and to its translation
+        (f"<p>Go, {FOO} now", {"Go, Foo now": "Foo, los jetzt"}, f"<p>{FOO}, los jetzt", [100]),
+        (f"<p>a {FOO} b {FOO} c", {"a Foo b Foo c": "Foo d Foo"}, f"<p>{FOO} d {FOO}", [100]),
+        (f"<p>Go, {FOO} now", {"Go, Foo now": "jetzt los"}, f"<p>jetzt {FOO} los", [100]),
+        (f"<p>Go, {FOO} now", {"Go, now": "jetzt los"}, f"<p>GO, {FOO} NOW", [75]),
+        # of sentences, those with such a tag are translated anew
+        (f"<p>Stop. Go {FOO} now.", {"Stop.": "Halt.", "Go now.": "Los."}, f"<p>Halt. GO {FOO} NOW.", [100]),
+        (f"<p>Stop. {FOO} go.", {"Stop.": "Halt.", "go.": "Los."}, f"<p>STOP. {FOO} GO.", []),
+        # a placeholder is its own word, an image and the mark of a footnote have none
+        ("<p>get {{n}} of a", {"get {{n}} of a": "von a {{n}}"}, "<p>von a {{n}}", [100]),
+        ("<p>get {{n}} of a", {"get of a": "von a"}, "<p>GET {{n}} OF A", []),
+        ("<p>get <img src=x> a<sup>1</sup>", {"get a": "hol a"}, "<p>hol <img src=x> a<sup>1</sup>", [100]),
+    ],
+)
+def test_a_memory_has_the_words_that_readers_see_in_place_of_a_tag(page, memory, written, scores):
+    document = read_page(page)
+    known = TranslationMemory(memory, TextIndex(list(memory)), 60)
+    units = translate_units(document, MemoryTranslator(WordTranslator(str.upper), known), SPACED)
+    assert document.write([one.segment for one in units]).decode() == written
+    assert [match.score for one in units for match, *_ in one.matches] == scores
+
+
+def test_codes_of_a_memory_may_stand_for_words(tmp_path):
+    code = "<ph>&lt;span&gt;Foo&lt;/span&gt;</ph>"
+    (tmp_path / "m.tmx").write_text(f"{HEAD}{UNIT.format(f'go {code} now', f'{code} jetzt')}</body></tmx>")
+    memory = TranslationMemory.read([tmp_path / "m.tmx"], "en", "de", 100)
+    document = read_page(f"<p>go {FOO} now")
+    [unit] = translate_units(document, MemoryTranslator(WordTranslator(str.upper), memory), SPACED)
+    assert document.write([unit.segment]).decode() == f"<p>{FOO} jetzt"
+    [(match, source, target)] = unit.matches
+    assert (match.score, source, target) == (100, "go Foo now", "Foo jetzt")

@@ -334,6 +334,13 @@ def test_version_1_has_our_confidence_as_the_quality_of_a_match():
     assert "<note" not in annotate(read(HEAD_1 + unit + TAIL_1), Annotation(confidence=1.0))
 
 
+def test_a_candidate_has_words_that_stay_as_they_are():
+    long = "npm run " * 9 + "now"
+    unit = f'<trans-unit id="1"><source>do <mrk mtype="protected">{long}</mrk> <x id="1"/>%s.</source></trans-unit>'
+    written = annotate(read(HEAD_1 + unit + TAIL_1), Annotation(confidence=0.5))
+    assert f"<source>do {long} %s.</source><target>do {long} %s.</target></alt-trans>" in written
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

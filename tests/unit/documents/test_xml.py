@@ -137,6 +137,13 @@ def test_a_reference_to_a_text_that_the_document_defines_stays():
     assert shout(document).endswith('<p><q t="&tool;">GET &tool; BY &who; &lt; NOW</q><q>&tool; IS &tool;</q></p>')
 
 
+@pytest.mark.parametrize("value", ["x", "<!ENTITY q 'z'>", "<!ELEMENT p ANY> "])
+def test_a_parameter_entity_is_not_expanded(value):
+    document = read(f'<!DOCTYPE p [<!ENTITY % a "{value}">\n%a;]><p t="&q;">get &q;</p>')
+    assert [(unit.segment.text, unit.labels) for unit in document.units] == [("get", ())]
+    assert shout(document).endswith('%a;]><p t="&q;">GET &q;</p>')
+
+
 def test_a_long_text_is_not_repeated_without_end():
     attribute = f'<b c="{"&a;" * 99}"/>'
     with pytest.raises(DataError, match=r"a.xml, line 1: it is not XML: limit on input amplification factor"):
@@ -175,7 +182,7 @@ def test_rules_are_read(tmp_path):
             "a.xml, line 1: it defines the entity 'a' by others, or by a file, which may be an attack",
         ),
         (
-            '<!DOCTYPE p [<!ENTITY % a "x">]>\n<p>b</p>',
+            '<!DOCTYPE p [<!ENTITY % a SYSTEM "x">]>\n<p>b</p>',
             "a.xml, line 1: it defines the entity 'a' by others, or by a file, which may be an attack",
         ),
         (

@@ -82,6 +82,7 @@ def test_terms_are_found_as_whole_words_and_the_longest_counts(source, terms):
             ["{name}", "${HOME}", "{{x}}", "%s", "%(count)d", "%1$s", "$1", "%PATH%"],
         ),
         ("placeholders", "100% sure; 5 {not this}", []),
+        ("placeholders", "$1,000.50 and $5.99, $1’000, $1\u202f000 or $2:30 for $3 of $4. $a1.5", ["$3", "$4", "$a1"]),
         (
             "placeholders",
             "Le {{ nom }} de {% if a %}{{{ b.c | d: 'e' }}}{%- endif -%} ${{ f }} {{< g >}} {# h #} {i}",
