@@ -58,7 +58,7 @@ def test_every_byte_is_flipped_and_cut(content):
 def test_hostile_folders_end_in_messages():
     command = [sys.executable, TOOLS / "trust" / "hostile_folders.py", "--sample", "3", "--seed", "4"]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert done.stdout.startswith("3 of ")
     assert done.stdout.endswith(" 0 traceback\n")
 
