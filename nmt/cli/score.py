@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import click
@@ -80,7 +79,7 @@ def command(
     if references and scoring.test_sets:
         raise UsageError("--reference and --test-set both name references: leave out one of them")
     if gold:
-        refuse_unused(WITH_GOLD)
+        refuse_unused()
         score_links(hypotheses, gold, gold_base, links_base, links_turned, style)
         return
     if gold_base is not None:
@@ -126,12 +125,12 @@ def command(
     scoring.print_warnings(dict(zip(names, system_lines, strict=True)))
 
 
-def refuse_unused(used: Collection[str]) -> None:
-    """Raise UsageError for an option of the command that was given, and is not among those that --gold leaves."""
+def refuse_unused() -> None:
+    """Raise UsageError for an option that was given and is not among those that scores of links have."""
     context = click.get_current_context()
     for option in context.command.params:
         given = option.name and context.get_parameter_source(option.name) == ParameterSource.COMMANDLINE
-        if given and option.name not in used:
+        if given and option.name not in WITH_GOLD:
             raise UsageError(f"{option.opts[0]} has no effect with --gold: leave it out")
 
 

@@ -317,7 +317,7 @@ class Trainer:
             save_checkpoint(self.folder / "best", weights, facts)
         if self.settings.keep:
             save_checkpoint(self.folder / f"update-{facts['update']:06d}", weights, facts)
-        numbered = list_numbered_checkpoints(self.folder)  # more than are kept, or some though none are: see `resume`
+        numbered = list_numbered_checkpoints(self.folder)  # a resumed run may keep fewer than before
         for old in numbered[: max(0, len(numbered) - self.settings.keep)]:
             remove_folder(old)
 

@@ -68,7 +68,7 @@ def test_the_engine_computes_what_the_network_computes(kind):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_the_engine_computes_what_the_network_computes_in_every_shape(kind, shape):
     if kind == "none":
-        shape = {name: value for name, value in shape.items() if name != "bridge"}  # without it, no source
+        shape = {name: value for name, value in shape.items() if name != "bridge"}  # bridge=zeros is refused
     model = small_model(**KINDS[kind] | shape)
     assert_same_steps(model, build_engine(model), atol=1e-5)
     assert_same_steps(model, build_engine(model, "int8"), atol=0.08)
