@@ -3,6 +3,7 @@
 # and without AVX.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE  # the tests start hundreds of programs, which need not compile the package each time
 pytest=(.venv/bin/pytest --numprocesses auto --maxprocesses 4)
 "${pytest[@]}" "$@"
 if [ $# -gt 0 ] || [ "$(uname -m)" != x86_64 ]; then exit; fi

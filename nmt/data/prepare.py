@@ -6,7 +6,8 @@ not depend on the size of the corpus.
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain, repeat, zip_longest
 from pathlib import Path
@@ -104,7 +105,7 @@ def prepare(
         scratch = folder / "scratch"
         scratch.mkdir()
         corpora = store_iterables(inputs, scratch, Languages(source_lang, target_lang))
-        counts, sample = count_and_sample(corpora, alignments, checked, reporter)
+        counts, sample, evaluated = count_and_sample(corpora, alignments, checked, reporter)
         copies = sum(source == target for source, target in sample)
         if 2 * copies > len(sample):
             reporter.note(
@@ -127,10 +128,13 @@ def prepare(
             write_own_links(alignments[0], training, units, reporter)
         cleaner = Cleaner(checked.max_length, checked.max_ratio, checked.keep_duplicates)
         splits = {}
+        repeated: set[int] = set()
         for name, found in corpora.items():
             read = chain.from_iterable(corpus.read() for corpus in found)
             pairs = reporter.track(read, f"encoding {name}", counts[name], "pairs")
             is_train = name == "train"
+            if is_train:
+                pairs = find_repeated(pairs, evaluated, repeated)
             links = (
                 chain(chain.from_iterable(map(read_links, alignments)), repeat([])) if alignments and is_train else None
             )
@@ -148,7 +152,11 @@ def prepare(
             cleaned = f", {splits[name].pairs:,} kept; dropped: {reasons}" if name == "train" else ""
             links_of_pieces = splits[name].links
             linked = "" if links_of_pieces is None else f"; {format_count(links_of_pieces, 'link')} between pieces"
-            reporter.note(f"{name}: {format_count(count, 'pair')}{cleaned}{linked}")
+            known = sum(evaluated[name][pair] for pair in repeated) if name in evaluated else 0
+            copied = f", {known:,} of which training has too" if known else ""
+            if 10 * known > count:
+                copied += "\n  Scores on training pairs say little about other text"
+            reporter.note(f"{name}: {format_count(count, 'pair')}{cleaned}{linked}{copied}")
         shutil.rmtree(scratch)
         write_manifest(
             folder,
@@ -288,13 +296,15 @@ def store_iterables(
 
 def count_and_sample(
     corpora: dict[SplitName, list[Corpus]], alignments: Sequence[Path], settings: PrepareSettings, progress: Progress
-) -> tuple[dict[SplitName, int], list[Pair]]:
-    """Read all text once: the number of pairs of each split, and a sample of training pairs for the subword models.
+) -> tuple[dict[SplitName, int], list[Pair], dict[SplitName, Counter[int]]]:
+    """Read all text once: the number of pairs of each split, a sample of training pairs for the subword models, and how
+    often the other splits have each pair, by its hash.
 
     Raises DataError with the problems of every corpus.
     """
     counts: dict[SplitName, int] = dict.fromkeys(corpora, 0)
     sample: list[Pair] = []
+    evaluated: dict[SplitName, Counter[int]] = {}
 
     def count_pairs(name: SplitName) -> Iterator[Pair]:
         for corpus, links in zip_longest(corpora[name], alignments if name == "train" else ()):
@@ -316,9 +326,19 @@ def count_and_sample(
             if name == "train":
                 sample = sample_pairs(pairs, settings.sample_lines, settings.seed)
             else:
-                for _ in pairs:
-                    pass
-    return counts, sample
+                evaluated[name] = Counter(map(hash, pairs))
+    return counts, sample, evaluated
+
+
+def find_repeated(
+    pairs: Iterable[Pair], evaluated: dict[SplitName, Counter[int]], repeated: set[int]
+) -> Iterator[Pair]:
+    """The training pairs; the hashes of those that other splits have too are put into `repeated`."""
+    for pair in pairs:
+        number = hash(pair)
+        if any(number in known for known in evaluated.values()):
+            repeated.add(number)
+        yield pair
 
 
 def train_subwords(

@@ -196,6 +196,7 @@ def read_csv(path: Path, source_lang: str, target_lang: str, notes: list[str]) -
         for number, row in enumerate(rows):
             if number == 0 and (named := find_columns(row, source_lang, target_lang)):
                 places, width = named, len(row)
+                notes += describe_unread(str(path), row, source_lang, target_lang)
                 continue
             if row and len(row) != width:
                 raise DataError(
@@ -228,6 +229,7 @@ def read_xlsx(path: Path, source_lang: str, target_lang: str, notes: list[str]) 
         first = next(rows, None)
         if places := find_columns(first or (), source_lang, target_lang):
             is_named = True
+            notes += describe_unread(f'{path}, sheet "{title}"', first or (), source_lang, target_lang)
             yield from (make_sides(row, places, source_lang, target_lang) for row in rows)
         elif first:
             others.append(title)
@@ -267,12 +269,24 @@ def make_sides(row: Sequence[str], places: tuple[int, int], source_lang: str, ta
 
 def find_columns(row: Sequence[str], source_lang: str, target_lang: str) -> tuple[int, int] | None:
     """The columns that a first row names by the languages; None if it does not name both."""
-    found = [
-        next((n for n, cell in enumerate(row) if matches_language(cell.strip(), language)), None)
-        for language in (source_lang, target_lang)
-    ]
-    source, target = found
+    source, target = (next(iter(list_columns(row, language)), None) for language in (source_lang, target_lang))
     return None if source is None or target is None or source == target else (source, target)
+
+
+def list_columns(row: Sequence[str], language: str) -> list[int]:
+    """The columns that a first row names by a language, or by one of its kinds; the language itself comes first."""
+    found = [number for number, cell in enumerate(row) if matches_language(cell.strip(), language)]
+    return sorted(found, key=lambda number: len(row[number].strip()))
+
+
+def describe_unread(name: str, row: Sequence[str], *languages: str) -> list[str]:
+    """Notes on columns of a table that its first row names by a language, but of which another one is read."""
+    notes = []
+    for language in languages:
+        first, *others = (f'"{to_line(row[number])}"' for number in list_columns(row, language))
+        if others:
+            notes.append(f"{name}: of the columns in {language}, {first} is read, not {' or '.join(others)}")
+    return notes
 
 
 def to_line(text: str) -> str:

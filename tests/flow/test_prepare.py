@@ -65,13 +65,31 @@ def test_it_makes_a_folder_and_reports_the_number_of_pairs(prepare, corpus):
     assert lines == [
         f"training subword models on {PAIRS} training pairs",
         f"train: {PAIRS} pairs, {PAIRS} kept; dropped: none",
-        "valid: 30 pairs",
-        "test: 30 pairs",
+        "valid: 30 pairs, 6 of which training has too",  # the sentences of the toy language are short
+        "  Scores on training pairs say little about other text",
+        "test: 30 pairs, 8 of which training has too",
+        "  Scores on training pairs say little about other text",
     ]
     assert last.startswith(f"{corpus / 'out'}: prepared in ")
     opened = PreparedCorpus.open(corpus / "out")
     assert {name: counts.pairs for name, counts in opened.manifest.splits.items()} == SIZES
     assert opened.source_subword.fingerprint != opened.target_subword.fingerprint
+
+
+def test_validation_and_test_pairs_that_training_has_too_are_counted(prepare, corpus):
+    for side in "ab":
+        known = (corpus / f"train.{side}").read_text().splitlines()
+        own = [f"ba {number}" for number in range(30)]
+        (corpus / f"valid.{side}").write_text("\n".join([*own[3:], known[0], known[7], known[0]]) + "\n")
+        (corpus / f"test.{side}").write_text("\n".join([*own[4:], *known[:4]]) + "\n")
+    assert prepare("--test", corpus / "test").stderr.splitlines()[-4:-1] == [
+        "valid: 30 pairs, 3 of which training has too",
+        "test: 30 pairs, 4 of which training has too",
+        "  Scores on training pairs say little about other text",
+    ]
+    lines = (corpus / "test.b").read_text().splitlines()
+    (corpus / "test.b").write_text("\n".join(lines[::-1]) + "\n")  # the same sources with other translations
+    assert prepare("--test", corpus / "test", "--overwrite").stderr.splitlines()[-2] == "test: 30 pairs"
 
 
 def test_dropped_pairs_are_counted_by_reason(prepare, corpus):
@@ -573,7 +591,8 @@ def test_files_of_translators_tools_are_corpora(run_nmt, corpus):
         f"{valid}: 1 unit, 1 pair",
         "training subword models on 1,000 training pairs",
         "train: 1,000 pairs, 1,000 kept; dropped: none",
-        "valid: 1 pair",
+        "valid: 1 pair, 1 of which training has too",
+        "  Scores on training pairs say little about other text",
     ]
     again = run_nmt("prepare", *LANGS, "--tmx", valid, "--valid", valid, "--out", corpus / "again")
     assert again.code == 2

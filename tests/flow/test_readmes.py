@@ -64,12 +64,16 @@ def home(tmp_path_factory) -> Path:
     """A folder as a user has it after `make demo` and the first steps, with a run that has learnt SENTENCES."""
     home = tmp_path_factory.mktemp("home")
     (home / "corpus").mkdir()
-    for split, count in PAIRS.items():
+
+    def write_split(split: str, short: int, learnt: int) -> None:
         files = [ROOT / f"data/sample/{split}.{suffix}" for suffix in SUFFIXES]
         rows = zip(*(file.read_text("utf-8").splitlines() for file in files), strict=True)
-        short = list(islice((row for row in rows if len(row[0].split()) <= 6), count))
-        for suffix, column in zip(SUFFIXES, zip(*short, *[SENTENCES] * 6, strict=True), strict=True):
+        chosen = list(islice((row for row in rows if len(row[0].split()) <= 6), short))
+        for suffix, column in zip(SUFFIXES, zip(*chosen, *[SENTENCES] * learnt, strict=True), strict=True):
             (home / f"corpus/{split}.{suffix}").write_text("".join(f"{line}\n" for line in column), "utf-8")
+
+    for split, short in PAIRS.items():
+        write_split(split, short, learnt=6)
     texts = {split: home / "corpus" / split for split in PAIRS}
     links = {"train_alignments": [home / "corpus/train.align"]}
     languages = {"source_lang": "en", "target_lang": "de"}
@@ -77,6 +81,7 @@ def home(tmp_path_factory) -> Path:
     settings = RunSettings(model=ModelSettings(**SIZES), train=BY_HEART)
     nmt.train(home / "data/mine", home / "checkpoints/mine", settings, device="cpu")
     shutil.copytree(home / "checkpoints/mine", home / "demo/run")
+    write_split("valid", 6, learnt=0)  # pairs that training has not, as validation should be
     return home
 
 

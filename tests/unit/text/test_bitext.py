@@ -137,6 +137,32 @@ def test_rows_of_csv_are_pairs(tmp_path, content, pairs):
 
 
 @pytest.mark.parametrize(
+    ("columns", "pair", "notes"),
+    [
+        ("en,de", ("a", "b"), []),
+        ("en,de,fr", ("a", "b"), []),
+        ("en-GB,en,de", ("b", "c"), ['of the columns in en, "en" is read, not "en-GB"']),
+        ("en-GB,en-US,de", ("a", "c"), ['of the columns in en, "en-GB" is read, not "en-US"']),
+        ("de,en,de", ("b", "a"), ['of the columns in de, "de" is read, not "de"']),
+        (
+            "de-AT,en,de_CH,en-GB, de",
+            ("b", "e"),
+            [
+                'of the columns in en, "en" is read, not "en-GB"',
+                'of the columns in de, "de" is read, not "de-AT" or "de_CH"',
+            ],
+        ),
+    ],
+)
+def test_columns_of_a_language_that_are_not_read_are_noted(tmp_path, columns, pair, notes):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{columns}\n{','.join('abcde'[: columns.count(',') + 1])}\n")
+    corpus = BilingualFile(path, "csv", "en", "de")
+    assert list(corpus.read()) == [pair]
+    assert corpus.notes == [f"{path}: {note}" for note in notes]
+
+
+@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.tmx", "<tmx><tu>", "a.tmx, line 1: it is not XML: no element found\n  Correct it first"),

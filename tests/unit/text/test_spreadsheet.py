@@ -64,6 +64,8 @@ def test_sheets_that_are_left_out_and_a_first_row_that_is_a_pair_are_named(write
         ', sheet "one": its first row is a pair, because it does not name fi and sv: Finnish | Swedish',
     ]
     assert read_notes(write(one=[["sv", "fi"], ["a", "b"]])) == []
+    path = write(one=[["fi-FI", "sv", "fi"], ["a", "b", "c"]])
+    assert read_notes(path) == [', sheet "one": of the columns in fi, "fi" is read, not "fi-FI"']
 
 
 def test_other_columns_are_refused(write):
