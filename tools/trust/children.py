@@ -24,7 +24,7 @@ def preload() -> None:
     """Import what commands import when they run, and compute with one thread."""
     for module in (*(f"cli.{name}" for name in COMMANDS), *MODULES):
         import_module(f"nmt.{module}")
-    for module in ("matplotlib.figure", "torch.utils.tensorboard", "onnxruntime"):
+    for module in ("matplotlib.figure", "torch.utils.tensorboard", "torch._dynamo", "onnxruntime"):
         with suppress(ImportError):
             import_module(module)
     torch.set_num_threads(1)
