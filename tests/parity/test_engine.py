@@ -4,6 +4,7 @@ Both give the same bits for every batch. ONNX Runtime chooses its kernels by the
 not run again with the variables that limit torch's.
 """
 
+import copy
 import random
 from functools import cache
 from unittest.mock import Mock
@@ -18,7 +19,7 @@ from support.models import ATTENTIONS, KINDS, VOCABULARY, sentences, small_model
 from support.steps import run_steps
 
 from nmt.ids import EOS
-from nmt.inference import engine
+from nmt.inference import build, engine
 from nmt.inference.build import build_engine, build_graphs
 from nmt.inference.engine import split_batch
 from nmt.inference.quantize import round_weight
@@ -41,11 +42,26 @@ SHAPES = [
     {"wiring": "after", "input_feeding": False},
 ]
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.5, "max_length_extra": 2}
+TRACED = {}  # graphs by the settings and weights of their network
+
+
+@pytest.fixture(autouse=True)
+def trace_once(monkeypatch):
+    """A network is traced once for all tests and both precisions, because that takes longer than most tests."""
+    trace = build.trace_graphs
+
+    def trace_or_copy(model):
+        key = model.settings.model_dump_json(), *(weight.numpy().tobytes() for weight in model.state_dict().values())
+        if key not in TRACED:
+            TRACED[key] = trace(model)
+        return copy.deepcopy(TRACED[key])
+
+    monkeypatch.setattr(build, "trace_graphs", trace_or_copy)
 
 
 @cache
 def build_kind(kind, precision):
-    """The engine of a kind of attention, built once for all tests, because building takes longer than most of them."""
+    """The engine of a kind of attention, built once for all tests."""
     return build_engine(small_model(**KINDS[kind]), precision)
 
 

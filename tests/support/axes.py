@@ -88,14 +88,13 @@ def functions_of(package: str) -> Iterator[tuple[Any, str, Callable]]:
 
 def hold_axes(monkeypatch: Any, *packages: str) -> int:
     """Check every public function of `packages` wherever it is called from. -> how many"""
-    count = 0
+    wrapped: dict[Callable, Callable] = {}
     for package in packages:
         for owner, name, function in functions_of(package):
-            wrapped = checked(function)
-            count += 1
-            monkeypatch.setattr(owner, name, wrapped)
-            for module in [module for key, module in sys.modules.items() if key.startswith("nmt.")]:
-                for alias, value in list(vars(module).items()):
-                    if value is function:
-                        monkeypatch.setattr(module, alias, wrapped)
-    return count
+            wrapped[function] = checked(function)
+            monkeypatch.setattr(owner, name, wrapped[function])
+    for module in [module for key, module in sys.modules.items() if key.startswith("nmt.")]:
+        for alias, value in list(vars(module).items()):
+            if inspect.isfunction(value) and value in wrapped:
+                monkeypatch.setattr(module, alias, wrapped[value])
+    return len(wrapped)
