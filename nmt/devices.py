@@ -12,6 +12,7 @@ from nmt.errors import Option, UsageError, did_you_mean
 
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 REPEATABLE_WORKSPACES = (":4096:8", ":16:8")
+MEASURED_SECONDS = 0.02  # of products in a number format
 MIN_SPEEDUP = 1.5  # bfloat16 must be this many times faster than float32 to justify its rounding errors
 
 
@@ -74,7 +75,7 @@ def choose_precision(name: str, device: torch.device, *, measure: bool = True) -
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     if not measure:
         return torch.float32
-    fast = time_matmul(torch.bfloat16, device) * MIN_SPEEDUP < time_matmul(torch.float32, device)
+    fast = time_matmul(torch.bfloat16) * MIN_SPEEDUP < time_matmul(torch.float32)
     return torch.bfloat16 if fast else torch.float32
 
 
@@ -98,14 +99,22 @@ def choose_translation_precision(name: str, device: torch.device) -> str:
     return "float32" if name == "auto" else name
 
 
-def time_matmul(dtype: torch.dtype, device: torch.device) -> float:
-    """The median time in seconds of a matrix product with the size of an output layer."""
-    left, right = (torch.ones(512, 512, dtype=dtype, device=device) for _ in range(2))
-    seconds = []
-    for _ in range(7):
-        begin = time.perf_counter()
-        left @ right
-        seconds.append(time.perf_counter() - begin)
+def time_matmul(dtype: torch.dtype) -> float:
+    """The median time in seconds of a matrix product in training, on one thread of the CPU: threads that wait for each
+    other on a busy machine would take the same time for every type.
+
+    Three products suffice if they are slow, as those of a type for which a CPU has no instructions are.
+    """
+    left, right = torch.ones(64, 512, dtype=dtype), torch.ones(512, 512, dtype=dtype)
+    threads, seconds = torch.get_num_threads(), list[float]()
+    torch.set_num_threads(1)
+    try:
+        while len(seconds) < 3 or (len(seconds) < 15 and sum(seconds) < MEASURED_SECONDS):
+            begin = time.perf_counter()
+            left @ right
+            seconds.append(time.perf_counter() - begin)
+    finally:
+        torch.set_num_threads(threads)
     return statistics.median(seconds)
 
 

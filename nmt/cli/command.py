@@ -1,12 +1,14 @@
 """A command that reports errors in terms of its own options."""
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from nmt.errors import NmtError, Option, UnknownAttentionError
 
+TYPED = f"{__name__}.typed"  # key of the words that were typed, in the context
 OTHER_FLAGS = {"symbols": "symbol"}  # flags of one command, in messages of others, that are not named as their argument
 
 
@@ -22,10 +24,17 @@ class InterruptionError(CommandError):
     code = 130
 
 
+def choose_name(names: Sequence[str], ctx: click.Context | None) -> str:
+    """Of several names of a flag the long one that was typed, or else the first."""
+    typed = ctx.meta.get(TYPED, ()) if ctx else ()
+    return next((name for name in names if name.startswith("--") and name in typed), names[0])
+
+
 class NmtCommand(click.Command):
     """A command that writes the arguments in error messages of the library as its flags."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[TYPED] = {word.partition("=")[0] for word in args}
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -36,12 +45,12 @@ class NmtCommand(click.Command):
         try:
             return super().invoke(ctx)
         except NmtError as error:
-            message = error.message(self.write_option)
+            message = error.message(lambda option: self.write_option(option, ctx))
             if isinstance(error, UnknownAttentionError):
                 message += "\n  --import MODULE imports the module that registers it"
             raise CommandError(message) from error
 
-    def write_option(self, option: Option) -> str:
+    def write_option(self, option: Option, ctx: click.Context | None = None) -> str:
         """`--vocab-size 900`: the flag of this command or, if it has no such flag, that of another command."""
         flags = {parameter.name: parameter for parameter in self.params if isinstance(parameter, click.Option)}
         known = flags.get(option.name)
@@ -49,7 +58,7 @@ class NmtCommand(click.Command):
         if known is None:
             flag = f"--{'no-' * is_off}{OTHER_FLAGS.get(option.name, option.name).replace('_', '-')}"
         else:
-            flag = known.secondary_opts[0] if is_off else known.opts[0]
+            flag = choose_name(known.secondary_opts if is_off else known.opts, ctx)
         return (
             flag
             if option.value is None or isinstance(option.value, bool)

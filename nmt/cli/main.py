@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from nmt import __version__
-from nmt.cli.command import CommandError
+from nmt.cli.command import CommandError, choose_name
 from nmt.errors import did_you_mean
 from nmt.files import FileSystemWarning, open_stream
 
@@ -114,13 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def describe(error: click.ClickException) -> str:
-    """click's message; for an option with several names it names the first."""
+    """click's message; for an option with several names it has the one that was typed."""
     option = getattr(error, "param", None)
     if isinstance(option, click.Option):
+        name = choose_name(option.opts, getattr(error, "ctx", None))
         if isinstance(error, click.MissingParameter):
-            return f"{option.opts[0]} must be given: {option.help}"
+            return f"{name} must be given: {option.help}"
         if isinstance(error, click.BadParameter):
-            error.param_hint = repr(option.opts[0])
+            error.param_hint = repr(name)
     return error.format_message()
 
 

@@ -267,6 +267,14 @@ def test_files_that_are_named_twice_are_noted(run_nmt, files):
             "--significance and --paired-ar are two tests: choose one",
         ),
         (
+            ["score", "system", "--paired-bs", "-m", "bleu", "--reference", "reference"],
+            "--paired-bs compares with the first of several systems, and there is only one\n",
+        ),
+        (
+            ["score", "system", "other", "--paired-bs", "--paired-bs-n=0", "--reference", "reference"],
+            "Invalid value for '--paired-bs-n': 0 is not in the range",
+        ),
+        (
             ["score", "system", "other", "--confidence", "--paired-ar", "--reference", "reference"],
             "--paired-ar computes no confidence intervals\n  Leave out --confidence, or compare by --significance",
         ),

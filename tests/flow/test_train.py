@@ -718,7 +718,7 @@ def test_a_terminal_shows_a_bar_with_what_is_left(train, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("faster", [torch.bfloat16, torch.float32])
 def test_the_chosen_precision_is_reported(train, tmp_path, monkeypatch, faster):
-    monkeypatch.setattr("nmt.devices.time_matmul", lambda dtype, device: 1.0 if dtype == faster else 2.0)
+    monkeypatch.setattr("nmt.devices.time_matmul", lambda dtype: 1.0 if dtype == faster else 2.0)
     done = train(tmp_path / "run", *SMALL, "--precision", "auto", "--max-updates", "1")
     assert f"), {str(faster).removeprefix('torch.')}\n" in done.stderr
 

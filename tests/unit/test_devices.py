@@ -53,7 +53,7 @@ def test_waiting_threads_of_openmp_sleep_soon_unless_the_environment_decides(giv
 
 @pytest.mark.parametrize("faster", [0.1, 10.0])
 def test_a_precision_that_repeats_is_not_measured(monkeypatch, faster):
-    monkeypatch.setattr("nmt.devices.time_matmul", lambda dtype, device: 1.0 if dtype == torch.float32 else 1 / faster)
+    monkeypatch.setattr("nmt.devices.time_matmul", lambda dtype: 1.0 if dtype == torch.float32 else 1 / faster)
     assert choose_precision("auto", CPU) == (torch.bfloat16 if faster > 1 else torch.float32)
     assert choose_precision("auto", CPU, measure=False) == torch.float32
     assert choose_precision("bfloat16", CPU, measure=False) == torch.bfloat16

@@ -43,7 +43,7 @@ def cores(monkeypatch):
 @pytest.fixture
 def choose(batch, monkeypatch):
     """choose_automatic for a tiny model, with matrix products that are as fast in every format. -> settings, notes"""
-    monkeypatch.setattr("nmt.devices.time_matmul", lambda dtype, device: 1.0)
+    monkeypatch.setattr("nmt.devices.time_matmul", lambda dtype: 1.0)
 
     def choose(tokens_in_all=math.inf, **settings):
         notes = []
