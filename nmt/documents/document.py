@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape as quote
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
-from nmt.documents.labels import label_element
+from nmt.documents.labels import LINE_END, label_element
 from nmt.documents.segment import Mark, Segment
 from nmt.progress import format_count
 from nmt.text.units import Span
@@ -135,14 +135,25 @@ class InlineUnit(NamedTuple):
     ) -> Splice:
         """The translation as text of the document, by `escape(text, the unit's original)`.
 
-        `inner` are replacements in the markup, such as in attributes.
+        `inner` are replacements in the markup, such as in attributes. Beside line ends there are no blanks.
         """
         own, spans = original[self.begin : self.end], self.locate_marks()
         parts = (
             escape(part, own) if isinstance(part, str) else inner.apply(original, *spans[part])
-            for part in translation.split()
+            for part in strip_lines(translation.split(), self.unit.labels)
         )
         return Splice(self.begin, self.end, "".join(parts))
+
+
+def strip_lines(parts: Iterable[str | Mark], labels: Sequence[str]) -> list[str | Mark]:
+    """Parts of a translation without blanks before and after line ends, which are tags."""
+    found = list(parts)
+    is_end = [isinstance(part, Mark) and labels[part.tag] == LINE_END for part in found]
+    for number, part in enumerate(found):
+        if isinstance(part, str):
+            part = part.rstrip(BLANK) if any(is_end[number + 1 : number + 2]) else part
+            found[number] = part.lstrip(BLANK) if number and is_end[number - 1] else part
+    return found
 
 
 class Lines:

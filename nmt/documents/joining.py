@@ -5,14 +5,14 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from nmt.documents.alignment import Alignment, align_translation
 from nmt.documents.document import Annotation, Languages, Unit
-from nmt.documents.labels import shorten_label, show_text
+from nmt.documents.labels import is_break, shorten_label, show_text
 from nmt.documents.projection import WEAK, Placement, project_tags
 from nmt.documents.segment import Mark, PlacedMark, Segment
 from nmt.text.atoms import find_atoms
@@ -27,6 +27,7 @@ MOST_STEPS = 5e7  # of the placement of a segment's tags, which takes some secon
 DEEPER = {"open": 1, "close": -1, "single": 0}  # how much deeper a mark leads into tags
 MOST_DEPTH = 100  # of tags inside tags
 OPENING, CLOSING = "([{¿¡„«‹", ".,;:!?…)]}»›"  # have no blank after them, or before them
+TAG = "\ufffc"  # in the place of an unpaired tag among characters
 UNSPACED_ENDS = re.compile(r"[。！？｡」』）]")  # of sentences without a blank after them
 
 
@@ -154,7 +155,7 @@ def join_sentences(
             projection = project_tags(part, target[low:high], alignment, unit.dividers)
             marks += [PlacedMark(place + low, mark) for place, mark in projection.segment.marks]
             placements += projection.placements
-    segment = restore_blanks(unit.segment, Segment(target, tuple(marks)))
+    segment = restore_blanks(unit, Segment(target, tuple(marks)))
     both = list(zip(begins, places, strict=True))
     return TranslatedUnit(unit, segment, sorted(placements), sentences, both, follow_blanks(target, segment.text))
 
@@ -206,11 +207,13 @@ def join_alignments(
     return Alignment(source_spans, target_spans, weights_JI)
 
 
-def restore_blanks(source: Segment, translation: Segment) -> Segment:
-    """Put a blank between an unpaired tag and the word beside it, unless a word touched it on that side of the source.
+def restore_blanks(unit: Unit, translation: Segment) -> Segment:
+    """Put a blank between an unpaired tag and the word or such a tag beside it, unless something touched it on that
+    side of the source.
 
     The tag may stand for a word that the translator does not see, as an image or a piece of code does.
     """
+    source = unit.segment
     if not source.marks:
         return translation
     beside = {
@@ -218,6 +221,7 @@ def restore_blanks(source: Segment, translation: Segment) -> Segment:
         for place, mark in source.marks
         if mark.side == "single"
     }
+    touching = {mark for (before, _), (place, mark) in pairwise(source.marks) if before == place}  # the mark before
     parts: list[str | Mark] = []
     last, done = "", 0
     for part in translation.split():
@@ -226,9 +230,12 @@ def restore_blanks(source: Segment, translation: Segment) -> Segment:
             last, done = part[-1], done + len(part)
         elif part in beside:
             before, after = beside[part]
+            if last == TAG and (part in touching or is_break(unit.labels[part.tag])):
+                before = ""
             if needs_blank(before, last) and last not in OPENING:
                 parts.insert(-1, " ")
             following = translation.text[done : done + 1]
+            last = "" if is_break(unit.labels[part.tag]) else TAG
             if needs_blank(after, following) and following not in CLOSING:
                 parts.append(" ")
                 last = " "

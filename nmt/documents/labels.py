@@ -10,6 +10,8 @@ from html import unescape
 
 from nmt.documents.segment import Segment
 
+LINE_END = "line end"  # the label of one that is a tag
+BREAK = re.compile(r"<?(?:br|line end|next cue)\b")  # separates words
 LONGEST = 40  # characters of the text of an element in its short label
 PLAIN_NAME = re.compile(r"[A-Za-z ]+")  # of a tag that its format describes: "image", "next cue"
 WITH_TEXT = re.compile(r"(<([^\s<>]+)>)(.+)(</\2>)", re.DOTALL)
@@ -25,6 +27,11 @@ def shorten_label(label: str) -> str:
     """A label with the beginning of its text."""
     found = WITH_TEXT.fullmatch(label)
     return f"{found[1]}{found[3][:LONGEST]}…{found[4]}" if found and len(found[3]) > LONGEST else label
+
+
+def is_break(label: str) -> bool:
+    """Whether a tag separates words, so that there is no blank beside it."""
+    return BREAK.match(label) is not None
 
 
 def read_label(label: str) -> str:

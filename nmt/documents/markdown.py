@@ -26,9 +26,10 @@ from nmt.documents.document import (
 )
 from nmt.documents.encoding import decode_document
 from nmt.documents.html import Finder
+from nmt.documents.labels import LINE_END
 from nmt.documents.markdown_syntax import DIRECTIVE, split_at_syntax
 from nmt.documents.markup import REFERENCE, InnerText, read_attribute, replace_markup
-from nmt.documents.placeholders import LINE_END, keep_parts
+from nmt.documents.placeholders import keep_parts
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import UsageError
 from nmt.text.languages import is_other_language

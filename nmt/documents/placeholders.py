@@ -5,24 +5,31 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from nmt.documents.document import Token, join_elements
+from nmt.documents.labels import LINE_END
 from nmt.text.terms import EMAIL, TEMPLATE, URL, VARIABLE
 from nmt.text.units import Span
 
-LINE_END = "line end"  # the label of one that is a tag
 SHORTCODE = r"\{\{[<%](?:[^{}]|\{(?!\{)){0,1000}?[>%]\}\}"  # of Hugo, which may have several lines
 KEPT = re.compile(rf"{SHORTCODE}|{TEMPLATE}|{URL}|{EMAIL}")  # in documents of every format
 AMOUNT = re.compile(r"[^\w()[\]{}（）［］【】〔〕*#†‡]*\d")  # not [1], (2) or *3, which are marks of footnotes
 RAISED = frozenset(("sup", "sub"))
+IN_BRACES = r"(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\})*+"  # three levels deep, as in messages of ICU
 PLACEHOLDER = re.compile(
     rf"{KEPT.pattern}"
+    rf"|\{{\s*\w+\s*,\s*(?:plural|select|selectordinal|choice|number|date|time|spellout|ordinal|duration)\b{IN_BRACES}\}}"
     r"|%[A-Za-z]\w+%(?![\w%])"  # of Symfony and Windows
+    r"|(?<!\d)(?<!\d )%L?\d{1,2}(?![\w$]|\.\d)"  # of Qt
+    r"|%<\w+>[-+#0]*\d*(?:\.\d+)?[a-zA-Z]"  # of Ruby
     r"|%(?:\(\w+\)|\d+\$)?[-+#0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[hlLqjzt]*[a-zA-Z@%]"  # of printf and Python
-    rf"|\$?\{{[^{{}}\s]*\}}|{VARIABLE}"  # of templates, Python and shells
+    rf"|[$%#]?\{{[^{{}}\s]*\}}|{VARIABLE}"  # of templates, Python, Ruby and shells
+    r"|(?<!\w)[A-Za-z]:(?:\\[\w.$-]+)++\\?"  # a path of Windows, which has no escapes
+    r"|[ \t]*(?:\\r)?\\n[ \t]*|\\[rt]"  # escapes
 )
+LINES = re.compile(rf"{PLACEHOLDER.pattern}|[ \t]*\n\s*")  # the same, and line ends
 
 
 def split_placeholders(token: Token, pattern: re.Pattern[str] = PLACEHOLDER) -> Iterator[Token]:
-    """The text and the placeholders of a token of text. What `pattern` matches of blanks alone is a line end."""
+    """The text and the placeholders of a token of text."""
     if token.end - token.begin != len(token.text):  # a reference such as &amp;
         yield token
         return
@@ -31,8 +38,7 @@ def split_placeholders(token: Token, pattern: re.Pattern[str] = PLACEHOLDER) -> 
         begin, end = (token.begin + place for place in match.span())
         if done < match.start():
             yield Token("text", token.begin + done, begin, token.text[done : match.start()])
-        is_break = not match[0].strip()
-        yield Token("single", begin, end, LINE_END if is_break else match[0], is_break=is_break)
+        yield make_tag(begin, end, match[0])
         done = match.end()
     if done < len(token.text) or not token.text:
         yield Token("text", token.begin + done, token.end, token.text[done:])
@@ -86,11 +92,17 @@ def keep_spans(tokens: Sequence[Token], original: str, spans: Iterable[Span], na
             first, done = matches.pop()
             if token.begin < first:
                 kept.append(token._replace(end=first, text=token.text[: first - token.begin]))
-            kept.append(Token("single", first, done, original[first:done], name))
+            kept.append(make_tag(first, done, original[first:done], name))
             token = token._replace(begin=min(done, token.end), text=token.text[done - token.begin :])
         if token.begin < token.end or token.kind != "text":
             kept.append(token)
     return kept
+
+
+def make_tag(begin: int, end: int, text: str, name: str = "") -> Token:
+    """The unpaired tag in place of a part of a text. A line end or a tab, which may be escaped, has that label."""
+    is_break = text.strip() in ("", r"\n", r"\r\n", r"\r", r"\t")
+    return Token("single", begin, end, LINE_END if is_break else text, name, is_break)
 
 
 def is_plain(token: Token) -> bool:

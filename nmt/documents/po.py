@@ -19,9 +19,9 @@ from nmt.documents.document import (
     describe_foreign,
 )
 from nmt.documents.encoding import DecodedText, decode_document
-from nmt.documents.placeholders import LINE_END, PLACEHOLDER, split_placeholders
+from nmt.documents.placeholders import LINES, PLACEHOLDER, split_placeholders
 from nmt.documents.po_header import PoHeader
-from nmt.documents.segment import Mark, Segment
+from nmt.documents.segment import Segment
 from nmt.errors import DataError, UsageError
 from nmt.progress import format_count
 from nmt.text.languages import get_primary_language
@@ -32,7 +32,6 @@ except ImportError:  # the extra `documents` is not installed
     polib = None
 
 DECLARED = re.compile(rb'Content-Type:[^"]*charset=([\w.:-]+)')
-OBJECT = re.compile(rf"{PLACEHOLDER.pattern}|[ \t]*\n\s*")  # placeholders and line ends
 TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 LINE = re.compile(r'\s*(?:(?:msgctxt|msgid_plural|msgid|msgstr(?:\[\d+\])?)\s*)?"(?:[^"\\]|\\.)*"')
 KEYWORD = re.compile(r"\s*(msgctxt|msgid_plural|msgid|msgstr(?:\[(\d+)\])?)\s*\"")
@@ -171,7 +170,7 @@ class PoDocument:
             finder = html.Finder(text, tokens.extend, self.language, is_fragment=True)
             self.foreign += finder.foreign
         for token in tokens:
-            yield from split_placeholders(token, OBJECT) if token.kind == "text" else [token]
+            yield from split_placeholders(token, LINES) if token.kind == "text" else [token]
 
     def find_string(self, number: int) -> range:
         """The lines of a string that begins with a keyword."""
@@ -192,7 +191,7 @@ class PoDocument:
         added: dict[int, list[str]] = {}  # by the line before
         for slot, translation, annotation in zip(self.slots, translations, annotations, strict=True):
             escape = markup.escape if slot.is_markup else keep
-            splice = slot.inline.render(strip_lines(translation, slot.inline.unit), slot.text, escape, Splices([]))
+            splice = slot.inline.render(translation, slot.text, escape, Splices([]))
             text = Splices([splice]).apply(slot.text)
             end = "\r\n" if self.lines[slot.head].endswith("\r\n") else "\n"
             for own in slot.lines:
@@ -249,17 +248,6 @@ def describe_annotation(annotation: Annotation) -> Iterator[str]:
     for match in annotation.matches:
         yield f"{match.score} % as in the memory: {match.source}"
         yield f"The memory's translation: {match.target}"
-
-
-def strip_lines(translation: Segment, unit: Unit) -> Segment:
-    """A translation without blanks before and after line ends, which are tags."""
-    parts = list(translation.split())
-    is_end = [isinstance(part, Mark) and unit.labels[part.tag] == LINE_END for part in parts]
-    for number, part in enumerate(parts):
-        if isinstance(part, str):
-            part = part.rstrip(" ") if any(is_end[number + 1 : number + 2]) else part
-            parts[number] = part.lstrip(" ") if number and is_end[number - 1] else part
-    return Segment.join(parts)
 
 
 def keep(text: str, original: str) -> str:

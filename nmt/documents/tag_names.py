@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from nmt.documents.document import BLANKS, Unit
-from nmt.documents.labels import PLAIN_NAME, shorten_label
-from nmt.documents.placeholders import LINE_END
+from nmt.documents.labels import LINE_END, PLAIN_NAME, is_break, shorten_label
 from nmt.documents.segment import Mark, Segment
 from nmt.documents.tree import find_crossing
 from nmt.errors import DataError
@@ -19,7 +18,6 @@ from nmt.text.xml_units import Code
 
 ELEMENT = re.compile(r"<([^\s<>/!?][^\s<>/]*)")
 TAG_LIKE = re.compile(r"</?[a-zA-Z][^<>]*>")
-BREAK = re.compile(r"<(?:br|line end|next cue)\b")  # separates words
 IN_ORDER = frozenset((LINE_END, "next cue"))  # are the same wherever they stand, and have no numbers
 
 
@@ -110,7 +108,7 @@ def read_tags(parts: Sequence[str | Code], unit: Unit) -> Segment:
 
 def drop_tags(parts: Sequence[str | Code]) -> str:
     """The text without names of tags; in place of a tag that separates words there is a blank."""
-    kept = (part if isinstance(part, str) else " " if BREAK.match(part.text) else "" for part in parts)
+    kept = (part if isinstance(part, str) else " " if is_break(part.text) else "" for part in parts)
     return BLANKS.sub(" ", "".join(kept)).strip()
 
 

@@ -1,10 +1,12 @@
 """The content of segments of XLIFF: their text, inline tags, and what of them is not to be translated."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from nmt.documents.document import Kind, Token
-from nmt.documents.labels import label_element
-from nmt.documents.placeholders import keep_matches
+from nmt.documents.escaped import find_escaped_tags
+from nmt.documents.labels import LINE_END, label_element
+from nmt.documents.placeholders import LINES, PLACEHOLDER, keep_matches
 from nmt.documents.xml_events import XmlEvents
 from nmt.text.languages import is_other_language
 
@@ -16,6 +18,7 @@ OPENING = {
     "sm": ("id",),
 }  # by which attribute they are paired
 CLOSING = {"ept": ("rid", "id"), "ex": ("rid", "id"), "ec": ("startRef",), "em": ("startRef",)}
+PAIRED_BY_NAME = re.compile(r"(START|CLOSE)_(\w+?)(?:_\d+)?")  # the id of a tag in files of Angular
 KEPT = "kept"  # the name of an unpaired tag that is marked as not to be translated
 IS_READ = {"yes": True, "no": False}
 IS_READ_BY_TYPE = {"protected": False, "x-its-translate-no": False, "x-its-translate-yes": True}
@@ -67,6 +70,8 @@ class InlineReader:
             is_read = next(reversed(regions.values()))
             if event.kind == "text":
                 token = Token("text", event.begin, event.end, event.text)
+                if event.text == "\n" and text[event.begin] == "&":
+                    token = Token("single", event.begin, event.end, LINE_END, is_break=True)
                 tokens.append(token if is_read else token._replace(kind="single", name=KEPT))
             elif event.kind == "start":
                 partner = events.partners[number]
@@ -87,6 +92,8 @@ class InlineReader:
                     keys = OPENING.get(event.name) or CLOSING.get(event.name) or ()
                     key = next((event.attributes[one] for one in keys if one in event.attributes), None)
                     kind: Kind = "single" if key is None else "open" if event.name in OPENING else "close"
+                    if event.name == "x" and (named := PAIRED_BY_NAME.fullmatch(event.attributes.get("id", ""))):
+                        kind, key = "open" if named[1] == "START" else "close", named[2]
                     tokens.append(whole if key is None else Token(kind, event.begin, end, label, f"id {key}"))
                     if kind == "open" and own is not None:
                         regions[f"id {key}"] = own
@@ -101,7 +108,16 @@ class InlineReader:
                     Token("single", event.begin, event.end, text[event.begin : min(event.end, event.begin + 20)])
                 )
             number += 1
-        return join_kept(keep_matches(tokens, text), text)
+        kept = PLACEHOLDER if self.is_one_line(inside.start - 1) else LINES
+        return join_kept(keep_matches(find_escaped_tags(tokens, text), text, kept), text)
+
+    def is_one_line(self, number: int) -> bool:
+        """Whether line ends in an element are blanks: xml:space="preserve", of it or what it is in, says no."""
+        space = ""
+        while number >= 0 and not space:
+            space = self.events.read_attributes(number).get("xml:space", "")
+            number = self.events.parents[number]
+        return space != "preserve"
 
 
 def join_kept(tokens: Iterable[Token], text: str) -> list[Token]:

@@ -18,6 +18,7 @@ from nmt.documents.document import (
     describe_foreign,
 )
 from nmt.documents.encoding import decode_document
+from nmt.documents.escaped import find_escaped_tags
 from nmt.documents.labels import label_element
 from nmt.documents.markup import InnerText, escape, read_attribute, replace_markup, write_markup
 from nmt.documents.placeholders import PLACEHOLDER, keep_parts
@@ -139,7 +140,8 @@ class XmlDocument:
 
     def end_run(self) -> None:
         """End a run, which is a unit if it has text."""
-        if unit := build_inline_unit(keep_parts(self.run, self.decoded.text, PLACEHOLDER), self.lines):
+        tokens = keep_parts(find_escaped_tags(self.run, self.decoded.text), self.decoded.text, PLACEHOLDER)
+        if unit := build_inline_unit(tokens, self.lines):
             self.texts.append(unit)
         self.run = []
 

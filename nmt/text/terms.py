@@ -40,7 +40,7 @@ KEPT = {
     "numbers": r"(?<![\w.,])[+\-−±]?\d+(?:[.,:/’'\u00a0\u202f]\d+)*(?!\w)",
     "urls": URL,
     "placeholders": (
-        rf"{TEMPLATE}|\$?\{{[^{{}}\s]*\}}"
+        rf"{TEMPLATE}|[$%#]?\{{[^{{}}\s]*\}}|%<\w+>[-+#0]*\d*(?:\.\d+)?[a-zA-Z]"
         r"|%(?:\(\w+\)|\d+\$)?[-+#0]*+\d*+(?:\.\d+)?(?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGcrsa@](?!\w)"
         rf"|%\w+%|{VARIABLE}"
     ),

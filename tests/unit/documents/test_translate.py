@@ -9,6 +9,7 @@ from nmt.documents.document import Languages, Unit
 from nmt.documents.files import DocumentReport, report_units, translate_files
 from nmt.documents.html import HtmlDocument
 from nmt.documents.joining import group_sentences, restore_blanks
+from nmt.documents.labels import LINE_END
 from nmt.documents.plain import TextDocument
 from nmt.documents.projection import Projection
 from nmt.documents.segment import Mark, Segment
@@ -104,6 +105,9 @@ def test_documents_are_read_only_as_far_as_needed_and_come_in_order():
     assert list(translate_documents([], WordTranslator(), SPACED)) == []
 
 
+PERCENT = Mark(0, "single")
+
+
 @pytest.mark.parametrize(
     ("source", "translation", "expected"),
     [
@@ -116,10 +120,18 @@ def test_documents_are_read_only_as_far_as_needed_and_come_in_order():
         (["a-", Mark(0, "single"), "b"], ["A-", Mark(0, "single"), "B"], ["A-", Mark(0, "single"), "B"]),
         (["a ", Mark(0, "single"), " b"], ["始", Mark(0, "single"), "ま"], ["始", Mark(0, "single"), "ま"]),
         (["a ", Mark(0, "open"), " b", Mark(0, "close")],) + (["A", Mark(0, "open"), "B", Mark(0, "close")],) * 2,
+        (
+            ["a ", PERCENT, " ", Mark(1, "single"), "!"],
+            ["A ", PERCENT, Mark(1, "single"), "!"],
+            ["A ", PERCENT, " ", Mark(1, "single"), "!"],
+        ),
+        (["a ", PERCENT, Mark(1, "single"), "!"],) + (["A ", PERCENT, Mark(1, "single"), "!"],) * 2,
+        (["a.", PERCENT, " ", Mark(2, "single"), "b"],) + (["A.", PERCENT, Mark(2, "single"), "."],) * 2,  # a line end
     ],
 )
 def test_a_tag_that_stands_for_a_word_has_blanks_beside_it(source, translation, expected):
-    assert restore_blanks(Segment.join(source), Segment.join(translation)) == Segment.join(expected)
+    unit = Unit(Segment.join(source), ("%s", "%d", LINE_END), 1)
+    assert restore_blanks(unit, Segment.join(translation)) == Segment.join(expected)
 
 
 def test_a_long_text_is_divided_where_no_tag_reaches_across(monkeypatch):

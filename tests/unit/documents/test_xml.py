@@ -25,9 +25,10 @@ def read(text: str, rules: XmlRules = ALL_TEXT) -> XmlDocument:
         ('<p>one <c translate="no">two <b/></c> three</p>', '<p>ONE <c translate="no">two <b/></c> THREE</p>'),
         # escapes, and sections without them
         ("<p>a &lt; b &#169; c\u00a0d</p>", "<p>A &lt; B &#169; C\u00a0D</p>"),
-        ("<p><![CDATA[a <b> & c]]></p>", "<p><![CDATA[A <B> & C]]></p>"),
+        ("<p><![CDATA[a <b> & c]]></p>", "<p><![CDATA[A <b> & C]]></p>"),
+        ("<p><![CDATA[a < b & c <d e> f]]></p>", "<p><![CDATA[A < B & C <D E> F]]></p>"),
         ("<p>a <![CDATA[b <c>]]> d</p>", "<p>A <![CDATA[b <c>]]> D</p>"),
-        ("<p><![CDATA[a %1$s <b> {x}!]]></p>", "<p><![CDATA[A %1$s <B> {x}!]]></p>"),
+        ("<p><![CDATA[a %1$s <b> {x}!]]></p>", "<p><![CDATA[A %1$s <b> {x}!]]></p>"),
         ("<s>one %d &amp; %@, 5 % of ${x}</s>", "<s>ONE %d &amp; %@, 5 % OF ${x}</s>"),
         (
             "<s>one %s www.a.b/c?d=e&amp;f=g {{ h }}<i>[2]</i></s>",

@@ -1,0 +1,101 @@
+"""What stays as it is in texts of programs, in every format that has them; and tags and line ends written in text."""
+
+import pytest
+from support.documents import SPACED, shout
+
+from nmt.documents.po import PoDocument
+from nmt.documents.xliff import XliffDocument
+from nmt.documents.xml import XmlDocument
+
+UNIT = '<xliff version="1.2"><file><body><trans-unit id="1"{}><source>{}</source></trans-unit></body></file></xliff>'
+
+
+def translate_xliff(text, attributes=""):
+    """The content of the target of a source."""
+    found = shout(XliffDocument(UNIT.format(attributes, text).encode(), "a.xlf", SPACED))
+    return found.partition("<target")[2].partition(">")[2].partition("</target>")[0]
+
+
+def translate_xml(text):
+    return shout(XmlDocument(f"<p>{text}</p>".encode(), "a.xml", SPACED)).removeprefix("<p>").removesuffix("</p>")
+
+
+def translate_po(text):
+    head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+    text = text.replace("\\", "\\\\").replace('"', '\\"')
+    found = shout(PoDocument(f'{head}msgid "{text}"\nmsgstr ""\n'.encode(), "a.po", SPACED))
+    return found.rpartition('msgstr "')[2].removesuffix('"\n').replace('\\"', '"').replace("\\\\", "\\")
+
+
+@pytest.mark.parametrize("translate", [translate_xliff, translate_xml, translate_po])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("go to %{place} or #{x.y} now", "GO TO %{place} OR #{x.y} NOW"),
+        ("page %1 of %L2, %n left, 5 % more", "PAGE %1 OF %L2, %n LEFT, 5 % MORE"),
+        ("go %1$s %2$d, 50% off", "GO %1$s %2$d, 50% OFF"),
+        ("from %s %d {x}!", "FROM %s %d {x}!"),  # blanks between placeholders stay
+        ("from %s%d, {x}{y}", "FROM %s%d, {x}{y}"),
+        (
+            "you have {n, plural, one {# car} other {# {x} cars}} and {d, date, short} left",
+            "YOU HAVE {n, plural, one {# car} other {# {x} cars}} AND {d, date, short} LEFT",
+        ),
+        ("a {b, c} d {e", "A {B, C} D {E"),
+        (r"one.\nTwo three \n- four\r\nfive\tsix", r"ONE.\nTWO THREE \n- FOUR\r\nFIVE\tSIX"),
+        (r"open C:\new\table.txt now", r"OPEN C:\new\table.txt NOW"),
+    ],
+)
+def test_placeholders_and_escapes_stay(translate, text, expected):
+    assert translate(text) == expected
+
+
+def test_a_message_that_chooses_texts_is_no_unit():
+    text = "{count, plural, one {# dog runs} other {# dogs run}}"
+    assert translate_xml(text) == text
+    assert translate_xliff(text) == ""
+    assert translate_po(text) == ""
+
+
+@pytest.mark.parametrize("translate", [translate_xliff, translate_xml])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a &lt;b&gt;red car&lt;/b&gt; &amp; c", "A &lt;b&gt;RED CAR&lt;/b&gt; &amp; C"),
+        (
+            "a &lt;a href=&quot;x y&quot; id='z'&gt;b&lt;/a&gt;&lt;br/&gt;c",
+            "A &lt;a href=&quot;x y&quot; id='z'&gt;B&lt;/a&gt; &lt;br/&gt;C",
+        ),
+        (
+            "go &lt;0&gt;to it&lt;/0&gt; &lt;1/&gt; &lt;name&gt; now",
+            "GO &lt;0&gt;TO IT&lt;/0&gt; &lt;1/&gt; &lt;name&gt; NOW",
+        ),
+        ("a &lt; b, c &gt; d, &lt;e f&gt; g", "A &lt; B, C &gt; D, &lt;E F&gt; G"),
+        ("a &lt;i&gt;b <x id='1'/>c&lt;/i&gt; d", "A &lt;i&gt;B <x id='1'/>C&lt;/i&gt; D"),
+    ],
+)
+def test_tags_that_are_written_in_text_are_tags(translate, text, expected):
+    assert translate(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "text", "expected"),
+    [
+        (' xml:space="preserve"', "one two.\n  Three\n\n- four", "ONE TWO.\n  THREE\n\n- FOUR"),
+        ("", "one two.\n  Three", "ONE TWO. THREE"),
+        ("", "one two.&#10;Three&#xA;four", "ONE TWO.&#10;THREE&#xA;FOUR"),
+        (' xml:space="preserve"', 'one <g id="1">two\nthree</g>', 'ONE <g id="1">TWO\nTHREE</g>'),
+    ],
+)
+def test_line_ends_that_are_content_stay(attributes, text, expected):
+    assert translate_xliff(text, attributes) == expected
+
+
+def test_tags_of_angular_are_pairs():
+    text = (
+        'sit <x id="START_TAG_B" ctype="x-b"/>on a <x id="START_LINK_1"/>red<x id="CLOSE_LINK"/> bench'
+        '<x id="CLOSE_TAG_B"/> at <x id="INTERPOLATION"/> <x id="LINE_BREAK"/>now'
+    )
+    document = XliffDocument(UNIT.format("", text).encode(), "a.xlf", SPACED)
+    sides = [(document.units[0].labels[tag], side) for _, (tag, side) in document.units[0].segment.marks]
+    assert [side for _, side in sides] == ["open", "open", "close", "close", "single", "single"]
+    assert translate_xliff(text).upper() == text.upper()
