@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ SUFFIXES_OF = {
     "xlsx": (".xlsx", ".xlsm"),
 }
 CHARSET = re.compile(rb'Content-Type:[^"]*charset=([\w.:-]+)')  # of a PO file
+DELIMITERS = ",;\t"
+NO_ROW = re.compile(r'[\s,;]*|"?sep=(.)"?\s*', re.IGNORECASE)  # without text, or the delimiter as Excel writes it
+HEAD_ROWS = 10  # of a table, of which one may name the languages
 MOST_SHOWN = 10  # languages in a message
 MOST_CHARACTERS = 30  # of a cell in a message
 
@@ -183,14 +187,28 @@ def parse_po(path: Path) -> Any:
 def read_csv(path: Path, source_lang: str, target_lang: str, notes: list[str]) -> Iterator[Sequence[Side]]:
     """The rows of a file with commas, semicolons or tabs between columns, and quotation marks around some.
 
-    The first row may name the languages of its columns. Otherwise there are two columns, and `notes` get a note.
+    One of the first rows may name the languages of its columns. Otherwise there are two columns, and `notes` get a
+    note. A row may lack its last columns, if they are not read.
 
     Raises DataError for rows with another number of columns.
     """
     lines = read_lines(path)
-    first = next(lines, "")
-    delimiter = max(",;\t", key=first.count)
-    rows = csv.reader((f"{line}\n" for line in chain_first(first, lines)), delimiter=delimiter)
+    head = list(islice(lines, HEAD_ROWS))
+    is_empty = [NO_ROW.fullmatch(line) for line in head]
+    found = [
+        (number, mark)
+        for number, line in enumerate(head)
+        for mark in DELIMITERS
+        if find_columns(split_row(line, mark), source_lang, target_lang)
+    ]
+    if found:
+        begin, delimiter = found[0]
+        notes += describe_before(str(path), is_empty[:begin].count(None))
+    else:
+        begin = is_empty.index(None) if None in is_empty else len(head)
+        declared = [match[1] for match in is_empty[:begin] if match and match[1]]
+        delimiter = declared[0] if declared else max(DELIMITERS, key="".join(head[begin : begin + 1]).count)
+    rows = csv.reader((f"{line}\n" for line in chain(head[begin:], lines)), delimiter=delimiter)
     places, width = (0, 1), 2
     try:
         for number, row in enumerate(rows):
@@ -198,22 +216,27 @@ def read_csv(path: Path, source_lang: str, target_lang: str, notes: list[str]) -
                 places, width = named, len(row)
                 notes += describe_unread(str(path), row, source_lang, target_lang)
                 continue
-            if row and len(row) != width:
+            if row and (len(row) > width or len(row) <= max(places)):
+                advice = f"A file of several columns names {source_lang} and {target_lang} in its first row"
+                if found:
+                    advice = "Perhaps a quotation mark does not end, or is missing around a text"
                 raise DataError(
-                    f"{path}, line {rows.line_num:,} has {format_count(len(row), 'column')}, not {width}\n"
-                    f"  A file of several columns names {source_lang} and {target_lang} in its first row"
+                    f"{path}, line {begin + rows.line_num:,} has {format_count(len(row), 'column')}, not {width}\n"
+                    f"  {advice}"
                 )
             if row:
-                notes += [] if number else [describe_unnamed(str(path), row, source_lang, target_lang)]
+                notes += [] if number or found else [describe_unnamed(str(path), row, source_lang, target_lang)]
                 yield make_sides(row, places, source_lang, target_lang)
     except csv.Error as error:
-        raise DataError(f"{path}, line {rows.line_num:,} is not CSV: {error}") from error
+        raise DataError(f"{path}, line {begin + rows.line_num:,} is not CSV: {error}") from error
 
 
-def chain_first(first: str, others: Iterator[str]) -> Iterator[str]:
-    """A line and those after it."""
-    yield first
-    yield from others
+def split_row(line: str, delimiter: str) -> list[str]:
+    """The cells of a row in one line; none where it is not CSV."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def read_xlsx(path: Path, source_lang: str, target_lang: str, notes: list[str]) -> Iterator[Sequence[Side]]:
@@ -226,12 +249,16 @@ def read_xlsx(path: Path, source_lang: str, target_lang: str, notes: list[str]) 
     is_named = False
     others = []  # sheets that have rows and do not name the languages
     for title, rows in read_sheets(path):
-        first = next(rows, None)
-        if places := find_columns(first or (), source_lang, target_lang):
+        head = list(islice(rows, HEAD_ROWS))
+        found = ((number, find_columns(row, source_lang, target_lang)) for number, row in enumerate(head))
+        begin, places = next(((number, one) for number, one in found if one), (0, None))
+        if places:
             is_named = True
-            notes += describe_unread(f'{path}, sheet "{title}"', first or (), source_lang, target_lang)
-            yield from (make_sides(row, places, source_lang, target_lang) for row in rows)
-        elif first:
+            sheet = f'{path}, sheet "{title}"'
+            notes += describe_before(sheet, begin) + describe_unread(sheet, head[begin], source_lang, target_lang)
+            for row in chain(head[begin + 1 :], rows):
+                yield make_sides(row, places, source_lang, target_lang)
+        elif head:
             others.append(title)
     left_out = others if is_named else others[1:]
     if left_out:
@@ -254,6 +281,12 @@ def read_xlsx(path: Path, source_lang: str, target_lang: str, notes: list[str]) 
             yield make_sides(row, (0, 1), source_lang, target_lang)
         if not is_first:
             return
+
+
+def describe_before(name: str, count: int) -> list[str]:
+    """A note on rows of a table that are before the one that names the languages."""
+    are = "is" if count == 1 else "are"
+    return [f"{name}: {format_count(count, 'row')} before the names of the languages {are} left out"] if count else []
 
 
 def describe_unnamed(name: str, row: Sequence[str], source_lang: str, target_lang: str) -> str:

@@ -130,10 +130,31 @@ def test_without_polib_the_message_names_it(tmp_path, monkeypatch):
             [('one; "1"', "eins"), ("two", "zwei Zeilen")],
         ),
         ("en\tde\none\teins\n\n", [("one", "eins")]),
+        ("en,de,note\none,eins\ntwo,zwei,x\n", [("one", "eins"), ("two", "zwei")]),  # a row without its last column
+        ("\n\nde,en\neins,one\n", [("one", "eins")]),
+        (",\nde,en\neins,one\n", [("one", "eins")]),
+        ("sep=;\nde;en\neins;one, 1\n", [("one, 1", "eins")]),
+        ("sep=;\none, two, three;eins\n", [("one, two, three", "eins")]),
+        ("\n\none;eins\n", [("one", "eins")]),
+        ("My corpus, 2024\n\nde;en\neins;one, 1\n", [("one, 1", "eins")]),
+        ("", None),
+        ("\n\n", None),
     ],
 )
 def test_rows_of_csv_are_pairs(tmp_path, content, pairs):
-    assert read(tmp_path, "a.csv", content)[0] == pairs
+    if pairs is None:
+        with pytest.raises(DataError, match=r"a\.csv: 0 units, 0 pairs"):
+            read(tmp_path, "a.csv", content)
+    else:
+        assert read(tmp_path, "a.csv", content)[0] == pairs
+
+
+def test_rows_before_the_names_of_languages_are_noted(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Corpus;2024\n\nby us;\nde;en\neins;one\n")
+    corpus = BilingualFile(path, "csv", "en", "de")
+    assert list(corpus.read()) == [("one", "eins")]
+    assert corpus.notes == [f"{path}: 2 rows before the names of the languages are left out"]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +199,7 @@ def test_columns_of_a_language_that_are_not_read_are_noted(tmp_path, columns, pa
         ),
         ("a.tmx.gz", gzip.compress(TMX.encode())[:-20], "a.tmx.gz cannot be read beyond line"),
         ("a.csv", "one,two,three\n", "a.csv, line 1 has 3 columns, not 2\n  A file of several columns names en and de"),
-        ("a.csv", "en,de\none\n", "a.csv, line 2 has 1 column, not 2"),
+        ("a.csv", "en,de\none\n", "a.csv, line 2 has 1 column, not 2\n  Perhaps a quotation mark does not end, or is"),
         ("a.po", 'msgid "a"\nmsgid "b"\n', "a.po is not a PO file: "),
         ("a.po", b'msgid "\xff"\nmsgstr ""\n', "a.po is not a PO file: 'utf-8' codec can't decode byte 0xff"),
     ],

@@ -66,6 +66,9 @@ def test_sheets_that_are_left_out_and_a_first_row_that_is_a_pair_are_named(write
     assert read_notes(write(one=[["sv", "fi"], ["a", "b"]])) == []
     path = write(one=[["fi-FI", "sv", "fi"], ["a", "b", "c"]])
     assert read_notes(path) == [', sheet "one": of the columns in fi, "fi" is read, not "fi-FI"']
+    path = write(one=[["Corpus", 2024], [], ["sv", "fi"], ["a", "b"]])
+    assert read(path) == ([("b", "a")], "1 unit, 1 pair")
+    assert read_notes(path) == [', sheet "one": 1 row before the names of the languages is left out']
 
 
 def test_other_columns_are_refused(write):
