@@ -142,7 +142,10 @@ def describe_training(state: TrainingState, facts: Mapping[str, Any], metric: st
     best = facts["checkpoints"].get("best")
     rows = {"so far": so_far}
     if best is not None:
-        since = f", {format_count(state.stale, 'validation')} ago" if state.stale else ", in the last validation"
+        is_last = best["update"] == state.update
+        since = (
+            f", {format_count(state.stale, 'validation')} ago" if state.stale else ", in the last validation" * is_last
+        )
         rows["best"] = f"by {state.criterion or metric}, at update {best['update']:,}{since}"
     rows["rate lowered"] = format_count(state.plateaus, "time") if state.plateaus else ""
     rows["unchanged"] = f"{format_count(state.unchanged, 'update')} changed nothing" if state.unchanged else ""

@@ -167,7 +167,7 @@ def compare_systems(
     `samples` trials swaps random lines of the two systems, and p = (1 + #(|d| > |D|)) / (1 + samples).
 
     The random seed is 12345 or, as in sacreBLEU, the environment variable SACREBLEU_SEED; it is part of the signature.
-    Unlike in sacreBLEU, p is 1 for a system that is equal to the baseline.
+    Unlike in sacreBLEU, p is 1 for a system whose score is that of the baseline.
     """
     system_lines, reference_lines = prepare_lines(systems, references, metrics)
     check_seed()
@@ -186,7 +186,8 @@ def compare_systems(
 
     def build_score(name: str, number: int) -> MetricScore:
         result: Any = table[name][number]
-        p_value = 1.0 if number and system_lines[number] == system_lines[0] else result.p_value
+        baseline: Any = table[name][0]
+        p_value = 1.0 if number and result.score == baseline.score else result.p_value
         mean, confidence = (None if value is None else float(value) for value in (result.mean, result.ci))
         return MetricScore(name, result.score, str(signatures[name]), "", mean, confidence, p_value)
 

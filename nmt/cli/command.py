@@ -9,6 +9,7 @@ import click
 from nmt.errors import NmtError, Option, UnknownAttentionError
 
 TYPED = f"{__name__}.typed"  # key of the words that were typed, in the context
+PATHS = {"FILE": "file", "DIR": "folder", "RUN": "run", "PREFIX": "prefix"}  # by what an option takes
 OTHER_FLAGS = {"symbols": "symbol"}  # flags of one command, in messages of others, that are not named as their argument
 
 
@@ -36,10 +37,25 @@ class NmtCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[TYPED] = {word.partition("=")[0] for word in args}
         try:
+            self.refuse_repeated(ctx, args)
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             error.ctx = error.ctx or ctx  # click does not always name the command
             raise
+
+    def refuse_repeated(self, ctx: click.Context, args: list[str]) -> None:
+        """Raise UsageError for an option that takes one file or folder and is given twice: only the last would count.
+
+        Other options may be repeated, as those of other programs: the last value counts.
+        """
+        if ctx.resilient_parsing:
+            return
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in given:
+            is_path = isinstance(parameter, click.Option) and parameter.metavar in PATHS and not parameter.multiple
+            if is_path and (times := given.count(parameter)) > 1:
+                flag = choose_name(parameter.opts, ctx)
+                raise click.UsageError(f"{flag} is given {times} times, and takes one {PATHS[parameter.metavar]}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

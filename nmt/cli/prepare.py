@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from nmt.cli.command import NmtCommand
+from nmt.cli.imports import import_option
 from nmt.cli.options import FOLDER, given_settings, settings_options
 from nmt.settings import PrepareSettings
 
@@ -50,6 +51,7 @@ from nmt.settings import PrepareSettings
     help="a run or a prepared folder, whose subword models to use in place of new ones",
 )
 @click.option("--overwrite", is_flag=True, help="replace a prepared folder; never anything else")
+@import_option
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="threads that encode text  [default: all cores]")
 @settings_options(
     PrepareSettings, flags={"symbols": "--symbol", "keep_duplicates": "--keep-duplicates/--drop-duplicates"}

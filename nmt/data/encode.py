@@ -3,6 +3,7 @@
 Only one chunk of pairs is in memory at a time.
 """
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -32,8 +33,8 @@ LIMITS = {"too long": "max_length", "length ratio": "max_ratio"}  # the settings
 class Cleaner:
     """Decides which training pairs to keep, and counts the dropped ones by the first reason that applies.
 
-    Lengths are in pieces. Duplicates are found by a 64-bit hash of each pair, which takes eight bytes of memory for
-    each distinct pair; hashes are computed only when duplicates are dropped.
+    Lengths are in pieces. Duplicates, see fold_pair, are found by a 64-bit hash of each pair, which takes eight bytes
+    of memory for each distinct pair; hashes are computed only when duplicates are dropped.
     """
 
     def __init__(self, max_length: int, max_ratio: float, keep_duplicates: bool) -> None:
@@ -95,7 +96,13 @@ class HashSet:
 
 def hash_pair(pair: Pair) -> int:
     """A 64-bit hash of a pair. The two lines are joined by a line end, which neither contains."""
-    return int.from_bytes(blake2b(f"{pair.source}\n{pair.target}".encode(), digest_size=8).digest())
+    return int.from_bytes(blake2b("\n".join(fold_pair(pair)).encode(), digest_size=8).digest())
+
+
+def fold_pair(pair: Pair) -> Pair:
+    """A pair that is equal to all that differ from it only in how accents are encoded, and in blanks."""
+    source, target = (" ".join(unicodedata.normalize("NFC", side).split()) for side in pair)
+    return Pair(source, target)
 
 
 def split_into_chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:

@@ -13,7 +13,7 @@ from itertools import chain, repeat, zip_longest
 from pathlib import Path
 from typing import Any
 
-from nmt.data.encode import Cleaner, write_split
+from nmt.data.encode import Cleaner, fold_pair, write_split
 from nmt.data.own_links import choose_units_of_sample, write_own_links
 from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_entries, name_subword_file, write_manifest
 from nmt.data.reuse import describe_unknown, read_subwords
@@ -326,7 +326,7 @@ def count_and_sample(
             if name == "train":
                 sample = sample_pairs(pairs, settings.sample_lines, settings.seed)
             else:
-                evaluated[name] = Counter(map(hash, pairs))
+                evaluated[name] = Counter(hash(fold_pair(pair)) for pair in pairs)
     return counts, sample, evaluated
 
 
@@ -335,7 +335,7 @@ def find_repeated(
 ) -> Iterator[Pair]:
     """The training pairs; the hashes of those that other splits have too are put into `repeated`."""
     for pair in pairs:
-        number = hash(pair)
+        number = hash(fold_pair(pair))
         if any(number in known for known in evaluated.values()):
             repeated.add(number)
         yield pair

@@ -4,9 +4,12 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from nmt.analysis.metrics import MetricScore
+from nmt.checkpoint import read_run
+from nmt.errors import UsageError
 from nmt.progress import Progress
 from nmt.translation.aligner import force_lines
 from nmt.translation.translator import Translator
@@ -49,7 +52,10 @@ def evaluate_runs(
     None among `references` is a line without that reference.
 
     `loading` are arguments of Translator.load. With several `processes`, each uses `threads` threads.
+
+    Raises UsageError for runs of different languages, before the first is loaded.
     """
+    refuse_other_languages([path for runs in models for path in runs])
     for runs in models:
         name = " + ".join(runs)
         translator = Translator.load(runs, **loading)
@@ -79,3 +85,12 @@ def evaluate_runs(
                 rate = len(sources) / (time.perf_counter() - begin)
                 target_lang = translator.runs[0].info.target_lang
                 yield Evaluation(name, beam, translations, rate, perplexity, forced[0], target_lang)
+
+
+def refuse_other_languages(paths: Sequence[str]) -> None:
+    """Raise UsageError if not all runs translate from and to the same languages."""
+    directions = [(info.source_lang, info.target_lang) for info in (read_run(Path(path)).info for path in paths)]
+    for path, direction in zip(paths, directions, strict=True):
+        if direction != directions[0]:
+            one, other = (f"translates {source} to {target}" for source, target in (directions[0], direction))
+            raise UsageError(f"{paths[0]} {one}, and {path} {other}: one test set cannot be for both")

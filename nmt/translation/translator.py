@@ -114,7 +114,9 @@ class Translator:
         self.__init__(**state)  # type: ignore[misc]
 
     def translate(self, lines: Iterable[str | Request], **options: Any) -> list[Translation]:
-        """The best translation of each line; `options` are those of `stream`."""
+        """The best translation of each line; `options` are those of `stream`, but for `n_best`, which is a method."""
+        if "n_best" in options:
+            raise UsageError("translate gives one translation of each line\n  The method n_best gives several")
         return [found[0] for found in self.stream(lines, **options)]
 
     def n_best(self, lines: Iterable[str | Request], n: int, **options: Any) -> list[list[Translation]]:

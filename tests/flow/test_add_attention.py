@@ -118,7 +118,9 @@ def cosine_file(tmp_path):
     return path
 
 
-def test_every_command_imports_the_example_where_asked(forgotten, cosine_file, tiny_prepared, tmp_path, run_nmt):
+def test_every_command_imports_the_example_where_asked(
+    forgotten, cosine_file, tiny_corpus, tiny_prepared, tmp_path, run_nmt
+):
     run, plugin = tmp_path / "run", ("--import", cosine_file)
     settings = ["model.attention=cosine", "model.encoder_size=16", "model.decoder_size=32", "train.max_updates=30"]
     words = [word for setting in settings for word in ("--set", setting)]
@@ -141,6 +143,12 @@ def test_every_command_imports_the_example_where_asked(forgotten, cosine_file, t
     in_workers = run_nmt("translate", "--model", run, *plugin, *several, stdin=SOURCE, process=True)
     assert (alone.code, alone.stdout.count("\n")) == (0, 3), alone.stderr
     assert in_workers.stdout == alone.stdout, in_workers.stderr
+    texts = [word for name in ("train", "valid") for word in (f"--{name}", tiny_corpus / name)]
+    more = run_anew(
+        *("prepare", "--source-lang", "a", "--target-lang", "b", *texts, "--subwords-from", run, *plugin),
+        *("--out", tmp_path / "more"),
+    )
+    assert more.code == 0, more.stderr
     (tmp_path / "source").write_text("ba de\n")
     pair = "--source", tmp_path / "source", "--target", tmp_path / "source"
     assert run_anew("align", "--model", run, *pair, *plugin).code == 0

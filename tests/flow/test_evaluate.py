@@ -1,7 +1,9 @@
 import json
 import math
+import shutil
 
 import pytest
+from support.runs import write_facts
 
 SOURCE = ["ba de fi", "", "ku la", "me", "ni po ru sa", "te vi wo zu"]
 REFERENCE = [" ".join(reversed(line.split())) for line in SOURCE]
@@ -102,6 +104,16 @@ def test_significance_compares_with_the_first_row(run_nmt, files, reverser):
     assert legend.endswith("p: p-value against the first row")
 
 
+def test_runs_of_opposite_directions_have_no_test_set_in_common(run_nmt, files, reverser, tmp_path):
+    back = shutil.copytree(reverser, tmp_path / "back")
+    facts = json.loads((back / "run.json").read_text())
+    write_facts(back / "run.json", facts | {"source_lang": "b", "target_lang": "a"})
+    words = ("--source", "source", "--reference", "reference")
+    done = run_nmt("evaluate", "--model", reverser, "--model", back, *words)
+    assert (done.code, done.stdout) == (2, "")
+    assert f"{reverser} translates a to b, and {back} translates b to a: one test set cannot be for both" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -116,6 +128,7 @@ def test_significance_compares_with_the_first_row(run_nmt, files, reverser):
         ),
         (["--log-probs", "no/log"], "no/log cannot be written: there is no folder no\n"),
         (["--model", "absent"], "absent does not exist\n  A run is a folder that `nmt train` writes"),
+        (["--source", "other"], "--source is given 2 times, and takes one file\n"),
         (["--beam", "0"], "Invalid value for '--beam': 0 is not in the range x>=1"),
     ],
 )

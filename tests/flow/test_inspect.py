@@ -135,6 +135,15 @@ def test_the_course_of_training_is_told(run_nmt, interrupted, tiny_prepared):
     assert "split" not in text
 
 
+@pytest.mark.parametrize(("update", "since"), [(2, "at update 2\n"), (4, "at update 4, in the last validation\n")])
+def test_the_best_checkpoint_is_of_the_last_validation_only_if_it_is(run_nmt, interrupted, tmp_path, update, since):
+    run = shutil.copytree(interrupted, tmp_path / "run")
+    last, best = (json.loads((run / name / "checkpoint.json").read_text()) for name in ("last", "best"))
+    write_facts(run / "last" / "checkpoint.json", last | {"place": last["place"] | {"stale": 0}})
+    write_facts(run / "best" / "checkpoint.json", best | {"update": update})
+    assert since in run_nmt("inspect", run).stdout
+
+
 def test_warnings_of_training_are_told(run_nmt, interrupted, tmp_path):
     run = shutil.copytree(interrupted, tmp_path / "run")
     facts = json.loads((run / "last" / "checkpoint.json").read_text())

@@ -87,6 +87,10 @@ def test_validation_and_test_pairs_that_training_has_too_are_counted(prepare, co
         "test: 30 pairs, 4 of which training has too",
         "  Scores on training pairs say little about other text",
     ]
+    for side in "ab":  # the same for training, which normalises text
+        text = (corpus / f"valid.{side}").read_text()
+        (corpus / f"valid.{side}").write_text(text.replace(" ", "\u00a0 ").replace("\n", " \n"))
+    assert "valid: 30 pairs, 3 of which training has too" in prepare("--overwrite").stderr
     lines = (corpus / "test.b").read_text().splitlines()
     (corpus / "test.b").write_text("\n".join(lines[::-1]) + "\n")  # the same sources with other translations
     assert prepare("--test", corpus / "test", "--overwrite").stderr.splitlines()[-2] == "test: 30 pairs"

@@ -324,5 +324,7 @@ def test_python_translates_in_three_lines(reverser):
         translator.translate(LINES, beem=3)
     with pytest.raises(UsageError, match=r"a beam of 2 cannot find the 3 best"):
         translator.n_best(LINES, 3, beam=2)
+    with pytest.raises(UsageError, match="translate gives one translation of each line\n  The method n_best gives"):
+        translator.translate(LINES, n_best=2)
     with pytest.raises(TypeError, match="put a single line in a list"):
         translator.translate("ba de")

@@ -301,6 +301,13 @@ def test_a_system_does_not_differ_significantly_from_its_copy():
     assert same[0].p_value == 1
 
 
+@pytest.mark.parametrize("test", ["bootstrap", "randomization"])
+def test_systems_with_the_same_score_do_not_differ_significantly(test):
+    metrics = ["bleu", "ter", "accuracy", "f1"]
+    _, other = compare_systems([["a"] * 3, ["c d"] * 3], [["b b"] * 3], metrics, samples=20, test=test)
+    assert [row.p_value for row in other if row.score == 0] == [1.0] * 3  # all but TER
+
+
 @pytest.mark.parametrize(
     ("hypotheses", "references", "options", "error", "message"),
     [

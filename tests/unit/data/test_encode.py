@@ -50,6 +50,17 @@ def test_duplicates_are_dropped_across_chunks_unless_they_are_kept():
         assert cleaner.dropped["duplicate"] == (0 if keep_duplicates else 5)
 
 
+def test_pairs_that_differ_in_blanks_and_in_how_accents_are_encoded_are_duplicates():
+    pairs = [
+        Pair("caf\u00e9 1", "x y"),
+        Pair(" cafe\u0301\u00a01 ", "x  y"),
+        Pair("cafe 1", "x y"),
+        Pair("caf\u00e9 1", "xy"),
+    ]
+    kept = Cleaner(10, 9.0, keep_duplicates=False).keep(pairs, np.ones(4, int), np.ones(4, int))
+    assert kept.tolist() == [1, 0, 1, 1]
+
+
 def test_a_dropped_pair_does_not_make_a_later_one_a_duplicate():
     cleaner = Cleaner(10, 2.0, keep_duplicates=False)
     assert not cleaner.keep([Pair("a", "b")], pieces(11), pieces(9))
