@@ -52,10 +52,10 @@ class NmtCommand(click.Command):
             return
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for parameter in given:
-            is_path = isinstance(parameter, click.Option) and parameter.metavar in PATHS and not parameter.multiple
-            if is_path and (times := given.count(parameter)) > 1:
+            what = PATHS.get(parameter.metavar or "") if isinstance(parameter, click.Option) else None
+            if what and not parameter.multiple and (times := given.count(parameter)) > 1:
                 flag = choose_name(parameter.opts, ctx)
-                raise click.UsageError(f"{flag} is given {times} times, and takes one {PATHS[parameter.metavar]}", ctx)
+                raise click.UsageError(f"{flag} is given {times} times, and takes one {what}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
