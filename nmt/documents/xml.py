@@ -23,7 +23,7 @@ from nmt.documents.markup import InnerText, escape, read_attribute, replace_mark
 from nmt.documents.placeholders import PLACEHOLDER, keep_parts
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvents, read_events
-from nmt.documents.xml_rules import ALL_TEXT, XmlRules, has_element
+from nmt.documents.xml_rules import ALL_TEXT, Layout, XmlRules, has_element
 from nmt.text.languages import format_language, is_other_language, is_own_language
 from nmt.text.units import Span
 
@@ -33,7 +33,10 @@ CDATA, CDATA_END = "<![CDATA[", "]]>"
 
 
 class Structure:
-    """Which elements of a document are inside text, by the numbers of their start events."""
+    """Which elements of a document are inside text, by the numbers of their start events.
+
+    Those that are nested have a text of their own, and are a tag of the one around them.
+    """
 
     def __init__(self, events: XmlEvents, rules: XmlRules) -> None:
         self.events = events
@@ -47,11 +50,19 @@ class Structure:
             elif kind == "text" and not has_text[parent]:
                 has_text[parent] = not events.read_text(number).isspace()
         self.is_inline = bytearray(len(events))
+        self.is_nested = bytearray(len(events))
+        layouts: dict[tuple[str, str], Layout | None] = {}
         for number, (kind, parent) in enumerate(zip(events.kinds, events.parents, strict=True)):
-            if kind != "start" or has_element(rules.text + rules.block, *self.name_element(number)):
+            if kind != "start":
                 continue
-            is_inside = parent >= 0 and (has_text[parent] or (self.is_inline[parent] and children[parent] == 1))
-            self.is_inline[number] = is_inside or has_element(rules.inline, *self.name_element(number))
+            named = self.name_element(number)
+            if named not in layouts:
+                layouts[named] = rules.find_layout(*named)
+            layout = layouts[named]
+            if layout is None and parent >= 0:
+                layout = "inline" if has_text[parent] or (self.is_inline[parent] and children[parent] == 1) else None
+            self.is_inline[number] = layout == "inline"
+            self.is_nested[number] = layout == "nested"
 
     def name_element(self, number: int) -> tuple[str, str]:
         """The name of an element, and of the one that it is in; that is empty of the root."""
@@ -61,6 +72,8 @@ class Structure:
 
 class XmlDocument:
     """Text between block elements is a unit, and so are the attributes that rules name.
+
+    The units of a nested element come before the one around it, of which the element is an unpaired tag.
 
     Elements with translate="no", its:translate="no" or translatable="false" stay as they are, and so do those whose
     xml:lang is another language than those of the source and of the whole document. So does a CDATA section
@@ -80,6 +93,7 @@ class XmlDocument:
         self.structure = Structure(self.events, rules)
         self.lines = Lines(self.decoded.text)
         self.run: list[Token] = []
+        self.outer: list[list[Token]] = []  # the runs around each nested element that is open
         self.texts: list[InlineUnit] = []
         self.attributes: list[InnerText] = []
         self.lone_sections: list[Span] = []  # the texts of CDATA sections that are translated
@@ -112,7 +126,8 @@ class XmlDocument:
                 is_other = is_foreign[-1] if code is None else self.is_other(code)
                 if is_other and not is_foreign[-1]:
                     self.foreign.append(code or "")
-                if self.is_untranslated(number) or (is_other and self.structure.is_inline[number]):
+                is_inside = self.structure.is_inline[number] or self.structure.is_nested[number]
+                if self.is_untranslated(number) or (is_other and is_inside):
                     partner = events.partners[number]
                     self.add_tag(number, events.find_end(partner), "single", number)
                     number = partner
@@ -121,13 +136,22 @@ class XmlDocument:
                         self.find_attributes(number)
                     is_foreign.append(is_other)
                     is_read.append(is_read[-1] or has_element(self.rules.text, *self.structure.name_element(number)))
-                    is_empty = events.kinds[number + 1] == "end" and events.is_empty(number + 1)
-                    self.add_tag(number, events.find_end(number), "single" if is_empty else "open", number)
+                    if self.structure.is_nested[number]:
+                        self.outer.append(self.run)
+                        self.run = []
+                    else:
+                        is_empty = events.kinds[number + 1] == "end" and events.is_empty(number + 1)
+                        self.add_tag(number, events.find_end(number), "single" if is_empty else "open", number)
             elif kind == "end":
                 is_read.pop()
                 is_foreign.pop()
-                if not events.is_empty(number):
-                    self.add_tag(number, events.find_end(number), "close", events.partners[number])
+                start = events.partners[number]
+                if self.structure.is_nested[start]:
+                    self.end_run()
+                    self.run = self.outer.pop()
+                    self.add_tag(start, events.find_end(number), "single", start)
+                elif not events.is_empty(number):
+                    self.add_tag(number, events.find_end(number), "close", start)
             elif is_foreign[-1]:
                 self.end_run()
             elif kind == "text" and is_read[-1]:
@@ -158,10 +182,11 @@ class XmlDocument:
 
     def add_tag(self, number: int, end: int, kind: Kind, start: int) -> None:
         """Add a tag of the element that begins at event `start` to a run, or begin a new run."""
-        if self.structure.is_inline[start]:
-            name = self.events.names[start]
+        name, begin = self.events.names[start], self.events.begins[number]
+        if self.structure.is_nested[start]:
+            self.run.append(Token(kind, begin, end, f"<{name}>", f"{start}"))
+        elif self.structure.is_inline[start]:
             is_whole = kind == "single" and end > self.events.find_end(number)
-            begin = self.events.begins[number]
             label = label_element(name, self.decoded.text[begin:end]) if is_whole else f"<{name}>"
             self.run.append(Token(kind, begin, end, label, f"{start}"))
         else:

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, Strict
 
 from nmt.validation import check, read_toml
 
+Layout = Literal["nested", "block", "inline"]
 Names = tuple[Annotated[str, Strict(), Field(min_length=1)], ...]
 
 
@@ -17,7 +18,8 @@ class XmlRules:
 
     `text` are elements whose content is translated; without any, all text is. `inline` are elements inside text, as for
     emphasis, and `block` are those that end the text before them; of those that no rule names, the ones that stand
-    beside text are inline. `untranslated` are elements that stay as they are, with all in them. `attributes` are
+    beside text are inline. `nested` are elements with a text of their own inside another text, which goes on after
+    them, such as footnotes. `untranslated` are elements that stay as they are, with all in them. `attributes` are
     `name`, or `element@name`, of attributes that people read.
     """
 
@@ -26,6 +28,7 @@ class XmlRules:
     text: Names = ()
     inline: Names = ()
     block: Names = ()
+    nested: Names = ()
     untranslated: Names = ()
     attributes: Names = ()
 
@@ -36,6 +39,17 @@ class XmlRules:
         Raises SettingsError for a file that cannot be read or is not TOML, for other keys and for wrong values.
         """
         return check(cls, read_toml(Path(path)), str(path))
+
+    def find_layout(self, name: str, parent: str) -> Layout | None:
+        """How an element stands in text, if a rule tells. One that names its parent, too, counts more than others."""
+        for known in (f"{parent}/{name}", name):
+            if known in self.nested:
+                return "nested"
+            if known in self.text + self.block:
+                return "block"
+            if known in self.inline:
+                return "inline"
+        return None
 
     def is_read(self, element: str, attribute: str) -> bool:
         """Whether people read an attribute."""
@@ -84,8 +98,9 @@ DOCBOOK = XmlRules(
         "blockquote calloutlist caution danger equation example figure formalpara important informalequation "
         "informalexample informalfigure informaltable itemizedlist listitem literallayout mediaobject note "
         "orderedlist para procedure segmentedlist sidebar simpara simplelist step table tip title variablelist "
-        "varlistentry warning"
+        "varlistentry warning primary secondary tertiary see seealso"
     ),
+    nested=read_names("alt annotation footnote indexterm inlinemediaobject remark textobject"),
     untranslated=DOCBOOK_CODES + DOCBOOK_BLOCKS + read_names("firstname math personname surname svg"),
 )
 DITA_CODES = read_names(
@@ -93,6 +108,7 @@ DITA_CODES = read_names(
     "sep state synph systemoutput textentity userinput var varname xmlatt xmlelement xmlnsname xmlpi"
 )
 DITA_BLOCKS = read_names("codeblock pre screen syntaxdiagram")
+DITA_UNREAD = read_names("draft-comment foreign mathml required-cleanup svg-container unknown")
 DITA = XmlRules(
     inline=DITA_CODES
     + read_names(
@@ -104,9 +120,11 @@ DITA = XmlRules(
         "div dl dlentry dt dd example fig hazardstatement li lines lq msgblock note ol p section simpletable sl "
         "sli table title ul"
     ),
-    untranslated=DITA_CODES
-    + DITA_BLOCKS
-    + read_names("draft-comment foreign mathml required-cleanup svg-container unknown"),
+    nested=DITA_UNREAD
+    + read_names(
+        "alt data data-about desc fn index-see index-see-also index-sort-as indexterm indextermref longdescref"
+    ),
+    untranslated=DITA_CODES + DITA_BLOCKS + DITA_UNREAD,
     attributes=("navtitle", "spectitle"),
 )
 VOCABULARIES = (  # rules, suffixes of files, and what a document declares
