@@ -81,16 +81,26 @@ class XmlDocument:
     if it is that of the source, becomes that of the target.
     """
 
-    def __init__(self, content: bytes, name: str, languages: Languages, rules: XmlRules = ALL_TEXT) -> None:
-        """`name` is what messages call the file. Raises DataError for what is not XML, or may be an attack."""
+    def __init__(
+        self,
+        content: bytes,
+        name: str,
+        languages: Languages,
+        rules: XmlRules = ALL_TEXT,
+        vocabulary: XmlRules = ALL_TEXT,
+    ) -> None:
+        """`name` is what messages call the file. `rules` extend those of its vocabulary.
+
+        Raises DataError for what is not XML, or may be an attack.
+        """
         declared = DECLARED.match(content)
         self.decoded = decode_document(content, name, declared[1].decode() if declared else None)
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
-        self.rules = rules
+        self.rules = vocabulary.extend(rules)
         self.language = languages.source
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
         self.events = read_events(self.decoded.text, name)
-        self.structure = Structure(self.events, rules)
+        self.structure = Structure(self.events, self.rules)
         self.lines = Lines(self.decoded.text)
         self.run: list[Token] = []
         self.outer: list[list[Token]] = []  # the runs around each nested element that is open

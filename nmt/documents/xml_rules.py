@@ -40,6 +40,24 @@ class XmlRules:
         """
         return check(cls, read_toml(Path(path)), str(path))
 
+    def extend(self, own: "XmlRules") -> "XmlRules":
+        """These rules and those of `own`, which count more.
+
+        An element that `own` names leaves the other lists of these, so that `inline` makes it translated, too; but one
+        that `own` leaves untranslated stands in text as before. If `own` tells which text is translated, no attribute
+        is that it does not name.
+        """
+        placed = {*own.inline, *own.block, *own.nested}
+        return XmlRules(
+            text=own.text or self.text,
+            inline=tuple(name for name in self.inline if name not in placed) + own.inline,
+            block=tuple(name for name in self.block if name not in placed) + own.block,
+            nested=tuple(name for name in self.nested if name not in placed) + own.nested,
+            untranslated=tuple(name for name in self.untranslated if name not in {*placed, *own.text})
+            + own.untranslated,
+            attributes=(() if own.text else self.attributes) + own.attributes,
+        )
+
     def find_layout(self, name: str, parent: str) -> Layout | None:
         """How an element stands in text, if a rule tells. One that names its parent, too, counts more than others."""
         for known in (f"{parent}/{name}", name):

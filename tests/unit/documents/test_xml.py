@@ -130,6 +130,27 @@ def test_vocabularies_have_rules_of_their_own(text, declared, suffixes, units):
     assert "four" in " ".join(unit.segment.text for unit in read(text.format("")).units)
 
 
+@pytest.mark.parametrize(
+    ("rules", "units"),
+    [
+        ({}, ["two", "Note", "Use  now", "Go"]),  # as DITA has it
+        ({"block": ["fn"]}, ["two", "Use  now", "Note", "Go"]),  # the code still stays
+        ({"inline": ["fn"]}, ["two", "Use  nowNote", "Go"]),
+        ({"inline": ["codeph"]}, ["two", "Note", "Use x now", "Go"]),  # is translated
+        ({"text": ["codeblock"]}, ["y"]),
+        ({"untranslated": ["xref"]}, ["two", "Note", "Use  now"]),  # stays inline
+        ({"attributes": ["id"]}, ["one", "two", "Note", "Use  now", "Go"]),
+    ],
+)
+def test_rules_of_the_user_extend_those_of_the_vocabulary(rules, units):
+    text = (
+        "<p id='one' navtitle='two'>Use <codeph>x</codeph> now<fn>Note</fn><codeblock>y</codeblock><xref>Go</xref></p>"
+    )
+    own = XmlRules(**{key: tuple(names) for key, names in rules.items()})
+    document = parse_document(text.encode(), "a.dita", SPACED, "xml", own)
+    assert [unit.segment.text for unit in document.units] == units
+
+
 def test_a_reference_to_a_text_that_the_document_defines_stays():
     entities = '<!DOCTYPE p [\n<!ENTITY tool "Sled">\n<!ENTITY who "<i>x</i>"><!ENTITY lt "&#38;#60;">]>'
     document = read(f'{entities}<p><q t="&tool;">get &tool; by &who; &lt; now</q><q>&tool; is &tool;</q></p>')
