@@ -51,14 +51,14 @@ class Structure:
                 has_text[parent] = not events.read_text(number).isspace()
         self.is_inline = bytearray(len(events))
         self.is_nested = bytearray(len(events))
-        layouts: dict[tuple[str, str], Layout | None] = {}
+        self.layouts: dict[tuple[str, str], Layout | None] = {}  # by the name and the parent's name
         for number, (kind, parent) in enumerate(zip(events.kinds, events.parents, strict=True)):
             if kind != "start":
                 continue
             named = self.name_element(number)
-            if named not in layouts:
-                layouts[named] = rules.find_layout(*named)
-            layout = layouts[named]
+            if named not in self.layouts:
+                self.layouts[named] = rules.find_layout(*named)
+            layout = self.layouts[named]
             if layout is None and parent >= 0:
                 layout = "inline" if has_text[parent] or (self.is_inline[parent] and children[parent] == 1) else None
             self.is_inline[number] = layout == "inline"
@@ -122,6 +122,13 @@ class XmlDocument:
             for match in ATTRIBUTE.finditer(self.decoded.text, self.events.begins[root], self.events.find_end(root)):
                 if match[1] == "xml:lang":
                     yield match.span(2 if match[2] is not None else 3)
+
+    def list_names(self) -> set[str]:
+        """The elements and attributes that the document has, as rules name them: in each way, and always with an @."""
+        found = {name for own, parent in self.structure.layouts for name in (own, f"{parent}/{own}")}
+        for number, values in self.events.attributes.items():
+            found.update(f"{element}@{name}" for name in values[::2] for element in ("", self.events.names[number]))
+        return found
 
     def divide(self) -> None:
         """Divide the events into runs of text and inline tags, each of which may be a unit."""

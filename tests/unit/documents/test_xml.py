@@ -3,7 +3,7 @@ from support.documents import SPACED, WordTranslator, shout, translate_document
 
 from nmt.documents.formats import parse_document
 from nmt.documents.xml import XmlDocument
-from nmt.documents.xml_rules import ALL_TEXT, XmlRules
+from nmt.documents.xml_rules import ALL_TEXT, RuleUse, XmlRules
 from nmt.errors import DataError, SettingsError
 
 
@@ -191,6 +191,52 @@ def test_rules_are_read(tmp_path):
         XmlRules.read(path)
     with pytest.raises(SettingsError, match=r"rulez.toml does not exist; did you mean \"rules.toml\"\?"):
         XmlRules.read(tmp_path / "rulez.toml")
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (
+            'text = ["h:para"]',
+            '"h:para" is no element: write name or parent/name, without prefixes; did you mean "para"?',
+        ),
+        ('text = ["//title"]', 'without prefixes; did you mean "title"?'),
+        ('block = ["{urn:h}para"]', 'did you mean "para"?'),
+        ('inline = ["a/b/c"]', 'did you mean "b/c"?'),
+        ('nested = ["*"]', '"*" is no element: write name or parent/name, without prefixes'),
+        ('nested = [""]', '"" is no element: '),
+        ('attributes = ["@alt"]', '"@alt" is no attribute: write name or element@name; did you mean "alt"?'),
+        ('attributes = ["//image/@x:alt"]', 'did you mean "image@x:alt"?'),
+        (
+            'inline = ["a", "b"]\nblock = ["b"]\nnested = ["a"]',
+            '"b" is in inline and in block: leave it in one of them',
+        ),
+        ('inline = ["a", "b"]\nblock = ["b"]\nnested = ["a"]', '"a" is in inline and in nested: leave it in one'),
+    ],
+)
+def test_names_that_cannot_be_names_are_refused(tmp_path, rule, message):
+    path = tmp_path / "rules.toml"
+    path.write_text(rule)
+    with pytest.raises(SettingsError, match=r"rules.toml cannot be used\n  ") as caught:
+        XmlRules.read(path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rules", "names"),
+    [
+        ({"text": ("titel", "doc/title")}, ['"titel" in text; did you mean "title"?']),
+        ({"attributes": ("short", "title@short", "x:y")}, ['"x:y" in attributes']),
+        ({"attributes": ("para@short",)}, ['"para@short" in attributes; did you mean "short"?']),
+        ({"inline": ("x/y",), "nested": ("5",)}, ['"x/y" in inline', '"5" in nested']),
+        ({"block": tuple("1234567")}, [*(f'"{name}" in block' for name in "12345"), "and 2 more"]),
+    ],
+)
+def test_names_that_nothing_has_are_told(rules, names):
+    use = RuleUse(XmlRules(**rules))
+    assert use.describe() == []  # no document is read
+    use.known |= read(TEXT).list_names()
+    assert use.describe() == ["\n  ".join(["rules for XML name what no document has", *names])]
 
 
 @pytest.mark.parametrize(
