@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
-from nmt.documents.document import Token, join_elements
+from nmt.documents.document import Token, Unit, join_elements
+from nmt.documents.segment import Mark, Segment
 from nmt.text.terms import EMAIL, TEMPLATE, URL, VARIABLE
 from nmt.text.units import Span
 
@@ -91,6 +92,19 @@ def keep_spans(tokens: Sequence[Token], original: str, spans: Iterable[Span], na
         if token.begin < token.end or token.kind != "text":
             kept.append(token)
     return kept
+
+
+def strip_lines(translation: Segment, unit: Unit) -> Segment:
+    """A translation without blanks before and after line ends, which are tags."""
+    if LINE_END not in unit.labels:
+        return translation
+    parts = list(translation.split())
+    is_end = [isinstance(part, Mark) and unit.labels[part.tag] == LINE_END for part in parts]
+    for number, part in enumerate(parts):
+        if isinstance(part, str):
+            part = part.rstrip(" ") if any(is_end[number + 1 : number + 2]) else part
+            parts[number] = part.lstrip(" ") if number and is_end[number - 1] else part
+    return Segment.join(parts)
 
 
 def is_plain(token: Token) -> bool:

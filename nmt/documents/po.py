@@ -19,9 +19,9 @@ from nmt.documents.document import (
     describe_foreign,
 )
 from nmt.documents.encoding import DecodedText, decode_document
-from nmt.documents.placeholders import LINE_END, PLACEHOLDER, split_placeholders
+from nmt.documents.placeholders import PLACEHOLDER, split_placeholders, strip_lines
 from nmt.documents.po_header import PoHeader
-from nmt.documents.segment import Mark, Segment
+from nmt.documents.segment import Segment
 from nmt.errors import DataError, UsageError
 from nmt.progress import format_count
 from nmt.text.languages import get_primary_language
@@ -249,17 +249,6 @@ def describe_annotation(annotation: Annotation) -> Iterator[str]:
     for match in annotation.matches:
         yield f"{match.score} % as in the memory: {match.source}"
         yield f"The memory's translation: {match.target}"
-
-
-def strip_lines(translation: Segment, unit: Unit) -> Segment:
-    """A translation without blanks before and after line ends, which are tags."""
-    parts = list(translation.split())
-    is_end = [isinstance(part, Mark) and unit.labels[part.tag] == LINE_END for part in parts]
-    for number, part in enumerate(parts):
-        if isinstance(part, str):
-            part = part.rstrip(" ") if any(is_end[number + 1 : number + 2]) else part
-            parts[number] = part.lstrip(" ") if number and is_end[number - 1] else part
-    return Segment.join(parts)
 
 
 def keep(text: str, original: str) -> str:

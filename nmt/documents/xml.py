@@ -20,9 +20,10 @@ from nmt.documents.document import (
 from nmt.documents.encoding import decode_document
 from nmt.documents.labels import label_element
 from nmt.documents.markup import InnerText, escape, read_attribute, replace_markup, write_markup
-from nmt.documents.placeholders import PLACEHOLDER, keep_parts
+from nmt.documents.placeholders import LINE_END, PLACEHOLDER, keep_parts, strip_lines
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvents, read_events
+from nmt.documents.xml_lines import divide_lines, find_line_ends, keep_lines, split_lines
 from nmt.documents.xml_rules import ALL_TEXT, Layout, XmlRules, has_element
 from nmt.text.languages import format_language, is_other_language, is_own_language
 from nmt.text.units import Span
@@ -103,7 +104,8 @@ class XmlDocument:
         self.structure = Structure(self.events, self.rules)
         self.lines = Lines(self.decoded.text)
         self.run: list[Token] = []
-        self.outer: list[list[Token]] = []  # the runs around each nested element that is open
+        self.line_ends: list[Span] = []  # in the run, where they are content
+        self.outer: list[tuple[list[Token], list[Span]]] = []  # the runs around each nested element that is open
         self.texts: list[InlineUnit] = []
         self.attributes: list[InnerText] = []
         self.lone_sections: list[Span] = []  # the texts of CDATA sections that are translated
@@ -135,6 +137,7 @@ class XmlDocument:
         events = self.events
         is_read = [not self.rules.text]  # whether text is translated, in each element that is open
         is_foreign = [False]  # whether its language is another one
+        has_lines = [False]  # whether its line ends are content
         number = 0
         while number < len(events):
             kind = events.kinds[number]
@@ -152,37 +155,41 @@ class XmlDocument:
                     if not is_other:
                         self.find_attributes(number)
                     is_foreign.append(is_other)
+                    has_lines.append(self.has_lines(number, has_lines[-1]))
                     is_read.append(is_read[-1] or has_element(self.rules.text, *self.structure.name_element(number)))
                     if self.structure.is_nested[number]:
-                        self.outer.append(self.run)
-                        self.run = []
+                        self.outer.append((self.run, self.line_ends))
+                        self.run, self.line_ends = [], []
                     else:
                         is_empty = events.kinds[number + 1] == "end" and events.is_empty(number + 1)
                         self.add_tag(number, events.find_end(number), "single" if is_empty else "open", number)
             elif kind == "end":
                 is_read.pop()
                 is_foreign.pop()
+                has_lines.pop()
                 start = events.partners[number]
                 if self.structure.is_nested[start]:
                     self.end_run()
-                    self.run = self.outer.pop()
+                    self.run, self.line_ends = self.outer.pop()
                     self.add_tag(start, events.find_end(number), "single", start)
                 elif not events.is_empty(number):
                     self.add_tag(number, events.find_end(number), "close", start)
             elif is_foreign[-1]:
                 self.end_run()
             elif kind == "text" and is_read[-1]:
-                self.add_text(number)
+                self.add_text(number, has_lines[-1])
             elif kind == "other" and is_read[-1]:
-                number = self.add_other(number)
+                number = self.add_other(number, has_lines[-1])
             number += 1
         self.end_run()
 
     def end_run(self) -> None:
-        """End a run, which is a unit if it has text."""
-        if unit := build_inline_unit(keep_parts(self.run, self.decoded.text, PLACEHOLDER), self.lines):
-            self.texts.append(unit)
-        self.run = []
+        """End a run, which is a unit if it has text, or several if its line ends are content."""
+        text = self.decoded.text
+        for run in split_lines(keep_lines(self.run, text, self.line_ends), text) if self.line_ends else [self.run]:
+            if unit := build_inline_unit(keep_parts(run, text, PLACEHOLDER), self.lines):
+                self.texts.append(divide_lines(unit))
+        self.run, self.line_ends = [], []
 
     def find_language(self, number: int) -> str | None:
         """The language that an element is marked with."""
@@ -191,6 +198,13 @@ class XmlDocument:
     def is_other(self, code: str) -> bool:
         """Whether a language is another one than those of the source and of the document."""
         return is_other_language(code, self.language) and is_other_language(code, self.declared or self.language)
+
+    def has_lines(self, number: int, is_around: bool) -> bool:
+        """Whether the line ends in an element are content; `is_around` tells whether those around it are."""
+        space = self.events.read_attributes(number).get("xml:space")
+        if space in ("default", "preserve"):
+            return space == "preserve"
+        return is_around or has_element(self.rules.lines, *self.structure.name_element(number))
 
     def is_untranslated(self, number: int) -> bool:
         """Whether an element, and all in it, stays as it is."""
@@ -209,12 +223,22 @@ class XmlDocument:
         else:
             self.end_run()
 
-    def add_text(self, number: int) -> None:
+    def add_text(self, number: int, has_lines: bool) -> None:
         """Add text to a run."""
-        begin, end = self.events.begins[number], self.events.find_end(number)
-        self.run.append(Token("text", begin, end, self.events.read_text(number)))
+        events, original = self.events, self.decoded.text
+        begin, end, text = events.begins[number], events.find_end(number), events.read_text(number)
+        if has_lines and events.kinds[number - 1] != "text":
+            last = number
+            while events.kinds[last + 1] == "text":
+                last += 1
+            self.line_ends += find_line_ends(original, begin, events.find_end(last))
+        if has_lines and text == "\n" and not original[begin:end].isspace():  # a reference
+            self.run.append(Token("single", begin, end, LINE_END, is_break=True))
+        else:
+            text = original[begin:end] if has_lines and text == "\n" else text  # it may be "\r\n"
+            self.run.append(Token("text", begin, end, text))
 
-    def add_other(self, number: int) -> int:
+    def add_other(self, number: int, has_lines: bool) -> int:
         """Add a comment, an instruction or a CDATA section to a run. -> the number of its last event"""
         events, text = self.events, self.decoded.text
         begin, end = events.begins[number], events.find_end(number)
@@ -227,7 +251,7 @@ class XmlDocument:
         if events.kinds[number - 1] == "start" and events.kinds[last + 1] == "end":
             self.lone_sections.append((end, events.begins[last]))
             for one in range(number + 1, last):
-                self.add_text(one)
+                self.add_text(one, has_lines)
         else:
             self.run.append(Token("single", begin, events.find_end(last), "CDATA"))
         return last
@@ -245,8 +269,12 @@ class XmlDocument:
 
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Characters that the encoding does not have become references."""
+        stripped = (
+            one if one == unit.segment else strip_lines(one, unit)
+            for unit, one in zip(self.units, translations, strict=False)
+        )
         parts = self.decoded.text, self.attributes, self.texts
-        return write_markup(self.decoded, replace_markup(*parts, translations, self.languages, self.choose_escape))
+        return write_markup(self.decoded, replace_markup(*parts, stripped, self.languages, self.choose_escape))
 
     def choose_escape(self, inline: InlineUnit) -> Callable[[str, str], str]:
         """What writes the text of a unit: as that of a CDATA section, if it is in one."""

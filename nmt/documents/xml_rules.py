@@ -55,8 +55,9 @@ class XmlRules:
     `text` are elements whose content is translated; without any, all text is. `inline` are elements inside text, as for
     emphasis, and `block` are those that end the text before them; of those that no rule names, the ones that stand
     beside text are inline. `nested` are elements with a text of their own inside another text, which goes on after
-    them, such as footnotes. `untranslated` are elements that stay as they are, with all in them. `attributes` are
-    `name`, or `element@name`, of attributes that people read, with the prefixes of attributes as documents write them.
+    them, such as footnotes. `lines` are elements whose line ends stay, as in verse. `untranslated` are elements that
+    stay as they are, with all in them. `attributes` are `name`, or `element@name`, of attributes that people read, with
+    the prefixes of attributes as documents write them.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -65,6 +66,7 @@ class XmlRules:
     inline: Names = ()
     block: Names = ()
     nested: Names = ()
+    lines: Names = ()
     untranslated: Names = ()
     attributes: AttributeNames = ()
 
@@ -99,6 +101,7 @@ class XmlRules:
             inline=tuple(name for name in self.inline if name not in placed) + own.inline,
             block=tuple(name for name in self.block if name not in placed) + own.block,
             nested=tuple(name for name in self.nested if name not in placed) + own.nested,
+            lines=self.lines + own.lines,
             untranslated=tuple(name for name in self.untranslated if name not in {*placed, *own.text})
             + own.untranslated,
             attributes=(() if own.text else self.attributes) + own.attributes,
@@ -179,12 +182,13 @@ DOCBOOK = XmlRules(
     ),
     block=DOCBOOK_BLOCKS
     + read_names(
-        "blockquote calloutlist caution danger equation example figure formalpara important informalequation "
+        "address blockquote calloutlist caution danger equation example figure formalpara important informalequation "
         "informalexample informalfigure informaltable itemizedlist listitem literallayout mediaobject note "
         "orderedlist para procedure segmentedlist sidebar simpara simplelist step table tip title variablelist "
         "varlistentry warning primary secondary tertiary see seealso"
     ),
     nested=read_names("alt annotation footnote indexterm inlinemediaobject remark textobject"),
+    lines=DOCBOOK_BLOCKS + read_names("address literallayout"),
     untranslated=DOCBOOK_CODES + DOCBOOK_BLOCKS + read_names("firstname math personname surname svg"),
 )
 DITA_CODES = read_names(
@@ -208,6 +212,7 @@ DITA = XmlRules(
     + read_names(
         "alt data data-about desc fn index-see index-see-also index-sort-as indexterm indextermref longdescref"
     ),
+    lines=DITA_BLOCKS + read_names("lines msgblock"),
     untranslated=DITA_CODES + DITA_BLOCKS + DITA_UNREAD,
     attributes=("navtitle", "spectitle"),
 )
