@@ -18,6 +18,7 @@ from nmt.documents.document import (
     describe_foreign,
 )
 from nmt.documents.encoding import decode_document
+from nmt.documents.its import apply_its
 from nmt.documents.labels import label_element
 from nmt.documents.markup import InnerText, escape, read_attribute, replace_markup, write_markup
 from nmt.documents.placeholders import LINE_END, PLACEHOLDER, keep_parts, strip_lines
@@ -29,7 +30,14 @@ from nmt.text.languages import format_language, is_other_language, is_own_langua
 from nmt.text.units import Span
 
 ATTRIBUTE = re.compile(r"""([^\s=/<>"']+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-NOT_TRANSLATED = {"translate": "no", "its:translate": "no", "translatable": "false"}
+TRANSLATED = {  # by the attribute that marks it, and its value
+    ("translate", "no"): False,
+    ("translate", "yes"): True,
+    ("its:translate", "no"): False,
+    ("its:translate", "yes"): True,
+    ("translatable", "false"): False,
+    ("translatable", "true"): True,
+}
 CDATA, CDATA_END = "<![CDATA[", "]]>"
 
 
@@ -79,7 +87,8 @@ class XmlDocument:
     Elements with translate="no", its:translate="no" or translatable="false" stay as they are, and so do those whose
     xml:lang is another language than those of the source and of the whole document. So does a CDATA section
     beside other text; the text of one that is alone in its element is translated. The language of the whole document,
-    if it is that of the source, becomes that of the target.
+    if it is that of the source, becomes that of the target. Rules of ITS in the document count more than those of its
+    vocabulary.
     """
 
     def __init__(
@@ -97,12 +106,14 @@ class XmlDocument:
         declared = DECLARED.match(content)
         self.decoded = decode_document(content, name, declared[1].decode() if declared else None)
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
-        self.rules = vocabulary.extend(rules)
         self.language = languages.source
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
         self.events = read_events(self.decoded.text, name)
-        self.structure = Structure(self.events, self.rules)
         self.lines = Lines(self.decoded.text)
+        vocabulary, notes = apply_its(self.events, vocabulary, self.lines, name)
+        self.notes = [*self.notes, *notes]
+        self.rules = vocabulary.extend(rules)
+        self.structure = Structure(self.events, self.rules)
         self.run: list[Token] = []
         self.line_ends: list[Span] = []  # in the run, where they are content
         self.outer: list[tuple[list[Token], list[Span]]] = []  # the runs around each nested element that is open
@@ -207,9 +218,11 @@ class XmlDocument:
         return is_around or has_element(self.rules.lines, *self.structure.name_element(number))
 
     def is_untranslated(self, number: int) -> bool:
-        """Whether an element, and all in it, stays as it is."""
-        is_marked = not NOT_TRANSLATED.items().isdisjoint(self.events.read_attributes(number).items())
-        return is_marked or has_element(self.rules.untranslated, *self.structure.name_element(number))
+        """Whether an element, and all in it, stays as it is. A mark of its own counts more than rules."""
+        marked = [TRANSLATED[one] for one in self.events.read_attributes(number).items() if one in TRANSLATED]
+        if marked:
+            return not all(marked)
+        return has_element(self.rules.untranslated, *self.structure.name_element(number))
 
     def add_tag(self, number: int, end: int, kind: Kind, start: int) -> None:
         """Add a tag of the element that begins at event `start` to a run, or begin a new run."""
