@@ -13,7 +13,8 @@ from nmt.documents.formats import FORMATS, STANDARD, find_format, name_document,
 from nmt.documents.joining import TranslatedUnit
 from nmt.documents.review import ReviewPage
 from nmt.documents.translate import LineTranslator, translate_documents, write_document
-from nmt.documents.xml_rules import XmlRules
+from nmt.documents.xml import XmlDocument
+from nmt.documents.xml_rules import RuleUse, XmlRules
 from nmt.errors import DataError, NmtError, Option, UsageError, indent
 from nmt.files import write_atomically
 from nmt.progress import Progress, format_count
@@ -197,6 +198,7 @@ def translate_files(
     failures: list[Exception] = []  # those that are errors in the program
     paths: dict[int, Path] = {}
     unfinished = set(files)
+    use = RuleUse(xml_rules) if xml_rules else None
 
     def add_failure(path: Path, error: Exception) -> None:
         if isinstance(error, NmtError) or len(files) == 1:
@@ -222,6 +224,8 @@ def translate_files(
                 progress.note(f"nmt: {path} has {format_count(len(document.units), 'segment')}")
             for note in document.notes:
                 progress.note(f"nmt: {note}")
+            if use and isinstance(document, XmlDocument):
+                use.known |= document.list_names()
             paths[id(document)] = path
             yield document
 
@@ -246,6 +250,8 @@ def translate_files(
             with write_atomically(report.target, "wb") as file:
                 file.write(content)
         yield report
+    for note in use.describe() if use else []:
+        progress.note(f"nmt: {note}")
     if failures and unfinished:  # the translator has failed
         raise failures[-1]
     if len(problems) == 1:

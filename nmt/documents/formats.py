@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nmt.documents.document import Document, Languages
-from nmt.documents.xml_rules import XmlRules, choose_rules
+from nmt.documents.xml_rules import ALL_TEXT, XmlRules, choose_rules
 from nmt.errors import DataError, Option, UsageError, describe_unreadable, did_you_mean
 
 
@@ -86,10 +86,10 @@ def parse_document(
 ) -> Document:
     """The document that bytes are, which messages call `name`. Raises DataError for bytes not in the format `form`.
 
-    The suffix of the name tells rules for XML, such as those of DocBook, where there are none.
+    `xml_rules` extend those of the vocabulary of XML, such as DocBook, which the suffix of the name tells.
     """
     own = FORMATS[form]
-    options = {"rules": xml_rules or choose_rules(name, content)} if form == "xml" else {}
+    options = {"rules": xml_rules or ALL_TEXT, "vocabulary": choose_rules(name, content)} if form == "xml" else {}
     kind = getattr(import_module(f"nmt.documents.{own.module}"), own.name)
     document: Document = kind(content, name, languages, **options)
     return document

@@ -1,6 +1,7 @@
 """What HTML and XML share: references such as &amp;, and texts in the markup around other texts, as in attributes."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from html import unescape
@@ -55,8 +56,8 @@ def replace_markup(
 ) -> Splices:
     """The translations of inner texts, then of texts, where they differ from their segments.
 
-    `others` are other replacements in the markup. `choose_escape` is what writes the translation of a text; see
-    InlineUnit.render. An iterator keeps the translations after these.
+    A text in a tag of another one comes before it. `others` are other replacements in the markup. `choose_escape` is
+    what writes the translation of a text; see InlineUnit.render. An iterator keeps the translations after these.
     """
     segments = iter(translations)
     values = (
@@ -65,11 +66,13 @@ def replace_markup(
         if found != one.text.unit.segment
     )
     splices = Splices([*others, *values])
-    outer = [
-        one.render(found, original, choose_escape(one), splices)
-        for one, found in zip(texts, segments, strict=False)
-        if found != one.unit.segment
-    ]
+    outer: list[Splice] = []  # by their places
+    for one, found in zip(texts, segments, strict=False):
+        if found != one.unit.segment:
+            first, last = (bisect_left(outer, (place,)) for place in (one.begin, one.end))
+            inside = outer[first:last]
+            own = Splices(splices.find(one.begin, one.end)).join(inside) if inside else splices
+            outer[first:last] = [one.render(found, original, choose_escape(one), own)]
     return splices.join(outer)
 
 

@@ -19,22 +19,34 @@ from nmt.documents.document import (
 )
 from nmt.documents.encoding import decode_document
 from nmt.documents.escaped import find_escaped_tags
-from nmt.documents.labels import label_element
+from nmt.documents.its import apply_its
+from nmt.documents.labels import LINE_END, label_element
 from nmt.documents.markup import InnerText, escape, read_attribute, replace_markup, write_markup
-from nmt.documents.placeholders import PLACEHOLDER, keep_parts
+from nmt.documents.placeholders import PLACEHOLDER, keep_parts, keep_spans
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvents, read_events
-from nmt.documents.xml_rules import ALL_TEXT, XmlRules, has_element
+from nmt.documents.xml_lines import divide_lines, find_line_ends, split_lines
+from nmt.documents.xml_rules import ALL_TEXT, Layout, XmlRules, has_element
 from nmt.text.languages import format_language, is_other_language, is_own_language
 from nmt.text.units import Span
 
 ATTRIBUTE = re.compile(r"""([^\s=/<>"']+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-NOT_TRANSLATED = {"translate": "no", "its:translate": "no", "translatable": "false"}
+TRANSLATED = {  # by the attribute that marks it, and its value
+    ("translate", "no"): False,
+    ("translate", "yes"): True,
+    ("its:translate", "no"): False,
+    ("its:translate", "yes"): True,
+    ("translatable", "false"): False,
+    ("translatable", "true"): True,
+}
 CDATA, CDATA_END = "<![CDATA[", "]]>"
 
 
 class Structure:
-    """Which elements of a document are inside text, by the numbers of their start events."""
+    """Which elements of a document are inside text, by the numbers of their start events.
+
+    Those that are nested have a text of their own, and are a tag of the one around them.
+    """
 
     def __init__(self, events: XmlEvents, rules: XmlRules) -> None:
         self.events = events
@@ -48,11 +60,19 @@ class Structure:
             elif kind == "text" and not has_text[parent]:
                 has_text[parent] = not events.read_text(number).isspace()
         self.is_inline = bytearray(len(events))
+        self.is_nested = bytearray(len(events))
+        self.layouts: dict[tuple[str, str], Layout | None] = {}  # by the name and the parent's name
         for number, (kind, parent) in enumerate(zip(events.kinds, events.parents, strict=True)):
-            if kind != "start" or has_element(rules.text + rules.block, *self.name_element(number)):
+            if kind != "start":
                 continue
-            is_inside = parent >= 0 and (has_text[parent] or (self.is_inline[parent] and children[parent] == 1))
-            self.is_inline[number] = is_inside or has_element(rules.inline, *self.name_element(number))
+            named = self.name_element(number)
+            if named not in self.layouts:
+                self.layouts[named] = rules.find_layout(*named)
+            layout = self.layouts[named]
+            if layout is None and parent >= 0:
+                layout = "inline" if has_text[parent] or (self.is_inline[parent] and children[parent] == 1) else None
+            self.is_inline[number] = layout == "inline"
+            self.is_nested[number] = layout == "nested"
 
     def name_element(self, number: int) -> tuple[str, str]:
         """The name of an element, and of the one that it is in; that is empty of the root."""
@@ -63,24 +83,41 @@ class Structure:
 class XmlDocument:
     """Text between block elements is a unit, and so are the attributes that rules name.
 
+    The units of a nested element come before the one around it, of which the element is an unpaired tag.
+
     Elements with translate="no", its:translate="no" or translatable="false" stay as they are, and so do those whose
     xml:lang is another language than those of the source and of the whole document. So does a CDATA section
     beside other text; the text of one that is alone in its element is translated. The language of the whole document,
-    if it is that of the source, becomes that of the target.
+    if it is that of the source, becomes that of the target. Rules of ITS in the document count more than those of its
+    vocabulary.
     """
 
-    def __init__(self, content: bytes, name: str, languages: Languages, rules: XmlRules = ALL_TEXT) -> None:
-        """`name` is what messages call the file. Raises DataError for what is not XML, or may be an attack."""
+    def __init__(
+        self,
+        content: bytes,
+        name: str,
+        languages: Languages,
+        rules: XmlRules = ALL_TEXT,
+        vocabulary: XmlRules = ALL_TEXT,
+    ) -> None:
+        """`name` is what messages call the file. `rules` extend those of its vocabulary.
+
+        Raises DataError for what is not XML, or may be an attack.
+        """
         declared = DECLARED.match(content)
         self.decoded = decode_document(content, name, declared[1].decode() if declared else None)
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
-        self.rules = rules
         self.language = languages.source
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
         self.events = read_events(self.decoded.text, name)
-        self.structure = Structure(self.events, rules)
         self.lines = Lines(self.decoded.text)
+        vocabulary, notes = apply_its(self.events, vocabulary, self.lines, name)
+        self.notes = [*self.notes, *notes]
+        self.rules = vocabulary.extend(rules)
+        self.structure = Structure(self.events, self.rules)
         self.run: list[Token] = []
+        self.line_ends: list[Span] = []  # in the run, where they are content
+        self.outer: list[tuple[list[Token], list[Span]]] = []  # the runs around each nested element that is open
         self.texts: list[InlineUnit] = []
         self.attributes: list[InnerText] = []
         self.lone_sections: list[Span] = []  # the texts of CDATA sections that are translated
@@ -100,11 +137,19 @@ class XmlDocument:
                 if match[1] == "xml:lang":
                     yield match.span(2 if match[2] is not None else 3)
 
+    def list_names(self) -> set[str]:
+        """The elements and attributes that the document has, as rules name them: in each way, and always with an @."""
+        found = {name for own, parent in self.structure.layouts for name in (own, f"{parent}/{own}")}
+        for number, values in self.events.attributes.items():
+            found.update(f"{element}@{name}" for name in values[::2] for element in ("", self.events.names[number]))
+        return found
+
     def divide(self) -> None:
         """Divide the events into runs of text and inline tags, each of which may be a unit."""
         events = self.events
         is_read = [not self.rules.text]  # whether text is translated, in each element that is open
         is_foreign = [False]  # whether its language is another one
+        has_lines = [False]  # whether its line ends are content
         number = 0
         while number < len(events):
             kind = events.kinds[number]
@@ -113,7 +158,8 @@ class XmlDocument:
                 is_other = is_foreign[-1] if code is None else self.is_other(code)
                 if is_other and not is_foreign[-1]:
                     self.foreign.append(code or "")
-                if self.is_untranslated(number) or (is_other and self.structure.is_inline[number]):
+                is_inside = self.structure.is_inline[number] or self.structure.is_nested[number]
+                if self.is_untranslated(number) or (is_other and is_inside):
                     partner = events.partners[number]
                     self.add_tag(number, events.find_end(partner), "single", number)
                     number = partner
@@ -121,29 +167,42 @@ class XmlDocument:
                     if not is_other:
                         self.find_attributes(number)
                     is_foreign.append(is_other)
+                    has_lines.append(self.has_lines(number, has_lines[-1]))
                     is_read.append(is_read[-1] or has_element(self.rules.text, *self.structure.name_element(number)))
-                    is_empty = events.kinds[number + 1] == "end" and events.is_empty(number + 1)
-                    self.add_tag(number, events.find_end(number), "single" if is_empty else "open", number)
+                    if self.structure.is_nested[number]:
+                        self.outer.append((self.run, self.line_ends))
+                        self.run, self.line_ends = [], []
+                    else:
+                        is_empty = events.kinds[number + 1] == "end" and events.is_empty(number + 1)
+                        self.add_tag(number, events.find_end(number), "single" if is_empty else "open", number)
             elif kind == "end":
                 is_read.pop()
                 is_foreign.pop()
-                if not events.is_empty(number):
-                    self.add_tag(number, events.find_end(number), "close", events.partners[number])
+                has_lines.pop()
+                start = events.partners[number]
+                if self.structure.is_nested[start]:
+                    self.end_run()
+                    self.run, self.line_ends = self.outer.pop()
+                    self.add_tag(start, events.find_end(number), "single", start)
+                elif not events.is_empty(number):
+                    self.add_tag(number, events.find_end(number), "close", start)
             elif is_foreign[-1]:
                 self.end_run()
             elif kind == "text" and is_read[-1]:
-                self.add_text(number)
+                self.add_text(number, has_lines[-1])
             elif kind == "other" and is_read[-1]:
-                number = self.add_other(number)
+                number = self.add_other(number, has_lines[-1])
             number += 1
         self.end_run()
 
     def end_run(self) -> None:
-        """End a run, which is a unit if it has text."""
-        tokens = keep_parts(find_escaped_tags(self.run, self.decoded.text), self.decoded.text, PLACEHOLDER)
-        if unit := build_inline_unit(tokens, self.lines):
-            self.texts.append(unit)
-        self.run = []
+        """End a run, which is a unit if it has text, or several if its line ends are content."""
+        text = self.decoded.text
+        run = find_escaped_tags(self.run, text)
+        for part in split_lines(keep_spans(run, text, self.line_ends), text) if self.line_ends else [run]:
+            if unit := build_inline_unit(keep_parts(part, text, PLACEHOLDER), self.lines):
+                self.texts.append(divide_lines(unit))
+        self.run, self.line_ends = [], []
 
     def find_language(self, number: int) -> str | None:
         """The language that an element is marked with."""
@@ -153,28 +212,48 @@ class XmlDocument:
         """Whether a language is another one than those of the source and of the document."""
         return is_other_language(code, self.language) and is_other_language(code, self.declared or self.language)
 
+    def has_lines(self, number: int, is_around: bool) -> bool:
+        """Whether the line ends in an element are content; `is_around` tells whether those around it are."""
+        space = self.events.read_attributes(number).get("xml:space")
+        if space in ("default", "preserve"):
+            return space == "preserve"
+        return is_around or has_element(self.rules.lines, *self.structure.name_element(number))
+
     def is_untranslated(self, number: int) -> bool:
-        """Whether an element, and all in it, stays as it is."""
-        is_marked = not NOT_TRANSLATED.items().isdisjoint(self.events.read_attributes(number).items())
-        return is_marked or has_element(self.rules.untranslated, *self.structure.name_element(number))
+        """Whether an element, and all in it, stays as it is. A mark of its own counts more than rules."""
+        marked = [TRANSLATED[one] for one in self.events.read_attributes(number).items() if one in TRANSLATED]
+        if marked:
+            return not all(marked)
+        return has_element(self.rules.untranslated, *self.structure.name_element(number))
 
     def add_tag(self, number: int, end: int, kind: Kind, start: int) -> None:
         """Add a tag of the element that begins at event `start` to a run, or begin a new run."""
-        if self.structure.is_inline[start]:
-            name = self.events.names[start]
+        name, begin = self.events.names[start], self.events.begins[number]
+        if self.structure.is_nested[start]:
+            self.run.append(Token(kind, begin, end, f"<{name}>", f"{start}"))
+        elif self.structure.is_inline[start]:
             is_whole = kind == "single" and end > self.events.find_end(number)
-            begin = self.events.begins[number]
             label = label_element(name, self.decoded.text[begin:end]) if is_whole else f"<{name}>"
             self.run.append(Token(kind, begin, end, label, f"{start}"))
         else:
             self.end_run()
 
-    def add_text(self, number: int) -> None:
+    def add_text(self, number: int, has_lines: bool) -> None:
         """Add text to a run."""
-        begin, end = self.events.begins[number], self.events.find_end(number)
-        self.run.append(Token("text", begin, end, self.events.read_text(number)))
+        events, original = self.events, self.decoded.text
+        begin, end, text = events.begins[number], events.find_end(number), events.read_text(number)
+        if has_lines and events.kinds[number - 1] != "text":
+            last = number
+            while events.kinds[last + 1] == "text":
+                last += 1
+            self.line_ends += find_line_ends(original, begin, events.find_end(last))
+        if has_lines and text == "\n" and not original[begin:end].isspace():  # a reference
+            self.run.append(Token("single", begin, end, LINE_END, is_break=True))
+        else:
+            text = original[begin:end] if has_lines and text == "\n" else text  # it may be "\r\n"
+            self.run.append(Token("text", begin, end, text))
 
-    def add_other(self, number: int) -> int:
+    def add_other(self, number: int, has_lines: bool) -> int:
         """Add a comment, an instruction or a CDATA section to a run. -> the number of its last event"""
         events, text = self.events, self.decoded.text
         begin, end = events.begins[number], events.find_end(number)
@@ -187,7 +266,7 @@ class XmlDocument:
         if events.kinds[number - 1] == "start" and events.kinds[last + 1] == "end":
             self.lone_sections.append((end, events.begins[last]))
             for one in range(number + 1, last):
-                self.add_text(one)
+                self.add_text(one, has_lines)
         else:
             self.run.append(Token("single", begin, events.find_end(last), "CDATA"))
         return last

@@ -1,14 +1,51 @@
 """Rules for XML, of the user or of a vocabulary: which elements have text, are inline in it, or stay as they are."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field, fields
+from itertools import combinations
 from pathlib import Path, PurePath
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, Strict
+from pydantic import AfterValidator, ConfigDict, Strict
 
-from nmt.validation import check, read_toml
+from nmt.errors import SettingsError, did_you_mean
+from nmt.validation import check, read_toml, write_value
 
-Names = tuple[Annotated[str, Strict(), Field(min_length=1)], ...]
+Layout = Literal["nested", "block", "inline"]
+MOST_SHOWN = 5  # names in a note
+LAYOUTS = ("inline", "block", "nested")
+NAME = r"[^\W\d][\w.-]*"
+ELEMENT = re.compile(rf"(?:{NAME}/)?{NAME}")
+ATTRIBUTE = re.compile(rf"(?:{NAME}@)?(?:{NAME}:)?{NAME}")
+LAST_ELEMENT = re.compile(rf"(?:(?<![\w.:}}-]){NAME}/)?{NAME}$")  # of a path, without a prefix
+LAST_ATTRIBUTE = re.compile(rf"(?:({NAME})/?)?@((?:{NAME}:)?{NAME})$")
+
+
+def check_element(name: str) -> str:
+    """The name of an element. Raises ValueError, which pydantic collects, for what cannot be one."""
+    if ELEMENT.fullmatch(name):
+        return name
+    last = LAST_ELEMENT.search(name)
+    raise ValueError(
+        f"{write_value(name)} is no element: write name or parent/name, without prefixes"
+        f"{f'; did you mean {write_value(last[0])}?' if last else ''}"
+    )
+
+
+def check_attribute(name: str) -> str:
+    """The name of an attribute. Raises ValueError, which pydantic collects, for what cannot be one."""
+    if ATTRIBUTE.fullmatch(name):
+        return name
+    last = LAST_ATTRIBUTE.search(name)
+    guess = (f"{last[1]}@{last[2]}" if last[1] else last[2]) if last else ""
+    raise ValueError(
+        f"{write_value(name)} is no attribute: write name or element@name"
+        f"{f'; did you mean {write_value(guess)}?' if guess else ''}"
+    )
+
+
+Names = tuple[Annotated[str, Strict(), AfterValidator(check_element)], ...]
+AttributeNames = tuple[Annotated[str, Strict(), AfterValidator(check_attribute)], ...]
 
 
 @dataclass(frozen=True)
@@ -17,8 +54,10 @@ class XmlRules:
 
     `text` are elements whose content is translated; without any, all text is. `inline` are elements inside text, as for
     emphasis, and `block` are those that end the text before them; of those that no rule names, the ones that stand
-    beside text are inline. `untranslated` are elements that stay as they are, with all in them. `attributes` are
-    `name`, or `element@name`, of attributes that people read.
+    beside text are inline. `nested` are elements with a text of their own inside another text, which goes on after
+    them, such as footnotes. `lines` are elements whose line ends stay, as in verse. `untranslated` are elements that
+    stay as they are, with all in them. `attributes` are `name`, or `element@name`, of attributes that people read, with
+    the prefixes of attributes as documents write them.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -26,20 +65,82 @@ class XmlRules:
     text: Names = ()
     inline: Names = ()
     block: Names = ()
+    nested: Names = ()
+    lines: Names = ()
     untranslated: Names = ()
-    attributes: Names = ()
+    attributes: AttributeNames = ()
 
     @classmethod
     def read(cls, path: Path | str) -> "XmlRules":
         """Read rules from a TOML file.
 
-        Raises SettingsError for a file that cannot be read or is not TOML, for other keys and for wrong values.
+        Raises SettingsError for a file that cannot be read or is not TOML, for other keys and for wrong values, and for
+        an element in two lists that exclude each other.
         """
-        return check(cls, read_toml(Path(path)), str(path))
+        rules = check(cls, read_toml(Path(path)), str(path))
+        twice = [
+            f"\n  {write_value(name)} is in {one} and in {other}: leave it in one of them"
+            for one, other in combinations(LAYOUTS, 2)
+            for name in dict.fromkeys(getattr(rules, one))
+            if name in getattr(rules, other)
+        ]
+        if twice:
+            raise SettingsError(f"{path} cannot be used", *twice)
+        return rules
+
+    def extend(self, own: "XmlRules") -> "XmlRules":
+        """These rules and those of `own`, which count more.
+
+        An element that `own` names leaves the other lists of these, so that `inline` makes it translated, too; but one
+        that `own` leaves untranslated stands in text as before. If `own` tells which text is translated, no attribute
+        is that it does not name.
+        """
+        placed = {*own.inline, *own.block, *own.nested}
+        return XmlRules(
+            text=own.text or self.text,
+            inline=tuple(name for name in self.inline if name not in placed) + own.inline,
+            block=tuple(name for name in self.block if name not in placed) + own.block,
+            nested=tuple(name for name in self.nested if name not in placed) + own.nested,
+            lines=self.lines + own.lines,
+            untranslated=tuple(name for name in self.untranslated if name not in {*placed, *own.text})
+            + own.untranslated,
+            attributes=(() if own.text else self.attributes) + own.attributes,
+        )
+
+    def find_layout(self, name: str, parent: str) -> Layout | None:
+        """How an element stands in text, if a rule tells. One that names its parent, too, counts more than others."""
+        for known in (f"{parent}/{name}", name):
+            if known in self.nested:
+                return "nested"
+            if known in self.text + self.block:
+                return "block"
+            if known in self.inline:
+                return "inline"
+        return None
 
     def is_read(self, element: str, attribute: str) -> bool:
         """Whether people read an attribute."""
         return attribute in self.attributes or f"{element}@{attribute}" in self.attributes
+
+
+@dataclass
+class RuleUse:
+    """Which names in rules the documents that were read have; see XmlDocument.list_names."""
+
+    rules: XmlRules
+    known: set[str] = field(default_factory=set)
+
+    def describe(self) -> list[str]:
+        """A note on the names that no element or attribute has, if any document has been read."""
+        unused = []
+        for key in (one.name for one in fields(self.rules)) if self.known else ():
+            is_attribute = key == "attributes"
+            for name in dict.fromkeys(getattr(self.rules, key)):
+                if (f"@{name}" if is_attribute and "@" not in name else name) not in self.known:
+                    alike = sorted(one.removeprefix("@") for one in self.known if ("@" in one) == is_attribute)
+                    unused.append(f'\n  "{name}" in {key}{did_you_mean(name, alike)}')
+        more = [f"\n  and {len(unused) - MOST_SHOWN:,} more"] if len(unused) > MOST_SHOWN else []
+        return ["".join(["rules for XML name what no document has", *unused[:MOST_SHOWN], *more])] if unused else []
 
 
 def choose_rules(name: str, content: bytes) -> XmlRules:
@@ -81,11 +182,13 @@ DOCBOOK = XmlRules(
     ),
     block=DOCBOOK_BLOCKS
     + read_names(
-        "blockquote calloutlist caution danger equation example figure formalpara important informalequation "
+        "address blockquote calloutlist caution danger equation example figure formalpara important informalequation "
         "informalexample informalfigure informaltable itemizedlist listitem literallayout mediaobject note "
         "orderedlist para procedure segmentedlist sidebar simpara simplelist step table tip title variablelist "
-        "varlistentry warning"
+        "varlistentry warning primary secondary tertiary see seealso"
     ),
+    nested=read_names("alt annotation footnote indexterm inlinemediaobject remark textobject"),
+    lines=DOCBOOK_BLOCKS + read_names("address literallayout"),
     untranslated=DOCBOOK_CODES + DOCBOOK_BLOCKS + read_names("firstname math personname surname svg"),
 )
 DITA_CODES = read_names(
@@ -93,6 +196,7 @@ DITA_CODES = read_names(
     "sep state synph systemoutput textentity userinput var varname xmlatt xmlelement xmlnsname xmlpi"
 )
 DITA_BLOCKS = read_names("codeblock pre screen syntaxdiagram")
+DITA_UNREAD = read_names("draft-comment foreign mathml required-cleanup svg-container unknown")
 DITA = XmlRules(
     inline=DITA_CODES
     + read_names(
@@ -104,9 +208,12 @@ DITA = XmlRules(
         "div dl dlentry dt dd example fig hazardstatement li lines lq msgblock note ol p section simpletable sl "
         "sli table title ul"
     ),
-    untranslated=DITA_CODES
-    + DITA_BLOCKS
-    + read_names("draft-comment foreign mathml required-cleanup svg-container unknown"),
+    nested=DITA_UNREAD
+    + read_names(
+        "alt data data-about desc fn index-see index-see-also index-sort-as indexterm indextermref longdescref"
+    ),
+    lines=DITA_BLOCKS + read_names("lines msgblock"),
+    untranslated=DITA_CODES + DITA_BLOCKS + DITA_UNREAD,
     attributes=("navtitle", "spectitle"),
 )
 VOCABULARIES = (  # rules, suffixes of files, and what a document declares

@@ -228,11 +228,12 @@ def test_subtitles_markdown_and_xml_are_translated(run_nmt, reverser, tmp_path):
     vtt.write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nba de\n")
     markdown.write_text("# ba **de**\n\n- fi\n")
     xml.write_text("<r><p>ba <b>de</b></p><q>fi ku</q></r>")
-    rules.write_text('text = ["p"]\n')
+    rules.write_text('text = ["p"]\ninline = ["bb"]\n')
     out, words = tmp_path / "out", ["translate", "--model", reverser, "--document"]
     done = run_nmt(*words, srt, vtt, markdown, xml, "--xml-rules", rules, "--output", out)
     assert done.code == 0
     assert f"nmt: {srt}: 1 cue begins before the one before it ends, in line 6; times stay as they are\n" in done.stderr
+    assert 'nmt: rules for XML name what no document has\n  "bb" in inline; did you mean "b"?\n' in done.stderr
     assert f"nmt: 4 documents with 6 segments are translated in {out}\n" in done.stderr
     assert (out / "a.srt").read_text() == srt.read_text().replace("ba <i>de</i>", "<i>de</i> ba")
     assert (out / "a.vtt").read_text() == vtt.read_text().replace("ba de", "de ba")

@@ -3,7 +3,7 @@ from support.documents import SPACED, WordTranslator, shout, translate_document
 
 from nmt.documents.formats import parse_document
 from nmt.documents.xml import XmlDocument
-from nmt.documents.xml_rules import ALL_TEXT, XmlRules
+from nmt.documents.xml_rules import ALL_TEXT, RuleUse, XmlRules
 from nmt.errors import DataError, SettingsError
 
 
@@ -131,6 +131,27 @@ def test_vocabularies_have_rules_of_their_own(text, declared, suffixes, units):
     assert "four" in " ".join(unit.segment.text for unit in read(text.format("")).units)
 
 
+@pytest.mark.parametrize(
+    ("rules", "units"),
+    [
+        ({}, ["two", "Note", "Use  now", "Go"]),  # as DITA has it
+        ({"block": ["fn"]}, ["two", "Use  now", "Note", "Go"]),  # the code still stays
+        ({"inline": ["fn"]}, ["two", "Use  nowNote", "Go"]),
+        ({"inline": ["codeph"]}, ["two", "Note", "Use x now", "Go"]),  # is translated
+        ({"text": ["codeblock"]}, ["y"]),
+        ({"untranslated": ["xref"]}, ["two", "Note", "Use  now"]),  # stays inline
+        ({"attributes": ["id"]}, ["one", "two", "Note", "Use  now", "Go"]),
+    ],
+)
+def test_rules_of_the_user_extend_those_of_the_vocabulary(rules, units):
+    text = (
+        "<p id='one' navtitle='two'>Use <codeph>x</codeph> now<fn>Note</fn><codeblock>y</codeblock><xref>Go</xref></p>"
+    )
+    own = XmlRules(**{key: tuple(names) for key, names in rules.items()})
+    document = parse_document(text.encode(), "a.dita", SPACED, "xml", own)
+    assert [unit.segment.text for unit in document.units] == units
+
+
 def test_a_reference_to_a_text_that_the_document_defines_stays():
     entities = '<!DOCTYPE p [\n<!ENTITY tool "Sled">\n<!ENTITY who "<i>x</i>"><!ENTITY lt "&#38;#60;">]>'
     document = read(f'{entities}<p><q t="&tool;">get &tool; by &who; &lt; now</q><q>&tool; is &tool;</q></p>')
@@ -171,6 +192,52 @@ def test_rules_are_read(tmp_path):
         XmlRules.read(path)
     with pytest.raises(SettingsError, match=r"rulez.toml does not exist; did you mean \"rules.toml\"\?"):
         XmlRules.read(tmp_path / "rulez.toml")
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (
+            'text = ["h:para"]',
+            '"h:para" is no element: write name or parent/name, without prefixes; did you mean "para"?',
+        ),
+        ('text = ["//title"]', 'without prefixes; did you mean "title"?'),
+        ('block = ["{urn:h}para"]', 'did you mean "para"?'),
+        ('inline = ["a/b/c"]', 'did you mean "b/c"?'),
+        ('nested = ["*"]', '"*" is no element: write name or parent/name, without prefixes'),
+        ('nested = [""]', '"" is no element: '),
+        ('attributes = ["@alt"]', '"@alt" is no attribute: write name or element@name; did you mean "alt"?'),
+        ('attributes = ["//image/@x:alt"]', 'did you mean "image@x:alt"?'),
+        (
+            'inline = ["a", "b"]\nblock = ["b"]\nnested = ["a"]',
+            '"b" is in inline and in block: leave it in one of them',
+        ),
+        ('inline = ["a", "b"]\nblock = ["b"]\nnested = ["a"]', '"a" is in inline and in nested: leave it in one'),
+    ],
+)
+def test_names_that_cannot_be_names_are_refused(tmp_path, rule, message):
+    path = tmp_path / "rules.toml"
+    path.write_text(rule)
+    with pytest.raises(SettingsError, match=r"rules.toml cannot be used\n  ") as caught:
+        XmlRules.read(path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rules", "names"),
+    [
+        ({"text": ("titel", "doc/title")}, ['"titel" in text; did you mean "title"?']),
+        ({"attributes": ("short", "title@short", "x:y")}, ['"x:y" in attributes']),
+        ({"attributes": ("para@short",)}, ['"para@short" in attributes; did you mean "short"?']),
+        ({"inline": ("x/y",), "nested": ("5",)}, ['"x/y" in inline', '"5" in nested']),
+        ({"block": tuple("1234567")}, [*(f'"{name}" in block' for name in "12345"), "and 2 more"]),
+    ],
+)
+def test_names_that_nothing_has_are_told(rules, names):
+    use = RuleUse(XmlRules(**rules))
+    assert use.describe() == []  # no document is read
+    use.known |= read(TEXT).list_names()
+    assert use.describe() == ["\n  ".join(["rules for XML name what no document has", *names])]
 
 
 @pytest.mark.parametrize(
