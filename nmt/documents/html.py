@@ -11,6 +11,7 @@ from html import unescape
 from html.parser import attrfind_tolerant, tagfind_tolerant  # type: ignore[attr-defined]
 from typing import NamedTuple
 
+from nmt.documents.breaks import split_at_breaks
 from nmt.documents.document import (
     InlineUnit,
     Kind,
@@ -76,7 +77,7 @@ class HtmlDocument:
         lines = Lines(text)
         self.texts: list[InlineUnit] = []
 
-        def take(run: list[Token]) -> None:
+        def take(run: Sequence[Token]) -> None:
             if unit := build_inline_unit(keep_parts(run, text), lines):
                 self.texts.append(unit)
 
@@ -111,7 +112,7 @@ class Finder:
     """Finds the runs of text and inline tags in a page, and the attributes that people read."""
 
     def __init__(
-        self, text: str, take: Callable[[list[Token]], object], language: str = "", is_fragment: bool = False
+        self, text: str, take: Callable[[Sequence[Token]], object], language: str = "", is_fragment: bool = False
     ) -> None:
         """`take` gets each run. Of a fragment all is one run, in which elements are inline.
 
@@ -202,7 +203,8 @@ class Finder:
         if skip:
             self.end_skip(skip, len(self.text))
         if self.run:
-            self.take(self.run)
+            for part in [self.run] if self.is_fragment else split_at_breaks(self.run):
+                self.take(part)
         self.run = []
 
     def add(self, event: Event, end: int) -> None:

@@ -9,9 +9,10 @@ from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from html import unescape
-from itertools import accumulate, islice, pairwise, zip_longest
+from itertools import accumulate, chain, islice, pairwise, zip_longest
 from typing import Any, NamedTuple
 
+from nmt.documents.breaks import split_at_breaks
 from nmt.documents.document import (
     InlineUnit,
     Kind,
@@ -23,6 +24,7 @@ from nmt.documents.document import (
     Unit,
     build_inline_unit,
     describe_foreign,
+    join_foreign,
 )
 from nmt.documents.encoding import decode_document
 from nmt.documents.html import Finder
@@ -158,9 +160,9 @@ class MarkdownDocument:
 
     def end_run(self) -> None:
         """End a run, whose parts between lines of other syntax are units, if they have text."""
-        for part in split_at_syntax(self.run, self.decoded.text):
-            if unit := build_inline_unit(fill_gaps(part, self.decoded.text), self.lines):
-                self.texts.append(unit)
+        text = self.decoded.text
+        parts = chain.from_iterable(map(split_at_breaks, map(join_foreign, split_at_syntax(self.run, text))))
+        self.texts += (unit for part in parts if (unit := build_inline_unit(fill_gaps(part, text), self.lines)))
         self.run = []
 
     def make_tag(self, event: MarkdownEvent, inner: MarkdownEvent) -> Token:
@@ -221,7 +223,7 @@ class MarkdownDocument:
         if any(text[end:begin].strip() for (_, end), (begin, _) in pairwise(lines)):
             return
         place = lines[0][0]
-        runs: list[list[Token]] = []
+        runs: list[Sequence[Token]] = []
         finder = Finder(text[place : lines[-1][1]], runs.append, self.language)
         self.notes = [*self.notes, *finder.describe_unended(self.name, self.lines, place)]
         self.foreign += finder.foreign
