@@ -28,8 +28,9 @@ from nmt.documents.document import (
 )
 from nmt.documents.encoding import decode_document
 from nmt.documents.html import Finder
+from nmt.documents.markdown_escapes import escape, escape_inner, replace_underscores
 from nmt.documents.markdown_syntax import DIRECTIVE, split_at_syntax
-from nmt.documents.markup import REFERENCE, InnerText, read_attribute, replace_markup
+from nmt.documents.markup import InnerText, read_attribute, replace_markup
 from nmt.documents.placeholders import LINE_END, keep_parts
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import UsageError
@@ -42,9 +43,7 @@ except ImportError:  # the extra `documents` is not installed
     pyromark = None  # type: ignore[assignment, unused-ignore]
 
 INLINE = frozenset(("Emphasis", "Strong", "Strikethrough", "Superscript", "Subscript", "Link"))
-SPECIAL = "\\`*_[]<~"  # what may be markup anywhere
 JOINING = "`*_~"  # markup that two elements beside each other would share
-MARKER = re.compile(r"(?:#{1,6}|[-+>=]|\d+[.)])(?=\s|$)")  # what is markup where a block begins
 HTML_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)[^>]*?(/?)>")
 LANGUAGE = re.compile(r"""\s(?:xml:)?lang\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
 BLOCK = 256  # bytes
@@ -266,9 +265,9 @@ class MarkdownDocument:
         """The translation of a unit as Markdown."""
         original, spans = self.decoded.text, inline.locate_marks()
         labels = [  # of links whose text is the name of their target
-            Splice(*span, f"][{self.labels[span[0]][1]}]")
-            for span in inline.spans
-            if span[0] in self.labels and SHORT_LINK.fullmatch(original, *span)
+            Splice(*mark.span(), f"][{self.labels[begin][1]}]")
+            for begin, end in inline.spans
+            if begin in self.labels and begin < end and (mark := SHORT_LINK.match(original, begin))
         ]
         inner = Splices([*others.find(inline.begin, inline.end), *labels])
         before = original[original.rfind("\n", 0, inline.begin) + 1 : inline.begin]
@@ -284,9 +283,7 @@ class MarkdownDocument:
                 parts.append(escape(part, own, begins_block and not "".join(parts)))
                 ended = False
                 continue
-            markup = inner.apply(original, *spans[part])
-            is_underscores = markup.strip("_") == "" and is_inside_word(written, part)
-            markup = markup.replace("_", "*") if is_underscores else markup
+            markup = replace_underscores(inner.apply(original, *spans[part]), written, part)
             joins = parts and parts[-1][-1:] == markup[:1] and markup[:1] in JOINING
             parts.append(f" {markup}" if joins and part.side != "close" and ended else markup)
             ended = part.side != "open"
@@ -353,40 +350,3 @@ def fill_gaps(run: Sequence[Token], text: str) -> list[Token]:
     if filled and filled[0].kind == "text" and text[filled[0].begin - 1 : filled[0].begin] == "\\":
         filled[0] = filled[0]._replace(begin=filled[0].begin - 1)
     return filled
-
-
-def escape(text: str, original: str, begins_block: bool) -> str:
-    """A text as Markdown. What may be markup is escaped, unless the original has it, too, and not as markup."""
-    plain = re.sub(r"\\.", "", original)
-    written: dict[str, str | int | None] = {
-        character: f"\\{character}" for character in f"{SPECIAL}|" if character not in plain
-    }
-    for reference in REFERENCE.findall(original):
-        if len(character := unescape(reference)) == 1 and not character.isalnum():
-            written[character] = reference
-    marker = MARKER.match(text) if begins_block else None
-    head = ""
-    if marker:
-        head, text = f"{marker[0][:-1]}\\{marker[0][-1]}", text[marker.end() :]
-    return head + text.translate(str.maketrans(written))
-
-
-def escape_inner(text: str, original: str, quote: str) -> str:
-    """The description of an image, or a title after the character `quote`, as Markdown."""
-    quotes = {'"': '"', "'": "'", "(": "()"}.get(quote, "")
-    return escape(text, original, False).translate({ord(one): f"\\{one}" for one in quotes})
-
-
-def is_inside_word(parts: Sequence[str | Mark], mark: Mark) -> bool:
-    """Whether a pair begins after a letter or ends before one, where underscores are no markup."""
-    text, inside = "", False
-    for part in parts:
-        if isinstance(part, str):
-            if inside and part[0].isalnum():
-                return True
-            text, inside = part, False
-        elif part.tag == mark.tag:
-            if part.side == "open" and text[-1:].isalnum():
-                return True
-            inside = part.side == "close"
-    return False
