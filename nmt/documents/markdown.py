@@ -34,7 +34,7 @@ from nmt.documents.markup import InnerText, read_attribute, replace_markup
 from nmt.documents.placeholders import LINE_END, keep_parts
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import UsageError
-from nmt.text.languages import is_other_language
+from nmt.text.languages import format_language, is_other_language, is_own_language
 from nmt.text.units import Span
 
 try:
@@ -91,8 +91,10 @@ class MarkdownDocument:
         self.code: list[Span] = []
         self.texts: list[InlineUnit] = []
         self.labels: dict[int, tuple[int, str]] = {}  # by where a link's text ends: where it begins, as it is written
-        self.language = languages.source
+        self.language, self.target = languages.source, format_language(languages.target)
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
+        self.html_own: set[Span] = set()  # the values that mark elements of HTML blocks as of the source's language
+        self.own: list[Span] = []  # and those of other elements of HTML
         self.run: list[Token] = []
         self.name = name
         self.divide()
@@ -147,6 +149,7 @@ class MarkdownDocument:
                 kind = "single" if name in ("br", "img", "hr", "wbr", "input") else kind
                 marked = LANGUAGE.search(text, event.begin, event.end) if kind == "open" else None
                 is_foreign = marked is not None and is_other_language(marked[1], self.language)
+                self.own += [marked.span(1)] if marked and is_own_language(marked[1], self.language) else []
                 label = f"<{name}>"
                 self.run.append(Token(kind, event.begin, event.end, label, label, name == "br", is_foreign))
                 self.foreign += [marked[1]] if marked and is_foreign else []
@@ -226,6 +229,8 @@ class MarkdownDocument:
         finder = Finder(text[place : lines[-1][1]], runs.append, self.language)
         self.notes = [*self.notes, *finder.describe_unended(self.name, self.lines, place)]
         self.foreign += finder.foreign
+        own = [*finder.labels.values, *(span for one in finder.labels.list_open() for span in one.values)]
+        self.html_own |= {(place + begin, place + end) for begin, end in own}
         for begin, end in finder.attributes:
             self.html_inner += read_attribute(text, (place + begin, place + end), self.lines)
 
@@ -239,12 +244,14 @@ class MarkdownDocument:
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document."""
         original, segments = self.decoded.text, iter(translations)
-        html = replace_markup(original, self.html_inner, self.html, segments)
-        inner = Splices(
+        blocks = (Splice(*span, self.target) for span in self.html_own if self.units)
+        html = replace_markup(original, self.html_inner, self.html, segments, blocks)
+        translated = (
             one.text.render(translation, original, partial(escape_inner, quote=one.quote), Splices(()))
             for one, translation in zip(self.inner, segments, strict=False)  # the others are those of texts
             if translation != one.text.unit.segment
         )
+        inner = Splices([*translated, *(Splice(*span, self.target) for span in self.own if self.units)])
         texts = [
             self.render(one, translation, inner)
             for one, translation in zip(self.texts, segments, strict=True)
