@@ -202,8 +202,7 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines, blanks: re.Pattern[
     Blanks at its ends, and tags before or after or around all of its text, stay outside. What `blanks` matches in text,
     such as a line end with indentation, is one space.
     """
-    foreign = [token.is_foreign for token in tokens]
-    tokens = join_elements(tokens, lambda number, _: foreign[number]) if any(foreign) else tokens
+    tokens = join_foreign(tokens)
     texts = [number for number, token in enumerate(tokens) if token.kind == "text" and token.text.strip()]
     if not any(any(map(str.isalpha, tokens[number].text)) for number in texts):
         return None
@@ -268,6 +267,12 @@ def join_elements(tokens: Sequence[Token], is_joined: Callable[[int, int], bool]
         joined.append(token)
         number += 1
     return joined
+
+
+def join_foreign(tokens: Sequence[Token]) -> Sequence[Token]:
+    """The tokens with an unpaired tag in place of each element in another language."""
+    foreign = [token.is_foreign for token in tokens]
+    return join_elements(tokens, lambda number, _: foreign[number]) if any(foreign) else tokens
 
 
 def describe_foreign(name: str, codes: Sequence[str], source: str) -> list[str]:

@@ -6,17 +6,15 @@ takes `a < b` for a tag.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
-from html import unescape
-from html.parser import attrfind_tolerant, tagfind_tolerant  # type: ignore[attr-defined]
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from nmt.documents.breaks import split_at_breaks
 from nmt.documents.document import (
     InlineUnit,
     Kind,
     Languages,
     Lines,
-    Splice,
     Token,
     Unit,
     build_inline_unit,
@@ -24,7 +22,9 @@ from nmt.documents.document import (
     describe_foreign,
 )
 from nmt.documents.encoding import decode_document
+from nmt.documents.html_attributes import find_read_attributes, read_language
 from nmt.documents.html_events import Event, Scanner
+from nmt.documents.html_languages import LanguageLabels
 from nmt.documents.html_names import (
     CLOSED_BY_NEXT,
     DRAWN,
@@ -32,11 +32,7 @@ from nmt.documents.html_names import (
     HIDING,
     INLINE,
     INLINE_UNTRANSLATED,
-    LABELLED,
-    LANGUAGE,
     PHRASES,
-    READ,
-    READ_IN,
     READINGS,
     UNTRANSLATED,
     VOID,
@@ -48,7 +44,7 @@ from nmt.documents.labels import label_element
 from nmt.documents.markup import InnerText, read_attribute, replace_markup, split_references, write_markup
 from nmt.documents.placeholders import keep_parts
 from nmt.documents.segment import Segment
-from nmt.text.languages import format_language, is_other_language, is_own_language
+from nmt.text.languages import is_other_language
 from nmt.text.units import Span
 
 DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
@@ -61,7 +57,7 @@ class HtmlDocument:
     """A page. The texts between block elements are units, and so are the attributes that people read and the texts of
     drawings.
 
-    The language of the page, if it is marked as that of the source, becomes that of the target.
+    What is marked as of the source's language is marked as of the target's, and the direction of the page follows.
 
     An element that is not translated, such as <code>, is an unpaired tag of the text around it. What is marked as of
     another language than the source, by `lang`, stays as it is.
@@ -76,7 +72,7 @@ class HtmlDocument:
         lines = Lines(text)
         self.texts: list[InlineUnit] = []
 
-        def take(run: list[Token]) -> None:
+        def take(run: Sequence[Token]) -> None:
             if unit := build_inline_unit(keep_parts(run, text), lines):
                 self.texts.append(unit)
 
@@ -87,12 +83,12 @@ class HtmlDocument:
         drawn = (build_inline_unit(keep_parts(run, text), lines) for run in finder.drawn)
         self.inner += (InnerText(unit) for unit in drawn if unit)
         self.units: Sequence[Unit] = [*(one.text.unit for one in self.inner), *(one.unit for one in self.texts)]
-        self.languages = [Splice(*span, format_language(languages.target)) for span in finder.own if self.units]
+        self.labels = list(finder.labels.replace(languages)) if self.units else []
 
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document. Characters that the encoding does not have become references."""
         return write_markup(
-            self.decoded, replace_markup(self.decoded.text, self.inner, self.texts, translations, self.languages)
+            self.decoded, replace_markup(self.decoded.text, self.inner, self.texts, translations, self.labels)
         )
 
 
@@ -111,7 +107,7 @@ class Finder:
     """Finds the runs of text and inline tags in a page, and the attributes that people read."""
 
     def __init__(
-        self, text: str, take: Callable[[list[Token]], object], language: str = "", is_fragment: bool = False
+        self, text: str, take: Callable[[Sequence[Token]], object], language: str = "", is_fragment: bool = False
     ) -> None:
         """`take` gets each run. Of a fragment all is one run, in which elements are inline.
 
@@ -130,10 +126,12 @@ class Finder:
         self.attributes: list[Span] = []
         self.drawn: list[list[Token]] = []  # the texts of drawings
         self.is_drawing_text = False  # whether the last of them goes on
-        self.own: list[Span] = []  # the values that mark the page as of its language
+        self.labels = LanguageLabels(text, language)
+        self.translated = 0  # texts and values so far
         self.skip: Skip | None = None
         self.unended = self.find_unended(Scanner(text, self.read).hidden)  # where what hides all that follows begins
         self.end_run(self.skip)
+        self.labels.finish(self.translated)
 
     def find_unended(self, hidden: int | None) -> int | None:
         """Where an element begins that does not end and hides what follows; or else `hidden`."""
@@ -141,12 +139,11 @@ class Finder:
 
     def read(self, event: Event, end: int) -> None:
         """Read an event, which lasts until `end`."""
+        self.labels.read(event, end, self.translated)
         code = self.find_foreign(event)
         if self.skip is not None and self.is_skipped(self.skip, event, end):
             return
         if code is None:
-            if event.kind == "start" and event.name in WHOLE and is_own_language(read_language(event), self.language):
-                self.own += find_values(self.text, event, end, LANGUAGE & event.attributes.keys())
             self.add(event, end)
             return
         self.end_run()
@@ -202,13 +199,14 @@ class Finder:
         if skip:
             self.end_skip(skip, len(self.text))
         if self.run:
-            self.take(self.run)
+            for part in [self.run] if self.is_fragment else split_at_breaks(self.run):
+                self.take(part)
         self.run = []
 
     def add(self, event: Event, end: int) -> None:
         """Add an event, which lasts until `end`, to the run that it belongs to."""
         if event.kind == "text":
-            self.run += split_references(self.text, event.begin, end)
+            self.run += self.split_text(event, end)
         elif event.kind == "other":
             self.run.append(Token("single", event.begin, end, "<!-- -->"))
         elif event.kind == "start" and (
@@ -218,10 +216,10 @@ class Finder:
         ):
             self.skip = Skip(event, is_read=not is_marked(event) and not self.is_other(read_language(event)))
             if self.skip.is_read:
-                self.attributes += find_read_attributes(self.text, event, end)
+                self.add_attributes(event, end)
         else:
             if event.kind != "end" and not self.is_other(read_language(event)):
-                self.attributes += find_read_attributes(self.text, event, end)
+                self.add_attributes(event, end)
             if event.name not in INLINE and not self.is_fragment:
                 self.end_run()
                 return
@@ -230,6 +228,17 @@ class Finder:
                 kind = "single"
             is_break = event.name == "br"
             self.run.append(Token(kind, event.begin, end, f"<{event.name}>", event.name, is_break))
+
+    def split_text(self, event: Event, end: int) -> Iterator[Token]:
+        """The tokens of text that is translated."""
+        self.translated += any(map(str.isalpha, self.text[event.begin : end]))
+        return split_references(self.text, event.begin, end)
+
+    def add_attributes(self, event: Event, end: int) -> None:
+        """Add the values in a start tag that people read."""
+        found = find_read_attributes(self.text, event, end)
+        self.attributes += found
+        self.translated += len(found)
 
     def is_skipped(self, skip: Skip, event: Event, end: int) -> bool:
         """Whether an event belongs to an element that is not translated. The element may end with it, or before it."""
@@ -254,12 +263,12 @@ class Finder:
         """Add what people read of an event in a drawing or another embedded element."""
         is_start = event.kind in ("start", "empty")
         if is_start:
-            self.attributes += find_read_attributes(self.text, event, end)
+            self.add_attributes(event, end)
         if skip.event.name == "svg" and event.name in DRAWN:
             self.is_drawing_text = event.kind == "start"
             self.drawn += [[]] if event.kind == "start" else []
         elif self.is_drawing_text and event.kind == "text":
-            self.drawn[-1] += split_references(self.text, event.begin, end)
+            self.drawn[-1] += self.split_text(event, end)
         elif self.is_drawing_text:
             kind: Kind = {"start": "open", "end": "close"}.get(event.kind, "single")  # type: ignore[assignment]
             self.drawn[-1].append(Token(kind, event.begin, end, f"<{event.name}>", event.name))
@@ -297,39 +306,3 @@ def is_marked(event: Event) -> bool:
     """Whether an element is marked as one that stays as it is."""
     classes = (event.attributes.get("class") or "").split()
     return (event.attributes.get("translate") or "").lower() == "no" or "notranslate" in classes
-
-
-def read_language(event: Event) -> str | None:
-    """The language that an element is marked with."""
-    return event.attributes.get("lang", event.attributes.get("xml:lang"))
-
-
-def find_read_attributes(text: str, event: Event, end: int) -> list[Span]:
-    """The values in a start tag that people read."""
-    names = set(READ)
-    if event.name in READ_IN:
-        name, by, values = READ_IN[event.name]
-        names |= {name} if any((event.attributes.get(one) or "").lower() in values for one in by) else set()
-    names |= {"label"} if event.name in LABELLED else set()
-    names &= event.attributes.keys()
-    if (event.attributes.get("translate") or "").lower() == "no":
-        return []
-    return find_values(text, event, end, names)
-
-
-def find_values(text: str, event: Event, end: int, names: Collection[str]) -> list[Span]:
-    """The values of attributes in a start tag. None where the tag is so broken that their places are not sure."""
-    if not names:
-        return []
-    found: dict[str, Span] = {}
-    place = tagfind_tolerant.match(text, event.begin + 1).end()
-    while match := attrfind_tolerant.match(text, place, end):
-        begin, stop = match.span(3)
-        if begin < stop and text[begin] in "\"'" and text[stop - 1] == text[begin]:
-            begin, stop = begin + 1, stop - 1
-        found[match[1].lower()] = begin, stop  # of several the last, as in the parser's attributes
-        place = match.end()
-    is_sure = all(
-        name in found and unescape(text[slice(*found[name])]) == (event.attributes[name] or "") for name in names
-    )
-    return [found[name] for name in sorted(names) if found[name][0] < found[name][1]] if is_sure else []

@@ -28,6 +28,7 @@ IN_PARAGRAPHS = names(  # may be inside <p>, although they end the text before t
 CLOSED_BY_NEXT = names("p li dt dd tr td th option")  # their end tags may be left out
 WHOLE = names("html body")  # whose language is that of the page
 LANGUAGE = names("lang xml:lang")
+DECLARING = names("content-language language dc.language dcterms.language")  # name a <meta> with the page's language
 READ = names(
     "alt title placeholder summary aria-label aria-description aria-placeholder aria-roledescription aria-valuetext"
 )

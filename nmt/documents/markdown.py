@@ -9,9 +9,10 @@ from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from html import unescape
-from itertools import accumulate, islice, pairwise, zip_longest
+from itertools import accumulate, chain, islice, pairwise, zip_longest
 from typing import Any, NamedTuple
 
+from nmt.documents.breaks import split_at_breaks
 from nmt.documents.document import (
     InlineUnit,
     Kind,
@@ -23,16 +24,18 @@ from nmt.documents.document import (
     Unit,
     build_inline_unit,
     describe_foreign,
+    join_foreign,
 )
 from nmt.documents.encoding import decode_document
 from nmt.documents.html import Finder
 from nmt.documents.labels import LINE_END
+from nmt.documents.markdown_escapes import escape, escape_inner, replace_underscores
 from nmt.documents.markdown_syntax import DIRECTIVE, split_at_syntax
-from nmt.documents.markup import REFERENCE, InnerText, read_attribute, replace_markup
+from nmt.documents.markup import InnerText, read_attribute, replace_markup
 from nmt.documents.placeholders import keep_parts
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import UsageError
-from nmt.text.languages import is_other_language
+from nmt.text.languages import format_language, is_other_language, is_own_language
 from nmt.text.units import Span
 
 try:
@@ -41,9 +44,7 @@ except ImportError:  # the extra `documents` is not installed
     pyromark = None  # type: ignore[assignment, unused-ignore]
 
 INLINE = frozenset(("Emphasis", "Strong", "Strikethrough", "Superscript", "Subscript", "Link"))
-SPECIAL = "\\`*_[]<~"  # what may be markup anywhere
 JOINING = "`*_~"  # markup that two elements beside each other would share
-MARKER = re.compile(r"(?:#{1,6}|[-+>=]|\d+[.)])(?=\s|$)")  # what is markup where a block begins
 HTML_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)[^>]*?(/?)>")
 LANGUAGE = re.compile(r"""\s(?:xml:)?lang\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
 BLOCK = 256  # bytes
@@ -91,8 +92,10 @@ class MarkdownDocument:
         self.code: list[Span] = []
         self.texts: list[InlineUnit] = []
         self.labels: dict[int, tuple[int, str]] = {}  # by where a link's text ends: where it begins, as it is written
-        self.language = languages.source
+        self.language, self.target = languages.source, format_language(languages.target)
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
+        self.html_own: set[Span] = set()  # the values that mark elements of HTML blocks as of the source's language
+        self.own: list[Span] = []  # and those of other elements of HTML
         self.run: list[Token] = []
         self.name = name
         self.divide()
@@ -147,6 +150,7 @@ class MarkdownDocument:
                 kind = "single" if name in ("br", "img", "hr", "wbr", "input") else kind
                 marked = LANGUAGE.search(text, event.begin, event.end) if kind == "open" else None
                 is_foreign = marked is not None and is_other_language(marked[1], self.language)
+                self.own += [marked.span(1)] if marked and is_own_language(marked[1], self.language) else []
                 label = f"<{name}>"
                 self.run.append(Token(kind, event.begin, event.end, label, label, name == "br", is_foreign))
                 self.foreign += [marked[1]] if marked and is_foreign else []
@@ -159,9 +163,9 @@ class MarkdownDocument:
 
     def end_run(self) -> None:
         """End a run, whose parts between lines of other syntax are units, if they have text."""
-        for part in split_at_syntax(self.run, self.decoded.text):
-            if unit := build_inline_unit(fill_gaps(part, self.decoded.text), self.lines):
-                self.texts.append(unit)
+        text = self.decoded.text
+        parts = chain.from_iterable(map(split_at_breaks, map(join_foreign, split_at_syntax(self.run, text))))
+        self.texts += (unit for part in parts if (unit := build_inline_unit(fill_gaps(part, text), self.lines)))
         self.run = []
 
     def make_tag(self, event: MarkdownEvent, inner: MarkdownEvent) -> Token:
@@ -222,10 +226,12 @@ class MarkdownDocument:
         if any(text[end:begin].strip() for (_, end), (begin, _) in pairwise(lines)):
             return
         place = lines[0][0]
-        runs: list[list[Token]] = []
+        runs: list[Sequence[Token]] = []
         finder = Finder(text[place : lines[-1][1]], runs.append, self.language)
         self.notes = [*self.notes, *finder.describe_unended(self.name, self.lines, place)]
         self.foreign += finder.foreign
+        own = [*finder.labels.values, *(span for one in finder.labels.list_open() for span in one.values)]
+        self.html_own |= {(place + begin, place + end) for begin, end in own}
         for begin, end in finder.attributes:
             self.html_inner += read_attribute(text, (place + begin, place + end), self.lines)
 
@@ -239,12 +245,14 @@ class MarkdownDocument:
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document."""
         original, segments = self.decoded.text, iter(translations)
-        html = replace_markup(original, self.html_inner, self.html, segments)
-        inner = Splices(
+        blocks = (Splice(*span, self.target) for span in self.html_own if self.units)
+        html = replace_markup(original, self.html_inner, self.html, segments, blocks)
+        translated = (
             one.text.render(translation, original, partial(escape_inner, quote=one.quote), Splices(()))
             for one, translation in zip(self.inner, segments, strict=False)  # the others are those of texts
             if translation != one.text.unit.segment
         )
+        inner = Splices([*translated, *(Splice(*span, self.target) for span in self.own if self.units)])
         texts = [
             self.render(one, translation, inner)
             for one, translation in zip(self.texts, segments, strict=True)
@@ -265,9 +273,9 @@ class MarkdownDocument:
         """The translation of a unit as Markdown."""
         original, spans = self.decoded.text, inline.locate_marks()
         labels = [  # of links whose text is the name of their target
-            Splice(*span, f"][{self.labels[span[0]][1]}]")
-            for span in inline.spans
-            if span[0] in self.labels and SHORT_LINK.fullmatch(original, *span)
+            Splice(*mark.span(), f"][{self.labels[begin][1]}]")
+            for begin, end in inline.spans
+            if begin in self.labels and begin < end and (mark := SHORT_LINK.match(original, begin))
         ]
         inner = Splices([*others.find(inline.begin, inline.end), *labels])
         before = original[original.rfind("\n", 0, inline.begin) + 1 : inline.begin]
@@ -283,9 +291,7 @@ class MarkdownDocument:
                 parts.append(escape(part, own, begins_block and not "".join(parts)))
                 ended = False
                 continue
-            markup = inner.apply(original, *spans[part])
-            is_underscores = markup.strip("_") == "" and is_inside_word(written, part)
-            markup = markup.replace("_", "*") if is_underscores else markup
+            markup = replace_underscores(inner.apply(original, *spans[part]), written, part)
             joins = parts and parts[-1][-1:] == markup[:1] and markup[:1] in JOINING
             parts.append(f" {markup}" if joins and part.side != "close" and ended else markup)
             ended = part.side != "open"
@@ -352,40 +358,3 @@ def fill_gaps(run: Sequence[Token], text: str) -> list[Token]:
     if filled and filled[0].kind == "text" and text[filled[0].begin - 1 : filled[0].begin] == "\\":
         filled[0] = filled[0]._replace(begin=filled[0].begin - 1)
     return filled
-
-
-def escape(text: str, original: str, begins_block: bool) -> str:
-    """A text as Markdown. What may be markup is escaped, unless the original has it, too, and not as markup."""
-    plain = re.sub(r"\\.", "", original)
-    written: dict[str, str | int | None] = {
-        character: f"\\{character}" for character in f"{SPECIAL}|" if character not in plain
-    }
-    for reference in REFERENCE.findall(original):
-        if len(character := unescape(reference)) == 1 and not character.isalnum():
-            written[character] = reference
-    marker = MARKER.match(text) if begins_block else None
-    head = ""
-    if marker:
-        head, text = f"{marker[0][:-1]}\\{marker[0][-1]}", text[marker.end() :]
-    return head + text.translate(str.maketrans(written))
-
-
-def escape_inner(text: str, original: str, quote: str) -> str:
-    """The description of an image, or a title after the character `quote`, as Markdown."""
-    quotes = {'"': '"', "'": "'", "(": "()"}.get(quote, "")
-    return escape(text, original, False).translate({ord(one): f"\\{one}" for one in quotes})
-
-
-def is_inside_word(parts: Sequence[str | Mark], mark: Mark) -> bool:
-    """Whether a pair begins after a letter or ends before one, where underscores are no markup."""
-    text, inside = "", False
-    for part in parts:
-        if isinstance(part, str):
-            if inside and part[0].isalnum():
-                return True
-            text, inside = part, False
-        elif part.tag == mark.tag:
-            if part.side == "open" and text[-1:].isalnum():
-                return True
-            inside = part.side == "close"
-    return False

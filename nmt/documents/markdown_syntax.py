@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from nmt.documents.document import Token
+from nmt.documents.markdown_attributes import ATTRIBUTES, attach_attributes
 from nmt.documents.placeholders import KEPT, keep_parts, keep_spans
 
 SYNTAX = "syntax"  # the name of a part of a run that is no text
@@ -18,7 +19,7 @@ LINES = "|".join(
         r"===[ \t]+\"[^\n]*",  # and its tabs
         r"import[ \t][^\n]*[\"'][^\"'\n]+[\"'];?",  # of MDX
         r"\[\[?_?[tT][oO][cC]_?\]?\]",  # where the table of contents stands
-        rf"(?:(?>{KEPT.pattern}|\{{:[^{{}}\n]*\}})[ \t]*+)++",  # URLs and templates alone, and attributes of blocks
+        rf"(?:(?>{KEPT.pattern}|{ATTRIBUTES.pattern})[ \t]*+)++",  # URLs and templates alone, and attributes of blocks
     )
 )
 BLOCK_SYNTAX = re.compile(
@@ -31,7 +32,7 @@ INLINE_SYNTAX = re.compile(
             KEPT.pattern,
             r"(?:\{[a-zA-Z][\w:.+-]*\}|:[a-zA-Z][\w:.+-]*:)`[^`]*`",  # roles, with their text
             r"(?<![\w:]):[a-zA-Z][\w+-]*:(?![\w:])",  # emoji by their names
-            r"\{:?[ ]?[#.:][^{}\n]*\}",  # attributes
+            ATTRIBUTES.pattern,
             r"\{/\*[^\n]*?\*/\}",  # comments of MDX
             r"\[\^[^\]\s]+\]",  # footnotes that are nowhere
         )
@@ -47,4 +48,4 @@ def split_at_syntax(run: Sequence[Token], text: str) -> Iterator[list[Token]]:
     tokens = keep_spans(run, text, [match.span(1) for match in found], SYNTAX)
     for is_syntax, part in groupby(tokens, key=lambda token: token.name == SYNTAX):
         if not is_syntax:
-            yield keep_parts(list(part), text, INLINE_SYNTAX)
+            yield keep_parts(attach_attributes(list(part), text), text, INLINE_SYNTAX)

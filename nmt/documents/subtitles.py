@@ -34,6 +34,9 @@ from nmt.text.words import UNSPACED
 TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[,.:](\d{1,3}))?"
 TIMING = re.compile(rf"[ \t]*{TIME}[ \t]*--+>[ \t]*{TIME}(?=[ \t\r\n]|\Z)[^\n]*", re.ASCII)
 TAG = re.compile(r"<(/?)([a-zA-Z]\w*)[^<>\n]*>|<\d[\d:.]*>|\{\\[^{}\n]*\}|\{/?[a-zA-Z]:[^{}\n]*\}")
+READING = re.compile(  # beside the words of <ruby>, in WebVTT; its end tag may be left out
+    r"<(r(?:t|p|tc))(?:\.[^<>\n]*)?>[^<]*(?:<(?!/?r(?:t|p|tc|uby)\b)[^<]*)*(?:</\1>)?"
+)
 VOICE_LANGUAGE = re.compile(r"<lang(?:\.[^\s<>]*)?[ \t]+([\w-]+)\s*>")  # of WebVTT
 OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?=\s|$)")  # of WebVTT
 ENDS = re.compile(r"[.!?…。！？।؟♪♫][\s\"'”’»«)\]」』]*$")
@@ -61,8 +64,8 @@ class SubtitleDocument:
 
     A sentence ends at a pause of two seconds, at a cue without text, and where another voice begins. Captions in
     brackets, songs between notes, and what follows a dash or a name in capitals and a colon are units of their own; the
-    brackets, notes, dashes and names stay as they are. A translated cue has as many lines as the original, or two if it
-    is too wide for one; empty lines in it stay.
+    brackets, notes, dashes and names stay as they are, and so do readings in <ruby>. A translated cue has as many lines
+    as the original, or two if it is too wide for one; empty lines in it stay.
     """
 
     form = "SubRip"
@@ -140,7 +143,7 @@ class SubtitleDocument:
 
     def read_text(self, fragment: Fragment) -> str:
         """The text of a fragment without tags."""
-        return TAG.sub("", self.decoded.text[fragment.begin : fragment.end]).strip()
+        return TAG.sub("", READING.sub("", self.decoded.text[fragment.begin : fragment.end])).strip()
 
     def build_unit(self, group: Sequence[Fragment]) -> InlineUnit | None:
         """The unit of a group of fragments."""
@@ -160,8 +163,14 @@ class SubtitleDocument:
         """The text and tags of a fragment, which are paired within it."""
         text, begin = self.decoded.text, fragment.begin
         for match in TAG.finditer(text, fragment.begin, fragment.end):
+            if match.start() < begin:  # in a reading
+                continue
             if begin < match.start():
                 yield self.make_text(begin, match.start())
+            if reading := READING.match(text, match.start(), fragment.end):
+                yield Token("single", *reading.span(), f"<{reading[1]}>")
+                begin = reading.end()
+                continue
             kind: Kind = "single" if not match[2] else "close" if match[1] else "open"
             marked = VOICE_LANGUAGE.match(match[0])
             is_foreign = marked is not None and is_other_language(marked[1], self.language)

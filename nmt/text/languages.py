@@ -11,6 +11,13 @@ CODES = (
 )
 CHINESE, JAPANESE, KOREAN, OTHER_UNSPACED = (frozenset(codes.split()) for codes in CODES)
 UNSPACED_LANGUAGES = CHINESE | JAPANESE | OTHER_UNSPACED  # no blanks between words
+ARABIC_LETTERS = (
+    "ar ara arb arz ary apc acm ajp aeb acq ars fa fas per pes prs azb ur urd ps pus pbt sd snd ug uig ckb sdh lrc mzn "
+    "glk bal pnb skr khw bgn haz"
+)
+RIGHT_TO_LEFT_SCRIPTS = "arab hebr syrc thaa nkoo adlm rohg"
+OTHER_RIGHT_TO_LEFT = "he heb iw yi yid ydd arc syr aii dv div nqo"
+RIGHT_TO_LEFT = frozenset(f"{ARABIC_LETTERS} {OTHER_RIGHT_TO_LEFT}".split())
 UNDETERMINED = frozenset(("", "und", "mul", "mis"))
 BIBLIOGRAPHIC_CODES = "alb arm baq bur chi dut geo ger gre per tib wel"  # of ISO 639-2/B, with another first letter
 SHORT_CODES = "sq hy eu my zh nl ka de el fa bo cy"
@@ -46,3 +53,10 @@ def get_primary_language(code: str) -> str:
     """The language of a code such as zh, zh_CN or zh-Hant. Empty where the text is in Latin letters (zh-Latn)."""
     primary, *subtags = re.split(r"[-_.@\s]+", code.strip().lower())
     return "" if "latn" in subtags else primary
+
+
+def is_right_to_left(code: str) -> bool:
+    """Whether the language of a code is written from right to left; its script, as in "ks-Arab", counts first."""
+    primary, *subtags = re.split(r"[-_.@\s]+", code.strip().lower())
+    scripts = [one for one in subtags if len(one) == 4 and one.isalpha()]
+    return scripts[0] in RIGHT_TO_LEFT_SCRIPTS.split() if scripts else primary in RIGHT_TO_LEFT

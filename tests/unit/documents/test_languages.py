@@ -5,7 +5,7 @@ from support.documents import WordTranslator, translate_document
 
 from nmt.documents.document import Languages
 from nmt.documents.formats import FORMATS, parse_document
-from nmt.text.languages import is_other_language
+from nmt.text.languages import is_other_language, is_right_to_left
 
 
 def shout(text, form, source="nl"):
@@ -33,7 +33,7 @@ UNIT = '<trans-unit id="1"><source{}>{}</source></trans-unit>'
     [
         ("html", "<p lang=pl>dom<p>huis", "<p lang=pl>dom<p>HUIS", 1, "pl"),  # the next paragraph ends it
         ("html", "<div lang=pl>a<div>b</div>c</div>d", "<div lang=pl>a<div>b</div>c</div>D", 1, "pl"),
-        ("html", "<ul lang=pl><li>a<li lang=nl-BE>b</ul>c", "<ul lang=pl><li>a<li lang=nl-BE>B</ul>C", 1, "pl"),
+        ("html", "<ul lang=pl><li>a<li lang=nl-BE>b</ul>c", "<ul lang=pl><li>a<li lang=de>B</ul>C", 1, "pl"),
         ("html", "<p lang=pl>a <button>b</button> c</p>d", "<p lang=pl>a <button>b</button> c</p>D", 1, "pl"),
         ("html", "<p>a <i lang=fi>b <b>c</b></i> d", "<p>A <i lang=fi>b <b>c</b></i> D", 1, "fi"),
         ("html", "<p lang=pl title=x>a</p><img lang=fi alt=y>", "<p lang=pl title=x>a</p><img lang=fi alt=y>", 1, "pl"),
@@ -43,7 +43,7 @@ UNIT = '<trans-unit id="1"><source{}>{}</source></trans-unit>'
         (
             "html",
             "<p lang=NL>a<p lang=''>b<p lang=und>c<p lang=nld>d",
-            "<p lang=NL>A<p lang=''>B<p lang=und>C<p lang=nld>D",
+            "<p lang=de>A<p lang=''>B<p lang=und>C<p lang=de>D",
             0,
             "",
         ),
@@ -98,6 +98,33 @@ def test_text_in_another_language_stays_as_it_is(form, text, same, parts, codes)
         ("html", "<html lang=nl translate=no><p>a", "<html lang=nl translate=no><p>a"),
         ("html", "<html lang><p>a", "<html lang><p>A"),
         ("html", "<html lang=und><p>a", "<html lang=und><p>A"),
+        ("html", "<html lang=nl xml:lang=fr><p>a", "<html lang=de xml:lang=fr><p>A"),
+        # so has each element of it
+        ("html", "<p>a <span lang=NL-BE>b</span> <i lang=''>c</i>", "<p>A <span lang=de>B</span> <i lang=''>C</i>"),
+        ("html", '<div xml:lang="nl"><p lang="nl-NL">a</div>', '<div xml:lang="de"><p lang="de">A</div>'),
+        ("html", "<img lang=nl alt=a><img lang=nl>", "<img lang=de alt=A><img lang=nl>"),
+        ("html", "<svg lang=nl><text lang=nl>a</text></svg>", "<svg lang=de><text lang=de>A</text></svg>"),
+        ("html", "<div lang=nl><pre lang=nl>a</pre>b</div>", "<div lang=de><pre lang=nl>a</pre>B</div>"),
+        ("html", "<p>a <code lang=nl>b</code><p lang=nl>1</p>", "<p>A <code lang=nl>b</code><p lang=nl>1</p>"),
+        ("markdown", 'a <b lang="nl">b</b> c', 'A <b lang="de">B</b> C'),
+        (
+            "markdown",
+            "<div lang=nl>\n\na\n\n</div>\n\n<p lang=nl>b</p>",
+            "<div lang=de>\n\nA\n\n</div>\n\n<p lang=de>B</p>",
+        ),
+        # and the page
+        (
+            "html",
+            '<meta http-equiv="Content-Language" content="nl"><meta name=dc.language content=nl-BE><p>a',
+            '<meta http-equiv="Content-Language" content="de"><meta name=dc.language content=de><p>A',
+        ),
+        (
+            "html",
+            "<meta http-equiv=content-language content=fr><p>a",
+            "<meta http-equiv=content-language content=fr><p>A",
+        ),
+        # where nothing is translated
+        ("markdown", '<b lang="nl">1</b>', '<b lang="nl">1</b>'),
         ("xml", """<r t="x" xml:lang='nl'><p>a</p></r>""", """<r t="x" xml:lang='de'><p>A</p></r>"""),
         ("xml", '<r xml:lang="nl"><p>1</p></r>', '<r xml:lang="nl"><p>1</p></r>'),
         ("xml", '<r><p xml:lang="nl">a</p></r>', '<r><p xml:lang="nl">A</p></r>'),
@@ -105,6 +132,40 @@ def test_text_in_another_language_stays_as_it_is(form, text, same, parts, codes)
 )
 def test_a_translated_document_has_the_language_of_the_target(form, text, written):
     assert shout(text, form) == (written, [])
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "text", "written"),
+    [
+        ("ar", "de", "<html dir=rtl><p dir=rtl>a", "<html dir=ltr><p dir=rtl>A"),
+        ("ar", "de", '<html><BODY class=x DIR="RTL"><p>a', '<html><BODY class=x DIR="ltr"><p>A'),
+        ("ar", "de", "<html><p>a", "<html><p>A"),
+        ("de", "he_IL", "<html dir=ltr><body dir=ltr><p dir=ltr>a", "<html dir=rtl><body dir=rtl><p dir=ltr>A"),
+        (
+            "de",
+            "he",
+            "<!doctype html><html class=x><p dir=ltr>a",
+            '<!doctype html><html dir="rtl" class=x><p dir=ltr>A',
+        ),
+        ("de", "he", "<p dir=ltr>a", "<p dir=ltr>A"),  # a part of a page
+        ("de", "he", "<html dir=auto><p>a", "<html dir=auto><p>A"),
+        ("de", "he", "<html><p>1", "<html><p>1"),
+        ("ar", "he", "<html dir=rtl><p>a", "<html dir=rtl><p>A"),
+        ("de", "en", "<html dir=rtl><p>a", "<html dir=rtl><p>A"),
+    ],
+)
+def test_the_direction_of_a_page_follows_its_language(source, target, text, written):
+    languages = Languages(source, target)
+    document = parse_document(text.encode(), "a.html", languages, "html")
+    assert translate_document(document, WordTranslator(str.upper), languages).decode() == written
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("ar", True), ("ur-PK", True), ("HEB", True), ("en", False), ("az-Arab", True), ("ur_Latn", False), ("", False)],
+)
+def test_some_languages_are_written_from_right_to_left(code, expected):
+    assert is_right_to_left(code) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from support.documents import SPACED, WordTranslator, shout, translate_document
 
@@ -95,6 +97,48 @@ def read(text: str) -> markdown.MarkdownDocument:
 def test_text_is_translated_and_all_else_stays(text, expected):
     assert shout(read(text)) == expected
     assert translate_document(read(text), WordTranslator()).decode() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('one [two](x){target="_blank"} three\n', 'THREE [TWO](x){target="_blank"} ONE\n'),
+        ('one [two](x){: .a target="_blank" rel=b} three\n', 'THREE [TWO](x){: .a target="_blank" rel=b} ONE\n'),
+        ("one [two](x){ .a\nb='{c} d' e} three\n", "THREE [TWO](x){ .a\nb='{c} d' e} ONE\n"),
+        ("one [two](x){download} `a`{=html} three\n", "THREE `a`{=html} [TWO](x){download} ONE\n"),
+        ("one <http://x.y>{.a} three\n", "THREE <http://x.y>{.a} ONE\n"),
+        ("one [two][]{.a} [x]{.b}\n\n[two]: y\n[x]: z\n", "[X][x]{.b} [TWO][two]{.a} ONE\n\n[two]: y\n[x]: z\n"),
+        ("![one two](x){width=300 .a}\n", "![TWO ONE](x){width=300 .a}\n"),
+        ("one ![two](x){width=30%} `a = b`{.c #d}\n", "ONE ![TWO](x){width=30%} `a = b`{.c #d}\n"),
+        ("one *two*{.a}{b=c} __three__{#d}\n", "__THREE__{#d} *TWO*{.a}{b=c} ONE\n"),
+        # text in brackets is translated, and nothing else of it
+        ("one [two three]{.a b='c'} four\n", "FOUR [THREE TWO]{.a b='c'} ONE\n"),
+        ("one [two [*three*]{.a} [four](x)]{.b}\n", "[[FOUR](x) [*THREE*]{.a} TWO]{.b} ONE\n"),
+        # attributes alone in a line
+        ('{.a}\none two\n{: b="c d"}\n', '{.a}\nTWO ONE\n{: b="c d"}\n'),
+        # and what is none
+        ("one {a: b} [c] {d, e}\n", "E} {D, [C] B} {A: ONE\n"),
+        ("one {{.a}} [b]{{ .c }}\n", "[B] {{.a}} ONE{{ .c }}\n"),
+        ("*one* {# a #} `c`{{ d }} e{ref}`f`\n", "E {# a #} `c` {{ d }} *ONE*{ref}`f`\n"),
+    ],
+)
+def test_attributes_stay_with_their_element(text, expected):
+    assert translate_document(read(text), WordTranslator(str.upper, is_reversing=True)).decode() == expected
+    assert translate_document(read(text), WordTranslator()).decode() == text
+
+
+def test_underscores_before_attributes_become_asterisks_and_the_attributes_stay():
+    document = read("a _b_{.c_d}\n")
+    parts = ["日本", Mark(0, "open"), "語", Mark(0, "close"), "文"]
+    assert document.write([Segment.join(parts)]).decode() == "日本*語*{.c_d}文\n"
+
+
+@pytest.mark.parametrize("part", ["]{.a}", "[a", "{a='", "{a=b\n", "{a=b c ", "{: ", "{ ", "[a]{.b} "])
+def test_attributes_that_do_not_end_take_no_time(part):
+    text = part * 5_000
+    begin = time.process_time()
+    assert translate_document(read(text), WordTranslator(str.upper)).decode().count("{") == text.count("{")
+    assert time.process_time() - begin < 5  # by the square of its length it were minutes
 
 
 def test_titles_are_escaped_as_their_quotation_marks_need():

@@ -191,6 +191,21 @@ def test_tags_of_a_cue_stay_in_it_and_lines_are_kept():
     assert unit.dividers == {1}
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a <ruby>b<rt>c d</rt></ruby> e", "E <ruby>B<rt>c d</rt></ruby> A"),
+        ("a <ruby.x>b<rt.y>c <i>d</i>.</ruby> e", "E <ruby.x>B<rt.y>c <i>d</i>.</ruby> A"),  # the end tag is left out
+        ("a <ruby>b<rp>(<rt>c<rp>)</ruby> e", "E <ruby>B<rp>(<rt>c<rp>)</ruby> A"),
+    ],
+)
+def test_readings_stay_beside_their_words(text, expected):
+    document = read(f"WEBVTT\n\n00:01.000 --> 00:02.000\n{text}\n", VttDocument)
+    assert texts(document) == ["a b e"]
+    written = translate_document(document, WordTranslator(str.upper, is_reversing=True)).decode()
+    assert written == f"WEBVTT\n\n00:01.000 --> 00:02.000\n{expected}\n"
+
+
 def test_other_encodings_are_those_of_the_language():
     russian = Languages("ru", "en")
     document = read(cue(1, "Привет, мир"), languages=russian, encoding="windows-1251")
