@@ -119,7 +119,7 @@ def translate_documents(
     translator = load()
     progress: Progress = WithoutBars() if quiet else TerminalProgress()
     languages = Languages(first.info.source_lang, first.info.target_lang, is_target_spaced(first))
-    done, segments, sentences, tags, weak, terms, missing = 0, 0, 0, 0, 0, 0, 0
+    done, segments, left, sentences, tags, weak, terms, missing = 0, 0, 0, 0, 0, 0, 0, 0
     scores: list[int] = []  # of what the memory has
     with (
         open_report(reports.tags, TAG_COLUMNS) as add_tag,
@@ -130,7 +130,7 @@ def translate_documents(
         options |= {"form": form, "progress": progress, "review": page}
         for report in translate_files(planned, translator, languages, **options):
             done, segments, tags = done + 1, segments + report.segments, tags + report.tags
-            sentences += report.sentences
+            left, sentences = left + report.left, sentences + report.sentences
             for tag in report.weak_tags:
                 weak += 1
                 add_tag({"file": str(report.source), **tag._asdict()})
@@ -141,12 +141,15 @@ def translate_documents(
                 scores.append(known.match.score)
                 add_match(describe_match(str(report.source), *known))
     if not quiet:
-        counts = f"{format_count(done, 'document')} with {format_count(segments, 'segment')}"
+        counts = f"{format_count(done, 'document')} with {format_count(segments - left, 'segment')}"
         where = "" if output == STANDARD else f" in {output}"
+        stays = (
+            f"; {format_count(left, 'segment')} {'stays as it is' if left == 1 else 'stay as they are'}" if left else ""
+        )
         others = (
             f"; {format_count(left_out, 'other file')} {'is' if left_out == 1 else 'are'} left out" if left_out else ""
         )
-        click.echo(f"nmt: {counts} {'is' if done == 1 else 'are'} translated{where}{others}", err=True)
+        click.echo(f"nmt: {counts} {'is' if done == 1 else 'are'} translated{where}{stays}{others}", err=True)
     if weak:
         where = f"{reports.tags} lists them" if reports.tags else "--tag-report FILE lists them"
         click.echo(f"nmt: {weak:,} of {format_count(tags, 'tag')} may be in a wrong place: {where}", err=True)

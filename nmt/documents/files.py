@@ -60,11 +60,13 @@ class DocumentMatch(NamedTuple):
 @dataclass
 class DocumentReport:
     """A document that was translated: how many segments, sentences and tags it has, which tags to look at, its terms,
-    and what a memory has for it. `notes` are what a person must know of its segments."""
+    and what a memory has for it. `left` counts the segments that stay as they are because they have too many tags, and
+    `notes` are what a person must know of segments."""
 
     source: Path
     target: Path
     segments: int = 0
+    left: int = 0
     sentences: int = 0
     tags: int = 0
     weak_tags: list[WeakTag] = field(default_factory=list)
@@ -76,6 +78,7 @@ class DocumentReport:
         """Count a translated unit, and list what is to be reported of it."""
         line = one.unit.line
         self.segments += 1
+        self.left += one.is_left
         self.sentences += len(one.sentences)
         self.tags += len(one.placements)
         self.weak_tags += (WeakTag(line, *tag, one.unit.segment.text, one.segment.text) for tag in one.weak_tags)

@@ -32,6 +32,7 @@ from nmt.documents.html_names import (
     HIDING,
     INLINE,
     INLINE_UNTRANSLATED,
+    OBJECT,
     PHRASES,
     READINGS,
     UNTRANSLATED,
@@ -50,6 +51,7 @@ from nmt.text.units import Span
 DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 TITLE_END = re.compile("</title", re.IGNORECASE)
 ENDS_OF_READING = {"start": READINGS, "end": frozenset(("ruby",))}
+MOST_OBJECTS = 10  # inside each other; what is in more of them stays as it is
 UNENDED = re.compile(r"<[!?]?(?:--|\w+)?")
 
 
@@ -103,6 +105,14 @@ class Skip(NamedTuple):
     is_read: bool = False
 
 
+class Outside(NamedTuple):
+    """What is around an object in a drawing: the drawing, the run that it belongs to, and what takes that."""
+
+    skip: Skip
+    run: list[Token]
+    take: Callable[[Sequence[Token]], object]
+
+
 class Finder:
     """Finds the runs of text and inline tags in a page, and the attributes that people read."""
 
@@ -125,11 +135,14 @@ class Finder:
         self.run: list[Token] = []
         self.attributes: list[Span] = []
         self.drawn: list[list[Token]] = []  # the texts of drawings
+        self.objects: list[Outside | None] = []  # the open <foreignObject>; None where it is not translated
         self.is_drawing_text = False  # whether the last of them goes on
         self.labels = LanguageLabels(text, language)
         self.translated = 0  # texts and values so far
         self.skip: Skip | None = None
         self.unended = self.find_unended(Scanner(text, self.read).hidden)  # where what hides all that follows begins
+        for outside in self.objects[::-1]:
+            self.leave_object(outside, len(text))
         self.end_run(self.skip)
         self.labels.finish(self.translated)
 
@@ -141,6 +154,10 @@ class Finder:
         """Read an event, which lasts until `end`."""
         self.labels.read(event, end, self.translated)
         code = self.find_foreign(event)
+        if event.name == OBJECT and event.kind == "end" and self.objects:
+            self.leave_object(self.objects.pop(), event.begin)
+        if event.name == OBJECT and event.kind == "start" and self.enter_object(event, end):
+            return
         if self.skip is not None and self.is_skipped(self.skip, event, end):
             return
         if code is None:
@@ -151,6 +168,24 @@ class Finder:
         if self.pending and event.kind == "text" and any(map(str.isalpha, self.text[event.begin : end])):
             self.foreign.append(self.pending)
             self.pending = ""
+
+    def enter_object(self, event: Event, end: int) -> bool:
+        """Begin an object in a drawing, whose runs are texts of the drawing. -> whether it is translated"""
+        is_drawn = self.skip is not None and self.skip.event.name == "svg" and self.skip.is_read
+        if self.skip is None or not is_drawn or len(self.objects) >= MOST_OBJECTS:
+            self.objects.append(None)
+            return False
+        self.add_attributes(event, end)
+        self.objects.append(Outside(self.skip, self.run, self.take))
+        self.skip, self.run, self.take = None, [], lambda run: self.drawn.append([*run])
+        self.is_drawing_text = False
+        return True
+
+    def leave_object(self, outside: Outside | None, place: int) -> None:
+        """End an object in a drawing, in which an element may be open that is not translated."""
+        if outside:
+            self.end_run(self.skip, place)
+            self.skip, self.run, self.take = outside
 
     def find_foreign(self, event: Event) -> str | None:
         """The language of the block elements around an event, if it is another one; "" where it began before."""
@@ -194,10 +229,10 @@ class Finder:
             "browsers hide what follows: it stays as it is"
         ]
 
-    def end_run(self, skip: Skip | None = None) -> None:
+    def end_run(self, skip: Skip | None = None, place: int | None = None) -> None:
         """End a run at a block element, or at the end, where an element may be open that is not translated."""
         if skip:
-            self.end_skip(skip, len(self.text))
+            self.end_skip(skip, len(self.text) if place is None else place)
         if self.run:
             for part in [self.run] if self.is_fragment else split_at_breaks(self.run):
                 self.take(part)

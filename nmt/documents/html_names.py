@@ -19,6 +19,7 @@ UNTRANSLATED = names("script style pre textarea template")
 EMBEDDED = INLINE_UNTRANSLATED - PHRASES_UNTRANSLATED  # have attributes that people read inside
 HIDING = names("script style textarea title")  # hide all that follows if they do not end
 DRAWN = names("text title desc")  # have the texts of an <svg>
+OBJECT = "foreignobject"  # has elements of pages in an <svg>
 VOID = names("area base br col embed hr img input link meta param source track wbr")
 PHRASES = INLINE | PHRASES_UNTRANSLATED  # do not contain block elements
 IN_PARAGRAPHS = names(  # may be inside <p>, although they end the text before them

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from html import unescape
+from operator import itemgetter
 from typing import NamedTuple
 
 from nmt.documents.document import InlineUnit, Lines, Splice, Splices, Token, build_inline_unit
@@ -60,12 +61,8 @@ def replace_markup(
     what writes the translation of a text; see InlineUnit.render. An iterator keeps the translations after these.
     """
     segments = iter(translations)
-    values = (
-        one.text.render(found, original, partial(escape, quote=one.quote), Splices(()))
-        for one, found in zip(inner, segments, strict=False)
-        if found != one.text.unit.segment
-    )
-    splices = Splices([*others, *values])
+    changed = [one for one in zip(inner, segments, strict=False) if one[1] != one[0].text.unit.segment]
+    splices = Splices(nest_texts(original, changed, others))
     outer: list[Splice] = []  # by their places
     for one, found in zip(texts, segments, strict=False):
         if found != one.unit.segment:
@@ -74,6 +71,29 @@ def replace_markup(
             own = Splices(splices.find(one.begin, one.end)).join(inside) if inside else splices
             outer[first:last] = [one.render(found, original, choose_escape(one), own)]
     return splices.join(outer)
+
+
+def nest_texts(
+    original: str, translated: Sequence[tuple[InnerText, Segment]], others: Iterable[Splice]
+) -> Sequence[Splice]:
+    """Inner texts with their translations, in which are other replacements, and other inner texts.
+
+    Such are the attributes of a tag in the text of a drawing.
+    """
+    places: list[tuple[int, int, int | Splice]] = [
+        *((one.text.end, -one.text.begin, number) for number, (one, _) in enumerate(translated)),
+        *((one.end, -one.begin, one) for one in others),
+    ]
+    done: list[Splice] = []
+    for _, begin, piece in sorted(places, key=itemgetter(0, 1)):  # what is inside comes first
+        if isinstance(piece, int):
+            inside = []
+            while done and done[-1].begin >= -begin:
+                inside.append(done.pop())
+            one, found = translated[piece]
+            piece = one.text.render(found, original, partial(escape, quote=one.quote), Splices(inside))
+        done.append(piece)
+    return done
 
 
 def escape(text: str, original: str, quote: str = "") -> str:

@@ -198,6 +198,14 @@ def test_what_cannot_be_done_is_refused(run_nmt, reverser, page, tmp_path, words
     assert not (tmp_path / "out").exists()
 
 
+def test_segments_that_stay_as_they_are_are_not_counted_as_translated(run_nmt, reverser, tmp_path):
+    page, out = tmp_path / "a.html", tmp_path / "out.html"
+    page.write_text("<p>ba de" + f"<p>{'<i>ba</i> ' * 1001}" * 2)
+    done = run_nmt("translate", "--model", reverser, "--document", page, "--output", out)
+    counts = f"nmt: 1 document with 1 segment is translated in {out}; 2 segments stay as they are"
+    assert (done.code, done.stderr.splitlines()[-1]) == (0, counts)
+
+
 def test_translators_files_are_translated(run_nmt, reverser, tmp_path):
     polib = pytest.importorskip("polib")
     xliff, po, out = tmp_path / "a.xlf", tmp_path / "a.po", tmp_path / "out"

@@ -143,6 +143,43 @@ def test_a_translated_attribute_goes_with_its_tag():
 
 
 @pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        (
+            "a <svg><foreignObject><div>b <b>c</b></div><p>d e</foreignobject></svg> f",
+            "F <svg><foreignObject><div><b>C</b> B</div><p>E D</foreignobject></svg> A",
+        ),
+        (
+            "<svg><foreignObject>a <img alt=b> <code>c</code> d<svg><text>e f</text></svg></foreignObject></svg>g",
+            "<svg><foreignObject>D <img alt=B> <code>c</code> A<svg><text>F E</text></svg></foreignObject></svg>G",
+        ),
+        (
+            "<svg><foreignObject>a <svg><foreignObject>b c</foreignObject></svg> d</foreignObject></svg> e",
+            "<svg><foreignObject>D <svg><foreignObject>C B</foreignObject></svg> A</foreignObject></svg> E",
+        ),
+        (
+            "<svg><text>a <tspan aria-label='b c'>d</tspan> e</text></svg>",
+            "<svg><text>E <tspan aria-label='C B'>D</tspan> A</text></svg>",
+        ),
+        # what is marked, and what does not end
+        ("<svg translate=no><foreignObject>a</svg> b", "<svg translate=no><foreignObject>a</svg> B"),
+        ("<svg><foreignObject><i translate=no>a</i> b</svg> c", "<svg><foreignObject><i translate=no>a</i> B</svg> C"),
+        ("a</foreignObject> <foreignObject>b", "A</foreignObject> <foreignObject>B"),
+    ],
+)
+def test_elements_of_pages_in_drawings_are_translated(page, expected):
+    assert translate_document(read(page), WordTranslator(str.upper, is_reversing=True)).decode() == expected
+    assert translate_document(read(page), WordTranslator()).decode() == page
+
+
+def test_drawings_inside_each_other_take_no_time():
+    page = "<svg><foreignObject>a <img alt=b>" * 2000 + "</foreignObject></svg>" * 2000
+    begin = time.process_time()
+    assert len(shout(read(page))) == len(page)
+    assert time.process_time() - begin < 20  # by the square of their number it were minutes
+
+
+@pytest.mark.parametrize(
     ("value", "written"), [('"a"', '"&quot;&lt;A&quot;"'), ("'a'", "'&#39;'"), ("a", "x&#32;y&#61;")]
 )
 def test_values_are_escaped_as_their_quotation_marks_need(value, written):

@@ -197,6 +197,7 @@ def test_a_segment_with_tags_that_cannot_be_placed_stays_as_it_is(page, tags, is
     )
     report = DocumentReport(Path("a.html"), Path("b.html"))
     assert (list(report_units(units, report, None)), report.notes) == (units, expected)
+    assert (report.segments, report.left) == (2, int(is_left))
     assert (units[-1].segment == document.units[-1].segment and not units[-1].sentences) == is_left
     assert translator.lines[0] == "a"
 
