@@ -115,9 +115,10 @@ class Translator:
 
     def translate(self, lines: Iterable[str | Request], **options: Any) -> list[Translation]:
         """The best translation of each line; `options` are those of `stream`, but for `n_best`, which is a method."""
+        stream = self.stream(lines, **options)  # raises an error for wrong options
         if "n_best" in options:
             raise UsageError("translate gives one translation of each line\n  The method n_best gives several")
-        return [found[0] for found in self.stream(lines, **options)]
+        return [found[0] for found in stream]
 
     def n_best(self, lines: Iterable[str | Request], n: int, **options: Any) -> list[list[Translation]]:
         """The n best translations of each line, best first; `options` are those of `stream`."""

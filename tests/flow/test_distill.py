@@ -44,11 +44,18 @@ def home(novice, reverser, tiny_corpus, tmp_path_factory):
 
 @pytest.fixture
 def distill(run_nmt, home, tmp_path, monkeypatch):
-    """`distill(words…)`: the command, with `data` as its corpus and `out` as its result, in a folder of its own."""
+    """`distill(words…)`: the command in a folder of its own, with `data` as its corpus and `out` as its result, unless
+    words name others."""
     for name in ("data", "one", "two", "back"):
         (tmp_path / name).symlink_to(home / name)
     monkeypatch.chdir(tmp_path)
-    return lambda *words: run_nmt("distill", "--data", "data", "--out", "out", *words)
+
+    def distill(*words):
+        names = {"--data": "data", "--out": "out"}
+        given = [word for flag, name in names.items() if flag not in words for word in (flag, name)]
+        return run_nmt("distill", *given, *words)
+
+    return distill
 
 
 def read_training(folder):
