@@ -65,7 +65,7 @@ def compute_deterministically(device: torch.device) -> Iterator[None]:
 
 
 def choose_precision(name: str, device: torch.device, *, measure: bool = True) -> torch.dtype:
-    """The number format of training. `auto` is bfloat16 where a measurement of milliseconds finds it faster.
+    """The number format of training. `auto` is bfloat16 where a tenth of a second or less of measuring finds it faster.
 
     Without `measure` it is float32 on a CPU, so that it does not depend on what else the machine does.
     """

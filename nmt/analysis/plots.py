@@ -329,7 +329,8 @@ def open_figure(
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         figure = Figure(figsize=size, layout=None if margins else "constrained")
-        figure.subplots_adjust(**margins) if margins else None
+        if margins:
+            figure.subplots_adjust(**margins)
         yield figure
         box = None if margins else "tight"
         with write_atomically(path, "wb") as file:

@@ -58,7 +58,8 @@ class InlineReader:
     def make_tokens(self, inside: range, is_read: bool = True) -> list[Token]:
         """The text and inline tags of a source. `is_read` is whether it is to be translated where no mark tells.
 
-        What is not is an unpaired tag. So is an inline element that has nothing else.
+        What is not is an unpaired tag. So is an inline element that has nothing else, and a line end that is content.
+        Tags that are written in text are tags, too.
         """
         events, text = self.events, self.events.source
         tokens: list[Token] = []

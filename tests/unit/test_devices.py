@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from nmt.devices import choose_precision, choose_translation_precision, compute_deterministically
+from nmt.devices import choose_precision, choose_translation_precision, compute_deterministically, time_matmul
 from nmt.errors import UsageError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -57,6 +57,25 @@ def test_a_precision_that_repeats_is_not_measured(monkeypatch, faster):
     assert choose_precision("auto", CPU) == (torch.bfloat16 if faster > 1 else torch.float32)
     assert choose_precision("auto", CPU, measure=False) == torch.float32
     assert choose_precision("bfloat16", CPU, measure=False) == torch.bfloat16
+
+
+@pytest.mark.parametrize(("seconds", "products"), [(0.2, 3), (0.004, 5), (1e-5, 15)])
+def test_products_are_measured_on_one_thread_and_slow_ones_three_times(monkeypatch, seconds, products):
+    readings = []
+
+    def read_clock():
+        readings.append(torch.get_num_threads())
+        return (len(readings) // 2) * seconds
+
+    monkeypatch.setattr("nmt.devices.time.perf_counter", read_clock)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert time_matmul(torch.float32) == pytest.approx(seconds)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert readings == [1] * 2 * products
 
 
 def test_algorithms_that_may_not_repeat_are_refused():
