@@ -334,9 +334,9 @@ def find_repeated(
     pairs: Iterable[Pair], evaluated: dict[SplitName, Counter[int]], repeated: set[int]
 ) -> Iterator[Pair]:
     """The training pairs; the hashes of those that other splits have too are put into `repeated`."""
+    known = {number for numbers in evaluated.values() for number in numbers}
     for pair in pairs:
-        number = hash(fold_pair(pair))
-        if any(number in known for known in evaluated.values()):
+        if (number := hash(fold_pair(pair))) in known:
             repeated.add(number)
         yield pair
 

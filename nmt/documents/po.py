@@ -106,6 +106,15 @@ class PoDocument:
         if fuzzy:
             keeps = "keeps the translation that it has" if fuzzy == 1 else "keep the translations that they have"
             self.notes = [*self.notes, f"{name}: {format_count(fuzzy, 'fuzzy message')} {keeps}"]
+        half = sum(
+            not entry.obsolete and is_translated(entry) and not all(entry.msgstr_plural.values()) for entry in entries
+        )
+        if half:
+            has = "has" if half == 1 else "have"
+            self.notes = [
+                *self.notes,
+                f"{name}: {format_count(half, 'message')} {has} some plural forms and not others, which stay empty",
+            ]
         self.notes = [*self.notes, *describe_foreign(name, self.foreign, languages.source)]
 
     def check_lines(self, name: str) -> None:

@@ -32,6 +32,7 @@ SUFFIXES_OF = {
 CHARSET = re.compile(rb'Content-Type:[^"]*charset=([\w.:-]+)')  # of a PO file
 DELIMITERS = ",;\t"
 NO_ROW = re.compile(r'[\s,;]*|"?sep=(.)"?\s*', re.IGNORECASE)  # without text, or the delimiter as Excel writes it
+QUOTATION_ADVICE = "Perhaps a quotation mark does not end, or is missing around a text"
 HEAD_ROWS = 10  # of a table, of which one may name the languages
 MOST_SHOWN = 10  # languages in a message
 MOST_CHARACTERS = 30  # of a cell in a message
@@ -210,8 +211,10 @@ def read_csv(path: Path, source_lang: str, target_lang: str, notes: list[str]) -
         delimiter = declared[0] if declared else max(DELIMITERS, key="".join(head[begin : begin + 1]).count)
     rows = csv.reader((f"{line}\n" for line in chain(head[begin:], lines)), delimiter=delimiter)
     places, width = (0, 1), 2
+    row_ended = begin  # lines of the file, as a row may have several
     try:
         for number, row in enumerate(rows):
+            row_began, row_ended = row_ended + 1, begin + rows.line_num
             if number == 0 and (named := find_columns(row, source_lang, target_lang)):
                 places, width = named, len(row)
                 notes += describe_unread(str(path), row, source_lang, target_lang)
@@ -219,16 +222,15 @@ def read_csv(path: Path, source_lang: str, target_lang: str, notes: list[str]) -
             if row and (len(row) > width or len(row) <= max(places)):
                 advice = f"A file of several columns names {source_lang} and {target_lang} in its first row"
                 if found:
-                    advice = "Perhaps a quotation mark does not end, or is missing around a text"
+                    advice = QUOTATION_ADVICE
                 raise DataError(
-                    f"{path}, line {begin + rows.line_num:,} has {format_count(len(row), 'column')}, not {width}\n"
-                    f"  {advice}"
+                    f"{path}, line {row_began:,} has {format_count(len(row), 'column')}, not {width}\n  {advice}"
                 )
             if row:
                 notes += [] if number or found else [describe_unnamed(str(path), row, source_lang, target_lang)]
                 yield make_sides(row, places, source_lang, target_lang)
     except csv.Error as error:
-        raise DataError(f"{path}, line {begin + rows.line_num:,} is not CSV: {error}") from error
+        raise DataError(f"{path}, line {row_ended + 1:,} is not CSV: {error}\n  {QUOTATION_ADVICE}") from error
 
 
 def split_row(line: str, delimiter: str) -> list[str]:

@@ -286,12 +286,21 @@ def test_forms_that_a_language_does_not_have_are_removed():
         (
             '#, fuzzy\nmsgid "a"\nmsgstr "x"\n\n#, c-format, fuzzy\nmsgid "b"\nmsgid_plural "c"\nmsgstr[0] "y"\n'
             'msgstr[1] ""\n\n#, fuzzy\nmsgid "d"\nmsgstr ""\n\n#, fuzzy\n#~ msgid "e"\n#~ msgstr "z"\n',
-            ["a.po: 2 fuzzy messages keep the translations that they have"],
+            [
+                "a.po: 2 fuzzy messages keep the translations that they have",
+                "a.po: 1 message has some plural forms and not others, which stay empty",
+            ],
+        ),
+        (
+            'msgid "a"\nmsgid_plural "as"\nmsgstr[0] ""\nmsgstr[1] "y"\n\nmsgid "b"\nmsgid_plural "bs"\nmsgstr[0] "x"\n'
+            'msgstr[1] ""\n\n#~ msgid "c"\n#~ msgid_plural "cs"\n#~ msgstr[0] "x"\n#~ msgstr[1] ""\n\n'
+            'msgid "d"\nmsgid_plural "ds"\nmsgstr[0] "x"\nmsgstr[1] "y"\n',
+            ["a.po: 2 messages have some plural forms and not others, which stay empty"],
         ),
         ('msgid "a"\nmsgstr ""\n', []),
     ],
 )
-def test_fuzzy_translations_that_stay_are_told(entries, note):
+def test_translations_that_stay_as_they_are_are_told(entries, note):
     assert read(entries).notes == note
 
 

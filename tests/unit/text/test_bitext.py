@@ -199,7 +199,13 @@ def test_columns_of_a_language_that_are_not_read_are_noted(tmp_path, columns, pa
         ),
         ("a.tmx.gz", gzip.compress(TMX.encode())[:-20], "a.tmx.gz cannot be read beyond line"),
         ("a.csv", "one,two,three\n", "a.csv, line 1 has 3 columns, not 2\n  A file of several columns names en and de"),
+        ("a.csv", 'en,de\n"one\n\n"\n', "a.csv, line 2 has 1 column, not 2\n  Perhaps a quotation mark does not end"),
         ("a.csv", "en,de\none\n", "a.csv, line 2 has 1 column, not 2\n  Perhaps a quotation mark does not end, or is"),
+        (
+            "a.csv",
+            'en,de\n"one,eins\n' + "two,zwei\n" * 20_000,
+            "a.csv, line 2 is not CSV: field larger than field limit (131072)\n  Perhaps a quotation mark does not end",
+        ),
         ("a.po", 'msgid "a"\nmsgid "b"\n', "a.po is not a PO file: "),
         ("a.po", b'msgid "\xff"\nmsgstr ""\n', "a.po is not a PO file: 'utf-8' codec can't decode byte 0xff"),
     ],
