@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from nmt.api import align as align
     from nmt.api import evaluate as evaluate
     from nmt.api import load as load
-    from nmt.api import resume as resume
     from nmt.api import score as score
-    from nmt.api import train as train
     from nmt.data.prepare import prepare as prepare
     from nmt.distillation.distill import distill as distill
     from nmt.documents.api import translate_documents as translate_documents
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
     from nmt.model.attention.registry import register_attention as register_attention
     from nmt.progress import Progress as Progress
     from nmt.text.terms import Terms as Terms
+    from nmt.training_api import resume as resume
+    from nmt.training_api import train as train
     from nmt.translation.request import Request as Request
     from nmt.translation.result import Translation as Translation
     from nmt.translation.translator import Translator as Translator
@@ -51,9 +51,9 @@ HOMES = {
     "load": "api",
     "prepare": "data.prepare",
     "register_attention": "model.attention.registry",
-    "resume": "api",
+    "resume": "training_api",
     "score": "api",
-    "train": "api",
+    "train": "training_api",
     "translate_documents": "documents.api",
     "translate_texts": "documents.texts",
     "tune": "tuning",

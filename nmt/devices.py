@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from nmt.errors import Option, UsageError, did_you_mean
+from nmt.errors import Option, UsageError
 
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 REPEATABLE_WORKSPACES = (":4096:8", ":16:8")
@@ -77,26 +77,6 @@ def choose_precision(name: str, device: torch.device, *, measure: bool = True) -
         return torch.float32
     fast = time_matmul(torch.bfloat16) * MIN_SPEEDUP < time_matmul(torch.float32)
     return torch.bfloat16 if fast else torch.float32
-
-
-def choose_translation_precision(name: str, device: torch.device) -> str:
-    """The number format of translation. `auto` is int8 on a CPU, and float32 on a GPU, where it is as fast as bfloat16.
-
-    Nothing is measured, so that the same command always gives the same translations. Raises UsageError for an unknown
-    name and for a format that the device does not have.
-    """
-    names = ("auto", "float32", "bfloat16", "int8")
-    if name not in names:
-        raise UsageError(
-            f'there is no precision "{name}"{did_you_mean(name, names)}\n  It is one of {", ".join(names)}'
-        )
-    if device.type == "cpu":
-        if name == "bfloat16":
-            raise UsageError(Option("precision", name), " is for GPUs\n  A CPU can use auto, float32 and int8")
-        return "int8" if name == "auto" else name
-    if name == "int8":
-        raise UsageError(Option("precision", name), " is for CPUs\n  A GPU can use auto, float32 and bfloat16")
-    return "float32" if name == "auto" else name
 
 
 def time_matmul(dtype: torch.dtype) -> float:

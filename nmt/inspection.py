@@ -9,14 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nmt.checkpoint import (
-    TENSOR_COPIES,
-    Run,
-    check_size,
-    list_checkpoints,
-    read_checkpoint_info,
-    read_run,
-)
+from nmt.checkpoint import TENSOR_COPIES, Run, check_size, list_checkpoints, read_checkpoint_info, read_run
 from nmt.errors import DamageError
 from nmt.files import hash_file, is_locked, locate_folder
 from nmt.progress import format_count, format_figure
@@ -24,6 +17,7 @@ from nmt.run_history import HISTORY, HistoryEvent, describe_time, read_history
 from nmt.run_log import read_log
 from nmt.settings import RunSettings
 from nmt.training.state import TrainingState, read_state
+from nmt.weights import outline_model
 
 WIDTH = 14  # of the first column
 
@@ -43,7 +37,7 @@ def collect_run_facts(path: Path) -> dict[str, Any]:
         "path": os.fsencode(path).decode("utf-8", "replace"),
         **run.info.model_dump(),
         "attention": run.settings.model.attention,
-        "parameters": sum(parameter.numel() for parameter in run.outline_model().parameters()),
+        "parameters": sum(parameter.numel() for parameter in outline_model(run).parameters()),
         "vocabulary": [run.source_subword.size, run.target_subword.size],
         "checkpoints": shown,
         "training": vars(read_state(path)) if has_state else None,
@@ -221,7 +215,7 @@ def verify_run(path: Path) -> int:
     Raises DamageError with the name of each file that has changed. Pictures and events are not compared.
     """
     run = read_run(path)
-    shapes = {name: tuple(parameter.shape) for name, parameter in run.outline_model().named_parameters()}
+    shapes = {name: tuple(parameter.shape) for name, parameter in outline_model(run).named_parameters()}
     problems, count = [], 3 if run.info.joint else 4  # run.json, settings.toml and the subword models
     for name in list_checkpoints(path):
         folder = locate_folder(path / name)

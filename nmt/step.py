@@ -1,7 +1,7 @@
 """The interface between models and search: search uses nothing of a model but this.
 
 `Seq2Seq`, an ensemble, a wrapper and a table of numbers in a test are all step models. How a model is built and how
-hypotheses are chosen is described elsewhere.
+hypotheses are chosen is described elsewhere. All arrays are NumPy's: what computes elsewhere, on a GPU, copies them.
 
 Rows are grouped by sentence: with B sentences in the batch and K rows for each, row n belongs to sentence n // K.
 Encoder states and projected keys, which belong to a sentence, are therefore never copied for its rows.
@@ -12,8 +12,10 @@ Encoder states and projected keys, which belong to a sentence, are therefore nev
 
 from typing import Any, NamedTuple, Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
 
 
 class ConstraintProgress(NamedTuple):
@@ -25,29 +27,30 @@ class ConstraintProgress(NamedTuple):
     progress are ranked, and only then.
     """
 
-    token_NQ: Tensor
-    progress_N: Tensor  # progress after any other id; it is one more after each of these
-    allowance_NQ: Tensor  # after each of these ids; the highest counts
-    allowance_N: Tensor  # after any other id
+    token_NQ: Array
+    progress_N: Array  # progress after any other id; it is one more after each of these
+    allowance_NQ: Array  # after each of these ids; the highest counts
+    allowance_N: Array  # after any other id
 
 
 class StepOut(NamedTuple):
     """The output of a step model for one target position."""
 
-    log_probs_NV: Tensor  # a new tensor at each step: the caller may change it in place
+    log_probs_NV: Array  # a new array at each step: the caller may change it in place
     state: Any
-    attention_NS: Tensor  # rows sum to one and are zero on padding; (N, 0) from a model without attention
+    attention_NS: Array  # rows sum to one and are zero on padding; (N, 0) from a model without attention
     constraints: ConstraintProgress | None = None  # from a wrapper that requires phrases
-    parts_NHS: Tensor | None = None  # heads, branches or gates of the attention; zero on padding
-    words_V: Tensor | None = None  # ids of the columns, where only some words were scored; ascending, with 0 to 3
-    words_NC: Tensor | None = None  # ids of each row's columns, where only the most probable words are returned
+    parts_NHS: Array | None = None  # heads, branches or gates of the attention; zero on padding
+    words_V: Array | None = None  # ids of the columns, where only some words were scored; ascending, with 0 to 3
+    words_NC: Array | None = None  # ids of each row's columns, where only the most probable words are returned
 
     def expand_to_vocabulary(self, vocabulary: int) -> "StepOut":
         """The same output with a column for each word of the vocabulary: minus infinity for words without a score."""
         if self.words_V is None:
             return self
-        all_NV = self.log_probs_NV.new_full((len(self.log_probs_NV), vocabulary), -torch.inf)
-        return self._replace(log_probs_NV=all_NV.index_copy_(1, self.words_V, self.log_probs_NV), words_V=None)
+        all_NV = np.full((len(self.log_probs_NV), vocabulary), -np.inf, self.log_probs_NV.dtype)
+        all_NV[:, self.words_V] = self.log_probs_NV
+        return self._replace(log_probs_NV=all_NV, words_V=None)
 
 
 class StepModel(Protocol):
@@ -66,8 +69,8 @@ class StepModel(Protocol):
     @property
     def vocabulary(self) -> int: ...
 
-    def start(self, source_BS: Tensor, lengths_B: Tensor) -> Any: ...
+    def start(self, source_BS: Array, lengths_B: Array) -> Any: ...
 
-    def step(self, previous_N: Tensor, state: Any) -> StepOut: ...
+    def step(self, previous_N: Array, state: Any) -> StepOut: ...
 
-    def select(self, state: Any, rows_BK: Tensor) -> Any: ...
+    def select(self, state: Any, rows_BK: Array) -> Any: ...

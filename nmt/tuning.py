@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from nmt.analysis.label_metrics import LABEL_METRICS
@@ -205,11 +204,11 @@ class Candidates:
             np.array(column) for column in zip(*rows, strict=True)
         )
         self.line_N, self.unfinished_N = line_N, ~finished_N
-        self.tokens_N = torch.from_numpy(tokens_N)
+        self.tokens_N = tokens_N
 
     def choose(self, normalization: Normalization, alpha: float, beta: float) -> NDArray[np.int64]:
         """The index of the best hypothesis of each line, as nmt.search.beam ranks them. -> chosen_B"""
-        penalty_N = length_penalty(self.tokens_N.double(), normalization, alpha).numpy()
+        penalty_N = length_penalty(self.tokens_N.astype(np.float64), normalization, alpha)
         score_N = self.log_prob_N / penalty_N + beta * self.coverage_N
         order_N = np.lexsort((-score_N, self.unfinished_N, self.line_N))
         _, first_B = np.unique(self.line_N[order_N], return_index=True)
@@ -219,8 +218,8 @@ class Candidates:
 
 def measure_coverage(translation: Translation) -> float:
     """The coverage penalty of a translation for a weight of one. The end of the source does not count."""
-    coverage_NS = torch.from_numpy(translation.attention_TS[:, :-1].sum(0, dtype=np.float64))[None]
-    return float(coverage_penalty(coverage_NS, torch.ones_like(coverage_NS, dtype=torch.bool), 1.0))
+    coverage_NS = translation.attention_TS[:, :-1].sum(0, dtype=np.float64)[None]
+    return float(coverage_penalty(coverage_NS, np.ones(coverage_NS.shape, bool), 1.0)[0])
 
 
 def refuse_other_search(run: Run) -> None:

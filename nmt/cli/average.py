@@ -22,7 +22,7 @@ from nmt.cli.options import FOLDER
 @import_option
 def command(run: Path, last: int, out: Path) -> None:
     """Average the weights of the last numbered checkpoints of RUN into a new run."""
-    from nmt.checkpoint import average_run
+    from nmt.weights import average_run
 
     names = average_run(run, last, out)
     click.echo(f"{out} holds the mean of {', '.join(names)}", err=True)

@@ -187,12 +187,12 @@ def command(
     from tqdm import tqdm
 
     from nmt.checkpoint import read_run
-    from nmt.devices import choose_device, choose_translation_precision
     from nmt.documents.xml_rules import XmlRules
     from nmt.files import is_closed_by_reader
     from nmt.progress import format_count, open_bar
     from nmt.text.links import describe_inner_blank
     from nmt.translation.batching import MAX_PIECES
+    from nmt.translation.places import choose_translation_device, choose_translation_precision
     from nmt.translation.request import Request
     from nmt.translation.units import choose_units_of_run, describe_units
     from nmt.translation.workers import share_cores
@@ -236,7 +236,7 @@ def command(
     source = click.get_current_context().get_parameter_source
     is_automatic = {source("processes"), source("threads")} == {ParameterSource.DEFAULT}
     threads = share_cores(processes, threads, batch_size, device)
-    precision = choose_translation_precision(precision, choose_device(device))  # one for all processes
+    precision = choose_translation_precision(precision, choose_translation_device(device))  # one for all processes
     loading: dict[str, Any] = {"model": model, "checkpoint": checkpoint, "device": device, "precision": precision}
     loading["shortlist"] = shortlist
     search = given_settings(SearchSettings, options)

@@ -12,11 +12,9 @@ from pydantic import TypeAdapter
 
 from nmt.analysis.metrics import make_metrics
 from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
-from nmt.checkpoint import load_run
 from nmt.data.encode import Cleaner, HashSet, hash_pair, split_into_chunks
 from nmt.data.prepare import prepare, refuse_occupied
 from nmt.data.prepared import MANIFEST, PreparedCorpus, Side
-from nmt.devices import choose_device, choose_translation_precision
 from nmt.distillation.teachers import (
     NAMES,
     Teacher,
@@ -31,9 +29,11 @@ from nmt.distillation.teachers import (
 from nmt.distillation.work import find_end, find_own_outputs, name_output, note_outputs, open_work, write_line
 from nmt.errors import DataError, FolderError, Option, UsageError
 from nmt.files import hash_file, open_named, write_atomically
+from nmt.loaded_run import load_run
 from nmt.metadata import make_damage_error
 from nmt.progress import Progress, choose_progress, format_count
 from nmt.text.corpus import TAG, Pair
+from nmt.translation.places import choose_translation_device, choose_translation_precision
 from nmt.translation.result import Translation
 from nmt.translation.translator import Translator
 from nmt.translation.workers import WorkerPool
@@ -134,7 +134,7 @@ def distill(
     facts |= {name: list(map(identify, runs)) for name, runs in zip(NAMES, loaded, strict=True)}
     facts |= {"source_text": list(map(hash_file, source_text)), "target_text": list(map(hash_file, target_text))}
     facts |= {"n_best": n_best, "closest": closest, **search}
-    precision = choose_translation_precision(precision, choose_device(device))  # one for all processes
+    precision = choose_translation_precision(precision, choose_translation_device(device))  # one for all processes
     loading: dict[str, Any] = {"checkpoint": checkpoint, "device": device, "precision": precision}
     own_limits: dict[str, Any] = {name: manifest.settings[name] for name in ("max_length", "max_ratio")}
     limits = own_limits | ({"max_ratio": max_ratio} if max_ratio is not None else {})

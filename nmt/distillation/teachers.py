@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from nmt.checkpoint import LoadedRun, read_checkpoint_info
+from nmt.checkpoint import read_checkpoint_info
 from nmt.data.prepared import SIDES, PreparedCorpus
 from nmt.errors import DataError, Option, UsageError
+from nmt.loaded_run import LoadedRun
 from nmt.metadata import compute_checksum
 from nmt.text.corpus import TAG, Pair, read_lines
 from nmt.translation.translator import refuse_other_vocabulary

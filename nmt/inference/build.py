@@ -1,11 +1,12 @@
 """The graphs of a trained network in a precision, from its trace to products in 8 bits."""
 
+import numpy as np
 import onnx
 import torch
 
 from nmt.ids import BOS, EOS, PAD
 from nmt.inference.engine import Engine
-from nmt.inference.graphs import RECURRENCE, Graphs
+from nmt.inference.graphs import RECURRENCE, Graphs, UntraceableError, is_own
 from nmt.inference.output import add_logits
 from nmt.inference.quantize import (
     collect_weights,
@@ -17,13 +18,9 @@ from nmt.inference.quantize import (
 from nmt.inference.recurrence import build_loop
 from nmt.inference.trace import trace_graphs
 from nmt.model.seq2seq import Seq2Seq
-from nmt.step import StepModel
+from nmt.step import Array, StepModel
 
 MAX_ERROR = 1e-3  # of log-probabilities and attention in float32
-
-
-class UntraceableError(Exception):
-    """A registered attention whose trace depends on the example that it was traced with."""
 
 
 @torch.no_grad()
@@ -32,7 +29,7 @@ def build_graphs(model: Seq2Seq, precision: str) -> Graphs:
 
     Raises UntraceableError for a network with an attention from elsewhere that has no correct graph.
     """
-    if not is_own(model):
+    if not is_own(model.settings):
         try:
             agrees = compute_error(model, Engine(finish_graphs(model, "float32"))) < MAX_ERROR
         except Exception as error:  # whatever a trace of someone's code, or its graph, may raise
@@ -45,11 +42,6 @@ def build_graphs(model: Seq2Seq, precision: str) -> Graphs:
 def build_engine(model: Seq2Seq, precision: str = "float32") -> Engine:
     """A network's engine, from graphs that are made now."""
     return Engine(build_graphs(model, precision))
-
-
-def is_own(model: Seq2Seq) -> bool:
-    """Whether every part of the attention is one of this package or of torch."""
-    return {type(part).__module__.split(".")[0] for part in model.cell.attention.modules()} <= {"nmt", "torch"}
 
 
 def finish_graphs(model: Seq2Seq, precision: str) -> Graphs:
@@ -88,18 +80,18 @@ def build_recurrences(graph: onnx.ModelProto, precision: str) -> None:
 def compute_error(model: Seq2Seq, engine: Engine) -> float:
     """The largest difference between a network and its engine, in three steps of sentences of several lengths."""
 
-    def run_steps(stepping: StepModel) -> list[torch.Tensor]:
-        source_BS = torch.tensor([[EOS + 1, EOS], [EOS, PAD], [EOS + 1, EOS]]).repeat_interleave(4, 1)
-        source_BS[:, 4:] = torch.where(source_BS[:, 4:] == EOS, PAD, source_BS[:, 4:])
+    def run_steps(stepping: StepModel) -> list[Array]:
+        source_BS = np.array([[EOS + 1, EOS], [EOS, PAD], [EOS + 1, EOS]]).repeat(4, 1)
+        source_BS[:, 4:][source_BS[:, 4:] == EOS] = PAD
         lengths_B = (source_BS != PAD).sum(1)
         state = stepping.start(source_BS, lengths_B)
-        state = stepping.select(state, torch.arange(3)[:, None].expand(-1, 2))
+        state = stepping.select(state, np.arange(3)[:, None].repeat(2, 1))
         found = []
         for token in (BOS, EOS + 1, EOS):
-            out = stepping.step(torch.full((6,), token), state)
+            out = stepping.step(np.full(6, token), state)
             found += [out.log_probs_NV, out.attention_NS]
             state = out.state
         return found
 
     pairs = zip(run_steps(model), run_steps(engine), strict=True)
-    return max(float((one - other).abs().max()) for one, other in pairs if one.numel())
+    return max(float(np.abs(one - other).max()) for one, other in pairs if one.size)

@@ -10,22 +10,19 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import onnx
 import onnxruntime
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
 from nmt.ids import EOS, PAD
 from nmt.inference.graphs import AXES, MEMORY, Graphs
 from nmt.inference.output import Scores, end_with, read_output_weights
-from nmt.step import StepOut
+from nmt.step import Array, StepOut
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Array]
 
 CACHED = 1 << 19  # numbers of attention in a block: two megabytes of them stay in a core's cache
 WHOLE = [slice(None)]  # a batch that is one block
@@ -54,25 +51,25 @@ class Engine:
         self.steps: dict[tuple[Scores, bool], Session] = {}
         self.making = Lock()
 
-    def start(self, source_BS: Tensor, lengths_B: Tensor) -> State:
+    def start(self, source_BS: Array, lengths_B: Array) -> State:
         """See nmt.step.StepModel."""
         length = source_BS.shape[1]
-        padded_BS = F.pad(source_BS, (0, -length % MULTIPLE), value=PAD)
-        inputs = {"source": padded_BS.numpy(), "lengths": lengths_B.numpy()}
+        padded_BS = np.pad(source_BS, ((0, 0), (0, -length % MULTIPLE)), constant_values=PAD)
+        inputs = {"source": padded_BS, "lengths": lengths_B}
         out = self.encoder.run(inputs, split_batch(len(padded_BS), padded_BS.shape[1]))
         memory = {name: out.pop(name) for name in MEMORY if name in out}
         return State(memory, out, length, True)
 
-    def step(self, previous_N: Tensor, state: State) -> StepOut:
+    def step(self, previous_N: Array, state: State) -> StepOut:
         """See nmt.step.StepModel."""
         return self.run_step(previous_N, state, "all", {})
 
     def run_step(
         self,
-        previous_N: Tensor,
+        previous_N: Array,
         state: State,
         scores: Scores,
-        inputs: Mapping[str, NDArray[Any]],
+        inputs: Mapping[str, Array],
         is_forbidden_V: NDArray[np.bool_] | None = None,
     ) -> StepOut:
         """A step that scores words as `scores` names it, which may need more inputs; see nmt.inference.output. Of the
@@ -82,7 +79,7 @@ class Engine:
         B, K = carry["hidden"].shape[:2]
         session = self.choose_step(scores, is_first)
         blocks = split_batch(B, K * memory["keys"].shape[1] * memory["keys"].shape[2])
-        out = session.run({"previous": previous_N.numpy().reshape(B, K), **memory, **carry, **inputs}, blocks)
+        out = session.run({"previous": previous_N.reshape(B, K), **memory, **carry, **inputs}, blocks)
         carry = carry | {name: out[returned] for name, returned in session.carried}
         parts_BKHS, words_BKC = out.get("parts"), out.get("words")
         if words_BKC is not None and is_forbidden_V is not None:
@@ -109,15 +106,14 @@ class Engine:
                 session = self.steps[scores, is_first] = Session(end_with(graph, scores))
         return session
 
-    def select(self, state: State, rows_BK: Tensor) -> State:
+    def select(self, state: State, rows_BK: Array) -> State:
         """See nmt.step.StepModel. Memory is copied only when sentences have left the batch."""
-        rows = rows_BK.numpy()
         memory, carry, length, is_first = state
         sentences, width = carry["hidden"].shape[:2]
-        if len(rows) != sentences:
-            kept_B = rows[:, 0] // width
+        if len(rows_BK) != sentences:
+            kept_B = rows_BK[:, 0] // width
             memory = {name: part[kept_B] for name, part in memory.items()}
-        carry = {name: part.reshape(sentences * width, *part.shape[2:])[rows] for name, part in carry.items()}
+        carry = {name: part.reshape(sentences * width, *part.shape[2:])[rows_BK] for name, part in carry.items()}
         return State(memory, carry, length, is_first)
 
     def with_best(self, count: int, forbidden_ids: Sequence[int]) -> "NarrowEngine":
@@ -128,19 +124,17 @@ class Engine:
         count_1 = np.array([min(count + len(forbidden_ids), self.vocabulary)])
         return NarrowEngine(self, "best", {"count": count_1}, forbidden_ids=forbidden_ids)
 
-    def with_shortlist(self, allowed_BV: Tensor) -> "NarrowEngine":
+    def with_shortlist(self, allowed_BV: Array) -> "NarrowEngine":
         """A step model for one batch that scores only the words allowed in its sentences."""
-        is_listed_V = allowed_BV.any(0)
-        is_listed_V[: EOS + 1] = True
-        words_C = is_listed_V.nonzero()[:, 0]
-        columns_C = words_C.numpy()
-        weights = {name: weight[..., columns_C] for name, weight in self.weights.items()}
-        return NarrowEngine(self, "listed", weights, words_C, allowed_BV[:, None, words_C].numpy())
+        is_listed_V = allowed_BV.any(0) | (np.arange(self.vocabulary) <= EOS)
+        words_C: Array = np.flatnonzero(is_listed_V)
+        weights = {name: weight[..., words_C] for name, weight in self.weights.items()}
+        return NarrowEngine(self, "listed", weights, words_C, allowed_BV[:, None, words_C])
 
 
-def flatten_rows(part_BK: NDArray[Any]) -> Tensor:
+def flatten_rows(part_BK: Array) -> Array:
     """(B, K, …) -> (N, …)"""
-    return torch.from_numpy(part_BK.reshape(part_BK.shape[0] * part_BK.shape[1], *part_BK.shape[2:]))
+    return part_BK.reshape(part_BK.shape[0] * part_BK.shape[1], *part_BK.shape[2:])
 
 
 class NarrowState(NamedTuple):
@@ -162,7 +156,7 @@ class NarrowEngine:
         engine: Engine,
         scores: Scores,
         inputs: Arrays,
-        words_C: Tensor | None = None,
+        words_C: Array | None = None,
         allowed_B1C: NDArray[np.bool_] | None = None,
         forbidden_ids: Sequence[int] = (),
     ) -> None:
@@ -175,11 +169,11 @@ class NarrowEngine:
         self.is_forbidden_V = np.zeros(self.vocabulary, bool)
         self.is_forbidden_V[list(forbidden_ids)] = True
 
-    def start(self, source_BS: Tensor, lengths_B: Tensor) -> NarrowState:
+    def start(self, source_BS: Array, lengths_B: Array) -> NarrowState:
         """See nmt.step.StepModel."""
         return NarrowState(self.engine.start(source_BS, lengths_B), self.allowed_B1C)
 
-    def step(self, previous_N: Tensor, state: NarrowState) -> StepOut:
+    def step(self, previous_N: Array, state: NarrowState) -> StepOut:
         """See nmt.step.StepModel."""
         inner, allowed_B1C = state
         inputs = self.inputs if allowed_B1C is None else self.inputs | {"allowed": allowed_B1C}
@@ -189,12 +183,12 @@ class NarrowEngine:
         state = NarrowState(after, allowed_B1C)
         return StepOut(log_probs_NC, state, attention_NS, None, parts_NHS, self.words_C, words_NC)
 
-    def select(self, state: NarrowState, rows_BK: Tensor) -> NarrowState:
+    def select(self, state: NarrowState, rows_BK: Array) -> NarrowState:
         """See nmt.step.StepModel."""
         inner, allowed_B1C = state
         sentences, width = inner.carry["hidden"].shape[:2]
         if allowed_B1C is not None and len(rows_BK) != sentences:
-            allowed_B1C = allowed_B1C[rows_BK[:, 0].numpy() // width]
+            allowed_B1C = allowed_B1C[rows_BK[:, 0] // width]
         return NarrowState(self.engine.select(inner, rows_BK), allowed_B1C)
 
 
@@ -210,7 +204,7 @@ class Session:
         self.outputs = [value.name for value in self.session.get_outputs() if value.name != "readout"]
         self.carried = [(name.removesuffix("_out"), name) for name in self.outputs if name.endswith("_out")]
 
-    def run(self, inputs: Mapping[str, NDArray[Any]], blocks: Sequence[slice]) -> Arrays:
+    def run(self, inputs: Mapping[str, Array], blocks: Sequence[slice]) -> Arrays:
         """The outputs for some inputs, by name; inputs that the graph does not read are left out."""
         inputs = {name: inputs[name] for name in self.inputs}
 
@@ -225,10 +219,10 @@ class Session:
         )
         return {name: np.concatenate(part) for name, part in zip(self.outputs, parts, strict=True)}
 
-    def run_at_once(self, inputs: Arrays) -> list[NDArray[Any]]:
+    def run_at_once(self, inputs: Arrays) -> list[Array]:
         """The outputs for some inputs. Raises MemoryError where ONNX Runtime has an error of its own for it."""
         try:
-            outputs: list[NDArray[Any]] = self.session.run(self.outputs, inputs)
+            outputs: list[Array] = self.session.run(self.outputs, inputs)
         except Exception as error:
             if re.search("allocate memory|bad_alloc", str(error)):
                 raise MemoryError("ONNX Runtime cannot allocate memory") from error

@@ -6,12 +6,13 @@ from typing import Any
 
 import onnx
 
-from nmt.checkpoint import load_run
 from nmt.errors import FolderError, NmtError, Option
 from nmt.files import replace_folder
 from nmt.ids import BOS, EOS, PAD, UNK
-from nmt.inference.build import UntraceableError, build_graphs
+from nmt.inference.build import build_graphs
+from nmt.inference.graphs import UntraceableError
 from nmt.inference.output import end_with
+from nmt.loaded_run import load_run
 
 
 def export_graphs(run: Path, out: Path, precision: str = "float32", checkpoint: str = "best") -> list[str]:

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 import onnx
 
+from nmt.attention_names import BUILT_IN_ATTENTIONS
+from nmt.settings import ModelSettings
+
 BOUNDED = "Bounded"  # a marker in a graph: its input lies in [-bound, bound]
 RECURRENCE = "Recurrence"  # stands for a loop: reads gates, the first state, weights and biases; names the cell's class
 MARKERS = "nmt.markers"  # the domain of markers, which are taken out again by nmt.inference.quantize
@@ -30,6 +33,15 @@ AXES = {
 }
 MEMORY = ("values", "keys", "real", "embedded")  # in the order of Memory; the last one for a lexical model alone
 CARRY = ("hidden", "fed", "history", "upper")  # in the order of nmt.model.cells.Carry
+
+
+class UntraceableError(Exception):
+    """A registered attention whose trace depends on the example that it was traced with."""
+
+
+def is_own(settings: ModelSettings) -> bool:
+    """Whether every attention of a network is one of this package."""
+    return {settings.attention, *settings.mix} <= BUILT_IN_ATTENTIONS.keys()
 
 
 class Graphs(NamedTuple):

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as dump_tensors
-from torch import Tensor
+from safetensors.numpy import save as dump_tensors
 
 from nmt.errors import FolderError, FormatError, NmtError
 from nmt.files import refuse_link, write_atomically
@@ -52,24 +50,26 @@ class Shortlist:
     al. 2015, arXiv:1412.2007, section 3.3, who filled it from a dictionary.
     """
 
-    table_WK: Tensor  # EOS where a piece has fewer than K
-    frequent_F: Tensor  # EOS among them
+    table_WK: Ids  # EOS where a piece has fewer than K
+    frequent_F: Ids  # EOS among them
     vocabulary: int
     fingerprints: tuple[str, str]  # of the source's and of the target's subword model
 
-    def allowed_words(self, source_BS: Tensor) -> Tensor:
+    def allowed_words(self, source_BS: Ids) -> NDArray[np.bool_]:
         """Whether each target id is on the list of each sentence; padding adds no ids. -> allowed_BV"""
-        allowed_BV = torch.zeros(len(source_BS), self.vocabulary, dtype=torch.bool, device=source_BS.device)
+        allowed_BV = np.zeros((len(source_BS), self.vocabulary), bool)
         allowed_BV[:, self.frequent_F] = True
-        return allowed_BV.scatter_(1, self.table_WK[source_BS].flatten(1).to(source_BS.device), True)
+        allowed_BV[np.arange(len(source_BS))[:, None], self.table_WK[source_BS].reshape(len(source_BS), -1)] = True
+        return allowed_BV
 
-    def list_words(self, source_S: Tensor) -> Tensor:
+    def list_words(self, source_S: Ids) -> Ids:
         """The list of one sentence, in ascending order. -> ids_C"""
-        return self.allowed_words(source_S[None])[0].nonzero()[:, 0]
+        ids_C: Ids = self.allowed_words(source_S[None])[0].nonzero()[0]
+        return ids_C
 
     def write(self, path: Path) -> None:
         """Write a file for `read`, completely or not at all. In a folder the file is `shortlist.safetensors`."""
-        tensors = {"table": self.table_WK.int(), "frequent": self.frequent_F.int()}
+        tensors = {"table": self.table_WK.astype(np.int32), "frequent": self.frequent_F.astype(np.int32)}
         facts = {
             "kind": KIND,
             "format_version": FORMAT_VERSION,
@@ -96,7 +96,7 @@ class Shortlist:
         if path.stat().st_size > MAX_BYTES:
             raise make_damage_error(path, f"it has more than {MAX_BYTES:,} bytes", [MAKE])
         try:
-            with safe_open(path, "pt") as file:
+            with safe_open(path, "np") as file:
                 facts = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, ValueError, KeyError, RuntimeError, OSError) as error:
@@ -106,8 +106,8 @@ class Shortlist:
         version = str(facts.get("format_version"))[:40]
         if version != FORMAT_VERSION:
             raise FormatError(f"{path} has format version {version}, and this program reads {FORMAT_VERSION}\n  {MAKE}")
-        shapes = {name: (tensor.dim(), tensor.dtype) for name, tensor in tensors.items()}
-        if shapes != {"table": (2, torch.int32), "frequent": (1, torch.int32)}:
+        shapes = {name: (tensor.ndim, tensor.dtype) for name, tensor in tensors.items()}
+        if shapes != {"table": (2, np.int32), "frequent": (1, np.int32)}:
             raise make_damage_error(path, "its tensors are not those of a shortlist", [MAKE])
         if compute_checksum(tensors) != facts.get("sha256"):
             raise make_damage_error(path, "its bytes are not those that were written", [MAKE])
@@ -117,7 +117,7 @@ class Shortlist:
         if any(((ids < EOS) | (ids >= int(vocabulary))).any() for ids in tensors.values()):
             raise make_damage_error(path, f"it has ids that are not among {vocabulary} pieces", [MAKE])
         source, target = fingerprints
-        return cls(tensors["table"].long(), tensors["frequent"].long(), int(vocabulary), (source, target))
+        return cls(tensors["table"], tensors["frequent"], int(vocabulary), (source, target))
 
     def check_sizes(self, path: Path, source_size: int, target_size: int) -> None:
         """Raise DamageError when the numbers of pieces are not those of the subword models."""
@@ -148,16 +148,16 @@ def refuse_other_subwords(path: Path, own: tuple[str, str], run: Path, wanted: t
             )
 
 
-def compute_checksum(tensors: Mapping[str, Tensor]) -> str:
+def compute_checksum(tensors: Mapping[str, Ids]) -> str:
     """The SHA-256 of tensors with their names, shapes and types."""
     digest = sha256()
     for name in sorted(tensors):
-        digest.update(f"{name} {tuple(tensors[name].shape)} {tensors[name].dtype} ".encode())
-        digest.update(tensors[name].numpy().tobytes())
+        digest.update(f"{name} {tensors[name].shape} torch.{tensors[name].dtype} ".encode())
+        digest.update(tensors[name].tobytes())
     return digest.hexdigest()
 
 
-def select_best(weighted: PairWeights, source_size: int, best: int) -> Tensor:
+def select_best(weighted: PairWeights, source_size: int, best: int) -> Ids:
     """The `best` target pieces of each source piece by weight, EOS where there are fewer. -> table_WK
 
     Among equal weights smaller ids are first.
@@ -170,15 +170,15 @@ def select_best(weighted: PairWeights, source_size: int, best: int) -> Tensor:
     is_kept_X = rank_X < best
     table_WK = np.full((source_size, best), EOS)
     table_WK[source_X[is_kept_X], rank_X[is_kept_X]] = target_X[is_kept_X]
-    return torch.from_numpy(table_WK)
+    return table_WK
 
 
-def select_frequent(counts_V: NDArray[np.int64], most: int) -> Tensor:
+def select_frequent(counts_V: NDArray[np.int64], most: int) -> Ids:
     """EOS and the `most` most frequent target pieces, without those that never occur. -> frequent_F"""
     counts_V = counts_V.copy()
     counts_V[[PAD, UNK, BOS, EOS]] = 0
     frequent_F = np.argsort(-counts_V, kind="stable")[:most]
-    return torch.from_numpy(np.sort(np.append(frequent_F[counts_V[frequent_F] > 0], EOS)))
+    return np.sort(np.append(frequent_F[counts_V[frequent_F] > 0], EOS))
 
 
 def train_ibm_model_1(
@@ -257,8 +257,8 @@ def measure_coverage(shortlist: Shortlist, pairs: Iterable[tuple[Ids, Ids]]) -> 
     """Look up every target token in its sentence's list; `pairs` are ids without EOS."""
     tokens = listed = sizes = sentences = 0
     for source, target in pairs:
-        allowed_V = shortlist.allowed_words(torch.tensor([[*source.tolist(), EOS]]))[0]
-        listed += int(allowed_V[torch.tensor([*target.tolist(), EOS])].sum())
+        allowed_V = shortlist.allowed_words(np.array([[*source.tolist(), EOS]]))[0]
+        listed += int(allowed_V[[*target.tolist(), EOS]].sum())
         tokens += len(target) + 1
         sizes += int(allowed_V.sum())
         sentences += 1

@@ -7,20 +7,21 @@ checksums that they have not changed. A folder that cannot be written keeps none
 import json
 from contextlib import suppress
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 import onnx
-import torch
 
 import nmt.inference
 import nmt.model
-from nmt.checkpoint import LoadedRun, read_checkpoint_info
+from nmt.checkpoint import read_checkpoint_info
 from nmt.errors import FolderError
 from nmt.files import hash_file, locate_folder, replace_folder
-from nmt.inference.build import build_graphs, is_own
-from nmt.inference.graphs import Graphs
+from nmt.inference.graphs import Graphs, is_own
+from nmt.loaded_run import LoadedRun
 
 FACTS = "made_from.json"
+WEIGHTS = "weights.safetensors"
 
 
 def load_graphs(run: LoadedRun, precision: str) -> Graphs:
@@ -29,22 +30,29 @@ def load_graphs(run: LoadedRun, precision: str) -> Graphs:
     Those with an attention from elsewhere are made every time, because its code may have changed. Raises
     UntraceableError as build_graphs does.
     """
-    if not is_own(run.model):
-        return build_graphs(run.model, precision)
-    folder = locate_folder(run.path / run.checkpoint) / f"graphs-{precision}"
-    fingerprint = compute_fingerprint(run, precision)
-    graphs = read_graphs(folder, fingerprint)
-    if graphs is None:
-        graphs = build_graphs(run.model, precision)
+    folder = locate_folder(run.path / run.checkpoint)
+    checksum = read_checkpoint_info(folder)["sha256"].get(WEIGHTS)
+    kept, fingerprint = folder / f"graphs-{precision}", None
+    if is_own(run.settings.model):
+        fingerprint = compute_fingerprint(run, folder, precision, checksum)
+        graphs = read_graphs(kept, fingerprint)
+        if graphs is not None and hash_file(folder / WEIGHTS) == checksum:
+            return graphs
+    from nmt.inference.build import build_graphs  # torch is needed only here
+
+    graphs = build_graphs(run.model, precision)
+    if fingerprint:
         with suppress(OSError, FolderError):  # it cannot be written, or another program writes it now
-            write_graphs(folder, graphs, fingerprint)
+            write_graphs(kept, graphs, fingerprint)
     return graphs
 
 
-def compute_fingerprint(run: LoadedRun, precision: str) -> str:
-    """What graphs depend on: weights, settings of the model, precision, and the code that makes them."""
-    weights = read_checkpoint_info(run.path / run.checkpoint)["sha256"]["weights.safetensors"]
-    digest = sha256(f"{weights} {precision} {torch.__version__} {onnx.__version__} ".encode())
+def compute_fingerprint(run: LoadedRun, folder: Path, precision: str, checksum: str | None) -> str:
+    """What graphs depend on: the checksum and size of weights, settings of the model, precision, and the code that
+    makes them.
+    """
+    size = (folder / WEIGHTS).stat().st_size if (folder / WEIGHTS).is_file() else 0
+    digest = sha256(f"{checksum} {size} {precision} {version('torch')} {onnx.__version__} ".encode())
     digest.update(run.settings.model.model_dump_json().encode())
     for package in (nmt.model, nmt.inference):
         for file in sorted(Path(package.__path__[0]).rglob("*.py")):

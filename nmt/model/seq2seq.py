@@ -6,7 +6,7 @@ It works on token ids and tensors; text and training are elsewhere.
 # B sentences   K rows of a sentence   N = B * K rows   S source positions   T target positions
 # E embedding   M memory   D decoder state   R readout   V target words
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,14 +15,14 @@ from torch.nn import functional as F
 
 from nmt.ids import BOS, PAD
 from nmt.model.attention.base import Memory
-from nmt.model.cells import Carry, build_cell
+from nmt.model.cells import Carry, CellOut, build_cell
 from nmt.model.dropout import Dropout, KeptTokens, WordDropout
 from nmt.model.encoder import Encoder, Layer, run_layer
 from nmt.model.initialise import draw_parameters
 from nmt.model.lexical import LexicalModel
 from nmt.model.unroll import Unroll, Unrolled, unroll
 from nmt.settings import ModelSettings
-from nmt.step import StepOut
+from nmt.step import Array, StepOut
 
 
 class State(NamedTuple):
@@ -164,28 +164,77 @@ class Seq2Seq(nn.Module):
         """The logits of all words. -> logits_NV"""
         return F.linear(readout_NR, self.output_vectors, self.output_bias)
 
-    def start(self, source_BS: Tensor, lengths_B: Tensor) -> State:
+    @torch.inference_mode()
+    def start(self, source_BS: Array, lengths_B: Array) -> State:
         """See nmt.step.StepModel."""
-        return State(*self.encode(source_BS, lengths_B))
+        return State(*self.encode(self.copy_array(source_BS), self.copy_array(lengths_B)))
 
-    def step(self, previous_N: Tensor, state: State) -> StepOut:
+    @torch.inference_mode()
+    def step(self, previous_N: Array, state: State) -> StepOut:
         """See nmt.step.StepModel."""
-        memory, carry = state
-        embedded_BKE = self.target_embedding(previous_N.view(carry.hidden_BKD.shape[:2]))
-        output = self.cell(self.cell.project_embedding(embedded_BKE), carry, memory)
-        readout_BKR = self.complete(output.readout_BKR, output.attention_BKS, memory)
-        logits_NV = self.score_words(readout_BKR.flatten(0, 1))
-        log_probs_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32)).log_softmax(-1)
-        parts_NHS = None if output.parts_BKHS is None else output.parts_BKHS.flatten(0, 1)
-        state = State(memory, output.carry)
-        return StepOut(log_probs_NV, state, output.attention_BKS.flatten(0, 1), parts_NHS=parts_NHS)
+        output, log_probs_NV = self.predict(previous_N, state)
+        return build_step_out(output, state.memory, log_probs_NV)
 
-    def select(self, state: State, rows_BK: Tensor) -> State:
+    @torch.inference_mode()
+    def select(self, state: State, rows_BK: Array) -> State:
         """See nmt.step.StepModel. Memory is copied only when sentences have left the batch."""
         memory, carry = state
         sentences, width = carry.hidden_BKD.shape[:2]
         if len(rows_BK) != sentences:
-            kept_B = rows_BK[:, 0] // width
+            kept_B = self.copy_array(rows_BK[:, 0] // width)
             memory = Memory(*(part if part is None else part[kept_B] for part in memory))  # type: ignore[arg-type]
-        selected = (part if part is None else part.flatten(0, 1)[rows_BK] for part in carry)
+        rows = self.copy_array(rows_BK)
+        selected = (part if part is None else part.flatten(0, 1)[rows] for part in carry)
         return State(memory, Carry(*selected))  # type: ignore[arg-type]
+
+    def with_best(self, count: int, forbidden_ids: Sequence[int]) -> "NarrowSeq2Seq":
+        """A step model that returns the `count` most probable words of each row alone, so that few numbers leave a GPU.
+
+        The forbidden ids have no probability.
+        """
+        return NarrowSeq2Seq(self, min(count, self.vocabulary), forbidden_ids)
+
+    def predict(self, previous_N: Array, state: State) -> tuple[CellOut, Tensor]:
+        """One step of the cell, and the log-probabilities of all words. -> output, log_probs_NV"""
+        memory, carry = state
+        embedded_BKE = self.target_embedding(self.copy_array(previous_N.reshape(carry.hidden_BKD.shape[:2])))
+        output = self.cell(self.cell.project_embedding(embedded_BKE), carry, memory)
+        readout_BKR = self.complete(output.readout_BKR, output.attention_BKS, memory)
+        logits_NV = self.score_words(readout_BKR.flatten(0, 1))
+        return output, logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32)).log_softmax(-1)
+
+    def copy_array(self, array: Array) -> Tensor:
+        """An array as a tensor where the weights are."""
+        return torch.from_numpy(array).to(self.output_bias.device)
+
+
+class NarrowSeq2Seq:
+    """A network as a step model that returns some words alone; see `Seq2Seq.with_best`."""
+
+    def __init__(self, model: Seq2Seq, count: int, forbidden_ids: Sequence[int]) -> None:
+        self.model = model
+        self.vocabulary = model.vocabulary
+        self.count = count
+        self.forbidden_ids = list(forbidden_ids)
+        self.start, self.select = model.start, model.select
+
+    @torch.inference_mode()
+    def step(self, previous_N: Array, state: State) -> StepOut:
+        """See nmt.step.StepModel."""
+        output, log_probs_NV = self.model.predict(previous_N, state)
+        log_probs_NV[:, self.forbidden_ids] = -torch.inf
+        log_probs_NC, words_NC = log_probs_NV.topk(self.count)
+        return build_step_out(output, state.memory, log_probs_NC)._replace(words_NC=to_array(words_NC))
+
+
+def build_step_out(output: CellOut, memory: Memory, log_probs: Tensor) -> StepOut:
+    """The output of a step, copied from where it was computed."""
+    parts_NHS = None if output.parts_BKHS is None else to_array(output.parts_BKHS.flatten(0, 1))
+    attention_NS = to_array(output.attention_BKS.flatten(0, 1))
+    return StepOut(to_array(log_probs), State(memory, output.carry), attention_NS, parts_NHS=parts_NHS)
+
+
+def to_array(tensor: Tensor) -> Array:
+    """A tensor as an array, of float32 where NumPy lacks its type."""
+    array: Array = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy()
+    return array

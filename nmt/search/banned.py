@@ -8,11 +8,10 @@ It compares bytes. The caller, who has the subword model, gives the bytes that e
 from collections.abc import Sequence
 from functools import lru_cache
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from nmt.search.restrictions import Restriction
-from nmt.step import StepModel
+from nmt.step import Array, StepModel
 
 
 class BannedStrings(Restriction):
@@ -33,44 +32,40 @@ class BannedStrings(Restriction):
         strings = sorted({string for sentence in banned for string in sentence})
         assert strings
         assert all(strings)
-        self.next_QJV = torch.zeros(len(strings), max(map(len, strings)), len(surfaces), dtype=torch.int16)
+        self.next_QJV = np.zeros((len(strings), max(map(len, strings)), len(surfaces)), np.int16)
         for row, string in enumerate(strings):
             self.next_QJV[row, : len(string)] = build_automaton(string, surfaces)
-        self.length_Q = torch.tensor([len(string) for string in strings], dtype=torch.int16)
+        self.length_Q = np.array([len(string) for string in strings], np.int16)
         self.completes_QJV = self.next_QJV == self.length_Q[:, None, None]
-        self.contains_QV = self.completes_QJV[:, 0].float()  # pieces that contain a whole string
-        self.initial_Q = torch.tensor([count_matched(string, b" ") for string in strings], dtype=torch.int16)
-        self.applies_BQ = torch.tensor([[string in sentence for string in strings] for sentence in banned])
+        self.contains_QV = self.completes_QJV[:, 0].astype(np.float32)  # pieces that contain a whole string
+        self.initial_Q = np.array([count_matched(string, b" ") for string in strings], np.int16)
+        self.applies_BQ = np.array([[string in sentence for string in strings] for sentence in banned])
 
-    def create_state(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
-        applies_BQ = self.applies_BQ.to(lengths_B.device)
-        return applies_BQ, self.initial_Q.to(lengths_B.device).repeat(len(lengths_B), 1)
+    def create_state(self, lengths_B: Array) -> tuple[Array, ...]:
+        return self.applies_BQ, np.tile(self.initial_Q, (len(lengths_B), 1))
 
-    def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
+    def update_state(self, own: tuple[Array, ...], previous_N: Array) -> tuple[Array, ...]:
         applies_NQ, matched_NQ = own
-        string_Q = torch.arange(len(self.next_QJV))
-        next_NQ = self.next_QJV[string_Q, matched_NQ.long().cpu(), previous_N[:, None].cpu()]
-        next_NQ = next_NQ.where(next_NQ < self.length_Q, 0)  # another restriction forced the string
-        return applies_NQ, next_NQ.to(previous_N.device)
+        next_NQ = self.next_QJV[np.arange(len(self.next_QJV)), matched_NQ, previous_N[:, None]]
+        next_NQ[next_NQ == self.length_Q] = 0  # another restriction forced the string
+        return applies_NQ, next_NQ
 
-    def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
-        applies_NQ, matched_NQ = (part.cpu() for part in own)
-        forbidden_NV = applies_NQ.float() @ self.contains_QV
-        rows, strings = (applies_NQ & (matched_NQ > 0)).nonzero(as_tuple=True)
-        forbidden_NV.index_add_(0, rows, self.completes_QJV[strings, matched_NQ[rows, strings].long()].float())
-        return log_probs_NV.masked_fill(forbidden_NV.bool().to(log_probs_NV.device), -torch.inf)
+    def restrict(self, log_probs_NV: Array, own: tuple[Array, ...], length: int) -> Array:
+        applies_NQ, matched_NQ = own
+        is_forbidden_NV = applies_NQ.astype(np.float32) @ self.contains_QV > 0
+        for row, string in np.argwhere(applies_NQ & (matched_NQ > 0)):
+            is_forbidden_NV[row] |= self.completes_QJV[string, matched_NQ[row, string]]
+        return np.where(is_forbidden_NV, -np.inf, log_probs_NV)
 
 
 @lru_cache(256)
-def build_automaton(string: bytes, surfaces: tuple[bytes, ...]) -> Tensor:
+def build_automaton(string: bytes, surfaces: tuple[bytes, ...]) -> Array:
     """The number of matched bytes after each id, for each number of matched bytes before it.
 
     An id that completes the string has the length of the string. -> next_JV
     """
-    first_V = torch.tensor(
-        [count_matched(string, surface) if string[:1] in surface else 0 for surface in surfaces], dtype=torch.int16
-    )
-    next_JV = first_V.repeat(len(string), 1)
+    first_V = [count_matched(string, surface) if string[:1] in surface else 0 for surface in surfaces]
+    next_JV = np.tile(np.array(first_V, np.int16), (len(string), 1))
     for matched in range(1, len(string)):
         begun = string[:matched]
         ends = [size for size in range(1, matched + 1) if begun.endswith(string[:size])]

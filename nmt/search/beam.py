@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from nmt.ids import BOS, EOS, PAD, UNK
-from nmt.search.choices import Array, Choice, Continuations, MostProbable
+from nmt.search.choices import Choice, Continuations, MostProbable
 from nmt.search.hypothesis import (
     Hypothesis,
     Normalization,
@@ -27,16 +25,15 @@ from nmt.search.hypothesis import (
     raise_if_no_attention,
 )
 from nmt.search.restrictions import ForbiddenIds
-from nmt.step import StepModel
+from nmt.step import Array, StepModel
 
 MOST_PROBABLE = MostProbable()
 
 
-@torch.inference_mode()
 def beam_search(
     model: StepModel,
-    source_BS: Tensor,
-    lengths_B: Tensor,
+    source_BS: Array,
+    lengths_B: Array,
     *,
     beam: int,
     normalization: Normalization,
@@ -83,14 +80,13 @@ def beam_search(
         model = model.with_best(slots, forbidden_ids)
     else:
         model = ForbiddenIds(model, forbidden_ids)
-    device = source_BS.device
     if limits is None:
         limits = [compute_length_limit(length, max_length_ratio, max_length_extra) for length in lengths_B.tolist()]
     limit_B = np.array(limits)
-    penalties = length_penalty(torch.arange(max(limits) + 1).double(), normalization, alpha).numpy()
+    penalties = length_penalty(np.arange(max(limits) + 1.0), normalization, alpha)
     sentence_B = np.arange(len(limits))
-    real_BS = torch.arange(source_BS.shape[1], device=device) < lengths_B[:, None] - 1  # coverage ignores EOS
-    coverage_NS = torch.zeros(len(limits) * G, source_BS.shape[1], dtype=torch.float64, device=device)
+    real_BS = np.arange(source_BS.shape[1]) < lengths_B[:, None] - 1  # coverage ignores EOS
+    coverage_NS = np.zeros((len(limits) * G, source_BS.shape[1]))
     free_U = np.full(len(limits) * G, slots)
     best_finished_BR = np.full((len(limits), n_best), -np.inf)  # scores
     log_prob_UK = np.zeros((len(limits) * G, 1))
@@ -100,9 +96,9 @@ def beam_search(
     nodes = 0
     is_open, first_limit = True, limit_B.min()  # open: no hypothesis has ended, so all slots are free
     state = model.start(source_BS, lengths_B)
-    previous_N = torch.full((len(limits) * G,), BOS, device=device)
+    previous_N: Array = np.full(len(limits) * G, BOS)
     if G > 1:
-        state = model.select(state, torch.arange(len(limits), device=device)[:, None].expand(-1, G))
+        state = model.select(state, np.arange(len(limits))[:, None].repeat(G, 1))
     for length in range(1, max(limits) + 1):
         out = model.step(previous_N, state)
         if choice is not MOST_PROBABLE:
@@ -128,8 +124,8 @@ def beam_search(
             finished_UW, live_UW = taken_UW & is_end_UW, taken_UW & ~is_end_UW
             score_UW = chosen.log_prob_UW / penalties[length]
             if beta:
-                real_NS = real_BS[sentence_B].repeat_interleave(len(coverage_NS) // len(sentence_B), 0)
-                score_UW = score_UW + coverage_penalty(coverage_NS, real_NS, beta).cpu().numpy()[chosen.row_UW]
+                real_NS = real_BS[sentence_B].repeat(len(coverage_NS) // len(sentence_B), 0)
+                score_UW = score_UW + coverage_penalty(coverage_NS, real_NS, beta)[chosen.row_UW]
             if not finished_keep_slots:
                 finished_UW &= score_UW > best_finished_BR[:, -1:].repeat(G, 0)
             ends_UW = finished_UW | (live_UW & at_limit_B.repeat(G)[:, None])
@@ -160,11 +156,11 @@ def beam_search(
             sentence_B, limit_B, best_finished_BR = (part[kept_B] for part in (sentence_B, limit_B, best_finished_BR))
             free_U = free_U[kept_U1[:, 0]]
             is_open, first_limit = bool((best_finished_BR == -np.inf).all()), limit_B.min()
-        previous_N = torch.from_numpy(token_UK.ravel()).to(device)
+        previous_N = token_UK.ravel()
         if not is_same:
-            rows_BK = torch.from_numpy(row_UK.reshape(rows)).to(device)
+            rows_BK = row_UK.reshape(rows)
             state = model.select(out.state, rows_BK)
-            coverage_NS = coverage_NS[rows_BK.flatten()] if beta else coverage_NS
+            coverage_NS = coverage_NS[rows_BK.ravel()] if beta else coverage_NS
         else:
             state = out.state
     found = read_tree(levels, ends, lengths_B.tolist())
@@ -182,7 +178,7 @@ class Level(NamedTuple):
     sentence_B: Array  # row of the sentence in the first batch
     parent_UW: Array  # node in the level before; -1 in the first level
     chosen: Continuations
-    attention_NS: Tensor
+    attention_NS: Array
 
 
 class Ends(NamedTuple):
@@ -215,12 +211,12 @@ def read_tree(levels: list[Level], ends: list[Ends], source_lengths: list[int]) 
         while (node := parents[node]) >= 0:
             path.append(node)
         paths.append(path[::-1])
-    rows = torch.from_numpy(row_A[[node for path in paths for node in path]])
-    attention_AS = torch.cat(attention)
-    attention = torch.split(attention_AS[rows.to(attention_AS.device)].float().cpu(), [len(path) for path in paths])
+    rows = row_A[[node for path in paths for node in path]]
+    attention_AS = np.concatenate(attention)[rows].astype(np.float32, copy=False)
+    attentions = np.split(attention_AS, np.cumsum([len(path) for path in paths[:-1]]))
     found: list[list[Hypothesis]] = [[] for _ in source_lengths]
     for leaf, path, attention_TS, score, is_finished, group in zip(
-        leaves, paths, attention, scores, finished, groups, strict=True
+        leaves, paths, attentions, scores, finished, groups, strict=True
     ):
         found[sentences[leaf]].append(
             Hypothesis(

@@ -9,17 +9,14 @@ A choice gets the log-probabilities of one step and of the hypotheses so far. Th
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from nmt.ids import PAD
-from nmt.step import ConstraintProgress, StepOut
+from nmt.search.probabilities import log_softmax
+from nmt.step import Array, ConstraintProgress, StepOut
 
-Array = NDArray[Any]  # the search loop's own arrays are small and read word by word, so they are on the CPU
 BLOCK_SIZE = 64  # words; the maximum of a block is found in one fast pass
 
 
@@ -78,17 +75,16 @@ class Diverse:
     ) -> Continuations:
         U, K = log_prob_UK.shape
         rows_UK = np.arange(U * K).reshape(U, K)
-        penalty_BV = out.log_probs_NV.new_zeros(U // self.groups, out.log_probs_NV.shape[1])
+        penalty_BV = np.zeros((U // self.groups, out.log_probs_NV.shape[1]), out.log_probs_NV.dtype)
         chosen = []
         for group in range(self.groups):
             rows_N = rows_UK[group :: self.groups].flatten()
             log_probs_NV = out.log_probs_NV[rows_N]
-            ranked_NV = log_probs_NV - penalty_BV.repeat_interleave(K, 0)
+            ranked_NV = log_probs_NV - penalty_BV.repeat(K, 0)
             constraints = out.constraints and ConstraintProgress(*(part[rows_N] for part in out.constraints))
             found = choose_continuations(log_prob_UK[group :: self.groups], log_probs_NV, slots, ranked_NV, constraints)
             taken_BW = np.arange(found.token_UW.shape[1]) < free_U[group :: self.groups, None]
-            taken, token = (torch.from_numpy(part).to(penalty_BV.device) for part in (taken_BW, found.token_UW))
-            penalty_BV.scatter_add_(1, token, self.strength * taken.to(penalty_BV.dtype))
+            np.add.at(penalty_BV, (np.arange(len(penalty_BV))[:, None], found.token_UW), self.strength * taken_BW)
             chosen.append(found._replace(row_UW=rows_N[found.row_UW]))
         return Continuations(*(np.stack(parts, 1).reshape(U, -1) for parts in zip(*chosen, strict=True)))
 
@@ -131,53 +127,57 @@ class Sample:
                 np.random.Philox(key=[self.seed, key], counter=[0, 0, row % self.groups, position])
             )
             noise_NV[row] = generator.gumbel(size=ranked_NV.shape[1])
-        ranked_NV = ranked_NV + torch.from_numpy(noise_NV).to(ranked_NV.device)
-        return choose_continuations(log_prob_UK, out.log_probs_NV, 1, ranked_NV)
+        return choose_continuations(log_prob_UK, out.log_probs_NV, 1, ranked_NV + noise_NV)
 
 
-def favour_constraints(log_probs_NV: Tensor, constraints: ConstraintProgress) -> Tensor:
+def favour_constraints(log_probs_NV: Array, constraints: ConstraintProgress) -> Array:
     """The distribution for sampling where phrases are required, so that they are drawn before the sentence ends.
 
     A phrase that has begun continues with probability one, in the way that is probable where there are several.
     Otherwise the probability of the forbidden words, most of which is usually that of ending too early, is divided
     equally among the first words of the phrases that are not met. -> log_probs_NV
     """
-    is_allowed_NQ = (constraints.token_NQ != PAD) & (log_probs_NV.gather(1, constraints.token_NQ) > -torch.inf)
-    (continues_NC, begins_NC), (next_NC, first_NC) = (
-        part.chunk(2, 1) for part in (is_allowed_NQ, constraints.token_NQ)
-    )
-    p_NV = log_probs_NV.exp()
-    forbidden_N1 = (1 - p_NV.sum(1, keepdim=True)).clamp_min(0)
-    share_NC = begins_NC * forbidden_N1 / begins_NC.sum(1, keepdim=True).clamp_min(1)
-    raised_NV = p_NV.scatter_add(1, first_NC, share_NC).log()
-    next_NC = next_NC.where(continues_NC, PAD)
-    next_NV = torch.full_like(p_NV, -torch.inf).scatter(1, next_NC, log_probs_NV.gather(1, next_NC))
-    next_NV[:, PAD] = -torch.inf
-    return torch.where(continues_NC.any(1, keepdim=True), next_NV.log_softmax(1), raised_NV)
+    is_allowed_NQ = constraints.token_NQ != PAD
+    is_allowed_NQ &= np.take_along_axis(log_probs_NV, constraints.token_NQ, 1) > -np.inf
+    C = -(-is_allowed_NQ.shape[1] // 2)
+    continues_NC, next_NC = is_allowed_NQ[:, :C], constraints.token_NQ[:, :C]
+    begins_NC, first_NC = is_allowed_NQ[:, C:], constraints.token_NQ[:, C:]
+    p_NV = np.exp(log_probs_NV)
+    forbidden_N1 = (1 - p_NV.sum(1, keepdims=True)).clip(min=0)
+    share_NC = begins_NC * forbidden_N1 / begins_NC.sum(1, keepdims=True).clip(min=1)
+    np.add.at(p_NV, (np.arange(len(p_NV))[:, None], first_NC), share_NC)
+    with np.errstate(divide="ignore"):
+        raised_NV = np.log(p_NV)
+    next_NC = np.where(continues_NC, next_NC, PAD)
+    next_NV = np.full_like(p_NV, -np.inf)
+    np.put_along_axis(next_NV, next_NC, np.take_along_axis(log_probs_NV, next_NC, 1), 1)
+    next_NV[:, PAD] = -np.inf
+    return np.where(continues_NC.any(1, keepdims=True), log_softmax(next_NV), raised_NV)
 
 
-def truncate(logits_NV: Tensor, top_k: int, top_p: float) -> Tensor:
+def truncate(logits_NV: Array, top_k: int, top_p: float) -> Array:
     """Set all but the most probable ids to minus infinity; at least one id is kept. -> logits_NV"""
     if 0 < top_k < logits_NV.shape[1]:
-        least_N1 = logits_NV.topk(top_k).values[:, -1:]
-        logits_NV = logits_NV.masked_fill(logits_NV < least_N1, -torch.inf)
+        least_N1 = np.partition(logits_NV, -top_k)[:, -top_k, None]
+        logits_NV = np.where(logits_NV < least_N1, -np.inf, logits_NV)
     if top_p < 1:
-        sorted_NV, order_NV = logits_NV.sort(descending=True, stable=True)
-        probability_NV = sorted_NV.double().softmax(1)
+        order_NV = np.argsort(-logits_NV, 1, kind="stable")
+        sorted_NV = np.take_along_axis(logits_NV, order_NV, 1)
+        probability_NV = np.exp(log_softmax(sorted_NV.astype(np.float64)))
         before_NV = probability_NV.cumsum(1) - probability_NV
-        sorted_NV = sorted_NV.masked_fill(before_NV >= top_p, -torch.inf)
-        logits_NV = torch.empty_like(logits_NV).scatter_(1, order_NV, sorted_NV)
+        logits_NV = np.empty_like(logits_NV)
+        np.put_along_axis(logits_NV, order_NV, np.where(before_NV >= top_p, -np.inf, sorted_NV), 1)
     return logits_NV
 
 
 def choose_continuations(
     log_prob_UK: Array,
-    log_probs_NV: Tensor,
+    log_probs_NV: Array,
     slots: int,
-    ranked_NV: Tensor | None = None,
+    ranked_NV: Array | None = None,
     constraints: ConstraintProgress | None = None,
-    words_V: Tensor | None = None,
-    words_NC: Tensor | None = None,
+    words_V: Array | None = None,
+    words_NC: Array | None = None,
 ) -> Continuations:
     """Choose `slots` of the K * V continuations of each group, by `ranked_NV` or, without it, by `log_probs_NV`.
 
@@ -192,33 +192,33 @@ def choose_continuations(
         ranked_NV = log_probs_NV if ranked_NV is None else ranked_NV
         token_NC = find_top_ids(ranked_NV, slots)
         if constraints is not None:
-            token_NC = torch.cat([token_NC, constraints.token_NQ], 1)
-        token_NC = token_NC.sort().values
-        log_prob_NC = log_probs_NV.gather(1, token_NC)
-        ranked_NC = log_prob_NC if ranked_NV is log_probs_NV else ranked_NV.gather(1, token_NC)
+            token_NC = np.concatenate([token_NC, constraints.token_NQ], 1)
+        token_NC = np.sort(token_NC, 1)
+        log_prob_NC = np.take_along_axis(log_probs_NV, token_NC, 1)
+        ranked_NC = log_prob_NC if ranked_NV is log_probs_NV else np.take_along_axis(ranked_NV, token_NC, 1)
     C = token_NC.shape[1]
-    token_UX, token_log_prob_UX = (part_NC.cpu().numpy().reshape(U, K * C) for part_NC in (token_NC, log_prob_NC))
+    token_UX, token_log_prob_UX = (part_NC.reshape(U, K * C) for part_NC in (token_NC, log_prob_NC))
     log_prob_UX = add_to_rows(log_prob_UK, token_log_prob_UX)
     is_ranked_alike = ranked_NC is log_prob_NC
-    rank_UX = log_prob_UX if is_ranked_alike else add_to_rows(log_prob_UK, ranked_NC.cpu().numpy())
+    rank_UX = log_prob_UX if is_ranked_alike else add_to_rows(log_prob_UK, ranked_NC.reshape(U, K * C))
+    if math.isnan(np.maximum.reduce(rank_UX, axis=None)):
+        rank_UX = np.where(np.isnan(rank_UX), np.inf, rank_UX)
     if constraints is None:
-        if math.isnan(np.maximum.reduce(rank_UX, axis=None)):
-            rank_UX = np.where(np.isnan(rank_UX), np.inf, rank_UX)
         order_UW = (-rank_UX).argsort(1, kind="stable")[:, :slots]
     else:
         progress_NC, allowance_NC = count_progress(constraints, token_NC)
-        rank_UX = rank_UX + allowance_NC.view(U, K * C).cpu().numpy()
-        is_repeat_NC = torch.zeros_like(token_NC, dtype=torch.bool)
+        rank_UX = rank_UX + allowance_NC.reshape(U, K * C)
+        is_repeat_NC = np.zeros(token_NC.shape, bool)
         is_repeat_NC[:, 1:] = token_NC[:, 1:] == token_NC[:, :-1]
-        rank_UX[is_repeat_NC.view(U, K * C).cpu().numpy()] = -np.inf
-        order_UW = allocate_slots(torch.from_numpy(rank_UX), progress_NC.view(U, K * C).cpu())[:, :slots].numpy()
+        rank_UX[is_repeat_NC.reshape(U, K * C)] = -np.inf
+        order_UW = allocate_slots(rank_UX, progress_NC.reshape(U, K * C))[:, :slots]
         log_prob_UX[rank_UX == -np.inf] = -np.inf
     place_UW = order_UW if U == 1 else order_UW + np.arange(0, U * K * C, K * C)[:, None]
     token_UW, token_log_prob_UW, log_prob_UW = (
         part_UX.take(place_UW) for part_UX in (token_UX, token_log_prob_UX, log_prob_UX)
     )
     if words_V is not None:
-        token_UW = words_V.cpu().numpy()[token_UW]
+        token_UW = words_V[token_UW]
     return Continuations(place_UW // C, token_UW, token_log_prob_UW, log_prob_UW)
 
 
@@ -228,36 +228,44 @@ def add_to_rows(log_prob_UK: Array, part_UX: Array) -> Array:
     return (log_prob_UK[:, :, None] + part_UX.reshape(U, K, -1)).reshape(U, -1)
 
 
-def find_top_ids(scores_NV: Tensor, count: int) -> Tensor:
+def find_top_ids(scores_NV: Array, count: int) -> Array:
     """The ids of the `count` greatest scores of each row, in no particular order. NaN is the greatest. -> token_NC
 
-    They are in the `count` blocks with the greatest maxima, and maxima are computed several times faster than topk of a
-    whole row.
+    They are in the `count` blocks with the greatest maxima, and maxima are computed several times faster than the
+    greatest scores of a whole row. Block g has every G-th score, beginning with number g.
     """
     N, V = scores_NV.shape
     if count == 1:
-        return scores_NV.argmax(1, keepdim=True)
+        best_N1: Array = scores_NV.argmax(1, keepdims=True)
+        return best_N1
     G = V // BLOCK_SIZE
     if 4 * count >= G:
-        return scores_NV.topk(min(count, V), sorted=False).indices
-    blocks_NGO = scores_NV[:, : G * BLOCK_SIZE].reshape(N, G, BLOCK_SIZE)
-    first_NC1 = blocks_NGO.amax(2).topk(count, sorted=False).indices[:, :, None] * BLOCK_SIZE
-    token_NX = (first_NC1 + torch.arange(BLOCK_SIZE, device=scores_NV.device)).flatten(1)
-    rest_X = torch.arange(G * BLOCK_SIZE, V, device=scores_NV.device)
-    token_NX = torch.cat([token_NX, rest_X.expand(N, -1)], 1)
-    return token_NX.gather(1, scores_NV.gather(1, token_NX).topk(count, sorted=False).indices)
+        return select_top(scores_NV, min(count, V))
+    greatest_NG = scores_NV[:, : G * BLOCK_SIZE].reshape(N, BLOCK_SIZE, G).max(1)
+    block_NC1 = select_top(greatest_NG, count)[:, :, None]
+    token_NX = (block_NC1 + np.arange(0, G * BLOCK_SIZE, G)).reshape(N, -1)
+    rest_X = np.arange(G * BLOCK_SIZE, V)
+    token_NX = np.concatenate([token_NX, np.broadcast_to(rest_X, (N, len(rest_X)))], 1)
+    place_NC = select_top(np.take_along_axis(scores_NV, token_NX, 1), count)
+    return np.take_along_axis(token_NX, place_NC, 1)
 
 
-def count_progress(constraints: ConstraintProgress, token_NC: Tensor) -> tuple[Tensor, Tensor]:
+def select_top(scores_NV: Array, count: int) -> Array:
+    """The places of the `count` greatest scores of each row, in no particular order. NaN is the greatest."""
+    place_NC: Array = np.argpartition(scores_NV, -count)[:, -count:]
+    return place_NC
+
+
+def count_progress(constraints: ConstraintProgress, token_NC: Array) -> tuple[Array, Array]:
     """The progress of a row after each candidate, and what is allowed it. -> progress_NC, allowance_NC"""
     advances_NCQ = (token_NC[:, :, None] == constraints.token_NQ[:, None]) & (constraints.token_NQ != PAD)[:, None]
     advances_NC = advances_NCQ.any(2)
-    allowance_NCQ = constraints.allowance_NQ[:, None].masked_fill(~advances_NCQ, -torch.inf)
-    allowance_NC = allowance_NCQ.amax(2).where(advances_NC, constraints.allowance_N[:, None])
+    allowance_NCQ = np.where(advances_NCQ, constraints.allowance_NQ[:, None], -np.inf)
+    allowance_NC = np.where(advances_NC, allowance_NCQ.max(2), constraints.allowance_N[:, None])
     return constraints.progress_N[:, None] + advances_NC, allowance_NC
 
 
-def allocate_slots(rank_UX: Tensor, progress_UX: Tensor) -> Tensor:
+def allocate_slots(rank_UX: Array, progress_UX: Array) -> Array:
     """The candidates in the order in which they fill slots. Candidates of equal progress form a bank. -> order_UX
 
     The banks take turns, the most advanced one first, and each contributes its best candidate that is left. So slots
@@ -265,12 +273,12 @@ def allocate_slots(rank_UX: Tensor, progress_UX: Tensor) -> Tensor:
     This way probable hypotheses with little progress cannot displace those with more. Dynamic beam allocation, Post &
     Vilar 2018, arXiv:1804.06609, section 3.2; unlike here, theirs gives leftover slots to the most advanced bank alone.
     """
-    by_rank_UX = rank_UX.sort(descending=True, stable=True).indices
-    bank_UX, by_bank_UX = progress_UX.gather(1, by_rank_UX).sort(descending=True, stable=True)
-    order_UX = by_rank_UX.gather(1, by_bank_UX)
-    index_UX = torch.arange(order_UX.shape[1], device=order_UX.device).expand_as(order_UX)
-    begins_bank_UX = torch.ones_like(bank_UX, dtype=torch.bool)
+    order_UX: Array = np.lexsort((-rank_UX, -progress_UX))
+    bank_UX = np.take_along_axis(progress_UX, order_UX, 1)
+    index_X = np.arange(order_UX.shape[1])
+    begins_bank_UX = np.ones(bank_UX.shape, bool)
     begins_bank_UX[:, 1:] = bank_UX[:, 1:] != bank_UX[:, :-1]
-    turn_UX = index_UX - (index_UX * begins_bank_UX).cummax(1).values
-    turn_UX = turn_UX.masked_fill(rank_UX.gather(1, order_UX) == -torch.inf, order_UX.shape[1])
-    return order_UX.gather(1, turn_UX.sort(stable=True).indices)
+    turn_UX = index_X - np.maximum.accumulate(index_X * begins_bank_UX, 1)
+    turn_UX[np.take_along_axis(rank_UX, order_UX, 1) == -np.inf] = order_UX.shape[1]
+    filled_UX: Array = np.take_along_axis(order_UX, np.argsort(turn_UX, 1, kind="stable"), 1)
+    return filled_UX

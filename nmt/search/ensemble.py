@@ -9,11 +9,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from nmt.errors import NmtError
-from nmt.step import StepModel, StepOut
+from nmt.search.probabilities import log_sum_exp
+from nmt.step import Array, StepModel, StepOut
 
 
 class Ensemble:
@@ -32,17 +32,17 @@ class Ensemble:
         self.vocabulary = sizes[0]
         self.is_single_threaded = all(getattr(model, "is_single_threaded", False) for model in models)
 
-    def start(self, source_BS: Tensor, lengths_B: Tensor) -> Any:
+    def start(self, source_BS: Array, lengths_B: Array) -> Any:
         return tuple(model.start(source_BS, lengths_B) for model in self.models)
 
-    def step(self, previous_N: Tensor, state: Any) -> StepOut:
+    def step(self, previous_N: Array, state: Any) -> StepOut:
         outs = [
             model.step(previous_N, own).expand_to_vocabulary(self.vocabulary)
             for model, own in zip(self.models, state, strict=True)
         ]
-        log_probs_NV = torch.stack([out.log_probs_NV for out in outs]).logsumexp(0) - math.log(len(outs))
+        log_probs_NV = log_sum_exp(np.stack([out.log_probs_NV for out in outs]), 0) - math.log(len(outs))
         attention = [out.attention_NS for out in outs if out.attention_NS.shape[1]] or [outs[0].attention_NS]
-        return StepOut(log_probs_NV, tuple(out.state for out in outs), torch.stack(attention).mean(0))
+        return StepOut(log_probs_NV, tuple(out.state for out in outs), np.mean(attention, 0))
 
-    def select(self, state: Any, rows_BK: Tensor) -> Any:
+    def select(self, state: Any, rows_BK: Array) -> Any:
         return tuple(model.select(own, rows_BK) for model, own in zip(self.models, state, strict=True))

@@ -7,12 +7,11 @@ It takes the same steps as search, so that both agree on every hypothesis.
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from nmt.ids import BOS
 from nmt.search.hypothesis import raise_if_nan
-from nmt.step import StepModel
+from nmt.step import Array, StepModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,31 +20,30 @@ class ForcedTarget:
 
     log_prob: float
     token_log_probs: tuple[float, ...]
-    attention_TS: Tensor
-    parts_HTS: Tensor | None = None  # heads, branches or gates of the attention, from a model that returns them
+    attention_TS: Array
+    parts_HTS: Array | None = None  # heads, branches or gates of the attention, from a model that returns them
 
 
-@torch.inference_mode()
 def force_decode(
-    model: StepModel, source_BS: Tensor, lengths_B: Tensor, target_BT: Tensor, target_lengths_B: Tensor
+    model: StepModel, source_BS: Array, lengths_B: Array, target_BT: Array, target_lengths_B: Array
 ) -> list[ForcedTarget]:
     """Feed each target to the model, word by word. Targets end with EOS, then PAD.
 
     Raises NmtError when the model returns NaN.
     """
     state = model.start(source_BS, lengths_B)
-    previous_B = torch.full_like(lengths_B, BOS)
+    previous_B = np.full_like(lengths_B, BOS)
     log_probs, attention, parts = [], [], []
-    for target_B in target_BT.unbind(1):
+    for target_B in target_BT.T:
         out = model.step(previous_B, state).expand_to_vocabulary(model.vocabulary)
-        log_probs.append(out.log_probs_NV.gather(1, target_B[:, None])[:, 0])
+        log_probs.append(out.log_probs_NV[np.arange(len(target_B)), target_B])
         attention.append(out.attention_NS)
         parts.append(out.parts_NHS)
         state, previous_B = out.state, target_B
-    log_probs_BT, attention_BTS = torch.stack(log_probs, 1).cpu(), torch.stack(attention, 1).float().cpu()
-    parts_BHTS = None if parts[0] is None else torch.stack(parts, 2).float().cpu()  # type: ignore[arg-type]
+    log_probs_BT, attention_BTS = np.stack(log_probs, 1), np.stack(attention, 1).astype(np.float32, copy=False)
+    parts_BHTS = None if parts[0] is None else np.stack(parts, 2).astype(np.float32, copy=False)  # type: ignore[arg-type]
     lengths = target_lengths_B.tolist()
-    for position, log_probs_B in enumerate(log_probs_BT.numpy().T):
+    for position, log_probs_B in enumerate(log_probs_BT.T):
         is_real_B = [position < length for length in lengths]
         raise_if_nan(log_probs_B.min(where=is_real_B, initial=0), position + 1)
     results = []

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from nmt.errors import NmtError, NotANumberError, Option
+from nmt.step import Array
 
 MIN_COVERAGE = 1e-6  # smallest attention in the coverage penalty, so that the logarithm has a bound
 
@@ -21,7 +21,7 @@ class Hypothesis:
     """A translation as ids without BOS. The last id is EOS when `is_finished`; otherwise the length limit ended it.
 
     `log_prob` is the sum of `token_log_probs`. `score` is `log_prob` after length normalization, plus the coverage
-    penalty. `attention_TS` is on the CPU. It has a row for each token, EOS included, and a column for each source
+    penalty. `attention_TS` has a row for each token, EOS included, and a column for each source
     position, EOS included. `group` is the number of the group of slots that found it, or of the sample.
     """
 
@@ -29,7 +29,7 @@ class Hypothesis:
     log_prob: float
     score: float
     token_log_probs: tuple[float, ...]
-    attention_TS: Tensor
+    attention_TS: Array
     is_finished: bool
     group: int = 0
 
@@ -49,7 +49,7 @@ def get_sort_key(one: Ranked) -> tuple[bool, float]:
     return not one.is_finished, -one.score
 
 
-def coverage_penalty(coverage_NS: Tensor, real_NS: Tensor, beta: float) -> Tensor:
+def coverage_penalty(coverage_NS: Array, real_NS: Array, beta: float) -> Array:
     """The term that lowers the score of a translation which leaves out a part of the source. -> penalty_N
 
     beta * sum over source positions of log(min(c, 1))     Wu et al. 2016, arXiv:1609.08144, section 7, eq. 14
@@ -57,10 +57,11 @@ def coverage_penalty(coverage_NS: Tensor, real_NS: Tensor, beta: float) -> Tenso
     c is the sum of a position's attention over all target positions, EOS included. Unlike the paper's, the penalty has
     a bound: c is at least MIN_COVERAGE. `real_NS` is true of the positions that count. The penalty is never above 0.
     """
-    return beta * coverage_NS.clamp(MIN_COVERAGE, 1).log().masked_fill(~real_NS, 0).sum(1)
+    penalty_N: Array = beta * np.where(real_NS, np.log(coverage_NS.clip(MIN_COVERAGE, 1)), 0).sum(1)
+    return penalty_N
 
 
-def length_penalty(length: Tensor, normalization: Normalization, alpha: float) -> Tensor:
+def length_penalty(length: Array, normalization: Normalization, alpha: float) -> Array:
     """The divisor of a log-probability, so that long translations are not at a disadvantage.
 
     wu        ((5 + n) / 6) ** alpha                Wu et al. 2016, arXiv:1609.08144, section 7
@@ -74,11 +75,12 @@ def length_penalty(length: Tensor, normalization: Normalization, alpha: float) -
     assert alpha >= 0
     match normalization:
         case "wu":
-            return ((5 + length) / 6) ** alpha
+            penalty: Array = ((5 + length) / 6) ** alpha
+            return penalty
         case "average":
             return length
         case "none":
-            return torch.ones_like(length)
+            return np.ones_like(length)
 
 
 def raise_if_nan(log_prob: float, position: int) -> None:
@@ -91,7 +93,7 @@ def raise_if_nan(log_prob: float, position: int) -> None:
         )
 
 
-def raise_if_no_attention(attention_NS: Tensor) -> None:
+def raise_if_no_attention(attention_NS: Array) -> None:
     """Raise NmtError when a model has no attention, which the coverage penalty needs."""
     if not attention_NS.shape[1]:
         raise NmtError(

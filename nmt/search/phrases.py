@@ -5,7 +5,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from torch import Tensor
+from nmt.step import Array
 
 
 class Phrase(NamedTuple):
@@ -34,9 +34,5 @@ def list_lengths(group: Alternatives) -> list[int]:
 class WordBounds(NamedTuple):
     """Which ids cannot continue a word, and after which ids a word can begin without a blank."""
 
-    begins_V: Tensor
-    ends_V: Tensor
-
-    def to(self, device: object) -> "WordBounds":
-        """The same on a device."""
-        return WordBounds(*(part.to(device) for part in self))  # type: ignore[call-overload]
+    begins_V: Array
+    ends_V: Array

@@ -10,13 +10,12 @@ A wrapper is a step model itself. So wrappers can be nested, and search treats t
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from nmt.ids import EOS, PAD
+from nmt.ids import EOS, PAD, pad_ids
 from nmt.search.phrases import Alternatives, Phrase, WordBounds
-from nmt.step import StepModel, StepOut
+from nmt.step import Array, StepModel, StepOut
 
 
 class ForbiddenIds:
@@ -24,18 +23,18 @@ class ForbiddenIds:
 
     def __init__(self, model: StepModel, ids: Sequence[int]) -> None:
         self.model = model
-        self.ids_I = torch.tensor(ids, dtype=torch.long)
+        self.ids = list(ids)
         self.vocabulary = model.vocabulary
 
-    def start(self, source_BS: Tensor, lengths_B: Tensor) -> Any:
+    def start(self, source_BS: Array, lengths_B: Array) -> Any:
         return self.model.start(source_BS, lengths_B)
 
-    def step(self, previous_N: Tensor, state: Any) -> StepOut:
+    def step(self, previous_N: Array, state: Any) -> StepOut:
         out = self.model.step(previous_N, state)
-        out.log_probs_NV.index_fill_(1, self.ids_I.to(out.log_probs_NV.device), -torch.inf)
+        out.log_probs_NV[:, self.ids] = -np.inf
         return out
 
-    def select(self, state: Any, rows_BK: Tensor) -> Any:
+    def select(self, state: Any, rows_BK: Array) -> Any:
         return self.model.select(state, rows_BK)
 
 
@@ -43,7 +42,7 @@ class RestrictionState(NamedTuple):
     """The state of a `Restriction`."""
 
     inner: Any  # state of the wrapped model
-    own: tuple[Tensor, ...]  # state of the restriction itself; each tensor has N rows
+    own: tuple[Array, ...]  # state of the restriction itself; each array has N rows
     length: int  # tokens generated so far
 
 
@@ -61,25 +60,25 @@ class Restriction:
         self.model = model
         self.vocabulary = model.vocabulary
 
-    def create_state(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
+    def create_state(self, lengths_B: Array) -> tuple[Array, ...]:
         """The restriction's own state before the first word, a row for each sentence."""
         raise NotImplementedError
 
-    def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
+    def update_state(self, own: tuple[Array, ...], previous_N: Array) -> tuple[Array, ...]:
         """The restriction's own state after one more word."""
         raise NotImplementedError
 
-    def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
-        """A copy of `log_probs_NV` with minus infinity for forbidden words, or the same tensor. -> log_probs_NV
+    def restrict(self, log_probs_NV: Array, own: tuple[Array, ...], length: int) -> Array:
+        """A copy of `log_probs_NV` with minus infinity for forbidden words, or the same array. -> log_probs_NV
 
-        A restriction that changes the tensor itself, which is faster, leaves no row of it empty; see `find_empty_rows`.
+        A restriction that changes the array itself, which is faster, leaves no row of it empty; see `find_empty_rows`.
         """
         raise NotImplementedError
 
-    def start(self, source_BS: Tensor, lengths_B: Tensor) -> RestrictionState:
+    def start(self, source_BS: Array, lengths_B: Array) -> RestrictionState:
         return RestrictionState(self.model.start(source_BS, lengths_B), self.create_state(lengths_B), -1)
 
-    def step(self, previous_N: Tensor, state: RestrictionState) -> StepOut:
+    def step(self, previous_N: Array, state: RestrictionState) -> StepOut:
         out = self.model.step(previous_N, state.inner).expand_to_vocabulary(self.vocabulary)
         length = state.length + 1
         own = self.update_state(state.own, previous_N) if length else state.own
@@ -88,14 +87,15 @@ class Restriction:
             log_probs_NV[empty_X] = out.log_probs_NV[empty_X]
         return out._replace(log_probs_NV=log_probs_NV, state=RestrictionState(out.state, own, length))
 
-    def select(self, state: RestrictionState, rows_BK: Tensor) -> RestrictionState:
-        own = tuple(part[rows_BK.flatten()] for part in state.own)
+    def select(self, state: RestrictionState, rows_BK: Array) -> RestrictionState:
+        own = tuple(part[rows_BK.ravel()] for part in state.own)
         return RestrictionState(self.model.select(state.inner, rows_BK), own, state.length)
 
 
-def find_empty_rows(log_probs_NV: Tensor) -> Tensor:
+def find_empty_rows(log_probs_NV: Array) -> Array:
     """The rows in which every word is forbidden. -> empty_X"""
-    return (log_probs_NV[:, EOS:].amax(1) == -torch.inf).nonzero()[:, 0]
+    empty_X: Array = (log_probs_NV[:, EOS:].max(1) == -np.inf).nonzero()[0]
+    return empty_X
 
 
 class MinLength(Restriction):
@@ -105,16 +105,18 @@ class MinLength(Restriction):
         super().__init__(model)
         self.min_length = min_length
 
-    def create_state(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
+    def create_state(self, lengths_B: Array) -> tuple[Array, ...]:
         return ()
 
-    def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
+    def update_state(self, own: tuple[Array, ...], previous_N: Array) -> tuple[Array, ...]:
         return ()
 
-    def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
+    def restrict(self, log_probs_NV: Array, own: tuple[Array, ...], length: int) -> Array:
         if length >= self.min_length:
             return log_probs_NV
-        return log_probs_NV.index_fill(1, torch.tensor([EOS], device=log_probs_NV.device), -torch.inf)
+        log_probs_NV = log_probs_NV.copy()
+        log_probs_NV[:, EOS] = -np.inf
+        return log_probs_NV
 
 
 class NoRepeat(Restriction):
@@ -127,20 +129,22 @@ class NoRepeat(Restriction):
         super().__init__(model)
         self.n = n
 
-    def create_state(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
-        return (lengths_B.new_empty(len(lengths_B), 0),)
+    def create_state(self, lengths_B: Array) -> tuple[Array, ...]:
+        return (np.empty((len(lengths_B), 0), int),)
 
-    def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
-        return (torch.cat([own[0], previous_N[:, None]], 1),)
+    def update_state(self, own: tuple[Array, ...], previous_N: Array) -> tuple[Array, ...]:
+        return (np.concatenate([own[0], previous_N[:, None]], 1),)
 
-    def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
+    def restrict(self, log_probs_NV: Array, own: tuple[Array, ...], length: int) -> Array:
         if length < self.n:
             return log_probs_NV
         (tokens_NT,) = own
-        windows_NIn = tokens_NT.unfold(1, self.n, 1)
+        windows_NIn = sliding_window_view(tokens_NT, self.n, 1)
         is_repeat_NI = (windows_NIn[:, :, :-1] == tokens_NT[:, None, length - self.n + 1 :]).all(2)
-        last_NI = torch.where(is_repeat_NI, windows_NIn[:, :, -1], PAD)  # PAD is never generated anyway
-        return log_probs_NV.scatter(1, last_NI, -torch.inf)
+        last_NI = np.where(is_repeat_NI, windows_NIn[:, :, -1], PAD)  # PAD is never generated anyway
+        log_probs_NV = log_probs_NV.copy()
+        np.put_along_axis(log_probs_NV, last_NI, -np.inf, 1)
+        return log_probs_NV
 
 
 class LimitedPhrases(Restriction):
@@ -161,64 +165,63 @@ class LimitedPhrases(Restriction):
         ]
         self.longest = max(len(phrase.ids) for sentence in columns for *_, phrase in sentence)
         shape = len(limited), max(map(len, columns))
-        self.phrase_BCL = torch.full((*shape, self.longest), ANY)
-        self.left_BC, self.group_BC, self.before_BC = torch.zeros(3, *shape, dtype=torch.long)
-        self.is_attached_BC = torch.zeros(shape, dtype=torch.bool)
+        self.phrase_BCL = np.full((*shape, self.longest), ANY)
+        self.left_BC, self.group_BC, self.before_BC = np.zeros((3, *shape), int)
+        self.is_attached_BC = np.zeros(shape, bool)
         for row, sentence in enumerate(columns):
             self.group_BC[row] = len(limited[row])  # of the columns that this sentence does not have
             for column, (number, most, phrase) in enumerate(sentence):
-                self.phrase_BCL[row, column, self.longest - len(phrase.ids) :] = torch.tensor(phrase.ids)
+                self.phrase_BCL[row, column, self.longest - len(phrase.ids) :] = phrase.ids
                 self.left_BC[row, column] = most
                 self.group_BC[row, column] = number
                 self.before_BC[row, column] = self.longest - len(phrase.ids)
                 self.is_attached_BC[row, column] = phrase.is_attached
         self.bounds = bounds
 
-    def create_state(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
-        device = lengths_B.device
+    def create_state(self, lengths_B: Array) -> tuple[Array, ...]:
         return LimitedState(
-            phrase_NCL=self.phrase_BCL.to(device),
-            left_NC=self.left_BC.to(device),
-            group_NC=self.group_BC.to(device),
-            before_NC=self.before_BC.to(device),
-            is_attached_NC=self.is_attached_BC.to(device),
-            last_NH=torch.full((len(lengths_B), self.longest + 1), PAD, device=device),
+            phrase_NCL=self.phrase_BCL,
+            left_NC=self.left_BC,
+            group_NC=self.group_BC,
+            before_NC=self.before_BC,
+            is_attached_NC=self.is_attached_BC,
+            last_NH=np.full((len(lengths_B), self.longest + 1), PAD),
         )
 
-    def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
+    def update_state(self, own: tuple[Array, ...], previous_N: Array) -> tuple[Array, ...]:
         state = LimitedState(*own)
-        state = state._replace(last_NH=torch.cat([state.last_NH[:, 1:], previous_N[:, None]], 1))
+        state = state._replace(last_NH=np.concatenate([state.last_NH[:, 1:], previous_N[:, None]], 1))
         is_match_NC = match_phrases(state.phrase_NCL, state.last_NH[:, 1:]) & self.can_begin(state, state.before_NC)
         is_alike_NCC = state.group_NC[:, :, None] == state.group_NC[:, None]
-        return state._replace(left_NC=state.left_NC - (is_alike_NCC & is_match_NC[:, None]).any(2).long())
+        return state._replace(left_NC=state.left_NC - (is_alike_NCC & is_match_NC[:, None]).any(2))
 
-    def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
+    def restrict(self, log_probs_NV: Array, own: tuple[Array, ...], length: int) -> Array:
         state = LimitedState(*own)
         is_begun_NC = match_phrases(state.phrase_NCL[:, :, :-1], state.last_NH[:, 2:])
         is_forbidden_NC = (state.left_NC < 1) & is_begun_NC & self.can_begin(state, state.before_NC + 1)
         final_NC = state.phrase_NCL[:, :, -1]
-        final_NC = torch.where(is_forbidden_NC & (final_NC != ANY), final_NC, PAD)  # PAD is never generated anyway
-        kept_NC = log_probs_NV.gather(1, final_NC)
-        log_probs_NV.scatter_(1, final_NC, -torch.inf)
+        final_NC = np.where(is_forbidden_NC & (final_NC != ANY), final_NC, PAD)  # PAD is never generated anyway
+        kept_NC = np.take_along_axis(log_probs_NV, final_NC, 1)
+        np.put_along_axis(log_probs_NV, final_NC, -np.inf, 1)
         if len(empty_X := find_empty_rows(log_probs_NV)):
-            log_probs_NV[empty_X] = log_probs_NV[empty_X].scatter(1, final_NC[empty_X], kept_NC[empty_X])
+            log_probs_NV[empty_X[:, None], final_NC[empty_X]] = kept_NC[empty_X]
         return log_probs_NV
 
-    def can_begin(self, state: "LimitedState", before_NC: Tensor) -> Tensor:
+    def can_begin(self, state: "LimitedState", before_NC: Array) -> Array:
         """Whether each phrase could begin after the token at `before_NC`. -> can_begin_NC"""
-        ends_V = self.bounds.ends_V.to(state.last_NH.device)
-        return ~state.is_attached_NC | ends_V[state.last_NH.gather(1, before_NC)]
+        can_begin_NC: Array = self.bounds.ends_V[np.take_along_axis(state.last_NH, before_NC, 1)]
+        return can_begin_NC | ~state.is_attached_NC
 
 
 class LimitedState(NamedTuple):
     """The limited phrases of each row, and the last tokens that it has generated."""
 
-    phrase_NCL: Tensor  # ANY before the first id
-    left_NC: Tensor  # how often the group is still allowed
-    group_NC: Tensor
-    before_NC: Tensor  # the place in `last_NH` of the token before a phrase that ends with the last token
-    is_attached_NC: Tensor
-    last_NH: Tensor
+    phrase_NCL: Array  # ANY before the first id
+    left_NC: Array  # how often the group is still allowed
+    group_NC: Array
+    before_NC: Array  # the place in `last_NH` of the token before a phrase that ends with the last token
+    is_attached_NC: Array
+    last_NH: Array
 
 
 ANY = -1  # padding before the first id of a phrase; it matches every id
@@ -230,9 +233,10 @@ def drop_longer(group: Alternatives) -> list[Phrase]:
     return [one for one in group if not any(one.ids[:size] in spelled for size in range(1, len(one.ids)))]
 
 
-def match_phrases(phrase_NCL: Tensor, tokens_NL: Tensor) -> Tensor:
+def match_phrases(phrase_NCL: Array, tokens_NL: Array) -> Array:
     """Whether the tokens end with each phrase. -> is_match_NC"""
-    return ((phrase_NCL == tokens_NL[:, None]) | (phrase_NCL == ANY)).all(2)
+    is_match_NC: Array = ((phrase_NCL == tokens_NL[:, None]) | (phrase_NCL == ANY)).all(2)
+    return is_match_NC
 
 
 class Prefix(Restriction):
@@ -243,28 +247,26 @@ class Prefix(Restriction):
     """
 
     def __init__(
-        self, model: StepModel, prefixes: Sequence[Sequence[int]], ends_word: Sequence[bool], begins_word_V: Tensor
+        self, model: StepModel, prefixes: Sequence[Sequence[int]], ends_word: Sequence[bool], begins_word_V: Array
     ) -> None:
         super().__init__(model)
-        self.prefix_BL = pad_sequence([torch.tensor(ids, dtype=torch.long) for ids in prefixes], batch_first=True)
-        self.lengths_B = torch.tensor([len(ids) for ids in prefixes])
-        self.ends_word_B = torch.tensor(ends_word)
+        self.prefix_BL, self.lengths_B = pad_ids(prefixes)
+        self.ends_word_B = np.array(ends_word)
         self.begins_word_V = begins_word_V
 
-    def create_state(self, lengths_B: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part.to(lengths_B.device) for part in (self.prefix_BL, self.lengths_B, self.ends_word_B))
+    def create_state(self, lengths_B: Array) -> tuple[Array, ...]:
+        return self.prefix_BL, self.lengths_B, self.ends_word_B
 
-    def update_state(self, own: tuple[Tensor, ...], previous_N: Tensor) -> tuple[Tensor, ...]:
+    def update_state(self, own: tuple[Array, ...], previous_N: Array) -> tuple[Array, ...]:
         return own
 
-    def restrict(self, log_probs_NV: Tensor, own: tuple[Tensor, ...], length: int) -> Tensor:
+    def restrict(self, log_probs_NV: Array, own: tuple[Array, ...], length: int) -> Array:
         prefix_NL, lengths_N, ends_word_N = own
         if length < prefix_NL.shape[1]:
             is_forced_N1 = (length < lengths_N)[:, None]
             next_N1 = prefix_NL[:, length : length + 1]
-            forced_NV = torch.full_like(log_probs_NV, -torch.inf)
-            forced_NV.scatter_(1, next_N1, log_probs_NV.gather(1, next_N1))
-            log_probs_NV = torch.where(is_forced_N1, forced_NV, log_probs_NV)
+            forced_NV = np.full_like(log_probs_NV, -np.inf)
+            np.put_along_axis(forced_NV, next_N1, np.take_along_axis(log_probs_NV, next_N1, 1), 1)
+            log_probs_NV = np.where(is_forced_N1, forced_NV, log_probs_NV)
         must_begin_word_N1 = (ends_word_N & (length == lengths_N) & (length > 0))[:, None]
-        continues_word_V = ~self.begins_word_V.to(log_probs_NV.device)
-        return log_probs_NV.masked_fill(must_begin_word_N1 & continues_word_V, -torch.inf)
+        return np.where(must_begin_word_N1 & ~self.begins_word_V, -np.inf, log_probs_NV)

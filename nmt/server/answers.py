@@ -95,7 +95,7 @@ def answer_sentence(translators: list[Translator], fields: Translate | Align, te
             run = translator.runs[0]
             pair = Pair(source, join_lines(fields.target))
             subwords = run.source_subword, run.target_subword
-            (forced,) = force_pairs(translator.model, *subwords, [pair], device=translator.device, units=units)
+            (forced,) = force_pairs(translator.model, *subwords, [pair], units=units)
             views.append(build_forced_view(number, forced))
             words = words or forced.source.words
     views = [fit_view(view, len(words)) for view in views]

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nmt.checkpoint import list_checkpoints, read_checkpoint_info, read_tensors, save_checkpoint
+from nmt.checkpoint import list_checkpoints, read_checkpoint_info
 from nmt.progress import format_figure
 from nmt.run_log import read_log
+from nmt.weights import read_tensors, save_checkpoint
 
 METRIC_NAMES = ("bleu", "chrf", "accuracy", "f1", "perplexity")  # the scores of a validation
 

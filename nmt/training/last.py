@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nmt.checkpoint import PENDING, RAW, load_weights, read_training_tensors, save_checkpoint
 from nmt.files import locate_folder
 from nmt.metadata import make_damage_error
 from nmt.training.averaging import WeightAverage
@@ -17,6 +16,7 @@ from nmt.training.pending import pack_updates, read_pending
 from nmt.training.random_states import collect_random_states, restore_random_states
 from nmt.training.state import TrainingState
 from nmt.training.update import Updater
+from nmt.weights import PENDING, RAW, load_weights, read_training_tensors, save_checkpoint
 
 
 def save_last(

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nmt.checkpoint import PENDING
 from nmt.data.batches import Cursor
 from nmt.files import locate_folder
 from nmt.metadata import make_damage_error
@@ -19,6 +18,7 @@ from nmt.progress import format_count
 from nmt.settings import TrainSettings
 from nmt.training.health import UpdateRecord
 from nmt.training.update import Updater, UpdateSums
+from nmt.weights import PENDING
 
 FIGURES = 11  # of an update, before the norms of its gradients; its divergence is after them
 

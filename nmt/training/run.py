@@ -14,15 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nmt.checkpoint import (
-    RUN_FORMAT_VERSION,
-    Run,
-    RunInfo,
-    create_run,
-    has_only_begun,
-    list_checkpoints,
-    read_run,
-)
+from nmt.checkpoint import RUN_FORMAT_VERSION, Run, RunInfo, create_run, has_only_begun, list_checkpoints, read_run
 from nmt.data.prepared import PreparedCorpus
 from nmt.data.sampling import build_batch_sampler, describe_sampling
 from nmt.devices import choose_precision, compute_deterministically, describe_device
@@ -47,6 +39,7 @@ from nmt.training.sessions import Session, record_session
 from nmt.training.state import TrainingState, read_state
 from nmt.training.trainer import Trainer, TrainingOutcome
 from nmt.validation import check
+from nmt.weights import build_model, outline_model
 
 
 def start_run(
@@ -121,7 +114,7 @@ def reopen_run(
     that a run cannot change.
     """
     run = group.share(lambda: read_run_to_resume(out))
-    check_memory(run.outline_model(), run.settings, device)
+    check_memory(outline_model(run), run.settings, device)
     prepared = PreparedCorpus.open(data)
     if hash_file(data / "manifest.json") != run.info.data_fingerprint:
         raise FolderError(
@@ -217,7 +210,7 @@ def train_run(
     valid_split = prepared.open_split("valid")
     epochs, first_batch, sizes = survey_epochs(train_split, settings.train)
     batch_sampler = build_batch_sampler(prepared, train_split, settings.train)
-    model = run.build_model()
+    model = build_model(run)
     if load_start is not None and group.is_main:
         load_start(model)
     trained = freeze_parts(model, settings.train.freeze)

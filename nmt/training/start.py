@@ -12,15 +12,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nmt.checkpoint import EmbeddingOrigin, Run, StartingPoint, load_run, read_checkpoint_info
+from nmt.checkpoint import EmbeddingOrigin, Run, StartingPoint, read_checkpoint_info
 from nmt.data.prepared import SIDES, PreparedCorpus, Side
 from nmt.errors import NmtError, Option, SettingsError, UsageError
+from nmt.loaded_run import load_run
 from nmt.progress import Progress, format_count
 from nmt.settings import ModelSettings, RunSettings, merge
 from nmt.text.vectors import match_vectors
 from nmt.training.distributed import Group
 from nmt.training.run import list_differences
 from nmt.validation import check, write_value
+from nmt.weights import outline_model
 
 
 class StartRequest(NamedTuple):
@@ -222,5 +224,5 @@ def list_shapes(run: Run, model: ModelSettings) -> dict[str, tuple[int, ...]]:
     """The shapes of all parameters of a model with the subwords of a run, by their names."""
     if model.tie == "all" and not run.info.joint:
         return {}
-    outline = replace(run, settings=run.settings.model_copy(update={"model": model})).outline_model()
+    outline = outline_model(replace(run, settings=run.settings.model_copy(update={"model": model})))
     return {name: tuple(parameter.shape) for name, parameter in outline.named_parameters()}

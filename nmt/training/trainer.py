@@ -14,11 +14,7 @@ from typing import Any
 
 import torch
 
-from nmt.checkpoint import (
-    list_numbered_checkpoints,
-    save_checkpoint,
-    update_checkpoint_info,
-)
+from nmt.checkpoint import list_numbered_checkpoints, update_checkpoint_info
 from nmt.data.batches import Batch, Cursor, MakeBatch, Share, iterate_train_batches, iterate_valid_batches
 from nmt.data.split import Split
 from nmt.errors import NmtError, NotANumberError, PeerError, TrainingError, TrainingInterrupted
@@ -39,6 +35,7 @@ from nmt.training.optim import compute_learning_rate
 from nmt.training.pending import summarise
 from nmt.training.state import TrainingState, find_saved_update
 from nmt.training.update import Updater
+from nmt.weights import save_checkpoint
 
 MANY_WITHOUT_BLEU = 3  # validations after which a person is warned
 LOG_EVERY = 20  # updates between training records; reading losses, which waits for the device, is no more frequent

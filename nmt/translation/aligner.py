@@ -147,7 +147,6 @@ def force_lines(
         run.target_subword,
         map(Pair, sources, targets),
         batch_size=batch_size,
-        device=translator.device,
         units=units,
     )
     for number, pair in enumerate(progress.track(forced, f"{run.path}, forced", len(sources), "pairs"), 1):

@@ -4,19 +4,14 @@ fit in memory.
 All code that runs a step model over many sentences uses these functions, and the limit on the length of a sentence.
 """
 
-# B sentences   S source positions
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from itertools import islice
 from typing import TypeVar
 
-import torch
-from torch import Tensor
-
+from nmt import threads
 from nmt.errors import NmtError, Option, is_out_of_memory
-from nmt.ids import PAD
 from nmt.step import StepModel
 
 Entry = TypeVar("Entry")
@@ -78,7 +73,7 @@ def run_batches(
 
 def count_threads(model: StepModel) -> int:
     """The number of threads that can compute batches of a model side by side."""
-    return torch.get_num_threads() if getattr(model, "is_single_threaded", False) else 1
+    return threads.count_threads() if getattr(model, "is_single_threaded", False) else 1
 
 
 def batch_by_length(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
@@ -113,12 +108,3 @@ def run_in_halves(work: Callable[[Sequence[Entry]], list[Result]], items: Sequen
             ) from error
     middle = len(items) // 2
     return run_in_halves(work, items[:middle]) + run_in_halves(work, items[middle:])
-
-
-def pad_ids(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """The padded ids of some sentences and their lengths. -> source_BS, lengths_B"""
-    tensors = [torch.tensor(ids) for ids in rows]
-    return (
-        torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=PAD),
-        torch.tensor([len(ids) for ids in rows]),
-    )

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
-import torch
+import numpy as np
 
 from nmt.errors import DataError, indent
 from nmt.ids import EOS, UNK
@@ -160,7 +160,7 @@ class ConstraintCompiler:
             text.encode() == surface and text.isprintable() and is_boundary(text[-1:], "a") and text[-1:] not in CLOSING
             for text, surface in zip(texts, self.surfaces, strict=True)
         ]
-        return WordBounds(torch.tensor(begins), torch.tensor(ends))
+        return WordBounds(np.array(begins), np.array(ends))
 
     @cached_property
     def is_unspaced(self) -> bool:
@@ -313,7 +313,7 @@ class ConstraintCompiler:
         if any(request.prefix for request in requests):
             prefixes = [request.prefix for request in requests]
             ends_word = [request.prefix_ends_word for request in requests]
-            begins_with_blank_V = torch.tensor([surface[:1] == b" " for surface in self.surfaces])
+            begins_with_blank_V = np.array([surface[:1] == b" " for surface in self.surfaces])
             model = Prefix(model, prefixes, ends_word, begins_with_blank_V)
         if any(request.required for request in requests):
             groups = [[one.phrases for one in request.required] for request in requests]

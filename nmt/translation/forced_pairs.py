@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from nmt.analysis.alignment import (
@@ -19,7 +18,7 @@ from nmt.analysis.alignment import (
     spread_attention,
     spread_links,
 )
-from nmt.ids import EOS
+from nmt.ids import EOS, pad_ids
 from nmt.search.forced_decoding import ForcedTarget, force_decode
 from nmt.step import StepModel
 from nmt.text.corpus import Pair
@@ -28,7 +27,7 @@ from nmt.text.segmented import SegmentedLine
 from nmt.text.subword import Subword
 from nmt.text.units import WORDS, Units
 from nmt.translation import batching
-from nmt.translation.batching import choose_window_size, count_threads, pad_ids, read_windows, run_batches
+from nmt.translation.batching import choose_window_size, count_threads, read_windows, run_batches
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +107,6 @@ def force_pairs(
     pairs: Iterable[Pair],
     *,
     batch_size: int = 64,
-    device: torch.device | str = "cpu",
     units: tuple[Units, Units] = (WORDS, WORDS),
 ) -> Iterator[ForcedPair]:
     """Forced decoding of every pair, in order. Reads a window of pairs ahead, to batch pairs of similar length.
@@ -121,7 +119,7 @@ def force_pairs(
     def force_batch(some: Sequence[tuple[SegmentedLine, SegmentedLine]]) -> list[ForcedTarget]:
         sources = pad_ids([[*source.ids[: batching.MAX_PIECES], EOS] for source, _ in some])
         targets = pad_ids([[*target.ids[: batching.MAX_PIECES], EOS] for _, target in some])
-        return force_decode(model, *(tensor.to(device) for tensor in (*sources, *targets)))
+        return force_decode(model, *sources, *targets)
 
     def segment(subword: Subword, line: str, own: Units) -> SegmentedLine:
         return subword.segment(subword.cut(line, batching.MAX_PIECES), own)._replace(text=line)
@@ -135,7 +133,4 @@ def force_pairs(
         found = run_batches(force_batch, sides, lengths, batch_size, count_threads(model))
         for (source, target), forced in zip(sides, found, strict=True):
             assert forced is not None
-            parts_HTS = None if forced.parts_HTS is None else forced.parts_HTS.numpy()
-            yield ForcedPair(
-                source, target, forced.log_prob, forced.token_log_probs, forced.attention_TS.numpy(), parts_HTS
-            )
+            yield ForcedPair(source, target, **vars(forced))

@@ -7,23 +7,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
-import torch
-from torch import Tensor
-
 from nmt.errors import DataError, Option
-from nmt.ids import BOS, EOS, PAD, UNK
+from nmt.ids import BOS, EOS, PAD, UNK, pad_ids
 from nmt.search.beam import beam_search
 from nmt.search.choices import Choice
 from nmt.search.hypothesis import Hypothesis, get_sort_key
 from nmt.search.shortlisted import restrict_to_shortlist
 from nmt.settings import SearchSettings
-from nmt.step import StepModel
+from nmt.step import Array, StepModel
 from nmt.text.subword import Subword
 from nmt.text.terms import Terms
 from nmt.text.units import WORDS, Units
 from nmt.text.words import is_blank
 from nmt.translation import batching
-from nmt.translation.batching import choose_window_size, count_threads, pad_ids, read_windows, run_batches
+from nmt.translation.batching import choose_window_size, count_threads, read_windows, run_batches
 from nmt.translation.constraints import CompiledRequest, ConstraintCompiler, build_choice, count_hypotheses
 from nmt.translation.long_lines import split_line
 from nmt.translation.mbr import rank_by_utility
@@ -40,9 +37,8 @@ def translate_lines(
     *,
     n_best: int = 1,
     batch_size: int = 64,
-    device: torch.device | str = "cpu",
     first: int = 1,
-    shortlist: Callable[[Tensor], Tensor] | None = None,
+    shortlist: Callable[[Array], Array] | None = None,
     choice: Choice | None = None,
     language: str = "",
     units: tuple[Units, Units] = (WORDS, WORDS),
@@ -98,8 +94,8 @@ def translate_lines(
             restricted = restrict_to_shortlist(model, allowed_BV)
         return beam_search(
             compiler.apply_constraints(restricted, requests, search),
-            source_BS.to(device),
-            lengths_B.to(device),
+            source_BS,
+            lengths_B,
             beam=slots,
             normalization=search.normalization,
             alpha=search.alpha,

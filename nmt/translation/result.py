@@ -153,7 +153,7 @@ def build_translation(
     target = target_subword.segment_ids(found.tokens, units[1])
     if is_copying and UNK in target.ids:
         words = source_subword.segment(source_subword.cut(source.text, batching.MAX_PIECES))
-        target = copy_unknown(target, target_subword, words, found.attention_TS.numpy(), units[1])
+        target = copy_unknown(target, target_subword, words, found.attention_TS, units[1])
     return Translation(
         source=source.text,
         text=BLANKS.sub(" ", target.text).strip(" "),  # there are pieces that are only a blank
@@ -168,7 +168,7 @@ def build_translation(
         target_group_of_piece=target.group_of_piece,
         source_group_of_word=source.group_of_word,
         target_group_of_word=target.group_of_word,
-        attention_blocks=(found.attention_TS.numpy(),),
+        attention_blocks=(found.attention_TS,),
         is_finished=found.is_finished,
         is_whole=len(source.ids) <= batching.MAX_PIECES,
         units=(units[0].name, units[1].name),

@@ -6,11 +6,9 @@ nmt.inference.shortlist stores and uses shortlists, and trains IBM model 1.
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from nmt.ids import EOS
+from nmt.ids import EOS, pad_ids
 from nmt.inference.shortlist import (
     Ids,
     PairWeights,
@@ -23,7 +21,7 @@ from nmt.inference.shortlist import (
 from nmt.progress import Progress
 from nmt.search.forced_decoding import ForcedTarget, force_decode
 from nmt.text.subword import Subword
-from nmt.translation.batching import choose_window_size, count_threads, pad_ids, read_windows, run_batches
+from nmt.translation.batching import choose_window_size, count_threads, read_windows, run_batches
 from nmt.translation.translator import Translator
 
 MIN_WEIGHT = 0.01  # attention below this is ignored
@@ -53,18 +51,18 @@ def build_shortlist(
         weights = train_ibm_model_1(pairs, source.size, target.size, rounds)
     else:
         weights = sum_weights(iterate_attention_weights(translator, pairs, batch_size), target.size)
-    table_WK = torch.cat([select_best(weights, source.size, best), find_same_spelling(source, target)[:, None]], 1)
+    table_WK = np.column_stack([select_best(weights, source.size, best), find_same_spelling(source, target)])
     fingerprints = source.fingerprint, target.fingerprint
     return Shortlist(table_WK, select_frequent(counts_V, frequent), target.size, fingerprints)
 
 
-def find_same_spelling(source: Subword, target: Subword) -> Tensor:
+def find_same_spelling(source: Subword, target: Subword) -> NDArray[np.int64]:
     """The target piece with the same spelling as each source piece, so that names and numbers can be copied.
 
     EOS for source pieces without one, and for PAD, UNK and BOS. -> ids_W
     """
     ids = {piece: index for index, piece in enumerate(target.ids_to_pieces(range(target.size))) if index > EOS}
-    return torch.tensor([ids.get(piece, EOS) for piece in source.ids_to_pieces(range(source.size))])
+    return np.array([ids.get(piece, EOS) for piece in source.ids_to_pieces(range(source.size))])
 
 
 def iterate_attention_weights(
@@ -73,8 +71,8 @@ def iterate_attention_weights(
     """The attention of target pieces, EOS excluded, to source pieces, for one window of pairs at a time."""
 
     def force_batch(some: Sequence[tuple[list[int], list[int]]]) -> list[ForcedTarget]:
-        sides = [pad_ids(side) for side in zip(*some, strict=True)]
-        return force_decode(translator.model, *(tensor.to(translator.device) for side in sides for tensor in side))
+        sources, targets = (pad_ids(side) for side in zip(*some, strict=True))
+        return force_decode(translator.model, *sources, *targets)
 
     with_ends = (([*source.tolist(), EOS], [*target.tolist(), EOS]) for source, target in pairs)
     for window in read_windows(with_ends, choose_window_size(batch_size)):
@@ -83,7 +81,7 @@ def iterate_attention_weights(
         columns: list[tuple[NDArray[np.int64], ...]] = []
         for (source, target), forced in zip(window, found, strict=True):
             assert forced is not None
-            weights_TS = forced.attention_TS[:-1].numpy()
+            weights_TS = forced.attention_TS[:-1]
             positions = np.nonzero(weights_TS >= MIN_WEIGHT)
             columns.append((np.array(source)[positions[1]], np.array(target)[positions[0]], weights_TS[positions]))
         yield PairWeights(*(np.concatenate(column) for column in zip(*columns, strict=True)))

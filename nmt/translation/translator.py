@@ -1,20 +1,16 @@
 """The translator: loads a run, or several as an ensemble, and translates lines."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from nmt.checkpoint import LoadedRun, load_run
-from nmt.devices import choose_device, choose_translation_precision
 from nmt.errors import FolderError, NmtError, Option, UsageError
-from nmt.inference.build import UntraceableError
 from nmt.inference.engine import Engine
+from nmt.inference.graphs import UntraceableError
 from nmt.inference.shortlist import Shortlist, refuse_other_subwords, shortlist_path
 from nmt.inference.store import load_graphs
+from nmt.loaded_run import LoadedRun, load_run
 from nmt.search.choices import Choice
 from nmt.search.ensemble import Ensemble
 from nmt.settings import SearchSettings
@@ -23,6 +19,7 @@ from nmt.text.terms import Terms
 from nmt.text.units import AUTO, Units
 from nmt.translation.constraints import refuse_unwritable_terms
 from nmt.translation.pipeline import translate_lines
+from nmt.translation.places import choose_translation_device, choose_translation_precision
 from nmt.translation.request import Request
 from nmt.translation.result import Translation
 from nmt.translation.units import choose_units_of_run
@@ -35,9 +32,6 @@ REQUIRED_SETTINGS = dict.fromkeys(("temperature", "top_k", "top_p", "seed"), "sa
     "longest": "split_long",
 }
 Wrapper = Callable[[StepModel], StepModel]
-
-if hasattr(os, "register_at_fork"):  # a forked process has none of OpenMP's threads, and would wait for them for ever
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class Translator:
@@ -56,7 +50,7 @@ class Translator:
     def __init__(
         self,
         runs: Sequence[LoadedRun],
-        device: torch.device,
+        device: str,
         precision: str,
         shortlist: Shortlist | None = None,
         *,
@@ -71,7 +65,7 @@ class Translator:
         self.wrap = wrap
         self.choice = choice
         self.networks = [build_step_model(run, device, precision) for run in runs]
-        if device.type == "cpu" and not any(isinstance(network, Engine) for network in self.networks):
+        if device == "cpu" and not any(isinstance(network, Engine) for network in self.networks):
             self.precision = "float32"
         self.model: StepModel = self.networks[0] if len(runs) == 1 else Ensemble(self.networks)
         if wrap:
@@ -95,7 +89,7 @@ class Translator:
         subword models and for a shortlist that does not fit them, UsageError for a device or precision that this
         machine does not have.
         """
-        chosen_device = choose_device(device)
+        chosen_device = choose_translation_device(device)
         chosen_precision = choose_translation_precision(precision, chosen_device)
         runs = [load_run(path, checkpoint) for path in ([model] if isinstance(model, Path | str) else model)]
         if not runs:
@@ -175,7 +169,6 @@ class Translator:
             settings,
             n_best=n_best,
             batch_size=batch_size,
-            device=self.device,
             first=first,
             shortlist=self.shortlist.allowed_words if self.shortlist else None,
             choice=self.choice,
@@ -185,15 +178,16 @@ class Translator:
         )
 
 
-def build_step_model(run: LoadedRun, device: torch.device, precision: str) -> StepModel:
+def build_step_model(run: LoadedRun, device: str, precision: str) -> StepModel:
     """What translates with a run: an engine on a CPU, the network itself on a GPU.
 
     On a CPU, too, it is the network where someone's attention has no graph; see nmt.inference.build.
     """
-    if device.type == "cpu":
+    if device == "cpu":
         with suppress(UntraceableError):
             return Engine(load_graphs(run, precision))
-    return run.model.to(device, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+    network = run.model.to(device)
+    return network.bfloat16() if precision == "bfloat16" else network
 
 
 def read_shortlist(path: Path, run: LoadedRun) -> Shortlist:

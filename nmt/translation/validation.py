@@ -39,10 +39,8 @@ def build_validation_scores(
     numbers = list(chain.from_iterable(mine))
 
     def compute_scores(model: Seq2Seq) -> dict[str, float]:
-        device = next(model.parameters()).device
         found = chain.from_iterable(
-            translate_lines(model, *subwords, [sources[number] for number in batch], search, device=device)
-            for batch in mine
+            translate_lines(model, *subwords, [sources[number] for number in batch], search) for batch in mine
         )
         counted = progress.track(found, "validation", len(numbers), "lines")
         texts = zip(numbers, (translations[0].text for translations in counted), strict=True)

@@ -18,6 +18,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nmt.errors import NmtError, Option, UsageError
+from nmt.threads import choose_threads, count_threads
+from nmt.translation.places import choose_translation_device
 
 if TYPE_CHECKING:
     from nmt.translation.request import Request
@@ -33,10 +35,6 @@ def share_cores(processes: int, threads: int | None, batch_size: int, device: st
 
     Raises UsageError where several processes have no advantage: on a GPU, and with a batch size of one.
     """
-    import torch
-
-    from nmt.devices import choose_device
-
     if processes > 1 and batch_size == 1:
         raise UsageError(
             Option("batch_size", 1),
@@ -44,14 +42,14 @@ def share_cores(processes: int, threads: int | None, batch_size: int, device: st
             Option("processes"),
             " cannot share",
         )
-    if processes > 1 and choose_device(device).type != "cpu":
+    if processes > 1 and (place := choose_translation_device(device)) != "cpu":
         raise UsageError(
             Option("processes", processes),
-            f" would load {processes} copies of the model to {choose_device(device)} and not be faster\n  ",
+            f" would load {processes} copies of the model to {place} and not be faster\n  ",
             *("Leave it out and raise ", Option("batch_size"), ", or use ", Option("device", "cpu")),
         )
-    threads = threads or max(1, torch.get_num_threads() // processes)
-    torch.set_num_threads(threads)
+    threads = threads or max(1, count_threads() // processes)
+    choose_threads(threads)
     return threads
 
 
@@ -136,9 +134,8 @@ def start_worker(threads: int, lifeline: Connection, modules: list[str]) -> None
     """Initialise a worker process. It ignores Ctrl-C, which its parent handles, and ends when its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=exit_with_parent, args=(lifeline,), daemon=True).start()
-    import torch
 
-    torch.set_num_threads(threads)
+    choose_threads(threads)
     for module in modules:
         import_module(module)
 

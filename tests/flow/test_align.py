@@ -8,8 +8,10 @@ from collections import Counter
 import pytest
 from support.runs import write_facts
 
-from nmt.checkpoint import create_run, load_run, save_checkpoint
+from nmt.checkpoint import create_run
+from nmt.loaded_run import load_run
 from nmt.settings import ModelSettings, RunSettings
+from nmt.weights import build_model, save_checkpoint
 
 SOURCE = ["ba de fi", "", "ku la", "me", "ni po ru sa", "te vi wo zu"]
 TARGET = [" ".join(reversed(line.split())) for line in SOURCE]
@@ -44,7 +46,7 @@ def untrained(reverser, path, **settings):
     taught = load_run(reverser)
     small = RunSettings(model=ModelSettings(embedding_size=4, encoder_size=4, decoder_size=4, **settings))
     run = create_run(path, small, taught.info, taught.source_subword, taught.target_subword)
-    save_checkpoint(path / "best", dict(run.build_model().named_parameters()), {"update": 1})
+    save_checkpoint(path / "best", dict(build_model(run).named_parameters()), {"update": 1})
     return path
 
 

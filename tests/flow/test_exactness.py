@@ -8,12 +8,14 @@ import pytest
 import torch
 
 import nmt
-import nmt.api
 import nmt.training.trainer
-from nmt.checkpoint import load_run, read_checkpoint_info, read_tensors
+import nmt.training_api
+from nmt.checkpoint import read_checkpoint_info
 from nmt.inspection import verify_run
+from nmt.loaded_run import load_run
 from nmt.settings import ModelSettings, RunSettings, TrainSettings
 from nmt.training.update import Updater
+from nmt.weights import read_tensors
 
 MODEL = ModelSettings(
     embedding_size=8, encoder_size=8, decoder_size=8, attention_size=8, readout_size=8, dropout=0.2, weight_dropout=0.2
@@ -205,7 +207,7 @@ def test_stops_after_every_update_change_nothing(linked, undisturbed, tmp_path):
 
 
 def test_an_interrupted_validation_is_done_again(linked, undisturbed, tmp_path, monkeypatch):
-    build = nmt.api.build_validation_scores
+    build = nmt.training_api.build_validation_scores
 
     def build_interrupted(*words, **options):
         compute = build(*words, **options)
@@ -217,7 +219,7 @@ def test_an_interrupted_validation_is_done_again(linked, undisturbed, tmp_path, 
         return compute_once
 
     with monkeypatch.context() as patched:
-        patched.setattr(nmt.api, "build_validation_scores", build_interrupted)
+        patched.setattr(nmt.training_api, "build_validation_scores", build_interrupted)
         with pytest.raises(nmt.errors.TrainingInterrupted):
             nmt.train(linked, tmp_path / "run", build_settings("plain", UPDATES), device="cpu")
     nmt.resume(linked, tmp_path / "run", device="cpu")
@@ -240,7 +242,7 @@ def test_a_better_best_of_a_stop_is_kept(linked, tmp_path, monkeypatch):
     def build_scores(*words, **options):
         return lambda model: {"bleu": next(scores), "chrf": 0.0, "accuracy": 0.0, "f1": 0.0}
 
-    monkeypatch.setattr(nmt.api, "build_validation_scores", build_scores)
+    monkeypatch.setattr(nmt.training_api, "build_validation_scores", build_scores)
     run = tmp_path / "run"
     settings = build_settings("plain", 4)
     settings = settings.model_copy(update={"train": settings.train.model_copy(update={"patience": 2})})

@@ -7,7 +7,8 @@ import pytest
 from onnxruntime import InferenceSession
 from sentencepiece import SentencePieceProcessor
 
-from nmt.checkpoint import create_run, read_run, save_checkpoint
+from nmt.checkpoint import create_run, read_run
+from nmt.weights import build_model, save_checkpoint
 
 PAD, BOS, EOS = 0, 2, 3
 LINES = ["ba de ku", "la", "me ku ba de la"]
@@ -66,7 +67,7 @@ def test_an_attention_with_a_history_has_a_graph_of_the_first_step(run_nmt, reve
         update={"model": taught.settings.model.model_copy(update={"coverage": "neural", "window": "monotonic"})}
     )
     run = create_run(tmp_path / "run", settings, taught.info, taught.source_subword, taught.target_subword)
-    save_checkpoint(run.path / "last", dict(run.build_model().named_parameters()), {"update": 1})
+    save_checkpoint(run.path / "last", dict(build_model(run).named_parameters()), {"update": 1})
     done = run_nmt("export", run.path, "--checkpoint", "last", "--out", tmp_path / "graphs")
     assert (done.code, "first.onnx" in done.stderr) == (0, True)
     assert len(translate(tmp_path / "graphs", LINES)) == len(LINES)

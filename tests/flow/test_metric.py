@@ -145,7 +145,7 @@ def script_validations(monkeypatch, figures):
     def build(*arguments, **options):
         return lambda model: {"bleu": 0.0, "chrf": 0.0, "accuracy": 0.0, "f1": 0.0} | next(left)
 
-    monkeypatch.setattr("nmt.api.build_validation_scores", build)
+    monkeypatch.setattr("nmt.training_api.build_validation_scores", build)
 
 
 FIGURES = [

@@ -15,7 +15,7 @@ from support.runs import write_facts
 
 from nmt.analysis.alignment import extract_links, summarise_attention
 from nmt.analysis.page import AttentionView, Page
-from nmt.checkpoint import load_run
+from nmt.loaded_run import load_run
 
 SOURCE = ["ba de fi", "ku la <b>me</b>", "", "ni po ru sa te", "vi wo zu fi"]
 TARGET = ["fi de ba", "me la ku", "", "te sa ru po ni", "ba"]

@@ -107,7 +107,7 @@ def at_home(home, monkeypatch, tmp_path) -> Path:
 
     prepare, train = nmt.prepare, nmt.train
     monkeypatch.setattr("nmt.data.prepare.prepare", prepare_few)
-    monkeypatch.setattr("nmt.api.train", train_briefly)
+    monkeypatch.setattr("nmt.training_api.train", train_briefly)
     return folder
 
 

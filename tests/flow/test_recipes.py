@@ -41,8 +41,8 @@ def recipes(tmp_path, monkeypatch):
 def train(run_nmt, tiny_prepared, tmp_path, monkeypatch):
     """`train(words…)`: the command on the toy corpus, which trains nothing. -> its settings and standard error"""
     found = []
-    monkeypatch.setattr("nmt.api.train", lambda data, out, settings, **options: found.append(settings))
-    monkeypatch.setattr("nmt.api.resume", lambda *words, **options: found.append(None))
+    monkeypatch.setattr("nmt.training_api.train", lambda data, out, settings, **options: found.append(settings))
+    monkeypatch.setattr("nmt.training_api.resume", lambda *words, **options: found.append(None))
 
     def run(*words):
         done = run_nmt("train", "--data", tiny_prepared, "--out", tmp_path / "run", *words)

@@ -4,21 +4,21 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
-import torch
 from support.corpora import WORDS
 
 import nmt
-from nmt.checkpoint import load_run
 from nmt.data.prepared import PreparedCorpus
 from nmt.ids import EOS
 from nmt.inference.shortlist import Shortlist
+from nmt.loaded_run import load_run
 
 
 def words_on_list(path, prepared, word):
     """The words of the toy language that are on the list of a sentence of one word."""
     subword = PreparedCorpus.open(prepared).source_subword
-    ids = Shortlist.read(path).list_words(torch.tensor(subword.encode(word)))
+    ids = Shortlist.read(path).list_words(np.array(subword.encode(word)))
     return {piece.removeprefix("▁") for piece in subword.ids_to_pieces(ids)} & set(WORDS)
 
 
@@ -140,7 +140,7 @@ def narrow(tiny_prepared, reverser, tmp_path_factory):
     ]
     prints = PreparedCorpus.open(tiny_prepared)
     fingerprints = prints.source_subword.fingerprint, prints.target_subword.fingerprint
-    Shortlist(torch.tensor(ids)[:, None], torch.tensor([EOS]), subword.size, fingerprints).write(path)
+    Shortlist(np.array(ids)[:, None], np.array([EOS]), subword.size, fingerprints).write(path)
     return path
 
 
@@ -206,7 +206,7 @@ def test_a_shortlist_that_cannot_be_used_raises_an_error(
     done = run_nmt(*words, reverser, stdin="ba\n")
     assert (done.code, done.stdout) == (2, "")
     assert f"{reverser}/shortlist.safetensors does not exist\n  `nmt shortlist` makes one" in done.stderr
-    Shortlist(torch.full((296, 1), EOS), torch.tensor([EOS]), 296, ("a" * 64, "b" * 64)).write(tmp_path / "list")
+    Shortlist(np.full((296, 1), EOS), np.array([EOS]), 296, ("a" * 64, "b" * 64)).write(tmp_path / "list")
     done = run_nmt(*words, tmp_path / "list", stdin="ba\n")
     assert (done.code, done.stdout) == (2, "")
     assert f"{tmp_path / 'list'} was made for other subwords than those of {reverser}: their source" in done.stderr

@@ -11,8 +11,9 @@ from support.attentions import BiasedAdditiveAttention
 from support.corpora import WORDS, prepare_again
 
 import nmt
-from nmt.checkpoint import load_run, read_run
+from nmt.checkpoint import read_run
 from nmt.errors import UsageError
+from nmt.loaded_run import load_run
 from nmt.settings import RunSettings, SearchSettings, TrainSettings
 
 OLD_RUN = Path(__file__).parents[1] / "support" / "old_runs" / "0.1.0"

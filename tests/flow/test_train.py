@@ -18,13 +18,15 @@ from support.processes import wait_until
 from support.runs import write_facts
 
 import nmt.translation.validation
-from nmt.checkpoint import load_run, read_run, save_checkpoint
+from nmt.checkpoint import read_run
 from nmt.errors import UsageError
 from nmt.files import hash_file, lock_exclusively
 from nmt.kernels.compiled import require_compiler
+from nmt.loaded_run import load_run
 from nmt.metadata import add_line_of_checksum
 from nmt.settings import RESUMABLE
 from nmt.training.update import Updater
+from nmt.weights import save_checkpoint
 
 SMALL = [
     *("--set", "model.embedding_size=16", "--set", "model.encoder_size=16", "--set", "model.decoder_size=32"),
@@ -666,7 +668,7 @@ def test_events_are_those_of_the_log_also_after_resuming(train, tmp_path):
 
 def test_without_extras_training_goes_on_without_events_and_curve(train, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard.writer", None)
-    monkeypatch.setattr("nmt.api.find_spec", lambda name: None)
+    monkeypatch.setattr("nmt.training_api.find_spec", lambda name: None)
     assert train(tmp_path / "run", *SMALL, "--max-updates", "1").code == 0
     assert not {"events", "curve.png"} & {path.name for path in (tmp_path / "run").iterdir()}
 

@@ -13,10 +13,12 @@ from support.corpora import WORDS
 from support.fixtures import ROOT
 
 import nmt
-from nmt.checkpoint import RunInfo, create_run, load_run, save_checkpoint
+from nmt.checkpoint import RunInfo, create_run
 from nmt.errors import SettingsError, UsageError
+from nmt.loaded_run import load_run
 from nmt.settings import ModelSettings, RunSettings
 from nmt.text.subword import Subword, train_subword
+from nmt.weights import build_model, save_checkpoint
 
 LINES = ["ba de fi", "", "ku la", "me", "ni po ru sa", " \t", "te vi"]
 TEXT = "".join(f"{line}\n" for line in LINES)
@@ -38,7 +40,7 @@ def stranger(tmp_path_factory):
     )
     settings = RunSettings(model=ModelSettings(embedding_size=4, encoder_size=4, decoder_size=4))
     run = create_run(tmp_path_factory.mktemp("runs") / "stranger", settings, info, subword, subword)
-    weights = {name: torch.full_like(weight, torch.nan) for name, weight in run.build_model().named_parameters()}
+    weights = {name: torch.full_like(weight, torch.nan) for name, weight in build_model(run).named_parameters()}
     save_checkpoint(run.path / "best", weights, {"update": 1})
     return run.path
 

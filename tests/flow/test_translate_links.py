@@ -7,9 +7,11 @@ import sys
 import pytest
 import torch
 
-from nmt.checkpoint import create_run, load_run, save_checkpoint
+from nmt.checkpoint import create_run
+from nmt.loaded_run import load_run
 from nmt.settings import ModelSettings, RunSettings
 from nmt.text.subword import Subword, train_subword
+from nmt.weights import build_model, save_checkpoint
 
 TEXT = "ba de fi\n\nku la\nni po ru sa\n"
 
@@ -90,7 +92,7 @@ def mumbler(reverser, tmp_path):
     fingerprints = {"source_fingerprint": subword.fingerprint, "target_fingerprint": subword.fingerprint}
     info = load_run(reverser).info.model_copy(update=fingerprints)
     run = create_run(tmp_path / "mumbler", settings, info, subword, subword)
-    weights = dict(run.build_model().named_parameters())
+    weights = dict(build_model(run).named_parameters())
     weights["output_bias"] = torch.zeros(subword.size).index_fill(0, torch.tensor([1]), 100.0)
     save_checkpoint(run.path / "best", weights, {"update": 1})
     return run.path
@@ -116,7 +118,7 @@ def test_a_run_without_attention_has_no_links(run_nmt, reverser, tmp_path):
     taught = load_run(reverser)
     blind = taught.settings.model_copy(update={"model": ModelSettings(attention="none")})
     run = create_run(tmp_path / "none", blind, taught.info, taught.source_subword, taught.target_subword)
-    save_checkpoint(run.path / "best", dict(run.build_model().named_parameters()), {"update": 1})
+    save_checkpoint(run.path / "best", dict(build_model(run).named_parameters()), {"update": 1})
     done = run_nmt("translate", "--model", run.path, "--alignments", tmp_path / "links", stdin=TEXT)
     assert (done.code, done.stdout, (tmp_path / "links").exists()) == (2, "", False)
     assert done.stderr == f"nmt: error: {run.path} has no attention, so there are no links: leave out --alignments\n"

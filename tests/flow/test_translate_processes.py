@@ -14,9 +14,9 @@ import pytest
 import torch
 from support.processes import wait_until
 
-from nmt.checkpoint import load_run
 from nmt.errors import DataError, NmtError
 from nmt.inspection import verify_run
+from nmt.loaded_run import load_run
 from nmt.translation import growing
 from nmt.translation import workers as crew
 from nmt.translation.workers import WorkerPool
@@ -217,7 +217,7 @@ def test_a_missing_run_is_reported_once(run_nmt, tmp_path, in_threads):
 
 
 def test_a_gpu_is_not_shared_by_processes(run_nmt, reverser, monkeypatch):
-    monkeypatch.setattr("nmt.devices.choose_device", lambda name: torch.device("cuda", 1))
+    monkeypatch.setattr("nmt.translation.workers.choose_translation_device", lambda name: "cuda:1")
     done = run_nmt("translate", "--model", reverser, "--processes", 3, stdin="ba\n")
     assert (done.code, done.stdout) == (2, "")
     assert "--processes 3 would load 3 copies of the model to cuda:1 and not be faster\n  Leave it out" in done.stderr
@@ -241,8 +241,8 @@ def test_a_test_set_is_evaluated_by_several_processes(run_nmt, reverser, tiny_co
 
 def test_processes_share_the_weights_of_a_run_and_do_not_change_them(reverser):
     one, other = load_run(reverser), load_run(reverser)
-    assert str(reverser / "best" / "weights.safetensors") in Path("/proc/self/maps").read_text()
     weight = next(one.model.parameters())
+    assert str(reverser / "best" / "weights.safetensors") in Path("/proc/self/maps").read_text()
     with torch.no_grad():
         weight.add_(1)
     assert torch.equal(next(other.model.parameters()) + 1, weight)

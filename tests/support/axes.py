@@ -1,4 +1,4 @@
-"""Axis letters held to their word: a tensor's name ends in its axes, and within one call a letter has one size."""
+"""Axis letters held to their word: names of tensors and arrays end in their axes; in one call a letter has one size."""
 
 import functools
 import importlib
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 AXES = re.compile(r"_((?:[A-Z]|[1-9])+)$")
@@ -19,13 +20,13 @@ class AxisError(AssertionError):
     """A tensor whose shape does not fit its name."""
 
 
-def bind(name: str, tensor: Tensor, sizes: dict[str, int]) -> None:
+def bind(name: str, tensor: Tensor | np.ndarray, sizes: dict[str, int]) -> None:
     """Give each letter of `name` its size, or hold it to the one it has. `1` is an axis of one, `4D` four times D."""
     letters = AXES.search(name)
     if letters is None:
         return
     axes = re.findall(r"1|[2-9]?[A-Z]", letters[1])
-    if len(axes) != tensor.dim():
+    if len(axes) != tensor.ndim:
         raise AxisError(f"{name} has the shape {tuple(tensor.shape)}")
     for axis, size in zip(axes, tensor.shape, strict=True):
         if size == 0:
@@ -37,11 +38,11 @@ def bind(name: str, tensor: Tensor, sizes: dict[str, int]) -> None:
 
 
 def bind_all(values: dict[str, Any], sizes: dict[str, int]) -> None:
-    """Bind tensors and the tensors of named tuples. A `state` is opaque: its rows are about to be rearranged."""
+    """Bind tensors, arrays, and those of named tuples. A `state` is opaque: its rows are about to be rearranged."""
     for name, value in values.items():
         if name == "state":
             continue
-        if isinstance(value, Tensor):
+        if isinstance(value, Tensor | np.ndarray):
             bind(name, value, sizes)
         elif hasattr(value, "_asdict"):
             bind_all(value._asdict(), sizes)

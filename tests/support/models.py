@@ -9,6 +9,7 @@ from nmt.attention_names import BUILT_IN_ATTENTIONS
 from nmt.ids import EOS, PAD
 from nmt.model.seq2seq import Seq2Seq
 from nmt.settings import ModelSettings
+from nmt.step import Array
 
 ATTENTIONS = tuple(BUILT_IN_ATTENTIONS)
 # Each part that combines with a score, and then all together. Tests of all attention take these and ATTENTIONS.
@@ -63,6 +64,10 @@ class Sentences(NamedTuple):
     source_BS: Tensor
     lengths_B: Tensor
     target_BT: Tensor
+
+    def to_arrays(self) -> list[Array]:
+        """The same batch for a search."""
+        return [tensor.numpy() for tensor in self]
 
 
 def small_settings(**changes) -> ModelSettings:

@@ -7,12 +7,12 @@ import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from nmt.ids import BOS, EOS
+from nmt.ids import BOS, EOS, pad_ids
 from nmt.search.hypothesis import MIN_COVERAGE, length_penalty
-from nmt.step import StepOut
+from nmt.search.probabilities import log_softmax
+from nmt.step import Array, StepOut
 
 WORDS = 4  # the first id that is a word
 
@@ -51,31 +51,30 @@ class ScriptedModel:
         """
 
         def log_probs(source: tuple[int, ...], prefix: tuple[int, ...]) -> list[float]:
-            generator = torch.Generator().manual_seed(digest(seed, source, prefix))
-            logits = torch.randn(WORDS + vocab, generator=generator) * sharpness
-            return logits.log_softmax(0).tolist()
+            generator = np.random.default_rng(digest(seed, source, prefix))
+            return log_softmax(generator.standard_normal((1, WORDS + vocab)) * sharpness)[0].tolist()
 
         return cls(WORDS + vocab, log_probs, lambda source, prefix: digest(source, prefix) % len(source))
 
-    def start(self, source_BS: Tensor, lengths_B: Tensor) -> ScriptedState:
+    def start(self, source_BS: Array, lengths_B: Array) -> ScriptedState:
         lengths = lengths_B.tolist()
         assert source_BS.shape == (len(lengths), max(lengths))
         sources = [tuple(ids[:length]) for ids, length in zip(source_BS.tolist(), lengths, strict=True)]
         assert all(source[-1] == EOS for source in sources)
         return ScriptedState([(source, ()) for source in sources], 1, source_BS.shape[1])
 
-    def step(self, previous_N: Tensor, state: ScriptedState) -> StepOut:
+    def step(self, previous_N: Array, state: ScriptedState) -> StepOut:
         rows = [(s, (*prefix, word)) for (s, prefix), word in zip(state.rows, previous_N.tolist(), strict=True)]
         assert all(prefix[0] == BOS for _, prefix in rows)
         without_bos = [(source, prefix[1:]) for source, prefix in rows]
-        attention = torch.zeros(len(rows), state.columns if self.attend else 0)
+        attention = np.zeros((len(rows), state.columns if self.attend else 0), np.float32)
         if self.attend:
             for row, (source, prefix) in enumerate(without_bos):
                 attention[row, self.attend(source, prefix)] = 1
-        log_probs = torch.tensor([self.log_probs(source, prefix) for source, prefix in without_bos])
+        log_probs = np.array([self.log_probs(source, prefix) for source, prefix in without_bos], np.float32)
         return StepOut(log_probs, state._replace(rows=rows), attention)
 
-    def select(self, state: ScriptedState, rows_BK: Tensor) -> ScriptedState:
+    def select(self, state: ScriptedState, rows_BK: Array) -> ScriptedState:
         chosen = rows_BK.tolist()
         came_from = [{row // state.K for row in rows} for rows in chosen]
         assert all(len(sentences) == 1 for sentences in came_from), "rows of two sentences were mixed"
@@ -101,14 +100,14 @@ def enumerate_best(
     model: ScriptedModel, source: tuple[int, ...], limit: int, normalization: str, alpha: float, beta: float = 0.0
 ) -> list[Enumerated]:
     """Every translation of at most `limit` tokens that ends with EOS, best first."""
-    penalties = length_penalty(torch.arange(limit + 1, dtype=torch.float64), normalization, alpha).tolist()
+    penalties = length_penalty(np.arange(limit + 1.0), normalization, alpha).tolist()
 
     def coverage(tokens: tuple[int, ...]) -> float:
         attended = {model.attend(source, tokens[:length]) for length in range(len(tokens))} if beta else set()
         return sum(math.log(MIN_COVERAGE) for position in range(len(source) - 1) if position not in attended)
 
     def endings(prefix: tuple[int, ...], log_prob: float) -> Iterator[Enumerated]:
-        numbers = torch.tensor(model.log_probs(source, prefix)).tolist()  # rounded as the model's are
+        numbers = np.float32(model.log_probs(source, prefix)).tolist()  # rounded as the model's are
         for word in range(EOS, model.vocabulary):
             tokens, total = (*prefix, word), log_prob + numbers[word]
             if word == EOS:
@@ -119,11 +118,9 @@ def enumerate_best(
     return sorted(endings((), 0.0), key=lambda found: -found.score)
 
 
-def batch(*sources: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+def batch(*sources: tuple[int, ...]) -> tuple[Array, Array]:
     """source_BS and lengths_B of sources given without EOS."""
-    lengths = [len(source) + 1 for source in sources]
-    padded = [[*source, EOS] + [0] * (max(lengths) - len(source) - 1) for source in sources]
-    return torch.tensor(padded), torch.tensor(lengths)
+    return pad_ids([[*source, EOS] for source in sources])
 
 
 def copying(vocabulary: int) -> ScriptedModel:

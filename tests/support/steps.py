@@ -1,8 +1,10 @@
 """What is computed with a small model: one training step through the readable or the fused loops, steps of a search."""
 
+import numpy as np
 import torch
 
 from nmt.ids import BOS, EOS, PAD
+from nmt.step import Array
 from nmt.training.update import LOOPS, Loops
 from support.models import sentences, small_model
 
@@ -51,32 +53,33 @@ def assert_same_figures(got: dict[str, torch.Tensor], want: dict[str, torch.Tens
         )
 
 
-def run_steps(model, device: str = "cpu") -> list[torch.Tensor]:
+def run_steps(model) -> list[Array]:
     """Log-probabilities, attention and its parts at four steps, while rows are repeated, rearranged and dropped."""
-    source_BS, lengths_B, _ = (tensor.to(device) for tensor in sentences([(4, 3), (2, 5), (6, 2)]))
+    source_BS, lengths_B, _ = sentences([(4, 3), (2, 5), (6, 2)]).to_arrays()
     state = model.start(source_BS, lengths_B)
     generator = torch.Generator().manual_seed(1)
-    previous_N, found = torch.full((3,), BOS, device=device), []
+    previous_N, found = np.full(3, BOS), []
     for rows in ([[0, 0], [1, 1], [2, 2]], [[1, 0], [5, 4]], [[0], [3]], [[0], [1]]):
         out = model.step(previous_N, state)
         parts = [] if out.parts_NHS is None else [out.parts_NHS]
         found += [out.expand_to_vocabulary(model.vocabulary).log_probs_NV, out.attention_NS, *parts]
-        rows_BK = torch.tensor(rows, device=device)
+        rows_BK = np.array(rows)
         state = model.select(out.state, rows_BK)
-        previous_N = torch.randint(EOS + 1, model.vocabulary, (rows_BK.numel(),), generator=generator).to(device)
+        previous_N = torch.randint(EOS + 1, model.vocabulary, (rows_BK.size,), generator=generator).numpy()
     return found
 
 
 def assert_steps_give_what_teacher_forcing_gives(model, stepping=None, *, atol):
     """Compare three steps of a network, or of another model that computes the same, with the whole target at once."""
     stepping = stepping or model
-    source_BS, lengths_B, target_BT = sentences([(4, 3), (2, 3)])
-    readout_BTR, attention_BTS = model(source_BS, lengths_B, target_BT)
-    expected_BTV = model.score_words(readout_BTR).log_softmax(-1)
-    state, previous_N = stepping.start(source_BS, lengths_B), torch.full((2,), BOS)
+    batch = sentences([(4, 3), (2, 3)])
+    readout_BTR, attention_BTS = model(*batch)
+    expected_BTV = model.score_words(readout_BTR).log_softmax(-1).detach().numpy()
+    source_BS, lengths_B, target_BT = batch.to_arrays()
+    state, previous_N = stepping.start(source_BS, lengths_B), np.full(2, BOS)
     for t in range(3):
         out = stepping.step(previous_N, state)
-        torch.testing.assert_close(out.log_probs_NV, expected_BTV[:, t], rtol=0, atol=atol, check_dtype=False)
-        torch.testing.assert_close(out.attention_NS, attention_BTS[:, t], rtol=0, atol=atol, check_dtype=False)
+        np.testing.assert_allclose(out.log_probs_NV, expected_BTV[:, t], rtol=0, atol=atol)
+        np.testing.assert_allclose(out.attention_NS, attention_BTS[:, t].detach(), rtol=0, atol=atol)
         assert (0 if out.parts_NHS is None else out.parts_NHS.shape[1]) == len(model.part_names)
         previous_N, state = target_BT[:, t], out.state

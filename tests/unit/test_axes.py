@@ -1,5 +1,6 @@
 """Training, search and forced scoring with every public function of `model` and `search` held to its axis letters."""
 
+import numpy as np
 import pytest
 import torch
 from support.axes import AxisError, checked, hold_axes
@@ -16,13 +17,13 @@ def test_tensors_are_shaped_as_they_are_named(monkeypatch, kind, feeding):
     assert hold_axes(monkeypatch, "nmt.model", "nmt.kernels", "nmt.inference", "nmt.search") > 100
     settings = KINDS.get(kind, {"encoder_heads": 2})
     model = small_model(**{"encoder_layers": 2} | settings, input_feeding=feeding, layer_norm=True)
-    source_BS, lengths_B, target_BT = sentences([(4, 3), (2, 5), (6, 2)])
-    model(source_BS, lengths_B, target_BT, scan.scan_layer, unroll_fused.unroll_fused).readout_BTR.sum().backward()
-    model(source_BS, lengths_B, target_BT).readout_BTR.sum().backward()
+    batch = sentences([(4, 3), (2, 5), (6, 2)])
+    model(*batch, scan.scan_layer, unroll_fused.unroll_fused).readout_BTR.sum().backward()
+    model(*batch).readout_BTR.sum().backward()
+    arrays = batch.to_arrays()
     found = beam.beam_search(
         model,
-        source_BS,
-        lengths_B,
+        *arrays[:2],
         beam=3,
         n_best=2,
         normalization="wu",
@@ -31,7 +32,7 @@ def test_tensors_are_shaped_as_they_are_named(monkeypatch, kind, feeding):
         max_length_extra=2,
     )
     assert len(found) == 3
-    assert len(forced_decoding.force_decode(model, source_BS, lengths_B, target_BT, torch.tensor([3, 5, 2]))) == 3
+    assert len(forced_decoding.force_decode(model, *arrays, np.array([3, 5, 2]))) == 3
 
 
 def test_a_wrong_shape_is_noticed():

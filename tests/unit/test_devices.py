@@ -5,37 +5,10 @@ import sys
 import pytest
 import torch
 
-from nmt.devices import choose_precision, choose_translation_precision, compute_deterministically, time_matmul
+from nmt.devices import choose_precision, compute_deterministically, time_matmul
 from nmt.errors import UsageError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
-
-
-def test_auto_is_int8_on_a_cpu_and_float32_on_a_gpu():
-    assert choose_translation_precision("auto", CPU) == "int8"
-    assert choose_translation_precision("auto", GPU) == "float32"
-
-
-@pytest.mark.parametrize(
-    ("name", "device"), [("float32", CPU), ("int8", CPU), ("float32", GPU), ("bfloat16", GPU)], ids=str
-)
-def test_a_precision_that_the_device_has_is_used(name, device):
-    assert choose_translation_precision(name, device) == name
-
-
-def test_a_precision_that_the_device_lacks_raises_an_error():
-    with pytest.raises(UsageError, match=r"^precision='bfloat16' is for GPUs\n  A CPU can use auto, float32 and int8$"):
-        choose_translation_precision("bfloat16", CPU)
-    with pytest.raises(UsageError, match=r"^precision='int8' is for CPUs\n  A GPU can use auto, float32 and bfloat16$"):
-        choose_translation_precision("int8", GPU)
-
-
-@pytest.mark.parametrize("device", [CPU, GPU], ids=str)
-def test_an_unknown_precision_raises_an_error(device):
-    with pytest.raises(
-        UsageError, match=r'^there is no precision "fp16"\n  It is one of auto, float32, bfloat16, int8$'
-    ):
-        choose_translation_precision("fp16", device)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ GROUND = {
 MAY_IMPORT = {
     "errors": set(),
     "ids": set(),
+    "threads": set(),
     "step": set(),
     "files": {"errors"},
     "metadata": {"errors"},
@@ -39,6 +42,8 @@ MAY_IMPORT = {
         "validation",
     },
     "devices": {"errors"},
+    "weights": GROUND | {"checkpoint", "model"},
+    "loaded_run": GROUND | {"checkpoint", "model", "weights"},
     "recipes": {"errors", "metadata", "settings_base", "validation"},
     "text": GROUND,
     "data": GROUND | {"text", "checkpoint", "analysis", "word_alignment"},
@@ -46,21 +51,24 @@ MAY_IMPORT = {
     "model": GROUND | {"step"},
     "kernels": GROUND | {"step", "model"},
     "run_facts": set(),
-    "checkpoint": GROUND | {"run_facts", "text", "model"},
-    "inspection": GROUND | {"text", "model", "checkpoint", "training"},
-    "inference": GROUND | {"step", "model", "checkpoint"},
+    "checkpoint": GROUND | {"run_facts", "text"},
+    "inspection": GROUND | {"text", "checkpoint", "training", "weights"},
+    "inference": GROUND | {"step", "model", "checkpoint", "loaded_run"},
     "analysis": GROUND | {"text"},
     "word_alignment": GROUND | {"text", "analysis"},
-    "translation": GROUND | {"step", "devices", "text", "search", "model", "inference", "checkpoint", "analysis"},
+    "translation": GROUND
+    | {"step", "threads", "devices", "text", "search", "model", "inference", "checkpoint", "loaded_run", "analysis"},
     "documents": GROUND | {"text", "translation", "analysis"},
-    "training": GROUND | {"devices", "text", "data", "model", "kernels", "checkpoint"},
+    "training": GROUND | {"devices", "text", "data", "model", "kernels", "checkpoint", "loaded_run", "weights"},
     "server": GROUND | {"", "text", "translation", "analysis", "documents"},
-    "api": GROUND | {"devices", "text", "data", "analysis", "training", "translation"},
+    "api": GROUND | {"text", "analysis", "translation"},
+    "training_api": GROUND | {"text", "data", "analysis", "training", "translation"},
     "tuning": GROUND | {"api", "data", "search", "analysis", "translation", "checkpoint"},
-    "distillation": GROUND | {"devices", "text", "data", "analysis", "translation", "checkpoint"},
+    "distillation": GROUND | {"text", "data", "analysis", "translation", "checkpoint", "loaded_run"},
     "": {
         *(
             "api",
+            "training_api",
             "data",
             "distillation",
             "documents",
@@ -156,3 +164,17 @@ def test_only_the_command_line_knows_click_and_flags(path):
 
 def test_no_file_is_too_long_to_read():
     assert {str(path): lines for path in FILES if (lines := len(path.read_text("utf-8").splitlines())) > 400} == {}
+
+
+def test_a_run_that_was_used_before_translates_without_torch(reverser):
+    """Which takes longer to load than all else; so do scores, and links of words."""
+    code = f"""
+import sys, nmt
+assert nmt.load({str(reverser)!r}).translate(["ba de"])[0].text == "de ba"
+nmt.align({str(reverser)!r}, ["ba de"], ["de ba"])
+nmt.evaluate({str(reverser)!r}, ["ba de"], ["de ba"])
+print("torch" in sys.modules)
+"""
+    nmt.load(reverser).translate(["ba"])  # makes its graphs
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
+    assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr

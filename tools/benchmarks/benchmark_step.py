@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from measuring import check_output, check_rounds, run_tool
 
 POSITIONS = 14
@@ -46,15 +47,15 @@ def measure_network(kind: str, precision: str, vocabulary: int, rounds: int) -> 
     engine = build_engine(Seq2Seq(ModelSettings(attention=kind), vocabulary, vocabulary), precision)
     found = []
     for beam, sentences in BATCHES:
-        source_BS = torch.randint(4, vocabulary, (sentences, POSITIONS))
-        lengths_B = torch.full((sentences,), POSITIONS)
+        source_BS = np.random.default_rng(1).integers(4, vocabulary, (sentences, POSITIONS))
+        lengths_B = np.full(sentences, POSITIONS)
         model = engine.with_best(beam, (0, 1, 2))
-        state = model.select(model.start(source_BS, lengths_B), torch.arange(sentences)[:, None].expand(-1, beam))
-        previous_N = torch.full((sentences * beam,), 4)
+        state = model.select(model.start(source_BS, lengths_B), np.arange(sentences)[:, None].repeat(beam, 1))
+        previous_N = np.full(sentences * beam, 4)
         state = model.step(previous_N, state).state  # from here on the graph is that of later steps
         session = engine.choose_step("best", is_first=False)
         inner = state.inner
-        inputs = {"previous": previous_N.view(sentences, beam).numpy(), **inner.memory, **inner.carry, **model.inputs}
+        inputs = {"previous": previous_N.reshape(sentences, beam), **inner.memory, **inner.carry, **model.inputs}
         inputs = {name: inputs[name] for name in session.inputs}
         fewer = max(1, rounds // sentences)
         found.append(
@@ -76,14 +77,11 @@ class PreparedSteps:
 
     def with_best(self, count: int, forbidden_ids: tuple[int, ...]) -> "PreparedSteps":
         """See nmt.inference.engine.Engine."""
-        import torch
-
         count += len(forbidden_ids)
-        random = torch.Generator().manual_seed(1)
-        log_probs_NC = torch.randn(self.rows, count, generator=random).log_softmax(1)
-        self.log_probs_NC = log_probs_NC.sort(1, descending=True).values
-        self.words_NC = torch.randint(4, self.vocabulary, (self.rows, count), generator=random)
-        self.attention_NS = torch.full((self.rows, POSITIONS), 1 / POSITIONS)
+        random = np.random.default_rng(1)
+        self.log_probs_NC = np.sort(-1 - random.random((self.rows, count), np.float32), 1)[:, ::-1]
+        self.words_NC = random.integers(4, self.vocabulary, (self.rows, count))
+        self.attention_NS = np.full((self.rows, POSITIONS), 1 / POSITIONS, np.float32)
         return self
 
     def start(self, source_BS: Any, lengths_B: Any) -> None:
@@ -103,12 +101,10 @@ class PreparedSteps:
 
 def measure_search(beam: int, sentences: int, vocabulary: int, rounds: int) -> float:
     """The time of the search alone, per step."""
-    import torch
-
     from nmt.search.beam import beam_search
 
     model = PreparedSteps(vocabulary, sentences * beam)
-    sources = torch.full((sentences, POSITIONS), 4), torch.full((sentences,), POSITIONS)
+    sources = np.full((sentences, POSITIONS), 4), np.full(sentences, POSITIONS)
     limits = [LENGTH_LIMIT] * sentences
     options: dict[str, Any] = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 10}
     whole = time_median(

@@ -81,7 +81,7 @@ def measure_accuracy(model: Seq2Seq, task: str, length: int, arguments: argparse
     """The share of symbols that are correct at their position, in greedy translations of a length."""
     batch = draw(task, arguments.sentences, length, arguments.symbols, torch.Generator().manual_seed(length))
     options = {"beam": 1, "normalization": "none", "alpha": 0.0, "max_length_ratio": 1.0, "max_length_extra": 1}
-    found = beam_search(model, batch.source_BS, batch.source_lengths_B, **options)
+    found = beam_search(model, batch.source_BS.numpy(), batch.source_lengths_B.numpy(), **options)
     references: list[list[int]] = batch.target_BT[:, :-1].tolist()
     correct = sum(
         symbol == expected

@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from children import preload, start_command
+from safetensors.numpy import save as save_arrays
 from safetensors.torch import load_file, save
 from tiny import make_tiny, parse_arguments
 
@@ -299,24 +300,24 @@ def list_shortlist_cases(run: Path) -> Iterator[Case]:
     info = json.loads((run / "run.json").read_bytes())
     facts = {"kind": "nmt shortlist", "format_version": "1", "vocabulary": "280"}
     facts["fingerprints"] = f"{info['source_fingerprint']} {info['target_fingerprint']}"
-    good = {"table": torch.full((280, 2), 3, dtype=torch.int32), "frequent": torch.tensor([3, 5], dtype=torch.int32)}
+    good = {"table": np.full((280, 2), 3, np.int32), "frequent": np.array([3, 5], np.int32)}
     tensors = {
         "right": good,
-        "int64": {key: one.long() for key, one in good.items()},
-        "float": {key: one.float() for key, one in good.items()},
-        "too large": good | {"frequent": torch.tensor([3, 10**6], dtype=torch.int32)},
+        "int64": {key: one.astype(np.int64) for key, one in good.items()},
+        "float": {key: one.astype(np.float32) for key, one in good.items()},
+        "too large": good | {"frequent": np.array([3, 10**6], np.int32)},
         "negative": good | {"table": -good["table"]},
-        "short": good | {"table": good["table"][:9].clone()},
+        "short": good | {"table": good["table"][:9]},
         "flat": good | {"table": good["table"].flatten()},
         "missing": {"table": good["table"]},
-        "empty": {key: one[:0].clone() for key, one in good.items()},
+        "empty": {key: one[:0] for key, one in good.items()},
     }
     cases = [(label, some, facts) for label, some in tensors.items()]
     for key in facts:
         cases += [(f"{key} = {str(value)[:20]}", good, facts | {key: str(value)}) for value in VALUES]
         cases.append((f"without {key}", good, {name: value for name, value in facts.items() if name != key}))
     for label, some, said in cases:
-        content = save(some, said | {"sha256": compute_checksum(some)})
+        content = save_arrays(some, said | {"sha256": compute_checksum(some)})
         yield Case("shortlist", label, lambda path, content=content: write_new(path, content))  # type: ignore[misc]
 
 

@@ -41,9 +41,9 @@ from typing import Any, NamedTuple
 from children import preload, read_error, start_command
 from tiny import SIZES, TRAINING, make_corpus
 
-from nmt.checkpoint import load_run
 from nmt.data.prepared import PreparedCorpus
 from nmt.errors import NmtError
+from nmt.loaded_run import load_run
 
 FAULTS = ("unloadable", "different", "litter", "tracebacks")
 CALLS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "fcntl.flock")

@@ -10,11 +10,13 @@ from typing import Any
 
 from safetensors.torch import save
 
-from nmt.checkpoint import list_checkpoints, load_run, read_checkpoint_info, read_run, read_training_tensors
+from nmt.checkpoint import list_checkpoints, read_checkpoint_info, read_run
 from nmt.data.prepared import PreparedCorpus, verify_prepared
 from nmt.inspection import verify_run
+from nmt.loaded_run import load_run
 from nmt.run_log import read_log
 from nmt.training.state import read_state
+from nmt.weights import read_training_tensors
 
 WORDS = ("ka", "lo", "mi", "nu", "pe", "ra", "si", "to", "ve", "zo")
 PAIRS = {"train": 60, "valid": 6}

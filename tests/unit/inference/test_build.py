@@ -8,14 +8,16 @@ from support.attentions import DistanceAttention, FadingAttention
 from support.models import sentences, small_model
 
 import nmt
-from nmt.checkpoint import create_run, read_run, save_checkpoint
+from nmt.checkpoint import create_run, read_run
 from nmt.errors import NmtError
 from nmt.inference import trace
-from nmt.inference.build import UntraceableError, build_engine, build_graphs, is_own
+from nmt.inference.build import build_engine, build_graphs
 from nmt.inference.engine import Engine
 from nmt.inference.export import export_graphs
+from nmt.inference.graphs import UntraceableError, is_own
 from nmt.model.attention.scores import DotAttention
 from nmt.model.seq2seq import Seq2Seq
+from nmt.weights import build_model, save_checkpoint
 
 
 class FrozenAttention(DotAttention):
@@ -45,7 +47,7 @@ def test_an_attention_without_a_correct_graph_is_noticed(register, kind):
 def test_an_attention_with_a_correct_graph_has_an_engine(register, kind):
     register("other", kind, wiring="before")
     model = small_model(attention="other")
-    assert not is_own(model)
+    assert not is_own(model.settings)
     assert isinstance(build_engine(model, "int8"), Engine)
 
 
@@ -55,7 +57,7 @@ def test_a_run_without_graphs_translates_by_its_network_and_is_not_exported(regi
     model = taught.settings.model.model_copy(update={"attention": "odd"})
     settings = taught.settings.model_copy(update={"model": model})
     run = create_run(tmp_path / "run", settings, taught.info, taught.source_subword, taught.target_subword)
-    save_checkpoint(run.path / "best", dict(run.build_model().named_parameters()), {"update": 1})
+    save_checkpoint(run.path / "best", dict(build_model(run).named_parameters()), {"update": 1})
     translator = nmt.Translator.load(run.path)
     assert isinstance(translator.model, Seq2Seq)
     assert translator.precision == "float32"

@@ -4,8 +4,7 @@ import os
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save
+from safetensors.numpy import save
 from support.axes import hold_axes
 
 from nmt.errors import DamageError, FolderError, FormatError, NmtError
@@ -26,7 +25,7 @@ TABLE = [[EOS, EOS], [EOS, EOS], [EOS, EOS], [EOS, EOS], [7, 5], [8, EOS], [5, 9
 
 
 def lists():
-    return Shortlist(torch.tensor(TABLE), torch.tensor([EOS, 10]), 12, OWN)
+    return Shortlist(np.array(TABLE), np.array([EOS, 10]), 12, OWN)
 
 
 def pairs(*texts):
@@ -45,13 +44,13 @@ def pairs(*texts):
 )
 def test_a_list_is_the_union_over_the_source(monkeypatch, source, ids):
     assert hold_axes(monkeypatch, "nmt.inference") > 0
-    assert lists().list_words(torch.tensor(source)).tolist() == ids
+    assert lists().list_words(np.array(source)).tolist() == ids
 
 
 def test_a_list_does_not_depend_on_the_other_sentences_of_the_batch():
-    together = lists().allowed_words(torch.tensor([[4, EOS, PAD], [5, 6, EOS], [EOS, PAD, PAD]]))
+    together = lists().allowed_words(np.array([[4, EOS, PAD], [5, 6, EOS], [EOS, PAD, PAD]]))
     for row, source in enumerate(([4, EOS], [5, 6, EOS], [EOS])):
-        assert together[row].nonzero()[:, 0].tolist() == lists().list_words(torch.tensor(source)).tolist()
+        assert together[row].nonzero()[0].tolist() == lists().list_words(np.array(source)).tolist()
     assert together[:, EOS].all()
     assert not together[:, [PAD, UNK, BOS]].any()
 
@@ -137,7 +136,7 @@ def change(path, before, after):
         (lambda path: path.unlink(), FolderError, "does not exist\n"),
         (lambda path: path.write_bytes(b""), FolderError, "is no shortlist, or is cut short"),
         (lambda path: path.write_bytes(path.read_bytes()[:-4]), FolderError, "is no shortlist, or is cut short"),
-        (lambda path: path.write_bytes(save({"a": torch.ones(2)})), FolderError, "is no shortlist\n"),
+        (lambda path: path.write_bytes(save({"a": np.ones(2)})), FolderError, "is no shortlist\n"),
         (
             lambda path: change(path, b'version":"1"', b'version":"2"'),
             FormatError,
@@ -171,8 +170,8 @@ def test_tensors_that_are_no_lists_raise_an_error(tmp_path):
         ([[3]], [3], "7" * 5000, "its vocabulary or fingerprints cannot be used"),
         ([[3]], [3], -1, "its vocabulary or fingerprints cannot be used"),
     ]:
-        tensors = {"table": torch.tensor(table), "frequent": torch.tensor(frequent)}
-        tensors = {name: ids if ids.is_floating_point() else ids.int() for name, ids in tensors.items()}
+        tensors = {"table": np.array(table), "frequent": np.array(frequent)}
+        tensors = {name: ids.astype(np.int32) if ids.dtype == int else ids for name, ids in tensors.items()}
         facts = {"kind": "nmt shortlist", "format_version": "1", "fingerprints": "s t", "vocabulary": str(vocabulary)}
         path.write_bytes(save(tensors, facts | {"sha256": shortlist.compute_checksum(tensors)}))
         with pytest.raises(DamageError) as caught:

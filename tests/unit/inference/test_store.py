@@ -7,9 +7,10 @@ import shutil
 import pytest
 
 import nmt
-from nmt.checkpoint import load_run
-from nmt.inference import store
+from nmt.errors import DamageError
+from nmt.inference import build
 from nmt.inference.store import load_graphs
+from nmt.loaded_run import load_run
 
 LINES = ["ba de ku", "la"]
 
@@ -28,13 +29,13 @@ def run(reverser, tmp_path):
 def made(monkeypatch):
     """The precisions for which graphs were made."""
     precisions = []
-    build = store.build_graphs
+    make = build.build_graphs
 
     def build_graphs(model, precision):
         precisions.append(precision)
-        return build(model, precision)
+        return make(model, precision)
 
-    monkeypatch.setattr(store, "build_graphs", build_graphs)
+    monkeypatch.setattr(build, "build_graphs", build_graphs)
     return precisions
 
 
@@ -62,6 +63,19 @@ def test_damaged_graphs_are_made_again(run, made, name, change):
     assert made == ["int8", "int8"]
     assert translate(run) == wanted
     assert made == ["int8", "int8"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda content: content[:-1] + b"\xff", lambda content: content + b"0", None],
+    ids=["byte", "size", "gone"],
+)
+def test_graphs_do_not_hide_damaged_weights(run, change):
+    translate(run)
+    file = run / "best/weights.safetensors"
+    file.unlink() if change is None else file.write_bytes(change(file.read_bytes()))
+    with pytest.raises(DamageError, match="its checksum is not the one in checkpoint"):
+        translate(run)
 
 
 @pytest.mark.parametrize("field", ["fingerprint", "sha256"])

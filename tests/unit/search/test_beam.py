@@ -1,8 +1,8 @@
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
-import torch
 from support.models import KINDS, sentences, small_model
 from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 
@@ -52,7 +52,7 @@ def facts(hypotheses):
     ],
 )
 def test_length_penalty(n, normalization, alpha, penalty):
-    assert length_penalty(torch.tensor([float(n)]), normalization, alpha).tolist() == pytest.approx([penalty])
+    assert length_penalty(np.array([float(n)]), normalization, alpha).tolist() == pytest.approx([penalty])
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_length_penalty(n, normalization, alpha, penalty):
     ],
 )
 def test_coverage_penalty(coverage, penalty):
-    real = torch.tensor([[True, True, False]])
-    assert coverage_penalty(torch.tensor([coverage]), real, 2.0).tolist() == pytest.approx([2 * penalty])
+    real = np.array([[True, True, False]])
+    assert coverage_penalty(np.array([coverage]), real, 2.0).tolist() == pytest.approx([2 * penalty])
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.01, 0.1, 1.0])
@@ -143,8 +143,8 @@ def test_log_prob_equals_forced_scoring_and_the_sum_over_tokens():
     sources = [(A, B, C), (B,), (C, A)]
     for source, hypotheses in zip(sources, search(model, *sources, beam=4, n_best=4, extra=6), strict=True):
         for found in hypotheses:
-            target_BT = torch.tensor([found.tokens])
-            (forced,) = force_decode(model, *batch(source), target_BT, torch.tensor([len(found.tokens)]))
+            target_BT = np.array([found.tokens])
+            (forced,) = force_decode(model, *batch(source), target_BT, np.array([len(found.tokens)]))
             assert forced.token_log_probs == found.token_log_probs
             assert found.log_prob == pytest.approx(forced.log_prob, abs=1e-12)
             assert forced.attention_TS.tolist() == found.attention_TS.tolist()
@@ -220,30 +220,30 @@ def test_nan_is_refused_with_its_position(beam):
 @pytest.mark.parametrize("beam", [1, 4])
 def test_networks_translate_the_same_alone_in_a_batch_and_in_forced_decoding(settings, beam):
     model = small_model(**settings)
-    source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)])
+    source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)]).to_arrays()
     batched = beam_search(model, source_BS, lengths_B, beam=beam, n_best=beam, **HOW)
     for row, length in enumerate(lengths_B.tolist()):
         source = source_BS[row : row + 1, :length], lengths_B[row : row + 1]
         (alone,) = beam_search(model, *source, beam=beam, n_best=beam, **HOW)
         assert [h.tokens for h in alone] == [h.tokens for h in batched[row]]
         for found, twin in zip(batched[row], alone, strict=True):
-            (forced,) = force_decode(model, *source, torch.tensor([found.tokens]), torch.tensor([len(found.tokens)]))
+            (forced,) = force_decode(model, *source, np.array([found.tokens]), np.array([len(found.tokens)]))
             for other in (twin, forced):
                 assert found.token_log_probs == pytest.approx(other.token_log_probs, abs=1e-10)
                 assert found.log_prob == pytest.approx(other.log_prob, abs=1e-10)
-                torch.testing.assert_close(found.attention_TS, other.attention_TS, rtol=0, atol=1e-6)
+                np.testing.assert_allclose(found.attention_TS, other.attention_TS, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("choice", [{}, {"choice": Diverse(2, 0.5)}])
 def test_the_coverage_penalty_is_that_of_the_hypothesis_own_attention(choice):
     model = small_model()
-    source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)])
+    source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)]).to_arrays()
     found = beam_search(model, source_BS, lengths_B, beam=6, n_best=3, beta=0.7, **HOW, **choice)
     for hypotheses in found:
         assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
         for one in hypotheses:
-            covered = one.attention_TS[:, :-1].double().sum(0).clamp(max=1).log().sum().item()
-            length = length_penalty(torch.tensor(len(one.tokens)), "wu", 1.0).item()
+            covered = np.log(one.attention_TS[:, :-1].sum(0, dtype=np.float64).clip(max=1)).sum()
+            length = length_penalty(np.array([len(one.tokens)]), "wu", 1.0)[0]
             assert one.score == pytest.approx(one.log_prob / length + 0.7 * covered, abs=1e-5)
 
 
@@ -257,11 +257,11 @@ def test_the_coverage_penalty_needs_attention():
 @pytest.mark.parametrize("forbidden_ids", [(), (UNK,), (PAD, UNK, BOS)])
 def test_forbidden_ids_have_no_probability_and_other_ids_keep_theirs(forbidden_ids):
     source_BS, lengths_B = batch([A, B])
-    previous_N = torch.tensor([BOS])
+    previous_N = np.array([BOS])
     want_NV, got_NV = (
         model.step(previous_N, model.start(source_BS, lengths_B)).log_probs_NV
         for model in (small_model(), ForbiddenIds(small_model(), forbidden_ids))
     )
     others = [word for word in range(want_NV.shape[1]) if word not in forbidden_ids]
     assert (got_NV[:, list(forbidden_ids)] == -math.inf).all()
-    assert torch.equal(got_NV[:, others], want_NV[:, others])
+    assert np.array_equal(got_NV[:, others], want_NV[:, others])

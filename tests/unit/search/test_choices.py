@@ -5,7 +5,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import torch
 from support.axes import hold_axes
 from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 
@@ -23,6 +22,7 @@ from nmt.search.choices import (
     truncate,
 )
 from nmt.search.forced_decoding import force_decode
+from nmt.search.probabilities import log_softmax
 from nmt.step import ConstraintProgress
 
 pytestmark = pytest.mark.numerical
@@ -70,11 +70,11 @@ def test_samples_are_as_frequent_as_they_are_probable(temperature):
     draws = 4000
     (found,) = draw(model, [(A,)], [0], samples=draws, temperature=temperature)
     seen = Counter(h.tokens[0] for h in found)
-    log_probs = torch.tensor(model.log_probs((A, EOS), ())).index_fill(0, torch.tensor([0, 1, 2]), -torch.inf)
-    for word, probability in enumerate((log_probs / temperature).softmax(0).tolist()):
+    log_probs = np.array([[-math.inf] * 3 + model.log_probs((A, EOS), ())[EOS:]])
+    for word, probability in enumerate(np.exp(log_softmax(log_probs / temperature))[0].tolist()):
         assert seen[word] / draws == pytest.approx(probability, abs=4 * math.sqrt(0.25 / draws))
     for one in found[:20]:  # log-probabilities are the model's at every temperature
-        (forced,) = force_decode(model, *batch((A,)), torch.tensor([one.tokens]), torch.tensor([len(one.tokens)]))
+        (forced,) = force_decode(model, *batch((A,)), np.array([one.tokens]), np.array([len(one.tokens)]))
         assert one.token_log_probs == pytest.approx(forced.token_log_probs)
         assert one.attention_TS.tolist() == forced.attention_TS.tolist()
 
@@ -92,11 +92,11 @@ def test_the_narrowest_samples_are_greedy(how):
     [(0, 1.0, 4), (2, 1.0, 2), (9, 1.0, 4), (0, 0.5, 1), (0, 0.51, 2), (0, 0.8, 2), (0, 0.81, 3), (3, 0.99, 3)],
 )
 def test_truncation_keeps_the_most_probable(top_k, top_p, kept):
-    logits_NV = torch.tensor([[0.05, 0.5, 0.15, 0.3]]).log()
+    logits_NV = np.log(np.array([[0.05, 0.5, 0.15, 0.3]]))
     order = (1, 3, 2, 0)
     got = truncate(logits_NV, top_k, top_p)
-    assert set(got.isfinite()[0].nonzero()[:, 0].tolist()) == set(order[:kept])
-    assert torch.equal(got[got.isfinite()], logits_NV[got.isfinite()])
+    assert set(np.isfinite(got)[0].nonzero()[0].tolist()) == set(order[:kept])
+    assert np.array_equal(got[np.isfinite(got)], logits_NV[np.isfinite(got)])
 
 
 def diverse(model, sources, groups, strength, beam=4):
@@ -167,36 +167,36 @@ def test_groups_that_stop_early_find_the_same_translations():
     ],
 )
 def test_banks_take_turns(ranks, banks, order):
-    assert allocate_slots(torch.tensor([ranks]), torch.tensor([banks])).tolist() == [order]
+    assert allocate_slots(np.array([ranks]), np.array([banks])).tolist() == [order]
 
 
 def test_an_id_that_advances_a_row_has_its_highest_allowance():
     constraints = ConstraintProgress(
-        token_NQ=torch.tensor([[5, PAD, 5, 6], [PAD, PAD, PAD, PAD]]),
-        progress_N=torch.tensor([2, 0]),
-        allowance_NQ=torch.tensor([[7.0, 99.0, 1.0, 1.0], [99.0] * 4]),
-        allowance_N=torch.tensor([1.0, 0.5]),
+        token_NQ=np.array([[5, PAD, 5, 6], [PAD, PAD, PAD, PAD]]),
+        progress_N=np.array([2, 0]),
+        allowance_NQ=np.array([[7.0, 99.0, 1.0, 1.0], [99.0] * 4]),
+        allowance_N=np.array([1.0, 0.5]),
     )
-    progress_NC, allowance_NC = count_progress(constraints, torch.tensor([[4, 5, 6], [PAD, 5, 6]]))
+    progress_NC, allowance_NC = count_progress(constraints, np.array([[4, 5, 6], [PAD, 5, 6]]))
     assert progress_NC.tolist() == [[2, 3, 3], [0, 0, 0]]
     assert allowance_NC.tolist() == [[1, 7, 1], [0.5, 0.5, 0.5]]
 
 
 def test_the_allowance_ranks_and_is_not_part_of_a_log_probability():
     """Without it the row that has paid for all of a phrase would lose to one that has only begun it."""
-    log_probs_NV = torch.tensor([[-9.0, -9, -9, -0.1, -9], [-9, -9, -9, -0.5, -9]])
-    none = torch.zeros(2, 2, dtype=torch.long)
-    constraints = ConstraintProgress(none, torch.ones(2), none.double(), torch.tensor([0.0, 6.0]))
+    log_probs_NV = np.array([[-9.0, -9, -9, -0.1, -9], [-9, -9, -9, -0.5, -9]])
+    none = np.zeros((2, 2), int)
+    constraints = ConstraintProgress(none, np.ones(2), none.astype(float), np.array([0.0, 6.0]))
     chosen = choose_continuations(np.array([[-3.0, -8.0]]), log_probs_NV, 1, constraints=constraints)
     assert (chosen.row_UW.item(), chosen.token_UW.item()) == (1, 3)
     assert chosen.log_prob_UW.item() == pytest.approx(-8.5)
 
 
 def test_constraints_that_are_met_change_nothing():
-    log_probs_NV = torch.randn(6, 9, generator=torch.Generator().manual_seed(1)).log_softmax(1)
+    log_probs_NV = log_softmax(np.random.default_rng(1).standard_normal((6, 9)))
     log_prob_UK = np.array([[-1.0, -1.5, -math.inf], [-0.1, -0.2, -3.0]])
-    none = torch.zeros(6, 2, dtype=torch.long)
-    constraints = ConstraintProgress(none, torch.full((6,), 3), none.double(), torch.zeros(6).double())
+    none = np.zeros((6, 2), int)
+    constraints = ConstraintProgress(none, np.full(6, 3), none.astype(float), np.zeros(6))
     for slots in (1, 3, 20):
         plain, constrained = (
             choose_continuations(log_prob_UK, log_probs_NV, slots, constraints=some) for some in (None, constraints)
@@ -209,11 +209,11 @@ def test_constraints_that_are_met_change_nothing():
 
 @pytest.mark.parametrize("words", [3, BLOCK_SIZE, 8 * BLOCK_SIZE, 9 * BLOCK_SIZE + 5])
 @pytest.mark.parametrize("count", [1, 2, 40])
-def test_top_ids_are_those_of_topk(words, count):
-    scores_NV = torch.rand(4, words, generator=torch.Generator().manual_seed(words))
+def test_top_ids_are_those_of_sorted_scores(words, count):
+    scores_NV = np.random.default_rng(words).random((4, words))
     scores_NV[3, words // 2] = math.nan
-    want = scores_NV.topk(min(count, words)).indices.sort().values
-    assert torch.equal(find_top_ids(scores_NV, count).sort().values, want)
+    want = np.argsort(scores_NV, 1)[:, -min(count, words) :]
+    assert np.array_equal(np.sort(find_top_ids(scores_NV, count), 1), np.sort(want, 1))
 
 
 def test_a_wide_beam_in_groups_still_finds_the_best():
@@ -222,12 +222,12 @@ def test_a_wide_beam_in_groups_still_finds_the_best():
     assert found[0].tokens == enumerate_best(model, (A, EOS), 5, "wu", 1.0)[0].tokens
 
 
-def test_tensors_are_shaped_as_they_are_named(monkeypatch):
+def test_arrays_are_shaped_as_they_are_named(monkeypatch):
     from nmt.search import banned, beam, choices, phrases, required, restrictions
 
     assert hold_axes(monkeypatch, "nmt.search") > 40
     model = restrictions.NoRepeat(restrictions.MinLength(ScriptedModel.random(vocab=3, seed=0), 2), 2)
-    begins_word_V = torch.ones(7, dtype=torch.bool)
+    begins_word_V = np.ones(7, bool)
     model = restrictions.Prefix(model, [(A,), (), ()], [True, False, False], begins_word_V)
     bounds = phrases.WordBounds(begins_word_V, begins_word_V)
     one, two, three = phrases.Phrase((A, B)), phrases.Phrase((C,), False), phrases.Phrase((A,), is_attached=True)
@@ -241,18 +241,16 @@ def test_tensors_are_shaped_as_they_are_named(monkeypatch):
 
 
 def test_the_probability_of_forbidden_words_goes_to_required_ones():
-    p_NV = torch.tensor([[0, 0, 0, 0, 0.1, 0.3, 0.2], [0, 0, 0, 0, 0.5, 0.25, 0.25], [0, 0, 0, 0, 0.9, 0.1, 0]])
-    p_NV = torch.cat([p_NV, torch.tensor([[0, 0, 0, 0, 0.2, 0.6, 0.2]])])
-    token_NQ = torch.tensor([[PAD, PAD, 4, 5], [PAD, 6, 4, PAD], [6, PAD, 4, PAD], [4, 5, 6, PAD]])
-    constraints = ConstraintProgress(token_NQ, torch.zeros(4), torch.zeros(4, 4), torch.zeros(4))
+    p_NV = np.array([[0, 0, 0, 0, 0.1, 0.3, 0.2], [0, 0, 0, 0, 0.5, 0.25, 0.25], [0, 0, 0, 0, 0.9, 0.1, 0]])
+    p_NV = np.concatenate([p_NV, [[0, 0, 0, 0, 0.2, 0.6, 0.2]]])
+    token_NQ = np.array([[PAD, PAD, 4, 5], [PAD, 6, 4, PAD], [6, PAD, 4, PAD], [4, 5, 6, PAD]])
+    constraints = ConstraintProgress(token_NQ, np.zeros(4), np.zeros((4, 4)), np.zeros(4))
     expected = [
         [0, 0, 0, 0, 0.3, 0.5, 0.2],  # the forbidden end had 0.4
         [0, 0, 0, 0, 0, 0, 1],  # a phrase has begun and continues
         [0, 0, 0, 0, 0.9, 0.1, 0],  # a phrase has begun, but its next token is forbidden
         [0, 0, 0, 0, 0.25, 0.75, 0],  # two phrases have begun
     ]
-    assert torch.allclose(
-        favour_constraints(p_NV.double().log(), constraints).exp(),
-        torch.tensor(expected, dtype=torch.float64),
-        atol=1e-7,
-    )
+    with np.errstate(divide="ignore"):
+        log_probs_NV = np.log(p_NV)
+    np.testing.assert_allclose(np.exp(favour_constraints(log_probs_NV, constraints)), expected, rtol=0, atol=1e-7)

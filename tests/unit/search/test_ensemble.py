@@ -1,7 +1,7 @@
 import math
 
+import numpy as np
 import pytest
-import torch
 from support.scripted import WORDS, ScriptedModel, batch
 
 from nmt.errors import NmtError
@@ -19,7 +19,7 @@ OPTIONS = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_le
 def test_probabilities_are_the_mean_of_those_of_the_members():
     members = [ScriptedModel.random(vocab=3, seed=seed) for seed in range(3)]
     source, tokens = (A, B, EOS), (B, A, EOS)
-    (got,) = force_decode(Ensemble(members), *batch((A, B)), torch.tensor([tokens]), torch.tensor([3]))
+    (got,) = force_decode(Ensemble(members), *batch((A, B)), np.array([tokens]), np.array([3]))
     for t, word in enumerate(tokens):
         probabilities = [math.exp(member.log_probs(source, tokens[:t])[word]) for member in members]
         assert got.token_log_probs[t] == pytest.approx(math.log(sum(probabilities) / 3), abs=1e-6)
@@ -36,7 +36,7 @@ def test_an_ensemble_of_two_equal_models_translates_as_one():
 def test_attention_is_the_mean_over_the_members_that_have_attention():
     first, blind, last = (ScriptedModel.random(vocab=3, seed=seed) for seed in range(3))
     first.attend, blind.attend, last.attend = (lambda *_: 0), None, (lambda *_: 1)
-    target = torch.tensor([[A, EOS]]), torch.tensor([2])
+    target = np.array([[A, EOS]]), np.array([2])
     (mixed,) = force_decode(Ensemble([first, blind, last]), *batch((A, B)), *target)
     assert mixed.attention_TS.tolist() == [[0.5, 0.5, 0.0]] * 2
     (none,) = force_decode(Ensemble([blind, blind]), *batch((A, B)), *target)

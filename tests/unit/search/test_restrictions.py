@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
-import torch
 from support.scripted import WORDS, ScriptedModel, batch, enumerate_best
 
 from nmt.ids import EOS
@@ -20,8 +20,8 @@ A, B, C = WORDS, WORDS + 1, WORDS + 2
 LIMIT = 5
 HOW = {"normalization": "wu", "alpha": 1.0, "max_length_ratio": 1.0, "max_length_extra": LIMIT - 1}
 SURFACES = (b"", b"", b"", b" ", b" a", b"b", b" b")
-BEGINS_WORD = torch.tensor([False, False, False, True, True, False, True])
-BOUNDS = WordBounds(BEGINS_WORD, torch.tensor([True, True, True, True, False, False, True]))
+BEGINS_WORD = np.array([False, False, False, True, True, False, True])
+BOUNDS = WordBounds(BEGINS_WORD, np.array([True, True, True, True, False, False, True]))
 
 
 def contains(tokens, phrase):
@@ -162,7 +162,7 @@ def test_allowed_translations_keep_their_order(name, seed):
     assert [h.tokens for h in got if h.is_finished] == [found.tokens for found in want]
     assert [h.score for h in got if h.is_finished] == pytest.approx([found.score for found in want], abs=1e-6)
     for found in got:
-        (forced,) = force_decode(model, *batch((A,)), torch.tensor([found.tokens]), torch.tensor([len(found.tokens)]))
+        (forced,) = force_decode(model, *batch((A,)), np.array([found.tokens]), np.array([len(found.tokens)]))
         assert found.token_log_probs == pytest.approx(forced.token_log_probs)  # not renormalised
         assert found.attention_TS.tolist() == forced.attention_TS.tolist()
 

@@ -2,8 +2,8 @@
 
 import math
 
+import numpy as np
 import pytest
-import torch
 from support.models import sentences, small_model
 from support.scripted import WORDS, ScriptedModel, batch
 
@@ -21,7 +21,7 @@ SOURCES = [(A, B, C), (B,), (D, A)]
 
 
 def allowed_words(*lists, vocabulary=WORDS + 4):
-    flags_BV = torch.zeros(len(lists), vocabulary, dtype=torch.bool)
+    flags_BV = np.zeros((len(lists), vocabulary), bool)
     for row, ids in enumerate(lists):
         flags_BV[row, list(ids)] = True
     return flags_BV
@@ -64,9 +64,8 @@ def test_a_shortlist_applies_to_every_member_of_an_ensemble():
 
 def test_a_network_with_a_shortlist_translates_the_same_alone_and_in_any_batch():
     model = small_model()
-    source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)])
-    generator = torch.Generator().manual_seed(1)
-    flags_BV = torch.rand(4, model.vocabulary, generator=generator) < 0.4
+    source_BS, lengths_B, _ = sentences([(5, 1), (2, 1), (9, 1), (4, 1)]).to_arrays()
+    flags_BV = np.random.default_rng(1).random((4, model.vocabulary)) < 0.4
     flags_BV[:, EOS] = True
     together = beam_search(restrict_to_shortlist(model, flags_BV), source_BS, lengths_B, **HOW)
     for row, length in enumerate(lengths_B.tolist()):

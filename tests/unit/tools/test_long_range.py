@@ -4,6 +4,7 @@ import json
 import sys
 from argparse import Namespace
 
+import numpy as np
 import pytest
 import torch
 from support.tools import load_tool
@@ -37,7 +38,7 @@ def test_a_task_is_what_it_is_called(tool, task, change):
 def test_accuracy_counts_symbols_in_their_place(tool, monkeypatch, spoil, share):
     def search(model, source_BS, lengths_B, **how):
         outputs = [[EOS + 1000] * spoil + words[spoil:-1] for words in source_BS.tolist()]
-        return [[Hypothesis((*words, EOS), 0.0, 0.0, (), torch.empty(0), True)] for words in outputs]
+        return [[Hypothesis((*words, EOS), 0.0, 0.0, (), np.empty(0), True)] for words in outputs]
 
     monkeypatch.setattr(tool, "beam_search", search)
     assert tool.measure_accuracy(None, "copy", 4, Namespace(sentences=5, symbols=20)) == share

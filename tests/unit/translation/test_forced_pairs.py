@@ -46,10 +46,10 @@ def test_a_pair_has_the_same_scores_alone_and_in_any_batch(subword, batch_size):
         source, target = ([*subword.encode(side), EOS] for side in pair)
         [alone] = force_decode(
             model,
-            torch.tensor([source]),
-            torch.tensor([len(source)]),
-            torch.tensor([target]),
-            torch.tensor([len(target)]),
+            np.array([source]),
+            np.array([len(source)]),
+            np.array([target]),
+            np.array([len(target)]),
         )
         assert one.token_log_probs == pytest.approx(alone.token_log_probs, abs=1e-9)
         assert one.log_prob == pytest.approx(sum(alone.token_log_probs), abs=1e-9)

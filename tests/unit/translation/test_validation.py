@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 import nmt.translation.validation
-from nmt.checkpoint import load_run
 from nmt.data.prepared import SIDES, PreparedCorpus
+from nmt.loaded_run import load_run
 from nmt.progress import Progress
 from nmt.settings import SearchSettings
 from nmt.translation.pipeline import translate_lines
