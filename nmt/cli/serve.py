@@ -1,6 +1,8 @@
 """`nmt serve`: translation in the browser while the user types, and over HTTP."""
 
 import os
+import re
+import signal
 import socket
 import sys
 import threading
@@ -18,10 +20,10 @@ from nmt.cli.options import (
 )
 from nmt.cli.terms import read_terms, required_options
 from nmt.errors import NmtError, UsageError
-from nmt.server import MAX_DOCUMENT
+from nmt.server import MAX_DOCUMENT, SHUTDOWN_SECONDS
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-SHUTDOWN_SECONDS = 2  # time in which requests are still answered after the server was stopped
+HOST_NAME = re.compile(r"[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\]")  # as browsers write it in a request
 
 
 @click.command(cls=NmtCommand)
@@ -33,6 +35,13 @@ SHUTDOWN_SECONDS = 2  # time in which requests are still answered after the serv
     default=8000,
     metavar="N",
     help="port to listen on; 0 for any free port  [default: 8000]",
+)
+@click.option(
+    "--host-name",
+    "host_names",
+    multiple=True,
+    metavar="NAME",
+    help="further name by which browsers reach the server, such as that of a proxy; may be repeated",
 )
 @click.option(
     "--max-characters",
@@ -61,6 +70,7 @@ def command(
     model: tuple[str, ...],
     host: str,
     port: int,
+    host_names: tuple[str, ...],
     max_characters: int,
     max_document: int,
     max_waiting: int,
@@ -76,18 +86,21 @@ def command(
     own. It also translates documents, such as HTML pages, and shows them beside their translation.
 
     Programs post JSON to /api/translate and /api/align, which /api/openapi.json describes. With "format": "html" the
-    source is a page or a part of one, or a list of them, and several requests for documents take turns. /api/progress
-    tells how far one with a "name" is. A request may have a glossary of its own; --glossary and --keep are for all
-    requests, and a regular expression must not be one that takes long on a stranger's text.
+    source is a page or a part of one, or a list of them. /api/progress tells how far one with a "name" is. Requests
+    take turns; a sentence may take 20 seconds, and documents 120, that of others not counted. A request may have a
+    glossary of its own; --glossary and --keep are for all requests, and a regular expression must not be one that takes
+    long on a stranger's text.
 
-    Other machines can reach the server only if --host allows it; there is no password. Ctrl-C stops the server.
+    Other machines can reach the server only if --host allows it; there is no password. Requests must name this machine,
+    or a --host-name, as their host; where other machines can reach the server and there is no --host-name, any name
+    will do. Ctrl-C, or SIGTERM, stops the server, which then still answers for two seconds.
     """
     if not (find_spec("starlette") and find_spec("uvicorn")):
         raise NmtError('nmt serve needs an extra: pip install "nmt[serve]"')
     import uvicorn
 
     from nmt.server.app import build_app
-    from nmt.server.protocol import TimeoutProtocol
+    from nmt.server.protocol import Server, TimeoutProtocol
     from nmt.translation.aligner import load_aligner
     from nmt.translation.constraints import refuse_unwritable_terms
     from nmt.translation.translator import refuse_other_languages
@@ -99,23 +112,33 @@ def command(
     if terms:
         for translator in translators:
             refuse_unwritable_terms(terms, translator.runs[0].target_subword)
+    for wrong in (name for name in host_names if not HOST_NAME.fullmatch(name)):
+        raise UsageError(
+            f"--host-name {wrong!r} is not the name of a host\n"
+            "  Write it without scheme, port and path, such as translate.example.org"
+        )
     if not host:
         raise UsageError("--host is empty\n  Leave it out, or use 0.0.0.0 for all addresses of this machine")
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while attempting to bind")[0]  # which Python adds
         raise UsageError(
-            f"the server cannot listen on {host}, port {port}: {error.strerror}\n"
+            f"the server cannot listen on {host}, port {port}: {reason}\n"
             "  Name another --host or --port; port 0 stands for any free port"
         ) from error
     address = listener.getsockname()[0]
-    hosts = sorted({*LOOPBACK, address} - {"::1"}) if ip_address(address).is_loopback else ["*"]
+    public_names = {name.lower() for name in host_names}
+    hosts = ["*"]
+    if ip_address(address).is_loopback or public_names:
+        hosts = sorted({*LOOPBACK, address, host.lower(), *public_names} - {"::1"})
     app = build_app(
         translators,
         name_runs(model),
         max_characters,
         max_waiting,
         hosts,
+        public_names=public_names,
         max_document=max_document,
         terms=terms,
     )
@@ -130,10 +153,11 @@ def command(
         log_level="warning",
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_graceful_shutdown=2 * SHUTDOWN_SECONDS,
     )
-    with suppress(KeyboardInterrupt):  # uvicorn raises it when it has stopped, unless SIGINT is ignored
-        uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):  # when it has stopped, uvicorn sends itself the signal that has stopped it
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        Server(config).run(sockets=[listener])
     click.echo("stopped", err=True)
     if threading.active_count() > 1:  # a sentence is still being translated, for which no client waits
         sys.stderr.flush()

@@ -69,6 +69,12 @@ def align_translation(one: Translation) -> Alignment:
     )
 
 
+def align_copy(one: Translation) -> Alignment:
+    """The alignment of a line with itself, in the units of its translation."""
+    spans = locate_words(one.source, one.source_words)
+    return Alignment(spans, spans, np.eye(len(spans)))
+
+
 def align_given_pair(one: AlignedPair) -> Alignment:
     """The alignment of a given pair; finest if its units are pieces.
 

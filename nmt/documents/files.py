@@ -61,12 +61,15 @@ class DocumentMatch(NamedTuple):
 class DocumentReport:
     """A document that was translated: how many segments, sentences and tags it has, which tags to look at, its terms,
     and what a memory has for it. `left` counts the segments that stay as they are because they have too many tags, and
-    `notes` are what a person must know of segments."""
+    `notes` are what a person must know of segments. `missing` counts the sentences that stay as they are because their
+    translation is empty; `first_missing` is the line of the first one's segment."""
 
     source: Path
     target: Path
     segments: int = 0
     left: int = 0
+    missing: int = 0
+    first_missing: int = 0
     sentences: int = 0
     tags: int = 0
     weak_tags: list[WeakTag] = field(default_factory=list)
@@ -79,6 +82,9 @@ class DocumentReport:
         line = one.unit.line
         self.segments += 1
         self.left += one.is_left
+        if missing := sum(sentence.is_missing for sentence in one.sentences):
+            self.missing += missing
+            self.first_missing = self.first_missing or line
         self.sentences += len(one.sentences)
         self.tags += len(one.placements)
         self.weak_tags += (WeakTag(line, *tag, one.unit.segment.text, one.segment.text) for tag in one.weak_tags)
@@ -96,6 +102,15 @@ class DocumentReport:
                 f"{self.source}, line {line:,}: a segment stays as it is, because its "
                 f"{format_count(len(one.unit.labels), 'tag')} and {len(one.unit.segment.text):,} characters are too "
                 "many to be aligned: divide it"
+            )
+
+    def note_missing(self) -> None:
+        """Add a note on sentences without a translation, when all units are counted."""
+        if self.missing:
+            have, stay = ("has", "stays as it is") if self.missing == 1 else ("have", "stay as they are")
+            self.notes.append(
+                f"{self.source}, line {self.first_missing:,}: {format_count(self.missing, 'sentence')} from here on "
+                f"{have} no translation and {stay}"
             )
 
 
@@ -244,6 +259,7 @@ def translate_files(
         except Exception as error:
             add_failure(source, error)
             continue
+        report.note_missing()
         for note in report.notes:
             progress.note(f"nmt: {note}")
         if report.target == STANDARD:

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nmt.documents.alignment import Alignment, align_translation
+from nmt.documents.alignment import Alignment, align_copy, align_translation
 from nmt.documents.document import Annotation, Languages, Unit
 from nmt.documents.labels import is_break, shorten_label, show_text
 from nmt.documents.projection import WEAK, Placement, project_tags
 from nmt.documents.segment import Mark, PlacedMark, Segment
 from nmt.text.atoms import find_atoms
 from nmt.text.units import Span
-from nmt.text.words import UNSPACED
+from nmt.text.words import UNSPACED, is_blank
 from nmt.translation.doubts import Doubt, find_doubts, rank_doubt
 from nmt.translation.result import MemoryMatch, Translation
 
@@ -124,7 +124,8 @@ def join_sentences(
 ) -> TranslatedUnit:
     """Put the translations of a unit's sentences in their places, and its tags into the whole.
 
-    What is between sentences stays as it is, but a blank is added, or left out, where the target language needs that.
+    What is between sentences stays as it is, but a blank is added, or left out, where the target language needs that. A
+    sentence whose translation is empty stays, too: text must not vanish from a document.
     """
     source = unit.segment.text
     parts: list[str] = []
@@ -132,13 +133,15 @@ def join_sentences(
     done, size, last = 0, 0, ""
     for (begin, end), sentence in zip(spans, sentences, strict=True):
         between = source[done:begin]
-        if done and languages.is_target_spaced and not between and UNSPACED_ENDS.match(source[done - 1]):
-            between = "" if UNSPACED_ENDS.match(last) else " "
+        is_touching = is_blank(between) and not any(map(str.isspace, between))  # it may be an invisible character
+        if done and languages.is_target_spaced and is_touching and UNSPACED_ENDS.match(source[done - 1]):
+            between += "" if UNSPACED_ENDS.match(last) else " "
         elif done and not languages.is_target_spaced and UNSPACED_ENDS.match(last):
             between = between.strip(" ") if not UNSPACED_ENDS.match(source[done - 1]) else between
+        text = source[begin:end] if sentence.is_missing else sentence.text
         places.append(size + len(between))
-        parts += [between, sentence.text]
-        done, size, last = end, places[-1] + len(sentence.text), (between + sentence.text)[-1:] or last
+        parts += [between, text]
+        done, size, last = end, places[-1] + len(text), (between + text)[-1:] or last
     target = "".join([*parts, source[done:]])
     marks: list[PlacedMark] = []
     placements: list[Placement] = []
@@ -194,8 +197,11 @@ def group_sentences(unit: Unit, begins: Sequence[int]) -> Iterator[tuple[int, in
 def join_alignments(
     parts: Sequence[tuple[int, int, Translation]], align: Callable[[Translation], Alignment]
 ) -> Alignment:
-    """The alignment of several translations, each with the place of its source and its own in the whole."""
-    found = [(source, target, align(one)) for source, target, one in parts]
+    """The alignment of several translations, each with the place of its source and its own in the whole.
+
+    The source is in the place of a translation that is empty.
+    """
+    found = [(source, target, align_copy(one) if one.is_missing else align(one)) for source, target, one in parts]
     source_spans = [(begin + place, end + place) for place, _, one in found for begin, end in one.source_spans]
     target_spans = [(begin + place, end + place) for _, place, one in found for begin, end in one.target_spans]
     weights_JI = np.zeros((len(target_spans), len(source_spans)))

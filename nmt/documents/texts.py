@@ -57,9 +57,9 @@ def translate_texts(
 ) -> list[TranslatedText]:
     """Translate documents that are strings, such as pages or parts of them, in the format `form`, one of TEXT_FORMATS.
 
-    What a document declares of its encoding has no meaning. `check` is called again and again, and may raise an error
-    to stop; so that it is called soon, `at_once` is how many sentences are translated at a time. `terms` and `search`
-    are options of nmt.Translator.stream.
+    What a document declares of its encoding has no meaning. `check` is called again and again, by the threads that
+    search, and may raise an error to stop. `at_once` is how many sentences are translated between two reports of
+    `progress`. `terms` and `search` are options of nmt.Translator.stream.
 
     >>> [translated.text for translated in nmt.translate_texts("checkpoints/my-run", ["a <b>house</b>"])]
 
@@ -89,6 +89,7 @@ def report_text(document: Document, units: Iterable[TranslatedUnit], name: str, 
     """A document that is a string, with its translated units and the report of it, in which it has this name."""
     report = DocumentReport(Path(name), Path(name))
     translated = list(report_units(units, report, terms))
+    report.note_missing()
     return TranslatedText(
         document.write([one.segment for one in translated]).removeprefix(codecs.BOM_UTF8).decode(),
         report.segments,

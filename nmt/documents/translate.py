@@ -14,6 +14,7 @@ from nmt.documents.known import Sentences, look_up, require_fresh
 from nmt.documents.projection import Placement
 from nmt.progress import Progress
 from nmt.text.units import Span, Units, locate_words
+from nmt.text.words import is_blank
 from nmt.translation.aligner import force_lines
 from nmt.translation.batching import read_windows
 from nmt.translation.long_lines import find_sentences
@@ -25,7 +26,7 @@ from nmt.translation.translator import Translator
 
 NO_PROGRESS = Progress()
 PIECES = Units("pieces"), Units("pieces")
-SENTENCE = re.compile(r"\S(?:.*\S)?", re.DOTALL)
+FLAG_TAGS = re.compile("[\U000e0020-\U000e007f]")  # invisible characters that end the emoji of some flags
 
 
 class LineTranslator(Protocol):
@@ -59,8 +60,9 @@ def translate_documents(
     sentences of many small documents are in a batch. A sentence that occurs again is translated once. A unit whose tags
     cannot be placed in reasonable time stays as it is; see is_too_complex.
     `make_request` makes a request of a sentence, for example with constraints. `check` is called before each unit is
-    read, and before its tags are placed; it may raise an error to stop. `at_once` is how many sentences are translated
-    between two calls; without it, as many as the translator reads ahead. `progress` gets a record of each document with
+    read, before its tags are placed, and by the translator before each step of search; it may raise an error to stop.
+    `at_once` is how many sentences are translated at a time, after which `progress` knows more; without it, as many as
+    the translator reads ahead. `progress` gets a record of each document with
     the number of its "sentences". `options` are those of the translator.
     """
     pending: deque[PendingUnit] = deque()
@@ -86,7 +88,7 @@ def translate_documents(
 
     def translate(lines: Iterator[str | Request]) -> Iterator[list[Translation]]:
         groups = read_windows(lines, at_once) if at_once else [lines]
-        streams = (translator.stream(group, units=PIECES, **options) for group in groups)
+        streams = (translator.stream(group, units=PIECES, check=check, **options) for group in groups)
         return chain.from_iterable(streams)
 
     def translate_units() -> Iterator[tuple[Document, Callable[[], TranslatedUnit] | None]]:
@@ -152,7 +154,15 @@ def join_unit(
 
 
 def split_sentences(text: str, language: str) -> list[Span]:
-    """The (begin, end) of each sentence that has a letter, without the blanks around it."""
+    """The (begin, end) of each sentence that has a letter, without the blanks and invisible characters around it."""
     cuts = [0, *sorted(find_sentences(text, language)), len(text)]
-    found = (SENTENCE.search(text, begin, end) for begin, end in pairwise(cuts))
-    return [match.span() for match in found if match and any(map(str.isalpha, match[0]))]
+    return [strip_blanks(text, begin, end) for begin, end in pairwise(cuts) if any(map(str.isalpha, text[begin:end]))]
+
+
+def strip_blanks(text: str, begin: int, end: int) -> Span:
+    """The (begin, end) of a part of a text without the blanks and invisible characters at its ends; it has others."""
+    while is_blank(text[begin]):
+        begin += 1
+    while is_blank(text[end - 1]) and not FLAG_TAGS.match(text, end - 1):
+        end -= 1
+    return begin, end

@@ -8,7 +8,7 @@ It handles ids and log-probabilities, not text, and returns hypotheses with thei
 # S source positions
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +46,7 @@ def beam_search(
     forbidden_ids: Sequence[int] = (PAD, UNK, BOS),
     beta: float = 0.0,
     finished_keep_slots: bool = True,
+    check: Callable[[], object] = bool,
 ) -> list[list[Hypothesis]]:
     """The best translations of each sentence, best first: n_best of them, or fewer when the model has no more.
 
@@ -70,6 +71,8 @@ def beam_search(
 
     The translations of a sentence do not depend on the other sentences of the batch, except for rounding errors inside
     the model.
+
+    `check` is called before each step, and may raise an error to stop.
 
     Raises NmtError when the model returns NaN, or has no attention and `beta` is not 0.
     """
@@ -100,6 +103,7 @@ def beam_search(
     if G > 1:
         state = model.select(state, np.arange(len(limits))[:, None].repeat(G, 1))
     for length in range(1, max(limits) + 1):
+        check()
         out = model.step(previous_N, state)
         if choice is not MOST_PROBABLE:
             out = out.expand_to_vocabulary(model.vocabulary)

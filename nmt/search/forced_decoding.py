@@ -5,6 +5,7 @@ It takes the same steps as search, so that both agree on every hypothesis.
 
 # B sentences   S source positions   T target positions   H parts of attention
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +26,16 @@ class ForcedTarget:
 
 
 def force_decode(
-    model: StepModel, source_BS: Array, lengths_B: Array, target_BT: Array, target_lengths_B: Array
+    model: StepModel,
+    source_BS: Array,
+    lengths_B: Array,
+    target_BT: Array,
+    target_lengths_B: Array,
+    check: Callable[[], object] = bool,
 ) -> list[ForcedTarget]:
     """Feed each target to the model, word by word. Targets end with EOS, then PAD.
+
+    `check` is called before each step, and may raise an error to stop.
 
     Raises NmtError when the model returns NaN.
     """
@@ -35,6 +43,7 @@ def force_decode(
     previous_B = np.full_like(lengths_B, BOS)
     log_probs, attention, parts = [], [], []
     for target_B in target_BT.T:
+        check()
         out = model.step(previous_B, state).expand_to_vocabulary(model.vocabulary)
         log_probs.append(out.log_probs_NV[np.arange(len(target_B)), target_B])
         attention.append(out.attention_NS)

@@ -6,7 +6,7 @@ from typing import Any
 from nmt.analysis.page import AttentionView, describe_sentence, encode_weights, fit_view
 from nmt.documents.texts import TranslatedText, translate_texts
 from nmt.errors import UsageError
-from nmt.server.jobs import Job, Turns
+from nmt.server.jobs import Job
 from nmt.server.schema import Align, Translate
 from nmt.text.corpus import Pair
 from nmt.text.terms import Terms, TermUse
@@ -18,37 +18,40 @@ from nmt.translation.units import choose_units_of_run
 from nmt.translation.views import build_forced_view, build_translation_view
 
 BATCH_SIZE = 8  # sentences of documents
-AT_ONCE = 4 * BATCH_SIZE  # sentences; between these a translation can be stopped, and others have their turn
+AT_ONCE = 4 * BATCH_SIZE  # sentences; after these the progress is another
 
 
 def answer_request(
     translators: list[Translator],
     fields: Translate | Align,
-    terms: Terms | None = None,
-    job: Job | None = None,
+    terms: Terms | None,
+    job: Job,
 ) -> dict[str, Any]:
-    """The answer to a request. `terms` are those of the server; documents are a `job`, which may stop them."""
+    """The answer to a request. `terms` are those of the server.
+
+    Raises TimeoutError when the time of the `job` is over, or it is cancelled.
+    """
     terms = fields.build_terms().join(terms or Terms())
-    if isinstance(fields, Translate) and fields.format != "sentence":
-        return answer_documents(translators, fields, terms, job or Job(Turns()))
-    return answer_sentence(translators, fields, terms)
+    if isinstance(fields, Translate) and fields.model >= len(translators):
+        raise UsageError(f"model: there is no model {fields.model:,}; the last one is {len(translators) - 1}")
+    with job.turns.join(job):
+        if isinstance(fields, Translate) and fields.format != "sentence":
+            return answer_documents(translators, fields, terms, job)
+        return answer_sentence(translators, fields, terms, job)
 
 
 def answer_documents(translators: list[Translator], fields: Translate, terms: Terms, job: Job) -> dict[str, Any]:
     """The documents translated by one model, with a report of each."""
-    if fields.model >= len(translators):
-        raise UsageError(f"model: there is no model {fields.model:,}; the last one is {len(translators) - 1}")
-    with job.turns.join(job):
-        translated = translate_texts(
-            translators[fields.model],
-            fields.texts,
-            fields.format,
-            terms=terms,
-            check=job.check,
-            at_once=AT_ONCE,
-            batch_size=BATCH_SIZE,
-            progress=job,
-        )
+    translated = translate_texts(
+        translators[fields.model],
+        fields.texts,
+        fields.format,
+        terms=terms,
+        check=job.check,
+        at_once=AT_ONCE,
+        batch_size=BATCH_SIZE,
+        progress=job,
+    )
     texts = [one.text for one in translated]
     return {
         "translation": texts[0] if isinstance(fields.source, str) else texts,
@@ -76,7 +79,7 @@ def describe_use(use: TermUse) -> dict[str, Any]:
     return {"kind": use.term.kind, "term": use.term.text, "required": list(use.term.targets), "used": use.used}
 
 
-def answer_sentence(translators: list[Translator], fields: Translate | Align, terms: Terms) -> dict[str, Any]:
+def answer_sentence(translators: list[Translator], fields: Translate | Align, terms: Terms, job: Job) -> dict[str, Any]:
     """A sentence with the views of every model."""
     source = join_lines(fields.source if isinstance(fields, Align) else fields.texts[0])
     units = choose_units_of_run(AUTO, translators[0].runs[0])
@@ -87,7 +90,7 @@ def answer_sentence(translators: list[Translator], fields: Translate | Align, te
             search = translator.runs[0].settings.search
             beam = max(search.beam, fields.n_best * search.groups)
             (found,) = translator.stream(
-                [source], n_best=fields.n_best, batch_size=1, beam=beam, units=units, terms=terms
+                [source], n_best=fields.n_best, batch_size=1, beam=beam, units=units, terms=terms, check=job.check
             )
             views += [build_translation_view(number, rank, one) for rank, one in enumerate(found, 1)]
             words = words or found[0].source_words
@@ -95,7 +98,7 @@ def answer_sentence(translators: list[Translator], fields: Translate | Align, te
             run = translator.runs[0]
             pair = Pair(source, join_lines(fields.target))
             subwords = run.source_subword, run.target_subword
-            (forced,) = force_pairs(translator.model, *subwords, [pair], units=units)
+            (forced,) = force_pairs(translator.model, *subwords, [pair], units=units, check=job.check)
             views.append(build_forced_view(number, forced))
             words = words or forced.source.words
     views = [fit_view(view, len(words)) for view in views]

@@ -5,6 +5,7 @@ An answer has the content that the attention page shows.
 
 import asyncio
 import re
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -22,9 +23,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from nmt.analysis.page import Page
 from nmt.errors import NmtError
 from nmt.progress import format_count
-from nmt.server import MAX_DOCUMENT
+from nmt.server import DOCUMENT_SECONDS, MAX_DOCUMENT, SENTENCE_SECONDS
 from nmt.server.answers import answer_request
-from nmt.server.jobs import DOCUMENT_SECONDS, Job, Turns
+from nmt.server.jobs import Job, Turns
 from nmt.server.protocol import REQUEST_SECONDS
 from nmt.server.schema import LONGEST_TERM, MOST_TERMS, Align, Translate, build_openapi
 from nmt.text.terms import Terms
@@ -39,10 +40,14 @@ PORT = re.compile(":[0-9]*$")
 
 
 class Queue:
-    """Requests of one kind: `at_once` are answered at a time, and as many as `max_waiting` may be there."""
+    """Requests of one kind: as many as `max_waiting` may be there, and each may take `limit_seconds`.
 
-    def __init__(self, at_once: int, max_waiting: int) -> None:
-        self.turn, self.waiting = CapacityLimiter(at_once), CapacityLimiter(max_waiting)
+    They take turns; each has a thread, which waits until then.
+    """
+
+    def __init__(self, max_waiting: int, limit_seconds: float) -> None:
+        self.waiting, self.threads = CapacityLimiter(max_waiting), CapacityLimiter(max_waiting)
+        self.turns, self.limit_seconds = Turns(), limit_seconds
 
 
 def build_app(
@@ -52,16 +57,18 @@ def build_app(
     max_waiting: int,
     hosts: list[str],
     *,
+    public_names: Collection[str] = (),
     max_document: int = MAX_DOCUMENT,
     terms: Terms | None = None,
 ) -> Starlette:
     """The application: the page, the two API functions and their description.
 
-    It answers one request for a sentence at a time. Documents are translated beside that, and take turns; each has a
-    thread, which waits until then. `terms` are required in every translation.
+    Requests for sentences take turns, and beside them those for documents. `terms` are required in every translation.
 
     The Host header of a request must be one of `hosts`, so that a page of another site cannot reach a local server by
-    another host name. With the right host name it cannot either, because the browser sends the site as the Origin.
+    another host name. With the right host name it cannot either, because the browser sends the site as the Origin. This
+    must be the Host, or one of `public_names`, those of proxies that may write another Host into a request. Names are
+    in small letters.
     """
 
     info = translators[0].runs[0].info
@@ -77,8 +84,7 @@ def build_app(
         f"the request is too large: a sentence may have at most {max_characters:,} characters, and documents "
         f"{max_document:,}"
     )
-    sentences, documents, turns = Queue(1, max_waiting), Queue(max_waiting, max_waiting), Turns()
-    threads = CapacityLimiter(max_waiting)  # of documents, so that those of sentences are not all taken
+    sentences, documents = Queue(max_waiting, SENTENCE_SECONDS), Queue(max_waiting, DOCUMENT_SECONDS)
     jobs: dict[str, Job] = {}  # those that can be asked about, by the names that their clients gave them
 
     async def serve_page(request: Request) -> Response:
@@ -93,7 +99,8 @@ def build_app(
 
     async def answer(request: Request, kind: type[Translate] | type[Align]) -> Response:
         for origin in request.headers.getlist("origin"):
-            if origin.partition("://")[2] != request.headers.get("host"):
+            site = origin.partition("://")[2].lower()
+            if site != request.headers.get("host", "").lower() and PORT.sub("", site) not in public_names:
                 return refuse(403, f"requests from pages of {origin} are not allowed, only from this server's own page")
         content = bytearray()
         try:
@@ -106,6 +113,8 @@ def build_app(
                         return refuse(413, too_large)
         except (TimeoutError, ClientDisconnect):
             return refuse(408, f"the request was not complete within {REQUEST_SECONDS} seconds")
+        except asyncio.CancelledError:
+            return refuse(503, "the server is stopping")
         try:
             fields = kind.model_validate_json(bytes(content))
         except ValidationError as error:
@@ -119,12 +128,12 @@ def build_app(
         if queue.waiting.available_tokens < 1:
             return refuse(503, f"the queue is full, with {format_count(max_waiting, 'request')}: try again later")
         try:
-            async with queue.waiting, queue.turn:
+            async with queue.waiting:
                 if await request.is_disconnected():
                     return refuse(408, "the client has disconnected")
                 found = await compute(request, fields, queue)
         except TimeoutError:
-            return refuse(413, f"the translation takes more than {DOCUMENT_SECONDS} seconds; send less at a time")
+            return refuse(413, f"the translation takes more than {queue.limit_seconds} seconds; send less at a time")
         except NmtError as error:
             return refuse(422, str(error))
         except asyncio.CancelledError:
@@ -132,13 +141,14 @@ def build_app(
         return JSONResponse(found)
 
     async def compute(request: Request, fields: Translate | Align, queue: Queue) -> dict[str, Any]:
-        job = Job(turns)
+        job = Job(queue.turns, queue.limit_seconds)
         name = fields.name if isinstance(fields, Translate) else ""
         if name:
             jobs[name] = job
-        limiter = threads if queue is documents else None
         work = asyncio.ensure_future(
-            to_thread.run_sync(answer_request, translators, fields, terms, job, abandon_on_cancel=True, limiter=limiter)
+            to_thread.run_sync(
+                answer_request, translators, fields, terms, job, abandon_on_cancel=True, limiter=queue.threads
+            )
         )
         try:
             while not (await asyncio.wait([work], timeout=LOOK_SECONDS))[0]:
@@ -155,7 +165,7 @@ def build_app(
             return refuse(error.status_code, f"{request.method} {request.scope['path']}: {error.detail}")
         return refuse(500, "this is an error in nmt, not in your request: the server has written it to its log")
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", serve_page),
             Route("/api/openapi.json", serve_description),
@@ -166,6 +176,8 @@ def build_app(
         middleware=[Middleware(KnownHosts, hosts=hosts)],
         exception_handlers={HTTPException: handle_error, Exception: handle_error},
     )
+    app.router.redirect_slashes = False  # a redirect names this server, where a proxy has another name for it
+    return app
 
 
 def refuse(status: int, message: str) -> JSONResponse:
@@ -184,7 +196,7 @@ class KnownHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or let the application answer it."""
         host = PORT.sub("", Headers(scope=scope).get("host", ""))
-        if "*" in self.hosts or host in self.hosts:
+        if "*" in self.hosts or host.lower() in self.hosts:
             await self.app(scope, receive, send)
         else:
             await refuse(400, f"the Host header is {host!r}, not {', '.join(self.hosts)}")(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Documents that are translated at the same time: they take turns, can be cancelled, and tell how far they are."""
+"""Requests that are answered at the same time: they take turns, can be cancelled, and tell how far they are."""
 
 import threading
 import time
@@ -9,16 +9,19 @@ from typing import Any
 
 from nmt.progress import Item, Progress
 
-DOCUMENT_SECONDS = 120  # time in which documents must be translated, that of others not counted
 TURN_SECONDS = 0.2  # after which others have their turn
 WAIT_SECONDS = 0.1  # between looks at whether a job that waits is cancelled
 
 
 class Job(Progress):
-    """A request for documents. `done` of the `total` sentences that are read so far are translated."""
+    """A request. It may take `limit_seconds`, not counting what others take.
 
-    def __init__(self, turns: "Turns") -> None:
-        self.turns = turns
+    Of documents, `done` of the `total` sentences that are read so far are translated.
+    """
+
+    def __init__(self, turns: "Turns", limit_seconds: float) -> None:
+        self.turns, self.limit_seconds = turns, limit_seconds
+        self.checking = threading.Lock()  # threads of one job have the same turn
         self.done, self.total = 0, 0
         self.is_cancelled = False
         self.seconds = 0.0  # of its turns before this one
@@ -26,12 +29,13 @@ class Job(Progress):
 
     def check(self) -> None:
         """Let others have their turn. Raises TimeoutError when the time is over, or the job is cancelled."""
-        spent = time.monotonic() - self.since
-        if self.is_cancelled or self.seconds + spent >= DOCUMENT_SECONDS:
-            raise TimeoutError
-        if spent >= TURN_SECONDS:
-            self.seconds += spent
-            self.turns.pass_on(self)
+        with self.checking:
+            spent = time.monotonic() - self.since
+            if self.is_cancelled or self.seconds + spent >= self.limit_seconds:
+                raise TimeoutError
+            if spent >= TURN_SECONDS:
+                self.seconds += spent
+                self.turns.pass_on(self)
 
     def track(self, items: Iterable[Item], title: str, total: int | None = None, unit: str = "it") -> Iterator[Item]:
         for item in items:

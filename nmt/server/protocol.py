@@ -2,9 +2,13 @@
 
 import asyncio
 import json
+import socket
 
 import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from nmt.server import SHUTDOWN_SECONDS
 
 REQUEST_SECONDS = 10  # time in which a request must arrive completely
 MAX_CONNECTIONS = 200  # largest number of open connections
@@ -49,3 +53,28 @@ class TimeoutProtocol(H11Protocol):
             self.transport.close()
         elif not self.transport.is_closing():
             self.loop.call_later(REQUEST_SECONDS, self.check_time)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which refuses the requests that it cannot answer in SHUTDOWN_SECONDS after it was stopped.
+
+    uvicorn itself reports them as an error.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(SHUTDOWN_SECONDS, self.close_unread)
+        loop.call_later(SHUTDOWN_SECONDS + 0.1, self.cancel_requests)
+        await super().shutdown(sockets)
+
+    def close_unread(self) -> None:
+        """Close the connections of clients that do not read their answers."""
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None and transport.get_write_buffer_size():
+                transport.abort()
+
+    def cancel_requests(self) -> None:
+        """Let the application refuse the requests that are open."""
+        for task in self.server_state.tasks:
+            task.cancel()

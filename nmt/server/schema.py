@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from nmt import __version__
 from nmt.documents.texts import TEXT_FORMATS
+from nmt.server import DOCUMENT_SECONDS, SENTENCE_SECONDS
 from nmt.text.terms import KEPT, CaseRule, Terms, build_entries
 
 MOST_TEXTS = 1000  # of a request
@@ -69,7 +70,11 @@ class Translate(WithTerms):
         "document, or a part of one, such as <b>some</b> words, and the answer is the document with its markup",
     )
     n_best: int = Field(1, ge=1, le=20, description="number of translations of a sentence by each model, best first")
-    model: int = Field(0, ge=0, description="number of the model that translates documents, from 0")
+    model: int = Field(
+        0,
+        ge=0,
+        description="number of the model that translates documents, from 0; a sentence is translated by every model",
+    )
     name: str = Field(
         "",
         pattern=r"^([\w-]{16,64})?$",
@@ -253,7 +258,11 @@ def build_openapi(max_characters: int, max_document: int) -> dict[str, Any]:
                     ),
                     "403": describe_json("the request comes from a page of another site", Refusal),
                     "408": describe_json("the request was not complete in time", Refusal),
-                    "413": describe_json("a text is too long, or takes too much time", Refusal),
+                    "413": describe_json(
+                        f"a text is too long, or takes more time than {SENTENCE_SECONDS} seconds for a sentence and "
+                        f"{DOCUMENT_SECONDS} for documents, that of other requests not counted",
+                        Refusal,
+                    ),
                     "422": describe_json("the request has another form, or cannot be met", Refusal),
                     "503": describe_json("too many requests are waiting, or the server is stopping", Refusal),
                 },

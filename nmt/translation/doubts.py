@@ -21,6 +21,7 @@ from nmt.translation.result import Translation
 
 Side = Literal["source", "target"]
 Reason = Literal[
+    "no translation",
     "length limit",
     "source cut",
     "repeated",
@@ -71,6 +72,7 @@ class Word(NamedTuple):
 def find_doubts(one: Translation) -> list[Doubt]:
     """What to check of a translation, in the order of urgency: by reason, then by probability or place.
 
+        no translation              the whole source, whose translation is empty; it has no other doubts
         length limit, source cut    the translation, or what was read of the source, ends too early
         repeated                    words that follow the same words, where the source has no such repetition
         number not in ...           digits that the other side has not, however it groups them
@@ -78,8 +80,10 @@ def find_doubts(one: Translation) -> list[Doubt]:
         low probability             a word whose pieces have a probability below 0.3 together
         low attention               a source word of which every piece has less than 0.2 of attention in sum
 
-    A translation without pieces, which is empty or from a memory, has none.
+    A translation without pieces, of an empty line or from a memory, has none.
     """
+    if one.is_missing:
+        return [Doubt("source", 0, len(one.source), one.source, "no translation")]
     if not one.tokens:
         return []
     found: list[tuple[Side, Span, Reason]] = []

@@ -2,7 +2,7 @@
 
 # T target positions   S source positions   H parts of attention
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -108,10 +108,12 @@ def force_pairs(
     *,
     batch_size: int = 64,
     units: tuple[Units, Units] = (WORDS, WORDS),
+    check: Callable[[], object] = bool,
 ) -> Iterator[ForcedPair]:
     """Forced decoding of every pair, in order. Reads a window of pairs ahead, to batch pairs of similar length.
 
-    `units` are those of source and target, which become the words of the pairs.
+    `units` are those of source and target, which become the words of the pairs. `check` is that of
+    force_decode.
 
     An empty side is EOS alone. So an empty target has a probability too, that of EOS as the first token.
     """
@@ -119,7 +121,7 @@ def force_pairs(
     def force_batch(some: Sequence[tuple[SegmentedLine, SegmentedLine]]) -> list[ForcedTarget]:
         sources = pad_ids([[*source.ids[: batching.MAX_PIECES], EOS] for source, _ in some])
         targets = pad_ids([[*target.ids[: batching.MAX_PIECES], EOS] for _, target in some])
-        return force_decode(model, *sources, *targets)
+        return force_decode(model, *sources, *targets, check)
 
     def segment(subword: Subword, line: str, own: Units) -> SegmentedLine:
         return subword.segment(subword.cut(line, batching.MAX_PIECES), own)._replace(text=line)

@@ -43,6 +43,7 @@ def translate_lines(
     language: str = "",
     units: tuple[Units, Units] = (WORDS, WORDS),
     terms: Terms | None = None,
+    check: Callable[[], object] = bool,
 ) -> Iterator[list[Translation]]:
     """The `n_best` translations of each line, best first, in the order of the lines.
 
@@ -57,7 +58,8 @@ def translate_lines(
     and of constraints are always allowed. `choice` replaces the choice of continuations that `search` describes.
     `language` is the language of the lines, by which sentences are found in long ones. `units` are those of source and
     target, which become the words of translations. `terms` are looked for in every line, or part of a long one, and
-    required where they are found; those that the model cannot generate are not.
+    required where they are found; those that the model cannot generate are not. `check` is called before each
+    step of search, by every thread that searches, and may raise an error to stop.
 
     Raises DataError, with the number of the line, for a request that cannot be met. The first line has number `first`.
     """
@@ -107,6 +109,7 @@ def translate_lines(
             forbidden_ids=(PAD, BOS) if copies_unknown else (PAD, UNK, BOS),
             beta=search.beta,
             finished_keep_slots=slots == search.beam or search.sample,
+            check=check,
         )
 
     def search_all(requests: Sequence[CompiledRequest], size: int) -> Sequence[list[Hypothesis] | None]:

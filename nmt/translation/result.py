@@ -28,7 +28,7 @@ from nmt.text.links import Link
 from nmt.text.segmented import SegmentedLine
 from nmt.text.subword import Subword
 from nmt.text.units import WORDS, UnitName, Units, find_units
-from nmt.text.words import split_words
+from nmt.text.words import is_blank, split_words
 from nmt.translation import batching
 
 BLANKS = re.compile("  +")
@@ -81,6 +81,11 @@ class Translation:
     is_whole: bool
     units: tuple[UnitName, UnitName]
     match: MemoryMatch | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether a line that is not blank has an empty translation, which a model may prefer for a single word."""
+        return is_blank(self.text) and not is_blank(self.source)
 
     @property
     def confidence(self) -> float:

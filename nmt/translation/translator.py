@@ -23,7 +23,7 @@ from nmt.translation.places import choose_translation_device, choose_translation
 from nmt.translation.request import Request
 from nmt.translation.result import Translation
 from nmt.translation.units import choose_units_of_run
-from nmt.validation import check
+from nmt.validation import check as check_settings
 
 # search settings that have an effect only with another one
 REQUIRED_SETTINGS = dict.fromkeys(("temperature", "top_k", "top_p", "seed"), "sample") | {
@@ -127,6 +127,7 @@ class Translator:
         first: int = 1,
         units: str | tuple[Units, Units] = AUTO,
         terms: Terms | None = None,
+        check: Callable[[], object] = bool,
         **search: Any,
     ) -> Iterator[list[Translation]]:
         """The `n_best` translations of each line, best first, while lines are read; see translate_lines.
@@ -134,6 +135,7 @@ class Translator:
         `units` are what is linked: "words", "pieces", "characters" or "icu-words"; by default words, and characters
         where a language has no blanks between words. `terms` are the terms of a glossary and what else of each line
         its translation contains, such as numbers: Terms.read("glossary.tsv", keep=["numbers"]).
+        `check` is called again and again, by the threads that search, and may raise an error to stop.
 
         Raises SettingsError for search options that do not exist or are out of bounds; UsageError for an `n_best` above
         the beam, for units that do not exist, and for an option without effect; DataError for a line that is not a
@@ -146,7 +148,7 @@ class Translator:
             if not isinstance(value, int) or value < 1:
                 raise UsageError(Option(name, value), " must be a whole number of at least 1")
         run = self.runs[0]
-        settings = check(SearchSettings, run.settings.search.model_dump() | search, "the search options")
+        settings = check_settings(SearchSettings, run.settings.search.model_dump() | search, "the search options")
         default = SearchSettings()
         for name, needed in REQUIRED_SETTINGS.items():
             is_changed = name in search and search[name] != getattr(default, name)
@@ -175,6 +177,7 @@ class Translator:
             language=run.info.source_lang,
             units=choose_units_of_run(units, run) if isinstance(units, str) else units,
             terms=terms,
+            check=check,
         )
 
 

@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ from support.runs import write_facts
 from nmt import Translator
 from nmt.cli import serve
 from nmt.server import app as application
-from nmt.server import jobs
+from nmt.server.answers import answer_request
+from nmt.server.jobs import Job, Turns
 from nmt.server.schema import Align, Answer, DocumentAnswer, Translate
 
 
@@ -51,6 +53,10 @@ def server(reverser, tmp_path_factory):
         *warnings, last = process.stderr.read().splitlines()
         assert (process.wait(60), last) == (0, "stopped")
         assert set(warnings) <= {"WARNING:  Invalid HTTP request received."}
+
+
+def build_job():
+    return Job(Turns(), 60)
 
 
 def ask(address, method, path, content=None, headers=None):
@@ -109,9 +115,9 @@ def test_an_answer_reports_what_was_cut(reverser, monkeypatch):
     ]:
         monkeypatch.setattr("nmt.translation.batching.MAX_PIECES", pieces)
         monkeypatch.setattr("nmt.translation.constraints.compute_length_limit", lambda *_, limit=limit: limit)
-        answer = application.answer_request(translators, Translate(source=source))
+        answer = answer_request(translators, Translate(source=source), None, build_job())
         assert {(view["is_whole"], view["is_finished"]) for view in answer["views"]} == {(is_whole, is_finished)}
-        (view,) = application.answer_request(translators, Align(source=source, target=target))["views"]
+        (view,) = answer_request(translators, Align(source=source, target=target), None, build_job())["views"]
         assert view["is_whole"] == (max(len(source.split()), len(target.split())) <= pieces)
         assert Answer.model_validate(answer).model_dump(mode="json") == json.loads(json.dumps(answer))
 
@@ -264,6 +270,8 @@ def gloss(source, target, case="ignore"):
         ),
         ("GET", "/api/translate", None, 405, "GET /api/translate: Method Not Allowed"),
         ("GET", "/etc/passwd", None, 404, "GET /etc/passwd: Not Found"),
+        ("POST", "/api/translate/", {"source": "a"}, 404, "POST /api/translate/: Not Found"),  # and no redirect
+        ("POST", "/api/translate", {"source": "a", "model": 2}, 422, "model: there is no model 2; the last one is 1"),
     ],
 )
 def test_what_cannot_be_answered_is_explained(server, method, path, content, status, error):
@@ -300,7 +308,7 @@ def test_a_foreign_name_for_this_machine_is_refused(server):
         status, answer = ask(server, "GET", "/", headers={"Host": host})
         name = host.removesuffix(":80")
         assert (status, answer) == (400, {"error": f"the Host header is {name!r}, not 127.0.0.1, [::1], localhost"})
-    for name in ("localhost", "[::1]"):
+    for name in ("localhost", "LOCALHOST", "[::1]"):
         assert ask(server, "GET", "/", headers={"Host": f"{name}:{server.split(':')[1]}"})[0] == 200
 
 
@@ -408,6 +416,27 @@ def is_hung_up(connection):
             return True
 
 
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_requests_are_refused_when_the_server_is_stopped(reverser, stop):
+    with start("--model", reverser, program=("-c", SHORT_TIMEOUT.replace("0.5", "100"))) as (process, address):
+        host, port = address.split(":")
+        half, unread = (socket.create_connection((host, int(port)), 60) for _ in range(2))
+        half.sendall(HEAD + b"Content-Length: 100\r\n\r\n{")
+        unread.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 60)  # the answers fill all buffers
+        with ThreadPoolExecutor(1) as apart:
+            busy = apart.submit(ask, address, "POST", "/api/translate", {"source": "slowly"})
+            assert process.stderr.readline() == "begun\n"
+            process.send_signal(stop)
+            refusal = 503, {"error": "the server is stopping"}
+            assert busy.result() == refusal
+        answered = http.client.HTTPResponse(half)
+        answered.begin()
+        assert (answered.status, json.loads(answered.read())) == refusal
+        assert (process.wait(60), process.stderr.read()) == (0, "stopped\n")
+        for one in (half, unread):
+            one.close()
+
+
 def test_who_keeps_connections_open_is_hung_up_on_and_ctrl_c_ends_at_once(reverser):
     with start("--model", reverser, "--host", "127.0.0.2", program=("-c", SHORT_TIMEOUT)) as (process, address):
         host, port = address.split(":")
@@ -434,7 +463,7 @@ def test_a_server_that_a_script_runs_in_the_background_ends_at_sigint_too(revers
         assert (process.wait(60), process.stderr.read()) == (0, "stopped\n")
 
 
-async def post(app, content, is_there=True, sent=None, hangs_up=None):
+async def post(app, content, is_there=True, sent=None, hangs_up=None, path="/api/translate"):
     """One request to an application, without a network. What it sends is appended to `sent`.
 
     The client goes when the event `hangs_up` is set.
@@ -452,18 +481,18 @@ async def post(app, content, is_there=True, sent=None, hangs_up=None):
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/api/translate", "query_string": b"", "headers": []}
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": []}
     await app(scope | {"server": ("127.0.0.1", 1), "scheme": "http", "root_path": ""}, receive, send)
     return sent[0]["status"], dict(sent[0]["headers"]), json.loads(sent[1]["body"])
 
 
 def test_what_comes_when_too_many_wait_is_sent_away(reverser, monkeypatch):
     app = application.build_app([Translator.load(reverser)], ["one"], 40, 2, ["*"])
-    at_once, most, go_on = [], [], threading.Event()
+    at_once, worked, go_on = [], [], threading.Event()
 
     def slow(translators, asked, *_):
         at_once.append(asked)
-        most.append(len(at_once))
+        worked.append(asked)
         assert go_on.wait(20)
         at_once.remove(asked)
         return {"answered": asked.source}
@@ -480,9 +509,9 @@ def test_what_comes_when_too_many_wait_is_sent_away(reverser, monkeypatch):
         go_on.set()
         assert [one[2]["answered"] for one in await asyncio.gather(*first)] == ["a", "b"]
         assert (await post(app, {"source": "d"}))[0] == 200
-        worked = len(most)
+        count = len(worked)
         assert (await post(app, {"source": "e"}, is_there=False))[0] == 408  # who has gone is not worked for
-        assert len(most) == worked
+        assert len(worked) == count
         go_on.clear()
         held = asyncio.create_task(post(app, {"source": "f", "format": "html"}))
         while not at_once:
@@ -495,32 +524,65 @@ def test_what_comes_when_too_many_wait_is_sent_away(reverser, monkeypatch):
 
     with ThreadPoolExecutor(1) as apart:  # a browser of other tests may have a loop in this thread
         apart.submit(asyncio.run, crowd()).result()
-    assert max(most[:-1]) == 1  # one at a time
 
 
-def test_a_document_that_takes_too_long_is_given_up(reverser, monkeypatch):
-    app = application.build_app([Translator.load(reverser)], ["one"], 40, 2, ["*"])
-    page = {"source": "<p>ba<p>de", "format": "html"}
-    error = {"error": "the translation takes more than 0 seconds; send less at a time"}
-    monkeypatch.setattr(jobs, "DOCUMENT_SECONDS", 0)
-    monkeypatch.setattr(application, "DOCUMENT_SECONDS", 0)
-    begun, checked = threading.Event(), []
+class SlowModel:
+    """A step model that takes a fifth of a second for each step of a long sentence. `steps` are these."""
 
-    def endless(translators, asked, terms, job):
-        begun.set()
-        with job.turns.join(job):
-            while True:
-                checked.append(job.check())
-                time.sleep(0.01)
+    def __init__(self, model):
+        self.model, self.vocabulary, self.steps = model, model.vocabulary, []
+
+    def start(self, source_BS, lengths_B):
+        return source_BS.shape[1] > 10, self.model.start(source_BS, lengths_B)
+
+    def step(self, previous_N, state):
+        if state[0]:
+            self.steps.append(time.sleep(0.2))
+        out = self.model.step(previous_N, state[1])
+        return out._replace(state=(state[0], out.state))
+
+    def select(self, state, rows_BK):
+        return state[0], self.model.select(state[1], rows_BK)
+
+
+LONG = ("ba " * 13).strip()
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/api/translate", {"source": LONG}),
+        ("/api/align", {"source": LONG, "target": LONG}),
+        ("/api/translate", {"source": f"<p>{LONG}", "format": "html"}),
+        ("/api/translate", {"source": [LONG] * 2, "format": "text"}),
+    ],
+)
+def test_a_request_stops_within_a_search_and_lets_others_have_their_turn(reverser, monkeypatch, path, content):
+    translator = Translator.load(reverser, wrap=SlowModel)
+    steps = translator.model.steps
+    app = application.build_app([translator], ["one"], 40, 3, ["*"])
+    monkeypatch.setattr(application, "SENTENCE_SECONDS", 0.7)
+    monkeypatch.setattr(application, "DOCUMENT_SECONDS", 0.7)
+    limited = application.build_app([translator], ["one"], 40, 3, ["*"])
+    gone = threading.Event()
 
     async def run():
-        assert (await post(app, page))[::2] == (413, error)
-        assert (await post(app, {"source": "ba"}))[0] == 200
-        monkeypatch.setattr(jobs, "DOCUMENT_SECONDS", 1000)
-        monkeypatch.setattr(application, "answer_request", endless)
-        asked = asyncio.create_task(post(app, page, hangs_up=begun))
-        assert (await asked)[0] == 413
-        assert checked
+        refused = 413, {"error": "the translation takes more than 0.7 seconds; send less at a time"}
+        assert (await post(limited, content, path=path))[::2] == refused
+        assert len(steps) <= 4  # the first that ends after 0.7 seconds is the last
+        asked = asyncio.create_task(post(app, content, hangs_up=gone, path=path))
+        while len(steps) < 6:
+            await asyncio.sleep(0.02)
+        short = {key: "ba" for key in content if key in ("source", "target")}
+        for more in (short, short | {"format": "html"}):
+            if path == "/api/translate" or more is short:
+                assert (await post(app, more, path=path))[0] == 200
+        assert not asked.done()
+        gone.set()
+        await asked
+        count = len(steps)
+        await asyncio.sleep(0.5)
+        assert len(steps) <= count + 1  # the one that was begun
 
     with ThreadPoolExecutor(1) as apart:
         apart.submit(asyncio.run, run()).result()
@@ -618,7 +680,82 @@ def test_the_page_translates_as_one_types(open_page, server):
     expect(page.locator("#target-text")).to_have_value("ku")
     assert page.locator(".item span:first-child").all_text_contents() == ["ku", "ba de fi"]
     expect(page.locator(".view h2")).to_have_text("reverser · best translation")  # not the kept one's given translation
-    assert page.locator("#source-text").get_attribute("maxlength") == "40"
+
+
+def test_the_page_does_not_cut_a_text_that_is_too_long(open_page, server):
+    page = open_page(f"http://{server}/")
+    page.fill("#source-text", "ba " * 14)
+    expect(page.locator("#live-message")).to_have_text("The text has 42 characters; at most 40 are allowed.")
+    expect(page.locator("#source-text")).to_have_value("ba " * 14)
+    page.fill("#source-text", "ba de" + "\U0001f600" * 35)  # the server, too, counts each as one
+    expect(page.locator("#target-text")).not_to_have_value("")
+    expect(page.locator("#live-message")).to_have_text("")
+    page.fill("#target-text", "de " * 14)
+    expect(page.locator("#live-message")).to_have_text("The translation has 42 characters; at most 40 are allowed.")
+    expect(page.locator("#target-text")).to_have_value("de " * 14)
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """Passes on what comes below /nmt/, with the Host of the server, as nginx does by default."""
+
+    def do_GET(self):
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+        content = self.rfile.read(int(self.headers.get("content-length", 0)))
+        connection = http.client.HTTPConnection(self.server.behind, timeout=60)
+        assert self.path.startswith("/nmt/"), self.path
+        connection.request(self.command, self.path.removeprefix("/nmt"), content, headers)
+        answered = connection.getresponse()
+        self.send_response(answered.status)
+        self.send_header("content-type", answered.getheader("content-type"))
+        self.end_headers()
+        self.wfile.write(answered.read())
+        connection.close()
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+def test_the_page_works_behind_a_proxy_below_a_path(open_page, reverser):
+    with (
+        start("--model", reverser, "--host-name", "LOCALHOST") as (_, address),
+        ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy,
+        ThreadPoolExecutor(1) as apart,
+    ):
+        proxy.behind = address
+        apart.submit(proxy.serve_forever)
+        try:
+            page = open_page(f"http://localhost:{proxy.server_port}/nmt/")
+            page.fill("#source-text", "ba de")
+            expect(page.locator("#target-text")).to_have_value("de ba")
+            page.fill("#target-text", "ba ba")
+            expect(page.locator(".view h2")).to_contain_text("given translation")
+            page.click("#document-mode")
+            page.fill("#document-text", "<p>ba de")
+            page.click("#translate-document")
+            expect(page.locator("#document-message")).to_have_text("1 segment, 0 tags")
+        finally:
+            proxy.shutdown()
+
+
+def test_further_host_names_are_allowed(reverser):
+    with start("--model", reverser, "--host-name", "Translate.Example.org", "--host-name", "[2001:db8::1]") as (
+        _,
+        address,
+    ):
+        for host, origin, status in [
+            ("translate.example.org", "https://translate.example.org", 200),
+            ("TRANSLATE.example.org:443", "https://translate.example.org:443", 200),
+            ("[2001:DB8::1]:8000", "http://[2001:db8::1]:8000", 200),
+            (address, "https://translate.example.org", 200),  # the proxy has written its own Host
+            (address, "https://translate.example.org.evil.example", 403),
+            (address, "http://localhost", 403),
+            ("localhost", "http://LOCALHOST", 200),
+            ("example.org", "https://translate.example.org", 400),
+        ]:
+            found, _ = ask(address, "POST", "/api/translate", {"source": "ba"}, {"Host": host, "Origin": origin})
+            assert (found, host, origin) == (status, host, origin)
 
 
 def test_the_page_stays_with_the_model_that_was_chosen(open_page, server):
@@ -716,6 +853,14 @@ def test_what_cannot_be_served(run_nmt, reverser, turned, monkeypatch):
             ): f"{turned} cannot be compared with {reverser}: they translate b to a",
             ("--model", "absent"): "absent does not exist\n  A run is a folder",
             ("--model", reverser, "--host", ""): "--host is empty\n  Leave it out, or use 0.0.0.0",
+            (
+                "--model",
+                reverser,
+                "--host-name",
+                "https://a.org",
+            ): "--host-name 'https://a.org' is not the name of a host\n"
+            "  Write it without scheme, port and path, such as translate.example.org\n",
+            ("--model", reverser, "--host-name", "a.org:80"): "--host-name 'a.org:80' is not the name of a host\n",
             ("--model", reverser, "--port", 70000): "Invalid value for '--port': 70000 is not in the range",
             (
                 "--model",
@@ -730,6 +875,7 @@ def test_what_cannot_be_served(run_nmt, reverser, turned, monkeypatch):
             done = run_nmt("serve", *words)
             assert (done.code, done.stdout) == (2, "")
             assert done.stderr.startswith(f"nmt: error: {message}")
+            assert "attempting" not in done.stderr
     monkeypatch.setattr(serve, "find_spec", lambda name: None)
     done = run_nmt("serve", "--model", reverser)
     assert done.stderr == 'nmt: error: nmt serve needs an extra: pip install "nmt[serve]"\n'

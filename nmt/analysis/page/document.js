@@ -60,18 +60,16 @@ function forgetAnswer() {
 }
 
 async function translateDocument() {
-  const source = byId("document-text").value, format = byId("document-format").value, most = state.page.max_document;
+  const source = byId("document-text").value, format = byId("document-format").value;
   if (!source.trim()) return showDocumentMessage("There is no document to translate.", true);
-  if (source.length > most) {
-    const count = formatNumber(source.length);
-    return showDocumentMessage(`The document has ${count} characters; at most ${formatNumber(most)} are allowed.`, true);
-  }
+  const problem = describeTooLong("document", source, state.page.max_document);
+  if (problem) return showDocumentMessage(problem, true);
   const [model] = byId("show").value.split(":");
   const name = crypto.getRandomValues(new Uint32Array(4)).join("-");
   const body = { source, format, model: Number(model) || 0, name, ...readTerms() };
   forgetAnswer();
   byId("document-report").replaceChildren();
-  const asked = fetchAnswer("/api/translate", body, documents, showDocumentMessage);
+  const asked = fetchAnswer("api/translate", body, documents, showDocumentMessage);
   const own = documents.request;
   watchProgress(name);
   const answer = await asked;
@@ -93,7 +91,7 @@ function watchProgress(name) {
   byId("document-progress").removeAttribute("value");
   if (name === null) return;
   const timer = documents.timer = setInterval(async () => {
-    const answer = await fetch(`/api/progress/${name}`).then((response) => response.json()).catch(() => null);
+    const answer = await fetch(`api/progress/${name}`).then((response) => response.json()).catch(() => null);
     if (!answer?.total || documents.timer !== timer || byId("cancel-document").hidden) return;
     const { done, total } = answer;
     Object.assign(byId("document-progress"), { value: done, max: total });
@@ -202,7 +200,7 @@ function listSentences({ sentences }, model) {
 /** The attention of a sentence of a document, which the server computes when it is shown. */
 async function loadDocumentSentence(sentence) {
   const [source, target] = sentence.texts;
-  const answer = await fetchAnswer("/api/align", { source, target }, {}, showLinkMessage);
+  const answer = await fetchAnswer("api/align", { source, target }, {}, showLinkMessage);
   if (!answer) return sentence.views.map(() => new Uint8Array(0));
   answer.weights = answer.weights.map(decodeBase64);
   Object.assign(sentence, answer);

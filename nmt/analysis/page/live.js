@@ -31,8 +31,21 @@ async function fetchAnswer(path, body, owner, show) {
   }
 }
 
+/** Why the server would not take a text: its length; null for one that is not too long. */
+function describeTooLong(name, text, most) {
+  const count = [...text].length;  // the server counts characters, and no surrogates
+  if (count <= most) return null;
+  return `The ${name} has ${formatNumber(count)} characters; at most ${formatNumber(most)} are allowed.`;
+}
+
 /** Ask the server about a sentence. -> its answer or null */
 async function postToServer(path, body) {
+  const most = state.page.max_characters;
+  const problem = describeTooLong("text", body.source, most) ?? describeTooLong("translation", body.target ?? "", most);
+  if (problem) {
+    showLiveMessage(problem, true);
+    return null;
+  }
   const answer = await fetchAnswer(path, { ...body, ...readTerms() }, live, showLiveMessage);
   if (answer) answer.weights = answer.weights.map(decodeBase64);
   return answer;
@@ -61,7 +74,7 @@ function fillTextBoxes(index) {
 }
 
 async function translateText() {
-  const answer = await postToServer("/api/translate", { source: byId("source-text").value, n_best: 3 });
+  const answer = await postToServer("api/translate", { source: byId("source-text").value, n_best: 3 });
   if (!answer) return;
   const chosen = byId("show").value, [model] = chosen.split(":");
   await showAnswer(answer, chosen, `${model || 0}:1`, "0:1");
@@ -71,7 +84,7 @@ async function translateText() {
 /** Show the attention for an edited target; the models' own translations of the same source stay beside it. */
 async function alignText() {
   const given = byId("target-text").value;
-  const answer = await postToServer("/api/align", { source: byId("source-text").value, target: given });
+  const answer = await postToServer("api/align", { source: byId("source-text").value, target: given });
   if (!answer) return;
   const before = state.page.sentences[state.current];
   before.views.forEach((view, number) => {
@@ -109,7 +122,6 @@ function whenTypingPauses(work) {
 function startLive() {
   byId("live").hidden = false;
   state.page.sentences.push({ source: "", views: [], weights: [] });
-  byId("source-text").maxLength = byId("target-text").maxLength = state.page.max_characters;
   byId("source-text").addEventListener("input", whenTypingPauses(translateText));
   byId("target-text").addEventListener("input", whenTypingPauses(alignText));
   byId("keep").addEventListener("click", keepSentence);

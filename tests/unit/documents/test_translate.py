@@ -1,7 +1,9 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from support.documents import SPACED, WordTranslator, translate_document, translate_units
 
@@ -34,6 +36,8 @@ def test_sentences_are_translated_one_by_one():
         ("Dr. Li came. He left.", "en", ["Dr. Li came.", "He left."]),
         ("始まり。終わり。", "ja", ["始まり。", "終わり。"]),
         ("3.5 % (!)", "en", []),
+        ("\ufeffOne.\u200b Two.\x07\xad\n\u200fThree.\u200d", "en", ["One.", "Two.", "Three."]),
+        ("Go \U0001f3f4\U000e0067\U000e0062\U000e007f", "en", ["Go \U0001f3f4\U000e0067\U000e0062\U000e007f"]),
     ],
 )
 def test_sentences_with_letters_are_found(text, language, sentences):
@@ -43,8 +47,24 @@ def test_sentences_with_letters_are_found(text, language, sentences):
 def test_blanks_between_sentences_are_those_of_the_target_language():
     to_english = WordTranslator(lambda word: "Yes.")
     assert translate("はい。はい。", to_english, Languages("ja", "en")) == "Yes. Yes."
+    assert translate("はい。\u200bはい。", to_english, Languages("ja", "en")) == "Yes.\u200b Yes."
     to_japanese = WordTranslator(lambda word: "はい。")
     assert translate("Yes. Yes.", to_japanese, Languages("en", "ja", is_target_spaced=False)) == "はい。はい。"
+
+
+@pytest.mark.parametrize(
+    "invisible", ["\u200b", "\ufeff", "\xad", "\u200e", "\u200f", "\u200d", "\u2060", "\x07", "\x9f"]
+)
+def test_invisible_characters_between_sentences_stay_with_the_blanks(invisible):
+    for text in (
+        f"The man.{invisible} The dog.",
+        f"The man. {invisible}The dog.",
+        f"{invisible}The man. The dog.{invisible}",
+    ):
+        assert translate(text, WordTranslator(str.upper)) == text.upper()
+        translator = WordTranslator()
+        translate(text, translator)
+        assert translator.lines == ["The man.", "The dog."]
 
 
 def test_a_tag_may_hold_parts_of_two_sentences():
@@ -216,3 +236,59 @@ def test_a_file_with_such_a_segment_is_written_with_a_note(tmp_path):
     [note] = notes
     assert note.startswith(f"nmt: {tmp_path / 'a.html'}, line 1: a segment stays as it is, because its 1,001 tags")
     assert report.segments == 2
+
+
+class SilentTranslator(WordTranslator):
+    """Translates lines in capitals, but those with "x" to nothing."""
+
+    def translate(self, line):
+        one = super().translate(line)
+        empty = {"text": "", "tokens": ["</s>"], "target_words": [], "target_group_of_piece": []}
+        empty |= {"target_group_of_word": [], "attention_blocks": (one.attention_TS[-1:],), "token_log_probs": (-3.0,)}
+        return replace(one, **empty, log_prob=-3.0) if "x" in line else one
+
+
+@pytest.mark.parametrize(
+    ("page", "expected", "note"),
+    [
+        ("<p>x<p>a", "<p>x<p>A", "line 1: 1 sentence from here on has no translation and stays as it is"),
+        (
+            "<p>a\n<p>x\n<p>x",
+            "<p>A\n<p>x\n<p>x",
+            "line 2: 2 sentences from here on have no translation and stay as they",
+        ),
+        ("<p>The xy. Be ca.", "<p>The xy. BE CA.", "line 1: 1 sentence from"),
+        ("<p><b>A</b> x <i>a</i> b.", "<p><b>A</b> x <i>a</i> b.", "line 1: 1 sentence from"),
+        (
+            "<p>Be ca. The xy <b>a</b> bit. Be <i>ca</i>.",
+            "<p>BE CA. The xy <b>a</b> bit. BE <i>CA</i>.",
+            "line 1: 1 sentence from",
+        ),
+        ("<p>Be ca<b>. The xy</b> b.", "<p>BE CA<b>. The xy</b> b.", "line 1: 1 sentence from"),
+        ('<p title="x">a', '<p title="x">A', "line 1: 1 sentence from"),
+    ],
+)
+def test_text_stays_where_the_model_prefers_no_translation(page, expected, note):
+    document = HtmlDocument(page.encode(), "a.html", SPACED)
+    report = DocumentReport(Path("a.html"), Path("b.html"))
+    units = list(report_units(translate_units(document, SilentTranslator(str.upper), SPACED), report, None))
+    assert document.write([one.segment for one in units]).decode() == expected
+    report.note_missing()
+    assert len(report.notes) == 1
+    assert report.notes[0].startswith(f"a.html, {note}")
+    doubts = [doubt for one in units for doubt in one.doubts if doubt.reason == "no translation"]
+    assert len(doubts) == report.missing
+    assert all("x" in doubt.text for doubt in doubts)
+
+
+def test_doubts_and_alignments_of_a_text_that_stays_have_its_places():
+    document = HtmlDocument(b"<p>Be ca. The xy bit. Be ca.", "a.html", SPACED)
+    [unit] = translate_units(document, SilentTranslator(str.upper), SPACED)
+    [doubt] = unit.doubts
+    assert unit.segment.text == "BE CA. The xy bit. BE CA."
+    assert (doubt.side, unit.unit.segment.text[doubt.begin : doubt.end]) == ("source", "The xy bit.")
+    found = unit.align()
+    assert found.source_spans == [(0, 2), (3, 6), (7, 10), (11, 13), (14, 18), (19, 21), (22, 25)]
+    assert found.target_spans == found.source_spans
+    assert (found.weights_JI == np.eye(7)).all()
+    assert 0 < unit.confidence < 1

@@ -265,3 +265,20 @@ def test_forbidden_ids_have_no_probability_and_other_ids_keep_theirs(forbidden_i
     others = [word for word in range(want_NV.shape[1]) if word not in forbidden_ids]
     assert (got_NV[:, list(forbidden_ids)] == -math.inf).all()
     assert np.array_equal(got_NV[:, others], want_NV[:, others])
+
+
+def test_a_search_is_checked_before_each_step_and_stops_at_an_error():
+    model = ScriptedModel.random(vocab=4, seed=3)
+    steps = []
+
+    def check():
+        steps.append(len(steps))
+        if len(steps) == 3:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        beam_search(model, *batch((A, B, A)), beam=2, **HOW, limits=[9], check=check)
+    steps.clear()
+    target_BT = np.array([[A, B, A, EOS]])
+    with pytest.raises(TimeoutError):
+        force_decode(model, *batch((A, B)), target_BT, np.array([4]), check)

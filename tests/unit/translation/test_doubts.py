@@ -164,6 +164,11 @@ def test_doubts_are_described_on_one_line():
     assert Doubt("target", 4, 4, "", "length limit").describe() == "length limit"
 
 
+def test_an_empty_translation_has_one_doubt():
+    for text in ("", " ", "\u200b"):
+        assert listed(make("12 cats", text, [0.1] * 2, is_finished=False)) == [("source", "12 cats", "no translation")]
+
+
 def test_what_the_model_did_not_generate_has_no_doubts():
     assert find_doubts(build_known_translation("12 cats", MemoryMatch(100, "12 cats", "13 13 13 chats"))) == []
     assert find_doubts(WordTranslator().translate("")) == []
