@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from nmt import errors as errors
     from nmt import settings as settings
     from nmt.api import align as align
-    from nmt.api import evaluate as evaluate
     from nmt.api import load as load
-    from nmt.api import score as score
     from nmt.data.prepare import prepare as prepare
     from nmt.distillation.distill import distill as distill
     from nmt.documents.api import translate_documents as translate_documents
@@ -23,6 +21,9 @@ if TYPE_CHECKING:
     from nmt.model.attention.base import Attention as Attention
     from nmt.model.attention.registry import register_attention as register_attention
     from nmt.progress import Progress as Progress
+    from nmt.scoring import evaluate as evaluate
+    from nmt.scoring import score as score
+    from nmt.text.terms import GlossaryEntry as GlossaryEntry
     from nmt.text.terms import Terms as Terms
     from nmt.training_api import resume as resume
     from nmt.training_api import train as train
@@ -39,6 +40,7 @@ if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
 
 HOMES = {
     "Attention": "model.attention.base",
+    "GlossaryEntry": "text.terms",
     "Progress": "progress",
     "Request": "translation.request",
     "Terms": "text.terms",
@@ -47,12 +49,12 @@ HOMES = {
     "align": "api",
     "align_texts": "word_alignment.api",
     "distill": "distillation.distill",
-    "evaluate": "api",
+    "evaluate": "scoring",
     "load": "api",
     "prepare": "data.prepare",
     "register_attention": "model.attention.registry",
     "resume": "training_api",
-    "score": "api",
+    "score": "scoring",
     "train": "training_api",
     "translate_documents": "documents.api",
     "translate_texts": "documents.texts",
@@ -61,6 +63,7 @@ HOMES = {
 MODULES = ("errors", "settings")
 __all__ = [
     "Attention",
+    "GlossaryEntry",
     "Progress",
     "Request",
     "Terms",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
+from nmt.arguments import check_string
 from nmt.errors import Option, UsageError
 
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
@@ -24,6 +25,7 @@ def choose_device(name: str) -> torch.device:
 
     Raises UsageError for a device that this machine does not have.
     """
+    check_string("device", name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nmt.arguments import check_string
 from nmt.checkpoint import Run, list_checkpoints, read_run
 from nmt.errors import FolderError, did_you_mean
 
@@ -36,6 +37,7 @@ def load_run(path: Path | str, which: str = "best") -> LoadedRun:
     Before the first validation there is no best checkpoint; then `best` stands for the last one. Raises FolderError
     where there is no such checkpoint, and what read_run raises.
     """
+    check_string("checkpoint", which)
     run = read_run(Path(path))
     names = list_checkpoints(run.path)
     if which == "best" and "best" not in names and "last" in names:

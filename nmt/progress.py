@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from nmt.errors import UsageError
+
 Item = TypeVar("Item")
 
 LINE_SECONDS = 30.0  # between lines of progress where there is no terminal
@@ -144,7 +146,12 @@ class WithoutBars(TerminalProgress):
 
 
 def choose_progress(progress: bool | Progress) -> Progress:
-    """The progress that an argument stands for: True for the terminal, False for none, or the caller's own object."""
+    """The progress that an argument stands for: True for the terminal, False for none, or the caller's own object.
+
+    Raises UsageError for anything else.
+    """
     if isinstance(progress, Progress):
         return progress
+    if not isinstance(progress, bool | None):
+        raise UsageError(f"progress is {type(progress).__name__}, and must be True, False or an nmt.Progress")
     return TerminalProgress() if progress else Progress()

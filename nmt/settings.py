@@ -298,6 +298,8 @@ def collect_settings(
 
 def parse_override(word: str) -> dict[str, Any]:
     """`train.clip=0.5` -> {"train": {"clip": 0.5}}. A value that is not TOML is read as a string."""
+    if not isinstance(word, str):
+        raise SettingsError(f"{write_value(word)} is {type(word).__name__}, not a string section.key=value")
     name, equals, value = word.partition("=")
     section, dot, key = name.strip().partition(".")
     if not (equals and dot and key):

@@ -10,6 +10,7 @@ import torch
 from nmt.analysis.metrics import make_metrics
 from nmt.analysis.tokenizers import resolve_tokenizer
 from nmt.data.prepared import SIDES, PreparedCorpus
+from nmt.errors import UsageError
 from nmt.progress import Progress, choose_progress
 from nmt.settings import RunSettings, merge
 from nmt.training.distributed import Group, is_restarted
@@ -20,6 +21,7 @@ from nmt.training.start import StartRequest, read_start
 from nmt.training.trainer import TrainingOutcome
 from nmt.translation.batching import MAX_PIECES
 from nmt.translation.validation import build_validation_scores
+from nmt.validation import write_value
 
 
 def train(
@@ -54,9 +56,19 @@ def train(
     `start_from`, SettingsError for a model that does not; FolderError when `out` already holds files; TrainingError
     when the loss is not a number or one of several processes is killed.
     """
+    check_settings("settings", settings)
     request = StartRequest(start_from, source_embeddings, target_embeddings, checkpoint)
     arguments = Path(out), Path(data), settings or RunSettings(), profile, request
     return run_in_processes(train_in_group, processes, device, choose_progress(progress), *arguments)
+
+
+def check_settings(name: str, settings: object) -> None:
+    """Raise UsageError for what is neither settings nor values of them, such as the name of a recipe."""
+    if not isinstance(settings, RunSettings | Mapping | None):
+        raise UsageError(
+            f"{name} are {type(settings).__name__}, and must be values by section and name: {write_value(settings)}\n"
+            "  nmt.settings.resolve_settings gives those of a recipe or a file"
+        )
 
 
 def train_in_group(
@@ -106,6 +118,7 @@ def resume(
     Raises FolderError when the run has no checkpoint, or when `data` is not the corpus that it was trained on;
     SettingsError for settings that may not change or cannot have this value.
     """
+    check_settings("changes", changes)
     values: dict[str, Any] = {}
     for some in (changes or {}, {"train": limits}):
         merge(values, some)

@@ -16,24 +16,25 @@ from numpy.typing import NDArray
 from nmt.analysis.label_metrics import LABEL_METRICS
 from nmt.analysis.metrics import (
     MetricScore,
+    check_columns,
     drop_missing_references,
     is_text,
     make_metrics,
-    prepare_lines,
     refuse_long_lines,
     score_corpus,
 )
 from nmt.analysis.tokenizers import resolve_tokenizer
-from nmt.api import list_references, refuse_strings
+from nmt.arguments import check_count, check_flag, read_several, read_texts
 from nmt.checkpoint import Run, read_run
 from nmt.data.prepared import MANIFEST, SIDES, PreparedCorpus
 from nmt.errors import Option, UsageError
 from nmt.files import hash_file, lock_exclusively, write_atomically
 from nmt.progress import Progress, choose_progress
+from nmt.scoring import list_references
 from nmt.search.hypothesis import Normalization, coverage_penalty, length_penalty
 from nmt.settings import SearchSettings, to_toml
 from nmt.translation.result import Translation
-from nmt.translation.translator import Translator
+from nmt.translation.translator import Translator, list_runs
 from nmt.translation.workers import WorkerPool
 from nmt.validation import check
 
@@ -108,10 +109,19 @@ def tune(
 
     With `write`, the settings of the best trial become those of the run, which translation and later validations use.
 
-    Raises UsageError for a run that does not search with a plain beam, for texts that are not there, and where `write`
-    has several runs; SettingsError for settings that cannot be; what nmt.score raises for texts that do not fit.
+    Raises UsageError for a run that does not search with a plain beam, for texts that are not there, for numbers that
+    cannot be, and where `write` has several runs; SettingsError for settings that cannot be; what nmt.score raises for
+    texts that do not fit.
     """
-    paths = (model,) if isinstance(model, Path | str) else tuple(model)
+    paths = tuple(list_runs(model))
+    for option, number in (("batch_size", batch_size), ("processes", processes), ("threads", threads)):
+        check_count(option, number)
+    check_flag("write", write)
+    beams, alphas, betas = (
+        read_several(option, values) for option, values in (("beams", beams), ("alphas", alphas), ("betas", betas))
+    )
+    if not beams:
+        raise UsageError(Option("beams"), " has none, and one must be tried at least")
     if write and len(paths) > 1:
         raise UsageError(Option("write", True), f" changes the settings of one run, and there are {len(paths)}")
     loading: dict[str, Any] = {"checkpoint": checkpoint, "device": device, "shortlist": shortlist}
@@ -128,7 +138,7 @@ def tune(
     name = metric or (run.settings.train.metric if run.settings.train.metric != "perplexity" else "bleu")
     tokenizer = resolve_tokenizer(tokenize or run.settings.train.tokenize, run.info.target_lang, lists)
     make_metrics([name], tokenizer, lowercase=False)  # raises an error for an unknown metric or tokenizer
-    prepare_lines([sources], lists, [name])
+    check_columns([sources], lists, ())
     most = max(sum(map(is_text, each)) for each in zip(*lists, strict=True))
     if name in LABEL_METRICS and most > 1:
         raise UsageError(Option("metric", name), f" needs one reference, and there are {most}")
@@ -251,8 +261,7 @@ def choose_text(
 ) -> tuple[Sequence[str], list[list[str | None]]]:
     """The text to tune on: that which is given, else the validation set of the run's corpus."""
     if source is not None and references is not None:
-        refuse_strings(source=source, references=references)
-        return source, drop_missing_references(list_references(references))
+        return read_texts("source", source), drop_missing_references(list_references(references))
     if source is not None or references is not None:
         raise UsageError(
             *(Option("source"), " and ", Option("references")),

@@ -108,7 +108,7 @@ def describe_value(kind: type, problem: Any) -> tuple[str, str]:
             return place, "is missing"
         case "unknown_attention":
             return f"{place} = {value}", context["reason"]
-        case "tuple_type":
+        case "tuple_type" | "sequence_str" | "is_instance_of":
             return f"{place} = {value}", 'must be a list, such as ["one", "another"]'
         case "value_error":
             return place, str(context["error"])
@@ -117,4 +117,5 @@ def describe_value(kind: type, problem: Any) -> tuple[str, str]:
             bound = f"{limit:g}" if isinstance(limit, float) else limit  # every digit of a large integer
             return f"{place} = {value}", f"must be {bounds[name]} {bound}"
         case _:
-            return f"{place} = {value}", problem["msg"].replace("Input should", "must").replace("String should", "must")
+            reason = problem["msg"].replace("Input should", "must").replace("String should", "must")
+            return f"{place} = {value}" if place else value, reason

@@ -48,10 +48,7 @@ class LabelMetric(Metric):
 
     def _extract_reference_info(self, refs: Sequence[str]) -> dict[str, Any]:
         if len(refs) > 1:
-            raise UsageError(
-                f"accuracy and f1 need one reference, and there are {len(refs)}\n  Name one with ",
-                *(Option("references"), ", or choose other ", Option("metrics")),
-            )
+            raise make_label_error(len(refs))
         return {"label": refs[0]}
 
     def _compute_segment_statistics(self, hypothesis: str, ref_kwargs: dict[str, Any]) -> list[Any]:
@@ -112,6 +109,14 @@ class MacroF1(LabelMetric):
         """Scores of every label that is predicted or expected, the most frequent first; a ratio of 0 to 0 is 0."""
         sides = ([self._preprocess_segment(line) for line in lines] for lines in (hypotheses, references))
         return count_labels(list(zip(*sides, strict=True)))
+
+
+def make_label_error(references: int) -> UsageError:
+    """The error for a line with more than one reference."""
+    return UsageError(
+        f"accuracy and f1 need one reference, and there are {references}\n  Name one with ",
+        *(Option("references"), ", or choose other ", Option("metrics")),
+    )
 
 
 def count_labels(pairs: Sequence[Sequence[str]]) -> list[LabelScore]:

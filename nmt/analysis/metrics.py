@@ -16,8 +16,9 @@ from sacrebleu.metrics.base import Metric
 from sacrebleu.significance import PairedTest, _bootstrap_resample
 from sacrebleu.utils import SACREBLEU_DIR
 
-from nmt.analysis.label_metrics import LABEL_METRICS, LabelScore, MacroF1
+from nmt.analysis.label_metrics import LABEL_METRICS, LabelScore, MacroF1, make_label_error
 from nmt.analysis.metric_settings import MetricSettings
+from nmt.arguments import check_text
 from nmt.errors import DataError, NmtError, Option, UsageError, did_you_mean
 from nmt.progress import format_count
 from nmt.text.words import is_blank
@@ -204,7 +205,18 @@ def check_seed() -> None:
 def prepare_lines(
     systems: Sequence[Lines], references: References, metrics: Sequence[str]
 ) -> tuple[list[list[str]], list[list[str | None]]]:
-    """Check that all lists have the same number of lines, and strip line ends as sacreBLEU's command does."""
+    """Check that the lines can be scored, and strip line ends as sacreBLEU's command does."""
+    check_columns(systems, references, metrics)
+    refuse_long_lines("translation", systems, metrics)
+    refuse_long_lines("reference", references, metrics)
+    return [[line.rstrip() for line in lines] for lines in systems], [
+        [None if line is None else line.rstrip() for line in lines] for lines in references
+    ]
+
+
+def check_columns(systems: Sequence[Lines], references: References, metrics: Sequence[str]) -> None:
+    """Raise DataError where lists differ in their number of lines, or have lines that are no text, and UsageError for
+    more references than a metric can use."""
     if not systems[0]:
         raise DataError("there are no lines to score")
     if not references:
@@ -219,16 +231,14 @@ def prepare_lines(
     for what, columns in (("translation", systems), ("reference", references)):
         for lines in columns:
             for number, line in enumerate(lines, 1):
-                if not (isinstance(line, str) or (line is None and what == "reference")):
-                    raise DataError(f"{what} {number:,} is {type(line).__name__}, not a string")
+                if not (line is None and what == "reference"):
+                    check_text(f"{what} {number:,}", line)
     for number, line_references in enumerate(zip(*references, strict=True), 1):
-        if not any(map(is_text, line_references)):
+        count = sum(map(is_text, line_references))
+        if not count:
             raise DataError(f"line {number:,} has no reference")
-    refuse_long_lines("translation", systems, metrics)
-    refuse_long_lines("reference", references, metrics)
-    return [[line.rstrip() for line in lines] for lines in systems], [
-        [None if line is None else line.rstrip() for line in lines] for lines in references
-    ]
+        if count > 1 and not LABEL_METRICS.keys().isdisjoint(metrics):
+            raise make_label_error(count)
 
 
 def refuse_long_lines(what: str, columns: References, metrics: Sequence[str]) -> None:

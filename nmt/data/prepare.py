@@ -13,6 +13,7 @@ from itertools import chain, repeat, zip_longest
 from pathlib import Path
 from typing import Any
 
+from nmt.arguments import check_count, check_string
 from nmt.data.encode import Cleaner, fold_pair, write_split
 from nmt.data.own_links import choose_units_of_sample, write_own_links
 from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_entries, name_subword_file, write_manifest
@@ -75,6 +76,10 @@ def prepare(
     """
     reporter = choose_progress(progress)
     start = time.monotonic()
+    if workers is not None:
+        check_count("workers", workers)
+    check_language("source_lang", source_lang)
+    check_language("target_lang", target_lang)
     checked = check(PrepareSettings, settings, "prepare")
     check_symbols(checked.symbols)
     languages = source_lang, target_lang
@@ -215,6 +220,13 @@ def collect_problems() -> Iterator[Callable[[], AbstractContextManager[None]]]:
         raise problems[0]
     if problems:
         raise DataError(f"{len(problems)} problems with the text", *indent(problems))
+
+
+def check_language(name: str, language: object) -> None:
+    """Raise UsageError for the name of a language that cannot be the end of a file's name."""
+    check_string(name, language)
+    if not language or {"/", "\\", "\0"} & {*str(language)} or not str(language).isprintable():
+        raise UsageError(Option(name, language), " is no name of a language\n  It ends names of files, such as en")
 
 
 def find_inputs(

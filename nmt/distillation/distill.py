@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from nmt.analysis.metrics import make_metrics
 from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
+from nmt.arguments import check_count
 from nmt.data.encode import Cleaner, HashSet, hash_pair, split_into_chunks
 from nmt.data.prepare import prepare, refuse_occupied
 from nmt.data.prepared import MANIFEST, PreparedCorpus, Side
@@ -99,6 +100,9 @@ def distill(
     there is something in the way at `out`, `pairs` or OUT.part; DataError when no new pair is left; what
     Translator.stream raises.
     """
+    for option, number in (("batch_size", batch_size), ("processes", processes), ("threads", threads)):
+        check_count(option, number)
+    check_count("original", original, 0)
     out, reporter = Path(out), choose_progress(progress)
     prepared = PreparedCorpus.open(data)
     manifest = prepared.manifest
@@ -116,8 +120,6 @@ def distill(
             *(Option("n_best"), " and ", Option("sample", True)),
         )
     streaming = {"batch_size": batch_size, "n_best": n_best or (1 if closest == "none" else beam), **search}
-    if original < 0:
-        raise UsageError(Option("original", original), " must be a whole number of at least 0")
     if tag and target_text and TAG not in prepared.source_subword.symbols:
         raise UsageError(
             f"the subword models of {prepared.path} have no piece {TAG}, which marks the pairs of ",

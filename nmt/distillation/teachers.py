@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from nmt.arguments import check_count
 from nmt.checkpoint import read_checkpoint_info
 from nmt.data.prepared import SIDES, PreparedCorpus
 from nmt.errors import DataError, Option, UsageError
@@ -105,8 +106,8 @@ def refuse_misfits(prepared: PreparedCorpus, loaded: Sequence[Sequence[LoadedRun
 
 def refuse_without_effect(teachers: Sequence[Teacher], each: bool, n_best: int | None, closest: str) -> None:
     """Raise UsageError for options that have no effect, and for values that cannot be."""
-    if n_best is not None and n_best < 1:
-        raise UsageError(Option("n_best", n_best), " must be a whole number of at least 1")
+    if n_best is not None:
+        check_count("n_best", n_best)
     if each and len({(one.is_backward, one.text) for one in teachers}) == len(teachers):
         raise UsageError(Option("each", True), " has no effect with one run\n  Name several, or leave it out")
     if closest != "none" and all(one.text for one in teachers):

@@ -7,7 +7,9 @@ from typing import Any
 from nmt.documents.document import Languages
 from nmt.documents.files import DocumentReport, plan_outputs, refuse_unused_rules, translate_files
 from nmt.documents.review import ReviewPage, name_files
+from nmt.documents.translate import check_options
 from nmt.documents.xml_rules import XmlRules
+from nmt.errors import Option, UsageError
 from nmt.progress import Progress, choose_progress
 from nmt.text.terms import Terms
 from nmt.translation.memory import THRESHOLD, MemoryTranslator, TranslationMemory
@@ -43,8 +45,20 @@ def translate_documents(
 
     Returns a report of each document: how many segments and tags it has, the tags whose place in the translation is not
     sure, its terms, and what the memory has for it. Raises UsageError for files whose format is not known, or that
-    would be written over each other, and DataError for documents that cannot be read; the others are written.
+    would be written over each other, and for options without effect; DataError for documents that cannot be read; the
+    others are written.
     """
+    check_options(search, batch_size, terms)
+    if isinstance(model, Translator):
+        for name, value, default in (
+            ("checkpoint", checkpoint, "best"),
+            ("device", device, "auto"),
+            ("precision", precision, "auto"),
+        ):
+            if value != default:
+                raise UsageError(Option(name, value), " has no effect on a Translator, which is loaded already")
+    if memory_threshold != THRESHOLD and not memory:
+        raise UsageError(Option("memory_threshold", memory_threshold), " has no effect without ", Option("memory"))
     paths = [Path(path) for path in ([files] if isinstance(files, Path | str) else files)]
     planned = plan_outputs(paths, Path(output), form)
     if xml_rules is not None:

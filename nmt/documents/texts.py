@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from nmt.arguments import check_count, check_text
 from nmt.documents.document import Document, Languages
 from nmt.documents.files import DocumentReport, DocumentTerm, WeakTag, report_units
 from nmt.documents.formats import parse_document
 from nmt.documents.joining import TranslatedUnit
-from nmt.documents.translate import translate_documents
-from nmt.errors import DataError, UsageError, did_you_mean
+from nmt.documents.translate import check_options, translate_documents
+from nmt.errors import UsageError, did_you_mean
 from nmt.progress import Progress, choose_progress
 from nmt.text.terms import Terms
 from nmt.translation.translator import Translator
@@ -63,10 +64,14 @@ def translate_texts(
 
     >>> [translated.text for translated in nmt.translate_texts("checkpoints/my-run", ["a <b>house</b>"])]
 
-    Raises UsageError for an unknown format, DataError for a text that is not in its format.
+    Raises UsageError for an unknown format, and for options that documents do not have; DataError for a text that is no
+    string, or not in its format.
     """
-    if isinstance(texts, str):
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise TypeError("texts must be an iterable of strings: put a single text in a list")
+    check_options(search, batch_size, terms)
+    if at_once is not None:
+        check_count("at_once", at_once)
     if form not in TEXT_FORMATS:
         raise UsageError(
             f'texts cannot have the format "{form}"{did_you_mean(form, TEXT_FORMATS)}\n'
@@ -107,7 +112,5 @@ def report_text(document: Document, units: Iterable[TranslatedUnit], name: str, 
 
 def parse_text(text: str, name: str, languages: Languages, form: str) -> Document:
     """A string as a document. The byte order mark before it counts more than an encoding that it declares."""
-    try:
-        return parse_document(codecs.BOM_UTF8 + text.encode(), name, languages, form)
-    except UnicodeEncodeError as error:
-        raise DataError(f"{name} has half a character (a lone surrogate) at position {error.start + 1:,}") from error
+    check_text(name, text)
+    return parse_document(codecs.BOM_UTF8 + text.encode(), name, languages, form)

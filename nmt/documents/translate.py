@@ -2,17 +2,20 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain, groupby, pairwise, tee
 from typing import Any, NamedTuple, Protocol
 
+from nmt.arguments import check_count
 from nmt.documents.alignment import Alignment, align_translation
 from nmt.documents.document import AnnotatedDocument, Document, Languages, Unit
 from nmt.documents.joining import TranslatedUnit, is_too_complex, join_sentences
 from nmt.documents.known import Sentences, look_up, require_fresh
 from nmt.documents.projection import Placement
+from nmt.errors import Option, UsageError
 from nmt.progress import Progress
+from nmt.text.terms import check_terms
 from nmt.text.units import Span, Units, locate_words
 from nmt.text.words import is_blank
 from nmt.translation.aligner import force_lines
@@ -27,6 +30,16 @@ from nmt.translation.translator import Translator
 NO_PROGRESS = Progress()
 PIECES = Units("pieces"), Units("pieces")
 FLAG_TAGS = re.compile("[\U000e0020-\U000e007f]")  # invisible characters that end the emoji of some flags
+
+
+def check_options(options: Mapping[str, Any], batch_size: int, terms: object) -> None:
+    """Raise UsageError for options of nmt.Translator.stream that documents do not have, and for wrong values."""
+    for name in ("units", "n_best", "first"):
+        if name in options:
+            raise UsageError(Option(name), " is an option of lines, and not of documents\n  Leave it out")
+    check_count("batch_size", batch_size)
+    if terms is not None:
+        check_terms(terms)
 
 
 class LineTranslator(Protocol):

@@ -8,8 +8,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
+from nmt.arguments import SHOWN_CHARACTERS, check_text, read_names, read_several
 from nmt.errors import DataError, Option, UsageError, did_you_mean
 from nmt.progress import format_count
 from nmt.text.atoms import find_atoms
@@ -64,7 +65,11 @@ class GlossaryEntry(NamedTuple):
     source: str
     target: str
     case: CaseRule = "ignore"
-    line: int = 0
+    line: int = 0  # of a file; 0 for an entry that is from none
+
+    def describe(self, glossary: str) -> str:
+        """Where it stands, for a message: `my.tsv, line 3`, or `the glossary, "fence"`."""
+        return f"{glossary}, line {self.line:,}" if self.line else f'{glossary}, "{self.source}"'
 
 
 class FoundTerm(NamedTuple):
@@ -99,25 +104,40 @@ class Terms:
     has_stems: bool = False  # whether a term ends with "*"
     name: str = "the glossary"
 
+    def __post_init__(self) -> None:
+        """Raises UsageError for entries without their sizes, which would never be found."""
+        if self.entries and not self.sizes:
+            raise UsageError('a glossary is built by Terms.build, as in Terms.build({"fence": "Zaun"})')
+
     @classmethod
     def build(
-        cls, glossary: Iterable[GlossaryEntry] = (), keep: Iterable[str] = (), name: str = "the glossary"
+        cls,
+        glossary: Mapping[str, str] | Iterable[Sequence[str] | GlossaryEntry] = (),
+        keep: Iterable[str] = (),
+        name: str = "the glossary",
     ) -> "Terms":
         """The terms of a glossary, and `keep`: regular expressions, or names of KEPT.
 
-        Raises UsageError for a regular expression that is not one.
+        A glossary has entries, or pairs of source and target, or is a mapping from sources to targets. Raises DataError
+        that lists the entries which cannot be used, and UsageError for a regular expression that is not one.
         """
+        entries = read_several("glossary", glossary.items() if isinstance(glossary, Mapping) else glossary)
+        return cls._index(check_entries(entries, name), keep, name)
+
+    @classmethod
+    def read(cls, glossary: Path | str | None = None, keep: Iterable[str] = ()) -> "Terms":
+        """The same with a glossary from a file; see read_glossary."""
+        return cls._index(read_glossary(glossary) if glossary else (), keep, str(glossary or "the glossary"))
+
+    @classmethod
+    def _index(cls, glossary: Iterable[GlossaryEntry], keep: Iterable[str], name: str) -> "Terms":
         entries: dict[str, list[GlossaryEntry]] = {}
         for entry in glossary:
             entries.setdefault(fold(entry.source), []).append(entry)
         sizes = {len(find_atoms(entry.source.removesuffix("*"))) for some in entries.values() for entry in some}
         has_stems = any(one.endswith("*") for one in entries)
-        return cls(entries, sorted(sizes, reverse=True), [compile_pattern(one) for one in keep], has_stems, name)
-
-    @classmethod
-    def read(cls, glossary: Path | str | None = None, keep: Iterable[str] = ()) -> "Terms":
-        """The same with a glossary from a file; see read_glossary."""
-        return cls.build(read_glossary(glossary) if glossary else (), keep, str(glossary or "the glossary"))
+        patterns = [compile_pattern(one) for one in read_names("keep", keep)]
+        return cls(entries, sorted(sizes, reverse=True), patterns, has_stems, name)
 
     def join(self, others: "Terms") -> "Terms":
         """These terms and others. What both translate is translated as these do."""
@@ -169,7 +189,7 @@ class Terms:
         """What the patterns match, as whole words."""
         for pattern in self.patterns:
             for match in pattern.finditer(source):
-                text = " ".join(match[0].split())
+                text = normalize(match[0])
                 if text and is_whole_words(source, *match.span()):
                     yield FoundTerm(*match.span(), match[0], (text,), "keep")
 
@@ -228,20 +248,52 @@ def build_entries(rows: Iterable[tuple[int, Sequence[str]]], name: str, hint: st
 
     Raises DataError that lists the rows which cannot be used, and ends with `hint`. Messages call the whole `name`.
     """
+    placed = ((number, f"line {number:,}", row) for number, row in rows)
+    return collect_entries(placed, f"{name} has lines that cannot be used:", hint)
+
+
+def check_entries(rows: Iterable[Any], name: str) -> list[GlossaryEntry]:
+    """The entries of a glossary from Python. Raises DataError as build_entries does."""
+
+    def place_rows() -> Iterator[tuple[int, str, Any]]:
+        for number, row in enumerate(rows, 1):
+            line, columns = (row.line, row[:3]) if isinstance(row, GlossaryEntry) else (0, row)
+            yield line, f"line {line:,}" if line else f"entry {number:,}", columns
+
+    hint = f"An entry is a pair of source and target, or GlossaryEntry(source, target, case), where case is {CASES}"
+    return collect_entries(place_rows(), f"{name} has entries that cannot be used:", hint)
+
+
+def collect_entries(rows: Iterable[tuple[int, str, Any]], title: str, hint: str) -> list[GlossaryEntry]:
+    """The entries of rows, each with its line and what a message calls it. Raises DataError that lists problems."""
     entries: list[GlossaryEntry] = []
     problems: list[str] = []
-    for number, row in rows:
-        columns = [" ".join(column.split()) for column in row]
-        if problem := find_problem(columns):
-            problems.append(f"line {number:,}: {problem}")
+    for line, place, row in rows:
+        if problem := find_wrong_type(row):
+            problems.append(f"{place}: {problem}")
             continue
-        source, target, case = map(normalize, [*columns, ""][:3])
-        entries.append(GlossaryEntry(source, target, case or "ignore", number))  # type: ignore[arg-type]
+        columns = [normalize(column) for column in row]
+        if problem := find_problem(columns):
+            problems.append(f"{place}: {problem}")
+            continue
+        source, target, case = [*columns, ""][:3]
+        entries.append(GlossaryEntry(source, target, case or "ignore", line))  # type: ignore[arg-type]
     if problems:
         more = [f"and {len(problems) - MOST_SHOWN:,} more"] if len(problems) > MOST_SHOWN else []
-        problems = [f"{name} has lines that cannot be used:", *problems[:MOST_SHOWN], *more, hint]
-        raise DataError("\n  ".join(problems))
+        raise DataError("\n  ".join([title, *problems[:MOST_SHOWN], *more, hint]))
     return entries
+
+
+def find_wrong_type(row: Any) -> str:
+    """What is wrong with an entry that has no columns of text; empty if nothing is."""
+    if not isinstance(row, tuple | list):
+        return f"it is {type(row).__name__}, not a pair: {str(row)[:SHOWN_CHARACTERS]!r}"
+    try:
+        for column in row:
+            check_text(repr(column)[:SHOWN_CHARACTERS], column)
+    except DataError as error:
+        return str(error).partition("\n")[0]
+    return ""
 
 
 def find_problem(columns: Sequence[str]) -> str:
@@ -287,3 +339,12 @@ def normalize(text: str) -> str:
 def fold(text: str) -> str:
     """A text by which terms are found, whatever their case."""
     return normalize(text).casefold()
+
+
+def check_terms(terms: object) -> None:
+    """Raise UsageError for the argument `terms` of a translation if it is something else, such as a path."""
+    if not isinstance(terms, Terms):
+        raise UsageError(
+            f"terms are {type(terms).__name__}, not nmt.Terms: {str(terms)[:SHOWN_CHARACTERS]!r}\n"
+            '  Read a glossary by nmt.Terms.read("glossary.tsv"), or build one by nmt.Terms.build({"fence": "Zaun"})'
+        )

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from nmt.arguments import check_string
 from nmt.errors import Option, UsageError, did_you_mean
 from nmt.text.languages import UNSPACED_LANGUAGES, get_primary_language
 from nmt.text.normalization import BLANK_PIECE
@@ -49,6 +50,7 @@ def choose_units(name: str, language: str, is_unspaced: bool) -> Units:
 
     Raises UsageError for a name that does not exist, and for "icu-words" without the library.
     """
+    check_string("units", name)
     if name not in (AUTO, *UNIT_NAMES):
         raise UsageError(
             f'there are no units "{name}"{did_you_mean(name, UNIT_NAMES)}\n  They are {", ".join((AUTO, *UNIT_NAMES))}'

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
+from nmt.arguments import check_count
 from nmt.devices import choose_device
 from nmt.errors import Option, PeerError, TrainingError, TrainingInterrupted, UsageError
 from nmt.model.attention.registry import plugin_modules
@@ -65,9 +66,10 @@ def run_in_processes(
     If `processes` is 1, this process is the only one; if torchrun has started it, it is one of those. Several processes
     import `function` by its name and share the threads of this one. `out` is the run folder.
 
-    Raises what the function raises, UsageError for processes that this machine or torchrun does not allow, and
-    TrainingError when a process is killed.
+    Raises what the function raises, UsageError for processes that are not a whole number of at least 1, or that this
+    machine or torchrun does not allow, and TrainingError when a process is killed.
     """
+    check_count("processes", processes)
     if is_started_by_torchrun():
         if processes > 1:
             raise UsageError(

@@ -3,6 +3,7 @@
 # V target words
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from nmt.search.required import RequiredPhrases
 from nmt.search.restrictions import LimitedPhrases, MinLength, NoRepeat, Prefix
 from nmt.settings import SearchSettings
 from nmt.step import StepModel
+from nmt.text.normalization import BLANK_PIECE
 from nmt.text.segmented import SegmentedLine
 from nmt.text.subword import Subword
 from nmt.text.terms import MOST_SHOWN, Terms
@@ -169,9 +171,15 @@ class ConstraintCompiler:
         letters = [next(filter(str.isalpha, piece), "") for piece in pieces if not BYTE_PIECE.fullmatch(piece)]
         return 2 * sum(bool(UNSPACED.match(letter)) for letter in letters) > sum(map(bool, letters))
 
+    def compose(self, text: str) -> str:
+        """A text with single blanks, and with letters and accents composed if the subword model composes them."""
+        plain = " ".join(text.split())
+        written = " ".join(self.subword.normalize(plain).replace(BLANK_PIECE, " ").split())
+        return written if unicodedata.normalize("NFC", plain) == unicodedata.normalize("NFC", written) else plain
+
     def encode_exactly(self, text: str, what: str) -> list[int]:
         """The ids of a text, which decode to exactly this text. Raises DataError, which calls it `what`, if none do."""
-        normal = " ".join(text.split())
+        normal = self.compose(text)
         ids = self.subword.encode(normal)
         decoded = self.subword.decode(ids)
         if UNK in ids or decoded != normal:
@@ -190,7 +198,7 @@ class ConstraintCompiler:
         Raises DataError as `encode_exactly` does.
         """
         ids = self.encode_exactly(text, "the constraint")
-        text = " ".join(text.split())
+        text = self.compose(text)
         may_continue = is_boundary(text[-1], "a")
         is_initial = self.is_unspaced and UNSPACED.match(text) is not None
         is_free = self.is_unspaced and is_boundary("a", text[0])
@@ -235,8 +243,8 @@ class ConstraintCompiler:
         """
         symbols = symbols or {}
         prefix = self.encode_exactly(request.prefix, "the prefix") if request.prefix else []
-        constraints = Counter(" ".join(text.split()) for text in request.constraints)
-        spelled = {" ".join(text.split()): self.spell(text) for text in request.constraints}
+        constraints = Counter(map(self.compose, request.constraints))
+        spelled = {self.compose(text): self.spell(text) for text in request.constraints}
         required = []
         banned = [self.encode_banned(text) for text in request.banned]
         room = MOST_TERM_PIECES  # in pieces, for terms
@@ -244,7 +252,7 @@ class ConstraintCompiler:
             others = sum(min(list_lengths(spelled[text])) * count for text, count in constraints.items())
             room = min(room, request.max_length - 1 - len(prefix) - others)
         for texts in terms:
-            ways = {text: ways for text in texts if (ways := self.try_to_spell(text, banned))}
+            ways = {text: ways for text in map(self.compose, texts) if (ways := self.try_to_spell(text, banned))}
             pieces = min((min(list_lengths(own)) for own in ways.values()), default=0)
             if ways and pieces <= room:
                 room -= pieces
@@ -253,9 +261,9 @@ class ConstraintCompiler:
         terms = tuple(one.texts for one in required)
         for text, count in count_apart(constraints, terms).items():
             required += [Required((text,), spelled[text])] * count
-        for ban in request.banned:
+        for ban, string in zip(request.banned, banned, strict=True):
             for what, text in [("prefix", request.prefix), *(("constraint", text) for text in request.constraints)]:
-                if text and ban in f" {text.strip()} ":
+                if text and string in f" {self.compose(text)} ".encode():
                     raise DataError(
                         f"the {what} {text!r} contains {ban!r}, which is banned\n  Leave out one of the two"
                     )
@@ -283,7 +291,7 @@ class ConstraintCompiler:
             source=source,
             prefix=prefix,
             prefix_ends_word=request.prefix[-1:].isspace(),
-            prefix_text=request.prefix,
+            prefix_text=self.compose(request.prefix),
             required=required,
             banned=banned,
             limit=max(limit, len(prefix) + 1),
@@ -335,7 +343,7 @@ def refuse_unwritable_terms(terms: Terms, subword: Subword) -> None:
     problems: list[DataError] = []
     for entry in chain.from_iterable(terms.entries.values()):
         try:
-            compiler.encode_exactly(entry.target, f"{terms.name}, line {entry.line:,}: the target")
+            compiler.encode_exactly(entry.target, f"{entry.describe(terms.name)}: the target")
         except DataError as error:
             problems.append(error)
     if len(problems) == 1:

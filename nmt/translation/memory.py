@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nmt.errors import DataError, Option, UsageError
+from nmt.arguments import check_count
+from nmt.errors import DataError
 from nmt.text.bitext import SUFFIXES_OF, BilingualFile, find_bitext_form
 from nmt.text.similarity import TextIndex
 from nmt.text.words import split_words
@@ -43,8 +44,7 @@ class TranslationMemory:
         With a threshold of 100 only equal sources are found. Raises DataError for a file that cannot be read, or has no
         pair of the languages; UsageError for a threshold that is no percentage, and where a library is missing.
         """
-        if not 1 <= threshold <= 100:
-            raise UsageError(Option("memory_threshold", threshold), " is not from 1 to 100")
+        check_count("memory_threshold", threshold, 1, 100)
         targets: dict[str, str] = {}
         parts: dict[str, tuple[str | Code, ...]] = {}
         notes = []

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
+from nmt.arguments import check_text
 from nmt.errors import DataError, Option
 from nmt.ids import BOS, EOS, PAD, UNK, pad_ids
 from nmt.search.beam import beam_search
@@ -186,7 +187,10 @@ def split_request(
     """
     if not isinstance(line, str | Request):
         raise DataError(f"line {number:,} is {type(line).__name__}, not a string or a Request: {str(line)[:60]!r}")
-    request = Request(line) if isinstance(line, str) else line
+    if isinstance(line, str):
+        check_text(f"line {number:,}", line)
+        line = Request(line)
+    request = line
     if not search.split_long:
         return [request]
     first, *others = split_line(request.source, subword, search.longest, language)

@@ -5,6 +5,7 @@ import sys
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
+from nmt.arguments import check_string
 from nmt.errors import Option, UsageError, did_you_mean
 
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
@@ -48,6 +49,7 @@ def choose_translation_precision(name: str, device: str) -> str:
     Nothing is measured, so that the same command always gives the same translations. Raises UsageError for an unknown
     name and for a format that the device does not have.
     """
+    check_string("precision", name)
     names = ("auto", "float32", "bfloat16", "int8")
     if name not in names:
         raise UsageError(

@@ -4,18 +4,20 @@ Error messages give the file and the line. nmt.translation.constraints checks wh
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, Strict
 
+from nmt.arguments import SHOWN_CHARACTERS, check_count, read_several, refuse_half_characters
 from nmt.errors import DataError
 from nmt.text.corpus import read_lines
 from nmt.text.words import is_blank
 from nmt.validation import check
 
 Text = Annotated[str, Strict()]
+MOST_PIECES = 10_000  # of a translation: its memory grows with them
 
 
 @dataclass(frozen=True)
@@ -33,25 +35,26 @@ class Request:
 
     source: Text
     prefix: Text = ""
-    constraints: tuple[Text, ...] = ()
-    banned: tuple[Text, ...] = ()
-    max_length: Annotated[int, Strict(), Field(ge=1, le=10_000)] | None = None
+    constraints: Sequence[Text] = ()
+    banned: Sequence[Text] = ()
+    max_length: Annotated[int, Strict(), Field(ge=1, le=MOST_PIECES)] | None = None
 
     def __post_init__(self) -> None:
-        """Raises DataError for other types than strings, and for a lone surrogate, which cannot be written as UTF-8."""
+        """Stores constraints and banned strings, which may be any iterable, as tuples.
+
+        Raises DataError for other types than strings, and for a lone surrogate, which cannot be written as UTF-8;
+        UsageError for a `max_length` that is not a whole number from 1 to MOST_PIECES.
+        """
         for name in ("constraints", "banned"):
-            if isinstance(getattr(self, name), str):
-                raise DataError(f"{name} is one string, and must be several\n  For a single one write: {name}=[...]")
-        for text in (self.source, self.prefix, *self.constraints, *self.banned):
+            object.__setattr__(self, name, tuple(read_several(name, getattr(self, name))))
+        texts: tuple[object, ...] = self.source, self.prefix, *self.constraints, *self.banned
+        for text in texts:
             if not isinstance(text, str):
-                raise DataError(f"a request must consist of strings, not of {type(text).__name__}: {str(text)[:60]!r}")
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:
-                raise DataError(
-                    f"{text[:60]!r} has half a character (a lone surrogate) at position {error.start + 1:,}\n"
-                    "  The text was split or decoded wrongly: write complete characters, in UTF-8"
-                ) from error
+                shown = str(text)[:SHOWN_CHARACTERS]
+                raise DataError(f"a request must consist of strings, not of {type(text).__name__}: {shown!r}")
+            refuse_half_characters(repr(text[:SHOWN_CHARACTERS]), text)
+        if self.max_length is not None:
+            check_count("max_length", self.max_length, 1, MOST_PIECES)
 
 
 def read_requests(
@@ -77,8 +80,8 @@ def read_requests(
             yield replace(
                 own,
                 prefix=own.prefix or prefix,
-                constraints=constraints + own.constraints,
-                banned=banned + own.banned,
+                constraints=(*constraints, *own.constraints),
+                banned=(*banned, *own.banned),
             )
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nmt.analysis.alignment import (
     Matrix,
+    check_link_options,
     compute_link_shares,
     extract_links,
     list_words,
@@ -125,8 +126,10 @@ class Translation:
     def links(self, threshold: float | None = None, offset: int = 0) -> dict[Link, float]:
         """The links, with the share of the target word's attention that each has.
 
-        `threshold` and `offset` are those of extract_links and select_rows in nmt.analysis.alignment.
+        `threshold` and `offset` are those of extract_links and select_rows in nmt.analysis.alignment. Raises UsageError
+        for a `threshold` outside 0 to 1, and for an `offset` other than 0 and 1.
         """
+        check_link_options(offset, threshold)
         found: dict[Link, float] = {}
         row, column = 0, 0
         for block in self.attention_blocks:  # attention_TS would take memory by the square of the line's length

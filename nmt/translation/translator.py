@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from nmt.arguments import check_count
 from nmt.errors import FolderError, NmtError, Option, UsageError
 from nmt.inference.engine import Engine
 from nmt.inference.graphs import UntraceableError
@@ -15,7 +16,7 @@ from nmt.search.choices import Choice
 from nmt.search.ensemble import Ensemble
 from nmt.settings import SearchSettings
 from nmt.step import StepModel
-from nmt.text.terms import Terms
+from nmt.text.terms import Terms, check_terms
 from nmt.text.units import AUTO, Units
 from nmt.translation.constraints import refuse_unwritable_terms
 from nmt.translation.pipeline import translate_lines
@@ -89,9 +90,10 @@ class Translator:
         subword models and for a shortlist that does not fit them, UsageError for a device or precision that this
         machine does not have.
         """
+        paths = list_runs(model)
         chosen_device = choose_translation_device(device)
         chosen_precision = choose_translation_precision(precision, chosen_device)
-        runs = [load_run(path, checkpoint) for path in ([model] if isinstance(model, Path | str) else model)]
+        runs = [load_run(path, checkpoint) for path in paths]
         if not runs:
             raise UsageError("there is no run to load\n  Name one or several with ", Option("model"))
         for run in runs[1:]:
@@ -125,17 +127,18 @@ class Translator:
         n_best: int = 1,
         batch_size: int = 64,
         first: int = 1,
-        units: str | tuple[Units, Units] = AUTO,
+        units: str | tuple[str | Units, str | Units] = AUTO,
         terms: Terms | None = None,
         check: Callable[[], object] = bool,
         **search: Any,
     ) -> Iterator[list[Translation]]:
         """The `n_best` translations of each line, best first, while lines are read; see translate_lines.
 
-        `units` are what is linked: "words", "pieces", "characters" or "icu-words"; by default words, and characters
-        where a language has no blanks between words. `terms` are the terms of a glossary and what else of each line
-        its translation contains, such as numbers: Terms.read("glossary.tsv", keep=["numbers"]).
-        `check` is called again and again, by the threads that search, and may raise an error to stop.
+        `units` are what is linked: "words", "pieces", "characters" or "icu-words", or a pair of these for source and
+        target; by default words, and characters where a language has no blanks between words. `terms` are the terms of
+        a glossary and what else of each line its translation contains, such as numbers: Terms.read("glossary.tsv",
+        keep=["numbers"]). `check` is called again and again, by the threads that search, and may raise an error to
+        stop.
 
         Raises SettingsError for search options that do not exist or are out of bounds; UsageError for an `n_best` above
         the beam, for units that do not exist, and for an option without effect; DataError for a line that is not a
@@ -144,9 +147,9 @@ class Translator:
         """
         if isinstance(lines, str | bytes | Request):
             raise TypeError("lines must be an iterable of strings: put a single line in a list")
-        for name, value in (("n_best", n_best), ("batch_size", batch_size)):
-            if not isinstance(value, int) or value < 1:
-                raise UsageError(Option(name, value), " must be a whole number of at least 1")
+        check_count("n_best", n_best)
+        check_count("batch_size", batch_size)
+        check_count("first", first, 0)
         run = self.runs[0]
         settings = check_settings(SearchSettings, run.settings.search.model_dump() | search, "the search options")
         default = SearchSettings()
@@ -161,7 +164,8 @@ class Translator:
                 f"a beam of {settings.beam} cannot find the {n_best} best translations\n"
                 f"  Request at most {settings.beam}, or a beam of at least {n_best}"
             )
-        if terms:
+        if terms is not None:
+            check_terms(terms)
             refuse_unwritable_terms(terms, run.target_subword)
         return translate_lines(
             self.model,
@@ -175,10 +179,19 @@ class Translator:
             shortlist=self.shortlist.allowed_words if self.shortlist else None,
             choice=self.choice,
             language=run.info.source_lang,
-            units=choose_units_of_run(units, run) if isinstance(units, str) else units,
+            units=choose_units_of_run(units, run),
             terms=terms,
             check=check,
         )
+
+
+def list_runs(model: Any) -> list[Path | str]:
+    """The run folders of the argument `model`: one or several. Raises UsageError for what is no path."""
+    runs = list(model) if isinstance(model, Iterable) and not isinstance(model, str | bytes) else [model]
+    for run in runs:
+        if not isinstance(run, Path | str):
+            raise UsageError(f"model is {type(run).__name__}, and must be the path of a run, or a list of such paths")
+    return runs
 
 
 def build_step_model(run: LoadedRun, device: str, precision: str) -> StepModel:

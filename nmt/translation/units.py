@@ -3,22 +3,32 @@
 from collections.abc import Sequence
 
 from nmt.checkpoint import Run
+from nmt.errors import UsageError
 from nmt.text.subword import Subword
 from nmt.text.units import AUTO, Units, choose_units, find_units, is_vocabulary_unspaced
+from nmt.validation import write_value
 
 
-def choose_units_of_run(name: str, run: Run) -> tuple[Units, Units]:
-    """The units of source and target by their name, or by how the languages are written; see choose_units."""
+def choose_units_of_run(units: str | tuple[str | Units, str | Units], run: Run) -> tuple[Units, Units]:
+    """The units of source and target by their name, or a name for each, or by how the languages are written.
 
-    def choose(language: str, subword: Subword, is_unspaced: bool | None) -> Units:
+    Raises UsageError for another type, and what choose_units raises.
+    """
+    pair = units if isinstance(units, tuple | list) and not isinstance(units, Units) else (units, units)
+    if len(pair) != 2 or not all(isinstance(one, str | Units) for one in pair):
+        raise UsageError(f"units are {write_value(units)}, and must be a name or a pair of names, such as words")
+
+    def choose(name: str | Units, language: str, subword: Subword, is_unspaced: bool | None) -> Units:
+        if isinstance(name, Units):
+            return name
         if is_unspaced is None:
             is_unspaced = is_vocabulary_unspaced(language, subword.ids_to_pieces(range(subword.size)), run.info.joint)
         return choose_units(name, language, is_unspaced)
 
     info = run.info
     return (
-        choose(info.source_lang, run.source_subword, info.is_source_unspaced),
-        choose(info.target_lang, run.target_subword, info.is_target_unspaced),
+        choose(pair[0], info.source_lang, run.source_subword, info.is_source_unspaced),
+        choose(pair[1], info.target_lang, run.target_subword, info.is_target_unspaced),
     )
 
 

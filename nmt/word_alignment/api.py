@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from nmt.analysis.alignment import SYMMETRISATIONS, Symmetrisation
+from nmt.arguments import read_texts
 from nmt.errors import DataError, Option, UsageError
 from nmt.progress import Progress, choose_progress
 from nmt.text.units import Units, choose_units, is_text_unspaced
@@ -23,15 +24,12 @@ def align_texts(
     "characters" or "icu-words"; by default words, and characters where a text has no blanks between words. The links of
     both directions are combined by `symmetrise`.
 
-    Raises DataError when `source` and `target` differ in length or are strings; UsageError for an unknown `symmetrise`,
-    and for `units` that are unknown or those of a run.
+    Raises DataError when `source` and `target` differ in length, are strings, or have what is no text; UsageError for
+    an unknown `symmetrise`, and for `units` that are unknown or those of a run.
     """
-    for name, lines in (("source", source), ("target", target)):
-        if isinstance(lines, str):
-            raise DataError(f"{name} is one string, and must be several\n  For a single one write: {name}=[...]")
+    sources, targets = read_texts("source", source), read_texts("target", target)
     if symmetrise not in SYMMETRISATIONS:
         raise UsageError(f'there is no symmetrisation "{symmetrise}"\n  It is one of {", ".join(SYMMETRISATIONS)}')
-    sources, targets = list(source), list(target)
     if len(sources) != len(targets):
         raise DataError(f"{len(sources):,} sources cannot be aligned with {len(targets):,} targets")
     linked = choose_units_of_texts(units, sources, targets)

@@ -143,13 +143,13 @@ def predict_no_numbers(monkeypatch, where):
     if where == "loss":
         monkeypatch.setattr(Updater, "measure", lambda *_: torch.nan)
         return
-    step = Seq2Seq.step
+    predict = Seq2Seq.predict
 
-    def step_without_numbers(*arguments):
-        out = step(*arguments)
-        return out._replace(log_probs_NV=out.log_probs_NV * torch.nan)
+    def predict_without_numbers(*arguments):
+        output, log_probs_NV = predict(*arguments)
+        return output, log_probs_NV * torch.nan
 
-    monkeypatch.setattr(Seq2Seq, "step", step_without_numbers)
+    monkeypatch.setattr(Seq2Seq, "predict", predict_without_numbers)
 
 
 @pytest.mark.parametrize("where", ["loss", "search"])

@@ -13,19 +13,20 @@ import nmt
 PACKAGE = Path(nmt.__file__).parent
 GROUND = {
     *("errors", "ids", "files", "metadata", "run_log", "run_history", "attention_names", "settings", "validation"),
-    *("progress", "version"),
+    *("arguments", "progress", "version"),
 }
 MAY_IMPORT = {
     "errors": set(),
     "ids": set(),
     "threads": set(),
+    "arguments": {"errors"},
     "step": set(),
     "files": {"errors"},
     "metadata": {"errors"},
     "run_log": {"files", "metadata"},
     "run_history": {"files", "metadata", "run_log"},
     "version": set(),
-    "progress": set(),
+    "progress": {"errors"},
     "attention_names": {"errors"},
     "validation": {"errors", "metadata"},
     "settings_base": set(),
@@ -41,7 +42,7 @@ MAY_IMPORT = {
         "train_settings",
         "validation",
     },
-    "devices": {"errors"},
+    "devices": {"arguments", "errors"},
     "weights": GROUND | {"checkpoint", "model"},
     "loaded_run": GROUND | {"checkpoint", "model", "weights"},
     "recipes": {"errors", "metadata", "settings_base", "validation"},
@@ -63,7 +64,8 @@ MAY_IMPORT = {
     "server": GROUND | {"", "text", "translation", "analysis", "documents"},
     "api": GROUND | {"text", "analysis", "translation"},
     "training_api": GROUND | {"text", "data", "analysis", "training", "translation"},
-    "tuning": GROUND | {"api", "data", "search", "analysis", "translation", "checkpoint"},
+    "scoring": GROUND | {"analysis", "translation", "checkpoint"},
+    "tuning": GROUND | {"scoring", "data", "search", "analysis", "translation", "checkpoint"},
     "distillation": GROUND | {"text", "data", "analysis", "translation", "checkpoint", "loaded_run"},
     "": {
         *(
@@ -72,6 +74,7 @@ MAY_IMPORT = {
             "data",
             "distillation",
             "documents",
+            "scoring",
             "tuning",
             "model",
             "text",

@@ -39,9 +39,11 @@ def register_attention(name: str, kind: type[Attention], *, wiring: Wiring) -> N
     `wiring` is where it attends: "before" the decoder's GRU update as in Bahdanau et al. 2015, or "after" it as in
     Luong et al. 2015. A class that is defined again, as in a notebook, takes the place of the one of the same name.
 
-    Raises RegistrationError when another class has the name, when `kind` is no subclass of Attention, or when the
-    wiring is neither.
+    Raises RegistrationError when the name is none, when another class has it, when `kind` is no subclass of Attention,
+    or when the wiring is neither.
     """
+    if not (isinstance(name, str) and name.strip()):
+        raise RegistrationError(f"an attention cannot be registered as {name!r}: its name must be a word")
     if not (isinstance(kind, type) and issubclass(kind, Attention) and kind is not Attention):
         raise RegistrationError(f'"{name}" cannot be registered: {kind!r} is not a subclass of Attention')
     if wiring not in get_args(Wiring):

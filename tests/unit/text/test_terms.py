@@ -268,3 +268,74 @@ def test_own_terms_count_more_than_others():
         ("big tree", ("Baum",)),
         ("☂", ("☂",)),
     ]
+
+
+@pytest.mark.parametrize(
+    "glossary",
+    [
+        [("fence", "Zaun")],
+        (["fence", "Zaun"],),
+        {"fence": "Zaun"},
+        [GlossaryEntry("fence", "Zaun")],
+        iter([("fence", "Zaun")]),
+    ],
+)
+def test_a_glossary_is_built_from_entries_pairs_or_a_mapping(glossary):
+    assert found(Terms.build(glossary), "the fence") == [("fence", ("Zaun",))]
+
+
+def test_a_glossary_from_python_is_normalized_as_one_from_a_file_is():
+    terms = Terms.build({"A\u0308pfel": "  Mu\u0308sli  hier"})
+    assert found(terms, "Äpfel A\u0308pfel") == [("Äpfel", ("Müsli hier",)), ("A\u0308pfel", ("Müsli hier",))]
+
+
+def test_kept_text_is_found_in_a_translation_that_composes_accents():
+    [use] = Terms.build(keep=["A.pfel"]).list_uses("zwei A\u0308pfel", "two Äpfel")
+    assert use.used == "Äpfel"
+
+
+def test_entries_that_cannot_be_used_are_listed_by_their_place():
+    entries = [
+        ("fence", "Zaun"),
+        GlossaryEntry("", "Hund"),
+        GlossaryEntry("dog", " "),
+        GlossaryEntry("dog", "Hund", "exakt"),
+        GlossaryEntry("cat", "", line=12),
+        ("dog",),
+        "dog",
+        None,
+        ("dog", 3),
+        ("dog", "Hund\ud800"),
+        ("dog", "Hund*"),
+    ]
+    with pytest.raises(DataError) as caught:
+        Terms.build(entries)
+    assert str(caught.value).split("\n  ") == [
+        "the glossary has entries that cannot be used:",
+        "entry 2: its source is empty",
+        "entry 3: its target is empty",
+        'entry 4: there is no case rule "exakt"; did you mean "exact"?',
+        "line 12: its target is empty",
+        "entry 6: it has 1 column, not 2 to 4",
+        "entry 7: it is str, not a pair: 'dog'",
+        "entry 8: it is NoneType, not a pair: 'None'",
+        "entry 9: 3 is int, not a string: '3'",
+        r"entry 10: 'Hund\ud800' has half a character (a lone surrogate) at position 5",
+        'entry 11: its target "Hund*" would have the "*": only a source ends with it, for every ending of its word',
+        "An entry is a pair of source and target, or GlossaryEntry(source, target, case), where case is ignore, exact "
+        "or follow",
+    ]
+
+
+def test_terms_are_not_made_past_their_checks():
+    with pytest.raises(
+        UsageError, match=r'^a glossary is built by Terms.build, as in Terms.build\({"fence": "Zaun"}\)$'
+    ):
+        Terms({"fence": [GlossaryEntry("fence", "Zaun")]})
+    for build in (Terms.build, Terms.read):
+        with pytest.raises(DataError, match=r"^keep is one string, and must be several\n"):
+            build(keep="numbers")
+        with pytest.raises(UsageError, match=r"^one of keep is NoneType, not a string"):
+            build(keep=[None])
+    with pytest.raises(DataError, match=r"^glossary is one string, and must be several\n"):
+        Terms.build("glossary.tsv")

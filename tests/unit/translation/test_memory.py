@@ -105,5 +105,5 @@ def test_without_rapidfuzz_only_equal_sources_are_found(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("threshold", [0, 101, -5])
 def test_a_threshold_is_a_percentage(tmp_path, threshold):
-    with pytest.raises(UsageError, match=rf"^memory_threshold={threshold} is not from 1 to 100$"):
+    with pytest.raises(UsageError, match=rf"^memory_threshold={threshold} must be a whole number from 1 to 100$"):
         read(tmp_path, ("one", "eins"), threshold=threshold)
