@@ -54,17 +54,22 @@ def open_named(path: Path, mode: str, shown: Path | None = None) -> IO[Any]:
 class StreamFile(io.FileIO):
     """A file or pipe to write to. When the reader of a pipe closes it, all that follows is dropped without an error.
 
-    So a reader like `head` ends only what it read, and not the program with everything else that it writes.
+    So a reader like `head` ends only what it read, and not the program with everything else that it writes. After
+    another error, such as that of a full disk, what follows is dropped too: the error is raised once.
     """
 
     is_closed_by_reader = False
+    has_failed = False
 
     def write(self, content: Any) -> int:
-        if not self.is_closed_by_reader:
+        if not (self.is_closed_by_reader or self.has_failed):
             try:
                 return super().write(content)
             except BrokenPipeError:
                 self.is_closed_by_reader = True
+            except OSError:
+                self.has_failed = True
+                raise
         return memoryview(content).nbytes
 
 

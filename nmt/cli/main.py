@@ -92,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.showwarning = build_warning_printer()
     try:
         nmt.main(args=None if arguments is None else list(arguments), prog_name="nmt", standalone_mode=False)
+        sys.stdout.flush()  # at the exit of Python an error, such as that of a full disk, would be no message
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:

@@ -68,6 +68,15 @@ class Cleaner:
         [(reason, _)] = self.dropped.most_common(1)
         return ["\n  Raise ", Option(LIMITS[reason])] if reason in LIMITS else []
 
+    def describe_losses(self, total: int) -> str:
+        """What to change where more than half of `total` pairs were dropped for their length; empty elsewhere."""
+        lost = {reason: self.dropped[reason] for reason in LIMITS}
+        if 2 * sum(lost.values()) <= total:
+            return ""
+        reason = max(lost, key=lambda one: lost[one])
+        smaller = ", or choose a smaller vocab_size" if reason == "length ratio" else ""
+        return f"\n  More than half is dropped for its length: raise {LIMITS[reason]}{smaller}"
+
     def _drop(self, reason: str, kept: NDArray[np.bool_], applies: NDArray[np.bool_]) -> None:
         self.dropped[reason] += int((kept & applies).sum())
         kept &= ~applies

@@ -155,13 +155,14 @@ def prepare(
             )
         for name, count in counts.items():
             cleaned = f", {splits[name].pairs:,} kept; dropped: {reasons}" if name == "train" else ""
+            lost = cleaner.describe_losses(count) if name == "train" else ""
             links_of_pieces = splits[name].links
             linked = "" if links_of_pieces is None else f"; {format_count(links_of_pieces, 'link')} between pieces"
             known = sum(evaluated[name][pair] for pair in repeated) if name in evaluated else 0
             copied = f", {known:,} of which training has too" if known else ""
             if 10 * known > count:
                 copied += "\n  Scores on training pairs say little about other text"
-            reporter.note(f"{name}: {format_count(count, 'pair')}{cleaned}{linked}{copied}")
+            reporter.note(f"{name}: {format_count(count, 'pair')}{cleaned}{linked}{copied}{lost}")
         shutil.rmtree(scratch)
         write_manifest(
             folder,

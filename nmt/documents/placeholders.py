@@ -6,7 +6,7 @@ from itertools import accumulate
 
 from nmt.documents.document import Token, join_elements
 from nmt.documents.labels import LINE_END
-from nmt.text.terms import EMAIL, TEMPLATE, URL, VARIABLE
+from nmt.text.terms import EMAIL, LATIN, TEMPLATE, URL, VARIABLE
 from nmt.text.units import Span
 
 SHORTCODE = r"\{\{[<%](?:[^{}]|\{(?!\{)){0,1000}?[>%]\}\}"  # of Hugo, which may have several lines
@@ -17,8 +17,8 @@ IN_BRACES = r"(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\})*+"  # three 
 PLACEHOLDER = re.compile(
     rf"{KEPT.pattern}"
     rf"|\{{\s*\w+\s*,\s*(?:plural|select|selectordinal|choice|number|date|time|spellout|ordinal|duration)\b{IN_BRACES}\}}"
-    r"|%[A-Za-z]\w+%(?![\w%])"  # of Symfony and Windows
-    r"|(?<!\d)(?<!\d )%L?\d{1,2}(?![\w$]|\.\d)"  # of Qt
+    rf"|%[A-Za-z][{LATIN}]+%(?![{LATIN}%])"  # of Symfony and Windows
+    rf"|(?<!\d)(?<!\d )%L?\d{{1,2}}(?![{LATIN}$]|\.\d)"  # of Qt
     r"|%<\w+>[-+#0]*\d*(?:\.\d+)?[a-zA-Z]"  # of Ruby
     r"|%(?:\(\w+\)|\d+\$)?[-+#0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[hlLqjzt]*[a-zA-Z@%]"  # of printf and Python
     rf"|[$%#]?\{{[^{{}}\s]*\}}|{VARIABLE}"  # of templates, Python, Ruby and shells

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nmt.errors import Option, UsageError
 from nmt.text.atoms import find_atoms
+from nmt.text.cases import fold
 
 try:
     from rapidfuzz.distance import Levenshtein
@@ -87,7 +88,7 @@ class TextIndex:
 
 def list_words(text: str) -> Iterator[str]:
     """The words of a text that are compared."""
-    for chunk in text.casefold().split():
+    for chunk in fold(text).split():
         yield from split_chunk(chunk)
 
 

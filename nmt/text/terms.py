@@ -13,44 +13,57 @@ from typing import Any, Literal, NamedTuple, get_args
 from nmt.arguments import SHOWN_CHARACTERS, check_text, read_names, read_several
 from nmt.errors import DataError, Option, UsageError, did_you_mean
 from nmt.progress import format_count
+from nmt.text import cases
 from nmt.text.atoms import find_atoms
+from nmt.text.cases import capitalize, is_same, write_in_capitals
 from nmt.text.corpus import read_lines
 from nmt.text.particles import list_stems
-from nmt.text.words import UNSPACED, is_blank, is_whole_words, match_texts
+from nmt.text.words import UNSPACED, is_blank, is_boundary, is_whole_words, match_texts
 
 CaseRule = Literal["ignore", "exact", "follow"]
 CASE_RULES: tuple[CaseRule, ...] = get_args(CaseRule)
 CASES = f"{', '.join(CASE_RULES[:-1])} or {CASE_RULES[-1]}"
 INITIAL = re.compile(r"(?:.*[.!?…:。！？])?[\W_]*")  # what stands before the first word of a sentence
 MOST_SHOWN = 10  # lines of a glossary in one message
-EMOJI = "[\U0001f000-\U0001faff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff]"
+SIGNS = "©®‼⁉™ℹ\u2190-\u21ffⓂ\u2900-\u297f〰〽㊗㊙"  # which are emoji before a variation selector
+EMOJI = (
+    rf"(?:[\U0001f000-\U0001faff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff]|[{SIGNS}](?=\ufe0f))"
+    "[\ufe0f\U0001f3fb-\U0001f3ff]*[\U000e0020-\U000e007f]*"  # the last are tags, as in the flag of England
+)
+LATIN = "A-Za-z0-9_\u00c0-\u024f"  # what names of programs consist of
 UNSPACED_TEXT = rf"{UNSPACED.pattern[1:-1]}\u3000-\u303f\uff00-\uff65"  # may stand directly beside an address
 TEMPLATE = r"\$?\{\{[^\n]{0,300}?\}\}\}?|\{%[^{}\n]*%\}|\{#[^{}\n]*#\}"  # of Jinja, Liquid, Handlebars, Hugo
 IN_URL = (
     rf"(?:{TEMPLATE}|\([^\s()<>]*\)|&amp;"
     rf"|(?!\{{[{{%]|&(?:amp|lt|gt|quot|nbsp);)[^\s<>()\[\]\"'“”«»`|{UNSPACED_TEXT}])"
 )
+# In running text without blanks an address ends before such letters, but not where the text shows that they are in it:
+AFTER_DELIMITER = rf"(?<=[/=#?&+_.-])(?![ぁ-ん]){UNSPACED.pattern}++(?=[\s!-~）」』】〉》]|\Z)"  # wiki/北京
+BEFORE_BLANK = rf"{UNSPACED.pattern}++(?=\s)"
+URL_BEGIN = rf"(?:(?<![A-Za-z])(?:https?|s?ftp|file|wss?|git|ssh)://|(?:(?<![\w.])|(?<=[{UNSPACED_TEXT}]))www\.(?=\w))"
 URL = (
-    rf"(?:(?<![A-Za-z])(?:https?|s?ftp|file|wss?|git|ssh)://|(?:(?<![\w.])|(?<=[{UNSPACED_TEXT}]))www\.(?=\w))"
-    rf"{IN_URL}+(?:(?<=\}}\}})|(?<=%\}})|(?<![.,;:!?*_~}}]))"
+    rf"(?:(?<![{UNSPACED_TEXT}]){URL_BEGIN}(?:{IN_URL}|{AFTER_DELIMITER}|{BEFORE_BLANK})+"
+    rf"|{URL_BEGIN}(?:{IN_URL}|{AFTER_DELIMITER})+)"
+    r"(?:(?<=\}\})|(?<=%\})|(?<![.,;:!?*_~}]))"
 )
 IN_NAME = rf"[^\W{UNSPACED_TEXT}]"
 EMAIL = rf"(?<!{IN_NAME})(?:mailto:)?(?:{IN_NAME}|[.+%-]){{1,64}}@(?:{IN_NAME}|-)+(?:\.(?:{IN_NAME}|-)+)+(?<!-)"
-VARIABLE = r"\$(?!\d+[.,:/’'\u00a0\u202f]\d)\w+"  # of templates and shells; $1,000.50 is a price
+VARIABLE = rf"\$(?!\d+[.,:/’'\u00a0\u202f]\d)[{LATIN}]+"  # of templates and shells; $1,000.50 is a price
 KEPT = {
-    "numbers": r"(?<![\w.,])[+\-−±]?\d+(?:[.,:/’'\u00a0\u202f]\d+)*(?!\w)",
+    "numbers": (
+        rf"(?<![^\W{UNSPACED_TEXT}])(?<![\d.,٫])(?:(?<!\w)-|[+−±])?\d++(?:[.,:/’'\u00a0\u202f٫٬．：／]\d++)*+"
+        r"(?!(?:st|nd|rd|th)\b|[A-Za-z]*[\d_])"  # 250 in 250권을 and 5 in 5kg, but none in 1st, 0x1F or 2x4
+    ),
     "urls": URL,
     "placeholders": (
         rf"{TEMPLATE}|[$%#]?\{{[^{{}}\s]*\}}|%<\w+>[-+#0]*\d*(?:\.\d+)?[a-zA-Z]"
-        r"|%(?:\(\w+\)|\d+\$)?[-+#0]*+\d*+(?:\.\d+)?(?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGcrsa@](?!\w)"
-        rf"|%\w+%|{VARIABLE}"
+        r"|%(?:\(\w+\)|\d+\$)?[-+#0]*+\d*+(?:\.\d+)?(?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGcrsa@]"
+        rf"(?![{LATIN}])|%[{LATIN}]+%|{VARIABLE}"
     ),
     "emails": EMAIL,
-    "emoji": (
-        "[\U0001f1e6-\U0001f1ff]{2}|[0-9#*]\ufe0f?\u20e3"
-        f"|{EMOJI}[\ufe0f\U0001f3fb-\U0001f3ff]*(?:\u200d{EMOJI}[\ufe0f\U0001f3fb-\U0001f3ff]*)*"
-    ),
+    "emoji": (f"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\ufe0f?\u20e3|{EMOJI}(?:\u200d{EMOJI})*"),
 }
+OWN_ENDS = frozenset(KEPT.values())
 
 
 class GlossaryEntry(NamedTuple):
@@ -179,19 +192,22 @@ class Terms:
 
         `is_initial` tells whether a sentence begins with it.
         """
-        some = self.entries.get(fold(text), ())
         text = normalize(text)
+        some = [one for one in self.entries.get(fold(text), ()) if is_same(normalize(one.source), text)]
         exact = [one.target for one in some if one.case == "exact" and one.source == text]
         others = (target for one in some if one.case != "exact" for target in adapt_case(one, text, is_initial))
         return tuple(dict.fromkeys(exact or others))
 
     def find_kept(self, source: str) -> Iterator[FoundTerm]:
-        """What the patterns match, as whole words."""
+        """What the patterns match, as whole words; those of KEPT tell themselves where a match ends."""
         for pattern in self.patterns:
             for match in pattern.finditer(source):
                 text = normalize(match[0])
-                if text and is_whole_words(source, *match.span()):
-                    yield FoundTerm(*match.span(), match[0], (text,), "keep")
+                begin, end = match.span()
+                if not text or not is_boundary(source[max(0, begin - 1) : begin], source[begin]):
+                    continue
+                if pattern.pattern in OWN_ENDS or is_whole_words(source, begin, end):
+                    yield FoundTerm(begin, end, match[0], (text,), "keep")
 
     def list_uses(self, source: str, translation: str) -> list[TermUse]:
         """The terms of a source, and whether its translation has them."""
@@ -317,7 +333,7 @@ def adapt_case(entry: GlossaryEntry, text: str, is_initial: bool) -> list[str]:
     if entry.case != "follow" or text == entry.source:
         return [plain]
     if text.isupper() and sum(map(str.isalpha, text)) > 1:
-        return [plain.upper()]
+        return [write_in_capitals(plain)]
     words = text.split()
     if len(words) > 1 and all(word[0].isupper() for word in words if word[0].isalpha()):
         return [" ".join(map(capitalize, plain.split()))]
@@ -326,19 +342,14 @@ def adapt_case(entry: GlossaryEntry, text: str, is_initial: bool) -> list[str]:
     return [plain]
 
 
-def capitalize(text: str) -> str:
-    """The text with a capital at its beginning; its other letters stay as they are."""
-    return text[0].upper() + text[1:]
-
-
 def normalize(text: str) -> str:
     """A text in composed characters with single blanks."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def fold(text: str) -> str:
-    """A text by which terms are found, whatever their case."""
-    return normalize(text).casefold()
+    """A text by which terms are found, whatever their case; of those found, is_same tells which are meant."""
+    return cases.fold(normalize(text))
 
 
 def check_terms(terms: object) -> None:

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 JOINERS = "\u200c\u200d"  # zero-width joiners and non-joiners, which occur inside words
+EMOJI_MARKS = "\ufe0e\ufe0f\u20e3"  # a word may begin after them: ☎️123
 SEPARATED = re.compile("[^ \t]+")
 UNSPACED = re.compile(  # scripts without blanks between words: Thai, Lao, Burmese, Khmer, Han, kana
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -47,7 +48,7 @@ def is_boundary(before: str, after: str) -> bool:
         return True
     if after in JOINERS or unicodedata.category(after)[0] == "M":
         return False
-    return bool(UNSPACED.match(before) or UNSPACED.match(after))
+    return before in EMOJI_MARKS or bool(UNSPACED.match(before) or UNSPACED.match(after))
 
 
 def count_phrase(text: str, phrase: str) -> int:

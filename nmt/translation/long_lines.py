@@ -4,20 +4,22 @@ import re
 from collections.abc import Iterator
 from itertools import accumulate, pairwise, takewhile
 
+from nmt.text.cases import is_small
 from nmt.text.subword import Subword
+from nmt.translation.full_stops import goes_on
 
 try:
     import sentencex
 except ImportError:  # it has no wheel for this machine, or nmt was installed without its dependencies
     sentencex = None
 
-SENTENCE_ENDS = "।॥۔؟።፧։។៕။。！？｡"  # end sentences wherever they stand, unlike ".", "!", "?" and "…"
+SENTENCE_ENDS = "।॥།༎۔؟።፧։។៕။。！？｡"  # end sentences wherever they stand, unlike ".", "!", "?" and "…"
 UNIT = re.compile(
     rf"[^\s{SENTENCE_ENDS}；：，、]+[{SENTENCE_ENDS}；：，、]*|[{SENTENCE_ENDS}；：，、]+"
 )  # words; these marks end one as well
 MOST_BLANKS = 100  # that are read before a place
 CLOSING = "\"'”’»«)]}」』）"
-END = re.compile(rf"[{SENTENCE_ENDS}]+[{re.escape(CLOSING)}]*\s*")
+END = re.compile(rf"(?:[།༎]\s*(?=[།༎])|[{SENTENCE_ENDS}])+[{re.escape(CLOSING)}]*\s*")
 POINT = re.compile(rf"[.!?…]+[{re.escape(CLOSING)}]*\s+")
 ABBREVIATION = re.compile(r"(?:\b[^\W\d_]|\w\.\w+|\b(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nr|vs))\.$")  # without sentencex
 CONTINUED = re.compile("[ぁ-ん]")  # after a closing quotation mark, as in 「…？」と
@@ -68,14 +70,16 @@ def find_sentences(line: str, language: str) -> set[int]:
             end += len(part)
     else:
         ends = [match.span() for match in POINT.finditer(line) if not ABBREVIATION.search(line[: match.start() + 1])]
-        begins |= {end for _, end in ends if line == line.lower() or not line[end : end + 1].islower()}
-    return {begin for begin in begins if 0 < begin < len(line) and not continues(line, begin)}
+        begins |= {end for _, end in ends if line == line.lower() or not is_small(line[end : end + 1])}
+    has_capitals = line != line.lower()
+    inside = (begin for begin in begins if 0 < begin < len(line))
+    return {one for one in inside if not continues(line, one) and not goes_on(line, one, language, has_capitals)}
 
 
 def continues(line: str, begin: int) -> bool:
     """Whether a sentence goes on after a quotation that ends like a sentence: 「…？」と, "…?" he said."""
     before = line[max(begin - MOST_BLANKS, 0) : begin].rstrip()[-1:]
-    after_quotation = before in CLOSING and (line[begin].islower() or CONTINUED.match(line[begin]))
+    after_quotation = before in CLOSING and (is_small(line[begin]) or CONTINUED.match(line[begin]))
     return bool(after_quotation) or (line[begin] in CLOSING and not line[begin - 1].isspace())
 
 

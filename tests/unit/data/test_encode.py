@@ -151,3 +151,19 @@ def test_links_stay_with_their_pairs(tiny_prepared, tmp_path, monkeypatch, size)
         found = zip(split.links.sources[own], split.links.targets[own], strict=True)
         assert {(sides[0][i], sides[1][j]) for i, j in found} == set(wanted)
         assert own.stop - own.start == sum(sides[0].count(i) * sides[1].count(j) for i, j in wanted)
+
+
+@pytest.mark.parametrize(
+    ("dropped", "total", "hint"),
+    [
+        ({"length ratio": 285}, 400, "raise max_ratio, or choose a smaller vocab_size"),
+        ({"too long": 150, "length ratio": 60}, 400, "raise max_length"),
+        ({"length ratio": 200}, 400, ""),
+        ({"duplicate": 300, "too long": 10}, 400, ""),
+    ],
+)
+def test_a_hint_tells_what_to_change_where_most_pairs_are_dropped_for_their_length(dropped, total, hint):
+    cleaner = Cleaner(max_length=100, max_ratio=3.0, keep_duplicates=True)
+    cleaner.dropped.update(dropped)
+    expected = f"\n  More than half is dropped for its length: {hint}" if hint else ""
+    assert cleaner.describe_losses(total) == expected

@@ -67,7 +67,13 @@ def test_terms_are_found_as_whole_words_and_the_longest_counts(source, terms):
 @pytest.mark.parametrize(
     ("name", "source", "kept"),
     [
-        ("numbers", "12 of 3,400.5 (-7) at 10:30, v2 and 5kg.", ["12", "3,400.5", "-7", "10:30"]),
+        ("numbers", "12 of 3,400.5 (-7) at 10:30, v2 and A4.", ["12", "3,400.5", "-7", "10:30"]),
+        # beside letters: not after one of a script with blanks, nor in ordinals and codes
+        ("numbers", "5kg and 20km, 1st of 22nd, 0x1F, 2x4, 5_0", ["5", "20"]),
+        ("numbers", "250권을 2024년 5월 А4 की250", ["250", "2024", "5"]),
+        ("numbers", "我有250本书，25度，-5度。第3-5页", ["250", "25", "-5", "3", "5"]),
+        ("numbers", "ราคา250บาท ที่3.5กม. ៥០០រៀល ၃.၅မီတာ", ["250", "3.5", "៥០០", "၃.၅"]),
+        ("numbers", "١٬٢٣٤٫٥٠ و ۱۲٫۵ und ３．５メートル", ["١٬٢٣٤٫٥٠", "۱۲٫۵", "３．５"]),
         ("numbers", "1’000 Franken, 12 345,6 und ±3.", ["1’000", "12", "345,6", "±3"]),
         ("numbers", "10\u202f000 €", ["10\u202f000"]),
         (
@@ -82,6 +88,9 @@ def test_terms_are_found_as_whole_words_and_the_longest_counts(source, terms):
             ["{name}", "${HOME}", "{{x}}", "%s", "%(count)d", "%1$s", "$1", "%PATH%"],
         ),
         ("placeholders", "100% sure; 5 {not this}", []),
+        ("placeholders", "%s님이 สวัสดี%sครับ %dдней $x님 价格$y和", ["%s", "%s", "%d", "$x", "$y"]),
+        ("placeholders", "价格10%和%s和50%的%(n)d个", ["%s", "%(n)d"]),
+        ("placeholders", "10%de %sé", []),
         ("placeholders", "$1,000.50 and $5.99, $1’000, $1\u202f000 or $2:30 for $3 of $4. $a1.5", ["$3", "$4", "$a1"]),
         (
             "placeholders",
@@ -93,6 +102,16 @@ def test_terms_are_found_as_whole_words_and_the_longest_counts(source, terms):
             "*http://a.b/c_d_* [ftp://e.f] http://g.h/i_(j), (www.k.l/m)!",
             "http://a.b/c_d ftp://e.f http://g.h/i_(j) www.k.l/m",
         ),
+        (
+            "urls",
+            "https://zh.wikipedia.org/wiki/北京 now http://例え.jp/x, https://th.wikipedia.org/wiki/กรุงเทพ/ที่ and",
+            "https://zh.wikipedia.org/wiki/北京 http://例え.jp/x https://th.wikipedia.org/wiki/กรุงเทพ/ที่",
+        ),
+        ("urls", "https://a.b/C语言 (https://c.d/?q=犬&r=1)", "https://a.b/C语言 https://c.d/?q=犬&r=1"),
+        ("urls", "参见https://a.b/wiki/北京 和（https://c.d/猫）", "https://a.b/wiki/北京 https://c.d/猫"),
+        ("urls", "参见https://a.b/c的页面。https://a.b/をご覧", "https://a.b/c https://a.b/"),
+        ("urls", "ดูhttps://a.b/cได้เลย https://a.b/c和https://d.e/f", "https://a.b/c https://a.b/c https://d.e/f"),
+        ("urls", "https://ar.wikipedia.org/wiki/قطة و", "https://ar.wikipedia.org/wiki/قطة"),
         ("urls", "詳細はhttps://a.b/c。またはwww.d.eを見る", "https://a.b/c www.d.e"),
         (
             "urls",
@@ -101,6 +120,12 @@ def test_terms_are_found_as_whole_words_and_the_longest_counts(source, terms):
         ),
         ("emails", "連絡先a-b@c.jpまで, müller@x.de, mailto:d@e.f.", "a-b@c.jp müller@x.de mailto:d@e.f"),
         ("emoji", "ok 👍🏽 family 👩‍👩‍👧 flag 🇩🇪! ☀️ 1️⃣", ["👍🏽", "👩‍👩‍👧", "🇩🇪", "☀️", "1️⃣"]),
+        (
+            "emoji",
+            "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f a",
+            "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        ),
+        ("emoji", "❤️5 ©️ © ‼️ ☎️123 ❤️1️⃣ ↔️ 🙂‍↔️ ㊗️", ["❤️", "©️", "‼️", "☎️", "❤️", "1️⃣", "↔️", "🙂‍↔️", "㊗️"]),
         (r"[A-Z]{2}-\d+", "AB-12 and XAB-12, CD-3", ["AB-12", "CD-3"]),
         (r"x*", "a xx b", ["xx"]),
     ],
@@ -249,6 +274,11 @@ def test_a_wrong_pattern_is_refused():
         ("urls", "http://a(" * 5_000),
         ("urls", "http://a" + ".(b)" * 10_000),
         ("urls", "http://" + "{{" * 10_000),
+        ("urls", "http://a/" + "北" * 20_000 + "。"),
+        ("urls", "http://a/" + "北/" * 10_000 + "。"),
+        ("urls", "http://a" + "/北。" * 10_000),
+        ("numbers", "1" + "a" * 20_000),
+        ("numbers", "1a" * 10_000),
     ],
 )
 def test_what_is_kept_is_found_in_little_time(name, text):
