@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from support.models import COMPOSITES, KINDS, VOCABULARY, sentences, small_model, small_settings
+from support.steps import assert_steps_give_what_teacher_forcing_gives
 from torch.nn import functional as F
 
 from nmt.ids import BOS
@@ -39,17 +41,7 @@ def test_a_sentence_reads_the_same_alone_and_in_a_batch(case):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_steps_give_what_teacher_forcing_gives(case):
-    model = small_model(**case)
-    source_BS, lengths_B, target_BT = sentences([(4, 3), (2, 3)])
-    readout_BTR, attention_BTS = model(source_BS, lengths_B, target_BT)
-    expected_BTV = model.score_words(readout_BTR).log_softmax(-1)
-    state = model.start(source_BS, lengths_B)
-    previous_N = torch.full((2,), BOS)
-    for t in range(3):
-        out = model.step(previous_N, state)
-        torch.testing.assert_close(out.log_probs_NV, expected_BTV[:, t], rtol=1e-10, atol=1e-12)
-        torch.testing.assert_close(out.attention_NS, attention_BTS[:, t], rtol=1e-10, atol=1e-12)
-        previous_N, state = target_BT[:, t], out.state
+    assert_steps_give_what_teacher_forcing_gives(small_model(**case), atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", COMPOSITES)
@@ -65,21 +57,21 @@ def test_a_model_in_bfloat16_has_nearly_the_same_log_probs(kind):
 @pytest.mark.parametrize("kind", ["bahdanau", *COMPOSITES])
 def test_select_repeats_reorders_and_drops_rows(kind):
     model = small_model(**KINDS[kind])
-    source_BS, lengths_B, _ = sentences([(4, 2), (2, 2), (3, 2)])
-    start = model.step(torch.full((3,), BOS), model.start(source_BS, lengths_B)).state
-    wide = model.select(start, torch.tensor([[0, 0], [1, 1], [2, 2]]))
+    source_BS, lengths_B, _ = sentences([(4, 2), (2, 2), (3, 2)]).to_arrays()
+    start = model.step(np.full(3, BOS), model.start(source_BS, lengths_B)).state
+    wide = model.select(start, np.array([[0, 0], [1, 1], [2, 2]]))
     assert wide.memory is start.memory
-    words_N = torch.tensor([5, 6, 7, 8, 9, 10])
+    words_N = np.array([5, 6, 7, 8, 9, 10])
     stepped = model.step(words_N, wide).state
-    left = model.select(stepped, torch.tensor([[1, 0], [5, 5]]))  # the middle sentence has left
+    left = model.select(stepped, np.array([[1, 0], [5, 5]]))  # the middle sentence has left
     assert left.memory.values_BSM.shape[0] == 2
-    again = model.step(torch.tensor([4, 4, 4, 4]), left)
+    again = model.step(np.array([4, 4, 4, 4]), left)
     for row, (sentence, word) in enumerate([(0, 6), (0, 5), (2, 10), (2, 10)]):
         state = model.start(source_BS[sentence : sentence + 1], lengths_B[sentence : sentence + 1])
         for previous in (BOS, word, 4):
-            out = model.step(torch.tensor([previous]), state)
+            out = model.step(np.array([previous]), state)
             state = out.state
-        torch.testing.assert_close(again.log_probs_NV[row], out.log_probs_NV[0], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(again.log_probs_NV[row], out.log_probs_NV[0], rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("tie", ["none", "target", "all"])
