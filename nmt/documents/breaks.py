@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from nmt.documents.document import BLANK, Token, pair_tokens
 from nmt.documents.placeholders import is_plain
+from nmt.translation.long_lines import CLOSING, SENTENCE_ENDS
 
 NO_TEXT = "\ufffc"
 COMMENT = "<!-- -->"  # the label of one
-SENTENCE_END = re.compile(r"[.!?…。！？｡।؟۔][\"'”’»«)\]」』]*\Z")
+SENTENCE_END = re.compile(rf"[.!?…{SENTENCE_ENDS}][{re.escape(CLOSING)}]*\Z")
 ITEM = re.compile(r"\s*(?:[-–—−*+•‣⁃◦▪▫●○■□·✓✔➤►★☆→]|\(?\d{1,2}[.)]|[a-z]\))\s+")
 
 

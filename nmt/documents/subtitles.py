@@ -30,6 +30,7 @@ from nmt.documents.segment import Mark, Segment
 from nmt.errors import DataError
 from nmt.text.languages import get_primary_language, is_other_language
 from nmt.text.words import UNSPACED
+from nmt.translation import long_lines
 
 TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[,.:](\d{1,3}))?"
 TIMING = re.compile(rf"[ \t]*{TIME}[ \t]*--+>[ \t]*{TIME}(?=[ \t\r\n]|\Z)[^\n]*", re.ASCII)
@@ -39,7 +40,7 @@ READING = re.compile(  # beside the words of <ruby>, in WebVTT; its end tag may 
 )
 VOICE_LANGUAGE = re.compile(r"<lang(?:\.[^\s<>]*)?[ \t]+([\w-]+)\s*>")  # of WebVTT
 OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?=\s|$)")  # of WebVTT
-ENDS = re.compile(r"[.!?…。！？।؟♪♫][\s\"'”’»«)\]」』]*$")
+ENDS = re.compile(rf"[.!?…♪♫{long_lines.SENTENCE_ENDS}][\s{re.escape(long_lines.CLOSING)}]*$")
 PAUSE = 2.0  # seconds between cues that end a sentence
 MOST_CUES, MOST_CHARACTERS = 8, 400  # of a unit
 WIDEST_LINE = 42  # letters; twice as wide ones count twice

@@ -32,6 +32,7 @@ def read(text: str, form: str) -> Document:
         ("html", "<p>a<br><code>x</code><br>b", ["a b"]),
         ("markdown", "a\\\nb  \nc\n", ["a b c"]),
         # unless a sentence ends before it
+        ("html", "<p>ខ។<br>គ<p>က။<br>ခ<p>ཀ།<br>ཁ", ["ខ។", "គ", "က။", "ခ", "ཀ།", "ཁ"]),
         ("html", "<p>a.<br>b ”!”<br>c <i>d</i>…<br/>e", ["a.", "b ”!”", "c d…", "e"]),
         ("html", "<p>これ。<br>それ", ["これ。", "それ"]),
         ("markdown", "a.\\\nb?  \nc\n", ["a.", "b?", "c"]),

@@ -38,6 +38,7 @@ def texts(document) -> list[str]:
         (["<i>one</i>", "{\\an8}two."], ["one two."]),
         (["“Go.”", "Yes."], ["“Go.”", "Yes."]),
         (["行く。", "来る", "人"], ["行く。", "来る 人"]),
+        (["ខ។", "គ", "ཀ།", "ཁ", "ہے۔", "وہ"], ["ខ។", "គ ཀ།", "ཁ ہے۔", "وہ"]),
         ([""], []),
         (["one\n\ntwo"], ["one two"]),  # a blank line inside
         (["One.\n\nTwo."], ["One.", "Two."]),
