@@ -1,4 +1,4 @@
-"""Functions of the public API that use several rooms: `nmt.align` and `nmt.load`."""
+"""Functions of the public API that load a run: `nmt.load` and `nmt.align`."""
 
 from collections.abc import Iterable
 from pathlib import Path

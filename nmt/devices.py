@@ -1,4 +1,4 @@
-"""Chooses the device and the precision that `auto` stands for on this machine."""
+"""Chooses the device, and the number format of training, that `auto` stands for on this machine."""
 
 import os
 import statistics

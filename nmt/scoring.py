@@ -87,7 +87,7 @@ def evaluate(
     lines = read_texts("source", source)
     check_count("batch_size", batch_size)
     names = read_names("metrics", metrics)
-    check_metric_settings(options, names)
+    check_metric_settings(options, names)  # before the run is looked for
     runs = [str(path) for path in list_runs(model)]
     language = read_run(Path(runs[0])).info.target_lang if language is None and runs else language
     plan = plan_scores(references, names, tokenize, language, lowercase, confidence, samples, sentence_level, options)
