@@ -229,7 +229,7 @@ def test_gradients_of_the_parts_are_those_of_finite_differences(kind):
         return tuple(value for output in outputs for value in output[:2])
 
     inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((2, 2, 2), (2, 3, 2))]
-    assert torch.autograd.gradcheck(run, (*inputs, *attention.parameters()))
+    assert torch.autograd.gradcheck(run, (*inputs, *attention.parameters()), fast_mode=True)
 
 
 @pytest.mark.parametrize("name", [name for name in ATTENTIONS if name != "none"])
