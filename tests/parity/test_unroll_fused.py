@@ -262,9 +262,15 @@ def test_kernels_for_a_compiler_equal_the_blocks(name, feeding):
         )
 
 
+@pytest.fixture(scope="module")
+def compiled_code(tmp_path_factory):
+    """A folder that is empty at first, so that compilation is part of the tests. What one compiles, the next loads."""
+    return tmp_path_factory.mktemp("compiled")
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("name", ["bahdanau", "luong-general"])
-def test_compiled_kernels_equal_the_reference(name, monkeypatch, tmp_path, compiling):
+def test_compiled_kernels_equal_the_reference(name, monkeypatch, compiled_code, compiling):
     """They are compiled for float32, so both loops are compared with the reference in float64.
 
     A float32 sum of n terms errs by at most n eps times the sum of their sizes; here n is 16 in most products. Errors
@@ -273,7 +279,7 @@ def test_compiled_kernels_equal_the_reference(name, monkeypatch, tmp_path, compi
     random cases either loop errs by at most 11 eps of a quantity's size; a kernel that errs by 1e-5 of it is noticed.
     """
     skip_without_compiler()
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # so that compilation is part of the test
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(compiled_code))
     kernels = compile_kernels()
     size = 16
     for sizes in ((3, 5, 4), (2, 7, 1)):  # one compilation serves both
