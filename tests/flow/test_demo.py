@@ -1,4 +1,4 @@
-"""`nmt demo` with an epoch of a few lines: every job runs, and every file that it names exists."""
+"""`nmt demo` with one epoch: every job runs, and every file that it names exists."""
 
 import pytest
 
@@ -7,10 +7,10 @@ from nmt.cli.demo import SAMPLE
 
 @pytest.fixture
 def corpus(tmp_path):
-    """The first lines of the sample corpus."""
+    """The sample corpus, with fewer lines to translate and to align."""
     folder = tmp_path / "corpus"
     folder.mkdir()
-    for split, count in (("train", 4000), ("valid", 50), ("test", 50)):
+    for split, count in (("train", 6000), ("valid", 50), ("test", 50)):
         for suffix in ("en", "de", "align"):
             lines = (SAMPLE / f"{split}.{suffix}").read_text("utf-8").splitlines(keepends=True)
             (folder / f"{split}.{suffix}").write_text("".join(lines[:count]), "utf-8")

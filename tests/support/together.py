@@ -33,6 +33,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "both directions": ({"both_epochs": 1, "guided_weight": 0.2}, {}),
     "readable": ({"loop": "reference", "label_smoothing": 0.0}, {"coverage": "neural", "encoder_layers": 2}),
 }
+BY_TWO = ["accumulate", "readable"]  # those that two processes train too
 
 
 class Trained(NamedTuple):
@@ -83,7 +84,7 @@ def train_case(name: str, group: Group, folder: Path) -> Trained:
 def train_cases(
     group: Group, device: torch.device, progress: Progress, out: Path
 ) -> dict[tuple[str, int], list[Trained]]:
-    """Train every case with all processes and with the first two of them. -> what each process has, by case and number
+    """Train every case with all processes, and two with the first two. -> what each process has, by case and number
 
     In the last process no more than one pair fits in memory.
     """
@@ -97,9 +98,9 @@ def train_cases(
     if group.rank == group.size - 1:
         Updater._accumulate = refuse_two_pairs  # type: ignore[method-assign]
     trained = {}
-    for size in (2, group.size):
+    for size, names in ((2, BY_TWO), (group.size, CASES)):
         handle = dist.new_group(list(range(size)))
-        for name in CASES if group.rank < size else ():
+        for name in names if group.rank < size else ():
             some = Group(group.rank, size, handle)
             trained[name, size] = some.gather(train_case(name, some, out / f"{name} {size}"))
     return trained
