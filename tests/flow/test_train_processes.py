@@ -97,9 +97,9 @@ def test_killed_interrupted_and_resumed_training_is_that_of_one_go(train, start,
     assert not find_workers(program)
 
     last = saved - saved % 4 + 4
-    done = finish(start(run, "--resume", "--processes", "2", "--max-updates", last, "--max-epochs", "0"))
+    done = train(run, "--resume", "--processes", "2", "--max-updates", last, "--max-epochs", "0")
     assert (done.code, "dropout draws" in done.stderr) == (0, False), done.stderr
-    done = finish(start(whole, *SMALL, "--max-updates", last, "--max-epochs", "0", "--processes", "2"))
+    done = train(whole, *SMALL, "--max-updates", last, "--max-epochs", "0", "--processes", "2")
     assert done.code == 0, done.stderr
     for name in ("weights.safetensors", "training.safetensors"):
         expected, got = (load_file(one / "last" / name) for one in (whole, run))
