@@ -75,3 +75,10 @@ def read_names(name: str, values: Any) -> list[str]:
     for one in names:
         check_string(f"one of {name}", one)
     return names
+
+
+def check_language(name: str, language: object) -> None:
+    """Raise UsageError for the name of a language that cannot be the end of a file's name."""
+    check_string(name, language)
+    if not language or {"/", "\\", "\0"} & {*str(language)} or not str(language).isprintable():
+        raise UsageError(Option(name, language), " is no name of a language\n  It ends names of files, such as en")

@@ -13,11 +13,12 @@ from itertools import chain, repeat, zip_longest
 from pathlib import Path
 from typing import Any
 
-from nmt.arguments import check_count, check_string
+from nmt.arguments import check_count, check_language
 from nmt.data.encode import Cleaner, fold_pair, write_split
 from nmt.data.own_links import choose_units_of_sample, write_own_links
 from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_entries, name_subword_file, write_manifest
 from nmt.data.reuse import describe_unknown, read_subwords
+from nmt.data.sides import SideOrder, describe_copies
 from nmt.errors import DataError, FolderError, Option, UsageError, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress, format_count
@@ -110,13 +111,10 @@ def prepare(
         scratch = folder / "scratch"
         scratch.mkdir()
         corpora = store_iterables(inputs, scratch, Languages(source_lang, target_lang))
-        counts, sample, evaluated = count_and_sample(corpora, alignments, checked, reporter)
-        copies = sum(source == target for source, target in sample)
-        if 2 * copies > len(sample):
-            reporter.note(
-                f"of {format_count(len(sample), 'training pair')}, {copies:,} have the same text on both sides: are "
-                f"these files {source_lang} and {target_lang}?"
-            )
+        order = SideOrder()
+        counts, sample, evaluated = count_and_sample(corpora, alignments, checked, reporter, order)
+        for note in (*describe_copies(sample, *languages), *order.describe(*languages)):
+            reporter.note(note)
         if reused:
             reporter.note(reused.describe(languages))
             subwords = reused.subwords
@@ -223,13 +221,6 @@ def collect_problems() -> Iterator[Callable[[], AbstractContextManager[None]]]:
         raise DataError(f"{len(problems)} problems with the text", *indent(problems))
 
 
-def check_language(name: str, language: object) -> None:
-    """Raise UsageError for the name of a language that cannot be the end of a file's name."""
-    check_string(name, language)
-    if not language or {"/", "\\", "\0"} & {*str(language)} or not str(language).isprintable():
-        raise UsageError(Option(name, language), " is no name of a language\n  It ends names of files, such as en")
-
-
 def find_inputs(
     arguments: dict[SplitName, Any], alignments: Sequence[Path], source_lang: str, target_lang: str
 ) -> dict[SplitName, list[Any]]:
@@ -308,10 +299,14 @@ def store_iterables(
 
 
 def count_and_sample(
-    corpora: dict[SplitName, list[Corpus]], alignments: Sequence[Path], settings: PrepareSettings, progress: Progress
+    corpora: dict[SplitName, list[Corpus]],
+    alignments: Sequence[Path],
+    settings: PrepareSettings,
+    progress: Progress,
+    order: SideOrder,
 ) -> tuple[dict[SplitName, int], list[Pair], dict[SplitName, Counter[int]]]:
     """Read all text once: the number of pairs of each split, a sample of training pairs for the subword models, and how
-    often the other splits have each pair, by its hash.
+    often the other splits have each pair, by its hash. `order` compares the sides of the corpora.
 
     Raises DataError with the problems of every corpus.
     """
@@ -323,7 +318,8 @@ def count_and_sample(
         for corpus, links in zip_longest(corpora[name], alignments if name == "train" else ()):
             before = counts[name]
             with attempt():
-                for pair in check_links_of_pairs(corpus.read(), links, progress.note) if links else corpus.read():
+                read = check_links_of_pairs(corpus.read(), links, progress.note) if links else corpus.read()
+                for pair in order.watch(name, corpus, read):
                     counts[name] += 1
                     yield pair
                 if counts[name] == before:

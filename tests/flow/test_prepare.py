@@ -58,6 +58,22 @@ def test_the_same_text_on_both_sides_is_noted(prepare, corpus):
     assert prepare("--overwrite").stderr.splitlines()[0] == question % PAIRS
 
 
+def test_validation_pairs_with_exchanged_sides_are_noted(prepare, corpus):
+    """Letters of the toy language are the same on both sides; here one side has Greek ones."""
+    greek = str.maketrans("abdegiknoptu", "αβδεγικνοπτυ")
+    for name in ("train", "valid"):
+        (corpus / f"{name}.b").write_text((corpus / f"{name}.b").read_text().translate(greek))
+    assert "other order" not in prepare().stderr
+    for ending in ("a", "b"):
+        (corpus / f"valid.{ending}").rename(corpus / f"valid.turned.{ending}")
+    (corpus / "valid.turned.a").rename(corpus / "valid.b")
+    (corpus / "valid.turned.b").rename(corpus / "valid.a")
+    assert prepare("--overwrite").stderr.startswith(
+        f"{corpus}/valid has its sides in the other order than {corpus}/train: what one has as a is like what the "
+        "other has as b\n  Exchange the two files or columns where they are wrong\n"
+    )
+
+
 def test_it_makes_a_folder_and_reports_the_number_of_pairs(prepare, corpus):
     done = prepare("--test", corpus / "test")
     assert (done.code, done.stdout) == (0, "")

@@ -1,0 +1,89 @@
+"""Whether the two sides of training text are what they are said to be: two languages, in one order in all corpora.
+
+Everything here is a note to a person; nothing is changed or left out.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+
+from nmt.data.prepared import SIDES
+from nmt.progress import format_count
+from nmt.text.corpus import Pair, ParallelFiles
+
+COMPARED_PAIRS = 1000  # of the beginning of a corpus
+FEWEST_COMPARED = 20
+COMPARED_CHARACTERS = 1000  # of a line
+MARGIN = 0.3  # of two cosines; two corpora of the same languages have 0.5 or more between the sides of one language
+
+Profile = Counter[str]  # how often a text has each three letters in a row
+
+
+class SideOrder:
+    """Compares the corpora while they are read: in each the first side must be in the language of the first one's."""
+
+    def __init__(self) -> None:
+        self.profiles: dict[str, tuple[Profile, Profile]] = {}  # by the name of a corpus
+
+    def watch(self, split: str, corpus: object, pairs: Iterable[Pair]) -> Iterator[Pair]:
+        """The pairs of a corpus of a split, of which those at its beginning are remembered."""
+        remaining = iter(pairs)
+        head = list(islice(remaining, COMPARED_PAIRS))
+        if len(head) >= FEWEST_COMPARED:
+            source, target = (make_profile(lines) for lines in zip(*head, strict=True))
+            self.profiles[split if is_from_memory(corpus) else str(corpus)] = source, target
+        return chain(head, remaining)
+
+    def describe(self, source_lang: str, target_lang: str) -> list[str]:
+        """A note on corpora whose sides are in the other order than those of the first; none where there are none."""
+        if not self.profiles:
+            return []
+        (first, expected), *others = self.profiles.items()
+        turned = [name for name, profiles in others if are_exchanged(profiles, expected)]
+        if not turned:
+            return []
+        have = "has its" if len(turned) == 1 else "have their"
+        return [
+            f"{', '.join(turned)} {have} sides in the other order than {first}: what one has as {source_lang} is like "
+            f"what the other has as {target_lang}\n  Exchange the two files or columns where they are wrong"
+        ]
+
+
+def is_from_memory(corpus: object) -> bool:
+    """Whether a corpus is what `store_pairs` wrote, so that its name means nothing to a person."""
+    return isinstance(corpus, ParallelFiles) and (corpus.source_lang, corpus.target_lang) == tuple(SIDES)
+
+
+def are_exchanged(one: tuple[Profile, Profile], other: tuple[Profile, Profile]) -> bool:
+    """Whether the source of each of two corpora is like the target of the other one, and hardly like its source."""
+    straight = measure_similarity(one[0], other[0]) + measure_similarity(one[1], other[1])
+    crossed = measure_similarity(one[0], other[1]) + measure_similarity(one[1], other[0])
+    return crossed > straight + MARGIN
+
+
+def make_profile(lines: Iterable[str]) -> Profile:
+    """How often a text has each three letters in a row, where a blank is a letter. Each language has its own habits."""
+    counts = Profile()
+    for line in lines:
+        text = f" {line[:COMPARED_CHARACTERS].strip().lower()} "
+        counts.update(text[place : place + 3] for place in range(len(text) - 2))
+    return counts
+
+
+def measure_similarity(one: Profile, other: Profile) -> float:
+    """The cosine of two profiles: 1 for the same text, 0 for texts without three letters in common."""
+    shared = sum(count * other[letters] for letters, count in one.items() if letters in other)
+    lengths = [math.sqrt(sum(count * count for count in profile.values())) for profile in (one, other)]
+    return shared / (lengths[0] * lengths[1]) if shared else 0.0
+
+
+def describe_copies(sample: Sequence[Pair], source_lang: str, target_lang: str) -> list[str]:
+    """A note where most training pairs have the same text on both sides."""
+    copies = sum(source == target for source, target in sample)
+    if 2 * copies <= len(sample):
+        return []
+    return [
+        f"of {format_count(len(sample), 'training pair')}, {copies:,} have the same text on both sides: are these "
+        f"files {source_lang} and {target_lang}?"
+    ]

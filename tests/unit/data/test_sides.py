@@ -1,0 +1,59 @@
+"""Notes on training text whose sides are exchanged, or the same."""
+
+from itertools import cycle, islice
+
+import pytest
+
+from nmt.data.sides import SideOrder, describe_copies
+from nmt.text.corpus import Pair, ParallelFiles
+
+ENGLISH = ["The man walks to the house.", "We see the dog and the cat.", "This is what they want."]
+GERMAN = ["Der Mann geht zu dem Haus.", "Wir sehen den Hund und die Katze.", "Das ist, was sie wollen."]
+PAIRS = [Pair(*pair) for pair in islice(cycle(zip(ENGLISH, GERMAN, strict=True)), 30)]
+TURNED = [Pair(target, source) for source, target in PAIRS]
+NOTE = (
+    "%s sides in the other order than train: what one has as en is like what the other has as de\n"
+    "  Exchange the two files or columns where they are wrong"
+)
+
+
+@pytest.mark.parametrize(
+    ("corpora", "note"),
+    [
+        ({"train": PAIRS, "more": PAIRS[1:], "valid": PAIRS[2:]}, None),
+        ({"train": PAIRS, "valid": TURNED}, NOTE % "valid has its"),
+        ({"train": PAIRS, "more": TURNED, "valid": PAIRS, "test": TURNED}, NOTE % "more, test have their"),
+        ({"train": TURNED, "valid": PAIRS}, NOTE % "valid has its"),
+        ({"train": PAIRS, "valid": TURNED[:10]}, None),  # too few to tell
+        ({"train": [*PAIRS, *TURNED], "valid": TURNED}, None),  # both orders
+        ({"train": PAIRS, "valid": [Pair(source, source) for source, _ in PAIRS]}, None),
+        ({"train": PAIRS, "valid": [Pair("42", "")] * 30}, None),
+        ({}, None),
+    ],
+)
+def test_corpora_with_exchanged_sides_are_noted_and_read_unchanged(corpora, note):
+    order = SideOrder()
+    for name, pairs in corpora.items():
+        assert list(order.watch("train", name, pairs)) == pairs
+    assert order.describe("en", "de") == [] if note is None else [note]
+
+
+def test_pairs_from_memory_have_the_name_of_their_split(tmp_path):
+    order = SideOrder()
+    order.watch("train", ParallelFiles(tmp_path / "train", "source", "target"), PAIRS)
+    order.watch("valid", ParallelFiles(tmp_path / "valid", "source", "target"), TURNED)
+    assert order.describe("en", "de") == [NOTE % "valid has its"]
+
+
+def test_only_the_beginning_of_a_corpus_and_of_a_line_is_compared():
+    order = SideOrder()
+    long = [Pair(source + "x" * 10_000, target) for source, target in PAIRS]
+    assert list(order.watch("train", "long", [*long, *TURNED * 100])) == [*long, *TURNED * 100]
+    assert order.profiles["long"][0]["xxx"] < 1000 * len(PAIRS)
+
+
+def test_most_pairs_with_the_same_text_are_noted():
+    copies = [Pair(source, source) for source, _ in PAIRS]
+    assert describe_copies([*copies, *PAIRS], "en", "de") == []
+    [note] = describe_copies([*copies, PAIRS[0]], "en", "de")
+    assert note == "of 31 training pairs, 30 have the same text on both sides: are these files en and de?"
