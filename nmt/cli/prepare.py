@@ -101,7 +101,7 @@ def command(
     from nmt.text.corpus import TsvFile
 
     def corpora(prefixes: tuple[str, ...], tsv: tuple[str, ...]) -> list[str | TsvFile]:
-        return [*prefixes, *(TsvFile(Path(table)) for table in tsv)]
+        return [*prefixes, *(TsvFile(Path(table), (source_lang, target_lang)) for table in tsv)]
 
     units = [
         BilingualFile(Path(path), form, source_lang, target_lang)

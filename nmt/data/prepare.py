@@ -25,7 +25,7 @@ from nmt.progress import Progress, choose_progress, format_count
 from nmt.settings import PrepareSettings
 from nmt.text.bitext import BilingualFile, find_bitext_form
 from nmt.text.compression import SUFFIXES
-from nmt.text.corpus import TAG, Pair, ParallelFiles, TaggedCorpus, TsvFile, sample_pairs
+from nmt.text.corpus import TAG, Pair, ParallelFiles, TaggedCorpus, TsvFile, find_file, sample_pairs
 from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
 from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_subword
@@ -252,8 +252,7 @@ def find_inputs(
                     raise DataError(f"there are no {PURPOSES[name]} pairs\n  Name them with ", Option(name))
         for path in alignments:
             with attempt():
-                if not path.is_file():
-                    raise DataError(f"{path} {'is not a file' if path.exists() else 'does not exist'}")
+                find_file(path)
         if alignments and len(alignments) != len(inputs["train"]):
             with attempt():
                 raise DataError(
@@ -267,7 +266,7 @@ def find_inputs(
 def find_corpus(path: Path, source_lang: str, target_lang: str) -> Corpus:
     """The corpus of a path, by its suffix."""
     if str(path).lower().endswith(TSV_SUFFIXES):
-        return TsvFile(path)
+        return TsvFile(path, (source_lang, target_lang))
     if form := find_bitext_form(path):
         return BilingualFile(path, form, source_lang, target_lang)
     return ParallelFiles(path, source_lang, target_lang)

@@ -22,6 +22,10 @@ from nmt.text.words import is_blank
 TAG = "<BT>"  # before the source of back-translated pairs: Caswell et al. 2019, arXiv:1906.06442
 
 
+READ_TWICE = "Text is read twice, so it cannot be a folder or a pipe"
+ONE_FILE = "name one that has both languages with .tsv, .csv, .xlsx, .tmx, .xlf or .po at its end"
+
+
 class Pair(NamedTuple):
     """A sentence and its translation."""
 
@@ -105,11 +109,10 @@ def find_side(prefix: Path, lang: str) -> Path:
     if not found:
         others = sorted(path.name for path in prefix.parent.glob(f"{escape(prefix.name)}*"))
         existing = f"\n  Files that begin so are {', '.join(others[:8])}" if prefix.name and others else ""
-        hint = f"\n  Give the prefix without its ending: {prefix.with_suffix('')}" if prefix.is_file() else ""
         missing = prefix.parent / stem
-        raise DataError(f"{missing} does not exist, nor with {', '.join(SUFFIXES[1:])}{existing}{hint}")
+        raise DataError(f"{missing} does not exist, nor with {', '.join(SUFFIXES[1:])}{existing}")
     if not found[0].is_file():
-        raise DataError(f"{found[0]} is not a file\n  Text is read twice, so it cannot be a folder or a pipe")
+        raise DataError(f"{found[0]} is not a file\n  {READ_TWICE}")
     if len(found) > 1:
         raise DataError(f"{prefix}.{lang} exists several times: {', '.join(map(str, found))}\n  Keep one of them")
     return found[0]
@@ -190,27 +193,49 @@ def read_pairs(source_path: Path | str, target_path: Path | str) -> Iterator[Pai
     )
 
 
-def read_tsv(path: Path | str) -> Iterator[Pair]:
-    """Pairs of source and target, the two columns of a file with a tab between them.
+def read_tsv(path: Path | str, languages: Sequence[str] = ()) -> Iterator[Pair]:
+    """Pairs of source and target, the two columns of a file with a tab between them. A line without text is a pair
+    without text, so that line n stays pair n.
 
-    Raises DataError for a line with another number of columns.
+    Raises DataError for a line with another number of columns, and for a first line that names `languages`, in one
+    order or the other.
     """
+    names = [sorted(map(str.casefold, pair)) for pair in (languages, ("source", "target"))]
     for number, line in enumerate(read_lines(path), 1):
-        columns = line.split("\t")
+        columns = line.split("\t") if line.strip() else ["", ""]
         if len(columns) != 2:
+            advice = "; cut -f 1,2 keeps the first two columns" if len(columns) > 2 else ""
             raise DataError(
                 f"{path}, line {number:,} has {format_count(len(columns), 'column')}, not 2: {line[:60]!r}\n"
-                "  A line has the source, one tab and the target"
+                f"  A line has the source, one tab and the target{advice}"
+            )
+        if number == 1 and sorted(cell.strip().casefold() for cell in columns) in names:
+            raise DataError(
+                f"{path}, line 1 is no pair but names the columns: {line[:60]!r}\n"
+                "  Remove it, with tail -n +2, and put the source first; or give the file as CSV, which may have names"
             )
         yield Pair(*columns)
 
 
 def find_file(path: Path) -> tuple[Path]:
     """The file of a corpus. Raises DataError when it does not exist or is not a file."""
-    if not path.is_file():
-        what = "is not a file" if path.exists() else "does not exist"
-        raise DataError(f"{path} {what}")
+    if str(path) == "-":
+        raise DataError(f'standard input, "-", is not a file\n  {READ_TWICE}')
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is not a file\n  {READ_TWICE}")
+    if not path.exists():
+        raise DataError(describe_unreadable(path, FileNotFoundError()))
     return (path,)
+
+
+def describe_prefix(prefix: Path, languages: Sequence[str]) -> str:
+    """What to give in place of a prefix that is the name of a file; nothing where it is none."""
+    endings = [f".{lang}{suffix}" for lang in languages for suffix in SUFFIXES]
+    for ending in endings:
+        shorter = prefix.name.removesuffix(ending)
+        if shorter not in ("", prefix.name) and any((prefix.parent / f"{shorter}{one}").is_file() for one in endings):
+            return f"\n  Give the prefix without its ending: {prefix.parent / shorter}"
+    return f"\n  {prefix} is one file: {ONE_FILE}" if prefix.is_file() else ""
 
 
 @dataclass(frozen=True)
@@ -235,7 +260,8 @@ class ParallelFiles:
             except DataError as error:
                 problems.append(str(error))
         if problems:
-            raise DataError("\n  ".join(problems))
+            hint = describe_prefix(self.prefix, (self.source_lang, self.target_lang))
+            raise DataError("\n  ".join(problems) + hint)
         source_path, target_path = paths
         return source_path, target_path
 
@@ -246,9 +272,10 @@ class ParallelFiles:
 
 @dataclass(frozen=True)
 class TsvFile:
-    """A corpus in one file with two columns, source and target."""
+    """A corpus in one file with two columns, source and target. A first line that names its languages is refused."""
 
     path: Path
+    languages: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return str(self.path)
@@ -259,7 +286,7 @@ class TsvFile:
 
     def read(self) -> Iterator[Pair]:
         """All pairs. May be called several times."""
-        return read_tsv(*self.find())
+        return read_tsv(*self.find(), self.languages)
 
 
 class FileCorpus(Protocol):

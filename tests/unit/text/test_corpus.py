@@ -207,8 +207,10 @@ def test_a_folder_is_not_text(tmp_path):
     (tmp_path / "it.en").mkdir()
     with pytest.raises(DataError, match=r"it\.en is not a file\n  Text is read twice, so it cannot be a folder"):
         find_side(tmp_path / "it", "en")
-    with pytest.raises(DataError, match=r"it\.en is not a file"):
+    with pytest.raises(DataError, match=r"it\.en is not a file\n  Text is read twice, so it cannot be a folder"):
         TsvFile(tmp_path / "it.en").find()
+    with pytest.raises(DataError, match=r'^standard input, "-", is not a file\n  Text is read twice'):
+        TsvFile(Path("-")).find()
     with pytest.raises(DataError, match=r"it\.en is a folder, and must be a file"):
         list(read_lines(tmp_path / "it.en"))
 
@@ -239,8 +241,46 @@ def test_a_table_has_two_columns(tmp_path):
     path.write_text("a\tA\n\tB\n")
     assert list(TsvFile(path).read()) == [Pair("a", "A"), Pair("", "B")]
     path.write_text("a\tA\nb\tB\t0.9\n")
-    with pytest.raises(DataError, match=r"it\.tsv, line 2 has 3 columns, not 2: 'b\\tB\\t0\.9'"):
+    with pytest.raises(DataError, match=r"it\.tsv, line 2 has 3 columns, not 2: 'b\\tB\\t0\.9'\n.*; cut -f 1,2 keeps"):
         list(TsvFile(path).read())
+    path.write_text("a\tA\n\nb\tB\n \n")
+    assert list(TsvFile(path).read()) == [Pair("a", "A"), Pair("", ""), Pair("b", "B"), Pair("", "")]
+
+
+@pytest.mark.parametrize("names", ["en\tde", "de\tEN", "Source\tTarget"])
+def test_a_table_that_begins_with_names_is_refused(tmp_path, names):
+    (tmp_path / "it.tsv").write_text(f"{names}\na\tA\n")
+    with pytest.raises(
+        DataError, match=r"it\.tsv, line 1 is no pair but names the columns: .*\n  Remove it, with tail"
+    ):
+        list(TsvFile(tmp_path / "it.tsv", ("en", "de")).read())
+    (tmp_path / "it.tsv").write_text(f"a\tA\n{names}\n")
+    assert len(list(TsvFile(tmp_path / "it.tsv", ("en", "de")).read())) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("it.en", "Give the prefix without its ending: %s/it"),
+        ("it.en.gz", "Give the prefix without its ending: %s/it"),
+        ("it.de", "Give the prefix without its ending: %s/it"),  # it.de.xz, in part
+        ("it.en-de.en", "Give the prefix without its ending: %s/it.en-de"),
+        ("both.txt", "%s/both.txt is one file: name one that has both languages with .tsv"),
+        (".en", "%s/.en is one file: name one"),
+        ("other", None),
+    ],
+)
+def test_the_message_for_a_file_as_prefix_tells_what_to_give(tmp_path, given, hint):
+    for name in ("it.en.gz", "it.de.xz", "it.en-de.en", "both.txt", ".en"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(DataError) as caught:
+        ParallelFiles(tmp_path / given, "en", "de").find()
+    last = str(caught.value).splitlines()[-1]
+    if hint is None:
+        assert last == f"  {tmp_path}/other.de does not exist, nor with .gz, .bz2, .xz, .zst"
+    else:
+        assert last.startswith("  " + hint % tmp_path)
+        assert str(caught.value).count("Give the prefix") <= 1
 
 
 def number_pairs(count):
