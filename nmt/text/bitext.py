@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from nmt.errors import DataError, UsageError, describe_unreadable
+from nmt.errors import DataError, Option, UsageError, describe_unreadable
 from nmt.progress import format_count
 from nmt.text.compression import READ_ERRORS, SUFFIXES, decompress
 from nmt.text.corpus import Pair, find_file, read_lines
@@ -33,6 +33,7 @@ CHARSET = re.compile(rb'Content-Type:[^"]*charset=([\w.:-]+)')  # of a PO file
 DELIMITERS = ",;\t"
 NO_ROW = re.compile(r'[\s,;]*|"?sep=(.)"?\s*', re.IGNORECASE)  # without text, or the delimiter as Excel writes it
 QUOTATION_ADVICE = "Perhaps a quotation mark does not end, or is missing around a text"
+LINES_OF_LONG_ROW = 5
 HEAD_ROWS = 10  # of a table, of which one may name the languages
 MOST_SHOWN = 10  # languages in a message
 MOST_CHARACTERS = 30  # of a cell in a message
@@ -87,10 +88,11 @@ class BilingualFile:
         self.counts.clear()
         self.notes.clear()
         languages: Counter[str] = Counter()
+        kinds: dict[str, Counter[str]] = {self.source_lang: Counter(), self.target_lang: Counter()}  # of the pairs
         for sides in self.read_units():
             self.counts["units"] += 1
             languages.update(side.language for side in sides)
-            source, target = (choose_side(sides, lang) for lang in (self.source_lang, self.target_lang))
+            source, target = (choose_side(sides, lang, kinds[lang]) for lang in (self.source_lang, self.target_lang))
             for side, lang in ((source, self.source_lang), (target, self.target_lang)):
                 self.counts[f"without {lang}"] += side is None
             if source is None or target is None:
@@ -99,11 +101,18 @@ class BilingualFile:
                 self.counts["empty"] += 1
                 continue
             self.counts["pairs"] += 1
+            kinds[self.source_lang][source.language] += 1
+            kinds[self.target_lang][target.language] += 1
             yield source, target
         if not self.counts["pairs"]:
             shown = [language or "none" for language, _ in languages.most_common(MOST_SHOWN)]
             has = f"\n  Its languages are {', '.join(shown)}" if shown else ""
-            raise DataError(f"{self.describe()}{has}")
+            is_foreign = any(self.counts[f"without {lang}"] == self.counts["units"] for lang in kinds)
+            advice = ["\n  ", Option("source_lang"), " and ", Option("target_lang"), " must name them as the file does"]
+            raise DataError(f"{self.describe()}{has}", *(advice if shown and is_foreign else ()))
+        self.notes.extend(
+            describe_kinds(str(self.path), lang, found) for lang, found in kinds.items() if len(found) > 1
+        )
 
     def read_units(self) -> Iterator[Sequence[Side]]:
         """The sides of each unit."""
@@ -134,10 +143,21 @@ def matches_language(code: str, wanted: str) -> bool:
     return code == wanted or code.startswith(f"{wanted}-")
 
 
-def choose_side(sides: Sequence[Side], wanted: str) -> Side | None:
-    """The first side in a language, or in one of its kinds."""
+def choose_side(sides: Sequence[Side], wanted: str, earlier: Counter[str]) -> Side | None:
+    """The first side in a language or, without one, in that of its kinds that most `earlier` pairs have.
+
+    So the kinds do not alternate where a file has zh-CN and zh-TW in every unit, in any order.
+    """
     exact = (side for side in sides if side.language.lower().replace("_", "-") == wanted.lower().replace("_", "-"))
-    return next(exact, None) or next((side for side in sides if matches_language(side.language, wanted)), None)
+    kinds = (side for side in sides if matches_language(side.language, wanted))
+    return next(exact, None) or max(kinds, key=lambda side: earlier[side.language], default=None)
+
+
+def describe_kinds(name: str, language: str, kinds: Counter[str]) -> str:
+    """`memory.tmx: zh is zh-CN in 120 pairs, zh-TW in 7`"""
+    (first, count), *others = kinds.most_common()
+    more = "".join(f", {kind} in {number:,}" for kind, number in others)
+    return f"{name}: {language} is {first} in {format_count(count, 'pair')}{more}"
 
 
 def read_po(path: Path, source_lang: str, target_lang: str, counts: Counter[str]) -> Iterator[Sequence[Side]]:
@@ -212,9 +232,12 @@ def read_csv(path: Path, source_lang: str, target_lang: str, notes: list[str]) -
     rows = csv.reader((f"{line}\n" for line in chain(head[begin:], lines)), delimiter=delimiter)
     places, width = (0, 1), 2
     row_ended = begin  # lines of the file, as a row may have several
+    lines_of_row: dict[int, int] = {}  # of the rows with several, by the line where they begin
     try:
         for number, row in enumerate(rows):
             row_began, row_ended = row_ended + 1, begin + rows.line_num
+            if row_ended > row_began:
+                lines_of_row[row_began] = row_ended + 1 - row_began
             if number == 0 and (named := find_columns(row, source_lang, target_lang)):
                 places, width = named, len(row)
                 notes += describe_unread(str(path), row, source_lang, target_lang)
@@ -231,6 +254,18 @@ def read_csv(path: Path, source_lang: str, target_lang: str, notes: list[str]) -
                 yield make_sides(row, places, source_lang, target_lang)
     except csv.Error as error:
         raise DataError(f"{path}, line {row_ended + 1:,} is not CSV: {error}\n  {QUOTATION_ADVICE}") from error
+    notes += describe_long_rows(str(path), lines_of_row)
+
+
+def describe_long_rows(name: str, lines_of_row: dict[int, int]) -> list[str]:
+    """A note where a row of a table has so many lines that they may be rows of their own."""
+    begin = max(lines_of_row, key=lambda number: lines_of_row[number], default=0)
+    if lines_of_row.get(begin, 0) < LINES_OF_LONG_ROW:
+        return []
+    return [
+        f"{name}, line {begin:,}: {lines_of_row[begin]:,} lines are one row\n  {QUOTATION_ADVICE}; "
+        f"{format_count(len(lines_of_row), 'row')} of the file {'has' if len(lines_of_row) == 1 else 'have'} several"
+    ]
 
 
 def split_row(line: str, delimiter: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from html.entities import html5
 from pathlib import Path
 from typing import NamedTuple
 from xml.parsers import expat
@@ -46,6 +47,7 @@ class UnitReader:
         self.parser.EndElementHandler = self.end
         self.parser.CharacterDataHandler = self.add_text
         self.parser.EntityDeclHandler = self.refuse_entity
+        self.parser.SkippedEntityHandler = self.add_entity
         self.opened: list[str] = []
         self.codes = 0  # how many elements of CODES are open
         self.text: list[str | Code] | None = None  # of the side that is open
@@ -73,7 +75,8 @@ class UnitReader:
                 ) from error
             except expat.ExpatError as error:
                 raise DataError(
-                    f"{self.name}, line {error.lineno:,}: it is not XML: {expat.ErrorString(error.code)}\n"
+                    f"{self.name}, line {error.lineno:,}, column {error.offset + 1:,}: it is not XML: "
+                    f"{expat.ErrorString(error.code)}\n"
                     "  Correct it first"
                 ) from error
         yield from self.units
@@ -83,6 +86,20 @@ class UnitReader:
             f"{self.name}, line {self.parser.CurrentLineNumber:,}: it defines the entity {entity!r}, and a definition "
             "may be an attack that fills memory\n  Remove the definitions, and write what they stand for"
         )
+
+    def add_entity(self, entity: str, is_parameter: bool) -> None:
+        """Add an entity that a DTD in another file may define, which is not read: those of HTML are known.
+
+        Raises DataError for another one in a text, which would be without it.
+        """
+        if is_parameter or self.text is None or self.codes:
+            return
+        if f"{entity};" not in html5:
+            raise DataError(
+                f"{self.name}, line {self.parser.CurrentLineNumber:,}: the entity &{entity}; is not known, and no "
+                "other file is read for it\n  Write what it stands for"
+            )
+        self.add_text(html5[f"{entity};"])
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         name = name.rpartition(":")[2]

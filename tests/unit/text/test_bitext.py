@@ -149,6 +149,58 @@ def test_rows_of_csv_are_pairs(tmp_path, content, pairs):
         assert read(tmp_path, "a.csv", content)[0] == pairs
 
 
+@pytest.mark.parametrize(
+    ("content", "pairs", "note"),
+    [
+        ('"a\nb",c\n"d\n\n\ne",f\n', 2, None),  # cells of few lines
+        (
+            'a,b\n"c,d\n' + "e,f\n" * 9 + '"g" is,h\ni,j\n"k\nl",m\n',
+            4,
+            ", line 3: 11 lines are one row\n  Perhaps a quotation mark does not end, or is missing around a text; "
+            "2 rows of the file have several",
+        ),
+        (
+            'a,b\n"c,d\n' + "e,f\n" * 4 + '",h\n',
+            2,
+            ", line 3: 6 lines are one row\n  Perhaps a quotation mark does not end, or is missing around a text; "
+            "1 row of the file has several",
+        ),
+    ],
+)
+def test_rows_of_csv_that_a_quotation_mark_has_joined_are_noted(tmp_path, content, pairs, note):
+    path = tmp_path / "a.csv"
+    path.write_text(f"en,de\n{content}")
+    corpus = BilingualFile(path, "csv", "en", "de")
+    assert len(list(corpus.read())) == pairs
+    assert corpus.notes == ([] if note is None else [f"{path}{note}"])
+
+
+def write_memory(path, units, doctype=""):
+    written = (
+        "".join(f'<tuv xml:lang="{language}"><seg>{text}</seg></tuv>' for language, text in unit) for unit in units
+    )
+    path.write_text(f"{doctype}<tmx>{''.join(f'<tu>{unit}</tu>' for unit in written)}</tmx>")
+
+
+def test_kinds_of_a_language_do_not_alternate_and_are_noted(tmp_path):
+    mainland, taiwan = ("zh-CN", "软件"), ("zh-TW", "軟體")
+    units = [("en", "a"), mainland, taiwan], [("en", "b"), taiwan, mainland], [("en", "c"), taiwan]
+    write_memory(tmp_path / "a.tmx", units)
+    corpus = BilingualFile(tmp_path / "a.tmx", "tmx", "en", "zh")
+    assert [target for _, target in corpus.read()] == ["软件", "软件", "軟體"]
+    assert corpus.notes == [f"{tmp_path}/a.tmx: zh is zh-CN in 2 pairs, zh-TW in 1"]
+    exact = BilingualFile(tmp_path / "a.tmx", "tmx", "en", "zh-TW")
+    assert [target for _, target in exact.read()] == ["軟體"] * 3
+    assert exact.notes == []
+
+
+def test_entities_of_a_dtd_that_is_not_read_are_those_of_html(tmp_path):
+    unit = [("en", "caf&eacute;&nbsp;&hearts; <ph>&unknown;</ph>&amp;"), ("de", "Caf&#233;")]
+    write_memory(tmp_path / "a.tmx", [unit], '<!DOCTYPE tmx SYSTEM "tmx14.dtd">')
+    corpus = BilingualFile(tmp_path / "a.tmx", "tmx", "en", "de")
+    assert list(corpus.read()) == [("café\u00a0♥ &", "Café")]
+
+
 def test_rows_before_the_names_of_languages_are_noted(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("Corpus;2024\n\nby us;\nde;en\neins;one\n")
@@ -186,7 +238,7 @@ def test_columns_of_a_language_that_are_not_read_are_noted(tmp_path, columns, pa
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.tmx", "<tmx><tu>", "a.tmx, line 1: it is not XML: no element found\n  Correct it first"),
+        ("a.tmx", "<tmx><tu>", "a.tmx, line 1, column 10: it is not XML: no element found\n  Correct it first"),
         ("a.tmx", "<html/>", "a.tmx is not TMX: its first element is <html>, not <tmx>"),
         ("a.xlf", TMX, "a.xlf is not XLIFF: its first element is <tmx>, not <xliff>"),
         ("a.tmx", '<!DOCTYPE tmx [<!ENTITY a "b">]><tmx>&a;</tmx>', "a.tmx, line 1: it defines the entity 'a', and a"),
@@ -195,7 +247,13 @@ def test_columns_of_a_language_that_are_not_read_are_noted(tmp_path, columns, pa
         (
             "a.tmx",
             '<tmx><tu><tuv xml:lang="it"><seg>a</seg></tuv></tu></tmx>',
-            "a.tmx: 1 unit, 0 pairs; 1 without en, 1 without de\n  Its languages are it",
+            "a.tmx: 1 unit, 0 pairs; 1 without en, 1 without de\n  Its languages are it\n"
+            "  source_lang and target_lang must name them as the file does",
+        ),
+        (
+            "a.tmx",
+            '<!DOCTYPE tmx SYSTEM "tmx14.dtd"><tmx><tu><tuv xml:lang="en"><seg>&product; is new</seg></tuv></tu></tmx>',
+            "a.tmx, line 1: the entity &product; is not known, and no other file is read for it\n  Write what",
         ),
         ("a.tmx.gz", gzip.compress(TMX.encode())[:-20], "a.tmx.gz cannot be read beyond line"),
         ("a.csv", "one,two,three\n", "a.csv, line 1 has 3 columns, not 2\n  A file of several columns names en and de"),
