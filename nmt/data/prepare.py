@@ -28,7 +28,7 @@ from nmt.text.compression import SUFFIXES
 from nmt.text.corpus import TAG, Pair, ParallelFiles, TaggedCorpus, TsvFile, find_file, sample_pairs
 from nmt.text.iterables import Languages, store_pairs
 from nmt.text.links import check_links_of_pairs, read_links
-from nmt.text.subword import Subword, VocabularySizeError, check_symbols, train_subword
+from nmt.text.subword import Subword, VocabularySizeError, check_symbols, select_fitting, train_subword
 from nmt.text.units import WORDS
 from nmt.validation import check
 
@@ -119,8 +119,9 @@ def prepare(
             reporter.note(reused.describe(languages))
             subwords = reused.subwords
         else:
-            reporter.note(f"training subword models on {format_count(len(sample), 'training pair')}")
-            subwords = train_subwords(sample, source_lang, target_lang, checked, reporter)
+            fitting = select_fitting(sample, checked.max_length)
+            reporter.note(f"training subword models on {format_count(len(fitting), 'training pair')}")
+            subwords = train_subwords(fitting, source_lang, target_lang, checked, reporter)
         for side, subword in zip(SIDES, subwords, strict=True):
             (folder / name_subword_file(side, checked.joint)).write_bytes(subword.model_bytes)
         units = choose_units_of_sample(sample) if align else (WORDS, WORDS)
@@ -350,7 +351,7 @@ def find_repeated(
 
 
 def train_subwords(
-    sample: list[Pair], source_lang: str, target_lang: str, settings: PrepareSettings, progress: Progress
+    sample: Sequence[Pair], source_lang: str, target_lang: str, settings: PrepareSettings, progress: Progress
 ) -> list[Subword]:
     """The subword models of source and target; with `joint`, both are the same model."""
     sides = [[pair.source for pair in sample], [pair.target for pair in sample]]

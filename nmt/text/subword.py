@@ -21,6 +21,7 @@ from nmt.errors import DamageError, DataError, FolderError, Option, SettingsErro
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.metadata import RESTORE, read_bytes
 from nmt.progress import format_count
+from nmt.text.corpus import Pair
 from nmt.text.normalization import BLANK_PIECE, list_nfc_rules
 from nmt.text.segmented import SegmentedLine, segment_by_offsets
 from nmt.text.units import WORDS, Units
@@ -139,6 +140,15 @@ def cut_long_lines(lines: Iterable[str]) -> Iterator[str]:
             part.append(word)
             size += bytes_of_word
         yield " ".join(part)
+
+
+def select_fitting(pairs: Sequence[Pair], max_length: int) -> Sequence[Pair]:
+    """The pairs without those that surely have more than `max_length` pieces on a side; all, if none is left.
+
+    Cleaning drops those. A single line of a million characters would give the subword models most of their pieces.
+    """
+    longest = CHARACTERS_PER_PIECE * max_length
+    return [pair for pair in pairs if len(pair.source) <= longest and len(pair.target) <= longest] or pairs
 
 
 def split_into_parts(line: str, size: int) -> Iterator[str]:

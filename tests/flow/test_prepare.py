@@ -58,6 +58,17 @@ def test_the_same_text_on_both_sides_is_noted(prepare, corpus):
     assert prepare("--overwrite").stderr.splitlines()[0] == question % PAIRS
 
 
+def test_a_line_that_is_dropped_for_its_length_does_not_change_the_subwords(prepare, corpus):
+    prepare()
+    expected = contents(corpus / "out")
+    with (corpus / "train.a").open("a") as source, (corpus / "train.b").open("a") as target:
+        source.write("zzyyxxzzyyxx" * 1000 + "\n")
+        target.write("qqwwqqww" * 1000 + "\n")
+    done = prepare("--overwrite")
+    assert f"train: {SIZES['train'] + 1:,} pairs, {PAIRS} kept; dropped: 1 too long" in done.stderr
+    assert {name for name, digest in contents(corpus / "out").items() if expected[name] != digest} == {"manifest.json"}
+
+
 def test_validation_pairs_with_exchanged_sides_are_noted(prepare, corpus):
     """Letters of the toy language are the same on both sides; here one side has Greek ones."""
     greek = str.maketrans("abdegiknoptu", "αβδεγικνοπτυ")

@@ -2,7 +2,15 @@ import pytest
 
 from nmt.errors import DataError, FolderError, SettingsError
 from nmt.ids import BOS, EOS, PAD, UNK
-from nmt.text.subword import Subword, VocabularySizeError, cut_long_lines, split_into_parts, train_subword
+from nmt.text.corpus import Pair
+from nmt.text.subword import (
+    Subword,
+    VocabularySizeError,
+    cut_long_lines,
+    select_fitting,
+    split_into_parts,
+    train_subword,
+)
 from nmt.text.words import split_words
 
 SYLLABLES = ("ca", "do", "fi", "hen", "lu", "mo", "nit", "rab")
@@ -313,3 +321,11 @@ def test_a_file_that_is_no_model_raises_an_error_and_sentencepiece_prints_nothin
     with pytest.raises(FolderError, match=r"source\.model is not a SentencePiece model\n  Restore"):
         Subword.read(tmp_path / "source.model")
     assert capfd.readouterr() == ("", "")
+
+
+def test_pairs_that_are_surely_too_long_are_not_for_subword_models():
+    """A piece has at most 16 characters, so that 33 characters are more than two pieces."""
+    short, long_source, long_target = Pair("a" * 32, "b" * 32), Pair("a" * 33, "b"), Pair("a", "b" * 33)
+    assert select_fitting([long_source, short, long_target], 2) == [short]
+    assert select_fitting([long_source, long_target], 2) == [long_source, long_target]
+    assert select_fitting([], 2) == []
