@@ -1,7 +1,8 @@
 """Splits lines that are too long for a model, at the ends of sentences or clauses where possible."""
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise, takewhile
 
 from nmt.text.cases import is_small
@@ -38,7 +39,8 @@ def split_line(line: str, subword: Subword, longest: int, language: str = "") ->
     if len(subword.encode(line)) <= longest:
         return [line]
     begins = find_sentences(line, language)
-    words = (span for word in UNIT.finditer(line) for span in cut_span(*word.span(), begins))
+    cuts = sorted(begins)
+    words = (span for word in UNIT.finditer(line) for span in cut_span(*word.span(), cuts))
     units = [unit for span in words for unit in split_in_half(*span, line, subword, longest)]
     parts, begin, done = [], 0, 0
     while done < len(units):
@@ -83,10 +85,10 @@ def continues(line: str, begin: int) -> bool:
     return bool(after_quotation) or (line[begin] in CLOSING and not line[begin - 1].isspace())
 
 
-def cut_span(begin: int, end: int, begins: set[int]) -> Iterator[tuple[int, int]]:
-    """(begin, end) of the parts of a line from `begin` to `end`, split where sentences begin."""
-    cuts = [begin, *sorted(cut for cut in begins if begin < cut < end), end]
-    return pairwise(cuts)
+def cut_span(begin: int, end: int, begins: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """(begin, end) of the parts of a line from `begin` to `end`, split where sentences begin; `begins` are sorted."""
+    inside = begins[bisect_right(begins, begin) : bisect_left(begins, end)]
+    return pairwise([begin, *inside, end])
 
 
 def split_in_half(begin: int, end: int, line: str, subword: Subword, longest: int) -> Iterator[tuple[int, int, int]]:

@@ -12,7 +12,7 @@ from nmt.analysis.alignment import extract_links
 from nmt.text.subword import Subword, train_subword
 from nmt.text.words import split_words
 from nmt.translation import long_lines
-from nmt.translation.long_lines import split_line
+from nmt.translation.long_lines import cut_span, split_line
 
 OPTIONS = {"beam": 2, "normalization": "wu", "alpha": 1.0, "max_length_ratio": 2.0, "max_length_extra": 3}
 
@@ -104,6 +104,40 @@ LINES = [
     "",
     "\u3000",
 ]
+
+
+class CountingList(list):
+    """A list that counts how many of its items are read."""
+
+    reads = 0
+
+    def __getitem__(self, place):
+        found = super().__getitem__(place)
+        self.reads += len(found) if isinstance(place, slice) else 1
+        return found
+
+    def __iter__(self):
+        self.reads += len(self)
+        return super().__iter__()
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "spans"),
+    [
+        (0, 10, [(0, 4), (4, 8), (8, 10)]),
+        (4, 8, [(4, 8)]),
+        (5, 7, [(5, 7)]),
+        (3, 9, [(3, 4), (4, 8), (8, 9)]),
+    ],
+)
+def test_words_are_cut_where_sentences_begin(begin, end, spans):
+    assert list(cut_span(begin, end, [4, 8, 20])) == spans
+
+
+def test_the_time_of_cutting_a_word_does_not_depend_on_the_number_of_sentences():
+    begins = CountingList(range(0, 1_000_000, 10))
+    assert list(cut_span(500_005, 500_012, begins)) == [(500_005, 500_010), (500_010, 500_012)]
+    assert begins.reads < 100
 
 
 @pytest.mark.parametrize("longest", [4, 7, 20])
