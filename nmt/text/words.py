@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 JOINERS = "\u200c\u200d"  # zero-width joiners and non-joiners, which occur inside words
 EMOJI_MARKS = "\ufe0e\ufe0f\u20e3"  # a word may begin after them: ☎️123
 SEPARATED = re.compile("[^ \t]+")
-UNSPACED = re.compile(  # scripts without blanks between words: Thai, Lao, Burmese, Khmer, Han, kana
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+UNSPACED = re.compile(  # scripts without blanks between words
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    "\u1950-\u19df\u1a20-\u1aaf\ua9e0-\ua9ff\uaa60-\uaadf"  # Tai Le, New Tai Lue, Tai Tham, Shan, Khamti, Tai Viet
+    "\ua980-\ua9df\u1b00-\u1b7f"  # Javanese, Balinese
+    "\u3005-\u3007\u3040-\u312f\u31a0-\u31bf\u31f0-\u31ff"  # kana, Bopomofo
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"  # Han, narrow katakana
 )
 
 

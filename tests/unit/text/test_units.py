@@ -128,6 +128,13 @@ def test_text_without_blanks_between_words_is_recognised(lines, expected):
         ("zh_Hant", CHINESE, False, True),
         ("xx", CHINESE, False, True),  # by its script
         ("tha_Thai", THAI, False, True),
+        ("khb", ["ᦱᦲᦳᦴᦵᦶᦷ ᦸᦹᦺᦻᦼᦽ"], False, True),  # New Tai Lue
+        ("tdd", ["ᥐᥑᥒᥓᥔᥕᥖᥗᥘ"], False, True),  # Tai Le
+        ("blt", ["ꪀꪁꪂꪃꪄꪅꪆꪇ"], False, True),  # Tai Viet
+        ("nod", ["ᨠᩣᨡᨢᨣᨤᨥᨦᨧ"], False, True),  # Tai Tham
+        ("shn", ["ꩠꩡꩢꩣꩤꩥꩦꩧ"], False, True),  # Burmese letters beyond the first block
+        ("jv_Java", ["ꦲꦤꦕꦫꦏꦢꦠꦱꦮꦭ"], False, True),
+        ("ban", ["ᬅᬓᬱᬭᬩᬮᬶ"], False, True),
         ("en", ENGLISH, False, False),
         ("zh", ["xiao mao zai hua yuan li", "lao shi kan shu"], False, False),  # in Latin letters
         ("ko", ["고양이가 정원에서 잔다", "개가 고양이를 본다"], False, False),
