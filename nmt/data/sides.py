@@ -1,9 +1,10 @@
-"""Whether the two sides of training text are what they are said to be: two languages, in one order in all corpora.
+"""Whether training text is what it is said to be: two languages, in one order in all corpora, and plain text.
 
 Everything here is a note to a person; nothing is changed or left out.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -16,6 +17,8 @@ COMPARED_PAIRS = 1000  # of the beginning of a corpus
 FEWEST_COMPARED = 20
 COMPARED_CHARACTERS = 1000  # of a line
 MARGIN = 0.3  # of two cosines; two corpora of the same languages have 0.5 or more between the sides of one language
+ENTITY_SHARE = 100  # of so many pairs one has an entity: fewer are hardly noticed
+ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 
 Profile = Counter[str]  # how often a text has each three letters in a row
 
@@ -86,4 +89,16 @@ def describe_copies(sample: Sequence[Pair], source_lang: str, target_lang: str) 
     return [
         f"of {format_count(len(sample), 'training pair')}, {copies:,} have the same text on both sides: are these "
         f"files {source_lang} and {target_lang}?"
+    ]
+
+
+def describe_entities(sample: Sequence[Pair]) -> list[str]:
+    """A note where training pairs have entities of HTML, such as &quot;, which pages and Moses leave in text."""
+    found = [match[0] for pair in sample if (match := ENTITY.search(pair.source) or ENTITY.search(pair.target))]
+    if ENTITY_SHARE * len(found) < len(sample) or not found:
+        return []
+    have = "has" if len(found) == 1 else "have"
+    return [
+        f"of {format_count(len(sample), 'training pair')}, {len(found):,} {have} entities of HTML, such as {found[0]}\n"
+        "  Replace them by their characters in all texts, unless translations must have them"
     ]

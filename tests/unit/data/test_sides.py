@@ -4,7 +4,7 @@ from itertools import cycle, islice
 
 import pytest
 
-from nmt.data.sides import SideOrder, describe_copies
+from nmt.data.sides import SideOrder, describe_copies, describe_entities
 from nmt.text.corpus import Pair, ParallelFiles
 
 ENGLISH = ["The man walks to the house.", "We see the dog and the cat.", "This is what they want."]
@@ -57,3 +57,22 @@ def test_most_pairs_with_the_same_text_are_noted():
     assert describe_copies([*copies, *PAIRS], "en", "de") == []
     [note] = describe_copies([*copies, PAIRS[0]], "en", "de")
     assert note == "of 31 training pairs, 30 have the same text on both sides: are these files en and de?"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "note"),
+    [
+        ([], None),
+        (PAIRS, None),
+        ([Pair("AT&T; R & D", "&c;")], None),
+        ([Pair("a", "b")] * 100 + [Pair("&lt;", "b")], None),  # fewer than one of 100
+        (
+            [Pair("a", "b")] * 99 + [Pair("&lt;", "&gt;")],
+            "of 100 training pairs, 1 has entities of HTML, such as &lt;",
+        ),
+        ([Pair("a", "&#39;"), Pair("&#x1F;", "b")], "of 2 training pairs, 2 have entities of HTML, such as &#39;"),
+    ],
+)
+def test_entities_in_training_text_are_noted(pairs, note):
+    found = describe_entities(pairs)
+    assert [one.splitlines()[0] for one in found] == ([] if note is None else [note])
