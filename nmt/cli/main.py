@@ -4,6 +4,7 @@ A command's module is imported when it runs, so that `nmt --help` is printed wit
 """
 
 import atexit
+import difflib
 import errno
 import gc
 import importlib
@@ -44,6 +45,11 @@ PATH_ERRORS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENOENT, errno.EISDIR),
 }
+
+
+# what other programs give with an option, and commands of nmt may take without one
+GIVEN_WITHOUT_OPTION = {"model", "checkpoint", "run", "data", "input", "file", "src", "source", "sys", "hypothesis"}
+LIKE = 0.65  # the least similarity of an option that is suggested, from 0 to 1
 
 
 class Commands(click.Group):
@@ -116,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def describe(error: click.ClickException) -> str:
     """click's message; for an option with several names it has the one that was typed."""
+    if isinstance(error, click.NoSuchOption) and error.ctx:
+        return describe_unknown_option(error.option_name, error.ctx.command)
     option = getattr(error, "param", None)
     if isinstance(option, click.Option):
         name = choose_name(option.opts, getattr(error, "ctx", None))
@@ -124,6 +132,21 @@ def describe(error: click.ClickException) -> str:
         if isinstance(error, click.BadParameter):
             error.param_hint = repr(name)
     return error.format_message()
+
+
+def describe_unknown_option(name: str, command: click.Command) -> str:
+    """What may be meant by an option that a command has not: a similar one, or what it takes without an option."""
+    word = name.strip("-")
+    options = [one for one in command.params if isinstance(one, click.Option)]
+    flags = {flag.strip("-"): flag for option in options for flag in option.opts}
+    nearest = [flag for flag in flags if word.startswith(f"{flag}-")]  # --beam-size
+    nearest += difflib.get_close_matches(word, flags, n=1, cutoff=LIKE)
+    if nearest:
+        return f"there is no option {name}; did you mean {flags[nearest[0]]}?"
+    if word in GIVEN_WITHOUT_OPTION:
+        for argument in set(command.params) - set(options):
+            return f"there is no option {name}: {argument.make_metavar(click.Context(command))} is given without one"
+    return f"there is no option {name}"
 
 
 def build_warning_printer() -> Callable[..., None]:

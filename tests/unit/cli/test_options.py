@@ -122,3 +122,22 @@ def test_numbers_of_options_are_finite(run_nmt, command, option, value):
     done = run_nmt(command, option, value)
     assert done.code == 2
     assert re.match(rf"nmt: error: Invalid value for '{option}': .* is not (a finite number|in the range)", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("translate --bem 5", "there is no option --bem; did you mean --beam?"),
+        ("translate --beam-size 5", "there is no option --beam-size; did you mean --beam?"),
+        ("score --metric bleu", "there is no option --metric; did you mean --metrics?"),
+        ("average --model run", "there is no option --model: RUN is given without one"),
+        ("translate --input text", "there is no option --input: [FILE]... is given without one"),
+        ("train --model run", "there is no option --model"),
+        ("align -q", "there is no option -q"),
+    ],
+)
+def test_an_option_that_does_not_exist_is_named_with_what_may_be_meant(run_nmt, words, message):
+    done = run_nmt(*words.split())
+    command = words.split()[0]
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr == f"nmt: error: {message}\n  `nmt {command} --help` lists the options\n"
