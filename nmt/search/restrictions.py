@@ -71,7 +71,7 @@ class Restriction:
     def restrict(self, log_probs_NV: Array, own: tuple[Array, ...], length: int) -> Array:
         """A copy of `log_probs_NV` with minus infinity for forbidden words, or the same array. -> log_probs_NV
 
-        A restriction that changes the array itself, which is faster, leaves no row of it empty; see `find_empty_rows`.
+        A restriction that changes the array itself, which is faster, leaves no row of it empty, as `forbid_ids` does.
         """
         raise NotImplementedError
 
@@ -94,8 +94,22 @@ class Restriction:
 
 def find_empty_rows(log_probs_NV: Array) -> Array:
     """The rows in which every word is forbidden. -> empty_X"""
-    empty_X: Array = (log_probs_NV[:, EOS:].max(1) == -np.inf).nonzero()[0]
+    is_empty_N = log_probs_NV[:, EOS] == -np.inf
+    if is_empty_N.any():  # otherwise the other words need not be read
+        is_empty_N = log_probs_NV[:, EOS:].max(1) == -np.inf
+    empty_X: Array = is_empty_N.nonzero()[0]
     return empty_X
+
+
+def forbid_ids(log_probs_NV: Array, ids_NI: Array) -> None:
+    """Set ids of each row to minus infinity, in place, unless that would leave the row empty.
+
+    An id may occur twice. PAD, which is never generated anyway, stands for none.
+    """
+    kept_NI = np.take_along_axis(log_probs_NV, ids_NI, 1)
+    np.put_along_axis(log_probs_NV, ids_NI, -np.inf, 1)
+    if len(empty_X := find_empty_rows(log_probs_NV)):
+        log_probs_NV[empty_X[:, None], ids_NI[empty_X]] = kept_NI[empty_X]
 
 
 class MinLength(Restriction):
@@ -114,8 +128,7 @@ class MinLength(Restriction):
     def restrict(self, log_probs_NV: Array, own: tuple[Array, ...], length: int) -> Array:
         if length >= self.min_length:
             return log_probs_NV
-        log_probs_NV = log_probs_NV.copy()
-        log_probs_NV[:, EOS] = -np.inf
+        forbid_ids(log_probs_NV, np.full((len(log_probs_NV), 1), EOS))
         return log_probs_NV
 
 
@@ -141,9 +154,7 @@ class NoRepeat(Restriction):
         (tokens_NT,) = own
         windows_NIn = sliding_window_view(tokens_NT, self.n, 1)
         is_repeat_NI = (windows_NIn[:, :, :-1] == tokens_NT[:, None, length - self.n + 1 :]).all(2)
-        last_NI = np.where(is_repeat_NI, windows_NIn[:, :, -1], PAD)  # PAD is never generated anyway
-        log_probs_NV = log_probs_NV.copy()
-        np.put_along_axis(log_probs_NV, last_NI, -np.inf, 1)
+        forbid_ids(log_probs_NV, np.where(is_repeat_NI, windows_NIn[:, :, -1], PAD))
         return log_probs_NV
 
 
@@ -200,11 +211,7 @@ class LimitedPhrases(Restriction):
         is_begun_NC = match_phrases(state.phrase_NCL[:, :, :-1], state.last_NH[:, 2:])
         is_forbidden_NC = (state.left_NC < 1) & is_begun_NC & self.can_begin(state, state.before_NC + 1)
         final_NC = state.phrase_NCL[:, :, -1]
-        final_NC = np.where(is_forbidden_NC & (final_NC != ANY), final_NC, PAD)  # PAD is never generated anyway
-        kept_NC = np.take_along_axis(log_probs_NV, final_NC, 1)
-        np.put_along_axis(log_probs_NV, final_NC, -np.inf, 1)
-        if len(empty_X := find_empty_rows(log_probs_NV)):
-            log_probs_NV[empty_X[:, None], final_NC[empty_X]] = kept_NC[empty_X]
+        forbid_ids(log_probs_NV, np.where(is_forbidden_NC & (final_NC != ANY), final_NC, PAD))
         return log_probs_NV
 
     def can_begin(self, state: "LimitedState", before_NC: Array) -> Array:
@@ -268,5 +275,7 @@ class Prefix(Restriction):
             forced_NV = np.full_like(log_probs_NV, -np.inf)
             np.put_along_axis(forced_NV, next_N1, np.take_along_axis(log_probs_NV, next_N1, 1), 1)
             log_probs_NV = np.where(is_forced_N1, forced_NV, log_probs_NV)
-        must_begin_word_N1 = (ends_word_N & (length == lengths_N) & (length > 0))[:, None]
-        return np.where(must_begin_word_N1 & ~self.begins_word_V, -np.inf, log_probs_NV)
+        must_begin_word_N = ends_word_N & (length == lengths_N) & (length > 0)
+        if must_begin_word_N.any():
+            log_probs_NV = np.where(must_begin_word_N[:, None] & ~self.begins_word_V, -np.inf, log_probs_NV)
+        return log_probs_NV

@@ -260,6 +260,16 @@ def test_progress_shares_out_the_beam():
     assert len(late[0].tokens) == 30
 
 
+@pytest.mark.parametrize("beam", [1, 3])
+def test_where_every_word_is_forbidden_a_restriction_does_not_apply(beam):
+    model = NoRepeat(MinLength(ScriptedModel.random(vocab=3, seed=0), 7), 1)
+    (found,) = beam_search(model, *batch((A,)), beam=beam, **HOW | {"max_length_extra": 9})
+    for one in found:
+        assert {*one.tokens[:3]} == {A, B, C}
+        assert EOS not in one.tokens[:7]
+        assert one.tokens[7] == EOS
+
+
 def test_a_forced_word_wins_over_a_ban():
     model = ScriptedModel.random(vocab=3, seed=0)
     wrapped = BannedStrings(
