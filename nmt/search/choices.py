@@ -126,7 +126,9 @@ class Sample:
             generator = np.random.Generator(
                 np.random.Philox(key=[self.seed, key], counter=[0, 0, row % self.groups, position])
             )
-            noise_NV[row] = generator.gumbel(size=ranked_NV.shape[1])
+            kept_X = (ranked_NV[row] > -np.inf).nonzero()[0]
+            uniform_V = np.asarray(generator.random(ranked_NV.shape[1]))
+            noise_NV[row, kept_X] = -np.log(-np.log(1 - uniform_V[kept_X]))
         return choose_continuations(log_prob_UK, out.log_probs_NV, 1, ranked_NV + noise_NV)
 
 
@@ -161,12 +163,14 @@ def truncate(logits_NV: Array, top_k: int, top_p: float) -> Array:
         least_N1 = np.partition(logits_NV, -top_k)[:, -top_k, None]
         logits_NV = np.where(logits_NV < least_N1, -np.inf, logits_NV)
     if top_p < 1:
-        order_NV = np.argsort(-logits_NV, 1, kind="stable")
-        sorted_NV = np.take_along_axis(logits_NV, order_NV, 1)
+        sorted_NV = -np.sort(-logits_NV, 1)
         probability_NV = np.exp(log_softmax(sorted_NV.astype(np.float64)))
-        before_NV = probability_NV.cumsum(1) - probability_NV
-        logits_NV = np.empty_like(logits_NV)
-        np.put_along_axis(logits_NV, order_NV, np.where(before_NV >= top_p, -np.inf, sorted_NV), 1)
+        count_N1 = (~(probability_NV.cumsum(1) - probability_NV >= top_p)).sum(1, keepdims=True)
+        least_N1 = np.take_along_axis(sorted_NV, count_N1 - 1, 1)
+        is_least_NV = logits_NV == least_N1  # of equal ones the first are kept
+        rest_N1 = count_N1 - (logits_NV > least_N1).sum(1, keepdims=True)
+        is_dropped_NV = (logits_NV < least_N1) | (is_least_NV & (is_least_NV.cumsum(1) > rest_N1))
+        logits_NV = np.where(is_dropped_NV, -np.inf, logits_NV)
     return logits_NV
 
 

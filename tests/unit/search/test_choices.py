@@ -23,7 +23,7 @@ from nmt.search.choices import (
 )
 from nmt.search.forced_decoding import force_decode
 from nmt.search.probabilities import log_softmax
-from nmt.step import ConstraintProgress
+from nmt.step import ConstraintProgress, StepOut
 
 pytestmark = pytest.mark.numerical
 
@@ -97,6 +97,28 @@ def test_truncation_keeps_the_most_probable(top_k, top_p, kept):
     got = truncate(logits_NV, top_k, top_p)
     assert set(np.isfinite(got)[0].nonzero()[0].tolist()) == set(order[:kept])
     assert np.array_equal(got[np.isfinite(got)], logits_NV[np.isfinite(got)])
+
+
+def test_of_equally_probable_words_truncation_keeps_the_first():
+    logits_NV = np.log(np.array([[0.2, 0.2, 0.2, 0.2, 0.2], [0.1, 0.4, 0.1, 0.1, 0.3], [0.1, np.nan, 0.1, 0.1, 0.1]]))
+    kept_NV = truncate(logits_NV, 0, 0.75) != -np.inf
+    assert kept_NV[:2].tolist() == [[True, True, True, True, False], [True, True, False, False, True]]
+    assert np.isnan(truncate(logits_NV, 0, 0.75)[2, 1])  # search reports it
+
+
+@pytest.mark.parametrize("how", [OFF, OFF | {"top_k": 3}, OFF | {"top_p": 0.6}])
+def test_noise_has_the_gumbel_distribution_of_its_key_and_counter(how):
+    log_probs_NV = log_softmax(np.random.default_rng(1).standard_normal((4, 9)))
+    drawn = Sample(2, [5, 6], seed=7, **how)(
+        np.zeros((4, 1)), StepOut(log_probs_NV, None, np.zeros((4, 0))), np.ones(4, int), 1, np.array([0, 1]), 3
+    )
+    noise_NV = [
+        np.random.Generator(np.random.Philox(key=[7, key], counter=[0, 0, sample, 3])).gumbel(size=9)
+        for key in (5, 6)
+        for sample in (0, 1)
+    ]
+    ranked_NV = truncate(log_probs_NV, how["top_k"], how["top_p"]) + noise_NV
+    assert drawn.token_UW[:, 0].tolist() == ranked_NV.argmax(1).tolist()
 
 
 def diverse(model, sources, groups, strength, beam=4):
