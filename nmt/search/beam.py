@@ -19,7 +19,6 @@ from nmt.search.hypothesis import (
     Hypothesis,
     Normalization,
     coverage_penalty,
-    get_sort_key,
     length_penalty,
     raise_if_nan,
     raise_if_no_attention,
@@ -167,8 +166,7 @@ def beam_search(
             coverage_NS = coverage_NS[rows_BK.ravel()] if beta else coverage_NS
         else:
             state = out.state
-    found = read_tree(levels, ends, lengths_B.tolist())
-    return [sorted(hypotheses, key=get_sort_key)[:n_best] for hypotheses in found]
+    return read_tree(levels, ends, lengths_B.tolist(), n_best)
 
 
 def compute_length_limit(source_length: int, ratio: float, extra: int) -> int:
@@ -194,8 +192,8 @@ class Ends(NamedTuple):
     group_L: Array
 
 
-def read_tree(levels: list[Level], ends: list[Ends], source_lengths: list[int]) -> list[list[Hypothesis]]:
-    """The hypotheses of each sentence, shortest first, by following each one's parents back to the first level."""
+def read_tree(levels: list[Level], ends: list[Ends], source_lengths: list[int], n_best: int) -> list[list[Hypothesis]]:
+    """The `n_best` hypotheses of each sentence, by following each one's parents back to the first level."""
     sentence_levels, parent_levels, chosen_levels, attention = zip(*levels, strict=True)
     parent_A, row_A, token_A, token_log_prob_A, log_prob_A = (
         np.concatenate([level_UW.ravel() for level_UW in part])
@@ -206,31 +204,29 @@ def read_tree(levels: list[Level], ends: list[Ends], source_lengths: list[int]) 
         [part.repeat(size // len(part)) for part, size in zip(sentence_levels, sizes, strict=True)]
     )
     row_A += np.cumsum([0, *map(len, attention[:-1])]).repeat(sizes)
-    parents, tokens, token_log_probs = parent_A.tolist(), token_A.tolist(), token_log_prob_A.tolist()
-    sentences, log_probs = sentence_A.tolist(), log_prob_A.tolist()
-    leaves, scores, finished, groups = (np.concatenate(part).tolist() for part in zip(*ends, strict=True))
-    paths = []
-    for node in leaves:
+    attention_AS = np.concatenate(attention)
+    parents = parent_A.tolist()
+    node_L, score_L, finished_L, group_L = (np.concatenate(part) for part in zip(*ends, strict=True))
+    found: list[list[Hypothesis]] = [[] for _ in source_lengths]
+    for end in np.lexsort((-score_L, ~finished_L)).tolist():  # as get_sort_key does
+        node = int(node_L[end])
+        sentence = sentence_A[node]
+        if len(found[sentence]) == n_best:
+            continue
         path = [node]
         while (node := parents[node]) >= 0:
             path.append(node)
-        paths.append(path[::-1])
-    rows = row_A[[node for path in paths for node in path]]
-    attention_AS = np.concatenate(attention)[rows].astype(np.float32, copy=False)
-    attentions = np.split(attention_AS, np.cumsum([len(path) for path in paths[:-1]]))
-    found: list[list[Hypothesis]] = [[] for _ in source_lengths]
-    for leaf, path, attention_TS, score, is_finished, group in zip(
-        leaves, paths, attentions, scores, finished, groups, strict=True
-    ):
-        found[sentences[leaf]].append(
+        path.reverse()
+        attention_TS = attention_AS[row_A[path], : source_lengths[sentence]]
+        found[sentence].append(
             Hypothesis(
-                tokens=tuple(tokens[node] for node in path),
-                log_prob=log_probs[leaf],
-                score=score,
-                token_log_probs=tuple(token_log_probs[node] for node in path),
-                attention_TS=attention_TS[:, : source_lengths[sentences[leaf]]],
-                is_finished=is_finished,
-                group=group,
+                tokens=tuple(token_A[path].tolist()),
+                log_prob=float(log_prob_A[path[-1]]),
+                score=float(score_L[end]),
+                token_log_probs=tuple(token_log_prob_A[path].tolist()),
+                attention_TS=attention_TS.astype(np.float32, copy=False),
+                is_finished=bool(finished_L[end]),
+                group=int(group_L[end]),
             )
         )
     return found

@@ -161,6 +161,14 @@ def test_a_hypothesis_has_the_attention_of_its_own_tokens():
                 assert column == model.attend((*source, EOS), found.tokens[:position])
 
 
+def test_a_hypothesis_keeps_no_attention_of_others_in_memory():
+    model = ScriptedModel.random(vocab=5, seed=1)
+    for found in beam_search(model, *batch((A,), (A, B, C)), beam=4, n_best=2, **HOW):
+        for one in found:
+            held = one.attention_TS if one.attention_TS.base is None else one.attention_TS.base
+            assert held.size == one.attention_TS.size == len(one.tokens) * one.attention_TS.shape[1]
+
+
 def test_attention_of_a_model_without_attention_has_no_columns():
     model = ScriptedModel.random(vocab=4, seed=2)
     model.attend = None
