@@ -94,4 +94,4 @@ def compute_error(model: Seq2Seq, engine: Engine) -> float:
         return found
 
     pairs = zip(run_steps(model), run_steps(engine), strict=True)
-    return max(float(np.abs(one - other).max()) for one, other in pairs if one.size)
+    return float(np.max([np.abs(one - other).max() for one, other in pairs if one.size]))  # NaN if one of them is

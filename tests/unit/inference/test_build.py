@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from support.attentions import DistanceAttention, FadingAttention
@@ -11,12 +12,13 @@ import nmt
 from nmt.checkpoint import create_run, read_run
 from nmt.errors import NmtError
 from nmt.inference import trace
-from nmt.inference.build import build_engine, build_graphs
+from nmt.inference.build import MAX_ERROR, build_engine, build_graphs, compute_error
 from nmt.inference.engine import Engine
 from nmt.inference.export import export_graphs
 from nmt.inference.graphs import UntraceableError, is_own
 from nmt.model.attention.scores import DotAttention
 from nmt.model.seq2seq import Seq2Seq
+from nmt.step import StepOut
 from nmt.weights import build_model, save_checkpoint
 
 
@@ -41,6 +43,27 @@ def test_an_attention_without_a_correct_graph_is_noticed(register, kind):
     for precision in ("float32", "int8"):
         with pytest.raises(UntraceableError):
             build_graphs(model, precision)
+
+
+def test_a_graph_that_computes_nan_at_a_later_step_is_noticed():
+    class Table:
+        """A step model with as many steps without NaN as `good`."""
+
+        def __init__(self, good):
+            self.good = good
+
+        def start(self, source_BS, lengths_B):
+            return 0
+
+        def select(self, state, rows_BK):
+            return state
+
+        def step(self, previous_N, state):
+            log_probs_NV = np.full((6, 5), 0.0 if state < self.good else np.nan)
+            return StepOut(log_probs_NV, state + 1, np.zeros((6, 8)))
+
+    assert compute_error(Table(9), Table(9)) == 0
+    assert not compute_error(Table(9), Table(2)) < MAX_ERROR
 
 
 @pytest.mark.parametrize("kind", [DistanceAttention, FadingAttention])
