@@ -64,17 +64,8 @@ class Engine:
         """See nmt.step.StepModel."""
         return self.run_step(previous_N, state, "all", {})
 
-    def run_step(
-        self,
-        previous_N: Array,
-        state: State,
-        scores: Scores,
-        inputs: Mapping[str, Array],
-        is_forbidden_V: NDArray[np.bool_] | None = None,
-    ) -> StepOut:
-        """A step that scores words as `scores` names it, which may need more inputs; see nmt.inference.output. Of the
-        "best" words, those that are forbidden have no probability.
-        """
+    def run_step(self, previous_N: Array, state: State, scores: Scores, inputs: Mapping[str, Array]) -> StepOut:
+        """A step that scores words as `scores` names it, which may need more inputs; see nmt.inference.output."""
         memory, carry, length, is_first = state
         B, K = carry["hidden"].shape[:2]
         session = self.choose_step(scores, is_first)
@@ -82,8 +73,6 @@ class Engine:
         out = session.run({"previous": previous_N.reshape(B, K), **memory, **carry, **inputs}, blocks)
         carry = carry | {name: out[returned] for name, returned in session.carried}
         parts_BKHS, words_BKC = out.get("parts"), out.get("words")
-        if words_BKC is not None and is_forbidden_V is not None:
-            out["log_probs"][is_forbidden_V[words_BKC]] = -np.inf
         return StepOut(
             flatten_rows(out["log_probs"]),
             State(memory, carry, length, False),
@@ -177,11 +166,10 @@ class NarrowEngine:
         """See nmt.step.StepModel."""
         inner, allowed_B1C = state
         inputs = self.inputs if allowed_B1C is None else self.inputs | {"allowed": allowed_B1C}
-        log_probs_NC, after, attention_NS, _, parts_NHS, _, words_NC = self.engine.run_step(
-            previous_N, inner, self.scores, inputs, self.is_forbidden_V
-        )
-        state = NarrowState(after, allowed_B1C)
-        return StepOut(log_probs_NC, state, attention_NS, None, parts_NHS, self.words_C, words_NC)
+        out = self.engine.run_step(previous_N, inner, self.scores, inputs)
+        if out.words_NC is not None:
+            out.log_probs_NV[self.is_forbidden_V[out.words_NC]] = -np.inf
+        return out._replace(state=NarrowState(out.state, allowed_B1C), words_V=self.words_C)
 
     def select(self, state: NarrowState, rows_BK: Array) -> NarrowState:
         """See nmt.step.StepModel."""
@@ -207,7 +195,6 @@ class Session:
     def run(self, inputs: Mapping[str, Array], blocks: Sequence[slice]) -> Arrays:
         """The outputs for some inputs, by name; inputs that the graph does not read are left out."""
         inputs = {name: inputs[name] for name in self.inputs}
-
         if len(blocks) == 1:
             return dict(zip(self.outputs, self.run_at_once(inputs), strict=True))
         parts = zip(

@@ -53,8 +53,9 @@ class MostProbable:
     def __call__(
         self, log_prob_UK: Array, out: StepOut, free_U: Array, slots: int, sentence_B: Array, position: int
     ) -> Continuations:
-        words = {"words_V": out.words_V, "words_NC": out.words_NC}
-        return choose_continuations(log_prob_UK, out.log_probs_NV, slots, constraints=out.constraints, **words)
+        return choose_continuations(
+            log_prob_UK, out.log_probs_NV, slots, None, out.constraints, out.words_V, out.words_NC
+        )
 
 
 class Diverse:

@@ -51,12 +51,11 @@ def force_decode(
         state, previous_B = out.state, target_B
     log_probs_BT, attention_BTS = np.stack(log_probs, 1), np.stack(attention, 1).astype(np.float32, copy=False)
     parts_BHTS = None if parts[0] is None else np.stack(parts, 2).astype(np.float32, copy=False)  # type: ignore[arg-type]
-    lengths = target_lengths_B.tolist()
-    for position, log_probs_B in enumerate(log_probs_BT.T):
-        is_real_B = [position < length for length in lengths]
-        raise_if_nan(log_probs_B.min(where=is_real_B, initial=0), position + 1)
+    real_BT = np.arange(target_BT.shape[1]) < target_lengths_B[:, None]
+    for position, least in enumerate(log_probs_BT.min(0, where=real_BT, initial=0), 1):
+        raise_if_nan(least, position)
     results = []
-    for row, (length, source_length) in enumerate(zip(lengths, lengths_B.tolist(), strict=True)):
+    for row, (length, source_length) in enumerate(zip(target_lengths_B.tolist(), lengths_B.tolist(), strict=True)):
         token_log_probs = tuple(log_probs_BT[row, :length].tolist())
         attention_TS = attention_BTS[row, :length, :source_length]
         parts_HTS = None if parts_BHTS is None else parts_BHTS[row, :, :length, :source_length]

@@ -173,11 +173,11 @@ class RequiredPhrases(Restriction):
     def step(self, previous_N: Array, state: Any) -> StepOut:
         out = super().step(previous_N, state)
         own = RequiredState(*out.state.own)
-        next_NC, _ = find_next_tokens(own)
+        next_NC, first_NC = find_next_tokens(own)
         log_prob_NC = np.take_along_axis(out.log_probs_NV, next_NC, 1).astype(np.float64)
         further_NC = np.where(log_prob_NC == -np.inf, 0, USUAL_LOG_PROB - log_prob_NC)
         own = own._replace(next_allowance_NC=own.begun_allowance_N[:, None] + further_NC)
-        return out._replace(state=out.state._replace(own=own), constraints=build_progress(own))
+        return out._replace(state=out.state._replace(own=own), constraints=build_progress(own, next_NC, first_NC))
 
 
 def select_group(group_NC: Array, is_chosen_NC: Array) -> Array:
@@ -199,9 +199,8 @@ def find_next_tokens(state: RequiredState) -> tuple[Array, Array]:
     return next_NC, np.where(cannot_begin_NC, PAD, state.phrase_NCL[:, :, 0])
 
 
-def build_progress(state: RequiredState) -> ConstraintProgress:
-    """The tokens that would advance each row, and what counts for its rank."""
-    next_NC, first_NC = find_next_tokens(state)
+def build_progress(state: RequiredState, next_NC: Array, first_NC: Array) -> ConstraintProgress:
+    """The tokens that would advance each row, which `find_next_tokens` gives, and what counts for its rank."""
     next_NC = np.where(state.is_met_NC, PAD, next_NC)
     allowance_NQ = np.concatenate([state.next_allowance_NC, np.zeros_like(state.next_allowance_NC)], 1)
     return ConstraintProgress(
