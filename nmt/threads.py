@@ -2,14 +2,15 @@
 
 import os
 import sys
+from typing import Any
 
 CHOSEN: list[int] = []  # the number that was chosen last
 
 
 def count_threads() -> int:
     """The number that was chosen or, where none was, torch's; without torch $OMP_NUM_THREADS, or a thread a core."""
-    if "torch" in sys.modules:
-        return int(sys.modules["torch"].get_num_threads())
+    if torch := find_torch():
+        return int(torch.get_num_threads())
     if CHOSEN:
         return CHOSEN[-1]
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
@@ -19,10 +20,16 @@ def count_threads() -> int:
 def choose_threads(count: int) -> None:
     """Use so many threads, also in torch if it is loaded later."""
     CHOSEN[:] = [count]
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(count)
+    if torch := find_torch():
+        torch.set_num_threads(count)
     else:
         os.environ["OMP_NUM_THREADS"] = str(count)
+
+
+def find_torch() -> Any:
+    """torch, if it is loaded; None also while another thread is loading it."""
+    torch = sys.modules.get("torch")
+    return torch if hasattr(torch, "set_num_threads") else None
 
 
 def count_cores() -> int:

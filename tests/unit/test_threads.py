@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from nmt import threads
 
 PROGRAM = """
 import sys
+from types import ModuleType
 from nmt.threads import choose_threads, count_threads
 counts = [count_threads()]
 choose_threads(1)
@@ -36,3 +38,9 @@ def test_the_number_holds_without_torch_and_when_it_is_loaded(given, loaded):
 def test_torch_s_number_counts_once_it_is_loaded(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
     assert threads.count_threads() == 5
+
+
+def test_while_another_thread_loads_torch_the_number_is_that_without_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
+    monkeypatch.setattr(threads, "CHOSEN", [3])
+    assert threads.count_threads() == 3
