@@ -64,24 +64,22 @@ def build_automaton(string: bytes, surfaces: tuple[bytes, ...]) -> Array:
 
     An id that completes the string has the length of the string. -> next_JV
     """
-    first_V = [count_matched(string, surface) if string[:1] in surface else 0 for surface in surfaces]
-    next_JV = np.tile(np.array(first_V, np.int16), (len(string), 1))
-    for matched in range(1, len(string)):
-        begun = string[:matched]
-        ends = [size for size in range(1, matched + 1) if begun.endswith(string[:size])]
-        for byte in {b"", *(string[size : size + 1] for size in ends)}:  # other ids start a new match, as in first_V
-            for index in group_by_first_byte(surfaces).get(byte, ()):
-                next_JV[matched, index] = count_matched(string, begun + surfaces[index])
+    after_byte = np.zeros((len(string) + 1, 256), np.int16)  # the same for bytes; a completed string stays so
+    after_byte[0, string[0]] = 1
+    shorter = 0  # the number of matched bytes if the first byte of the match had not been read
+    for matched, byte in enumerate(string[1:], 1):
+        after_byte[matched] = after_byte[shorter]
+        after_byte[matched, byte] = matched + 1
+        shorter = after_byte[shorter, byte]
+    after_byte[-1] = len(string)
+    next_JV = np.tile(np.arange(len(string), dtype=np.int16)[:, None], len(surfaces))
+    sizes = np.array([len(surface) for surface in surfaces])
+    longest = int(sizes.max())
+    bytes_of_id = np.frombuffer(b"".join(surface.ljust(longest) for surface in surfaces), np.uint8).reshape(-1, longest)
+    for place in range(longest):
+        ids = (sizes > place).nonzero()[0]
+        next_JV[:, ids] = after_byte[next_JV[:, ids], bytes_of_id[ids, place]]
     return next_JV
-
-
-@lru_cache(1)
-def group_by_first_byte(surfaces: tuple[bytes, ...]) -> dict[bytes, list[int]]:
-    """The ids of surfaces by their first byte; ids of empty surfaces have the key b""."""
-    groups: dict[bytes, list[int]] = {}
-    for index, surface in enumerate(surfaces):
-        groups.setdefault(surface[:1], []).append(index)
-    return groups
 
 
 def count_matched(string: bytes, text: bytes) -> int:

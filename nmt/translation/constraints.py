@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nmt.arguments import SHOWN_CHARACTERS
 from nmt.errors import DataError, indent
 from nmt.ids import EOS, UNK
 from nmt.search.banned import BannedStrings
@@ -33,6 +34,7 @@ from nmt.translation.result import Translation
 
 BYTE_PIECE = re.compile("<0x([0-9A-F]{2})>")
 CLOSING = (*".,;:!?…)]}»”’%",)  # marks that are usually followed by a blank
+MOST_BANNED_BYTES = 1000  # of a string: its automaton takes time and memory
 MOST_TERM_PIECES = 512  # of the terms of a sentence: the time of the search grows with them
 SPARE_TOKENS = 10  # of a translation with required phrases, above its usual length
 MORE_SLOTS = 3  # of a group, where phrases are required
@@ -220,6 +222,11 @@ class ConstraintCompiler:
         """The bytes of a banned string as the model would generate it. Blanks at its ends are kept."""
         if not text.strip():
             raise DataError(f"the banned string {text!r} is empty: it needs at least one character that is not a blank")
+        if (size := len(text.encode())) > MOST_BANNED_BYTES:
+            raise DataError(
+                f"the banned string {text[:SHOWN_CHARACTERS]!r} … has {size:,} bytes, and at most "
+                f"{MOST_BANNED_BYTES:,} can be banned\n  Ban a part of it"
+            )
         ids = self.subword.encode(text)
         core = text.strip() if UNK in ids else self.subword.decode(ids).strip()
         before, after = (" " if end.isspace() else "" for end in (text[0], text[-1]))

@@ -115,6 +115,10 @@ def test_a_ban_applies_to_the_most_probable_translation(subword):
         ),
         (Request("a", banned=(" ",)), "^line 2: the banned string ' ' is empty"),
         (
+            Request("a", banned=("ab " * 334,)),
+            "^line 2: the banned string '(ab ){20}' … has 1,002 bytes, and at most 1,000 can be banned\n  Ban a part",
+        ),
+        (
             Request("a", "a cat", banned=("cat",)),
             "the prefix 'a cat' contains 'cat', which is banned\n  Leave out one of the",
         ),
