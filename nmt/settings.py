@@ -155,9 +155,12 @@ class SearchSettings(Settings):
     normalization: Literal["wu", "average", "none"] = Field(
         "wu", description="length normalization of scores: Wu et al. 2016, log-probability per token, or none"
     )
-    alpha: float = Field(1.0, ge=0, description="exponent of Wu's length penalty")
+    alpha: float = Field(1.0, ge=0, le=100, description="exponent of Wu's length penalty")
     beta: float = Field(
-        0.0, ge=0, description="weight of Wu's coverage penalty, which prefers translations that leave nothing out"
+        0.0,
+        ge=0,
+        le=1000,
+        description="weight of Wu's coverage penalty, which prefers translations that leave nothing out",
     )
     max_length_ratio: float = Field(2.0, gt=0, le=100, description="longest translation, in pieces per source piece")
     max_length_extra: int = Field(10, ge=0, le=10_000, description="pieces added to what max_length_ratio allows")
@@ -166,7 +169,9 @@ class SearchSettings(Settings):
     )
     no_repeat: int = Field(0, ge=0, description="forbid repeating any sequence of this many pieces; 0 allows all")
     groups: int = Field(1, ge=1, description="groups of a diverse beam, which avoid each other's pieces")
-    diversity: float = Field(0.5, ge=0, description="log-probability a piece loses for each earlier hypothesis with it")
+    diversity: float = Field(
+        0.5, ge=0, le=1000, description="log-probability a piece loses for each earlier hypothesis with it"
+    )
     sample: bool = Field(False, description="draw translations at random instead of searching for the best")
     temperature: float = Field(
         1.0, ge=0.01, le=100, description="temperature of sampling; below 1 favours likely pieces"

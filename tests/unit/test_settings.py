@@ -263,3 +263,10 @@ def test_a_long_value_is_cut_in_a_message():
             check(TrainSettings, {"warmup": value}, "a test")
         assert f"warmup = {shown}   must be" in str(caught.value)
         assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(("name", "most"), [("alpha", 100), ("beta", 1000), ("diversity", 1000)])
+def test_weights_of_search_are_limited_so_that_scores_are_finite(name, most):
+    assert getattr(resolve_settings(None, None, [f"search.{name}={most}"]).search, name) == most
+    with pytest.raises(SettingsError, match=f"must be at most {most}"):
+        resolve_settings(None, None, [f"search.{name}=1e4"])
