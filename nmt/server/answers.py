@@ -1,5 +1,6 @@
 """Answers to requests: sentences with the attention of every model, and documents."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from nmt.text.corpus import Pair
 from nmt.text.terms import Terms, TermUse
 from nmt.text.units import AUTO
 from nmt.text.words import split_words
+from nmt.translation.doubts import Doubt, find_doubts
 from nmt.translation.forced_pairs import force_pairs
 from nmt.translation.translator import Translator
 from nmt.translation.units import choose_units_of_run
@@ -84,6 +86,7 @@ def answer_sentence(translators: list[Translator], fields: Translate | Align, te
     source = join_lines(fields.source if isinstance(fields, Align) else fields.texts[0])
     units = choose_units_of_run(AUTO, translators[0].runs[0])
     views: list[AttentionView] = []
+    doubts: list[list[Doubt]] = []  # of each view
     words: Sequence[str] = []  # those that the first model reads
     for number, translator in enumerate(translators):
         if isinstance(fields, Translate):
@@ -93,6 +96,7 @@ def answer_sentence(translators: list[Translator], fields: Translate | Align, te
                 [source], n_best=fields.n_best, batch_size=1, beam=beam, units=units, terms=terms, check=job.check
             )
             views += [build_translation_view(number, rank, one) for rank, one in enumerate(found, 1)]
+            doubts += map(find_doubts, found)
             words = words or found[0].source_words
         else:
             run = translator.runs[0]
@@ -100,14 +104,20 @@ def answer_sentence(translators: list[Translator], fields: Translate | Align, te
             subwords = run.source_subword, run.target_subword
             (forced,) = force_pairs(translator.model, *subwords, [pair], units=units, check=job.check)
             views.append(build_forced_view(number, forced))
+            doubts.append([])
             words = words or forced.source.words
     views = [fit_view(view, len(words)) for view in views]
     facts = describe_sentence(words, views, source_text=source)
     shown = [
         {"is_whole": True, "is_finished": True}
         | entry
-        | {"terms": list(map(describe_use, terms.list_uses(source, view.target_text)))}
-        for entry, view in zip(facts["views"], views, strict=True)
+        | {
+            "text": view.target_text,
+            "confidence": round(math.exp(min(view.score, 0.0)), 4),
+            "doubts": [doubt._asdict() for doubt in own],
+            "terms": list(map(describe_use, terms.list_uses(source, view.target_text))),
+        }
+        for entry, view, own in zip(facts["views"], views, doubts, strict=True)
     ]
     return facts | {"views": shown, "weights": encode_weights(views)}
 

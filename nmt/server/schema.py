@@ -10,6 +10,7 @@ from nmt import __version__
 from nmt.documents.texts import TEXT_FORMATS
 from nmt.server import DOCUMENT_SECONDS, SENTENCE_SECONDS
 from nmt.text.terms import KEPT, CaseRule, Terms, build_entries
+from nmt.translation.doubts import Reason, Side
 
 MOST_TEXTS = 1000  # of a request
 MOST_TERMS = 500  # of the glossary of a request
@@ -124,12 +125,29 @@ class AnswerTerm(BaseModel):
     used: str | None = Field(description="the one that the translation has; null if it has none")
 
 
+class AnswerDoubt(BaseModel):
+    """A part of the sentence or of its translation to check."""
+
+    model_config = ConfigDict(extra="forbid")
+    side: Side
+    begin: int = Field(description="its first character in the sentence or the translation, from 0")
+    end: int = Field(description="the character after its last one")
+    text: str
+    reason: Reason
+
+
 class AnswerView(BaseModel):
     """A translation with the links and the attention of one model."""
 
     model_config = ConfigDict(extra="forbid")
     model: int = Field(description="number of the model, from 0")
     rank: int = Field(description="0 for a given translation, 1 for the model's best translation, and so on")
+    text: str = Field(description="the translation")
+    confidence: float = Field(
+        description="geometric mean of the probabilities of its pieces, from 0 to 1: translations of one model to "
+        "check first have the lowest"
+    )
+    doubts: list[AnswerDoubt] = Field(description="what to check of it, most urgent first; none of a given translation")
     target: str = Field(
         description="words of the translation, separated by spaces, or by U+001F where the text has no space"
     )
@@ -228,7 +246,7 @@ class Refusal(BaseModel):
 def build_openapi(max_characters: int, max_document: int) -> dict[str, Any]:
     """The requests and answers of the server, described in OpenAPI 3.1."""
     requests = (Term, Translate, Align)
-    sentences = (AnswerTerm, AnswerView, Answer)
+    sentences = (AnswerTerm, AnswerDoubt, AnswerView, Answer)
     documents = (WeakTag, DocumentTerm, DocumentSentence, DocumentReport, DocumentAnswer)
     at = "#/components/schemas/{model}"
     models = (*requests, *sentences, *documents, Progress, Refusal)

@@ -27,6 +27,7 @@ from nmt.server import app as application
 from nmt.server.answers import answer_request
 from nmt.server.jobs import Job, Turns
 from nmt.server.schema import Align, Answer, DocumentAnswer, Translate
+from nmt.translation.doubts import find_doubts
 
 
 @contextmanager
@@ -77,7 +78,7 @@ def test_a_sentence_is_translated_by_every_model(server):
     assert answer["source"] == "ba de fi"
     assert [(view["model"], view["rank"]) for view in answer["views"]] == [(0, 1), (0, 2), (1, 1), (1, 2)]
     best = answer["views"][0]
-    assert best["target"] == "fi de ba"
+    assert best["target"] == best["text"] == "fi de ba"
     weights = base64.b64decode(answer["weights"][0])
     rows = [weights[begin : begin + 3] for begin in (0, 3, 6)]
     assert all(abs(sum(row) - 255) <= 2 for row in rows)
@@ -90,7 +91,21 @@ def test_a_given_target_is_aligned(server):
     assert [(view["model"], view["rank"], view["target"]) for view in answer["views"]] == [(0, 0, "ba"), (1, 0, "ba")]
     translated = ask(server, "POST", "/api/translate", {"source": "ba de fi"})[1]["views"][0]
     same = ask(server, "POST", "/api/align", {"source": "ba de fi", "target": "fi de ba"})[1]["views"][0]
-    assert same == translated | {"rank": 0, "score": pytest.approx(translated["score"], abs=1e-3)}
+    about = {name: pytest.approx(translated[name], abs=1e-3) for name in ("score", "confidence")}
+    assert same == translated | {"rank": 0} | about
+
+
+def test_translations_come_with_their_confidence_and_what_to_check(reverser):
+    translator = Translator.load(reverser)
+    source = "ba 73 de ba 73 de"
+    answer = answer_request([translator], Translate(source=source, n_best=2), None, build_job())
+    (found,) = translator.n_best([source], 2)
+    assert [view["text"] for view in answer["views"]] == [one.text for one in found]
+    for view, one in zip(answer["views"], found, strict=True):
+        assert view["confidence"] == pytest.approx(one.confidence, abs=1e-4)
+        assert view["doubts"] == [doubt._asdict() for doubt in find_doubts(one)]
+    assert answer["views"][0]["doubts"]
+    assert Answer.model_validate(answer).model_dump(mode="json") == json.loads(json.dumps(answer))
 
 
 def test_words_are_separated_by_spaces_tabs_and_line_ends(server):
