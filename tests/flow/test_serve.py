@@ -697,6 +697,41 @@ def test_the_page_translates_as_one_types(open_page, server):
     expect(page.locator(".view h2")).to_have_text("reverser · best translation")  # not the kept one's given translation
 
 
+def test_the_page_marks_what_to_check(open_page, server):
+    page = open_page(f"http://{server}/")
+    doubts = [
+        ("source", 2, 4, "number not in translation"),
+        ("target", 1, 4, "low probability"),
+        ("target", 2, 3, "copied"),
+    ]
+    view = {
+        "model": 0,
+        "rank": 1,
+        "target": "\U0001f600a\u001fb c",
+        "text": "\U0001f600ab c",
+        "links": [],
+        "score": -1,
+        "confidence": 0.371,
+        "entropy": 0,
+        "coverage": 0,
+        "unattended": [0],
+        "unsupported": [],
+        "terms": [],
+        "doubts": [dict(zip(("side", "begin", "end", "reason"), doubt, strict=True)) for doubt in doubts],
+    }
+    answer = {"source": "x 73 y", "views": [view]}
+    page.evaluate("answer => showAnswer({ ...answer, weights: [new Uint8Array(9)] }, '0:1')", answer)
+    marked = page.locator(".view .word.doubtful")
+    expect(marked).to_have_text(["x", "73", "\U0001f600a", "b"])
+    assert [word.get_attribute("title") for word in marked.all()] == [
+        "This source word receives almost no attention.",
+        "Check it: number not in translation.",
+        "Check it: low probability.",
+        "Check it: low probability. Check it: copied.",
+    ]
+    expect(page.locator(".view .scores")).to_contain_text("37%")
+
+
 def test_the_page_does_not_cut_a_text_that_is_too_long(open_page, server):
     page = open_page(f"http://{server}/")
     page.fill("#source-text", "ba " * 14)

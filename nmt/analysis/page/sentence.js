@@ -1,5 +1,8 @@
 // The sentence that is shown: a box for each view, with its scores, its words and the place of its picture.
 
+const UNATTENDED = "This source word receives almost no attention.";
+const UNSUPPORTED = "This target word attends to no source word in particular.";
+
 let renderings = 0;
 
 async function renderSentence() {
@@ -43,13 +46,13 @@ function createView(sentence, weights, key) {
     view.is_finished === false && "The length limit ended this translation.",
   ];
   box.append(...cut.filter(Boolean).map((message) => createElement("p", { class: "cut" }, message)));
-  const unattended = "This source word receives almost no attention.";
-  const unsupported = "This target word attends to no source word in particular.";
+  const unattended = new Map((view.unattended ?? []).map((index) => [index, UNATTENDED]));
+  const unsupported = new Map((view.unsupported ?? []).map((index) => [index, UNSUPPORTED]));
   const reasons = state.page.review ? {
     source: findReasons(sentence, "source"), target: findReasons(sentence, "target"),
   } : {
-    source: new Map((view.unattended ?? []).map((index) => [index, unattended])),
-    target: new Map((view.unsupported ?? []).map((index) => [index, unsupported])),
+    source: addDoubts(unattended, sentence.source, "source", view.doubts),
+    target: addDoubts(unsupported, view.target, "target", view.doubts),
   };
   if (state.page.review) box.pair.reasons = reasons;
   box.append(
@@ -60,6 +63,20 @@ function createView(sentence, weights, key) {
   return box;
 }
 
+/** Add the doubts about a side to the reasons why its words are marked. A doubt has places in the text, in characters. */
+function addDoubts(reasons, words, side, doubts = []) {
+  let begin = 0;
+  words.split(/([ \u001f])/).forEach((part, number) => {  // words and, between them, what separates them
+    const end = begin + (part === "\u001f" ? 0 : [...part].length), index = number / 2;
+    for (const doubt of number % 2 ? [] : doubts) {
+      if (doubt.side !== side || doubt.begin >= end || doubt.end <= begin) continue;
+      reasons.set(index, [reasons.get(index), `Check it: ${doubt.reason}.`].filter(Boolean).join(" "));
+    }
+    begin = end;
+  });
+  return reasons;
+}
+
 function createScores(view) {
   const list = createElement("dl", { class: "scores" });
   const add = (name, value, title) => {
@@ -67,6 +84,10 @@ function createScores(view) {
   };
   if (view.aer !== undefined) add("AER", formatPercent(view.aer, 1), "alignment error rate; lower is better");
   add("score", view.score.toFixed(2), "mean log-probability of a target piece");
+  if (view.confidence !== undefined) {
+    const meaning = "geometric mean of the probabilities of its pieces: check those with the lowest first";
+    add("confidence", formatPercent(view.confidence), meaning);
+  }
   if (view.entropy === undefined) return list;  // a gate is no attention
   add(
     "entropy", `${view.entropy.toFixed(2)} bits`,
