@@ -74,9 +74,8 @@ class Cleaner:
         if 2 * sum(lost.values()) <= total:
             return ""
         reason = max(lost, key=lambda one: lost[one])
-        smaller = ", or choose a smaller --vocab-size" if reason == "length ratio" else ""
-        flag = f"--{LIMITS[reason].replace('_', '-')}"  # a note is a line for people, also where Python calls
-        return f"\n  More than half is dropped for its length: raise {flag}{smaller}"
+        smaller = ", or choose a smaller vocab_size" if reason == "length ratio" else ""
+        return f"\n  More than half is dropped for its length: raise {LIMITS[reason]}{smaller}"
 
     def _drop(self, reason: str, kept: NDArray[np.bool_], applies: NDArray[np.bool_]) -> None:
         self.dropped[reason] += int((kept & applies).sum())

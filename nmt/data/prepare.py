@@ -18,7 +18,7 @@ from nmt.data.encode import Cleaner, fold_pair, write_split
 from nmt.data.own_links import choose_units_of_sample, write_own_links
 from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_entries, name_subword_file, write_manifest
 from nmt.data.reuse import describe_unknown, read_subwords
-from nmt.data.sides import SideOrder, describe_copies, describe_entities
+from nmt.data.sides import SideOrder, describe_sample
 from nmt.errors import DataError, FolderError, Option, UsageError, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress, format_count
@@ -113,7 +113,7 @@ def prepare(
         corpora = store_iterables(inputs, scratch, Languages(source_lang, target_lang))
         order = SideOrder()
         counts, sample, evaluated = count_and_sample(corpora, alignments, checked, reporter, order)
-        for note in (*describe_copies(sample, *languages), *order.describe(*languages), *describe_entities(sample)):
+        for note in (*order.describe(*languages), *describe_sample(sample, *languages)):
             reporter.note(note)
         if reused:
             reporter.note(reused.describe(languages))

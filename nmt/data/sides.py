@@ -81,6 +81,12 @@ def measure_similarity(one: Profile, other: Profile) -> float:
     return shared / (lengths[0] * lengths[1]) if shared else 0.0
 
 
+def describe_sample(sample: Sequence[Pair], source_lang: str, target_lang: str) -> list[str]:
+    """Notes on a sample of the training pairs."""
+    copies = describe_copies(sample, source_lang, target_lang)
+    return [*copies, *describe_entities(sample), *describe_quotations(sample)]
+
+
 def describe_copies(sample: Sequence[Pair], source_lang: str, target_lang: str) -> list[str]:
     """A note where most training pairs have the same text on both sides."""
     copies = sum(source == target for source, target in sample)
@@ -102,3 +108,20 @@ def describe_entities(sample: Sequence[Pair]) -> list[str]:
         f"of {format_count(len(sample), 'training pair')}, {len(found):,} {have} entities of HTML, such as {found[0]}\n"
         "  Replace them by their characters in all texts, unless translations must have them"
     ]
+
+
+def describe_quotations(sample: Sequence[Pair]) -> list[str]:
+    """A note where most training pairs have quotation marks around both texts, as spreadsheets write their cells."""
+    quoted = sum(is_quoted(source) and is_quoted(target) for source, target in sample)
+    if 2 * quoted <= len(sample):
+        return []
+    return [
+        f"of {format_count(len(sample), 'training pair')}, {quoted:,} have quotation marks around both texts\n"
+        "  If a spreadsheet has written them, give the file as CSV, which leaves them out"
+    ]
+
+
+def is_quoted(text: str) -> bool:
+    """Whether a text is between quotation marks of a keyboard."""
+    text = text.strip()
+    return len(text) > 1 and text[0] == text[-1] == '"'

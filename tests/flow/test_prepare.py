@@ -58,6 +58,19 @@ def test_the_same_text_on_both_sides_is_noted(prepare, corpus):
     assert prepare("--overwrite").stderr.splitlines()[0] == question % PAIRS
 
 
+def test_a_table_with_the_quotation_marks_of_a_spreadsheet_is_noted_and_read_as_csv(prepare, corpus):
+    sides = [(corpus / f"train.{side}").read_text("utf-8").splitlines() for side in ("a", "b")]
+    (corpus / "table.tsv").write_text("".join(f'"{a}"\t"{b}"\n' for a, b in zip(*sides, strict=True)), "utf-8")
+    done = prepare(train=("--tsv", corpus / "table.tsv"))
+    assert done.code == 0, done.stderr
+    count = f"of {PAIRS} training pairs, {PAIRS} have quotation marks around both texts\n"
+    assert f"{count}  If a spreadsheet has written them, give the file as CSV, which leaves them out\n" in done.stderr
+    shutil.rmtree(corpus / "out")
+    done = prepare(train=("--csv", corpus / "table.tsv"))
+    assert done.code == 0, done.stderr
+    assert "quotation" not in done.stderr
+
+
 def test_a_line_that_is_dropped_for_its_length_does_not_change_the_subwords(prepare, corpus):
     prepare()
     expected = contents(corpus / "out")

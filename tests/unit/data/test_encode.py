@@ -156,8 +156,8 @@ def test_links_stay_with_their_pairs(tiny_prepared, tmp_path, monkeypatch, size)
 @pytest.mark.parametrize(
     ("dropped", "total", "hint"),
     [
-        ({"length ratio": 285}, 400, "raise --max-ratio, or choose a smaller --vocab-size"),
-        ({"too long": 150, "length ratio": 60}, 400, "raise --max-length"),
+        ({"length ratio": 285}, 400, "raise max_ratio, or choose a smaller vocab_size"),
+        ({"too long": 150, "length ratio": 60}, 400, "raise max_length"),
         ({"length ratio": 200}, 400, ""),
         ({"duplicate": 300, "too long": 10}, 400, ""),
     ],

@@ -1,10 +1,10 @@
-"""Notes on training text whose sides are exchanged, or the same."""
+"""Notes on training text: sides that are exchanged or the same, entities of HTML, quotation marks of spreadsheets."""
 
 from itertools import cycle, islice
 
 import pytest
 
-from nmt.data.sides import SideOrder, describe_copies, describe_entities
+from nmt.data.sides import SideOrder, describe_copies, describe_entities, describe_quotations
 from nmt.text.corpus import Pair, ParallelFiles
 
 ENGLISH = ["The man walks to the house.", "We see the dog and the cat.", "This is what they want."]
@@ -76,3 +76,19 @@ def test_most_pairs_with_the_same_text_are_noted():
 def test_entities_in_training_text_are_noted(pairs, note):
     found = describe_entities(pairs)
     assert [one.splitlines()[0] for one in found] == ([] if note is None else [note])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "quoted"),
+    [
+        ([Pair('"a"', ' "b, c" ')], 1),
+        ([Pair('"a"', '"b"')] * 2 + [Pair("a", "b")], 2),
+        ([Pair('"a"', '"b"'), Pair("a", "b")], 0),  # no more than half
+        ([Pair('"a"', "b"), Pair("a", '"b"')], 0),
+        ([Pair('"', '"'), Pair('"a', 'a"'), Pair("", "")], 0),
+        ([Pair("«a»", "„b“")], 0),  # as people write
+    ],
+)
+def test_quotation_marks_around_most_texts_are_noted(pairs, quoted):
+    have = f"of {len(pairs)} training pair{'s' * (len(pairs) > 1)}, {quoted} have quotation marks around both texts"
+    assert [note.splitlines()[0] for note in describe_quotations(pairs)] == ([have] if quoted else [])
