@@ -145,7 +145,17 @@ def test_translations_are_let_go_as_soon_as_they_are_written(name, tmp_path, mon
         ("markdown", f"{'>' * 500} mot\n\n{'[' * 300}mot{']' * 300}\n"),
         ("text", "\n" * 10_000 + "Mot."),
     ],
-    ids=str,
+    ids=[
+        "a long attribute",
+        "many comments",
+        "a large section",
+        "many references",
+        "half references",
+        "open tags",
+        "many brackets",
+        "deep quotations",
+        "blank lines",
+    ],
 )
 def test_an_odd_document_is_copied_as_it_is(form, text, tmp_path):
     assert run(tmp_path, form, text, Windows())[0] == text
