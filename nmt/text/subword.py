@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sentencepiece
@@ -29,6 +30,10 @@ from nmt.text.units import WORDS, Units
 LINE_ENDS = str.maketrans("\r\n", "  ")
 BLANK = re.compile(r"\s")
 INVISIBLE = re.compile(r"[\s\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*")
+IGNORABLE = re.compile(  # what shows nothing by itself: Default_Ignorable_Code_Point (Unicode 16, UAX 44), and NUL
+    "[\0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 MODEL_BYTES = 64 * 2**20  # no subword model is larger
 QUIET = 2  # log level at which SentencePiece writes only errors to standard error
 TRAINER_THREADS = 16  # fixed, because the number of threads changes the trained model
@@ -278,18 +283,49 @@ class Subword:
             if index > EOS and piece not in fixed and not own.is_byte(index)
         }
 
+    @cached_property
+    def _characters(self) -> frozenset[str]:
+        return frozenset("".join(self._pieces))
+
+    def _is_dropped(self, character: str) -> bool:
+        if character in self._characters or not IGNORABLE.match(character):
+            return False
+        return character in self.normalize(f"a{character}a")  # other rules make a blank of some
+
+    def drop_invisible(self, line: str) -> str:
+        """The line without the invisible characters that no piece has, such as the soft hyphens of a web page.
+
+        They would become bytes that divide a word. A line of nothing but invisible characters becomes empty.
+        """
+        shown = drop_invisible_line(line)
+        if IGNORABLE.search(shown) is None:
+            return shown
+        return "".join(one for one in shown if not self._is_dropped(one))
+
+    def _find_pieces(self, line: str) -> dict[str, Any]:
+        """The `ids` of a line, and their `offsets`: where each piece begins and ends in it."""
+        shown = self.drop_invisible(line)
+        found: dict[str, Any] = self._processor.encode(shown, return_type="offset_mapping")
+        if 0 < len(shown) < len(line):
+            places = [*(place for place, one in enumerate(line) if not self._is_dropped(one)), len(line)]
+            found["offsets"] = [  # of the bytes of a character, the first ones have no length
+                (places[begin], places[end - 1] + 1 if begin < end else places[begin])
+                for begin, end in found["offsets"]
+            ]
+        return found
+
     def encode(self, line: str) -> list[int]:
-        """The ids of a line, without BOS and EOS. A line of invisible characters, such as U+200B, has none.
+        """The ids of a line, without BOS and EOS, after `drop_invisible`.
 
         A line of more than PART_CHARACTERS is encoded in parts. Its ids are those of the whole line, except where a
         word has so many characters: it is encoded as several words.
         """
-        parts = split_into_parts(drop_invisible_line(line), PART_CHARACTERS)
+        parts = split_into_parts(self.drop_invisible(line), PART_CHARACTERS)
         return list(chain.from_iterable(map(self._processor.encode, parts)))
 
     def encode_lines(self, lines: list[str], threads: int | None = None) -> list[NDArray[np.int32]]:
         """The ids of many lines, in parallel, each as `encode` gives them."""
-        parts = [list(split_into_parts(drop_invisible_line(line), PART_CHARACTERS)) for line in lines]
+        parts = [list(split_into_parts(self.drop_invisible(line), PART_CHARACTERS)) for line in lines]
         arrays: list[NDArray[np.int32]] = self._processor.encode(
             [part for of_line in parts for part in of_line],
             return_type="numpy",
@@ -311,7 +347,7 @@ class Subword:
             return line
         while True:
             head = next(split_into_parts(line, size))
-            ends = [end for _, end in self._processor.encode(head, return_type="offset_mapping")["offsets"]]
+            ends = [end for _, end in self._find_pieces(head)["offsets"]]
             if len(ends) > 2 * pieces:  # so many that what follows can make no difference to the first half
                 last = ends[2 * pieces] + 1  # the first bytes of a character end where it begins
                 blank = BLANK.search(head, ends[pieces], last)
@@ -343,8 +379,7 @@ class Subword:
 
     def segment(self, line: str, units: Units = WORDS) -> SegmentedLine:
         """A line with its pieces and words, or other units."""
-        found = self._processor.encode(drop_invisible_line(line), return_type="offset_mapping")
-        return segment_by_offsets(line, found, units)
+        return segment_by_offsets(line, self._find_pieces(line), units)
 
     def segment_ids(self, ids: Sequence[int], units: Units = WORDS) -> SegmentedLine:
         """The text of ids with its pieces and words, or other units. PAD, BOS and EOS are left out."""

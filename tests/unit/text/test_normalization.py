@@ -9,6 +9,7 @@ from nmt.text.normalization import list_nfc_rules
 from nmt.text.subword import Subword, train_subword
 
 WORDS = ["می\u200cروم", "խոսք և", "ทำงาน", "你好，世界！", "ምን", "ក\u200bខ", "ש\u200fא", "ක්\u200dෂ"]
+WORDS += ["C\u200e++", "\u061c12", "soft\u00adhyphen", "word\u2060joiner"]  # what the text has is kept
 
 
 @pytest.fixture(scope="module")

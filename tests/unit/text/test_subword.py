@@ -134,6 +134,7 @@ def test_a_line_is_cut_only_beyond_its_pieces(subword, line, kept):
         "Ünïcode\u00a0words and 2\u202f500\u2009km",  # blanks for the subword model, and inside the words of links
         "今日は\u3000晴れ です",
         "the\x0bcat\u0085sees",
+        "the c\u00ada\u00adt \u200f\u200e 漢\ufe0f字 \0se\u2060es\u00ad",  # invisible, and without a piece
     ],
 )
 def test_each_piece_belongs_to_its_word(subword, line):
@@ -152,6 +153,20 @@ def test_a_word_without_pieces_takes_no_piece_from_others(subword, word):
     assert found.words == ["the", word, "cat"]
     assert sorted(set(found.group_of_piece)) == [0, 2]
     assert subword.decode([i for i, word in zip(found.ids, found.group_of_piece, strict=True) if word == 2]) == "cat"
+
+
+INVISIBLE_LINE = "th\u00ade\u200b c\u2060at\u200e\ufe0f s\u202dee\u202cs\0 \u034f\U000e0041dogs"
+
+
+def test_invisible_characters_do_not_divide_words_unless_the_text_of_training_has_them(subword):
+    assert subword.encode(INVISIBLE_LINE) == subword.encode("the cat sees dogs")
+    assert subword.cut(INVISIBLE_LINE * 90, 2).startswith("th\u00ade\u200b c\u2060at")
+    lines = ["ខ្ញុំ\u200bទៅ\u200bផ្សារ", "می\u200cروم ❤\ufe0f", "the cat"] * 9
+    learnt = Subword(train_subword(lines, vocab_size=286))
+    kept = "ទៅ\u200bខ្ញុំ ری\u200cم\ufe0f"
+    assert learnt.decode(learnt.encode(kept)) == kept
+    assert learnt.decode(learnt.encode(f"\u00ad{kept}\u2060")) == kept
+    assert learnt.drop_invisible(kept + "\u200e") == kept
 
 
 @pytest.mark.parametrize("line", ["", " \t", "\u200b", "\u0085", "\u00a0\u200e \u2060", "\ufeff\u200c"])
