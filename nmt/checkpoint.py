@@ -40,7 +40,6 @@ from nmt.metadata import (
     remove_checksum,
 )
 from nmt.run_facts import CheckpointInfo
-from nmt.run_facts import Count as Count
 from nmt.run_facts import EmbeddingOrigin as EmbeddingOrigin
 from nmt.run_facts import RunInfo as RunInfo
 from nmt.run_facts import StartingPoint as StartingPoint

@@ -10,13 +10,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from nmt.errors import DamageError, Option
 
 Facts = TypeVar("Facts", bound=BaseModel)
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 MAX_BYTES = 16 * 2**20  # a larger file is not one of facts
 CHECKSUM = "checksum"

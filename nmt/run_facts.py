@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Count = Annotated[int, Field(ge=0, lt=2**63)]
+from nmt.metadata import Count
 
 
 class StartingPoint(BaseModel):

@@ -7,16 +7,14 @@ line, and those that cannot be used have no record.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from nmt.files import write_atomically
-from nmt.metadata import add_checksum, parse_object, remove_checksum
+from nmt.metadata import Count, add_checksum, parse_object, remove_checksum
 
 MAX_LINE_BYTES = 2**20
-
-Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class LogRecord(BaseModel):

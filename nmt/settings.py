@@ -28,7 +28,7 @@ WindowName = Literal["none", "monotonic", "predictive"]
 
 
 class ModelSettings(Settings):
-    """The network. Read by nmt.model only."""
+    """The network. Used by nmt.model."""
 
     attention: AttentionName = Field("luong-concat", description="score of source positions; none for no attention")
     wiring: Literal["auto", "before", "after"] = Field(

@@ -1,4 +1,4 @@
-"""`nmt average`: the options of nmt.checkpoint.average_run."""
+"""`nmt average`: the options of nmt.weights.average_run."""
 
 from pathlib import Path
 

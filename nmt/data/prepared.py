@@ -24,7 +24,7 @@ from nmt.data.arrays import (
 from nmt.data.split import LinkArrays, Split
 from nmt.errors import DamageError, FolderError, FormatError, Option
 from nmt.files import hash_file, recover_folder, write_atomically
-from nmt.metadata import add_checksum, advise_version, check_facts, read_object
+from nmt.metadata import Count, add_checksum, advise_version, check_facts, read_object
 from nmt.progress import format_count
 from nmt.text.subword import Subword
 from nmt.text.units import is_text_unspaced
@@ -36,7 +36,6 @@ MANIFEST = "manifest.json"
 VERIFIED_BYTES = 64 * 2**20  # files up to this size are compared with their checksum whenever the folder is opened
 
 SplitName = Literal["train", "valid", "test"]
-Count = Annotated[int, Field(ge=0, lt=2**63)]
 FileName = Annotated[str, Field(pattern=r"^[a-z.]+$")]  # in the folder: without "/"
 Side = Literal["source", "target"]
 SIDES: tuple[Side, ...] = get_args(Side)

@@ -43,9 +43,8 @@ class UpperLayer(nn.Module):
         """One position in search. -> above_BKD, state_BKD"""
         gru = self.gru
         inputs_BKX = self.dropout(torch.cat((below_BKD, context_BKM), -1))
-        input_gates_BKG = F.linear(inputs_BKX, gru.weight_ih_l0, gru.bias_ih_l0)
         hidden_gates_BKG = F.linear(state_BKD, gru.weight_hh_l0, gru.bias_hh_l0)
-        state_BKD = update_state(input_gates_BKG, hidden_gates_BKG, state_BKD)
+        state_BKD = update_state(gru.project(inputs_BKX), hidden_gates_BKG, state_BKD)
         return self.finish(state_BKD, below_BKD), state_BKD
 
     def finish(self, state: Tensor, below: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ SHOWN_LINES = 40  # of a batch in a message
 SHOWN_PARAMETERS = 3
 COLLAPSED_SHARE = 0.95  # of all attention, on one position
 COLLAPSED_BITS = 0.5  # mean entropy of the attention of a target position, below which it is on one source position
+TOO_SMALL = "no parameter is another number after it"  # why an update changed nothing
 MIN_POSITIONS = 20  # target positions, fewer of which show nothing
 
 
@@ -85,16 +86,24 @@ class HealthCheck:
             if 0 < self.settings.max_unchanged <= state.unchanged_in_row:  # it may have been lowered since
                 counted = format_count(state.unchanged_in_row, "update")
                 what = f"{counted} in a row changed nothing, the last of them update {number:,}: {reason}"
-                raise self.make_error(what, update)
+                raise self.make_error(what, update, is_too_small=reason == TOO_SMALL)
             if count & (count - 1) == 0:
                 so_far = f"; {format_count(count, 'such update')} so far" if count > 1 else ""
                 note = f"update {number:,} changed nothing: {reason}{so_far}"
         return state, note
 
     def make_error(
-        self, what: str, update: UpdateRecord | None = None, parameters: Sequence[str] = ()
+        self,
+        what: str,
+        update: UpdateRecord | None = None,
+        parameters: Sequence[str] = (),
+        *,
+        is_too_small: bool = False,
     ) -> TrainingError:
-        """The error that ends training because of `what`: its batch, its parameters, and what to do next."""
+        """The error that ends training because of `what`: its batch, its parameters, and what to do next.
+
+        `is_too_small` is whether larger updates are what helps.
+        """
         lines = []
         if update is not None:
             lines.append(f"its batch: {self.describe_rows(self.find_rows(update.begin, update.batches))}")
@@ -104,35 +113,46 @@ class HealthCheck:
         elif parameters:
             more = f" and {len(parameters) - SHOWN_PARAMETERS} more" if len(parameters) > SHOWN_PARAMETERS else ""
             lines.append(f"its parameters: {', '.join(parameters[:SHOWN_PARAMETERS])}{more}")
-        advice = self.describe_smaller_updates()
-        parts: list[str | Option] = [
-            f"{self.folder} has no checkpoint yet and can be removed. Train again with {advice}"
-        ]
+        remedies: list[str | Option] = [*self.list_smaller_updates()]
+        parts: list[str | Option] = [f"{self.folder} has no checkpoint yet and can be removed. Train again with "]
         if "last" in list_checkpoints(self.folder):
             saved = read_checkpoint_info(self.folder / "last")["update"]
             text = f"{self.folder / 'last'} is unchanged and has update {saved:,}. Continue from it with "
-            parts = [text, Option("resume", True), f" and {advice}"]
+            parts = [text, Option("resume", True), " and "]
         else:
-            parts.append(", a longer train.warmup")
-        parts += [" or ", Option("precision", "float32"), ", and look at these pairs" * (update is not None)]
+            remedies.append("a longer train.warmup")
+        if self.settings.precision != "float32":
+            remedies.append(Option("precision", "float32"))
+        if update is not None and is_too_small:
+            remedies = [*self.list_larger_updates(update.rate)]
+        parts += join_remedies(remedies)
+        parts.append(", and look at these pairs" * (update is not None))
         return TrainingError(what, *(f"\n  {line}" for line in lines), "\n  ", *parts)
 
     def make_divergence_error(self, update: int) -> TrainingError:
         """The error that ends training because the weights after `update`, which are saved, predict no numbers."""
         found = [
             f"training has diverged: after update {update:,} the model predicts what is not a finite number\n"
-            f"  Train again in another folder, with {self.describe_smaller_updates()} or a longer train.warmup "
-            f"(now {self.settings.warmup:,})"
+            f"  Train again in another folder, with {', '.join(self.list_smaller_updates())} or a longer "
+            f"train.warmup (now {self.settings.warmup:,})"
         ]
         if "best" in list_checkpoints(self.folder):
             best = read_checkpoint_info(self.folder / "best")["update"]
             return TrainingError(*found, f"; update {best:,} is a start: ", Option("start_from", self.folder))
         return TrainingError(*found)
 
-    def describe_smaller_updates(self) -> str:
+    def list_smaller_updates(self) -> list[str]:
         """Settings with which updates change less."""
         clip = f"a smaller train.clip (now {self.settings.clip:g})" if self.settings.clip else "train.clip=1"
-        return f"a lower train.learning_rate (now {self.settings.learning_rate:g}), {clip}"
+        return [f"a lower train.learning_rate (now {self.settings.learning_rate:g})", clip]
+
+    def list_larger_updates(self, rate: float) -> list[str]:
+        """Settings with which updates change more than one whose learning rate was `rate`."""
+        peak = self.settings.learning_rate
+        found = [f"a higher train.learning_rate (now {peak:g}{f', and {rate:g} in this update' * (rate < peak)})"]
+        if self.settings.clip:
+            found.append(f"a larger train.clip (now {self.settings.clip:g})")
+        return found
 
     def find_rows(self, begin: Cursor, batches: int) -> Rows:
         """The numbers of the pairs of some batches, each once."""
@@ -156,7 +176,13 @@ def find_reason(sums: UpdateSums) -> str:
     norm = float(torch.linalg.vector_norm(sums.norms_P))
     if not math.isfinite(norm):
         return "its gradients are not finite"
-    return "no parameter is another number after it" if norm else "its gradients are zero"
+    return TOO_SMALL if norm else "its gradients are zero"
+
+
+def join_remedies(remedies: Sequence[str | Option]) -> list[str | Option]:
+    """Parts of a message: `one, another or a third`."""
+    signs = [", "] * (len(remedies) - 2) + [" or "] * (len(remedies) > 1) + [""]
+    return [part for both in zip(remedies, signs, strict=True) for part in both]
 
 
 class AttentionSums:

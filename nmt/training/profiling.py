@@ -5,7 +5,7 @@ Nothing here ends a training: a trace that cannot be written is noted.
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from nmt.files import write_atomically
 from nmt.progress import Progress, format_count
+from nmt.training.observers import Record
 
 TRACE = "profile.json.gz"
 WARM_UPDATES = 5  # which are slower than others
@@ -22,8 +23,6 @@ TRACED_UPDATES = 5
 MAX_BYTES = 64 * 2**20  # of the trace
 SHOWN_ROWS = 12
 PHASES = ("forward", "backward", "optimizer")  # names of record_function in nmt.training.update
-
-Record = Mapping[str, Any]
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from nmt.training.observers import Record, ignore_errors, open_event_writer
 from nmt.training.optim import compute_learning_rate, count_updates
 from nmt.training.profiling import trace_updates
 from nmt.training.random_states import seed_process
+from nmt.training.remarks import remark_on_settings
 from nmt.training.sessions import Session, record_session
 from nmt.training.state import TrainingState, read_state
 from nmt.training.trainer import Trainer, TrainingOutcome
@@ -130,7 +131,13 @@ def reopen_run(
 def read_run_to_resume(out: Path) -> Run:
     """A run. Raises FolderError when it has no checkpoint."""
     run = read_run(out)
-    if "last" not in list_checkpoints(run.path):
+    checkpoints = list_checkpoints(run.path)
+    if checkpoints and "last" not in checkpoints:  # as nmt average writes it
+        raise FolderError(
+            f"{out} has weights, but no training to resume\n  To train on from them, start another run with ",
+            Option("start_from", out),
+        )
+    if not checkpoints:
         advice = "Train again without " if has_only_begun(run.path) else "Remove it and train without "
         raise FolderError(f"{out} has no checkpoint to resume from\n  {advice}", Option("resume", True))
     return run
@@ -235,6 +242,8 @@ def train_run(
     updates_in_all = count_updates(settings.train, epochs)
     tokens = tuple(len(split.target_ids) + len(split) for split in (train_split, valid_split))
     tokens_in_all = tokens[0] * updates_in_all / epochs.in_one if updates_in_all else math.inf
+    for text in remark_on_settings(settings, updates_in_all):
+        progress.note(text)
 
     with ExitStack() as stack:
         if group.is_main:

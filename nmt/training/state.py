@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from nmt.checkpoint import Count, list_checkpoints, read_checkpoint_info
+from nmt.checkpoint import list_checkpoints, read_checkpoint_info
 from nmt.files import locate_folder
-from nmt.metadata import describe_problems, make_damage_error
+from nmt.metadata import Count, describe_problems, make_damage_error
 from nmt.training.best import Criterion
 
 

@@ -933,6 +933,12 @@ def test_before_the_first_validation_best_stands_for_last(run_nmt, reverser, tmp
     last = run_nmt("translate", "--model", run, "--checkpoint", "last", stdin=source)
     assert run_nmt("translate", "--model", run, stdin=source).stdout == last.stdout != ""
     shutil.rmtree(run / "last")
+    done = run_nmt("train", "--data", tmp_path, "--out", run, "--resume")  # as it is with a run of nmt average
+    assert done.code == 2
+    assert done.stderr == (
+        f"nmt: error: {run} has weights, but no training to resume\n"
+        f"  To train on from them, start another run with --from {run}\n"
+    )
     for folder in run.glob("update-*"):
         folder.rename(folder.with_name(f"{folder.name}-mine"))  # a copy of one's own is none of ours
     done = run_nmt("translate", "--model", run, stdin=source)

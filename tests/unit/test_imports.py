@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "search": {"errors", "ids", "step"},
     "model": GROUND | {"step"},
     "kernels": GROUND | {"step", "model"},
-    "run_facts": set(),
+    "run_facts": {"metadata"},
     "checkpoint": GROUND | {"run_facts", "text"},
     "inspection": GROUND | {"text", "checkpoint", "training", "weights"},
     "inference": GROUND | {"step", "model", "checkpoint", "loaded_run"},

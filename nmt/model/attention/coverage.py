@@ -9,6 +9,7 @@ Each row of the decoder has its own. Scores depend on it, and every target posit
 import torch
 from torch import Tensor, nn
 
+from nmt.model.gates import update_state
 from nmt.settings import ModelSettings
 
 
@@ -64,11 +65,7 @@ class NeuralCoverage(Coverage):
         dtype = state_BKD.dtype
         sums_BKSY = self.attention_weight(weights_BKS[..., None].to(dtype)) + keys_BSY[:, None]
         sums_BKSY = sums_BKSY + self.state_weight(state_BKD)[:, :, None]
-        reset_BKSC, keep_BKSC, new_BKSC = sums_BKSY.chunk(3, -1)
-        reset_c_BKSC, keep_c_BKSC, new_c_BKSC = self.from_hidden(coverage_BKSC.to(dtype)).chunk(3, -1)
-        keep_BKSC = torch.sigmoid(keep_BKSC + keep_c_BKSC)
-        new_BKSC = torch.tanh(new_BKSC + torch.sigmoid(reset_BKSC + reset_c_BKSC) * new_c_BKSC)
-        return new_BKSC + keep_BKSC * (coverage_BKSC - new_BKSC)
+        return update_state(sums_BKSY, self.from_hidden(coverage_BKSC.to(dtype)), coverage_BKSC)
 
 
 COVERAGES: dict[str, type[LinguisticCoverage] | type[NeuralCoverage]] = {

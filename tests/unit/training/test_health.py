@@ -88,6 +88,31 @@ def test_too_many_in_a_row_stop_training_with_their_lines_and_gradients(tmp_path
     )
 
 
+@pytest.mark.parametrize(
+    ("settings", "rate", "advice"),
+    [
+        ({}, 2e-3, "a higher train.learning_rate (now 0.002) or a larger train.clip (now 1), and look"),
+        (
+            {},
+            1e-12,
+            "a higher train.learning_rate (now 0.002, and 1e-12 in this update) or a larger train.clip (now 1)",
+        ),
+        ({"clip": 0.0}, 1e-12, "a higher train.learning_rate (now 0.002, and 1e-12 in this update), and look"),
+    ],
+)
+def test_updates_that_are_too_small_are_answered_by_larger_ones(tmp_path, settings, rate, advice):
+    check = make_check(tmp_path, max_unchanged=1, **settings)
+    with pytest.raises(TrainingError) as caught:
+        check.count_unchanged(TrainingState(update=1), [STUCK._replace(rate=rate)])
+    assert f"Train again with {advice}" in str(caught.value)
+
+
+def test_float32_is_no_remedy_where_it_is_used_already(tmp_path):
+    check = make_check(tmp_path, max_unchanged=1, precision="float32")
+    with pytest.raises(TrainingError, match=r"a smaller train.clip \(now 1\) or a longer train.warmup, and look"):
+        check.count_unchanged(TrainingState(update=1), [INFINITE])
+
+
 def test_a_limit_that_is_lowered_counts_those_before(tmp_path):
     with pytest.raises(TrainingError, match=r"^9 updates in a row changed nothing, the last of them update 9: "):
         make_check(tmp_path, max_unchanged=4).count_unchanged(TrainingState(update=9, unchanged_in_row=8), [ZERO])
