@@ -312,7 +312,7 @@ def parse_override(word: str) -> dict[str, Any]:
         guess = f"; did you mean {known}?" if known else ""
         raise SettingsError(
             f"{write_value(word)} is not section.key=value{guess}\n  For example: ",
-            Option("overrides", "train.clip=0.5"),
+            Option("overrides", ["train.clip=0.5"]),
         )
     try:
         return {section: {key: parse_toml(f"value = {value.strip()}")["value"]}}

@@ -65,6 +65,12 @@ def list_field_names(kind: type, path: Sequence[str]) -> Iterable[str]:
     return kind.model_fields if issubclass(kind, BaseModel) else [field.name for field in fields(kind)]  # type: ignore[arg-type]
 
 
+def list_section_names(kind: type, section: str) -> Iterable[str]:
+    """The names of the settings in a section of `kind`; none if it has no such section."""
+    field = getattr(kind, "model_fields", {}).get(section)
+    return getattr(field.annotation, "model_fields", ()) if field else ()
+
+
 def find_sections(kind: type, name: str) -> str:
     """The settings of this name in all sections of `kind`: `"train.seed" or "search.seed"`, or nothing."""
     sections = getattr(kind, "model_fields", {})
@@ -96,6 +102,9 @@ def describe_value(kind: type, problem: Any) -> tuple[str, str]:
         case "extra_forbidden" | "unexpected_keyword_argument":
             if elsewhere := find_sections(kind, path[-1]):
                 return place, f"no such setting; did you mean {elsewhere}?"
+            section, _, name = path[-1].partition(".")
+            if name and name in list_section_names(kind, section):
+                return place, f'no such setting; write {{"{section}": {{"{name}": …}}}}'
             guess = did_you_mean(path[-1][:SHOWN_CHARACTERS], list_field_names(kind, path[:-1]))
             return place, f"no such setting{guess}"
         case "literal_error":
@@ -110,6 +119,8 @@ def describe_value(kind: type, problem: Any) -> tuple[str, str]:
             return f"{place} = {value}", context["reason"]
         case "tuple_type" | "sequence_str" | "is_instance_of":
             return f"{place} = {value}", 'must be a list, such as ["one", "another"]'
+        case "bool_type" | "bool_parsing":
+            return f"{place} = {value}", "must be true or false"
         case "value_error":
             return place, str(context["error"])
         case name if name in bounds:

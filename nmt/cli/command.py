@@ -75,8 +75,7 @@ class NmtCommand(click.Command):
             flag = f"--{'no-' * is_off}{OTHER_FLAGS.get(option.name, option.name).replace('_', '-')}"
         else:
             flag = choose_name(known.secondary_opts if is_off else known.opts, ctx)
-        return (
-            flag
-            if option.value is None or isinstance(option.value, bool)
-            else f"{flag} {shlex.quote(str(option.value))}"
-        )
+        if option.value is None or isinstance(option.value, bool):
+            return flag
+        values = option.value if isinstance(option.value, list) else [option.value]
+        return " ".join(f"{flag} {shlex.quote(str(value))}" for value in values)

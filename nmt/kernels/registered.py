@@ -1,6 +1,7 @@
 """A registered kind of attention, computed once on random numbers before a run is trained with it.
 
-It finds shapes that do not fit, and a `fused_form` that is not the score of the class.
+It finds shapes that do not fit, scores that differ from call to call, and a `fused_form` that is not the score of the
+class.
 """
 
 # B sentences   T target positions   S source positions   E embedding   M memory   D decoder state
@@ -28,8 +29,8 @@ TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-3}  # largest difference of
 def check_registered_attention(settings: ModelSettings, loop: str) -> None:
     """Compute each kind in `settings` that is not of this package; `loop` is train.loop.
 
-    Raises RegistrationError, which names the class, for a shape that does not fit and for a `fused_form` that computes
-    something else than the class's own score.
+    Raises RegistrationError, which names the class, for a shape that does not fit, for a score that is another each
+    time, and for a `fused_form` that computes something else than the class's own score.
     """
     names = dict.fromkeys((settings.attention, *settings.mix))
     kinds = [kind for kind in (REGISTERED_ATTENTIONS[name].kind for name in names) if not is_built_in(kind)]
@@ -50,7 +51,7 @@ def check_shapes(kind: type[Attention], settings: ModelSettings) -> None:
         "attention_size": settings.attention_size,
     }
     try:
-        attention: Any = kind(*sizes.values())
+        attention: Any = kind(*sizes.values()).eval()
     except Exception as error:
         given = ", ".join(f"{name} {size}" for name, size in sizes.items())
         raise RegistrationError(f"{full_name(kind)} cannot be made with {given}\n  {first_line(error)}") from error
@@ -58,7 +59,18 @@ def check_shapes(kind: type[Attention], settings: ModelSettings) -> None:
     if kind.forward is Attention.forward and kind.build_memory is Attention.build_memory:
         query_BTA = call(attention.project_query, state_BTD, axes=(B, T))
         keys_BSA = call(attention.project_keys, values_BSM, axes=(B, S))
-        call(attention.score, query_BTA[:, :, None, None], keys_BSA[:, None, :, None], axes=(B, T, S, 1))
+        inputs = query_BTA[:, :, None, None], keys_BSA[:, None, :, None]
+        scores_BTS1, again_BTS1 = (call(attention.score, *inputs, axes=(B, T, S, 1)) for _ in range(2))
+        if scores_BTS1.dim() > 4:
+            raise RegistrationError(
+                f"{full_name(kind)}.score returns one of shape {tuple(scores_BTS1.shape)}, which has to be "
+                f"{B}, {T}, {S}, 1\n  A score is one number: sum over the last axis of queries and keys, as by .sum(-1)"
+            )
+        if not torch.equal(scores_BTS1.nan_to_num(), again_BTS1.nan_to_num()):
+            raise RegistrationError(
+                f"{full_name(kind)}.score computes another score each time\n  It may depend on nothing but its "
+                "arguments and parameters; dropout needs F.dropout(…, training=self.training)"
+            )
         return
     memory = call(attention.build_memory, values_BSM, torch.ones(B, S, dtype=torch.bool))
     output = call(attention.forward, state_BTD, memory, state_BTD[..., :0])

@@ -1,6 +1,6 @@
 """The translator: loads a run, or several as an ensemble, and translates lines."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,10 @@ class Translator:
         allowed = None if shortlist is None else read_shortlist(Path(shortlist), runs[0])
         return cls(runs, chosen_device, chosen_precision, allowed, wrap=wrap, choice=choice)
 
+    def __repr__(self) -> str:
+        runs = " + ".join(f"{run.path}, {run.checkpoint}" for run in self.runs)
+        return f"Translator({runs}; {self.precision} on {self.device})"
+
     def __getstate__(self) -> dict[str, Any]:
         """The arguments of `__init__`. What is built from them is not pickled, but built again."""
         names = "runs", "device", "precision", "shortlist", "wrap", "choice"
@@ -145,7 +149,7 @@ class Translator:
         string, for a request that cannot be met and for terms that the model cannot generate; TypeError for a single
         line that is not in a list. The first line has number `first`.
         """
-        if isinstance(lines, str | bytes | Request):
+        if isinstance(lines, str | bytes | Request | Mapping) or not isinstance(lines, Iterable):
             raise TypeError("lines must be an iterable of strings: put a single line in a list")
         check_count("n_best", n_best)
         check_count("batch_size", batch_size)

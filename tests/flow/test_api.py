@@ -20,7 +20,8 @@ from nmt.settings import ModelSettings, RunSettings, TrainSettings
 def test_three_lines_translate(reverser):
     from nmt import Translator
 
-    translator = Translator.load(reverser)
+    translator = Translator.load(reverser, device="cpu", precision="int8")
+    assert repr(translator) == f"Translator({reverser}, best; int8 on cpu)"
     first, empty = translator.translate(["ba de fi", ""])
     assert (first.text, empty.text) == ("fi de ba", "")
     assert sorted(target for _, target in first.alignment) == [0, 1, 2]

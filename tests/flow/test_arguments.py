@@ -204,6 +204,17 @@ def test_other_counts_and_names_are_checked(tiny_prepared, reverser, tmp_path):
                 "1 setting in settings cannot be used\n  train = 3   must be",
             ),
             (
+                lambda: nmt.train(tiny_prepared, out, {"train.max_updates": 1}),
+                SettingsError,
+                '1 setting in settings cannot be used\n  train.max_updates   no such setting; write {"train": '
+                '{"max_updates": …}}',
+            ),
+            (
+                lambda: nmt.train(tiny_prepared, out, {"train": {"deterministic": "yes"}}),
+                SettingsError,
+                '1 setting in settings cannot be used\n  train.deterministic = "yes"   must be true or false',
+            ),
+            (
                 lambda: nmt.settings.resolve_settings(overrides=[3]),
                 SettingsError,
                 "3 is int, not a string section.key=value",
@@ -214,7 +225,7 @@ def test_other_counts_and_names_are_checked(tiny_prepared, reverser, tmp_path):
                     RegistrationError,
                     f"an attention cannot be registered as {name!r}: its name must be a word",
                 )
-                for name in ("", " ", 3)
+                for name in ("", " ", 3, "two words", "nan", "true", "1", "-inf", "'quoted'")
             ),
         ]
     )
@@ -288,6 +299,10 @@ def test_documents_refuse_options_without_effect(translator, reverser, tmp_path)
     check_messages(
         [
             *((translate(**options), UsageError, message) for options, message in [*common, *own]),
+            *(
+                (lambda lines=lines: translator.translate(lines), TypeError, "lines must be an iterable of strings")
+                for lines in (None, 5, "ba", b"ba", {"ba": 1}, nmt.Request("ba"))
+            ),
             *((translate_texts(**options), UsageError, message) for options, message in common),
             (translate_texts(at_once=-1), UsageError, "at_once=-1 must be a whole number of at least 1"),
             (translate_texts([b"ba"]), DataError, "text 1 is bytes, not a string"),

@@ -101,6 +101,18 @@ class Needy(DotAttention):
         super().__init__(decoder_size, memory_size, attention_size)
 
 
+class Unsummed(DotAttention):
+    def score(self, query_BT1HE, keys_BXSHE):
+        return (query_BT1HE * keys_BXSHE)[..., None, :]
+
+
+class Random(DotAttention):
+    fused_form = None
+
+    def score(self, query_BT1HE, keys_BXSHE):
+        return super().score(query_BT1HE, keys_BXSHE) * torch.rand(())
+
+
 class Short(DotAttention):
     def forward(self, state_BKD, memory, history_BKP=None):
         output = super().forward(state_BKD, memory, history_BKP)
@@ -182,6 +194,13 @@ def test_a_form_that_lacks_what_the_fused_loop_reads_is_an_error(register):
             "Needy cannot be made with decoder_size 8, memory_size 8, attention_size 7\n"
             "  TypeError: Needy.__init__() missing 1 required positional argument: 'width'",
         ),
+        (
+            Unsummed,
+            8,
+            "Unsummed.score returns one of shape (2, 3, 5, 1, 1, 8), which has to be 2, 3, 5, 1\n"
+            "  A score is one number: sum over the last axis of queries and keys, as by .sum(-1)",
+        ),
+        (Random, 8, "Random.score computes another score each time\n  It may depend on nothing but its arguments"),
         (Short, 8, "Short.forward returns a context of shape (2, 3, 7), which has to begin with 2, 3, 8\n"),
     ],
 )

@@ -160,7 +160,7 @@ def test_a_section_that_does_not_exist_raises_an_error():
         ("model.seed=2", 'model.seed   no such setting; did you mean "train.seed" or "search.seed"?'),
         ("model.encoder_cel=gru", 'model.encoder_cel   no such setting; did you mean "encoder_cell"?'),
         ("model.encoder_cell=GRU", 'model.encoder_cell = "GRU"   not one of gru, mingru, lrn; did you mean "gru"?'),
-        ("beam = 3", '^"beam = 3" is not section.key=value; did you mean "search.beam"?\n  For example: overrides='),
+        ("beam = 3", '^"beam = 3" is not section.key=value; did you mean "search.beam"?\n  For example: overrides=['),
         ("beem=3", '^"beem=3" is not section.key=value\n  For example: '),
         ("beam", '^"beam" is not section.key=value\n  For example: '),
     ],

@@ -3,10 +3,12 @@
 Settings accept a name as soon as it is registered here.
 """
 
+import re
 from typing import Literal, NamedTuple, get_args
 
 from nmt.attention_names import KNOWN_ATTENTIONS
 from nmt.errors import RegistrationError, SettingsError, did_you_mean
+from nmt.metadata import parse_toml
 from nmt.model.attention.base import Attention
 from nmt.model.attention.composite import CompositeAttention
 from nmt.model.attention.scores import (
@@ -42,8 +44,10 @@ def register_attention(name: str, kind: type[Attention], *, wiring: Wiring) -> N
     Raises RegistrationError when the name is none, when another class has it, when `kind` is no subclass of Attention,
     or when the wiring is neither.
     """
-    if not (isinstance(name, str) and name.strip()):
-        raise RegistrationError(f"an attention cannot be registered as {name!r}: its name must be a word")
+    if not (isinstance(name, str) and re.fullmatch(r"\S+", name)) or is_toml_value(name):
+        raise RegistrationError(
+            f"an attention cannot be registered as {name!r}: its name must be a word, and no value such as true or nan"
+        )
     if not (isinstance(kind, type) and issubclass(kind, Attention) and kind is not Attention):
         raise RegistrationError(f'"{name}" cannot be registered: {kind!r} is not a subclass of Attention')
     if wiring not in get_args(Wiring):
@@ -59,6 +63,15 @@ def register_attention(name: str, kind: type[Attention], *, wiring: Wiring) -> N
         )
     REGISTERED_ATTENTIONS[name] = RegisteredAttention(kind, wiring)
     KNOWN_ATTENTIONS[name] = kind.check_sizes
+
+
+def is_toml_value(name: str) -> bool:
+    """Whether settings read a name as something else than a string: `nan`, `true` or `3`."""
+    try:
+        parse_toml(f"value = {name}")
+    except ValueError:
+        return False
+    return True
 
 
 register_attention("bahdanau", AdditiveAttention, wiring="before")
