@@ -228,9 +228,9 @@ class XliffDocument:
         """A slot with its translation between what stays outside of it."""
         text, inline = self.decoded.text, slot.inline
         begin, end = self.events.find_end(slot.source.start - 1), self.events.begins[slot.source.stop]
-        rendered = inline.render(translation, text, lambda part, _: escape(part), Splices([]))
-        before = text[begin : inline.begin].replace("<![CDATA[", "")
-        content = before + rendered.text + text[inline.end : end].replace("]]>", "")
+        written = self.reader.write_sections(slot.source)
+        rendered = inline.render(translation, text, lambda part, _: escape(part), written)
+        content = written.apply(text, begin, inline.begin) + rendered.text + written.apply(text, inline.end, end)
         doubts = describe_doubts(annotation.doubts).lstrip("; ")
         return FilledSlot(slot, content, annotation.is_known, list_candidates(slot, translation, annotation), doubts)
 

@@ -1,9 +1,10 @@
 """The content of segments of XLIFF: their text, inline tags, and what of them is not to be translated."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from xml.sax.saxutils import escape
 
-from nmt.documents.document import Kind, Token
+from nmt.documents.document import Kind, Splice, Splices, Token
 from nmt.documents.escaped import find_escaped_tags
 from nmt.documents.labels import LINE_END, label_element
 from nmt.documents.placeholders import LINES, PLACEHOLDER, keep_matches
@@ -20,6 +21,8 @@ OPENING = {
 CLOSING = {"ept": ("rid", "id"), "ex": ("rid", "id"), "ec": ("startRef",), "em": ("startRef",)}
 PAIRED_BY_NAME = re.compile(r"(START|CLOSE)_(\w+?)(?:_\d+)?")  # the id of a tag in files of Angular
 KEPT = "kept"  # the name of an unpaired tag that is marked as not to be translated
+CDATA, CDATA_END = "<![CDATA[", "]]>"
+MARKUP = re.compile(r"[&<>]|\]\Z")  # in a CDATA section; its last "]" may stand before "]>" without the section
 IS_READ = {"yes": True, "no": False}
 IS_READ_BY_TYPE = {"protected": False, "x-its-translate-no": False, "x-its-translate-yes": True}
 
@@ -104,13 +107,30 @@ class InlineReader:
             elif event.kind == "end":
                 tokens.append(closing[number])
                 regions.pop(closing[number].name)
-            elif not text.startswith(("<![CDATA[", "]]>"), event.begin):
+            elif not text.startswith((CDATA, CDATA_END), event.begin):
                 tokens.append(
                     Token("single", event.begin, event.end, text[event.begin : min(event.end, event.begin + 20)])
                 )
             number += 1
         kept = PLACEHOLDER if self.is_one_line(inside.start - 1) else LINES
         return join_kept(keep_matches(find_escaped_tags(tokens, text), text, kept), text)
+
+    def write_sections(self, inside: range) -> Splices:
+        """What makes the CDATA sections of a source text with references, so that parts of them may stand anywhere."""
+        return Splices(splice for number in inside for splice in self.write_section(number))
+
+    def write_section(self, number: int) -> Iterator[Splice]:
+        """The same for the section that begins with an event; nothing for another event."""
+        events, text = self.events, self.events.source
+        if events.kinds[number] != "other" or not text.startswith(CDATA, events.begins[number]):
+            return
+        begin = events.find_end(number)
+        end = text.index(CDATA_END, begin)
+        yield Splice(events.begins[number], begin, "")
+        for match in MARKUP.finditer(text[begin:end]):
+            written = "&#93;" if match[0] == "]" else escape(match[0])
+            yield Splice(begin + match.start(), begin + match.end(), written)
+        yield Splice(end, end + len(CDATA_END), "")
 
     def is_one_line(self, number: int) -> bool:
         """Whether line ends in an element are blanks: xml:space="preserve", of it or what it is in, says no."""

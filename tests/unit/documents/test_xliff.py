@@ -1,4 +1,5 @@
 import re
+from xml.etree import ElementTree
 
 import pytest
 from support.documents import SPACED, WordTranslator, shout, translate_document
@@ -131,6 +132,34 @@ def test_what_is_marked_as_not_to_be_translated_stays(source, target):
     assert f"<source>{source}</source><target>{target}</target>" in shout(
         read(f"{head}<segment><source>{source}</source></segment>{TAIL_2}")
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("<![CDATA[one <br> two]]>", "ONE &lt;br&gt; TWO"),
+        ("<![CDATA[one <b>two</b>]]>", "ONE &lt;b&gt;TWO&lt;/b&gt;"),
+        ("<![CDATA[<p>one</p>]]>", "&lt;p&gt;ONE&lt;/p&gt;"),
+        ("<![CDATA[<p>one</p> <p>two</p>]]>", "&lt;p&gt;ONE&lt;/p&gt; &lt;p&gt;TWO&lt;/p&gt;"),
+        ("<![CDATA[one &lt;b&gt;two&lt;/b&gt; &amp;]]>", "ONE &amp;lt;b&amp;gt;TWO&amp;lt;/b&amp;gt; &amp;AMP;"),
+        ("<![CDATA[go to http://a.b/?c=d&e=f now]]>", "GO TO http://a.b/?c=d&amp;e=f NOW"),
+        ("<![CDATA[& one ${a<b} <!-- two -->]]>", "&amp; ONE ${a&lt;b} &lt;!-- TWO --&gt;"),
+        ('one <g id="1"><![CDATA[<i>two]]></g> <![CDATA[</i>]]>', 'ONE <g id="1">&lt;i&gt;TWO</g> &lt;/i&gt;'),
+        ('one <ph id="1"><![CDATA[<br>]]></ph> two', 'ONE <ph id="1">&lt;br&gt;</ph> TWO'),
+        ('one <mrk translate="no"><![CDATA[<i>]]> a</mrk>', 'ONE <mrk translate="no">&lt;i&gt; a</mrk>'),
+        ('one <mrk translate="no"><![CDATA[ [1]]]]>></mrk>', 'ONE <mrk translate="no"> [1]&#93;></mrk>'),
+        ("one <!-- <![CDATA[ --> two", "ONE <!-- <![CDATA[ --> TWO"),
+        ("<![CDATA[]]>one<![CDATA[]]>", "ONE"),
+    ],
+)
+def test_the_text_of_a_section_is_text_in_the_target(source, target):
+    head = HEAD_2.format(' trgLang="de"')
+    own = shout(read(f'{HEAD_1}<trans-unit id="1"><source>{source}</source></trans-unit>{TAIL_1}'))
+    assert f"<source>{source}</source><target {STATE}>{target}</target>" in own
+    own = shout(read(f"{head}<segment><source>{source}</source></segment>{TAIL_2}"))
+    assert f"<source>{source}</source><target>{target}</target>" in own
+    first, second = (ElementTree.fromstring(f"<a>{one}</a>") for one in (source, target))
+    assert "".join(second.itertext()).lower() == "".join(first.itertext()).lower()
 
 
 @pytest.mark.parametrize(
