@@ -52,7 +52,7 @@ DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORE
 TITLE_END = re.compile("</title", re.IGNORECASE)
 ENDS_OF_READING = {"start": READINGS, "end": frozenset(("ruby",))}
 MOST_OBJECTS = 10  # inside each other; what is in more of them stays as it is
-UNENDED = re.compile(r"<[!?]?(?:--|\w+)?")
+UNENDED = re.compile(r"<[!?/]?(?:--|\w+)?")
 
 
 class HtmlDocument:
@@ -140,7 +140,8 @@ class Finder:
         self.labels = LanguageLabels(text, language)
         self.translated = 0  # texts and values so far
         self.skip: Skip | None = None
-        self.unended = self.find_unended(Scanner(text, self.read).hidden)  # where what hides all that follows begins
+        hidden = Scanner(text, self.read, is_fragment).hidden
+        self.unended = self.find_unended(hidden)  # where what hides all that follows begins
         for outside in self.objects[::-1]:
             self.leave_object(outside, len(text))
         self.end_run(self.skip)
@@ -223,11 +224,15 @@ class Finder:
         """A note on what does not end and hides all that follows, in a page that is at `begin` of a document."""
         if self.unended is None:
             return []
-        shown = UNENDED.match(self.text, self.unended)
         return [
-            f'{name}, line {lines.find(begin + self.unended):,}: "{shown[0] if shown else ""}" does not end, so that '
+            f'{name}, line {lines.find(begin + self.unended):,}: "{self.name_unended()}" does not end, so that '
             "browsers hide what follows: it stays as it is"
         ]
+
+    def name_unended(self) -> str:
+        """The beginning of what does not end, such as `<p`; empty if all ends."""
+        shown = None if self.unended is None else UNENDED.match(self.text, self.unended)
+        return shown[0] if shown else ""
 
     def end_run(self, skip: Skip | None = None, place: int | None = None) -> None:
         """End a run at a block element, or at the end, where an element may be open that is not translated."""

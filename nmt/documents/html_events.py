@@ -9,7 +9,14 @@ from typing import Any, Literal, NamedTuple
 NO_ATTRIBUTES: Mapping[str, str | None] = MappingProxyType({})
 SECTION = re.compile(r"<!--|<\?(?:php\b|=)|<%|<!\[(?:CDATA\[)?", re.IGNORECASE)
 SECTION_ENDS = {"<!--": "-->", "<?": "?>", "<%": "%>", "<![CDATA[": "]]>", "<![": ">"}
+BLANK = r"[ \t\n\r\f]"
+TAG = re.compile(  # https://html.spec.whatwg.org/#tag-open-state; a quotation mark is one only after "="
+    rf"</?[a-zA-Z][^ \t\n\r\f/>]*+(?:[ \t\n\r\f/]++|[^ \t\n\r\f/>][^ \t\n\r\f/>=]*+"
+    rf"(?:{BLANK}*+={BLANK}*+(?:\"[^\"]*+\"|'[^']*+'|[^ \t\n\r\f>\"'][^ \t\n\r\f>]*+|(?=>))|(?!{BLANK}*+=)))*+>"
+)
+TAG_BEGIN = re.compile("</?[a-zA-Z]")
 UNENDED = re.compile(r"<[!?](?=[a-zA-Z\[])")
+UNENDED_IN_PAGE = re.compile(rf"{UNENDED.pattern}|{TAG_BEGIN.pattern}")
 
 
 class Event(NamedTuple):
@@ -24,10 +31,11 @@ class Event(NamedTuple):
 class Scanner(HTMLParser):
     """Calls `take` with each event of a page and the place of its end. Text that is not interrupted is one event.
 
-    `hidden` is where a comment or the like begins that does not end; as in browsers, all that follows belongs to it.
+    `hidden` is where a comment, a tag or the like begins that does not end; as in browsers, all that follows belongs to
+    it. In a fragment, such as a message of a program, "<" and letters without any ">" after them are text.
     """
 
-    def __init__(self, text: str, take: Callable[[Event, int], object]) -> None:
+    def __init__(self, text: str, take: Callable[[Event, int], object], is_fragment: bool = False) -> None:
         super().__init__()
         self.take = take
         self.place = 0
@@ -36,7 +44,7 @@ class Scanner(HTMLParser):
         last = page.rfind(">", 0, program) + 1  # the parser takes time by the square of what has no markup after it
         self.feed(page[:last])
         rest = last - len(self.rawdata)
-        hidden = program if self.cdata_elem else find_unended(page, rest, last, program)
+        hidden = program if self.cdata_elem else find_unended(page, rest, last, program, is_fragment)
         self.hidden = hidden if hidden < len(page) else None
         self.rawdata = page[rest : min(last, hidden)]
         self.close()
@@ -113,11 +121,13 @@ def mask_programs(page: str) -> tuple[str, int]:
     return "".join([*parts, page[done:]]), len(page)
 
 
-def find_unended(page: str, begin: int, last: int, end: int) -> int:
-    """Where a comment or a declaration begins that does not end, before `end`; or else `end`.
+def find_unended(page: str, begin: int, last: int, end: int, is_fragment: bool) -> int:
+    """Where a comment, a declaration or a tag begins that does not end, before `end`; or else `end`.
 
-    What is before `begin` is read, and after `last` there is no ">".
+    What is before `begin` is read, and after `last` there is no ">". The parser stops at a tag that does not end.
     """
+    if TAG_BEGIN.match(page, begin, end) and not TAG.match(page, begin, end):
+        return begin
     comment = page.find("<!--", max(begin, page.rfind("-->", begin, end) + 1), end)
-    found = UNENDED.search(page, max(begin, last), end)
+    found = (UNENDED if is_fragment else UNENDED_IN_PAGE).search(page, max(begin, last), end)
     return min(comment if comment >= 0 else end, found.start() if found else end)

@@ -94,6 +94,7 @@ class PoDocument:
         self.declared = declared
         self.language = languages.source
         self.foreign: list[str] = []
+        self.unended: dict[int, str] = {}  # what does not end, such as "<a", by the line of its message
         self.slots = list(self.find_slots(entries))
         if self.header.plurals is None and any(slot.last for slot in self.slots):
             self.notes = [
@@ -115,7 +116,14 @@ class PoDocument:
                 *self.notes,
                 f"{name}: {format_count(half, 'message')} {has} some plural forms and not others, which stay empty",
             ]
-        self.notes = [*self.notes, *describe_foreign(name, self.foreign, languages.source)]
+        self.notes = [
+            *self.notes,
+            *(
+                f'{name}, line {line:,}: "{shown}" does not end: it stays as it is, with what follows in the message'
+                for line, shown in self.unended.items()
+            ),
+            *describe_foreign(name, self.foreign, languages.source),
+        ]
 
     def check_lines(self, name: str) -> None:
         """Raise DataError for a line that is neither a comment nor has one complete string, which polib would drop."""
@@ -141,7 +149,7 @@ class PoDocument:
             places = {int(name[7:-1] or 0): own for name, own in strings.items()}
             for text, forms in self.choose_forms(entry, sorted(places)):
                 is_markup = TAG.search(text) is not None
-                inline = build_inline_unit(list(self.make_tokens(text, is_markup)), Lines(text))
+                inline = build_inline_unit(list(self.make_tokens(text, is_markup, inside.start + 1)), Lines(text))
                 if inline is None or not places:
                     continue
                 inline = inline._replace(unit=Unit(inline.unit.segment, inline.unit.labels, inside.start + 1))
@@ -171,13 +179,15 @@ class PoDocument:
         others = [form for form in forms if form != one]
         return [(text, own) for text, own in ((entry.msgid, [one]), (entry.msgid_plural, others)) if own]
 
-    def make_tokens(self, text: str, is_markup: bool) -> Iterator[Token]:
-        """The text, placeholders, line ends and tags of a message."""
+    def make_tokens(self, text: str, is_markup: bool, line: int) -> Iterator[Token]:
+        """The text, placeholders, line ends and tags of a message, which begins in `line`."""
         tokens = [Token("text", 0, len(text), text)]
         if is_markup:
             tokens = []
             finder = html.Finder(text, tokens.extend, self.language, is_fragment=True)
             self.foreign += finder.foreign
+            if finder.unended is not None:
+                self.unended[line] = finder.name_unended()
         for token in tokens:
             yield from split_placeholders(token, LINES) if token.kind == "text" else [token]
 

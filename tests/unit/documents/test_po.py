@@ -297,7 +297,15 @@ def test_forms_that_a_language_does_not_have_are_removed():
             'msgid "d"\nmsgid_plural "ds"\nmsgstr[0] "x"\nmsgstr[1] "y"\n',
             ["a.po: 2 messages have some plural forms and not others, which stay empty"],
         ),
-        ('msgid "a"\nmsgstr ""\n', []),
+        (
+            'msgid "a <i c=\\"x>b</i>"\nmsgid_plural "as <i c=\\"x>b</i>"\nmsgstr[0] ""\nmsgstr[1] ""\n\n'
+            'msgid "<b>a</b> <!-- b"\nmsgstr ""\n',
+            [
+                'a.po, line 6: "<i" does not end: it stays as it is, with what follows in the message',
+                'a.po, line 11: "<!--" does not end: it stays as it is, with what follows in the message',
+            ],
+        ),
+        ('msgid "a"\nmsgstr ""\n\nmsgid "<b>a</b> if b<c"\nmsgstr ""\n', []),
     ],
 )
 def test_translations_that_stay_as_they_are_are_told(entries, note):
