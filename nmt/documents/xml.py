@@ -39,6 +39,8 @@ TRANSLATED = {  # by the attribute that marks it, and its value
     ("translatable", "false"): False,
     ("translatable", "true"): True,
 }
+PROGRAMS = frozenset(("script", "style"))  # the elements of pages and drawings that have no text
+WITH_PROGRAMS = {"http://www.w3.org/1999/xhtml": "html", "http://www.w3.org/2000/svg": "svg"}  # namespaces and roots
 CDATA, CDATA_END = "<![CDATA[", "]]>"
 
 
@@ -89,7 +91,7 @@ class XmlDocument:
     xml:lang is another language than those of the source and of the whole document. So does a CDATA section
     beside other text; the text of one that is alone in its element is translated. The language of the whole document,
     if it is that of the source, becomes that of the target. Rules of ITS in the document count more than those of its
-    vocabulary.
+    vocabulary. Styles and scripts of XHTML and SVG stay as they are, unless rules name them.
     """
 
     def __init__(
@@ -224,7 +226,19 @@ class XmlDocument:
         marked = [TRANSLATED[one] for one in self.events.read_attributes(number).items() if one in TRANSLATED]
         if marked:
             return not all(marked)
-        return has_element(self.rules.untranslated, *self.structure.name_element(number))
+        named = self.structure.name_element(number)
+        return has_element(self.rules.untranslated, *named) or (
+            named[0] in PROGRAMS and self.structure.layouts[named] is None and self.is_program(number)
+        )
+
+    def is_program(self, number: int) -> bool:
+        """Whether a style or a script is of XHTML or SVG, by its namespace, or without one by an element around it."""
+        namespace = self.events.find_namespace(number)
+        if namespace is not None:
+            return namespace in WITH_PROGRAMS
+        while number >= 0 and self.events.names[number] not in WITH_PROGRAMS.values():
+            number = self.events.parents[number]
+        return number >= 0
 
     def add_tag(self, number: int, end: int, kind: Kind, start: int) -> None:
         """Add a tag of the element that begins at event `start` to a run, or begin a new run."""

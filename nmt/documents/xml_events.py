@@ -15,6 +15,7 @@ from nmt.errors import DataError
 Kind = Literal["start", "end", "text", "other"]
 NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]*?\sencoding\s*=\s*["']([\w.-]+)""")
+PREFIX = re.compile(r"<([^\s/>:]+):")  # in a start tag
 MAX_DEPTH = 1000  # of elements in each other
 PREDEFINED = frozenset(("amp", "apos", "gt", "lt", "quot"))  # a document may define them as they are
 ESCAPED = b"&\r"  # how text begins that is not written as it is
@@ -77,6 +78,17 @@ class XmlEvents:
         """The attributes of a start event."""
         found = self.attributes.get(number)
         return dict(zip(found[::2], found[1::2], strict=True)) if found else NO_ATTRIBUTES
+
+    def find_namespace(self, number: int) -> str | None:
+        """The namespace of the element that begins with an event; None if nothing around it declares one."""
+        found = PREFIX.match(self.source, self.begins[number])
+        declaration = f"xmlns:{found[1]}" if found else "xmlns"
+        while number >= 0:
+            attributes = self.read_attributes(number)
+            if declaration in attributes:
+                return attributes[declaration]
+            number = self.parents[number]
+        return None
 
     def find_starts(self, name: str) -> list[int]:
         """The start events of the elements with a name."""

@@ -45,6 +45,26 @@ def test_text_is_translated_and_all_else_stays(text, expected):
     assert translate_document(read(text), WordTranslator()).decode() == text
 
 
+SVG, XHTML = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xhtml"
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        (f'<svg xmlns="{SVG}"><text>one</text><style>a</style><script><![CDATA[b]]></script></svg>', ["one"]),
+        (f'<d xmlns:s="{SVG}"><s:svg><s:style>a</s:style></s:svg><style>one</style></d>', ["one"]),
+        (f'<entry><div xmlns="{XHTML}">one <script>a</script> two<style>b</style></div></entry>', ["one  two"]),
+        ("<html><head><title>one</title><style>a</style></head></html>", ["one"]),
+        ("<d><svg><style>a</style><text>one</text></svg><style>two</style></d>", ["one", "two"]),
+        (f'<svg xmlns="{SVG}"><d xmlns=""><style>one</style></d></svg>', ["one"]),
+        (f'<svg xmlns="{SVG}"><style translate="yes">one</style></svg>', ["one"]),
+        ("<guitar><style>one</style><script>two</script></guitar>", ["one", "two"]),
+    ],
+)
+def test_styles_and_scripts_of_pages_and_drawings_stay(text, units):
+    assert [unit.segment.text for unit in read(text).units] == units
+
+
 TEXT = (
     '<doc><title short="in short">one</title><para id="two">three <b>four</b> <code>five</code></para><x>six</x></doc>'
 )
@@ -68,6 +88,11 @@ TEXT = (
 def test_rules_tell_what_is_text(rules, units):
     found = [unit.segment.text for unit in read(TEXT, XmlRules(**{k: tuple(v) for k, v in rules.items()})).units]
     assert found == [unit.rstrip() for unit in units]
+
+
+@pytest.mark.parametrize("rules", [XmlRules(text=("style",)), XmlRules(block=("svg/style",))])
+def test_rules_make_a_style_text(rules):
+    assert [unit.segment.text for unit in read("<svg><style>one</style></svg>", rules).units] == ["one"]
 
 
 def test_attributes_are_translated_in_their_quotation_marks():
