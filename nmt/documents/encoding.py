@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nmt.errors import DataError
-from nmt.text.encodings import ENCODING_OF_MARK
+from nmt.text.corpus import refuse_wide_encoding
+from nmt.text.encodings import ENCODING_OF_MARK, describe_bad_byte
 
 MARKS = {codecs.BOM_UTF8: "UTF-8", **ENCODING_OF_MARK}
+BEGINNING = 2**16  # bytes that show whether a text is UTF-16 without its mark
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,31 @@ def decode_document(
     for encoding in dict.fromkeys([*filter(None, [declared]), "UTF-8", *fallbacks]):
         if (text := try_encoding(content, encoding)) is not None:
             return DecodedText(text, encoding, note=describe_encoding(name, encoding, declared))
-    named = f"is neither {declared}, as it declares, nor UTF-8" if declared else "is not UTF-8"
-    if declared and not is_encoding(declared):
-        named = f"declares the encoding {declared}, which is not known, and is not UTF-8"
-    raise DataError(f"{name} {named}, so it cannot be read\n  Convert it first: iconv -f ENCODING -t UTF-8")
+    refuse_wide_encoding(content[:BEGINNING], name)
+    raise DataError(describe_bad_bytes(content, name, name_encoding_problem(declared)))
+
+
+def name_encoding_problem(declared: str | None) -> str:
+    """What a document is that is neither in the encoding that it declares nor in UTF-8."""
+    if not declared:
+        return "is not UTF-8"
+    if not is_encoding(declared):
+        return f"declares the encoding {declared}, which is not known, and is not UTF-8"
+    is_utf8 = codecs.lookup(declared).name == codecs.lookup("UTF-8").name
+    return "is not UTF-8" if is_utf8 else f"is neither {declared}, as it declares, nor UTF-8"
+
+
+def describe_bad_bytes(content: bytes, name: str, problem: str) -> str:
+    """The message for a document that is not UTF-8, with the first line that is not. `problem` follows its name."""
+    begin, number, is_ascii = 0, 1, True
+    while True:
+        line = content[begin : content.find(b"\n", begin) + 1 or None]
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            return describe_bad_byte(name, number, begin + error.start, error, not is_ascii, problem)
+        is_ascii = is_ascii and line.removeprefix(codecs.BOM_UTF8).isascii()
+        begin, number = begin + len(line), number + 1
 
 
 def describe_encoding(name: str, encoding: str, declared: str | None) -> str:

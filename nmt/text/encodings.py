@@ -40,10 +40,18 @@ def find_wide_encoding(head: bytes) -> str | None:
     return None
 
 
-def describe_bad_byte(name: str, number: int, offset: int, error: UnicodeDecodeError, is_utf8_before: bool) -> str:
+def describe_bad_byte(
+    name: str,
+    number: int,
+    offset: int,
+    error: UnicodeDecodeError,
+    is_utf8_before: bool,
+    problem: str = "is not UTF-8",
+) -> str:
     """The message for a byte that is not UTF-8 in a line of the text called `name`, with advice.
 
     `offset` is the byte's in the text. `is_utf8_before` is whether earlier lines have characters beyond ASCII.
+    `problem` is how the message goes on after the name.
     """
     line: bytes = error.object.removeprefix(codecs.BOM_UTF8)
     beyond_ascii = [byte for byte in line if byte >= 0x80]
@@ -58,6 +66,6 @@ def describe_bad_byte(name: str, number: int, offset: int, error: UnicodeDecodeE
         guess = "Windows-1252" if any(byte < 0xA0 for byte in beyond_ascii) else "ISO-8859-1"
         advice = f"If it is {guess}, convert it first: iconv -f {guess} -t UTF-8"
     return (
-        f"{name} is not UTF-8: line {number:,}, byte {offset:,} of the text is 0x{error.object[error.start]:02X}\n"
+        f"{name} {problem}: line {number:,}, byte {offset:,} of the text is 0x{error.object[error.start]:02X}\n"
         f"  {advice}"
     )

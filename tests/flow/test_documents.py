@@ -82,7 +82,7 @@ def test_standard_input_is_a_document_to_standard_output(run_nmt, reverser, page
     assert (done.code, done.stdout, done.stderr) == (0, REVERSED, "")
     done = run_nmt(*command[:3], "--document-format", "text", stdin=b"ba \xff")
     assert (done.code, done.stdout) == (2, "")
-    assert "standard input is not UTF-8, so it cannot be read" in done.stderr
+    assert "standard input is not UTF-8: line 1, byte 3 of the text is 0xFF" in done.stderr
 
 
 def test_the_file_of_standard_output_may_be_the_output(run_nmt, reverser, page, tmp_path):
@@ -115,7 +115,7 @@ def test_a_document_that_cannot_be_read_does_not_keep_the_others_from_being_writ
     command = ["translate", "--model", reverser, "--document", bad, page, "--output", out]
     done = run_nmt(*command)
     assert done.code == 2
-    assert f"{bad} is not UTF-8, so it cannot be read" in done.stderr
+    assert f"{bad} is not UTF-8: line 1, byte 3 of the text is 0xFF" in done.stderr
     assert [path.name for path in out.iterdir()] == ["page.html"]
     worse.write_bytes(b"\xfe\xfd")
     done = run_nmt(*command, worse)

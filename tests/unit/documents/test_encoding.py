@@ -30,15 +30,40 @@ def test_what_a_document_declares_of_its_encoding(content, declared, encoding, n
     assert (decoded.text, decoded.encoding, decoded.note) == (content, encoding, note)
 
 
+LATIN = "If it is ISO-8859-1, convert it first: iconv -f ISO-8859-1 -t UTF-8"
+
+
 @pytest.mark.parametrize(
-    ("declared", "message"),
+    ("content", "declared", "message"),
     [
-        (None, "a is not UTF-8, so it cannot be read\n  Convert it first: iconv -f ENCODING -t UTF-8"),
-        ("ascii", "a is neither ascii, as it declares, nor UTF-8, so it cannot be read"),
-        ("vulcan", "a declares the encoding vulcan, which is not known, and is not UTF-8, so it cannot be read"),
+        (b"\xe9t\xe9", None, f"a is not UTF-8: line 1, byte 0 of the text is 0xE9\n  {LATIN}"),
+        (b"a\n\xe9t\xe9\nb", "UTF-8", f"a is not UTF-8: line 2, byte 2 of the text is 0xE9\n  {LATIN}"),
+        (b"a\n\xe9", "utf8", f"a is not UTF-8: line 2, byte 2 of the text is 0xE9\n  {LATIN}"),
+        (
+            b"\xe9",
+            "ascii",
+            f"a is neither ascii, as it declares, nor UTF-8: line 1, byte 0 of the text is 0xE9\n  {LATIN}",
+        ),
+        (
+            b"a \xe9",
+            "vulcan",
+            "a declares the encoding vulcan, which is not known, and is not UTF-8: line 1, byte 2 of the text is 0xE9\n"
+            f"  {LATIN}",
+        ),
+        (
+            b"\xef\xbb\xbf\xc3\xa9\na \xe9\n",
+            None,
+            "a is not UTF-8: line 2, byte 8 of the text is 0xE9\n"
+            "  The lines before it are UTF-8: mend or remove this line",
+        ),
+        (
+            "été\n".encode("utf-16-le"),
+            None,
+            "a is not UTF-8 but UTF-16LE\n  Convert it first: iconv -f UTF-16LE -t UTF-8",
+        ),
     ],
 )
-def test_bytes_in_another_encoding_are_refused(declared, message):
+def test_bytes_in_another_encoding_are_refused(content, declared, message):
     with pytest.raises(DataError) as caught:
-        decode_document(b"\xe9t\xe9", "a", declared)
-    assert str(caught.value).startswith(message)
+        decode_document(content, "a", declared)
+    assert str(caught.value) == message

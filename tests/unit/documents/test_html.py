@@ -226,8 +226,8 @@ def test_bytes_in_no_encoding_are_refused():
     with pytest.raises(DataError) as caught:
         HtmlDocument(b'<meta charset="us-ascii">\x81', "page.html", SPACED)
     assert str(caught.value) == (
-        "page.html is neither us-ascii, as it declares, nor UTF-8, so it cannot be read\n"
-        "  Convert it first: iconv -f ENCODING -t UTF-8"
+        "page.html is neither us-ascii, as it declares, nor UTF-8: line 1, byte 25 of the text is 0x81\n"
+        "  If it is Windows-1252, convert it first: iconv -f Windows-1252 -t UTF-8"
     )
 
 

@@ -193,7 +193,7 @@ def test_elements_that_would_become_one_are_kept_apart():
 
 
 def test_what_is_wrong_is_told(monkeypatch):
-    with pytest.raises(DataError, match=r"a.md is not UTF-8, so it cannot be read"):
+    with pytest.raises(DataError, match=r"a.md is not UTF-8: line 1, byte "):
         markdown.MarkdownDocument(b"\xff", "a.md", SPACED)
     monkeypatch.setattr(markdown, "pyromark", None)
     with pytest.raises(UsageError) as caught:

@@ -52,5 +52,6 @@ def test_another_encoding_is_refused():
     with pytest.raises(DataError) as caught:
         TextDocument("été".encode("latin-1"), "a.txt", SPACED)
     assert str(caught.value) == (
-        "a.txt is not UTF-8, so it cannot be read\n  Convert it first: iconv -f ENCODING -t UTF-8"
+        "a.txt is not UTF-8: line 1, byte 0 of the text is 0xE9\n"
+        "  If it is ISO-8859-1, convert it first: iconv -f ISO-8859-1 -t UTF-8"
     )
