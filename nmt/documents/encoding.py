@@ -2,7 +2,7 @@
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nmt.errors import DataError
 from nmt.text.corpus import refuse_wide_encoding
@@ -14,16 +14,31 @@ BEGINNING = 2**16  # bytes that show whether a text is UTF-16 without its mark
 
 @dataclass(frozen=True)
 class DecodedText:
-    """The text of a document, and what is needed to write it in the same encoding. `note` is what was repaired."""
+    """The text of a document, and what is needed to write it in the same encoding. `note` is what was repaired.
+
+    `has_returns` is whether the lines of the document end with "\\r", which is "\\n" in the text.
+    """
 
     text: str
     encoding: str
     mark: bytes = b""
     note: str = ""
+    has_returns: bool = False
 
     def encode(self, text: str, errors: str = "strict") -> bytes:
         """A text in the document's encoding. `errors` is what str.encode does with characters that it does not have."""
-        return self.mark + text.encode(self.encoding, errors)
+        return self.mark + (text.replace("\n", "\r") if self.has_returns else text).encode(self.encoding, errors)
+
+
+def decode_lines(content: bytes, name: str, declared: str | None = None, fallbacks: Sequence[str] = ()) -> DecodedText:
+    """Decode a document in whose format lines count, as decode_document does.
+
+    Its lines may end with "\\r" alone, as on old Macintosh computers.
+    """
+    decoded = decode_document(content, name, declared, fallbacks)
+    if "\n" in decoded.text or "\r" not in decoded.text:
+        return decoded
+    return replace(decoded, text=decoded.text.replace("\r", "\n"), has_returns=True)
 
 
 def decode_document(

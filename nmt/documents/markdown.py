@@ -26,7 +26,7 @@ from nmt.documents.document import (
     describe_foreign,
     join_foreign,
 )
-from nmt.documents.encoding import decode_document
+from nmt.documents.encoding import decode_lines
 from nmt.documents.html import Finder
 from nmt.documents.labels import LINE_END
 from nmt.documents.markdown_escapes import escape, escape_inner, replace_underscores
@@ -82,7 +82,7 @@ class MarkdownDocument:
         UsageError without pyromark."""
         if pyromark is None:
             raise UsageError(f'{name} can be read with the extra documents: pip install "nmt[documents]"')
-        self.decoded = decode_document(content, name)
+        self.decoded = decode_lines(content, name)
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
         self.lines = Lines(self.decoded.text)
         self.html: list[InlineUnit] = []  # the texts of HTML blocks

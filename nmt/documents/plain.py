@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from nmt.documents.document import InlineUnit, Languages, Lines, Splices, Token, Unit, build_inline_unit
-from nmt.documents.encoding import decode_document
+from nmt.documents.encoding import decode_lines
 from nmt.documents.placeholders import KEPT, keep_parts
 from nmt.documents.segment import Segment
 from nmt.text.units import Span
@@ -25,7 +25,7 @@ class TextDocument:
 
     def __init__(self, content: bytes, name: str, languages: Languages) -> None:
         """`name` is what messages call the text. Raises DataError for bytes that are not UTF-8, UTF-16 or UTF-32."""
-        self.decoded = decode_document(content, name)
+        self.decoded = decode_lines(content, name)
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
         text = self.decoded.text
         lines = Lines(text)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from nmt.documents.document import (
     describe_doubts,
     describe_foreign,
 )
-from nmt.documents.encoding import DecodedText, decode_document
+from nmt.documents.encoding import decode_lines
 from nmt.documents.placeholders import LINES, PLACEHOLDER, split_placeholders
 from nmt.documents.po_header import PoHeader
 from nmt.documents.segment import Segment
@@ -70,7 +71,7 @@ class PoDocument:
             raise UsageError(f'{name} can be read with the extra documents: pip install "nmt[documents]"')
         found = DECLARED.search(content)
         declared = found[1].decode() if found and found[1] != b"CHARSET" else None
-        self.decoded = decode_document(content, name, declared)
+        self.decoded = decode_lines(content, name, declared)
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
         text = self.decoded.text
         self.lines = re.findall(r"[^\n]*\n|[^\n]+", text)
@@ -242,7 +243,7 @@ class PoDocument:
         try:
             text.encode(decoded.encoding)
         except UnicodeEncodeError:
-            decoded = DecodedText(decoded.text, "UTF-8")
+            decoded = replace(decoded, encoding="UTF-8", mark=b"")
         if self.slots:
             is_declared = (
                 decoded.mark or decoded.encoding == self.declared or (self.declared is None and text.isascii())

@@ -6,6 +6,7 @@ change. Both formats are lines around lines of text, so that a few patterns find
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from html import escape as escape_markup
 from html import unescape
 from itertools import accumulate
@@ -24,7 +25,7 @@ from nmt.documents.document import (
     build_inline_unit,
     describe_foreign,
 )
-from nmt.documents.encoding import DecodedText, decode_document
+from nmt.documents.encoding import DecodedText, decode_lines
 from nmt.documents.placeholders import keep_parts
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import DataError
@@ -91,7 +92,7 @@ class SubtitleDocument:
     def decode(self, content: bytes, name: str, language: str) -> DecodedText:
         """The text of a file; one that is not UTF-8 has the usual encoding of its language."""
         usual = ENCODINGS.get(get_primary_language(language), "windows-1252")
-        return decode_document(content, name, fallbacks=(usual, "windows-1252", "latin-1"))
+        return decode_lines(content, name, fallbacks=(usual, "windows-1252", "latin-1"))
 
     def find_cues(self, name: str) -> Iterator[Cue]:
         """The cues: lines after times, up to the next times and the number before them."""
@@ -198,7 +199,7 @@ class SubtitleDocument:
         try:
             return self.decoded.encode(written)
         except UnicodeEncodeError:
-            return written.encode()
+            return replace(self.decoded, encoding="UTF-8", mark=b"").encode(written)
 
     def render(self, inline: InlineUnit, translation: Segment) -> str:
         """A translation with the tags and dividers of its unit, each cue in its lines."""
@@ -241,7 +242,7 @@ class VttDocument(SubtitleDocument):
 
     def decode(self, content: bytes, name: str, language: str) -> DecodedText:
         """The text of a file, which is UTF-8."""
-        decoded = decode_document(content, name)
+        decoded = decode_lines(content, name)
         if not re.match(r"WEBVTT(?=\s|$)", decoded.text):
             raise DataError(f'{name} does not begin with "WEBVTT", so it is not WebVTT')
         return decoded

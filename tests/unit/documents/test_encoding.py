@@ -1,6 +1,8 @@
 import pytest
+from support.documents import SPACED, shout
 
 from nmt.documents.encoding import decode_document
+from nmt.documents.formats import parse_document
 from nmt.errors import DataError
 
 
@@ -67,3 +69,21 @@ def test_bytes_in_another_encoding_are_refused(content, declared, message):
     with pytest.raises(DataError) as caught:
         decode_document(content, "a", declared)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("srt", "1\n00:00:01,000 --> 00:00:02,000\none\ntwo\n\n2\n00:00:05,000 --> 00:00:06,000\nthree\n"),
+        ("vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\none &amp; two\n"),
+        ("text", "one\n\ntwo\nthree\n- four"),
+        ("markdown", "# one\n\ntwo\nthree\n\n```\nx\n```\n<p>four\n"),
+        ("po", 'msgid ""\nmsgstr ""\n"Language: de\\n"\n\nmsgid "one\\ntwo"\nmsgstr ""\n'),
+        ("xml", "<a>\n<p>one\ntwo</p>\n<p>three</p></a>"),
+        ("html", "<p>one\n<pre>x\ny</pre>\n<p>three"),
+    ],
+)
+def test_lines_that_end_with_carriage_returns_alone_keep_their_ends(form, text):
+    own, other = (parse_document(one.encode(), "a", SPACED, form) for one in (text, text.replace("\n", "\r")))
+    assert [unit.segment for unit in own.units] == [unit.segment for unit in other.units]
+    assert shout(other) == shout(own).replace("\n", "\r")
