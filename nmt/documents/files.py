@@ -122,11 +122,18 @@ def plan_outputs(files: Sequence[Path], output: Path, form: str | None = None) -
     standard input, and be written to "-", standard output.
 
     Raises UsageError for files of an unknown format, for two that would be written to one, for one that would be
-    written over itself, or to the suffix of another format, and for folders without documents.
+    written over itself, or to the suffix of another format, for several whose folder is new and has the suffix of a
+    document, and for folders without documents.
     """
     is_single = len(files) == 1 and not files[0].is_dir() and not output.is_dir()
     if not is_single and output.exists() and not output.is_dir():
         raise UsageError(f"{output} is a file, and several documents need a folder\n  Name another ", Option("output"))
+    if not is_single and not output.exists() and find_format(output):
+        raise UsageError(
+            f"{output} has the suffix of a document, and several documents are written to a folder\n  Name another ",
+            Option("output"),
+            ", or make a folder of this name first",
+        )
     if STANDARD in (*files, output) and not is_single:
         raise UsageError("standard input and output have one document: translate it to a file, or to standard output")
     planned: dict[Path, Path] = {}

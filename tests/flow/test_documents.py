@@ -158,6 +158,14 @@ def test_a_document_that_cannot_be_read_does_not_keep_the_others_from_being_writ
         ),
         (["--document", "{page}", "--output", "{page}"], "page.html would be written over\n  Name another --output"),
         (["--document", "{folder}", "--output", "{page}"], "page.html is a file, and several documents need a folder"),
+        *(
+            (
+                ["--document", *files, "--output", "{folder}/one.html"],
+                "one.html has the suffix of a document, and several documents are written to a folder\n"
+                "  Name another --output, or make a folder of this name first",
+            )
+            for files in (["{page}", "{page}"], ["{folder}"])
+        ),
         (["--document", "{page}", "{page2}", "--output", "{out}"], "cannot both be written to"),
         (["--document", "{empty}", "--output", "{out}"], "empty has no documents that can be translated"),
         (["--document", "{page}", "--output", "{out}", "--review", "{out}"], "--output and --review cannot both be"),

@@ -51,6 +51,14 @@ def test_a_folder_inside_the_translated_one_is_left_out(tmp_path):
     assert list(plan_outputs([tmp_path], tmp_path / "out", "po")) == [tmp_path / "b.po"]
 
 
+def test_a_folder_may_have_the_suffix_of_a_document(tmp_path):
+    (tmp_path / "a.html").mkdir()
+    (tmp_path / "a.html" / "b.md").touch()
+    (tmp_path / "c.md").mkdir()
+    for output in (tmp_path / "c.md", tmp_path / "v1.2"):
+        assert plan_outputs([tmp_path / "a.html"], output) == {tmp_path / "a.html" / "b.md": output / "b.md"}
+
+
 def test_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r'there is no format "htm"; did you mean "html"\?'):
         plan_outputs([tmp_path / "a"], tmp_path / "b", "htm")
