@@ -81,6 +81,31 @@ def test_a_file_without_a_header_has_comments_before_its_first_message():
     assert written == f'{comment}#, fuzzy\nmsgid "one"\nmsgstr "one"\n'
 
 
+ENCODING = '"Content-Type: text/plain; charset=UTF-8\\n"\n'
+GERMAN = '"Language: de\\n"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ('# é\n\n#: a.c\nmsgid "one"\nmsgstr ""\n', ENCODING + GERMAN),
+        ('msgid "ü"\nmsgid_plural "üs"\nmsgstr[0] ""\n', f'{ENCODING}{GERMAN}"{{}}\\n"\n'),
+        ('msgid "a"\nmsgid_plural "as"\nmsgstr[0] ""\nmsgstr[1] ""\n', f'{GERMAN}"{{}}\\n"\n'),
+        ('msgid "one"\nmsgstr ""\n', ""),  # needs none
+        ('msgid "é"\nmsgstr "ü"\n', ""),  # nothing is translated
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_gets_the_header_that_gettext_needs(text, header, end, tmp_path):
+    header = header and f'msgid ""\nmsgstr ""\n{header.format(PLURAL_FORMS)}\n'
+    document = po.PoDocument(text.replace("\n", end).encode(), "a.po", SPACED)
+    written = translate_document(document, WordTranslator(str.upper))
+    own = written.decode().replace(f"#, fuzzy{end}", "")
+    assert own.startswith(header.replace("\n", end) + text.splitlines()[0])
+    if header:
+        check_with_gettext(written, tmp_path / "a.po")
+
+
 def test_what_a_memory_has_for_a_message_is_a_comment():
     entry = '# t\n#: a.c:1\nmsgid "one"\nmsgid_plural "ones"\nmsgstr[0] ""\nmsgstr[1] ""\n'
     document = read(entry)
