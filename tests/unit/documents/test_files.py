@@ -7,7 +7,7 @@ from support.documents import SPACED, WordTranslator, translate_document
 
 from nmt.documents import formats, plain, translate
 from nmt.documents.files import WeakTag, plan_outputs, translate_files
-from nmt.documents.formats import parse_document
+from nmt.documents.formats import parse_document, require_format
 from nmt.documents.plain import TextDocument
 from nmt.errors import DataError, UsageError
 
@@ -57,6 +57,11 @@ def test_a_folder_may_have_the_suffix_of_a_document(tmp_path):
     (tmp_path / "c.md").mkdir()
     for output in (tmp_path / "c.md", tmp_path / "v1.2"):
         assert plan_outputs([tmp_path / "a.html"], output) == {tmp_path / "a.html" / "b.md": output / "b.md"}
+
+
+@pytest.mark.parametrize("name", ["a.xlf", "a.XLIFF", "a.sdlxliff", "a.mqxliff"])
+def test_files_of_translators_tools_are_xliff(name, tmp_path):
+    assert require_format(tmp_path / name, None) == "xliff"
 
 
 def test_an_unknown_format_is_refused(tmp_path):

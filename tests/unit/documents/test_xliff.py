@@ -235,6 +235,16 @@ def test_segments_in_a_unit_of_version_1_keep_their_marks(before, after):
     assert shout(read(f"{HEAD_1}{UNIT}{before}</trans-unit>{TAIL_1}")) == f"{HEAD_1}{UNIT}{after}</trans-unit>{TAIL_1}"
 
 
+def test_what_tools_add_to_a_unit_stays():
+    source = f"<source>One. Two.</source><seg-source>{segment(1, 'One.')} {segment(2, 'Two.')}</seg-source>"
+    added = '<sdl:seg-defs><sdl:seg id="1" conf="Draft"/><sdl:seg id="2"/></sdl:seg-defs></trans-unit>'
+    head = HEAD_1.replace("<xliff", '<xliff xmlns:sdl="http://sdl.com/FileTypes/SdlXliff/1.0" xmlns:mq="MQXliff"')
+    before = f'{head}<trans-unit id="1" mq:status="NotStarted">{source}'
+    assert shout(read(f"{before}<target>{segment(1, 'Eins.')} {segment(2, '')}</target>{added}{TAIL_1}")) == (
+        f"{before}<target {STATE}>{segment(1, 'Eins.')} {segment(2, 'TWO.')}</target>{added}{TAIL_1}"
+    )
+
+
 def test_a_segment_without_words_is_as_in_the_source():
     source = f"<seg-source>{segment(1, '3.')} {segment(2, 'one')} {segment(3, '&lt; <x/>')}</seg-source>"
     unit = f'<trans-unit id="1"><source>3. one &lt; <x/></source>{source}'
