@@ -108,7 +108,7 @@ def command(
     translators = [load_aligner(run, checkpoint=checkpoint, device=device, precision=precision) for run in model]
     for other in translators[1:]:
         refuse_other_languages(translators[0].runs[0], other.runs[0])
-    terms = read_terms(glossary, keep)
+    terms = read_terms(glossary, keep, model[0])
     if terms:
         for translator in translators:
             refuse_unwritable_terms(terms, translator.runs[0].target_subword)

@@ -41,13 +41,15 @@ term_options = combine(
 )
 
 
-def read_terms(glossary: str | None, keep: Sequence[str]) -> "Terms | None":
-    """The terms that options name; None if they name none."""
+def read_terms(glossary: str | None, keep: Sequence[str], run: str) -> "Terms | None":
+    """The terms that options name; None if they name none. A glossary is in the languages of a run."""
     if not glossary and not keep:
         return None
+    from nmt.checkpoint import read_run
     from nmt.text.terms import KEPT, Terms
 
-    terms = Terms.read(glossary, keep)
+    info = read_run(Path(run)).info if glossary else None
+    terms = Terms.read(glossary, keep, (info.source_lang, info.target_lang) if info else ())
     for word in keep:
         if word.isalpha() and word not in KEPT:
             click.echo(f"nmt: --keep {word} keeps this word alone: it is not one of {', '.join(KEPT)}", err=True)

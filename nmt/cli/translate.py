@@ -213,7 +213,7 @@ def command(
         outputs = {"--output": output, "--alignments": alignments, "--term-report": term_report}
         outputs |= {"--memory-report": memory_report, "--review": review}
         refuse_overlap(outputs, [*(files or "-"), *named])
-    terms = read_terms(glossary, keep)
+    terms = read_terms(glossary, keep, model[0])
     memories = MemoryOptions(memory, memory_threshold, memory_report, quiet)
     memories.check(resume_output)
     if term_report and (terms is None or resume_output):

@@ -13,7 +13,7 @@ from nmt.errors import DataError, Option, UsageError, describe_unreadable
 from nmt.progress import format_count
 from nmt.text.compression import READ_ERRORS, SUFFIXES, decompress
 from nmt.text.corpus import Pair, find_file, read_lines
-from nmt.text.languages import get_primary_language
+from nmt.text.languages import get_primary_language, matches_language
 from nmt.text.spreadsheet import find_end, read_sheets
 from nmt.text.xml_units import BLANKS, Side, TmxReader, XliffReader
 
@@ -135,12 +135,6 @@ class BilingualFile:
         left_out = ", ".join(f"{count:,} {reason}" for reason, count in counts.items() if count)
         counted = f"{self.path}: {format_count(units, 'unit')}, {format_count(pairs, 'pair')}"
         return f"{counted}; {left_out}" if left_out else counted
-
-
-def matches_language(code: str, wanted: str) -> bool:
-    """Whether a language is the wanted one, or one of its kinds: en-US is en."""
-    code, wanted = (one.lower().replace("_", "-") for one in (code, wanted))
-    return code == wanted or code.startswith(f"{wanted}-")
 
 
 def choose_side(sides: Sequence[Side], wanted: str, earlier: Counter[str]) -> Side | None:

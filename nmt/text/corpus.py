@@ -16,6 +16,7 @@ from nmt.errors import DataError, UsageError, describe_unreadable
 from nmt.progress import format_count
 from nmt.text.compression import READ_ERRORS, SUFFIXES, decompress
 from nmt.text.encodings import describe_bad_byte, find_wide_encoding
+from nmt.text.languages import matches_language
 from nmt.text.normalization import BYTE_ORDER_MARK
 from nmt.text.words import is_blank
 
@@ -200,7 +201,6 @@ def read_tsv(path: Path | str, languages: Sequence[str] = ()) -> Iterator[Pair]:
     Raises DataError for a line with another number of columns, and for a first line that names `languages`, in one
     order or the other.
     """
-    names = [sorted(map(str.casefold, pair)) for pair in (languages, ("source", "target"))]
     for number, line in enumerate(read_lines(path), 1):
         columns = line.split("\t") if line.strip() else ["", ""]
         if len(columns) != 2:
@@ -209,12 +209,22 @@ def read_tsv(path: Path | str, languages: Sequence[str] = ()) -> Iterator[Pair]:
                 f"{path}, line {number:,} has {format_count(len(columns), 'column')}, not 2: {line[:60]!r}\n"
                 f"  A line has the source, one tab and the target{advice}"
             )
-        if number == 1 and sorted(cell.strip().casefold() for cell in columns) in names:
+        if number == 1 and names_columns(columns, languages):
             raise DataError(
                 f"{path}, line 1 is no pair but names the columns: {line[:60]!r}\n"
                 "  Remove it, with tail -n +2, and put the source first; or give the file as CSV, which may have names"
             )
         yield Pair(*columns)
+
+
+def names_columns(cells: Sequence[str], languages: Sequence[str] = ()) -> bool:
+    """Whether the two cells of a row name the languages, or source and target, in one order or the other."""
+    first, second = (cell.strip() for cell in cells)
+    return any(
+        (matches_language(first, source) and matches_language(second, target))
+        or (matches_language(first, target) and matches_language(second, source))
+        for source, target in (("source", "target"), *([languages] if languages else []))
+    )
 
 
 def find_file(path: Path) -> tuple[Path]:

@@ -44,6 +44,12 @@ def is_own_language(code: str | None, known: str) -> bool:
     )
 
 
+def matches_language(code: str, wanted: str) -> bool:
+    """Whether a language is the wanted one, or one of its kinds: en-US is en."""
+    code, wanted = (one.lower().replace("_", "-") for one in (code, wanted))
+    return code == wanted or code.startswith(f"{wanted}-")
+
+
 def format_language(code: str) -> str:
     """A code as documents of the web have it: `pt-BR` for `pt_BR`."""
     return code.replace("_", "-")

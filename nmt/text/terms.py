@@ -16,7 +16,7 @@ from nmt.progress import format_count
 from nmt.text import cases
 from nmt.text.atoms import find_atoms
 from nmt.text.cases import capitalize, is_same, write_in_capitals
-from nmt.text.corpus import read_lines
+from nmt.text.corpus import names_columns, read_lines
 from nmt.text.particles import list_stems
 from nmt.text.words import UNSPACED, is_blank, is_boundary, is_whole_words, match_texts
 
@@ -138,9 +138,12 @@ class Terms:
         return cls._index(check_entries(entries, name), keep, name)
 
     @classmethod
-    def read(cls, glossary: Path | str | None = None, keep: Iterable[str] = ()) -> "Terms":
+    def read(
+        cls, glossary: Path | str | None = None, keep: Iterable[str] = (), languages: Sequence[str] = ()
+    ) -> "Terms":
         """The same with a glossary from a file; see read_glossary."""
-        return cls._index(read_glossary(glossary) if glossary else (), keep, str(glossary or "the glossary"))
+        entries = read_glossary(glossary, languages) if glossary else ()
+        return cls._index(entries, keep, str(glossary or "the glossary"))
 
     @classmethod
     def _index(cls, glossary: Iterable[GlossaryEntry], keep: Iterable[str], name: str) -> "Terms":
@@ -244,15 +247,23 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         ) from error
 
 
-def read_glossary(path: Path | str) -> list[GlossaryEntry]:
+def read_glossary(path: Path | str, languages: Sequence[str] = ()) -> list[GlossaryEntry]:
     """The entries of a file with tabs between columns: source, target, a rule for case, which may be empty, and a note.
 
     The last two columns may be missing. Several lines with one source are several translations of it, of which each
     will do. Blank lines have no meaning.
 
-    Raises DataError that lists the lines which cannot be used.
+    Raises DataError that lists the lines which cannot be used, and for a first line that names the columns, as source
+    and target or, where they are given, as the `languages` of both.
     """
-    lines = ((number, line.split("\t")) for number, line in enumerate(read_lines(path), 1) if not is_blank(line))
+    lines = [(number, line.split("\t")) for number, line in enumerate(read_lines(path), 1) if not is_blank(line)]
+    for number, columns in lines[:1]:
+        if len(columns) > 1 and names_columns(columns[:2], languages):
+            named = "\t".join(columns)[:SHOWN_CHARACTERS]
+            raise DataError(
+                f"{path}, line {number:,} is no term but names the columns: {named!r}\n"
+                "  Remove it, and put the source first"
+            )
     hint = f"A line has the source, a tab and the target; then perhaps a tab and {CASES}, and a tab and a note"
     if not (entries := build_entries(lines, str(path), hint)):
         raise DataError(f"{path} is empty: it has no terms")

@@ -247,7 +247,7 @@ def test_a_table_has_two_columns(tmp_path):
     assert list(TsvFile(path).read()) == [Pair("a", "A"), Pair("", ""), Pair("b", "B"), Pair("", "")]
 
 
-@pytest.mark.parametrize("names", ["en\tde", "de\tEN", "Source\tTarget"])
+@pytest.mark.parametrize("names", ["en\tde", "de\tEN", "Source\tTarget", "en-US\tde_DE"])
 def test_a_table_that_begins_with_names_is_refused(tmp_path, names):
     (tmp_path / "it.tsv").write_text(f"{names}\na\tA\n")
     with pytest.raises(

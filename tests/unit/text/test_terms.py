@@ -255,6 +255,33 @@ def test_lines_that_cannot_be_used_are_listed(tmp_path):
         read_glossary(path)
 
 
+@pytest.mark.parametrize(
+    ("head", "languages", "is_refused"),
+    [
+        ("source\ttarget", (), True),
+        ("Target\tSource\tcase\tnote", (), True),
+        ("en\tde", ("en", "de"), True),
+        ("\nDE_at\ten-US\texact", ("en", "de"), True),
+        ("en\tde", ("en", "fr"), False),
+        ("en\tde", (), False),
+        ("source\tQuelle", ("en", "de"), False),
+        ("fence\tZaun\nsource\ttarget", (), False),  # names of columns stand first
+    ],
+)
+def test_a_glossary_that_begins_with_names_is_refused(tmp_path, head, languages, is_refused):
+    path = tmp_path / "terms.tsv"
+    path.write_text(f"{head}\nroof\tDach\n")
+    if not is_refused:
+        assert len(read_glossary(path, languages)) == head.count("\n") + 2
+        return
+    with pytest.raises(DataError) as caught:
+        Terms.read(path, languages=languages)
+    line = head.count("\n") + 1
+    assert str(caught.value) == (
+        f"{path}, line {line} is no term but names the columns: {head.strip()!r}\n  Remove it, and put the source first"
+    )
+
+
 def test_a_wrong_pattern_is_refused():
     with pytest.raises(UsageError) as caught:
         Terms.build(keep=["number[s"])
