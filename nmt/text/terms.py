@@ -23,8 +23,10 @@ from nmt.text.words import UNSPACED, is_blank, is_boundary, is_whole_words, matc
 CaseRule = Literal["ignore", "exact", "follow"]
 CASE_RULES: tuple[CaseRule, ...] = get_args(CaseRule)
 CASES = f"{', '.join(CASE_RULES[:-1])} or {CASE_RULES[-1]}"
+INNER_STAR = re.compile(r"[^\W\d_]{2}\*(?:[^\W\d_]{2}|\s)")  # in small letters, unlike SQL*Plus and M*A*S*H
 INITIAL = re.compile(r"(?:.*[.!?…:。！？])?[\W_]*")  # what stands before the first word of a sentence
 MOST_SHOWN = 10  # lines of a glossary in one message
+DELIMITERS = {mark: f'"{mark}"' for mark in (";", ",", "|", "=", "->", "→")} | {"  ": "blanks"}  # in place of tabs
 SIGNS = "©®‼⁉™ℹ\u2190-\u21ffⓂ\u2900-\u297f〰〽㊗㊙"  # which are emoji before a variation selector
 EMOJI = (
     rf"(?:[\U0001f000-\U0001faff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff]|[{SIGNS}](?=\ufe0f))"
@@ -72,7 +74,8 @@ class GlossaryEntry(NamedTuple):
     By the rule "ignore" the term is found in any case, by "exact" only as it is written; both require the target as it
     is written. By "follow" it is found in any case, and the target has the capitals of the source: only capitals, one
     at the beginning of each word, or one at the beginning, which it need not have where a sentence begins. A source
-    that ends with "*" has every ending of its last word; a target is text that stays as it is.
+    that ends with "*" has every ending of its last word; elsewhere a "*" is that character, as in SQL*Plus. A target is
+    text that stays as it is.
     """
 
     source: str
@@ -265,9 +268,18 @@ def read_glossary(path: Path | str, languages: Sequence[str] = ()) -> list[Gloss
                 "  Remove it, and put the source first"
             )
     hint = f"A line has the source, a tab and the target; then perhaps a tab and {CASES}, and a tab and a note"
+    if mark := find_other_delimiter([columns[0] for _, columns in lines if len(columns) == 1]):
+        hint += f"\n  {path} has {mark} between its columns: save it with tabs"
     if not (entries := build_entries(lines, str(path), hint)):
         raise DataError(f"{path} is empty: it has no terms")
     return entries
+
+
+def find_other_delimiter(lines: Sequence[str]) -> str:
+    """What lines without tabs all have between their columns, as a message names it; empty where there is nothing."""
+    if not lines or lines[0].startswith("<"):  # of XML, such as TMX and TBX
+        return ""
+    return next((name for mark, name in DELIMITERS.items() if all(line.strip().find(mark) > 0 for line in lines)), "")
 
 
 def build_entries(rows: Iterable[tuple[int, Sequence[str]]], name: str, hint: str) -> list[GlossaryEntry]:
@@ -331,6 +343,8 @@ def find_problem(columns: Sequence[str]) -> str:
         return "its source is empty"
     if not columns[1]:
         return "its target is empty"
+    if any(match[0] == match[0].lower() for match in INNER_STAR.finditer(columns[0])):
+        return f'its source "{columns[0]}" has a "*" that is not at its end, where it would stand for every ending'
     if len(columns) > 2 and columns[2] not in ("", *CASE_RULES):
         return f'there is no case rule "{columns[2]}"{did_you_mean(columns[2], CASE_RULES)}'
     if re.search(r"\w\*$", columns[1]):

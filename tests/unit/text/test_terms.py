@@ -30,6 +30,8 @@ ENTRIES = [
     GlossaryEntry("값*", "Wert"),
     GlossaryEntry("palveli*", "Server", "follow"),
     GlossaryEntry("avoin verkko*", "offenes Netz", "exact"),
+    GlossaryEntry("SQL*Plus", "SQL*Plus"),
+    GlossaryEntry("A* search", "A*-Suche"),
 ]
 
 
@@ -56,6 +58,7 @@ ENTRIES = [
         ("Palvelimen palvelin", [("Palvelimen", ("Server",)), ("palvelin", ("Server",))]),
         ("avoin verkkoyhteys, Avoin verkko", [("avoin verkkoyhteys", ("offenes Netz",))]),
         ("avoin vesi, esipalvelin", []),
+        ("SQL*Plus and A* search", [("SQL*Plus", ("SQL*Plus",)), ("A* search", ("A*-Suche",))]),
         ("", []),
         ("...", []),
     ],
@@ -256,6 +259,30 @@ def test_lines_that_cannot_be_used_are_listed(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("lines", "mark"),
+    [
+        ("roof;Dach\na, b;c\n", '";"'),
+        ('"roof","Dach"\nfence\tZaun\n', '","'),
+        ("roof | Dach\n", '"|"'),
+        ("roof = Dach\n", '"="'),
+        ("roof -> Dach\n", '"->"'),
+        ("roof   Dach\nfence  Zaun\n", "blanks"),
+        ("roof;Dach\nfence,Zaun\n", ""),
+        ("roof Dach\n", ""),
+        (";Dach\n", ""),
+        ('<?xml version="1.0"?><tmx/>', ""),
+    ],
+)
+def test_what_stands_in_place_of_tabs_is_named(tmp_path, lines, mark):
+    path = tmp_path / "terms.tsv"
+    path.write_text(lines)
+    with pytest.raises(DataError) as caught:
+        read_glossary(path)
+    hint = f"  {path} has {mark} between its columns: save it with tabs" if mark else "  A line has the source, a tab"
+    assert str(caught.value).splitlines()[-1].startswith(hint)
+
+
+@pytest.mark.parametrize(
     ("head", "languages", "is_refused"),
     [
         ("source\ttarget", (), True),
@@ -382,6 +409,16 @@ def test_entries_that_cannot_be_used_are_listed_by_their_place():
         "An entry is a pair of source and target, or GlossaryEntry(source, target, case), where case is ignore, exact "
         "or follow",
     ]
+
+
+def test_a_star_inside_a_term_is_refused():
+    Terms.build({"d*og": "Hund", "*nix": "Unix", "M*A*S*H": "M*A*S*H", "C*-algebra*": "C*-Algebra", "2*x": "2*x"})
+    for source in ("ho*und", "ho*und*", "hound* dog", "été*été"):
+        with pytest.raises(DataError) as caught:
+            Terms.build({source: "Hund"})
+        assert str(caught.value).splitlines()[1] == (
+            f'  entry 1: its source "{source}" has a "*" that is not at its end, where it would stand for every ending'
+        )
 
 
 def test_terms_are_not_made_past_their_checks():
