@@ -52,13 +52,17 @@ def find_bitext_form(path: Path | str) -> str | None:
     )
 
 
+NAME_LANGUAGES = "\n  ", Option("source_lang"), " and ", Option("target_lang"), " must name them as the file does"
+
+
 @dataclass(frozen=True)
 class BilingualFile:
     """A corpus in a file of translation units.
 
     Its pairs are the units with text in both languages. A language is a code such as `en`, which en-US has too, or
     `en-US`, which en has not. A file from the target to the source language is turned. `counts` has the numbers of
-    units, pairs and what was left out, of the last reading, and `notes` what else a person must know of it.
+    units, pairs and what was left out, of the last reading, and `notes` what else a person must know of it. `advice` is
+    the end of the message for a file in other languages.
     """
 
     path: Path
@@ -67,6 +71,7 @@ class BilingualFile:
     target_lang: str
     counts: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
     notes: list[str] = field(default_factory=list, compare=False, repr=False)
+    advice: tuple[str | Option, ...] = field(default=NAME_LANGUAGES, compare=False, repr=False)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -108,8 +113,7 @@ class BilingualFile:
             shown = [language or "none" for language, _ in languages.most_common(MOST_SHOWN)]
             has = f"\n  Its languages are {', '.join(shown)}" if shown else ""
             is_foreign = any(self.counts[f"without {lang}"] == self.counts["units"] for lang in kinds)
-            advice = ["\n  ", Option("source_lang"), " and ", Option("target_lang"), " must name them as the file does"]
-            raise DataError(f"{self.describe()}{has}", *(advice if shown and is_foreign else ()))
+            raise DataError(f"{self.describe()}{has}", *(self.advice if shown and is_foreign else ()))
         self.notes.extend(
             describe_kinds(str(self.path), lang, found) for lang, found in kinds.items() if len(found) > 1
         )

@@ -53,7 +53,8 @@ class TranslationMemory:
             if form is None:
                 known = ", ".join(suffix for suffixes in SUFFIXES_OF.values() for suffix in suffixes)
                 raise DataError(f"{path}: its suffix is that of no translation memory\n  Known are {known}")
-            file = BilingualFile(Path(path), form, source_lang, target_lang)
+            advice = (f"\n  The run translates {source_lang} to {target_lang}, and needs a memory of these languages",)
+            file = BilingualFile(Path(path), form, source_lang, target_lang, advice=advice)
             for source, target in file.read_sides():
                 key = normalize(source.text)
                 file.counts["replaced by later ones of the same source"] += key in targets

@@ -58,6 +58,16 @@ def test_a_known_translation_has_words_and_no_links():
     assert not one.word_attention.any()
 
 
+def test_a_memory_of_other_languages_is_refused_with_those_of_the_run(tmp_path, memory):
+    with pytest.raises(DataError) as caught:
+        TranslationMemory.read([tmp_path / "a.tmx"], "fr", "it")
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.tmx'}: 3 units, 0 pairs; 3 without fr, 3 without it\n"
+        "  Its languages are en, de\n"
+        "  The run translates fr to it, and needs a memory of these languages"
+    )
+
+
 def read(tmp_path, *pairs, threshold=70):
     path = tmp_path / "m.tmx"
     path.write_text(TMX.format("".join(UNIT.format(*pair) for pair in pairs)))
