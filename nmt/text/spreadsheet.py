@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -16,6 +17,8 @@ except ImportError:  # the extra `documents` is not installed
 MAX_BYTES = 2**29  # of all parts of a file, decompressed; its texts are in memory at once
 MAX_COLUMNS, MAX_ROWS = 256, 2**20  # that are read of a sheet; Excel has no more rows
 ERRORS = frozenset(("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"))  # of formulas
+LARGEST_PLAIN = 1e15  # whole numbers from here on are not exact in a sheet
+MIDNIGHT = time()
 Row = tuple[str, ...]
 
 
@@ -49,8 +52,30 @@ def read_rows(path: Path, sheet: Any) -> Iterator[Row]:
     """The texts of a sheet, without empty rows."""
     rows = iter(sheet.iter_rows(max_row=MAX_ROWS, max_col=MAX_COLUMNS, values_only=True))
     while (row := convert_errors(path, lambda: next(rows, None))) is not None:
-        if any(row):
-            yield tuple("" if value is None or value in ERRORS else str(value) for value in row)
+        if any(value is not None and value != "" for value in row):
+            yield tuple(map(format_cell, row))
+
+
+def format_cell(value: Any) -> str:
+    """A value as a sheet shows it where its cell has no format of its own, with dates as in ISO 8601."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).upper()
+        case float():
+            return f"{value:.0f}" if value.is_integer() and abs(value) < LARGEST_PLAIN else f"{value:.15g}"
+        case datetime() if value.time() == MIDNIGHT:
+            return str(value.date())
+        case datetime():
+            return f"{value.date()} {format_cell(value.time())}"
+        case time():
+            return f"{value:%H:%M:%S}" if value.second else f"{value:%H:%M}"
+        case timedelta():
+            minutes, seconds = divmod(round(value.total_seconds()), 60)
+            return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+        case _:
+            return "" if value in ERRORS else str(value)
 
 
 def convert_errors(path: Path, work: Callable[[], Any]) -> Any:

@@ -1,4 +1,5 @@
 import zipfile
+from datetime import date, datetime, time, timedelta
 
 import pytest
 
@@ -46,6 +47,35 @@ def test_sheets_that_name_the_languages_are_read(write):
         [("koira", "en hund"), ("7.5", "5"), ("talo", "hus")],
         "6 units, 3 pairs; 3 empty",  # formulas that were never computed have no text
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (date(2020, 1, 2), "2020-01-02"),
+        (datetime(2020, 1, 2), "2020-01-02"),
+        (datetime(2020, 1, 2, 15, 4), "2020-01-02 15:04"),
+        (datetime(2020, 1, 2, 15, 4, 5), "2020-01-02 15:04:05"),
+        (time(9, 30), "09:30"),
+        (time(9, 30, 15), "09:30:15"),
+        (time(0, 0), "00:00"),
+        (timedelta(hours=30, minutes=5), "30:05:00"),
+        (True, "TRUE"),
+        (False, "FALSE"),
+        (0, "0"),
+        (3, "3"),
+        (3.0, "3"),
+        (-2.50, "-2.5"),
+        (0.1 + 0.2, "0.3"),
+        (1e20, "1e+20"),
+        ("3.0", "3.0"),
+        ("2020-01-02 00:00:00", "2020-01-02 00:00:00"),  # text
+    ],
+)
+def test_dates_times_and_numbers_are_as_a_sheet_shows_them(write, value, text):
+    path = write(one=[["fi", "sv"], [value, value]])
+    change(path, "xl/worksheets/sheet1.xml", lambda content: content.replace(b"<v>3</v>", b"<v>3.0</v>"))
+    assert read(path)[0] == [(text, text)]
 
 
 def test_otherwise_the_first_sheet_has_two_columns(write):
