@@ -3,6 +3,7 @@
 Lines are read one by one, so that a corpus may be larger than memory.
 """
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ TAG = "<BT>"  # before the source of back-translated pairs: Caswell et al. 2019,
 
 READ_TWICE = "Text is read twice, so it cannot be a folder or a pipe"
 ONE_FILE = "name one that has both languages with .tsv, .csv, .xlsx, .tmx, .xlf or .po at its end"
+
+
+NO_TEXT = re.compile(r"[\W\d_]*(?:[eE][-+]?\d+)?\s*|\w+://\S*")  # a number, perhaps as 1.5e-7, or an address
 
 
 class Pair(NamedTuple):
@@ -204,10 +208,9 @@ def read_tsv(path: Path | str, languages: Sequence[str] = ()) -> Iterator[Pair]:
     for number, line in enumerate(read_lines(path), 1):
         columns = line.split("\t") if line.strip() else ["", ""]
         if len(columns) != 2:
-            advice = "; cut -f 1,2 keeps the first two columns" if len(columns) > 2 else ""
             raise DataError(
                 f"{path}, line {number:,} has {format_count(len(columns), 'column')}, not 2: {line[:60]!r}\n"
-                f"  A line has the source, one tab and the target{advice}"
+                f"  A line has the source, one tab and the target{advise_columns(columns)}"
             )
         if number == 1 and names_columns(columns, languages):
             raise DataError(
@@ -215,6 +218,16 @@ def read_tsv(path: Path | str, languages: Sequence[str] = ()) -> Iterator[Pair]:
                 "  Remove it, with tail -n +2, and put the source first; or give the file as CSV, which may have names"
             )
         yield Pair(*columns)
+
+
+def advise_columns(columns: Sequence[str]) -> str:
+    """How to keep two columns, of text if others have numbers or addresses; empty for a row that lacks a column."""
+    if len(columns) < 3:
+        return ""
+    texts = [str(number) for number, cell in enumerate(columns, 1) if not NO_TEXT.fullmatch(cell)]
+    if len(texts) < 2 or texts[:2] == ["1", "2"]:
+        return "; cut -f 1,2 keeps the first two columns"
+    return f"; cut -f {','.join(texts[:2])} keeps the first two that have text"
 
 
 def names_columns(cells: Sequence[str], languages: Sequence[str] = ()) -> bool:

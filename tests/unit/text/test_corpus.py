@@ -247,6 +247,25 @@ def test_a_table_has_two_columns(tmp_path):
     assert list(TsvFile(path).read()) == [Pair("a", "A"), Pair("", ""), Pair("b", "B"), Pair("", "")]
 
 
+@pytest.mark.parametrize(
+    ("row", "advice"),
+    [
+        ("a\tA\t0.9", "1,2 keeps the first two columns"),
+        ("a\tA\tCC-BY 2.0", "1,2 keeps the first two columns"),
+        ("1276\tLet's try it.\t77\tProbieren wir es!", "2,4 keeps the first two that have text"),  # as of Tatoeba
+        ("1.5e-7\ta\tA", "2,3 keeps the first two that have text"),
+        ("https://a.b/c?d\thttp://a.b/e\ta 1\tÄ\tx", "3,4 keeps the first two that have text"),
+        ("\t\t犬\tdog", "3,4 keeps the first two that have text"),
+        ("1\t2\tdog", "1,2 keeps the first two columns"),
+    ],
+)
+def test_the_advice_for_a_table_with_more_columns_names_those_of_text(tmp_path, row, advice):
+    (tmp_path / "it.tsv").write_text(f"{row}\n", "utf-8")
+    with pytest.raises(DataError) as caught:
+        list(TsvFile(tmp_path / "it.tsv").read())
+    assert str(caught.value).splitlines()[1] == f"  A line has the source, one tab and the target; cut -f {advice}"
+
+
 @pytest.mark.parametrize("names", ["en\tde", "de\tEN", "Source\tTarget", "en-US\tde_DE"])
 def test_a_table_that_begins_with_names_is_refused(tmp_path, names):
     (tmp_path / "it.tsv").write_text(f"{names}\na\tA\n")
