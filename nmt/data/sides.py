@@ -1,14 +1,14 @@
-"""Whether training text is what it is said to be: two languages, in one order in all corpora, and plain text.
+"""Whether training text is what it is said to be: two languages, in one order in all corpora, and plain.
 
 Everything here is a note to a person; nothing is changed or left out.
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
+from nmt.data.damage import describe_damage
 from nmt.data.prepared import SIDES
 from nmt.progress import format_count
 from nmt.text.corpus import Pair, ParallelFiles
@@ -17,8 +17,6 @@ COMPARED_PAIRS = 1000  # of the beginning of a corpus
 FEWEST_COMPARED = 20
 COMPARED_CHARACTERS = 1000  # of a line
 MARGIN = 0.3  # of two cosines; two corpora of the same languages have 0.5 or more between the sides of one language
-ENTITY_SHARE = 100  # of so many pairs one has an entity: fewer are hardly noticed
-ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 
 Profile = Counter[str]  # how often a text has each three letters in a row
 
@@ -84,7 +82,7 @@ def measure_similarity(one: Profile, other: Profile) -> float:
 def describe_sample(sample: Sequence[Pair], source_lang: str, target_lang: str) -> list[str]:
     """Notes on a sample of the training pairs."""
     copies = describe_copies(sample, source_lang, target_lang)
-    return [*copies, *describe_entities(sample), *describe_quotations(sample)]
+    return [*copies, *describe_damage(sample), *describe_quotations(sample)]
 
 
 def describe_copies(sample: Sequence[Pair], source_lang: str, target_lang: str) -> list[str]:
@@ -95,18 +93,6 @@ def describe_copies(sample: Sequence[Pair], source_lang: str, target_lang: str) 
     return [
         f"of {format_count(len(sample), 'training pair')}, {copies:,} have the same text on both sides: are these "
         f"files {source_lang} and {target_lang}?"
-    ]
-
-
-def describe_entities(sample: Sequence[Pair]) -> list[str]:
-    """A note where training pairs have entities of HTML, such as &quot;, which pages and Moses leave in text."""
-    found = [match[0] for pair in sample if (match := ENTITY.search(pair.source) or ENTITY.search(pair.target))]
-    if ENTITY_SHARE * len(found) < len(sample) or not found:
-        return []
-    have = "has" if len(found) == 1 else "have"
-    return [
-        f"of {format_count(len(sample), 'training pair')}, {len(found):,} {have} entities of HTML, such as {found[0]}\n"
-        "  Replace them by their characters in all texts, unless translations must have them"
     ]
 
 

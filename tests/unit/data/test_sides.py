@@ -1,10 +1,10 @@
-"""Notes on training text: sides that are exchanged or the same, entities of HTML, quotation marks of spreadsheets."""
+"""Notes on training text: sides that are exchanged or the same, and quotation marks of spreadsheets."""
 
 from itertools import cycle, islice
 
 import pytest
 
-from nmt.data.sides import SideOrder, describe_copies, describe_entities, describe_quotations
+from nmt.data.sides import SideOrder, describe_copies, describe_quotations, describe_sample
 from nmt.text.corpus import Pair, ParallelFiles
 
 ENGLISH = ["The man walks to the house.", "We see the dog and the cat.", "This is what they want."]
@@ -60,25 +60,6 @@ def test_most_pairs_with_the_same_text_are_noted():
 
 
 @pytest.mark.parametrize(
-    ("pairs", "note"),
-    [
-        ([], None),
-        (PAIRS, None),
-        ([Pair("AT&T; R & D", "&c;")], None),
-        ([Pair("a", "b")] * 100 + [Pair("&lt;", "b")], None),  # fewer than one of 100
-        (
-            [Pair("a", "b")] * 99 + [Pair("&lt;", "&gt;")],
-            "of 100 training pairs, 1 has entities of HTML, such as &lt;",
-        ),
-        ([Pair("a", "&#39;"), Pair("&#x1F;", "b")], "of 2 training pairs, 2 have entities of HTML, such as &#39;"),
-    ],
-)
-def test_entities_in_training_text_are_noted(pairs, note):
-    found = describe_entities(pairs)
-    assert [one.splitlines()[0] for one in found] == ([] if note is None else [note])
-
-
-@pytest.mark.parametrize(
     ("pairs", "quoted"),
     [
         ([Pair('"a"', ' "b, c" ')], 1),
@@ -92,3 +73,12 @@ def test_entities_in_training_text_are_noted(pairs, note):
 def test_quotation_marks_around_most_texts_are_noted(pairs, quoted):
     have = f"of {len(pairs)} training pair{'s' * (len(pairs) > 1)}, {quoted} have quotation marks around both texts"
     assert [note.splitlines()[0] for note in describe_quotations(pairs)] == ([have] if quoted else [])
+
+
+def test_a_sample_has_the_notes_of_all_kinds():
+    notes = describe_sample([Pair('"&amp;"', '"&amp;"')], "en", "de")
+    assert [note.split(" training pair, 1 ")[1].splitlines()[0] for note in notes] == [
+        "have the same text on both sides: are these files en and de?",
+        "has entities of HTML, such as &amp;",
+        "have quotation marks around both texts",
+    ]
