@@ -1,18 +1,24 @@
 """Whether training text is what it is said to be: two languages, in one order in all corpora, and plain.
 
-Everything here is a note to a person; nothing is changed or left out.
+Most findings are notes to a person; nothing is changed or left out.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from nmt.data.damage import describe_damage
 from nmt.data.prepared import SIDES
+from nmt.errors import DataError
 from nmt.progress import format_count
 from nmt.text.corpus import Pair, ParallelFiles
+from nmt.text.words import is_blank
 
+LINE_ENDS = re.compile("[\v\f\x85\u2028\u2029]")  # of other programs
+FEW_LINES = 10
+SEPARATORS_OF_LINE = 10  # a line that has more, on both sides together, may be a text of many lines
 COMPARED_PAIRS = 1000  # of the beginning of a corpus
 FEWEST_COMPARED = 20
 COMPARED_CHARACTERS = 1000  # of a line
@@ -28,9 +34,16 @@ class SideOrder:
         self.profiles: dict[str, tuple[Profile, Profile]] = {}  # by the name of a corpus
 
     def watch(self, split: str, corpus: object, pairs: Iterable[Pair]) -> Iterator[Pair]:
-        """The pairs of a corpus of a split, of which those at its beginning are remembered."""
+        """The pairs of a corpus of a split, of which those at its beginning are remembered.
+
+        Raises DataError for a corpus that is blank, or seems to end its lines otherwise.
+        """
         remaining = iter(pairs)
         head = list(islice(remaining, COMPARED_PAIRS))
+        if len(head) < COMPARED_PAIRS:
+            refuse_blank(str(corpus), head)
+        if len(head) <= FEW_LINES:
+            refuse_other_line_ends(str(corpus), head)
         if len(head) >= FEWEST_COMPARED:
             source, target = (make_profile(lines) for lines in zip(*head, strict=True))
             self.profiles[split if is_from_memory(corpus) else str(corpus)] = source, target
@@ -49,6 +62,25 @@ class SideOrder:
             f"{', '.join(turned)} {have} sides in the other order than {first}: what one has as {source_lang} is like "
             f"what the other has as {target_lang}\n  Exchange the two files or columns where they are wrong"
         ]
+
+
+def refuse_blank(name: str, pairs: Sequence[Pair]) -> None:
+    """Raise DataError for a corpus that has lines, but no text in them."""
+    if pairs and all(is_blank(source) and is_blank(target) for source, target in pairs):
+        raise DataError(f"{name} is blank: it has {format_count(len(pairs), 'line')} without text")
+
+
+def refuse_other_line_ends(name: str, pairs: Sequence[Pair]) -> None:
+    """Raise DataError for a corpus of few lines with so many separators that these seem to end its lines."""
+    found = Counter(mark for pair in pairs for side in pair for mark in LINE_ENDS.findall(side))
+    if found.total() <= SEPARATORS_OF_LINE * len(pairs):
+        return
+    [(mark, _)] = found.most_common(1)
+    raise DataError(
+        f"{name} has {format_count(len(pairs), 'line')}, with U+{ord(mark):04X} inside, {found[mark]:,} times on both "
+        'sides together: do these end lines?\n  Lines are split at "\\n" only; convert the text first: '
+        "perl -CSD -pe 's/\\R/\\n/g'"
+    )
 
 
 def is_from_memory(corpus: object) -> bool:
@@ -87,7 +119,7 @@ def describe_sample(sample: Sequence[Pair], source_lang: str, target_lang: str) 
 
 def describe_copies(sample: Sequence[Pair], source_lang: str, target_lang: str) -> list[str]:
     """A note where most training pairs have the same text on both sides."""
-    copies = sum(source == target for source, target in sample)
+    copies = sum(source == target and not is_blank(source) for source, target in sample)
     if 2 * copies <= len(sample):
         return []
     return [

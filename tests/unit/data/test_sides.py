@@ -5,6 +5,7 @@ from itertools import cycle, islice
 import pytest
 
 from nmt.data.sides import SideOrder, describe_copies, describe_quotations, describe_sample
+from nmt.errors import DataError
 from nmt.text.corpus import Pair, ParallelFiles
 
 ENGLISH = ["The man walks to the house.", "We see the dog and the cat.", "This is what they want."]
@@ -45,6 +46,29 @@ def test_pairs_from_memory_have_the_name_of_their_split(tmp_path):
     assert order.describe("en", "de") == [NOTE % "valid has its"]
 
 
+@pytest.mark.parametrize("mark", "\v\f\x85\u2028\u2029")
+def test_a_corpus_whose_lines_end_otherwise_is_refused(mark):
+    order = SideOrder()
+    with pytest.raises(DataError) as caught:
+        order.watch("train", "it", [Pair(mark.join("abcdefg"), mark.join("ABCDEFG") + "\f")])
+    times = 12 + (mark == "\f")
+    assert str(caught.value) == (
+        f"it has 1 line, with U+{ord(mark):04X} inside, {times} times on both sides together: do these "
+        "end lines?\n  Lines are split at \"\\n\" only; convert the text first: perl -CSD -pe 's/\\R/\\n/g'"
+    )
+    for pairs in ([Pair(mark.join("abcdef"), mark.join("ABCDEF"))], [Pair(mark * 50, "a")] * 11):
+        assert list(order.watch("train", "it", pairs)) == pairs
+
+
+def test_a_blank_corpus_is_refused():
+    order = SideOrder()
+    blank = Pair(" ", "\ufeff")
+    with pytest.raises(DataError, match=r"^it is blank: it has 3 lines without text$"):
+        order.watch("train", "it", [blank] * 3)
+    assert list(order.watch("train", "it", [blank] * 3 + PAIRS)) == [blank] * 3 + PAIRS
+    assert list(order.watch("train", "it", [])) == []
+
+
 def test_only_the_beginning_of_a_corpus_and_of_a_line_is_compared():
     order = SideOrder()
     long = [Pair(source + "x" * 10_000, target) for source, target in PAIRS]
@@ -55,6 +79,7 @@ def test_only_the_beginning_of_a_corpus_and_of_a_line_is_compared():
 def test_most_pairs_with_the_same_text_are_noted():
     copies = [Pair(source, source) for source, _ in PAIRS]
     assert describe_copies([*copies, *PAIRS], "en", "de") == []
+    assert describe_copies([*[Pair(" ", " ")] * 40, *PAIRS], "en", "de") == []
     [note] = describe_copies([*copies, PAIRS[0]], "en", "de")
     assert note == "of 31 training pairs, 30 have the same text on both sides: are these files en and de?"
 
