@@ -5,7 +5,8 @@ What sacreBLEU logs is not printed, because it advises arguments of its own.
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import zip_longest
@@ -21,6 +22,7 @@ from nmt.analysis.metric_settings import MetricSettings
 from nmt.arguments import check_text
 from nmt.errors import DataError, NmtError, Option, UsageError, did_you_mean
 from nmt.progress import format_count
+from nmt.text.signs import find_subwords
 from nmt.text.words import is_blank
 
 logging.getLogger("sacrebleu").addHandler(logging.NullHandler())
@@ -300,7 +302,7 @@ def score_systems(
 
 
 def find_score_warnings(systems: Mapping[str, Lines], metrics: Sequence[str]) -> Iterator[str]:
-    """Warnings about translations, by the names of systems, whose BLEU has little meaning."""
+    """Warnings about translations, by the names of systems, whose scores have little meaning."""
     for name, lines in systems.items():
         tokenized = sum(str(line).rstrip().endswith(" .") for line in lines)
         if "bleu" in metrics and tokenized >= TOKENIZED_LINES:
@@ -308,6 +310,38 @@ def find_score_warnings(systems: Mapping[str, Lines], metrics: Sequence[str]) ->
                 f"{tokenized:,} of {len(lines):,} lines of {name} end in a full stop after a blank, as tokenized text "
                 "does\n  BLEU can be compared only for text as people write it: join punctuation to its words first"
             )
+        for has_form, share, (singular, plural), form, advice in WRONG_FORMS:
+            count = sum(bool(has_form(str(line))) for line in lines)
+            if count and share * count >= len(lines):
+                verb = singular if count == 1 else plural
+                yield f"{count:,} of {format_count(len(lines), 'line')} of {name} {verb} {form}\n  {advice}"
+
+
+def is_json(line: str) -> bool:
+    """Whether a line seems to be an object of JSON."""
+    return line.lstrip().startswith('{"') and line.rstrip().endswith("}")
+
+
+IS, HAS = ("is", "are"), ("has", "have")
+# What translations are not, and which share of the lines is enough to warn of it
+WRONG_FORMS: tuple[tuple[Callable[[str], object], int, tuple[str, str], str, str], ...] = (
+    (is_blank, 2, IS, "blank", "Look whether the translation has ended early, and whether it is the right file"),
+    (
+        re.compile(r"\s*\d+ \|\|\| .*\|\|\|").match,
+        2,
+        IS,
+        "of an n-best list: index ||| translation ||| score",
+        "Score the translations alone: sed -E 's/^[0-9]+ [|]{3} (.*) [|]{3} .*/\\1/'",
+    ),
+    (is_json, 2, IS, "JSON", "Score the translations alone: jq -r .text"),
+    (
+        find_subwords,
+        100,
+        HAS,
+        "marks of subwords, such as @@",
+        "Scores can be compared only for words: join the subwords first, as by sed -E 's/@@( |$)//g'",
+    ),
+)
 
 
 @cache

@@ -225,6 +225,34 @@ def test_tokenized_text_is_reported_in_our_words_alone(capfd):
     assert list(find_score_warnings({"mine": tokenized}, ["chrf"])) == []
 
 
+@pytest.mark.parametrize(
+    ("lines", "warning"),
+    [
+        (["", " ", "a"], "2 of 3 lines of mine are blank\n  Look whether the translation has ended early"),
+        (["", "a", "b"], None),
+        (
+            ["0 ||| a ||| -0.1", "1 ||| b |||"],
+            "2 of 2 lines of mine are of an n-best list: index ||| translation ||| score\n  Score the translations",
+        ),
+        (["0 ||| a ||| -0.1", "b", "1 || c ||| d"], None),
+        (['{"text": "a"}'], "1 of 1 line of mine is JSON\n  Score the translations alone: jq -r .text"),
+        (['{"text": "a"}', "{b}", "{"], None),
+        (
+            ["a@@ b", *["a"] * 99],
+            "1 of 100 lines of mine has marks of subwords, such as @@\n  Scores can be compared only for words",
+        ),
+        (["▁a ▁b"], "1 of 1 line of mine has marks of subwords, such as @@\n  Scores can be compared only"),
+        (["a@@ b", *["a"] * 100], None),
+        (["@@ @-@ ▁", "a"], None),
+    ],
+)
+@pytest.mark.parametrize("metric", ["bleu", "chrf"])
+def test_translations_in_another_form_are_reported(lines, warning, metric):
+    found = list(find_score_warnings({"mine": lines, "good": ["a"] * len(lines)}, [metric]))
+    assert len(found) == (warning is not None)
+    assert all(one.startswith(warning) for one in found)
+
+
 def test_a_perfect_translation_scores_best():
     scores = score_corpus(REFERENCES, [REFERENCES], METRICS)
     assert [score.name for score in scores] == ["BLEU", "chrF2", "chrF2++", "TER", "Accuracy", "MacroF1"]

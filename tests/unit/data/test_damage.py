@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from nmt.data.damage import SIGNS, describe_damage, find_encoded_twice
+from nmt.data.damage import SIGNS, describe_damage
 from nmt.text.corpus import Pair
+from nmt.text.signs import find_encoded_twice
 
 GOOD = [Pair("a", "b")]
 
