@@ -48,4 +48,4 @@ def open_page(chromium):
     yield open_it
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert not complaints, complaints
