@@ -41,8 +41,8 @@ def register_attention(name: str, kind: type[Attention], *, wiring: Wiring) -> N
     `wiring` is where it attends: "before" the decoder's GRU update as in Bahdanau et al. 2015, or "after" it as in
     Luong et al. 2015. A class that is defined again, as in a notebook, takes the place of the one of the same name.
 
-    Raises RegistrationError when the name is none, when another class has it, when `kind` is no subclass of Attention,
-    or when the wiring is neither.
+    Raises RegistrationError when the name is no word or reads as a value such as true, when another class has it, when
+    `kind` is no subclass of Attention, or when the wiring is neither.
     """
     if not (isinstance(name, str) and re.fullmatch(r"\S+", name)) or is_toml_value(name):
         raise RegistrationError(
