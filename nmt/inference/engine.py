@@ -8,9 +8,10 @@ It computes what `Seq2Seq` computes. A row depends on no other: neither on the s
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from threading import Lock
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import onnx
@@ -19,13 +20,14 @@ from numpy.typing import NDArray
 
 from nmt.ids import EOS, PAD
 from nmt.inference.graphs import AXES, MEMORY, Graphs
-from nmt.inference.output import Scores, end_with, read_output_weights
+from nmt.inference.output import ALL, Ending, OutputWeights, count_words, end_with, read_output_weights
 from nmt.step import Array, StepOut
 
 Arrays = dict[str, Array]
 
 CACHED = 1 << 19  # numbers of attention in a block: two megabytes of them stay in a core's cache
 WHOLE = [slice(None)]  # a batch that is one block
+SMALL_SHARE = 8  # a batch whose lists have at most one in so many words scores these alone, in 8 bits
 MULTIPLE = 8  # the padded length of sources is a multiple of this, so that sums over them do not depend on it
 
 
@@ -45,10 +47,9 @@ class Engine:
 
     def __init__(self, graphs: Graphs) -> None:
         self.graphs = graphs
-        self.weights = read_output_weights(graphs.step)
-        self.vocabulary = len(self.weights["output_bias"])
+        self.vocabulary = count_words(graphs.step)
         self.encoder = Session(graphs.encoder)
-        self.steps: dict[tuple[Scores, bool], Session] = {}
+        self.steps: dict[tuple[Ending, bool], Session] = {}
         self.making = Lock()
 
     def start(self, source_BS: Array, lengths_B: Array) -> State:
@@ -62,13 +63,13 @@ class Engine:
 
     def step(self, previous_N: Array, state: State) -> StepOut:
         """See nmt.step.StepModel."""
-        return self.run_step(previous_N, state, "all", {})
+        return self.run_step(previous_N, state, ALL, {})
 
-    def run_step(self, previous_N: Array, state: State, scores: Scores, inputs: Mapping[str, Array]) -> StepOut:
-        """A step that scores words as `scores` names it, which may need more inputs; see nmt.inference.output."""
+    def run_step(self, previous_N: Array, state: State, ending: Ending, inputs: Mapping[str, Array]) -> StepOut:
+        """A step whose ending may need more inputs; see nmt.inference.output."""
         memory, carry, length, is_first = state
         B, K = carry["hidden"].shape[:2]
-        session = self.choose_step(scores, is_first)
+        session = self.choose_step(ending, is_first)
         blocks = split_batch(B, K * memory["keys"].shape[1] * memory["keys"].shape[2])
         out = session.run({"previous": previous_N.reshape(B, K), **memory, **carry, **inputs}, blocks)
         carry = carry | {name: out[returned] for name, returned in session.carried}
@@ -81,18 +82,18 @@ class Engine:
             words_NC=None if words_BKC is None else flatten_rows(words_BKC),
         )
 
-    def choose_step(self, scores: Scores, is_first: bool) -> "Session":
+    def choose_step(self, ending: Ending, is_first: bool) -> "Session":
         """The session of a step, which is made when it is needed first."""
         is_first = is_first and self.graphs.first is not None
-        session = self.steps.get((scores, is_first))
+        session = self.steps.get((ending, is_first))
         if session is not None:
             return session
         with self.making:
-            session = self.steps.get((scores, is_first))  # perhaps another thread has made it
+            session = self.steps.get((ending, is_first))  # perhaps another thread has made it
             if session is None:
                 graph = self.graphs.first if is_first else self.graphs.step
                 assert graph is not None
-                session = self.steps[scores, is_first] = Session(end_with(graph, scores))
+                session = self.steps[ending, is_first] = Session(end_with(graph, ending))
         return session
 
     def select(self, state: State, rows_BK: Array) -> State:
@@ -110,15 +111,24 @@ class Engine:
 
         Of those it returns, the forbidden ones have no probability.
         """
-        count_1 = np.array([min(count + len(forbidden_ids), self.vocabulary)])
-        return NarrowEngine(self, "best", {"count": count_1}, forbidden_ids=forbidden_ids)
+        return NarrowEngine(self, {}).with_best(count, forbidden_ids)
 
     def with_shortlist(self, allowed_BV: Array) -> "NarrowEngine":
-        """A step model for one batch that scores only the words allowed in its sentences."""
-        is_listed_V = allowed_BV.any(0) | (np.arange(self.vocabulary) <= EOS)
-        words_C: Array = np.flatnonzero(is_listed_V)
-        weights = {name: weight[..., words_C] for name, weight in self.weights.items()}
-        return NarrowEngine(self, "listed", weights, words_C, allowed_BV[:, None, words_C])
+        """A step model for one batch that generates only the words allowed in its sentences.
+
+        Words that no sentence allows are not scored, unless they are so few that the product with the vectors of all
+        words, which are arranged for it, is faster: in 8 bits, that is.
+        """
+        words_C: Array = np.flatnonzero(allowed_BV.any(0) | (np.arange(self.vocabulary) <= EOS))
+        weights = self.output_weights
+        if weights.scale_V is not None and (len(words_C) * SMALL_SHARE > self.vocabulary or not weights.is_exact):
+            return NarrowEngine(self, {}, allowed_B1C=allowed_BV[:, None])
+        return NarrowEngine(self, weights.list_words(words_C), words_C, allowed_BV[:, None, words_C])
+
+    @cached_property
+    def output_weights(self) -> OutputWeights:
+        """The weights of the product that scores words."""
+        return read_output_weights(self.graphs.step)
 
 
 def flatten_rows(part_BK: Array) -> Array:
@@ -134,29 +144,37 @@ class NarrowState(NamedTuple):
 
 
 class NarrowEngine:
-    """An engine that returns some words alone: the most probable ones, or those of a shortlist.
+    """An engine that returns some words alone: the most probable ones, those of a shortlist, or both.
 
-    With a shortlist it serves one batch, which has a list for each sentence. Only words that are on a list of the batch
-    are scored. Probabilities are a softmax over the sentence's own list, so they do not depend on the other sentences.
+    With a shortlist it serves one batch, which has a list for each sentence. Probabilities are a softmax over the
+    sentence's own list, so they do not depend on the other sentences.
     """
 
     def __init__(
         self,
         engine: Engine,
-        scores: Scores,
         inputs: Arrays,
         words_C: Array | None = None,
         allowed_B1C: NDArray[np.bool_] | None = None,
         forbidden_ids: Sequence[int] = (),
     ) -> None:
+        """`inputs` has the weights of `words_C`, where these alone are scored, and the `count` of best words."""
         self.engine = engine
         self.vocabulary = engine.vocabulary
-        self.scores: Scores = scores
         self.inputs = inputs
         self.words_C = words_C
         self.allowed_B1C = allowed_B1C
+        words: Literal["all", "allowed"] = "all" if allowed_B1C is None else "allowed"
+        self.ending = Ending(words if words_C is None else "listed", "count" in inputs)
         self.is_forbidden_V = np.zeros(self.vocabulary, bool)
         self.is_forbidden_V[list(forbidden_ids)] = True
+
+    def with_best(self, count: int, forbidden_ids: Sequence[int]) -> "NarrowEngine":
+        """See `Engine.with_best`."""
+        scored = self.vocabulary if self.words_C is None else len(self.words_C)
+        count_1 = np.array([min(count + len(forbidden_ids), scored)])
+        inputs = self.inputs | {"count": count_1}
+        return NarrowEngine(self.engine, inputs, self.words_C, self.allowed_B1C, forbidden_ids)
 
     def start(self, source_BS: Array, lengths_B: Array) -> NarrowState:
         """See nmt.step.StepModel."""
@@ -166,10 +184,13 @@ class NarrowEngine:
         """See nmt.step.StepModel."""
         inner, allowed_B1C = state
         inputs = self.inputs if allowed_B1C is None else self.inputs | {"allowed": allowed_B1C}
-        out = self.engine.run_step(previous_N, inner, self.scores, inputs)
-        if out.words_NC is not None:
-            out.log_probs_NV[self.is_forbidden_V[out.words_NC]] = -np.inf
-        return out._replace(state=NarrowState(out.state, allowed_B1C), words_V=self.words_C)
+        out = self.engine.run_step(previous_N, inner, self.ending, inputs)
+        out = out._replace(state=NarrowState(out.state, allowed_B1C))
+        if out.words_NC is None:
+            return out._replace(words_V=self.words_C)
+        words_NC = out.words_NC if self.words_C is None else self.words_C[out.words_NC]
+        out.log_probs_NV[self.is_forbidden_V[words_NC]] = -np.inf
+        return out._replace(words_NC=words_NC)
 
     def select(self, state: NarrowState, rows_BK: Array) -> NarrowState:
         """See nmt.step.StepModel."""

@@ -11,7 +11,7 @@ from nmt.files import replace_folder
 from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.inference.build import build_graphs
 from nmt.inference.graphs import UntraceableError
-from nmt.inference.output import end_with
+from nmt.inference.output import ALL, end_with
 from nmt.loaded_run import load_run
 
 
@@ -30,9 +30,9 @@ def export_graphs(run: Path, out: Path, precision: str = "float32", checkpoint: 
             f"{run} cannot be exported: a graph of its attention, {loaded.settings.model.attention}, does not compute "
             'what its class does\n  "Add a kind of attention" in nmt/README.md says how to write one that has a graph'
         ) from error
-    models = {"encoder": graphs.encoder, "step": end_with(graphs.step, "all")}
+    models = {"encoder": graphs.encoder, "step": end_with(graphs.step, ALL)}
     if graphs.first is not None:
-        models["first"] = end_with(graphs.first, "all")
+        models["first"] = end_with(graphs.first, ALL)
     facts = {
         "source_language": loaded.info.source_lang,
         "target_language": loaded.info.target_lang,

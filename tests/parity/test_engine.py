@@ -21,7 +21,8 @@ from support.steps import run_steps
 from nmt.ids import EOS, pad_ids
 from nmt.inference import build, engine
 from nmt.inference.build import build_engine, build_graphs
-from nmt.inference.engine import split_batch
+from nmt.inference.engine import NarrowEngine, split_batch
+from nmt.inference.output import Ending
 from nmt.inference.quantize import round_weight
 from nmt.search.beam import MOST_PROBABLE, beam_search
 from nmt.search.choices import Diverse, Sample
@@ -226,30 +227,61 @@ def allowed_words():
     return allowed_BV
 
 
+@pytest.fixture(params=["listed words", "all words"])
+def scored(request, monkeypatch):
+    """What a step in 8 bits scores for a shortlist: for listed words alone, however many, or for all of them."""
+    monkeypatch.setattr(engine, "SMALL_SHARE", 1 if request.param == "listed words" else VOCABULARY + 1)
+    return request.param
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("name", ["bahdanau", "luong-general"])
-def test_scoring_listed_words_equals_scoring_all_and_masking_the_others(name, precision):
+def test_scoring_listed_words_equals_scoring_all_and_masking_the_others(name, precision, scored):
     whole = build_engine(small_model(attention=name), precision)
     narrow = restrict_to_shortlist(whole, allowed_words())
-    assert len(narrow.words_C) == 11
+    lists_words = scored == "listed words" or precision == "float32"
+    assert narrow.ending == Ending("listed" if lists_words else "allowed", best=False)
+    assert len(narrow.words_C) == 11 if lists_words else narrow.words_C is None
     for one, twin in zip(run_steps(ShortlistedModel(whole, allowed_words())), run_steps(narrow), strict=True):
-        np.testing.assert_allclose(twin, one, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(twin, one, rtol=0, atol=1e-6)
 
 
+def test_listed_words_in_8_bits_have_the_same_sums_as_all_words():
+    """Probabilities differ by the order in which their softmax adds, and no more."""
+    whole = build_engine(small_model(), "int8")
+    assert whole.output_weights.is_exact
+    every_BV = np.ones((3, VOCABULARY), bool)
+    listed = NarrowEngine(
+        whole, whole.output_weights.list_words(np.arange(VOCABULARY)), np.arange(VOCABULARY), every_BV[:, None]
+    )
+    for one, twin in zip(run_steps(whole), run_steps(listed), strict=True):
+        np.testing.assert_array_equal(twin, one)
+
+
+def test_sums_that_float32_has_not_are_computed_in_8_bits(monkeypatch):
+    monkeypatch.setattr(engine, "SMALL_SHARE", 1)
+    whole = build_engine(small_model(), "int8")
+    weights = whole.output_weights
+    for readouts, is_exact in (2064, True), (2065, False):
+        vectors_VR = np.zeros((VOCABULARY, readouts), np.int8)
+        whole.output_weights = weights._replace(vectors_VR=vectors_VR)
+        assert whole.output_weights.is_exact == is_exact
+        assert whole.with_shortlist(allowed_words()).ending.words == ("listed" if is_exact else "allowed")
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("beam", [1, 4])
-def test_search_among_listed_words_does_not_depend_on_the_batch(beam):
-    model = small_model()
+def test_search_among_listed_words_does_not_depend_on_the_batch(beam, precision, scored):
+    whole = build_engine(small_model(), precision)
     source_BS, lengths_B, _ = sentences([(4, 3), (2, 5), (6, 2)]).to_arrays()
     how = HOW | {"beam": beam}
-    together = beam_search(
-        build_engine(model).with_shortlist(allowed_words()), source_BS, lengths_B, n_best=beam, **how
-    )
-    slow = beam_search(ShortlistedModel(model, allowed_words()), source_BS, lengths_B, n_best=beam, **how)
+    together = beam_search(whole.with_shortlist(allowed_words()), source_BS, lengths_B, n_best=beam, **how)
+    slow = beam_search(ShortlistedModel(whole, allowed_words()), source_BS, lengths_B, n_best=beam, **how)
     assert [[h.tokens for h in found] for found in together] == [[h.tokens for h in found] for found in slow]
     for row, length in enumerate(lengths_B.tolist()):
         one = slice(row, row + 1)
-        narrow = build_engine(model).with_shortlist(allowed_words()[one])
+        narrow = whole.with_shortlist(allowed_words()[one])
         (alone,) = beam_search(narrow, source_BS[one, :length], lengths_B[one], n_best=beam, **how)
         assert [h.tokens for h in alone] == [h.tokens for h in together[row]]
         for hypothesis, twin in zip(alone, together[row], strict=True):
