@@ -9,15 +9,14 @@ import threading
 from contextlib import suppress
 from importlib.util import find_spec
 from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
 
 import click
 
 from nmt.cli.align import name_runs
 from nmt.cli.command import NmtCommand
-from nmt.cli.options import (
-    model_option,
-    run_options,
-)
+from nmt.cli.options import model_option, run_options, shortlist_option
 from nmt.cli.terms import read_terms, required_options
 from nmt.errors import NmtError, UsageError
 from nmt.server import MAX_DOCUMENT, SHUTDOWN_SECONDS
@@ -65,6 +64,7 @@ HOST_NAME = re.compile(r"[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\]")  # as browsers wri
     help="largest number of waiting requests; more are refused  [default: 16]",
 )
 @required_options
+@shortlist_option
 @run_options
 def command(
     model: tuple[str, ...],
@@ -76,6 +76,7 @@ def command(
     max_waiting: int,
     glossary: str | None,
     keep: tuple[str, ...],
+    shortlist: Path | None,
     checkpoint: str,
     device: str,
     precision: str,
@@ -105,7 +106,13 @@ def command(
     from nmt.translation.constraints import refuse_unwritable_terms
     from nmt.translation.translator import refuse_other_languages
 
-    translators = [load_aligner(run, checkpoint=checkpoint, device=device, precision=precision) for run in model]
+    loading: dict[str, Any] = {
+        "checkpoint": checkpoint,
+        "device": device,
+        "precision": precision,
+        "shortlist": shortlist,
+    }
+    translators = [load_aligner(run, **loading) for run in model]
     for other in translators[1:]:
         refuse_other_languages(translators[0].runs[0], other.runs[0])
     terms = read_terms(glossary, keep, model[0])

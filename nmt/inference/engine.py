@@ -116,8 +116,8 @@ class Engine:
     def with_shortlist(self, allowed_BV: Array) -> "NarrowEngine":
         """A step model for one batch that generates only the words allowed in its sentences.
 
-        Words that no sentence allows are not scored. But where the others are many, a product in 8 bits with the vectors
-        of all words, which have been arranged for it, is faster than one with theirs.
+        Words that no sentence allows are not scored. But where the others are many, a product in 8 bits with all
+        vectors, which have been arranged for it, is faster than one with theirs.
         """
         words_C: Array = np.flatnonzero(allowed_BV.any(0) | (np.arange(self.vocabulary) <= EOS))
         weights = self.output_weights

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -197,12 +198,24 @@ def test_neither_batch_size_nor_order_changes_a_line(run_nmt, reverser, narrow, 
     assert found[0] == found[1] == found[2] == found[3]
 
 
-@pytest.mark.parametrize("command", ["translate", "evaluate"])
+def test_a_server_translates_with_a_shortlist(run_nmt, reverser, narrow, monkeypatch):
+    build_app, run = Mock(), Mock()
+    monkeypatch.setattr("nmt.server.app.build_app", build_app)
+    monkeypatch.setattr("nmt.server.protocol.Server.run", run)
+    done = run_nmt("serve", "--model", reverser, "--model", reverser, "--port", 0, "--shortlist", narrow)
+    assert (done.code, done.stderr.splitlines()[-1]) == (0, "stopped")
+    run.assert_called_once()
+    for translator in build_app.call_args.args[0]:
+        (found,) = translator.translate(["ku ba la"])
+        assert set(found.target_words) <= {"ba"}
+
+
+@pytest.mark.parametrize("command", ["translate", "evaluate", "serve"])
 def test_a_shortlist_that_cannot_be_used_raises_an_error(
     run_nmt, reverser, tiny_prepared, tiny_corpus, tmp_path, command
 ):
-    files = {"translate": [], "evaluate": ["--source", tiny_corpus / "test.a", "--reference", tiny_corpus / "test.b"]}
-    words = [command, "--model", reverser, *files[command], "--shortlist"]
+    files = ["--source", tiny_corpus / "test.a", "--reference", tiny_corpus / "test.b"]
+    words = [command, "--model", reverser, *(files if command == "evaluate" else []), "--shortlist"]
     done = run_nmt(*words, reverser, stdin="ba\n")
     assert (done.code, done.stdout) == (2, "")
     assert f"{reverser}/shortlist.safetensors does not exist\n  `nmt shortlist` makes one" in done.stderr
