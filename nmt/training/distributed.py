@@ -22,6 +22,7 @@ from torch.distributed import PrefixStore, Store, rendezvous  # type: ignore[att
 
 from nmt.devices import choose_device
 from nmt.errors import Option, PeerError, TrainingError, UsageError, is_out_of_memory
+from nmt.training.interrupts import end_after_reports
 
 Value = TypeVar("Value")
 
@@ -170,6 +171,7 @@ def join_torchrun(device: str) -> Iterator[tuple[Group, torch.device]]:
 
     One process raises what went wrong, rank 0 if it failed too. The others raise PeerError.
     """
+    end_after_reports()
     local_rank, local_size = (int(os.environ[name]) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
     with raise_if_lost():
         agent_store, rank, size = next(rendezvous("env://"))

@@ -1,9 +1,13 @@
 """Ctrl-C and SIGTERM in training, which first saves."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Timer
 from types import FrameType
+
+REPORT_SECONDS = 1.0  # in which a program that SIGTERM ends may still report an error
 
 
 @contextmanager
@@ -43,3 +47,18 @@ def handle_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator
     finally:
         for number, old in before.items():
             signal.signal(number, old)
+
+
+def end_after_reports() -> None:
+    """From now on SIGTERM ends the program after a second, where it is not handled in another way.
+
+    When one of its processes has died, torchrun sends SIGTERM to the others, which may be about to report that.
+    """
+
+    def end_soon(number: int, frame: FrameType | None) -> None:
+        timer = Timer(REPORT_SECONDS, os._exit, [128 + number])
+        timer.daemon = True
+        timer.start()
+
+    with suppress(ValueError):  # only the main thread can
+        signal.signal(signal.SIGTERM, end_soon)

@@ -14,6 +14,7 @@ from nmt.data.prepared import PreparedCorpus
 from nmt.ids import EOS
 from nmt.inference.shortlist import Shortlist
 from nmt.loaded_run import load_run
+from nmt.translation.aligner import load_aligner
 
 
 def words_on_list(path, prepared, word):
@@ -199,14 +200,14 @@ def test_neither_batch_size_nor_order_changes_a_line(run_nmt, reverser, narrow, 
 
 
 def test_a_server_translates_with_a_shortlist(run_nmt, reverser, narrow, monkeypatch):
-    build_app, run = Mock(), Mock()
-    monkeypatch.setattr("nmt.server.app.build_app", build_app)
-    monkeypatch.setattr("nmt.server.protocol.Server.run", run)
-    done = run_nmt("serve", "--model", reverser, "--model", reverser, "--port", 0, "--shortlist", narrow)
-    assert (done.code, done.stderr.splitlines()[-1]) == (0, "stopped")
-    run.assert_called_once()
-    for translator in build_app.call_args.args[0]:
-        (found,) = translator.translate(["ku ba la"])
+    load = Mock(side_effect=load_aligner)
+    monkeypatch.setattr("nmt.translation.aligner.load_aligner", load)
+    monkeypatch.setattr("socket.create_server", Mock(side_effect=OSError("it is a test")))
+    done = run_nmt("serve", "--model", reverser, "--model", reverser, "--shortlist", narrow)
+    assert "the server cannot listen on 127.0.0.1, port 8000: it is a test\n" in done.stderr
+    assert load.call_count == 2
+    for asked in load.call_args_list:
+        (found,) = load_aligner(*asked.args, **asked.kwargs).translate(["ku ba la"])
         assert set(found.target_words) <= {"ba"}
 
 

@@ -53,7 +53,7 @@ def measure_network(kind: str, precision: str, vocabulary: int, rounds: int) -> 
         state = model.select(model.start(source_BS, lengths_B), np.arange(sentences)[:, None].repeat(beam, 1))
         previous_N = np.full(sentences * beam, 4)
         state = model.step(previous_N, state).state  # from here on the graph is that of later steps
-        session = engine.choose_step("best", is_first=False)
+        session = engine.choose_step(model.ending, is_first=False)
         inner = state.inner
         inputs = {"previous": previous_N.reshape(sentences, beam), **inner.memory, **inner.carry, **model.inputs}
         inputs = {name: inputs[name] for name in session.inputs}

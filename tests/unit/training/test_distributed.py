@@ -1,5 +1,8 @@
-"""Processes that train together: devices, failures and what is reported, without starting any."""
+"""Processes that train together: devices, failures and what is reported, without training."""
 
+import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 from types import SimpleNamespace
@@ -284,3 +287,19 @@ def test_generators_of_a_checkpoint_go_on(before, now):
             assert bool(drawn == torch.rand(())) == (rank < before)
     text = f"trained by {before} process{'es' * (before > 1)} before, and by {now} now: the batches stay the same, and "
     assert notes == ({""} if before == now else {text + "dropout draws other numbers"})
+
+
+REPORTING = """
+import os, signal, time
+from nmt.training.interrupts import end_after_reports
+
+end_after_reports()
+os.kill(os.getpid(), signal.SIGTERM)
+print("reported", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_process_that_is_ended_reports_first():
+    done = subprocess.run([sys.executable, "-c", REPORTING], capture_output=True, text=True, timeout=50)
+    assert (done.stdout, done.stderr, done.returncode) == ("reported\n", "", 128 + signal.SIGTERM)
