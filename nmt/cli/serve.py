@@ -10,7 +10,6 @@ from contextlib import suppress
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -106,13 +105,10 @@ def command(
     from nmt.translation.constraints import refuse_unwritable_terms
     from nmt.translation.translator import refuse_other_languages
 
-    loading: dict[str, Any] = {
-        "checkpoint": checkpoint,
-        "device": device,
-        "precision": precision,
-        "shortlist": shortlist,
-    }
-    translators = [load_aligner(run, **loading) for run in model]
+    translators = [
+        load_aligner(run, checkpoint=checkpoint, device=device, precision=precision, shortlist=shortlist)
+        for run in model
+    ]
     for other in translators[1:]:
         refuse_other_languages(translators[0].runs[0], other.runs[0])
     terms = read_terms(glossary, keep, model[0])

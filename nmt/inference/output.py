@@ -87,12 +87,12 @@ def score_listed_words(model: onnx.ModelProto) -> None:
     add_input(model, "listed_vectors", TensorProto.FLOAT, "C", "R")
     add_input(model, "listed_bias", TensorProto.FLOAT, "C")
     if old.op_type == "Add":
-        is_old = [old, makers[old.input[0]]]
+        replaced = [old, makers[old.input[0]]]
         new = [helper.make_node("FusedMatMul", ["readout", "listed_vectors"], ["sums"], domain=PRODUCTS, transB=1)]
         scaled = "sums"
         model.opset_import.append(helper.make_opsetid(PRODUCTS, 1))
     else:
-        is_old = [old]
+        replaced = [old]
         levels, zero, scaled = old.input[0], old.input[4], "scaled"
         add_input(model, "listed_scales", TensorProto.FLOAT, "C")
         new = [
@@ -103,7 +103,7 @@ def score_listed_words(model: onnx.ModelProto) -> None:
             helper.make_node("Mul", ["sums", "listed_scales"], [scaled]),
         ]
     new.append(helper.make_node("Add", [scaled, "listed_bias"], ["logits"]))
-    replace_nodes(model, [*(node for node in model.graph.node if node not in is_old), *new])
+    replace_nodes(model, [*(node for node in model.graph.node if node not in replaced), *new])
 
 
 def count_words(step: onnx.ModelProto) -> int:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in training, which first saves."""
+"""Ctrl-C and SIGTERM in training, which first saves, and reports what went wrong."""
 
 import os
 import signal
