@@ -4,6 +4,7 @@ SentencePiece's own rules, nfkc and nmt_nfkc, change characters that languages n
 punctuation, the non-joiners of Persian. These rules do not; they only unify characters that look the same to a reader.
 """
 
+import re
 import unicodedata
 from functools import cache
 from itertools import permutations
@@ -14,6 +15,11 @@ TYPESET_FORMS = frozenset(  # letters as a typesetter joined them: ﬁ, and Arab
     [*range(0xFB00, 0xFDF0), *range(0xFE80, 0xFEFD)]
 )
 BYTE_ORDER_MARK = "\ufeff"  # concatenated files have byte order marks in the middle
+SHOWS_NOTHING = (  # by itself: Default_Ignorable_Code_Point (Unicode 16, UAX 44), and NUL
+    "\0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+IGNORABLE = re.compile(f"[{SHOWS_NOTHING}]")
 BLANK_PIECE = "▁"  # SentencePiece's character for a blank
 
 
@@ -64,3 +70,12 @@ def list_spellings(character: str) -> list[str]:
             if len(head) == 1 and unicodedata.normalize("NFC", spelling) == character:
                 spellings.append(spelling)
     return spellings
+
+
+def list_plain_forms(text: str) -> tuple[str, ...]:
+    """The text; then without characters that show nothing; then with compatible characters (NFKC) in place of others.
+
+    A subword model that cannot write the first of these perhaps can write another: ❤ for an emoji of two characters.
+    """
+    visible = IGNORABLE.sub("", text)
+    return tuple(dict.fromkeys((text, visible, unicodedata.normalize("NFKC", visible))))

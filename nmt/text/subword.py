@@ -23,17 +23,12 @@ from nmt.ids import BOS, EOS, PAD, UNK
 from nmt.metadata import RESTORE, read_bytes
 from nmt.progress import format_count
 from nmt.text.corpus import Pair
-from nmt.text.normalization import BLANK_PIECE, list_nfc_rules
+from nmt.text.normalization import BLANK_PIECE, IGNORABLE, SHOWS_NOTHING, list_nfc_rules
 from nmt.text.segmented import SegmentedLine, segment_by_offsets
 from nmt.text.units import WORDS, Units
 
 LINE_ENDS = str.maketrans("\r\n", "  ")
 BLANK = re.compile(r"\s")
-SHOWS_NOTHING = (  # by itself: Default_Ignorable_Code_Point (Unicode 16, UAX 44), and NUL
-    "\0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
-IGNORABLE = re.compile(f"[{SHOWS_NOTHING}]")
 INVISIBLE = re.compile(rf"[\s{SHOWS_NOTHING}]*")
 MODEL_BYTES = 64 * 2**20  # no subword model is larger
 QUIET = 2  # log level at which SentencePiece writes only errors to standard error

@@ -17,6 +17,7 @@ from nmt.text import cases
 from nmt.text.atoms import find_atoms
 from nmt.text.cases import capitalize, is_same, write_in_capitals
 from nmt.text.corpus import names_columns, read_lines
+from nmt.text.normalization import list_plain_forms
 from nmt.text.particles import list_stems
 from nmt.text.words import UNSPACED, is_blank, is_boundary, is_whole_words, match_texts
 
@@ -51,9 +52,11 @@ URL = (
 IN_NAME = rf"[^\W{UNSPACED_TEXT}]"
 EMAIL = rf"(?<!{IN_NAME})(?:mailto:)?(?:{IN_NAME}|[.+%-]){{1,64}}@(?:{IN_NAME}|-)+(?:\.(?:{IN_NAME}|-)+)+(?<!-)"
 VARIABLE = rf"\$(?!\d+[.,:/’'\u00a0\u202f]\d)[{LATIN}]+"  # of templates and shells; $1,000.50 is a price
+DATE = r"\d{4}-\d\d-\d\d(?:T\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?(?:Z|[+−-]\d\d(?::?\d\d)?)?)?"  # of ISO 8601
 KEPT = {
     "numbers": (
-        rf"(?<![^\W{UNSPACED_TEXT}])(?<![\d.,٫])(?:(?<!\w)-|[+−±])?\d++(?:[.,:/’'\u00a0\u202f٫٬．：／]\d++)*+"
+        rf"(?<![^\W{UNSPACED_TEXT}])(?<![\d.,٫])"
+        rf"(?:{DATE}(?!\d|-\d)|(?:(?<!\w)-|[+−±])?\d++(?:[.,:/’'\u00a0\u202f٫٬．：／]\d++)*+)"
         r"(?!(?:st|nd|rd|th)\b|[A-Za-z]*[\d_])"  # 250 in 250권을 and 5 in 5kg, but none in 1st, 0x1F or 2x4
     ),
     "urls": URL,
@@ -89,7 +92,10 @@ class GlossaryEntry(NamedTuple):
 
 
 class FoundTerm(NamedTuple):
-    """A part of a source, from `begin` to `end`, for which the translation has one of `targets`."""
+    """A part of a source, from `begin` to `end`, for which the translation has one of `targets`.
+
+    Of what is kept, the first target is required that the model can write.
+    """
 
     begin: int
     end: int
@@ -213,7 +219,7 @@ class Terms:
                 if not text or not is_boundary(source[max(0, begin - 1) : begin], source[begin]):
                     continue
                 if pattern.pattern in OWN_ENDS or is_whole_words(source, begin, end):
-                    yield FoundTerm(begin, end, match[0], (text,), "keep")
+                    yield FoundTerm(begin, end, match[0], list_plain_forms(text), "keep")
 
     def list_uses(self, source: str, translation: str) -> list[TermUse]:
         """The terms of a source, and whether its translation has them."""

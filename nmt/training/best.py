@@ -10,6 +10,7 @@ from nmt.progress import format_figure
 from nmt.run_log import read_log
 from nmt.weights import read_tensors, save_checkpoint
 
+LEAST_BLEU = 1.0  # a smaller one is an accident: networks that have learnt nothing have it now and then
 METRIC_NAMES = ("bleu", "chrf", "accuracy", "f1", "perplexity")  # the scores of a validation
 
 
@@ -31,9 +32,10 @@ class Criterion:
         return f"bleu ({self.tokenizer})" if self.metric == "bleu" else self.metric
 
     def rank(self, figures: Mapping[str, Any]) -> Rank:
-        """The rank of a validation with these scores by name."""
+        """The rank of a validation with these scores by name. Where BLEU is below LEAST_BLEU, perplexity decides."""
         perplexity = figures["perplexity"]
-        return Rank(-perplexity if self.metric == "perplexity" else figures[self.metric], -perplexity)
+        score = -perplexity if self.metric == "perplexity" else figures[self.metric]
+        return Rank(0.0 if self.metric == "bleu" and score < LEAST_BLEU else score, -perplexity)
 
     def is_known(self, record: Mapping[str, Any]) -> bool:
         """Whether a log record has this score. Older versions logged perplexity and BLEU by 13a alone."""

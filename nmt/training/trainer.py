@@ -276,7 +276,7 @@ class Trainer:
             state = replace(state, collapsed=state.update)
         names = {"metric": self.settings.metric, "tokenizer": self.criterion.tokenizer}
         self._log(self._make_record("valid", state) | figures | {"is_best": is_best, "is_due": is_due} | names)
-        if self.settings.metric == "bleu" and state.without_bleu == MANY_WITHOUT_BLEU:
+        if self.settings.metric == "bleu" and state.without_bleu == MANY_WITHOUT_BLEU and not state.best:
             self.note(
                 f"bleu was 0.00 in {MANY_WITHOUT_BLEU} validations in a row, and so perplexity alone chooses best. If "
                 "training has not just begun, resume it with another metric: train.metric=accuracy or f1 for labels, "

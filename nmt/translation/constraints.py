@@ -27,7 +27,7 @@ from nmt.step import StepModel
 from nmt.text.normalization import BLANK_PIECE
 from nmt.text.segmented import SegmentedLine
 from nmt.text.subword import Subword
-from nmt.text.terms import MOST_SHOWN, Terms
+from nmt.text.terms import MOST_SHOWN, FoundTerm, Terms
 from nmt.text.words import UNSPACED, count_phrase, find_texts, is_boundary, match_texts
 from nmt.translation.request import Request
 from nmt.translation.result import Translation
@@ -320,6 +320,12 @@ class ConstraintCompiler:
         with suppress(DataError):
             return self.spell(text)
         return ()
+
+    def list_required(self, term: FoundTerm) -> tuple[str, ...]:
+        """The targets of a term of which one is required: any in a glossary, else the first that can be written."""
+        if term.kind == "glossary":
+            return term.targets
+        return next(((text,) for text in term.targets if self.try_to_spell(text, ())), ())
 
     def apply_constraints(
         self, model: StepModel, requests: Sequence[CompiledRequest], search: SearchSettings

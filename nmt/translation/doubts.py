@@ -37,8 +37,8 @@ LONGEST_REPETITION = 6  # words
 SHORTEST_COPY = 3  # words: fewer are mostly names
 NUMBER = re.compile(r"\d+(?:[.,:'’٫٬\u00a0\u202f]\d+| \d{3}(?!\d))*")
 UNSPACED_REPETITION = re.compile(rf"({UNSPACED.pattern}\S{{3,19}}?)(\1)")  # fewer characters are words
-REPEATED_LETTERS = re.compile(r"(\w{2,}?)\1{3}")  # as in "bananananananas"
-INNER_REPETITION = re.compile(r"\w*(\w{2,}?)\1{3,}\w*")
+HYPHENATED_WORD = re.compile(r"\w(?:[\w‐-]*\w)?")
+REPEATED_SYLLABLES = re.compile(r"(?i)(\w[\w‐-]{0,18}?\w)(?:[‐-]?\1){3}")  # as in "bananananananas", "Ma-Ma-Ma-Ma"
 NO_DIGITS = re.compile(r"\D+")
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 MARKS = re.compile(r"^\W+|\W+$")
@@ -191,8 +191,10 @@ def find_repetitions(source: str, text: str) -> Iterator[Span]:
 def repeat_words(text: str) -> Iterator[Span]:
     """The (begin, end) of words that repeat those before them, whatever their case and marks."""
     yield from (match.span(2) for match in UNSPACED_REPETITION.finditer(text))
-    if REPEATED_LETTERS.search(text):
-        yield from (match.span() for match in INNER_REPETITION.finditer(text) if not match[1].isdecimal())
+    for word in HYPHENATED_WORD.finditer(text):
+        repeated = REPEATED_SYLLABLES.search(word[0])
+        if repeated and any(map(str.isalpha, repeated[1])):
+            yield word.span()
     spans = find_units(text, WORDS)
     folded = [MARKS.sub("", text[begin:end]).casefold() for begin, end in spans]
     if len(set(folded)) == len(folded):

@@ -79,7 +79,7 @@ def translate_lines(
         used = source._replace(ids=source.ids[: batching.MAX_PIECES])
         try:
             wanted_symbols = {piece: pieces[piece] for piece in symbol_ids}
-            wanted_terms = [one.targets for one in terms.find(read)] if terms else []
+            wanted_terms = [compiler.list_required(one) for one in terms.find(read)] if terms else []
             compiled = compiler.compile_request(request, used, search, wanted_symbols, wanted_terms)
         except DataError as error:
             raise DataError(f"line {number:,}: ", *error.args) from error

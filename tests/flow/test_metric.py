@@ -199,6 +199,18 @@ def test_a_tie_is_decided_by_perplexity(scripted, tmp_path, metric, update):
     assert [number for number, one in enumerate(is_best, 1) if one][-1] == update
 
 
+@pytest.mark.parametrize(("accident", "update", "is_noted"), [(0.99, 4, True), (1.0, 1, False)])
+def test_a_bleu_that_is_an_accident_does_not_keep_best(
+    train, tiny_prepared, tmp_path, monkeypatch, accident, update, is_noted
+):
+    (tmp_path / "data").symlink_to(tiny_prepared)
+    script_validations(monkeypatch, [{"perplexity": 9.0 - n, "bleu": 0.0 if n else accident} for n in range(4)])
+    done = train(tmp_path, *SMALL, *EVERY, "--max-updates", 4)
+    assert done.code == 0, done.stderr
+    assert get_best(tmp_path / "run") == update
+    assert ("and so perplexity alone chooses best" in done.stderr) == is_noted
+
+
 def test_a_tie_with_a_better_perplexity_does_not_use_up_patience(scripted, tmp_path):
     done = scripted("--set", "train.patience=2")
     assert "stopped: bleu has not improved for 2 validations" in done.stderr

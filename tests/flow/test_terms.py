@@ -48,12 +48,12 @@ def test_a_report_of_several_files_as_json_lines(run_nmt, reverser, glossary, tm
 
 
 def test_terms_that_cannot_be_put_are_counted(run_nmt, reverser, glossary, tmp_path):
-    words = ["translate", "--model", reverser, "--keep", "ﬁ|ba"]
-    done = run_nmt(*words, stdin="ba ﬁ\n")
+    words = ["translate", "--model", reverser, "--keep", "▁|ba"]
+    done = run_nmt(*words, stdin="ba ▁\n")
     assert done.code == 0
     assert done.stderr == "nmt: 1 of 2 terms is missing in the translation: --term-report FILE lists them\n"
     report = tmp_path / "report"
-    done = run_nmt(*words, "--term-report", report, stdin="ba ﬁ\n")
+    done = run_nmt(*words, "--term-report", report, stdin="ba ▁\n")
     assert done.stderr == f"nmt: 1 of 2 terms is missing in the translation: {report} lists them\n"
 
 

@@ -80,6 +80,11 @@ def test_terms_are_found_as_whole_words_and_the_longest_counts(source, terms):
         ("numbers", "1’000 Franken, 12 345,6 und ±3.", ["1’000", "12", "345,6", "±3"]),
         ("numbers", "10\u202f000 €", ["10\u202f000"]),
         (
+            "numbers",
+            "On 2024-01-02, 2024-01-02T10:15:30Z or 在2024-01-02T1015+01:00。",
+            ["2024-01-02", "2024-01-02T10:15:30Z", "2024-01-02T1015+01:00"],
+        ),
+        (
             "urls",
             "See https://example.org/a?b=c#d, (http://x.y/z) or www.host.net.",
             "https://example.org/a?b=c#d http://x.y/z www.host.net",
