@@ -5,6 +5,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from nmt.documents.breaks import divide_string, find_dividing_ends
 from nmt.documents.document import (
     InlineUnit,
     Kind,
@@ -201,9 +202,11 @@ class XmlDocument:
         """End a run, which is a unit if it has text, or several if its line ends are content."""
         text = self.decoded.text
         run = find_escaped_tags(self.run, text)
+        if run and not self.line_ends:
+            run = keep_spans(run, text, find_dividing_ends(text, run[0].begin, run[-1].end, beside_tags=False))
         for part in split_lines(keep_spans(run, text, self.line_ends), text) if self.line_ends else [run]:
             if unit := build_inline_unit(keep_parts(part, text, PLACEHOLDER), self.lines):
-                self.texts.append(divide_lines(unit))
+                self.texts.append(divide_string(divide_lines(unit), text))
         self.run, self.line_ends = [], []
 
     def find_language(self, number: int) -> str | None:
@@ -264,7 +267,7 @@ class XmlDocument:
         if has_lines and text == "\n" and not original[begin:end].isspace():  # a reference
             self.run.append(Token("single", begin, end, LINE_END, is_break=True))
         else:
-            text = original[begin:end] if has_lines and text == "\n" else text  # it may be "\r\n"
+            text = "\r\n" if original[begin:end] == "\r\n" else text
             self.run.append(Token("text", begin, end, text))
 
     def add_other(self, number: int, has_lines: bool) -> int:
