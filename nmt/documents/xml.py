@@ -89,8 +89,8 @@ class XmlDocument:
     The units of a nested element come before the one around it, of which the element is an unpaired tag.
 
     Elements with translate="no", its:translate="no" or translatable="false" stay as they are, but for those inside that
-    have "yes" or "true", which are like nested ones. So do elements whose xml:lang is another language than those of
-    the source and of the whole document. So does a CDATA section
+    have "yes" or "true", which are like nested ones. So do elements whose xml:lang, or `lang` in DocBook 4, is another
+    language than those of the source and of the whole document. So does a CDATA section
     beside other text; the text of one that is alone in its element is translated. The language of the whole document,
     if it is that of the source, becomes that of the target. Rules of ITS in the document count more than those of its
     vocabulary. Styles and scripts of XHTML and SVG stay as they are, unless rules name them.
@@ -139,8 +139,10 @@ class XmlDocument:
         root = self.events.kinds.index("start")
         if is_own_language(self.declared, self.language):
             for match in ATTRIBUTE.finditer(self.decoded.text, self.events.begins[root], self.events.find_end(root)):
-                if match[1] == "xml:lang":
-                    yield match.span(2 if match[2] is not None else 3)
+                span = match.span(2 if match[2] is not None else 3)
+                is_own = is_own_language(self.decoded.text[slice(*span)], self.language)
+                if is_own and self.rules.tells_language(self.events.names[root], match[1]):
+                    yield span
 
     def list_names(self) -> set[str]:
         """The elements and attributes that the document has, as rules name them: in each way, and always with an @."""
@@ -222,7 +224,9 @@ class XmlDocument:
 
     def find_language(self, number: int) -> str | None:
         """The language that an element is marked with."""
-        return self.events.read_attributes(number).get("xml:lang")
+        attributes, name = self.events.read_attributes(number), self.events.names[number]
+        own = (value for key, value in attributes.items() if key != "xml:lang" and self.rules.tells_language(name, key))
+        return attributes.get("xml:lang", next(own, None))
 
     def is_other(self, code: str) -> bool:
         """Whether a language is another one than those of the source and of the document."""
