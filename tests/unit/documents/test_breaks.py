@@ -156,16 +156,18 @@ def test_a_string_of_a_program_is_translated_by_paragraphs_and_items(form, text,
         ("a to:\n\n  * c d\n  * e f\n", ["a to:", "c d", "e f"], "TO: A\n\n  * D C\n  * F E\n"),
         ("\n  1. a b\n  2. c\n     d", ["a b", "c d"], None),
         ("a) b c\r\nb) d e", ["b c", "d e"], "a) C B\r\nb) E D"),
-        ("a b&#10;&#10;c d", ["a b", "c d"], "B A&#10;&#10;D C"),
         ("a b\nc d", ["a b c d"], None),
     ],
 )
 def test_line_ends_of_xml_divide_a_string_in_the_same_way(form, around, text, lines, expected):
-    if around is STRINGS and "&#10;" in text and form == "xml":
-        pytest.skip("references to line ends are blanks there")
     translated, written = translate_strings(text, form, around)
     assert translated == lines
     assert expected is None or written == expected
+
+
+@pytest.mark.parametrize(("form", "around"), [("xliff", STRINGS), ("xliff", PRESERVED), ("xml", PRESERVED)])
+def test_references_to_line_ends_divide_a_string(form, around):
+    assert translate_strings("a b&#10;&#10;c d", form, around) == (["a b", "c d"], "B A&#10;&#10;D C")
 
 
 def test_blank_lines_around_elements_are_the_layout_of_xml():
