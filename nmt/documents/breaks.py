@@ -2,21 +2,30 @@
 
 Two breaks in a row are the end of a paragraph, as in what e-mail programs and editors on web pages write. A single one
 is part of a text, as in titles and addresses, unless a sentence ends before it, or items of a list begin after it.
+
+A string of a program stays one unit, of several parts. There, sentences may end where lines do not.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from nmt.documents.document import BLANK, Token, pair_tokens
+from nmt.documents.document import BLANK, InlineUnit, Part, Token, Unit, pair_tokens
+from nmt.documents.labels import is_break
 from nmt.documents.placeholders import is_plain
+from nmt.text.units import Span
 from nmt.translation.long_lines import CLOSING, SENTENCE_ENDS
 
+BLANK_LINES = re.compile(r"[ \t]*\r?\n\s*")
 NO_TEXT = "\ufffc"
 COMMENT = "<!-- -->"  # the label of one
 SENTENCE_END = re.compile(rf"[.!?…{SENTENCE_ENDS}][{re.escape(CLOSING)}]*\Z")
+LIST_BEFORE = re.compile(rf"{SENTENCE_END.pattern}|[:：]\Z")
 ITEM = re.compile(r"\s*(?:[-–—−*+•‣⁃◦▪▫●○■□·✓✔➤►★☆→]|\(?\d{1,2}[.)]|[a-z]\))\s+")
+BULLET = re.compile(r"\s*[*•‣⁃◦▪▫●○■□·✓✔➤►★☆→]\s+")  # of an item even where there is one alone
+LINE_END = re.compile(r"\n|\\n|(?:<|&lt;|&#60;)br\b|&#(?:0*10|x0*a);", re.IGNORECASE)  # how a break is written
 
 
 class Line(NamedTuple):
@@ -122,3 +131,95 @@ def close_pairs(part: Sequence[Token], partners: Mapping[int, int]) -> Sequence[
         elif token.kind == "open" and partner >= end:
             closing.append(token._replace(kind="close", begin=end, end=end))
     return [*opening[::-1], *part, *closing[::-1]]
+
+
+class StringLine(NamedTuple):
+    """A line of a string: its place in the text, its marks by number, and how many line ends are before it."""
+
+    begin: int
+    end: int
+    first: int
+    stop: int
+    breaks: int
+
+
+def divide_string(inline: InlineUnit, original: str) -> InlineUnit:
+    """The unit of a string of a program with its paragraphs and the items of its lists as parts.
+
+    The marks of items are in no part. A single item is one, too, if its mark is a bullet, or if the line before ends a
+    sentence or announces it.
+    """
+    unit, text = inline.unit, inline.unit.segment.text
+    lines = list(find_string_lines(inline, original))
+    marks = [ITEM.match(text, one.begin, one.end) for one in lines]
+    is_list = sum(mark is not None for mark in marks) > 1
+    parts: list[Part] = []
+    before = ""
+    for line, mark in zip(lines, marks, strict=True):
+        if mark and not begins_item(mark, is_list, before):
+            mark = None
+        if mark or line.breaks > 1 or not parts:
+            parts.append(Part(mark.end() if mark else line.begin, line.end, line.first, line.stop))
+        else:
+            parts[-1] = parts[-1]._replace(end=line.end, stop=line.stop)
+        before = text[line.begin : line.end]
+    if len(parts) == 1 and parts[0].begin == 0:
+        return inline
+    found = (trim_marks(one, unit) for one in parts if any(map(str.isalpha, text[one.begin : one.end])))
+    return inline._replace(unit=replace(unit, parts=tuple(found)))
+
+
+def begins_item(mark: re.Match[str], is_list: bool, before: str) -> bool:
+    """Whether what looks like the mark of an item after a text is one, and not a dash or a number at a line's begin."""
+    return is_list or BULLET.match(mark[0]) is not None or LIST_BEFORE.search(before[-9:].rstrip()) is not None
+
+
+def find_dividing_ends(original: str, begin: int, end: int, *, beside_tags: bool) -> list[Span]:
+    """Where the line ends are that divide a string whose other line ends are blanks, with the blanks around them.
+
+    `beside_tags` is whether blank lines before and after tags are among them: in XML they are often only its layout.
+    """
+    ends = [match.span() for match in BLANK_LINES.finditer(original, begin, end)]
+    marks = [ITEM.match(original, place, end) for place in (begin, *(last for _, last in ends))]
+    is_list = sum(mark is not None for mark in marks) > 1
+    return [
+        (first, last)
+        for (first, last), mark in zip(ends, marks[1:], strict=True)
+        if (mark and begins_item(mark, is_list, original[max(begin, first - 9) : first]))
+        or (
+            original.count("\n", first, last) > 1
+            and (beside_tags or (original[first - 1 : first] != ">" and original[last : last + 1] != "<"))
+        )
+    ]
+
+
+def find_string_lines(inline: InlineUnit, original: str) -> Iterator[StringLine]:
+    """The lines of a string that have text, or a tag in its place."""
+    text, marks = inline.unit.segment.text, inline.unit.segment.marks
+    last = StringLine(0, 0, 0, 0, 0)
+    for number in range(len(marks) + 1):
+        is_end = number == len(marks)
+        is_written = not is_end and is_break(inline.unit.labels[marks[number].mark.tag])
+        breaks = len(LINE_END.findall(original, *inline.spans[number])) if is_written else 0
+        if not (is_end or breaks):
+            continue
+        end = len(text) if is_end else marks[number].place
+        if text[last.begin : end].strip() or any(mark.side == "single" for _, mark in marks[last.first : number]):
+            yield last._replace(end=end, stop=number)
+            last = last._replace(breaks=0)
+        last = StringLine(end, end, number + 1, number + 1, last.breaks + breaks)
+
+
+def trim_marks(part: Part, unit: Unit) -> Part:
+    """The part without the marks before its text, and without those that close a pair there or open one at its end."""
+    text, marks = unit.segment.text, unit.segment.marks
+    first, stop = part.first, part.stop
+    while (
+        first < stop
+        and marks[first].place <= part.begin
+        and (marks[first].place < part.begin or marks[first].mark.side == "close")
+    ):
+        first += 1
+    while first < stop and marks[stop - 1].mark.side == "open" and not text[marks[stop - 1].place : part.end].strip():
+        stop -= 1
+    return part._replace(first=first, stop=stop)

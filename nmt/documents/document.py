@@ -36,18 +36,30 @@ class Languages(NamedTuple):
     is_target_spaced: bool = True
 
 
+class Part(NamedTuple):
+    """A part of a unit that is translated on its own: its text from `begin` to `end`, and its marks from the number
+    `first` to `stop`."""
+
+    begin: int
+    end: int
+    first: int
+    stop: int
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A segment of a document, such as a paragraph. `labels` has for each tag how a report names it: `<b>`.
 
     `line` is the line of the document where it begins, counted from 1. `dividers` are the unpaired tags that divide it
-    into parts, such as cues, which keep their order.
+    into cues or lines, which keep their order. `parts` are the paragraphs and items of a list in one string of a
+    program: what is between them stays as it is. Without any, the whole unit is translated as one text.
     """
 
     segment: Segment
     labels: tuple[str, ...]
     line: int
     dividers: frozenset[int] = frozenset()
+    parts: tuple[Part, ...] = ()
 
 
 class Document(Protocol):

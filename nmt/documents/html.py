@@ -22,11 +22,19 @@ from nmt.documents.document import (
     describe_foreign,
 )
 from nmt.documents.encoding import decode_document
-from nmt.documents.html_attributes import find_read_attributes, read_language
+from nmt.documents.html_attributes import (
+    can_resume,
+    find_read_attributes,
+    is_marked,
+    is_untranslated,
+    read_language,
+    read_translate,
+)
 from nmt.documents.html_events import Event, Scanner
 from nmt.documents.html_languages import LanguageLabels
 from nmt.documents.html_names import (
     CLOSED_BY_NEXT,
+    CODES,
     DRAWN,
     EMBEDDED,
     HIDING,
@@ -35,7 +43,6 @@ from nmt.documents.html_names import (
     OBJECT,
     PHRASES,
     READINGS,
-    UNTRANSLATED,
     VOID,
     WHOLE,
     is_block,
@@ -61,7 +68,8 @@ class HtmlDocument:
 
     What is marked as of the source's language is marked as of the target's, and the direction of the page follows.
 
-    An element that is not translated, such as <code>, is an unpaired tag of the text around it. What is marked as of
+    An element that is not translated, such as <code>, is an unpaired tag of the text around it; what is marked in it as
+    to be translated, translate="yes", has texts of its own, as in drawings. What is marked as of
     another language than the source, by `lang`, stays as it is.
     """
 
@@ -106,11 +114,28 @@ class Skip(NamedTuple):
 
 
 class Outside(NamedTuple):
-    """What is around an object in a drawing: the drawing, the run that it belongs to, and what takes that."""
+    """What is around a translated element in one that is not: that element, the run that it belongs to, and what takes
+    that.
+
+    The element inside is called `name`, and `block` is the open block element that it is or is in: the one with the
+    number `blocks`. `depth` counts it and those of the same name in it, and `inner` those in it that are called as the
+    element around it.
+    """
 
     skip: Skip
     run: list[Token]
     take: Callable[[Sequence[Token]], object]
+    name: str
+    block: tuple[str, str | None]
+    blocks: int
+    depth: int = 1
+    inner: int = 0
+
+    def follow(self, event: Event) -> "Outside":
+        """The same after a tag in the element."""
+        step = {"start": 1, "end": -1}.get(event.kind, 0)
+        same, outer = (step * (event.name == name) for name in (self.name, self.skip.event.name))
+        return self._replace(depth=self.depth + same, inner=self.inner + outer)
 
 
 class Finder:
@@ -135,7 +160,7 @@ class Finder:
         self.run: list[Token] = []
         self.attributes: list[Span] = []
         self.drawn: list[list[Token]] = []  # the texts of drawings
-        self.objects: list[Outside | None] = []  # the open <foreignObject>; None where it is not translated
+        self.objects: list[Outside | None] = []  # the open elements that are translated, and <foreignObject>, or None
         self.is_drawing_text = False  # whether the last of them goes on
         self.labels = LanguageLabels(text, language)
         self.translated = 0  # texts and values so far
@@ -155,9 +180,13 @@ class Finder:
         """Read an event, which lasts until `end`."""
         self.labels.read(event, end, self.translated)
         code = self.find_foreign(event)
+        if self.ends_marked(event):
+            return
         if event.name == OBJECT and event.kind == "end" and self.objects:
             self.leave_object(self.objects.pop(), event.begin)
         if event.name == OBJECT and event.kind == "start" and self.enter_object(event, end):
+            return
+        if self.skip is not None and code is None and self.enter_marked(self.skip, event, end):
             return
         if self.skip is not None and self.is_skipped(self.skip, event, end):
             return
@@ -176,17 +205,47 @@ class Finder:
         if self.skip is None or not is_drawn or len(self.objects) >= MOST_OBJECTS:
             self.objects.append(None)
             return False
+        self.enter(self.skip, event, end)
+        return True
+
+    def enter_marked(self, skip: Skip, event: Event, end: int) -> bool:
+        """Begin an element that is marked as to be translated, in one that is not. -> whether the event is read"""
+        is_start = event.kind in ("start", "empty") and read_translate(event) is True and not is_marked(event)
+        if not (is_start and can_resume(skip.event)) or self.is_other(read_language(event)):
+            return False
+        if event.kind == "empty" or event.name in VOID:
+            self.add_attributes(event, end)
+            return True
+        if is_untranslated(event) or event.name == OBJECT or len(self.objects) >= MOST_OBJECTS:
+            return False
+        self.enter(skip, event, end)
+        return True
+
+    def enter(self, skip: Skip, event: Event, end: int) -> None:
+        """Begin an element whose text is translated, in one that is not."""
         self.add_attributes(event, end)
-        self.objects.append(Outside(self.skip, self.run, self.take))
+        self.objects.append(Outside(skip, self.run, self.take, event.name, self.opened[-1], len(self.opened)))
         self.skip, self.run, self.take = None, [], lambda run: self.drawn.append([*run])
         self.is_drawing_text = False
-        return True
+
+    def ends_marked(self, event: Event) -> bool:
+        """End elements that are marked as to be translated, with an event or before it. -> whether it is their own"""
+        while self.objects and (outside := self.objects[-1]) is not None and outside.name != OBJECT:
+            own = outside.follow(event)
+            is_inside = len(self.opened) >= own.blocks and self.opened[own.blocks - 1] is own.block
+            if own.depth and own.inner >= 0 and is_inside:
+                self.objects[-1] = own
+                return False
+            self.leave_object(self.objects.pop(), event.begin)
+            if not own.depth:
+                return True
+        return False
 
     def leave_object(self, outside: Outside | None, place: int) -> None:
         """End an object in a drawing, in which an element may be open that is not translated."""
         if outside:
             self.end_run(self.skip, place)
-            self.skip, self.run, self.take = outside
+            self.skip, self.run, self.take = outside.skip, outside.run, outside.take
 
     def find_foreign(self, event: Event) -> str | None:
         """The language of the block elements around an event, if it is another one; "" where it began before."""
@@ -260,7 +319,7 @@ class Finder:
         else:
             if event.kind != "end" and not self.is_other(read_language(event)):
                 self.add_attributes(event, end)
-            if event.name not in INLINE and not self.is_fragment:
+            if event.name not in INLINE | CODES and not self.is_fragment:
                 self.end_run()
                 return
             kind: Kind = "close" if event.kind == "end" else "open"
@@ -333,16 +392,3 @@ def read_fragment(text: str) -> list[Token]:
     tokens: list[Token] = []
     Finder(text, tokens.extend, is_fragment=True)
     return tokens
-
-
-def is_untranslated(event: Event) -> bool:
-    """Whether an element, and all in it, stays as it is."""
-    if event.name in INLINE_UNTRANSLATED | UNTRANSLATED:
-        return True
-    return is_marked(event) and event.name not in VOID
-
-
-def is_marked(event: Event) -> bool:
-    """Whether an element is marked as one that stays as it is."""
-    classes = (event.attributes.get("class") or "").split()
-    return (event.attributes.get("translate") or "").lower() == "no" or "notranslate" in classes

@@ -1,17 +1,41 @@
-"""Attributes in the start tags of HTML: which people read, which tell a language, and where their values are."""
+"""Attributes in the start tags of HTML: which people read, what they tell of it, and where their values are."""
 
 from collections.abc import Collection
 from html import unescape
 from html.parser import attrfind_tolerant, tagfind_tolerant  # type: ignore[attr-defined]
 
 from nmt.documents.html_events import Event
-from nmt.documents.html_names import LABELLED, READ, READ_IN
+from nmt.documents.html_names import CODES, INLINE_UNTRANSLATED, LABELLED, READ, READ_IN, UNTRANSLATED, VOID
 from nmt.text.units import Span
 
 
 def read_language(event: Event) -> str | None:
     """The language that an element is marked with."""
     return event.attributes.get("lang", event.attributes.get("xml:lang"))
+
+
+def read_translate(event: Event) -> bool | None:
+    """Whether an element is marked as to be translated; None where it is as what it is in."""
+    value = (event.attributes["translate"] or "").lower() if "translate" in event.attributes else None
+    return {"no": False, "yes": True, "": True}.get(value) if value is not None else None
+
+
+def is_untranslated(event: Event) -> bool:
+    """Whether an element stays as it is, but for what is marked in it."""
+    if event.name in INLINE_UNTRANSLATED | UNTRANSLATED:
+        return event.name not in CODES or not read_translate(event) or is_marked(event)
+    return is_marked(event) and event.name not in VOID
+
+
+def is_marked(event: Event) -> bool:
+    """Whether an element is marked as one that stays as it is."""
+    classes = (event.attributes.get("class") or "").split()
+    return read_translate(event) is False or "notranslate" in classes
+
+
+def can_resume(event: Event) -> bool:
+    """Whether elements in one that stays as it is are translated if they are marked so."""
+    return event.name in CODES or (is_marked(event) and event.name not in INLINE_UNTRANSLATED | UNTRANSLATED)
 
 
 def find_read_attributes(text: str, event: Event, end: int) -> list[Span]:
@@ -22,7 +46,7 @@ def find_read_attributes(text: str, event: Event, end: int) -> list[Span]:
         names |= {name} if any((event.attributes.get(one) or "").lower() in values for one in by) else set()
     names |= {"label"} if event.name in LABELLED else set()
     names &= event.attributes.keys()
-    if (event.attributes.get("translate") or "").lower() == "no":
+    if read_translate(event) is False:
         return []
     return find_values(text, event, end, names)
 

@@ -13,7 +13,8 @@ INLINE = names(
     "span strike strong sub sup time tt u wbr"
 )
 READINGS = names("rp rt")  # beside the words of <ruby>; their end tags may be left out
-PHRASES_UNTRANSLATED = names("code kbd samp var rtc") | READINGS
+CODES = names("code kbd samp var")
+PHRASES_UNTRANSLATED = CODES | READINGS | {"rtc"}
 INLINE_UNTRANSLATED = PHRASES_UNTRANSLATED | names("svg math audio video canvas iframe object")
 UNTRANSLATED = names("script style pre textarea template")
 EMBEDDED = INLINE_UNTRANSLATED - PHRASES_UNTRANSLATED  # have attributes that people read inside

@@ -104,7 +104,7 @@ def is_too_complex(unit: Unit, spans: Sequence[Span]) -> bool:
     """
     text, marks = unit.segment.text, [mark for _, mark in unit.segment.marks]
     depths = accumulate(DEEPER[mark.side] for mark in marks)
-    if len(unit.labels) > MOST_TAGS or max(depths, default=0) > MOST_DEPTH:
+    if len({mark.tag for mark in marks}) > MOST_TAGS or max(depths, default=0) > MOST_DEPTH:
         return True
     bounds = [0, *(begin for begin, _ in spans[1:]), len(text)]
     for first, stop, own in group_sentences(unit, bounds[:-1]):

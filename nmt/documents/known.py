@@ -1,6 +1,9 @@
 """What a translation memory has for a whole unit of a document, with tags where a person has placed them."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from nmt.documents.document import Unit
@@ -57,6 +60,7 @@ def look_up(unit: Unit, spans: list[Span], memory: TranslationMemory) -> Sentenc
     if match is None and (bare := memory.find_equal(text)) and bare.source in memory.parts:
         match = bare
     if match is None:
+        spans = join_known_parts(unit, spans, memory)
         hiding = find_hiding(unit, spans)
         known = [(span, one) for span in spans if span not in hiding and (one := memory.find_equal(text[slice(*span)]))]
         invented = {span: tag for span, one in known if (tag := find_invented_tag(text, one.target))}
@@ -81,6 +85,16 @@ def look_up(unit: Unit, spans: list[Span], memory: TranslationMemory) -> Sentenc
             return Sentences(whole, known=match._replace(target=plain), note=note)
         return Sentences(whole, known=match._replace(target=placed.text), placed=placed)
     return Sentences(whole, known=match._replace(target=plain))
+
+
+def join_known_parts(unit: Unit, spans: Sequence[Span], memory: TranslationMemory) -> list[Span]:
+    """The sentences of a unit at `spans`, where those of each part that the memory has as a whole are one."""
+    joined: list[Span] = []
+    for _, own in groupby(spans, key=lambda span: bisect_right(unit.parts, span[0], key=attrgetter("begin"))):
+        inside = list(own)
+        whole = inside[0][0], inside[-1][1]
+        joined += [whole] if memory.find_equal(unit.segment.text[slice(*whole)]) else inside
+    return joined
 
 
 def find_hiding(unit: Unit, spans: Iterable[Span]) -> frozenset[Span]:

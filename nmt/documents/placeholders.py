@@ -25,7 +25,7 @@ PLACEHOLDER = re.compile(
     r"|(?<!\w)[A-Za-z]:(?:\\[\w.$-]+)++\\?"  # a path of Windows, which has no escapes
     r"|[ \t]*(?:\\r)?\\n[ \t]*|\\[rt]"  # escapes
 )
-LINES = re.compile(rf"{PLACEHOLDER.pattern}|[ \t]*\n\s*")  # the same, and line ends
+LINES = re.compile(rf"{PLACEHOLDER.pattern}|[ \t]*\r?\n\s*")  # the same, and line ends
 
 
 def split_placeholders(token: Token, pattern: re.Pattern[str] = PLACEHOLDER) -> Iterator[Token]:

@@ -7,6 +7,7 @@ from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from nmt.documents import html, markup
+from nmt.documents.breaks import divide_string
 from nmt.documents.document import (
     Annotation,
     InlineUnit,
@@ -153,7 +154,7 @@ class PoDocument:
                 inline = build_inline_unit(list(self.make_tokens(text, is_markup, inside.start + 1)), Lines(text))
                 if inline is None or not places:
                     continue
-                inline = inline._replace(unit=Unit(inline.unit.segment, inline.unit.labels, inside.start + 1))
+                inline = divide_string(inline._replace(unit=replace(inline.unit, line=inside.start + 1)), text)
                 slot = Slot(inline, text, is_markup, head, flags, [places[form] for form in forms if form in places])
                 if entry.msgid_plural:
                     more = [form for form in forms if form not in places]

@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import chain, groupby, pairwise, tee
 from typing import Any, NamedTuple, Protocol
@@ -10,8 +11,9 @@ from typing import Any, NamedTuple, Protocol
 from nmt.arguments import check_count
 from nmt.documents.alignment import Alignment, align_translation
 from nmt.documents.document import AnnotatedDocument, Document, Languages, Unit
-from nmt.documents.joining import TranslatedUnit, is_too_complex, join_sentences
+from nmt.documents.joining import TranslatedUnit, join_sentences
 from nmt.documents.known import Sentences, look_up, require_fresh
+from nmt.documents.parts import has_complex_part, join_parts, list_parts
 from nmt.documents.projection import Placement
 from nmt.errors import Option, UsageError
 from nmt.progress import Progress
@@ -83,9 +85,10 @@ def translate_documents(
     align = choose_aligner(translator)
 
     def divide(unit: Unit) -> Sentences:
-        spans = split_sentences(unit.segment.text, languages.source)
+        spans = split_parts(unit, languages.source)
         own = look_up(unit, spans, memory) if memory and spans else Sentences(spans)
-        return Sentences([], is_left=True) if not own.placed and is_too_complex(unit, own.spans) else own
+        whole = replace(unit, parts=()) if own.known else unit
+        return Sentences([], is_left=True) if not own.placed and has_complex_part(whole, own.spans) else own
 
     def read_sentences() -> Iterator[str | Request]:
         for document in documents:
@@ -160,10 +163,20 @@ def join_unit(
     if divided.known:
         found = [build_known_translation(unit.segment.text, divided.known)]
     if divided.placed is None:
-        joined = join_sentences(unit, divided.spans, found, languages, align)
+        join = join_parts if unit.parts and found and not divided.known else join_sentences
+        joined = join(unit, divided.spans, found, languages, align)
         return joined._replace(match=divided.match, note=divided.note, is_left=divided.is_left)
     placements = [Placement(tag, 1.0) for tag in range(len(unit.labels))]
     return TranslatedUnit(unit, divided.placed, placements, found, [(0, 0)], range(len(divided.placed.text) + 1))
+
+
+def split_parts(unit: Unit, language: str) -> list[Span]:
+    """The (begin, end) of each sentence in the parts of a unit."""
+    return [
+        (part.begin + begin, part.begin + end)
+        for part in list_parts(unit)
+        for begin, end in split_sentences(unit.segment.text[part.begin : part.end], language)
+    ]
 
 
 def split_sentences(text: str, language: str) -> list[Span]:

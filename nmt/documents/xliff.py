@@ -7,6 +7,7 @@ from itertools import groupby, repeat
 from typing import Literal, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
+from nmt.documents.breaks import divide_string
 from nmt.documents.document import (
     Annotation,
     InlineUnit,
@@ -161,6 +162,7 @@ class XliffDocument:
         for mark, element in (missing or (marks if is_new else {})).items() if marks else [("", source)]:
             inside = range(element + 1, self.partners[element])
             if inline := build_inline_unit(self.reader.make_tokens(inside, is_read), lines):
+                inline = divide_string(inline, self.decoded.text)
                 yield Slot(inline, inside, owner, before, target, unit, mark)
 
     def find_marks(self, element: int) -> dict[str, int]:

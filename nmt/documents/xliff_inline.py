@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from xml.sax.saxutils import escape
 
+from nmt.documents.breaks import find_dividing_ends
 from nmt.documents.document import Kind, Splice, Splices, Token
 from nmt.documents.escaped import find_escaped_tags
 from nmt.documents.labels import LINE_END, label_element
-from nmt.documents.placeholders import LINES, PLACEHOLDER, keep_matches
+from nmt.documents.placeholders import LINES, keep_matches, keep_spans
 from nmt.documents.xml_events import XmlEvents
 from nmt.text.languages import is_other_language
 
@@ -73,7 +74,8 @@ class InlineReader:
             event = events[number]
             is_read = next(reversed(regions.values()))
             if event.kind == "text":
-                token = Token("text", event.begin, event.end, event.text)
+                is_written = text[event.begin : event.end] == "\r\n"
+                token = Token("text", event.begin, event.end, "\r\n" if is_written else event.text)
                 if event.text == "\n" and text[event.begin] == "&":
                     token = Token("single", event.begin, event.end, LINE_END, is_break=True)
                 tokens.append(token if is_read else token._replace(kind="single", name=KEPT))
@@ -112,8 +114,11 @@ class InlineReader:
                     Token("single", event.begin, event.end, text[event.begin : min(event.end, event.begin + 20)])
                 )
             number += 1
-        kept = PLACEHOLDER if self.is_one_line(inside.start - 1) else LINES
-        return join_kept(keep_matches(find_escaped_tags(tokens, text), text, kept), text)
+        tokens = find_escaped_tags(tokens, text)
+        if not self.is_one_line(inside.start - 1):
+            return join_kept(keep_matches(tokens, text, LINES), text)
+        ends = find_dividing_ends(text, tokens[0].begin, tokens[-1].end, beside_tags=True) if tokens else []
+        return join_kept(keep_matches(keep_spans(tokens, text, ends), text), text)
 
     def write_sections(self, inside: range) -> Splices:
         """What makes the CDATA sections of a source text with references, so that parts of them may stand anywhere."""

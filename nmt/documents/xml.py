@@ -5,6 +5,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from nmt.documents.breaks import divide_string, find_dividing_ends
 from nmt.documents.document import (
     InlineUnit,
     Kind,
@@ -87,8 +88,9 @@ class XmlDocument:
 
     The units of a nested element come before the one around it, of which the element is an unpaired tag.
 
-    Elements with translate="no", its:translate="no" or translatable="false" stay as they are, and so do those whose
-    xml:lang is another language than those of the source and of the whole document. So does a CDATA section
+    Elements with translate="no", its:translate="no" or translatable="false" stay as they are, but for those inside that
+    have "yes" or "true", which are like nested ones. So do elements whose xml:lang, or `lang` in DocBook 4, is another
+    language than those of the source and of the whole document. So does a CDATA section
     beside other text; the text of one that is alone in its element is translated. The language of the whole document,
     if it is that of the source, becomes that of the target. Rules of ITS in the document count more than those of its
     vocabulary. Styles and scripts of XHTML and SVG stay as they are, unless rules name them.
@@ -117,6 +119,7 @@ class XmlDocument:
         self.notes = [*self.notes, *notes]
         self.rules = vocabulary.extend(rules)
         self.structure = Structure(self.events, self.rules)
+        self.marked = [one for one in sorted(self.events.attributes) if self.read_mark(one)]
         self.run: list[Token] = []
         self.line_ends: list[Span] = []  # in the run, where they are content
         self.outer: list[tuple[list[Token], list[Span]]] = []  # the runs around each nested element that is open
@@ -136,8 +139,10 @@ class XmlDocument:
         root = self.events.kinds.index("start")
         if is_own_language(self.declared, self.language):
             for match in ATTRIBUTE.finditer(self.decoded.text, self.events.begins[root], self.events.find_end(root)):
-                if match[1] == "xml:lang":
-                    yield match.span(2 if match[2] is not None else 3)
+                span = match.span(2 if match[2] is not None else 3)
+                is_own = is_own_language(self.decoded.text[slice(*span)], self.language)
+                if is_own and self.rules.tells_language(self.events.names[root], match[1]):
+                    yield span
 
     def list_names(self) -> set[str]:
         """The elements and attributes that the document has, as rules name them: in each way, and always with an @."""
@@ -150,6 +155,7 @@ class XmlDocument:
         """Divide the events into runs of text and inline tags, each of which may be a unit."""
         events = self.events
         is_read = [not self.rules.text]  # whether text is translated, in each element that is open
+        is_kept = [False]  # whether it is marked as one that stays as it is
         is_foreign = [False]  # whether its language is another one
         has_lines = [False]  # whether its line ends are content
         number = 0
@@ -161,13 +167,18 @@ class XmlDocument:
                 if is_other and not is_foreign[-1]:
                     self.foreign.append(code or "")
                 is_inside = self.structure.is_inline[number] or self.structure.is_nested[number]
-                if self.is_untranslated(number) or (is_other and is_inside):
+                is_untranslated = self.is_untranslated(number)
+                if (is_untranslated and not self.has_translated(number)) or (is_other and is_inside):
                     partner = events.partners[number]
                     self.add_tag(number, events.find_end(partner), "single", number)
                     number = partner
                 else:
-                    if not is_other:
+                    keeps = is_untranslated or (is_kept[-1] and self.read_mark(number) is None)
+                    if keeps != is_kept[-1] and self.structure.is_inline[number]:
+                        self.structure.is_nested[number] = True
+                    if not is_other and not keeps:
                         self.find_attributes(number)
+                    is_kept.append(keeps)
                     is_foreign.append(is_other)
                     has_lines.append(self.has_lines(number, has_lines[-1]))
                     is_read.append(is_read[-1] or has_element(self.rules.text, *self.structure.name_element(number)))
@@ -179,6 +190,7 @@ class XmlDocument:
                         self.add_tag(number, events.find_end(number), "single" if is_empty else "open", number)
             elif kind == "end":
                 is_read.pop()
+                is_kept.pop()
                 is_foreign.pop()
                 has_lines.pop()
                 start = events.partners[number]
@@ -190,6 +202,8 @@ class XmlDocument:
                     self.add_tag(number, events.find_end(number), "close", start)
             elif is_foreign[-1]:
                 self.end_run()
+            elif is_kept[-1]:
+                pass
             elif kind == "text" and is_read[-1]:
                 self.add_text(number, has_lines[-1])
             elif kind == "other" and is_read[-1]:
@@ -201,14 +215,18 @@ class XmlDocument:
         """End a run, which is a unit if it has text, or several if its line ends are content."""
         text = self.decoded.text
         run = find_escaped_tags(self.run, text)
+        if run and not self.line_ends:
+            run = keep_spans(run, text, find_dividing_ends(text, run[0].begin, run[-1].end, beside_tags=False))
         for part in split_lines(keep_spans(run, text, self.line_ends), text) if self.line_ends else [run]:
             if unit := build_inline_unit(keep_parts(part, text, PLACEHOLDER), self.lines):
-                self.texts.append(divide_lines(unit))
+                self.texts.append(divide_string(divide_lines(unit), text))
         self.run, self.line_ends = [], []
 
     def find_language(self, number: int) -> str | None:
         """The language that an element is marked with."""
-        return self.events.read_attributes(number).get("xml:lang")
+        attributes, name = self.events.read_attributes(number), self.events.names[number]
+        own = (value for key, value in attributes.items() if key != "xml:lang" and self.rules.tells_language(name, key))
+        return attributes.get("xml:lang", next(own, None))
 
     def is_other(self, code: str) -> bool:
         """Whether a language is another one than those of the source and of the document."""
@@ -221,11 +239,21 @@ class XmlDocument:
             return space == "preserve"
         return is_around or has_element(self.rules.lines, *self.structure.name_element(number))
 
-    def is_untranslated(self, number: int) -> bool:
-        """Whether an element, and all in it, stays as it is. A mark of its own counts more than rules."""
+    def read_mark(self, number: int) -> bool | None:
+        """Whether an element is marked as to be translated; None without a mark of its own."""
         marked = [TRANSLATED[one] for one in self.events.read_attributes(number).items() if one in TRANSLATED]
-        if marked:
-            return not all(marked)
+        return all(marked) if marked else None
+
+    def has_translated(self, number: int) -> bool:
+        """Whether an element inside another one is marked as to be translated."""
+        first = bisect_right(self.marked, number)
+        return first < len(self.marked) and self.marked[first] < self.events.partners[number]
+
+    def is_untranslated(self, number: int) -> bool:
+        """Whether an element stays as it is, but for what is marked in it. A mark of its own counts more than rules."""
+        mark = self.read_mark(number)
+        if mark is not None:
+            return not mark
         named = self.structure.name_element(number)
         return has_element(self.rules.untranslated, *named) or (
             named[0] in PROGRAMS and self.structure.layouts[named] is None and self.is_program(number)
@@ -264,7 +292,7 @@ class XmlDocument:
         if has_lines and text == "\n" and not original[begin:end].isspace():  # a reference
             self.run.append(Token("single", begin, end, LINE_END, is_break=True))
         else:
-            text = original[begin:end] if has_lines and text == "\n" else text  # it may be "\r\n"
+            text = "\r\n" if original[begin:end] == "\r\n" else text
             self.run.append(Token("text", begin, end, text))
 
     def add_other(self, number: int, has_lines: bool) -> int:

@@ -57,7 +57,8 @@ class XmlRules:
     beside text are inline. `nested` are elements with a text of their own inside another text, which goes on after
     them, such as footnotes. `lines` are elements whose line ends stay, as in verse. `untranslated` are elements that
     stay as they are, with all in them. `attributes` are `name`, or `element@name`, of attributes that people read, with
-    the prefixes of attributes as documents write them.
+    the prefixes of attributes as documents write them, and `languages` those that tell the language of an element, as
+    xml:lang does.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -69,6 +70,7 @@ class XmlRules:
     lines: Names = ()
     untranslated: Names = ()
     attributes: AttributeNames = ()
+    languages: AttributeNames = ()
 
     @classmethod
     def read(cls, path: Path | str) -> "XmlRules":
@@ -105,6 +107,7 @@ class XmlRules:
             untranslated=tuple(name for name in self.untranslated if name not in {*placed, *own.text})
             + own.untranslated,
             attributes=(() if own.text else self.attributes) + own.attributes,
+            languages=self.languages + own.languages,
         )
 
     def find_layout(self, name: str, parent: str) -> Layout | None:
@@ -120,7 +123,11 @@ class XmlRules:
 
     def is_read(self, element: str, attribute: str) -> bool:
         """Whether people read an attribute."""
-        return attribute in self.attributes or f"{element}@{attribute}" in self.attributes
+        return has_attribute(self.attributes, element, attribute)
+
+    def tells_language(self, element: str, attribute: str) -> bool:
+        """Whether an attribute tells the language of its element."""
+        return attribute == "xml:lang" or has_attribute(self.languages, element, attribute)
 
 
 @dataclass
@@ -134,7 +141,7 @@ class RuleUse:
         """A note on the names that no element or attribute has, if any document has been read."""
         unused = []
         for key in (one.name for one in fields(self.rules)) if self.known else ():
-            is_attribute = key == "attributes"
+            is_attribute = key in ("attributes", "languages")
             for name in dict.fromkeys(getattr(self.rules, key)):
                 if (f"@{name}" if is_attribute and "@" not in name else name) not in self.known:
                     alike = sorted(one.removeprefix("@") for one in self.known if ("@" in one) == is_attribute)
@@ -155,6 +162,11 @@ def choose_rules(name: str, content: bytes) -> XmlRules:
 def has_element(names: Names, name: str, parent: str) -> bool:
     """Whether names have an element in its parent."""
     return bool(names) and (name in names or f"{parent}/{name}" in names)
+
+
+def has_attribute(names: AttributeNames, element: str, attribute: str) -> bool:
+    """Whether names have an attribute of an element."""
+    return bool(names) and (attribute in names or f"{element}@{attribute}" in names)
 
 
 def read_names(text: str) -> Names:
@@ -190,6 +202,7 @@ DOCBOOK = XmlRules(
     nested=read_names("alt annotation footnote indexterm inlinemediaobject remark textobject"),
     lines=DOCBOOK_BLOCKS + read_names("address literallayout"),
     untranslated=DOCBOOK_CODES + DOCBOOK_BLOCKS + read_names("firstname math personname surname svg"),
+    languages=("lang",),  # of DocBook 4; DocBook 5 has xml:lang
 )
 DITA_CODES = read_names(
     "apiname boolean cmdname codeph delim filepath kwd msgnum numcharref oper option parameterentity parmname "

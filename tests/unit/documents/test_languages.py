@@ -5,6 +5,7 @@ from support.documents import WordTranslator, translate_document
 
 from nmt.documents.document import Languages
 from nmt.documents.formats import FORMATS, parse_document
+from nmt.documents.xml_rules import XmlRules
 from nmt.text.languages import is_other_language, is_right_to_left
 
 
@@ -225,3 +226,36 @@ def test_a_note_names_the_first_of_many_languages():
 )
 def test_languages_are_compared_by_their_codes(code, known, is_other):
     assert is_other_language(code, known) == is_other
+
+
+DOCBOOK = "<!DOCTYPE b PUBLIC '-//OASIS//DTD DocBook XML V4.5//EN' 'd.dtd'>"
+
+
+@pytest.mark.parametrize(
+    ("name", "rules", "text", "written"),
+    [
+        (
+            "a.xml",
+            {},
+            DOCBOOK + '<b lang="nl"><p lang="pl">a</p><p>b</p></b>',
+            DOCBOOK + '<b lang="de"><p lang="pl">a</p><p>B</p></b>',
+        ),
+        ("a.dbk", {}, "<para>a <phrase lang='pl'>b</phrase></para>", "<para>A <phrase lang='pl'>b</phrase></para>"),
+        ("a.dbk", {}, '<b lang="nl" xml:lang="nl-BE"><p>a</p></b>', '<b lang="de" xml:lang="de"><p>A</p></b>'),
+        ("a.dbk", {}, '<b><p lang="pl" xml:lang="nl">a</p></b>', '<b><p lang="pl" xml:lang="nl">A</p></b>'),
+        ("a.dbk", {}, '<b xml:lang="nl">a<p xml:lang="pl">b</p></b>', '<b xml:lang="de">A<p xml:lang="pl">b</p></b>'),
+        # elsewhere it may mean something else, unless rules name it
+        ("a.xml", {}, '<b lang="nl"><p lang="pl">a</p></b>', '<b lang="nl"><p lang="pl">A</p></b>'),
+        ("a.dita", {}, '<b xml:lang="nl"><p lang="pl">a</p></b>', '<b xml:lang="de"><p lang="pl">A</p></b>'),
+        (
+            "a.xml",
+            {"languages": ("l", "b@lang")},
+            '<b lang="nl"><p lang="pl">a</p><p l="pl">b</p></b>',
+            '<b lang="de"><p lang="pl">A</p><p l="pl">b</p></b>',
+        ),
+    ],
+)
+def test_vocabularies_of_xml_and_rules_have_other_attributes_for_languages(name, rules, text, written):
+    languages = Languages("nl", "de")
+    document = parse_document(text.encode(), name, languages, "xml", XmlRules(**rules))
+    assert translate_document(document, WordTranslator(str.upper), languages).decode() == written
