@@ -116,6 +116,7 @@ def test_text_is_translated_and_all_else_stays(text, expected):
         ("one [two [*three*]{.a} [four](x)]{.b}\n", "[[FOUR](x) [*THREE*]{.a} TWO]{.b} ONE\n"),
         # attributes alone in a line
         ('{.a}\none two\n{: b="c d"}\n', '{.a}\nTWO ONE\n{: b="c d"}\n'),
+        ("{.a} one two\n", "{.a} TWO ONE\n"),  # or where it begins
         # and what is none
         ("one {a: b} [c] {d, e}\n", "E} {D, [C] B} {A: ONE\n"),
         ("one {{.a}} [b]{{ .c }}\n", "[B] {{.a}} ONE{{ .c }}\n"),
