@@ -4,6 +4,7 @@ import pytest
 from support.documents import SPACED, WordTranslator, shout, translate_document
 
 from nmt.documents import markdown
+from nmt.documents.html_names import INLINE_UNTRANSLATED, UNTRANSLATED
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import DataError, UsageError
 
@@ -97,6 +98,45 @@ def read(text: str) -> markdown.MarkdownDocument:
 def test_text_is_translated_and_all_else_stays(text, expected):
     assert shout(read(text)) == expected
     assert translate_document(read(text), WordTranslator()).decode() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a <kbd>b</kbd>+<KBD>c</KBD> d", "A <kbd>b</kbd>+<KBD>c</KBD> D"),
+        ("a <samp>*b* `c`</samp> <var>d</var>", "A <samp>*b* `c`</samp> <var>d</var>"),
+        ("> a <code>b\n> https://c.d\n> e</code> f", "> A <code>b\n> https://c.d\n> e</code> F"),
+        ("| <code>a</code> b |\n|---|\n", "| <code>a</code> B |\n|---|\n"),
+        ("a <script>b = 'c'</script> <style>d {}</style>e", "A <script>b = 'c'</script> <style>d {}</style>E"),
+        ("a <textarea placeholder='b'>c</textarea> d", "A <textarea placeholder='B'>c</textarea> D"),
+        ("a <b translate='no'>b <i>c</i></b> d", "A <b translate='no'>b <i>c</i></b> D"),
+        ("a <i class='x notranslate' title=b>c</i> d", "A <i class='x notranslate' title=b>c</i> D"),
+        ("a <ruby>b<rp>(<rt>c<rp>)</ruby> d", "A <ruby>B<rp>(<rt>c<rp>)</ruby> D"),
+        ("a <svg><title>b</title><path d='c'/></svg> d", "A <svg><title>B</title><path d='c'/></svg> D"),
+        ("a <video title='b'>c <i title='d'>e</i></video> f", "A <video title='B'>c <i title='D'>e</i></video> F"),
+        ("a <kbd>![b](c) [d](e 'f')</kbd> g", "A <kbd>![b](c) [d](e 'f')</kbd> G"),
+        ("a <code>b", "A <code>B"),  # which does not end
+        # attributes
+        ("<img alt='a &amp; b' title=\"c 'd'\"> e", "<img alt='A &amp; B' title=\"C 'D'\"> E"),
+        ("<a title='a' href='b'><img src=c alt=d></a>", "<a title='A' href='b'><img src=c alt=D></a>"),
+        (
+            "a <kbd title='b'>c</kbd> **<abbr title='d'>e</abbr>**",
+            "A <kbd title='B'>c</kbd> **<abbr title='D'>E</abbr>**",
+        ),
+        ("a <input type=submit value='b'><input value='c'>", "A <input type=submit value='B'><input value='c'>"),
+        ("a <i lang='fr' title='b'>c</i> <img lang=fr alt=d>", "A <i lang='fr' title='b'>c</i> <img lang=fr alt=d>"),
+        ("a <img alt={b} />\n\n<img alt={c} />\n", "A <img alt={b} />\n\n<img alt={c} />\n"),  # of JSX
+        ("a <!-- b --> <?php c ?> <![CDATA[d]]> e", "A <!-- b --> <?php c ?> <![CDATA[d]]> E"),
+    ],
+)
+def test_html_in_text_is_as_in_pages(text, expected):
+    assert shout(read(text)) == expected
+    assert translate_document(read(text), WordTranslator()).decode() == text
+
+
+@pytest.mark.parametrize("name", sorted(INLINE_UNTRANSLATED | UNTRANSLATED))
+def test_elements_that_stay_in_pages_stay_in_text(name):
+    assert shout(read(f"a <{name}>b</{name}> c\n")) == f"A <{name}>b</{name}> C\n"
 
 
 @pytest.mark.parametrize(
