@@ -167,7 +167,7 @@ class MarkdownDocument:
         for token in run:
             is_kept = token.kind == "single" and token.begin in begins
             self.kept += [(token.begin, token.end)] if is_kept else []
-            if token.kind in ("open", "single") and token.text.startswith("<"):
+            if is_kept or (token.kind != "close" and token.text == f"<{token.name}>"):
                 finder = self.read_page(token.begin, token.end, lambda run: None)
                 self.foreign += finder.foreign if is_kept else []
         return run

@@ -126,6 +126,7 @@ def test_text_is_translated_and_all_else_stays(text, expected):
         ("a <input type=submit value='b'><input value='c'>", "A <input type=submit value='B'><input value='c'>"),
         ("a <i lang='fr' title='b'>c</i> <img lang=fr alt=d>", "A <i lang='fr' title='b'>c</i> <img lang=fr alt=d>"),
         ("a <img alt={b} />\n\n<img alt={c} />\n", "A <img alt={b} />\n\n<img alt={c} />\n"),  # of JSX
+        ("a <http://b.c/title=d> e", "A <http://b.c/title=d> E"),  # which is none
         ("a <!-- b --> <?php c ?> <![CDATA[d]]> e", "A <!-- b --> <?php c ?> <![CDATA[d]]> E"),
     ],
 )
