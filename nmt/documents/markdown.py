@@ -24,12 +24,13 @@ from nmt.documents.document import (
     Unit,
     build_inline_unit,
     describe_foreign,
+    pair_tokens,
 )
 from nmt.documents.encoding import decode_lines
 from nmt.documents.html import Finder
 from nmt.documents.labels import LINE_END
 from nmt.documents.markdown_escapes import escape, escape_inner, replace_underscores
-from nmt.documents.markdown_syntax import DIRECTIVE, split_at_syntax
+from nmt.documents.markdown_syntax import DIRECTIVE, find_terms, is_abbreviation, split_at_syntax
 from nmt.documents.markdown_tags import keep_elements, read_tag
 from nmt.documents.markup import InnerText, read_attribute, replace_markup
 from nmt.documents.placeholders import KEPT, keep_parts
@@ -44,6 +45,7 @@ except ImportError:  # the extra `documents` is not installed
     pyromark = None  # type: ignore[assignment, unused-ignore]
 
 INLINE = frozenset(("Emphasis", "Strong", "Strikethrough", "Superscript", "Subscript", "Link"))
+MOST_IN_LINE = 100  # tokens of a term
 JOINING = "`*_~"  # markup that two elements beside each other would share
 BLOCK = 256  # bytes
 CONTINUING = bytes(range(0x80, 0xC0))  # bytes of UTF-8 with which no character begins
@@ -112,6 +114,7 @@ class MarkdownDocument:
         """Divide the events into runs of text and inline markup, each of which may be a unit."""
         text = self.decoded.text
         html: list[Span] = []  # the lines of a block
+        terms = 0  # where those of definitions end, each of which is a line
         skipped = 0  # how many elements are open in one that stays as it is
         before, *ahead = NO_EVENT, *islice(events := read_events(text), 3)  # all events would take much memory
         while ahead:
@@ -139,6 +142,11 @@ class MarkdownDocument:
                 self.add_title(event)
                 self.run.append(self.make_tag(event, after[0] if event.kind == "Start" else before))
             elif event.kind in ("Start", "End", "Rule", "Html"):
+                terms = event.end if event.kind == "Start" and event.name == "DefinitionListTitle" else 0
+                if event.kind == "Start" and event.name == "Paragraph":
+                    terms = find_terms(text, event.begin, event.end)
+                self.end_run()
+            elif event.kind == "SoftBreak" and self.is_line_apart(event, terms):
                 self.end_run()
             elif event.kind in ("Text", "SoftBreak"):
                 own = event.facts if event.kind == "Text" else " "
@@ -151,6 +159,14 @@ class MarkdownDocument:
                 self.run.append(Token("single", event.begin, event.end, label, is_break=is_break))
             before, ahead = event, [*after, *islice(events, 1)]
         self.end_run()
+
+    def is_line_apart(self, event: MarkdownEvent, terms: int) -> bool:
+        """Whether what is before a line end is a term or an abbreviation, which do not go on after it."""
+        is_apart = event.begin < terms or is_abbreviation(self.decoded.text, event.begin)
+        if not is_apart or len(self.run) > MOST_IN_LINE:
+            return False
+        marks = pair_tokens(self.run).items()
+        return not any(self.run[number].kind == "open" and mark.partner == number for number, mark in marks)
 
     def end_run(self) -> None:
         """End a run, whose parts between lines of other syntax are units, if they have text."""

@@ -67,6 +67,21 @@ def read(text: str) -> markdown.MarkdownDocument:
         ("> [!TIP]\n> one\n", "> [!TIP]\n> ONE\n"),
         ("import A from '@b/C';\n\nimport one\n", "import A from '@b/C';\n\nIMPORT ONE\n"),
         ("one\n: two\n\n    three\n", "ONE\n: TWO\n\n    THREE\n"),
+        ("one\ntwo\n:   three\n    four\n", "ONE\nTWO\n:   THREE FOUR\n"),  # two terms
+        ("> one\n> *a\n> b*\n>\n> : two\n", "> ONE\n> *A B*\n>\n> : TWO\n"),
+        ("one\r\ntwo\r\n: three\n\n:::a\n:::\n", "ONE\r\nTWO\r\n: THREE\n\n:::a\n:::\n"),
+        ("*[a]: one *two*\r\n*[b c] : two\r\n\r\n[a]: d", "*[a]: ONE *TWO*\r\n*[b c] : TWO\r\n\r\n[a]: d"),
+        ("one\n> *[a]: two\n> three\n> four\n", "ONE\n> *[a]: TWO\n> THREE FOUR\n"),
+        ("*[one](x): two* [three]: four\n", "*[ONE](x): TWO* [THREE]: FOUR\n"),
+        (
+            '--8<-- "a.md"\none\n;--8<-- "b"\n\n-8<-\na.md\nb\n-8<-\n',
+            '--8<-- "a.md"\nONE\n;--8<-- "b"\n\n-8<-\na.md\nb\n-8<-\n',
+        ),
+        ("@[a](b)\n@[c d{1}](../e)\none @[f](g) two\n", "@[a](b)\n@[c d{1}](../e)\nONE @[f](g) TWO\n"),
+        (
+            "![[a]]\n{!b!}\n[!inc[c](d)]\n<<< @/e{2}\n@import 'f'\none",
+            "![[a]]\n{!b!}\n[!inc[c](d)]\n<<< @/e{2}\n@import 'f'\nONE",
+        ),
         ("one\n\n:   two\n\n:::a\n:::\n", "ONE\n\n:   TWO\n\n:::a\n:::\n"),
         (
             "{% include a.html %}\n\n{{< toc >}}\none\n{%- endif -%}\n",
