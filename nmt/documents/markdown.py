@@ -30,6 +30,7 @@ from nmt.documents.encoding import decode_lines
 from nmt.documents.html import Finder
 from nmt.documents.labels import LINE_END
 from nmt.documents.markdown_escapes import escape, escape_inner, replace_underscores
+from nmt.documents.markdown_modules import mask_statements
 from nmt.documents.markdown_syntax import DIRECTIVE, find_terms, is_abbreviation, split_at_syntax
 from nmt.documents.markdown_tags import keep_elements, read_tag
 from nmt.documents.markup import InnerText, read_attribute, replace_markup
@@ -116,7 +117,10 @@ class MarkdownDocument:
         html: list[Span] = []  # the lines of a block
         terms = 0  # where those of definitions end, each of which is a line
         skipped = 0  # how many elements are open in one that stays as it is
-        before, *ahead = NO_EVENT, *islice(events := read_events(text), 3)  # all events would take much memory
+        before, *ahead = (
+            NO_EVENT,
+            *islice(events := read_events(mask_statements(text)), 3),
+        )  # all events would take much memory
         while ahead:
             event, *after = ahead
             if skipped:

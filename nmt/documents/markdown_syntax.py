@@ -9,6 +9,7 @@ from itertools import groupby
 
 from nmt.documents.document import Token
 from nmt.documents.markdown_attributes import ATTRIBUTES, attach_attributes
+from nmt.documents.markdown_modules import IMPORT
 from nmt.documents.placeholders import KEPT, keep_parts, keep_spans
 
 SYNTAX = "syntax"  # the name of a part of a run that is no text
@@ -25,7 +26,7 @@ LINES = "|".join(
         r":{3,}[^\n]*(?:\n[ \t>]*:[\w-]+:[^\n]*)*",  # fenced parts, with their options
         r"(?:!!!|\?\?\?\+?)[ \t]+\w[^\n]*",  # admonitions of MkDocs
         r"===[ \t]+\"[^\n]*",  # and its tabs
-        r"import[ \t][^\n]*[\"'][^\"'\n]+[\"'];?",  # of MDX
+        IMPORT,
         r"\[\[?_?[tT][oO][cC]_?\]?\]",  # where the table of contents stands
         r";*-+8<-+[ \t]*\n(?:[^\n]+\n)*?[ \t>]*-+8<-+",  # names of files that are included, of PyMdown
         r";*-+8<-+(?:[ \t]+(?:\"[^\"\n]+\"|'[^'\n]+'|\[[^\]\n]+\]))?",

@@ -65,7 +65,7 @@ def read(text: str) -> markdown.MarkdownDocument:
         ("> :::: {.tip #a}\n> one *two*\n> ::::\n", "> :::: {.tip #a}\n> ONE *TWO*\n> ::::\n"),
         ('!!! note "a"\n    one\n\n=== "b"\ntwo\n', '!!! note "a"\n    ONE\n\n=== "b"\nTWO\n'),
         ("> [!TIP]\n> one\n", "> [!TIP]\n> ONE\n"),
-        ("import A from '@b/C';\n\nimport one\n", "import A from '@b/C';\n\nIMPORT ONE\n"),
+        ("- one\n  import A from '@b/C';\n  two\n", "- ONE\n  import A from '@b/C';\n  TWO\n"),
         ("one\n: two\n\n    three\n", "ONE\n: TWO\n\n    THREE\n"),
         ("one\ntwo\n:   three\n    four\n", "ONE\nTWO\n:   THREE FOUR\n"),  # two terms
         ("> one\n> *a\n> b*\n>\n> : two\n", "> ONE\n> *A B*\n>\n> : TWO\n"),
@@ -188,6 +188,58 @@ def test_underscores_before_attributes_become_asterisks_and_the_attributes_stay(
     document = read("a _b_{.c_d}\n")
     parts = ["日本", Mark(0, "open"), "語", Mark(0, "close"), "文"]
     assert document.write([Segment.join(parts)]).decode() == "日本*語*{.c_d}文\n"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import A from '@b/C';",
+        'import A, { B,\n  C as D } from "e"',
+        "import * as A from 'b'\nimport 'c.css';",
+        "export const a = 1",
+        "export const a = {\n  b: [1, '}'],\n\n  c: `{\n\n`\n}",
+        "export const a =\n  // {\n  'b'\nexport let [c] = d",
+        "export const a = () => (\n  <p>\n\n  don't\n\n  </p>\n)",
+        "export function a(b) {\n\n  return c\n}",
+        "export class A extends B {\n\n}",
+        "export default ({ a }) => <p>{a}</p>",
+        "export default a;",
+        "export { a, b }\nexport { c } from 'd'",
+        "export * as a from 'b'",
+        "export type A<B> = 'c'\n\nexport interface A {\n\n}",
+    ],
+)
+def test_statements_of_mdx_stay(statement):
+    text = f"one\n\n{statement}\n\ntwo\n"
+    assert shout(read(text)) == f"ONE\n\n{statement}\n\nTWO\n"
+    text = text.replace("\n", "\r\n")
+    assert shout(read(text)) == text.replace("one", "ONE").replace("two", "TWO")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "export the file",
+        "export",
+        "export default settings to a file",
+        "export class dogs",
+        "export {a} is b",
+        "exports const a = b",
+        "import one",
+        "import the file 'a'",
+        "import a dog from 'b'",
+        "import a, b from 'c'",
+    ],
+)
+def test_prose_about_imports_and_exports_is_translated(text):
+    assert shout(read(f"{text}\n")) == f"{text.upper()}\n"
+
+
+def test_statements_in_code_do_not_hide_what_follows():
+    text = (
+        "```js\nexport const a = {\n\n  ...\n```\n\none\n\nexport const b = (\n\ntwo\n\nexport const c = 1\n\nthree\n"
+    )
+    assert shout(read(text)) == text.replace("one", "ONE").replace("two", "TWO").replace("three", "THREE")
 
 
 @pytest.mark.parametrize("part", ["]{.a}", "[a", "{a='", "{a=b\n", "{a=b c ", "{: ", "{ ", "[a]{.b} "])
