@@ -109,7 +109,7 @@ class Token(NamedTuple):
     """A piece of markup or text of a document, from `begin` to `end`.
 
     `name` tells which tag closes which; `text` is text without escapes, or the label of markup. An opening tag with
-    `is_foreign` is of an element in another language than the source, which stays as it is.
+    `is_kept` is of an element that stays as it is, such as one in another language than the source.
     """
 
     kind: Kind
@@ -118,7 +118,7 @@ class Token(NamedTuple):
     text: str
     name: str = ""
     is_break: bool = False  # whether it separates words, such as a line break
-    is_foreign: bool = False
+    is_kept: bool = False
 
 
 class Splice(NamedTuple):
@@ -214,7 +214,7 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines, blanks: re.Pattern[
     Blanks at its ends, and tags before or after or around all of its text, stay outside. What `blanks` matches in text,
     such as a line end with indentation, is one space.
     """
-    tokens = join_foreign(tokens)
+    tokens = join_kept(tokens)
     texts = [number for number, token in enumerate(tokens) if token.kind == "text" and token.text.strip()]
     if not any(any(map(str.isalpha, tokens[number].text)) for number in texts):
         return None
@@ -281,10 +281,10 @@ def join_elements(tokens: Sequence[Token], is_joined: Callable[[int, int], bool]
     return joined
 
 
-def join_foreign(tokens: Sequence[Token]) -> Sequence[Token]:
-    """The tokens with an unpaired tag in place of each element in another language."""
-    foreign = [token.is_foreign for token in tokens]
-    return join_elements(tokens, lambda number, _: foreign[number]) if any(foreign) else tokens
+def join_kept(tokens: Sequence[Token]) -> Sequence[Token]:
+    """The tokens with an unpaired tag in place of each element that stays as it is."""
+    kept = [token.is_kept for token in tokens]
+    return join_elements(tokens, lambda number, _: kept[number]) if any(kept) else tokens
 
 
 def describe_foreign(name: str, codes: Sequence[str], source: str) -> list[str]:

@@ -6,7 +6,8 @@ lines of blocks alone, and by its design cannot have more.
 
 import re
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from html import unescape
 from itertools import accumulate, chain, islice, pairwise, zip_longest
@@ -15,7 +16,6 @@ from typing import Any, NamedTuple
 from nmt.documents.breaks import split_at_breaks
 from nmt.documents.document import (
     InlineUnit,
-    Kind,
     Languages,
     Lines,
     Splice,
@@ -24,18 +24,20 @@ from nmt.documents.document import (
     Unit,
     build_inline_unit,
     describe_foreign,
-    join_foreign,
+    pair_tokens,
 )
 from nmt.documents.encoding import decode_lines
 from nmt.documents.html import Finder
 from nmt.documents.labels import LINE_END
 from nmt.documents.markdown_escapes import escape, escape_inner, replace_underscores
-from nmt.documents.markdown_syntax import DIRECTIVE, split_at_syntax
+from nmt.documents.markdown_modules import mask_statements
+from nmt.documents.markdown_syntax import DIRECTIVE, find_terms, is_abbreviation, split_at_syntax
+from nmt.documents.markdown_tags import keep_elements, read_tag
 from nmt.documents.markup import InnerText, read_attribute, replace_markup
-from nmt.documents.placeholders import keep_parts
+from nmt.documents.placeholders import KEPT, keep_parts
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import UsageError
-from nmt.text.languages import format_language, is_other_language, is_own_language
+from nmt.text.languages import format_language
 from nmt.text.units import Span
 
 try:
@@ -44,15 +46,15 @@ except ImportError:  # the extra `documents` is not installed
     pyromark = None  # type: ignore[assignment, unused-ignore]
 
 INLINE = frozenset(("Emphasis", "Strong", "Strikethrough", "Superscript", "Subscript", "Link"))
+MOST_IN_LINE = 100  # tokens of a term
 JOINING = "`*_~"  # markup that two elements beside each other would share
-HTML_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)[^>]*?(/?)>")
-LANGUAGE = re.compile(r"""\s(?:xml:)?lang\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
 BLOCK = 256  # bytes
 CONTINUING = bytes(range(0x80, 0xC0))  # bytes of UTF-8 with which no character begins
 TITLE = r"""(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|\(((?:\\.|[^()\\])*)\))"""
 INNER_TITLE = re.compile(rf"\s{TITLE}\s*\)\Z")
 DEFINED_TITLE = re.compile(rf"(?m)^[ \t>]*\[(?:\\.|[^\]\\\n])+\]:\s*\S+\s+{TITLE}[ \t\r]*$")
 SHORT_LINK = re.compile(r"\](?:\[\]|(?![\[(]))")  # the end of one whose text is the name of its target
+KEPT_IN_TAGS = re.compile(rf"(?<==)\{{[^{{}}]*\}}|{KEPT.pattern}")  # of JSX, too: <img alt={title} />
 LABEL = re.compile(r"\]\[(.*)\]\Z", re.DOTALL)
 
 
@@ -86,7 +88,7 @@ class MarkdownDocument:
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
         self.lines = Lines(self.decoded.text)
         self.html: list[InlineUnit] = []  # the texts of HTML blocks
-        self.html_inner: list[InnerText] = []
+        self.html_inner: list[InnerText] = []  # what people read in tags, and in drawings
         self.inner: list[InnerText] = []  # descriptions of images, and titles
         self.titles: set[str] = set()  # of links whose targets are elsewhere
         self.code: list[Span] = []
@@ -94,11 +96,12 @@ class MarkdownDocument:
         self.labels: dict[int, tuple[int, str]] = {}  # by where a link's text ends: where it begins, as it is written
         self.language, self.target = languages.source, format_language(languages.target)
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
-        self.html_own: set[Span] = set()  # the values that mark elements of HTML blocks as of the source's language
-        self.own: list[Span] = []  # and those of other elements of HTML
+        self.html_own: set[Span] = set()  # the values that mark elements of HTML as of the source's language
+        self.kept: list[Span] = []  # elements of HTML in text that stay as they are
         self.run: list[Token] = []
         self.name = name
         self.divide()
+        self.leave_kept()
         self.add_defined_titles()
         self.notes = [*self.notes, *describe_foreign(name, self.foreign, languages.source)]
         self.units: Sequence[Unit] = [
@@ -112,8 +115,12 @@ class MarkdownDocument:
         """Divide the events into runs of text and inline markup, each of which may be a unit."""
         text = self.decoded.text
         html: list[Span] = []  # the lines of a block
+        terms = 0  # where those of definitions end, each of which is a line
         skipped = 0  # how many elements are open in one that stays as it is
-        before, *ahead = NO_EVENT, *islice(events := read_events(text), 3)  # all events would take much memory
+        before, *ahead = (
+            NO_EVENT,
+            *islice(events := read_events(mask_statements(text)), 3),
+        )  # all events would take much memory
         while ahead:
             event, *after = ahead
             if skipped:
@@ -139,21 +146,17 @@ class MarkdownDocument:
                 self.add_title(event)
                 self.run.append(self.make_tag(event, after[0] if event.kind == "Start" else before))
             elif event.kind in ("Start", "End", "Rule", "Html"):
+                terms = event.end if event.kind == "Start" and event.name == "DefinitionListTitle" else 0
+                if event.kind == "Start" and event.name == "Paragraph":
+                    terms = find_terms(text, event.begin, event.end)
+                self.end_run()
+            elif event.kind == "SoftBreak" and self.is_line_apart(event, terms):
                 self.end_run()
             elif event.kind in ("Text", "SoftBreak"):
                 own = event.facts if event.kind == "Text" else " "
                 self.run.append(Token("text", event.begin, event.end, own))
             elif event.kind == "InlineHtml":
-                tag = HTML_TAG.fullmatch(text, event.begin, event.end)
-                kind: Kind = "single" if tag is None or tag[3] else "close" if tag[1] else "open"
-                name = tag[2].lower() if tag else ""
-                kind = "single" if name in ("br", "img", "hr", "wbr", "input") else kind
-                marked = LANGUAGE.search(text, event.begin, event.end) if kind == "open" else None
-                is_foreign = marked is not None and is_other_language(marked[1], self.language)
-                self.own += [marked.span(1)] if marked and is_own_language(marked[1], self.language) else []
-                label = f"<{name}>"
-                self.run.append(Token(kind, event.begin, event.end, label, label, name == "br", is_foreign))
-                self.foreign += [marked[1]] if marked and is_foreign else []
+                self.run.append(read_tag(text, event.begin, event.end, self.language))
             else:
                 is_break = event.kind == "HardBreak"
                 label = LINE_END if is_break else text[event.begin : event.end]
@@ -161,12 +164,43 @@ class MarkdownDocument:
             before, ahead = event, [*after, *islice(events, 1)]
         self.end_run()
 
+    def is_line_apart(self, event: MarkdownEvent, terms: int) -> bool:
+        """Whether what is before a line end is a term or an abbreviation, which do not go on after it."""
+        is_apart = event.begin < terms or is_abbreviation(self.decoded.text, event.begin)
+        if not is_apart or len(self.run) > MOST_IN_LINE:
+            return False
+        marks = pair_tokens(self.run).items()
+        return not any(self.run[number].kind == "open" and mark.partner == number for number, mark in marks)
+
     def end_run(self) -> None:
         """End a run, whose parts between lines of other syntax are units, if they have text."""
         text = self.decoded.text
-        parts = chain.from_iterable(map(split_at_breaks, map(join_foreign, split_at_syntax(self.run, text))))
+        run = self.keep_elements() if any(token.text.startswith("<") for token in self.run) else self.run
+        parts = chain.from_iterable(map(split_at_breaks, split_at_syntax(run, text)))
         self.texts += (unit for part in parts if (unit := build_inline_unit(fill_gaps(part, text), self.lines)))
         self.run = []
+
+    def keep_elements(self) -> list[Token]:
+        """The tokens of the run, with what people read in its tags added, and elements that stay as they are joined."""
+        begins = {token.begin for token in self.run if token.is_kept}
+        run = keep_elements(self.run)
+        for token in run:
+            is_kept = token.kind == "single" and token.begin in begins
+            self.kept += [(token.begin, token.end)] if is_kept else []
+            if is_kept or (token.kind != "close" and token.text == f"<{token.name}>"):
+                finder = self.read_page(token.begin, token.end, lambda run: None)
+                self.foreign += finder.foreign if is_kept else []
+        return run
+
+    def leave_kept(self) -> None:
+        """Remove descriptions and titles that are in elements that stay as they are from the units."""
+        begins = [begin for begin, _ in self.kept]
+
+        def is_kept(place: int) -> bool:
+            number = bisect_right(begins, place) - 1
+            return number >= 0 and place < self.kept[number][1]
+
+        self.inner = [one for one in self.inner if not is_kept(one.text.begin)]
 
     def make_tag(self, event: MarkdownEvent, inner: MarkdownEvent) -> Token:
         """One end of an inline element: from its beginning to that of its content, or from that's end to its own.
@@ -227,39 +261,45 @@ class MarkdownDocument:
             return
         place = lines[0][0]
         runs: list[Sequence[Token]] = []
-        finder = Finder(text[place : lines[-1][1]], runs.append, self.language)
+        finder = self.read_page(place, lines[-1][1], runs.append)
         self.notes = [*self.notes, *finder.describe_unended(self.name, self.lines, place)]
         self.foreign += finder.foreign
+        self.html += (unit for run in runs if (unit := self.build_html(run, place)))
+
+    def read_page(self, begin: int, end: int, take: Callable[[Sequence[Token]], object]) -> Finder:
+        """Read HTML as a page: add what people read in its tags and drawings to the units. `take` gets its texts."""
+        text = self.decoded.text
+        finder = Finder(text[begin:end], take, self.language)
         own = [*finder.labels.values, *(span for one in finder.labels.list_open() for span in one.values)]
-        self.html_own |= {(place + begin, place + end) for begin, end in own}
-        for begin, end in finder.attributes:
-            self.html_inner += read_attribute(text, (place + begin, place + end), self.lines)
+        self.html_own |= {(begin + first, begin + last) for first, last in own}
+        for first, last in finder.attributes:
+            self.html_inner += read_attribute(text, (begin + first, begin + last), self.lines, KEPT_IN_TAGS)
+        self.html_inner += (InnerText(unit) for run in finder.drawn if (unit := self.build_html(run, begin)))
+        return finder
 
-        def build_unit(run: Sequence[Token]) -> InlineUnit | None:
-            moved = [token._replace(begin=place + token.begin, end=place + token.end) for token in run]
-            return build_inline_unit(keep_parts(moved, text), self.lines)
-
-        self.html_inner += (InnerText(unit) for run in finder.drawn if (unit := build_unit(run)))
-        self.html += (unit for run in runs if (unit := build_unit(run)))
+    def build_html(self, run: Sequence[Token], place: int) -> InlineUnit | None:
+        """The unit of a run of text in HTML, which is at a place."""
+        moved = [token._replace(begin=place + token.begin, end=place + token.end) for token in run]
+        return build_inline_unit(keep_parts(moved, self.decoded.text), self.lines)
 
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document."""
         original, segments = self.decoded.text, iter(translations)
-        blocks = (Splice(*span, self.target) for span in self.html_own if self.units)
-        html = replace_markup(original, self.html_inner, self.html, segments, blocks)
+        own = (Splice(*span, self.target) for span in self.html_own if self.units)
+        html = replace_markup(original, self.html_inner, self.html, segments, own)
         translated = (
             one.text.render(translation, original, partial(escape_inner, quote=one.quote), Splices(()))
             for one, translation in zip(self.inner, segments, strict=False)  # the others are those of texts
             if translation != one.text.unit.segment
         )
-        inner = Splices([*translated, *(Splice(*span, self.target) for span in self.own if self.units)])
+        inner = Splices([*html.splices, *translated])
         texts = [
             self.render(one, translation, inner)
             for one, translation in zip(self.texts, segments, strict=True)
             if translation != one.unit.segment
         ]
         labels = self.find_outer_labels(Splices(texts))
-        return self.decoded.encode(Splices([*html.splices, *labels, *inner.join(texts).splices]).apply(original))
+        return self.decoded.encode(Splices([*labels, *inner.join(texts).splices]).apply(original))
 
     def find_outer_labels(self, changed: Splices) -> Iterator[Splice]:
         """The names of targets that are the texts of links around whole units, where these are changed."""

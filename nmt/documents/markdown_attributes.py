@@ -39,7 +39,7 @@ def attach_attributes(run: Sequence[Token], text: str) -> list[Token]:
             attached.append(token)
         elif token.begin in brackets or token.begin in closing:
             attached.append(token._replace(kind="open" if token.begin in brackets else "close", text=BRACKETED))
-        elif text[last.end : token.begin] in ("", "[]") and last.kind != "text" and not last.is_break:
+        elif attached and text[last.end : token.begin] in ("", "[]") and last.kind != "text" and not last.is_break:
             attached[-1] = last._replace(end=token.end)
         else:
             attached.append(token)

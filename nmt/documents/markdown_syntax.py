@@ -9,27 +9,44 @@ from itertools import groupby
 
 from nmt.documents.document import Token
 from nmt.documents.markdown_attributes import ATTRIBUTES, attach_attributes
+from nmt.documents.markdown_modules import IMPORT
 from nmt.documents.placeholders import KEPT, keep_parts, keep_spans
 
 SYNTAX = "syntax"  # the name of a part of a run that is no text
+EMBEDDED = "|".join(
+    (
+        r"@\[[\w-][^\]\n]{0,200}\]\([^()\n]{0,1000}\)",  # videos and code, by plugins of markdown-it and VuePress
+        r"!\[\[[^\]\n]{1,1000}\]\]",  # notes and images of Obsidian
+        r"\{![^{}\n]{1,1000}!\}",  # files of markdown-include
+        r"\[!\w[\w-]{0,50}[ \t]?\[[^\]\n]{0,200}\]\([^()\n]{0,1000}\)\]",  # and of DocFX
+    )
+)
 LINES = "|".join(
     (
         r":{3,}[^\n]*(?:\n[ \t>]*:[\w-]+:[^\n]*)*",  # fenced parts, with their options
         r"(?:!!!|\?\?\?\+?)[ \t]+\w[^\n]*",  # admonitions of MkDocs
         r"===[ \t]+\"[^\n]*",  # and its tabs
-        r"import[ \t][^\n]*[\"'][^\"'\n]+[\"'];?",  # of MDX
+        IMPORT,
         r"\[\[?_?[tT][oO][cC]_?\]?\]",  # where the table of contents stands
+        r";*-+8<-+[ \t]*\n(?:[^\n]+\n)*?[ \t>]*-+8<-+",  # names of files that are included, of PyMdown
+        r";*-+8<-+(?:[ \t]+(?:\"[^\"\n]+\"|'[^'\n]+'|\[[^\]\n]+\]))?",
+        r"<<<[ \t]*[@.~\w/][^\n]*",  # of VitePress
+        r"@import[ \t]+[\"'][^\n]+",  # of Markdown Preview Enhanced
+        rf"(?:(?:{EMBEDDED})[ \t]*)+",
         rf"(?:(?>{KEPT.pattern}|{ATTRIBUTES.pattern})[ \t]*+)++",  # URLs and templates alone, and attributes of blocks
     )
 )
+ABBREVIATION = r"\*\[(?:\\.|[^\]\\\n])+\][ ]?:"  # what is before its text
 BLOCK_SYNTAX = re.compile(
     rf"(?m)^[ \t>]*(?:(?:[-+*]|\d{{1,9}}[.)])[ \t]+)*"
-    rf"((?:{LINES})(?=[ \t\r]*$)|:[ \t]+|\[![\w-]+\][-+]?(?=\s))"  # or the mark of a definition, or the kind of a quote
+    rf"((?:{LINES})(?=[ \t\r]*$)"
+    rf"|:[ \t]+|\[![\w-]+\][-+]?(?=\s)|{ABBREVIATION}[ \t]*)"  # or the mark of a definition, or the kind of a quote
 )
 INLINE_SYNTAX = re.compile(
     "|".join(
         (
             KEPT.pattern,
+            EMBEDDED,
             r"(?:\{[a-zA-Z][\w:.+-]*\}|:[a-zA-Z][\w:.+-]*:)`[^`]*`",  # roles, with their text
             r"(?<![\w:]):[a-zA-Z][\w+-]*:(?![\w:])",  # emoji by their names
             ATTRIBUTES.pattern,
@@ -38,7 +55,20 @@ INLINE_SYNTAX = re.compile(
         )
     )
 )
+ABBREVIATION_LINE = re.compile(rf"[ \t>]*{ABBREVIATION}")
+DEFINITION = re.compile(r"\n[ \t>]*:[ \t]")
 DIRECTIVE = re.compile(r"(?m)^[ \t>]*:::")  # would be read as a definition
+
+
+def find_terms(text: str, begin: int, end: int) -> int:
+    """Where the terms end with which a paragraph begins, each on a line, if definitions follow; or else `begin`."""
+    found = DEFINITION.search(text, begin, end)
+    return found.start() if found else begin
+
+
+def is_abbreviation(text: str, place: int) -> bool:
+    """Whether the line that ends at a place explains an abbreviation: `*[HTML]: Hypertext Markup Language`."""
+    return ABBREVIATION_LINE.match(text, text.rfind("\n", 0, place) + 1, place) is not None
 
 
 def split_at_syntax(run: Sequence[Token], text: str) -> Iterator[list[Token]]:

@@ -177,7 +177,7 @@ class SubtitleDocument:
             marked = VOICE_LANGUAGE.match(match[0])
             is_foreign = marked is not None and is_other_language(marked[1], self.language)
             self.foreign += [marked[1]] if marked and is_foreign else []
-            yield Token(kind, *match.span(), match[0], f"{number} {match[2]}", is_foreign=is_foreign)
+            yield Token(kind, *match.span(), match[0], f"{number} {match[2]}", is_kept=is_foreign)
             begin = match.end()
         if begin < fragment.end:
             yield self.make_text(begin, fragment.end)

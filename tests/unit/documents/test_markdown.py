@@ -4,6 +4,7 @@ import pytest
 from support.documents import SPACED, WordTranslator, shout, translate_document
 
 from nmt.documents import markdown
+from nmt.documents.html_names import INLINE_UNTRANSLATED, UNTRANSLATED
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import DataError, UsageError
 
@@ -64,8 +65,23 @@ def read(text: str) -> markdown.MarkdownDocument:
         ("> :::: {.tip #a}\n> one *two*\n> ::::\n", "> :::: {.tip #a}\n> ONE *TWO*\n> ::::\n"),
         ('!!! note "a"\n    one\n\n=== "b"\ntwo\n', '!!! note "a"\n    ONE\n\n=== "b"\nTWO\n'),
         ("> [!TIP]\n> one\n", "> [!TIP]\n> ONE\n"),
-        ("import A from '@b/C';\n\nimport one\n", "import A from '@b/C';\n\nIMPORT ONE\n"),
+        ("- one\n  import A from '@b/C';\n  two\n", "- ONE\n  import A from '@b/C';\n  TWO\n"),
         ("one\n: two\n\n    three\n", "ONE\n: TWO\n\n    THREE\n"),
+        ("one\ntwo\n:   three\n    four\n", "ONE\nTWO\n:   THREE FOUR\n"),  # two terms
+        ("> one\n> *a\n> b*\n>\n> : two\n", "> ONE\n> *A B*\n>\n> : TWO\n"),
+        ("one\r\ntwo\r\n: three\n\n:::a\n:::\n", "ONE\r\nTWO\r\n: THREE\n\n:::a\n:::\n"),
+        ("*[a]: one *two*\r\n*[b c] : two\r\n\r\n[a]: d", "*[a]: ONE *TWO*\r\n*[b c] : TWO\r\n\r\n[a]: d"),
+        ("one\n> *[a]: two\n> three\n> four\n", "ONE\n> *[a]: TWO\n> THREE FOUR\n"),
+        ("*[one](x): two* [three]: four\n", "*[ONE](x): TWO* [THREE]: FOUR\n"),
+        (
+            '--8<-- "a.md"\none\n;--8<-- "b"\n\n-8<-\na.md\nb\n-8<-\n',
+            '--8<-- "a.md"\nONE\n;--8<-- "b"\n\n-8<-\na.md\nb\n-8<-\n',
+        ),
+        ("@[a](b)\n@[c d{1}](../e)\none @[f](g) two\n", "@[a](b)\n@[c d{1}](../e)\nONE @[f](g) TWO\n"),
+        (
+            "![[a]]\n{!b!}\n[!inc[c](d)]\n<<< @/e{2}\n@import 'f'\none",
+            "![[a]]\n{!b!}\n[!inc[c](d)]\n<<< @/e{2}\n@import 'f'\nONE",
+        ),
         ("one\n\n:   two\n\n:::a\n:::\n", "ONE\n\n:   TWO\n\n:::a\n:::\n"),
         (
             "{% include a.html %}\n\n{{< toc >}}\none\n{%- endif -%}\n",
@@ -102,6 +118,46 @@ def test_text_is_translated_and_all_else_stays(text, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("a <kbd>b</kbd>+<KBD>c</KBD> d", "A <kbd>b</kbd>+<KBD>c</KBD> D"),
+        ("a <samp>*b* `c`</samp> <var>d</var>", "A <samp>*b* `c`</samp> <var>d</var>"),
+        ("> a <code>b\n> https://c.d\n> e</code> f", "> A <code>b\n> https://c.d\n> e</code> F"),
+        ("| <code>a</code> b |\n|---|\n", "| <code>a</code> B |\n|---|\n"),
+        ("a <script>b = 'c'</script> <style>d {}</style>e", "A <script>b = 'c'</script> <style>d {}</style>E"),
+        ("a <textarea placeholder='b'>c</textarea> d", "A <textarea placeholder='B'>c</textarea> D"),
+        ("a <b translate='no'>b <i>c</i></b> d", "A <b translate='no'>b <i>c</i></b> D"),
+        ("a <i class='x notranslate' title=b>c</i> d", "A <i class='x notranslate' title=b>c</i> D"),
+        ("a <ruby>b<rp>(<rt>c<rp>)</ruby> d", "A <ruby>B<rp>(<rt>c<rp>)</ruby> D"),
+        ("a <svg><title>b</title><path d='c'/></svg> d", "A <svg><title>B</title><path d='c'/></svg> D"),
+        ("a <video title='b'>c <i title='d'>e</i></video> f", "A <video title='B'>c <i title='D'>e</i></video> F"),
+        ("a <kbd>![b](c) [d](e 'f')</kbd> g", "A <kbd>![b](c) [d](e 'f')</kbd> G"),
+        ("a <code>b", "A <code>B"),  # which does not end
+        # attributes
+        ("<img alt='a &amp; b' title=\"c 'd'\"> e", "<img alt='A &amp; B' title=\"C 'D'\"> E"),
+        ("<a title='a' href='b'><img src=c alt=d></a>", "<a title='A' href='b'><img src=c alt=D></a>"),
+        (
+            "a <kbd title='b'>c</kbd> **<abbr title='d'>e</abbr>**",
+            "A <kbd title='B'>c</kbd> **<abbr title='D'>E</abbr>**",
+        ),
+        ("a <input type=submit value='b'><input value='c'>", "A <input type=submit value='B'><input value='c'>"),
+        ("a <i lang='fr' title='b'>c</i> <img lang=fr alt=d>", "A <i lang='fr' title='b'>c</i> <img lang=fr alt=d>"),
+        ("a <img alt={b} />\n\n<img alt={c} />\n", "A <img alt={b} />\n\n<img alt={c} />\n"),  # of JSX
+        ("a <http://b.c/title=d> e", "A <http://b.c/title=d> E"),  # which is none
+        ("a <!-- b --> <?php c ?> <![CDATA[d]]> e", "A <!-- b --> <?php c ?> <![CDATA[d]]> E"),
+    ],
+)
+def test_html_in_text_is_as_in_pages(text, expected):
+    assert shout(read(text)) == expected
+    assert translate_document(read(text), WordTranslator()).decode() == text
+
+
+@pytest.mark.parametrize("name", sorted(INLINE_UNTRANSLATED | UNTRANSLATED))
+def test_elements_that_stay_in_pages_stay_in_text(name):
+    assert shout(read(f"a <{name}>b</{name}> c\n")) == f"A <{name}>b</{name}> C\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ('one [two](x){target="_blank"} three\n', 'THREE [TWO](x){target="_blank"} ONE\n'),
         ('one [two](x){: .a target="_blank" rel=b} three\n', 'THREE [TWO](x){: .a target="_blank" rel=b} ONE\n'),
         ("one [two](x){ .a\nb='{c} d' e} three\n", "THREE [TWO](x){ .a\nb='{c} d' e} ONE\n"),
@@ -116,6 +172,7 @@ def test_text_is_translated_and_all_else_stays(text, expected):
         ("one [two [*three*]{.a} [four](x)]{.b}\n", "[[FOUR](x) [*THREE*]{.a} TWO]{.b} ONE\n"),
         # attributes alone in a line
         ('{.a}\none two\n{: b="c d"}\n', '{.a}\nTWO ONE\n{: b="c d"}\n'),
+        ("{.a} one two\n", "{.a} TWO ONE\n"),  # or where it begins
         # and what is none
         ("one {a: b} [c] {d, e}\n", "E} {D, [C] B} {A: ONE\n"),
         ("one {{.a}} [b]{{ .c }}\n", "[B] {{.a}} ONE{{ .c }}\n"),
@@ -131,6 +188,58 @@ def test_underscores_before_attributes_become_asterisks_and_the_attributes_stay(
     document = read("a _b_{.c_d}\n")
     parts = ["日本", Mark(0, "open"), "語", Mark(0, "close"), "文"]
     assert document.write([Segment.join(parts)]).decode() == "日本*語*{.c_d}文\n"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import A from '@b/C';",
+        'import A, { B,\n  C as D } from "e"',
+        "import * as A from 'b'\nimport 'c.css';",
+        "export const a = 1",
+        "export const a = {\n  b: [1, '}'],\n\n  c: `{\n\n`\n}",
+        "export const a =\n  // {\n  'b'\nexport let [c] = d",
+        "export const a = () => (\n  <p>\n\n  don't\n\n  </p>\n)",
+        "export function a(b) {\n\n  return c\n}",
+        "export class A extends B {\n\n}",
+        "export default ({ a }) => <p>{a}</p>",
+        "export default a;",
+        "export { a, b }\nexport { c } from 'd'",
+        "export * as a from 'b'",
+        "export type A<B> = 'c'\n\nexport interface A {\n\n}",
+    ],
+)
+def test_statements_of_mdx_stay(statement):
+    text = f"one\n\n{statement}\n\ntwo\n"
+    assert shout(read(text)) == f"ONE\n\n{statement}\n\nTWO\n"
+    text = text.replace("\n", "\r\n")
+    assert shout(read(text)) == text.replace("one", "ONE").replace("two", "TWO")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "export the file",
+        "export",
+        "export default settings to a file",
+        "export class dogs",
+        "export {a} is b",
+        "exports const a = b",
+        "import one",
+        "import the file 'a'",
+        "import a dog from 'b'",
+        "import a, b from 'c'",
+    ],
+)
+def test_prose_about_imports_and_exports_is_translated(text):
+    assert shout(read(f"{text}\n")) == f"{text.upper()}\n"
+
+
+def test_statements_in_code_do_not_hide_what_follows():
+    text = (
+        "```js\nexport const a = {\n\n  ...\n```\n\none\n\nexport const b = (\n\ntwo\n\nexport const c = 1\n\nthree\n"
+    )
+    assert shout(read(text)) == text.replace("one", "ONE").replace("two", "TWO").replace("three", "THREE")
 
 
 @pytest.mark.parametrize("part", ["]{.a}", "[a", "{a='", "{a=b\n", "{a=b c ", "{: ", "{ ", "[a]{.b} "])
