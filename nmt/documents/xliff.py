@@ -72,8 +72,9 @@ class XliffDocument:
     """A file of segments. Those without a translation, or with one to be made again, are units.
 
     Ours have the state "needs-review-translation" with the qualifier "mt-suggestion" in XLIFF 1.2, and "translated" in
-    XLIFF 2. Other translations, and what is marked as not to be translated, stay as they are. Of a unit that XLIFF 1.2
-    divides into segments by <seg-source>, those without a translation are units.
+    XLIFF 2, with the sub-state "nmt:mt-suggestion" unless a memory has them. Other translations, and what is marked as
+    not to be translated, stay as they are. Of a unit that XLIFF 1.2 divides into segments by <seg-source>, those
+    without a translation are units.
     """
 
     def __init__(self, content: bytes, name: str, languages: Languages) -> None:
@@ -248,7 +249,8 @@ class XliffDocument:
         if self.is_version_2:
             state, alternatives = {}, ""
             named = {"id": self.name_segment(slot)} if candidates else {}
-            splices.append(self.set_attributes(events[slot.owner], {"state": "translated"} | named))
+            made = {} if filled[0].is_known else {"subState": "nmt:mt-suggestion"}
+            splices.append(self.set_attributes(events[slot.owner], {"state": "translated"} | made | named))
         else:
             qualifier = "exact-match" if all(one.is_known for one in filled) else "mt-suggestion"
             state = {"state": "needs-review-translation", "state-qualifier": qualifier}

@@ -1,6 +1,7 @@
 """Translation units of TMX and XLIFF, read one after the other, so that a file may be larger than memory."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from html.entities import html5
 from pathlib import Path
@@ -16,7 +17,9 @@ CODES = frozenset(
 MAX_DEPTH = 1000  # of elements in each other
 CHUNK = 2**18  # bytes
 BLANKS = re.compile(r"[ \t\r\n\x85\u2028\u2029]+")
-UNTRANSLATED_STATES = frozenset(("new", "needs-translation", "initial"))
+UNREVIEWED_STATES = re.compile("new|initial|needs-.*")
+MACHINE_MADE = frozenset(("mt-suggestion", "leveraged-mt", "nmt:mt-suggestion"))  # qualifiers of a state
+REVIEWED_STATES = frozenset(("final", "signed-off"))
 
 
 class Code(NamedTuple):
@@ -179,15 +182,21 @@ class TmxReader(UnitReader):
 
 
 class XliffReader(UnitReader):
-    """Units of XLIFF 1.2 and 2: the source of each, and its target unless its state says that it is to be made."""
+    """Units of XLIFF 1.2 and 2: the source of each, and its target.
+
+    A target whose state says that a person has not made or not reviewed it is left out, with its source; `counts`
+    counts these. One that is approved, or has no state, is a translation.
+    """
 
     root = "xliff"
     form = "XLIFF"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, counts: Counter[str]) -> None:
         super().__init__(name)
         self.languages = ["", ""]
-        self.is_to_be_made = False
+        self.is_approved = False
+        self.is_reviewed = True
+        self.counts = counts
 
     def open(self, name: str, attributes: Mapping[str, str]) -> None:
         if name in ("xliff", "file"):
@@ -196,14 +205,26 @@ class XliffReader(UnitReader):
                 self.languages[number] = own[0] if own else self.languages[number]
         elif name in ("trans-unit", "segment"):
             self.sides = []
-            self.is_to_be_made = attributes.get("state") in UNTRANSLATED_STATES
+            self.is_approved = attributes.get("approved") == "yes"
+            self.is_reviewed = self.is_approved or is_reviewed(attributes)
         elif name in ("source", "target") and self.opened[-2:-1] in (["trans-unit"], ["segment"]):
-            self.is_to_be_made = self.is_to_be_made or attributes.get("state") in UNTRANSLATED_STATES
+            if name == "target" and not self.is_approved:
+                self.is_reviewed = self.is_reviewed and is_reviewed(attributes)
             self.text = []
 
     def close(self, name: str) -> None:
         if name in ("source", "target") and self.text is not None:
             self.finish_side(self.languages[name == "target"])
         elif name in ("trans-unit", "segment"):
-            self.sides = self.sides[:1] if self.is_to_be_made else self.sides
-            self.finish_unit()
+            if self.is_reviewed or not any(side.text for side in self.sides[1:]):
+                self.finish_unit()
+            else:
+                self.counts["units"] += 1
+                self.counts["not reviewed"] += 1
+
+
+def is_reviewed(attributes: Mapping[str, str]) -> bool:
+    """Whether the state of a translation in XLIFF, if it has one, is that of one by a person."""
+    state = attributes.get("state", "")
+    qualifiers = {attributes.get(name) for name in ("state-qualifier", "subState")}
+    return not UNREVIEWED_STATES.fullmatch(state) and (state in REVIEWED_STATES or not qualifiers & MACHINE_MADE)
