@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from nmt.documents.document import BLANK, Token, pair_tokens
+from nmt.documents.document import BLANK, Token
+from nmt.documents.inline_units import pair_tokens
 from nmt.documents.placeholders import is_plain
 from nmt.translation.long_lines import CLOSING, SENTENCE_ENDS
 

@@ -15,11 +15,11 @@ from nmt.documents.document import (
     Splices,
     Token,
     Unit,
-    build_inline_unit,
     describe_doubts,
     describe_foreign,
 )
 from nmt.documents.encoding import decode_lines
+from nmt.documents.inline_units import build_inline_unit
 from nmt.documents.placeholders import LINES, PLACEHOLDER, split_placeholders
 from nmt.documents.po_header import PoHeader
 from nmt.documents.segment import Segment
@@ -153,7 +153,7 @@ class PoDocument:
                 inline = build_inline_unit(list(self.make_tokens(text, is_markup, inside.start + 1)), Lines(text))
                 if inline is None or not places:
                     continue
-                inline = inline._replace(unit=Unit(inline.unit.segment, inline.unit.labels, inside.start + 1))
+                inline = inline._replace(unit=replace(inline.unit, line=inside.start + 1))
                 slot = Slot(inline, text, is_markup, head, flags, [places[form] for form in forms if form in places])
                 if entry.msgid_plural:
                     more = [form for form in forms if form not in places]

@@ -15,12 +15,12 @@ from nmt.documents.document import (
     Splice,
     Splices,
     Unit,
-    build_inline_unit,
     describe_doubts,
     describe_foreign,
 )
 from nmt.documents.encoding import decode_document
-from nmt.documents.labels import show_text
+from nmt.documents.inline_units import build_inline_unit
+from nmt.documents.joining import show_sides
 from nmt.documents.segment import Segment
 from nmt.documents.xliff_inline import InlineReader, read_translate
 from nmt.documents.xml_events import DECLARED, XmlEvent, read_events
@@ -231,7 +231,7 @@ class XliffDocument:
         begin, end = self.events.find_end(slot.source.start - 1), self.events.begins[slot.source.stop]
         written = self.reader.write_sections(slot.source)
         rendered = inline.render(translation, text, lambda part, _: escape(part), written)
-        content = written.apply(text, begin, inline.begin) + rendered.text + written.apply(text, inline.end, end)
+        content = written.apply(text, begin, rendered.begin) + rendered.text + written.apply(text, rendered.end, end)
         doubts = describe_doubts(annotation.doubts).lstrip("; ")
         return FilledSlot(slot, content, annotation.is_known, list_candidates(slot, translation, annotation), doubts)
 
@@ -356,8 +356,7 @@ def list_candidates(slot: Slot, translation: Segment, annotation: Annotation) ->
     found = [Candidate("memory", *match) for match in annotation.matches]
     if annotation.confidence is not None:
         score, unit = round(100 * annotation.confidence), slot.inline.unit
-        sides = (show_text(one, unit.labels) for one in (unit.segment, translation))
-        found.insert(0, Candidate("nmt", score, *sides))
+        found.insert(0, Candidate("nmt", score, *show_sides(unit, translation)))
     return found
 
 
