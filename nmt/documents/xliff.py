@@ -34,7 +34,10 @@ MATCHES = "urn:oasis:names:tc:xliff:matches:2.0"  # the namespace of the module 
 
 
 class Candidate(NamedTuple):
-    """A translation of a segment without its tags, ours or a memory's: its quality in percent, and both sides."""
+    """A translation of a segment, ours or a memory's: its quality in percent, and both sides as text of the file.
+
+    In XLIFF 1.2 ours has the inline codes of the segment, others have none.
+    """
 
     origin: Literal["nmt", "memory"]
     score: int
@@ -233,7 +236,9 @@ class XliffDocument:
         rendered = inline.render(translation, text, lambda part, _: escape(part), written)
         content = written.apply(text, begin, rendered.begin) + rendered.text + written.apply(text, rendered.end, end)
         doubts = describe_doubts(annotation.doubts).lstrip("; ")
-        return FilledSlot(slot, content, annotation.is_known, list_candidates(slot, translation, annotation), doubts)
+        source, target = map(escape, show_sides(inline.unit, translation))
+        sides = (source, target) if self.is_version_2 else (written.apply(text, begin, end), content)
+        return FilledSlot(slot, content, annotation.is_known, list_candidates(annotation, *sides), doubts)
 
     def fill(self, filled: Sequence[FilledSlot]) -> list[Splice]:
         """The target of an element, its state and, in XLIFF 1.2, candidates and what to check."""
@@ -351,19 +356,18 @@ class XliffDocument:
         return Splice(event.begin, event.end, write_start_tag(self.read_tag(event), {**event.attributes, **attributes}))
 
 
-def list_candidates(slot: Slot, translation: Segment, annotation: Annotation) -> list[Candidate]:
+def list_candidates(annotation: Annotation, source: str, target: str) -> list[Candidate]:
     """Our translation with its confidence, unless a memory has it, and the translations that a memory has."""
-    found = [Candidate("memory", *match) for match in annotation.matches]
+    found = [Candidate("memory", one.score, escape(one.source), escape(one.target)) for one in annotation.matches]
     if annotation.confidence is not None:
-        score, unit = round(100 * annotation.confidence), slot.inline.unit
-        found.insert(0, Candidate("nmt", score, *show_sides(unit, translation)))
+        found.insert(0, Candidate("nmt", round(100 * annotation.confidence), source, target))
     return found
 
 
 def write_candidate(name: str, attributes: Mapping[str, str], match: Candidate, prefix: str) -> str:
     """An element with both sides of a candidate; `prefix` is that of the sides."""
     pair = "".join(
-        f"<{prefix}{side}>{escape(text)}</{prefix}{side}>"
+        f"<{prefix}{side}>{text}</{prefix}{side}>"
         for side, text in (("source", match.source), ("target", match.target))
     )
     return f"{write_start_tag(name, attributes)}{pair}</{name}>"

@@ -261,7 +261,8 @@ def test_what_is_known_of_a_segment_tells_which_it_is():
     written = annotate(document, Annotation(is_known=True), Annotation(confidence=0.5, doubts=["length limit"]))
     assert 'state-qualifier="mt-suggestion"' in written
     assert written.endswith(
-        '</target><alt-trans mid="2" match-quality="50%" origin="nmt"><source>Two b.</source><target>Two b.</target>'
+        '</target><alt-trans mid="2" match-quality="50%" origin="nmt"><source>Two <x id="2"/>b.</source>'
+        '<target>Two <x id="2"/>b.</target>'
         f'</alt-trans><note from="nmt" annotates="target">segment 2: check length limit</note></trans-unit>{TAIL_1}'
     )
     assert 'state-qualifier="exact-match"' in annotate(document, *[Annotation(is_known=True)] * 2)
@@ -370,7 +371,8 @@ def test_version_1_has_our_confidence_as_the_quality_of_a_match():
     written = annotate(read(HEAD_1 + unit + TAIL_1), Annotation(confidence=0.625, doubts=DOUBTS, matches=[TWO]))
     assert (
         f'  <target {STATE}>a <g id="1">&amp;</g></target>\n'
-        '  <alt-trans match-quality="62%" origin="nmt"><source>a &amp;</source><target>a &amp;</target></alt-trans>\n'
+        '  <alt-trans match-quality="62%" origin="nmt"><source>a <g id="1">&amp;</g></source>'
+        '<target>a <g id="1">&amp;</g></target></alt-trans>\n'
         '  <alt-trans match-quality="71%" origin="memory"><source>c</source><target>C</target></alt-trans>\n'
         f'  <note from="nmt" annotates="target">{CHECK}</note></trans-unit>'
     ) in written
@@ -381,7 +383,15 @@ def test_a_candidate_has_words_that_stay_as_they_are():
     long = "npm run " * 9 + "now"
     unit = f'<trans-unit id="1"><source>do <mrk mtype="protected">{long}</mrk> <x id="1"/>%s.</source></trans-unit>'
     written = annotate(read(HEAD_1 + unit + TAIL_1), Annotation(confidence=0.5))
-    assert f"<source>do {long} %s.</source><target>do {long} %s.</target></alt-trans>" in written
+    whole = unit.partition("<source>")[2].partition("</source>")[0]
+    assert f"<source>{whole}</source><target>{whole}</target></alt-trans>" in written
+
+
+@pytest.mark.parametrize("source", ['%s a <ph id="1">&lt;br/&gt;</ph> b', 'a <x id="1"/> b <g id="2">c</g><x id="3"/>'])
+def test_a_candidate_has_the_codes_of_its_segment(source):
+    unit = f'<trans-unit id="1"><source>{source}</source></trans-unit>'
+    written = annotate(read(HEAD_1 + unit + TAIL_1), Annotation(confidence=0.5))
+    assert f"<source>{source}</source><target>{source}</target></alt-trans>" in written
 
 
 @pytest.mark.parametrize(
