@@ -81,11 +81,14 @@ def look_up(unit: Unit, spans: list[Span], memory: TranslationMemory) -> Sentenc
             return found
         if not found.known:
             refused = refused or found._replace(spans=spans, fresh=frozenset(spans))
-        elif entry.unit is unit or show_text(entry.unit.segment, entry.unit.labels) != show_text(
-            unit.segment, unit.labels
-        ):
+        elif entry.unit is unit or show_words(entry.unit) != show_words(unit):
             others.append(found)
     return others[0] if others else refused or look_up_sentences(unit, spans, memory)
+
+
+def show_words(unit: Unit) -> list[str]:
+    """What readers see of a unit, whatever its blanks."""
+    return show_text(unit.segment, unit.labels).split()
 
 
 def look_up_sentences(unit: Unit, spans: list[Span], memory: TranslationMemory) -> Sentences:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from nmt.documents.document import Unit
 from nmt.documents.labels import LINE_END, PLAIN_NAME, is_break, read_label, shorten_label
-from nmt.documents.segment import Mark, Segment
+from nmt.documents.placeholders import PLACEHOLDER
+from nmt.documents.segment import Mark, PlacedMark, Segment
 from nmt.documents.tree import find_crossing
 from nmt.errors import DataError
 from nmt.text.xml_units import Code
@@ -189,8 +190,18 @@ def spell_out(parts: Iterable[str | Mark], labels: Sequence[str], tags: Collecti
 
 
 def restore_placeholders(segment: Segment, labels: Sequence[str], tags: Iterable[int]) -> Segment:
-    """A segment with placeholders as tags, which were spelled out; of those that it has more often, the first ones."""
-    parts = list(segment.split())
+    """A segment with placeholders as tags, which were spelled out; of those that it has more often, the first ones.
+
+    Other tags inside a placeholder are put beside it, or around it.
+    """
+    marks = list(segment.marks)
+    for begin, end in (match.span() for match in PLACEHOLDER.finditer(segment.text)):
+        inside = [number for number, (place, _) in enumerate(marks) if begin < place < end]
+        place = begin
+        for number in inside:
+            place = end if marks[number].mark.side == "close" else place
+            marks[number] = PlacedMark(place, marks[number].mark)
+    parts = list(Segment(segment.text, tuple(marks)).split())
     for tag in tags:
         for number, part in enumerate(parts):
             if isinstance(part, str) and (place := part.find(labels[tag])) >= 0:

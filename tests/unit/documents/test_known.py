@@ -103,6 +103,16 @@ def test_a_message_is_similar_with_what_is_at_its_ends():
             "<p><code>dog.exe</code> nutzen</p>",
         ),
         ("html", "<p><img src=x> Use <i>it</i></p>", "Use it", "Nutze es", "<p><img src=x> Nutze <i>es</i></p>"),
+        ("html", "<p><b>A dog</b> runs<br></p>", "A dog runs", "Hund rennt", "<p><b>Hund</b> rennt<br></p>"),
+        ("html", "<p><b>A</b> {{n}}</p>", "A {{n}}", "{{n}} ein", "<p><b>{{n}}</b> ein</p>"),  # without attention
+        ("xml", "<a>%s: <i>dog</i></a>", "%s: dog", "Hund: %1$s", "<a>Hund: <i>%1$s</i></a>"),
+        (
+            "text",
+            "A dog at https://a.de\n",
+            "A dog at https://a.de",
+            "Auf https://a.de Hund",
+            "Auf https://a.de Hund\n",
+        ),
         ("html", '<p title="Page {{n}}">a b</p>', "Page {{n}}", "{{n}}. Seite", '<p title="{{n}}. Seite">A B</p>'),
         ("markdown", "Use `dog.exe`\n", "Use dog.exe", "dog.exe nutzen", "`dog.exe` nutzen\n"),
         (
