@@ -12,7 +12,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from nmt.documents.document import BLANK, InlineUnit, Part, Token, Unit, pair_tokens
+from nmt.documents.document import BLANK, InlineUnit, Part, Token, Unit
+from nmt.documents.inline_units import pair_tokens
 from nmt.documents.labels import is_break
 from nmt.documents.placeholders import is_plain
 from nmt.text.units import Span

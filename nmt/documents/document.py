@@ -7,12 +7,11 @@ places, so that everything else comes out as it went in.
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape as quote
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
-from nmt.documents.labels import LINE_END, label_element
+from nmt.documents.labels import LINE_END
 from nmt.documents.segment import Mark, Segment
 from nmt.progress import format_count
 from nmt.text.units import Span
@@ -46,13 +45,29 @@ class Part(NamedTuple):
     stop: int
 
 
+class Edges(NamedTuple):
+    """Tags and blanks before and after the text of a unit, which are outside of its segment.
+
+    `labels` are those of the tags, whose numbers follow those of the segment.
+    """
+
+    before: tuple[str | Mark, ...] = ()
+    after: tuple[str | Mark, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+NO_EDGES = Edges()
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A segment of a document, such as a paragraph. `labels` has for each tag how a report names it: `<b>`.
 
     `line` is the line of the document where it begins, counted from 1. `dividers` are the unpaired tags that divide it
-    into cues or lines, which keep their order. `parts` are the paragraphs and items of a list in one string of a
-    program: what is between them stays as it is. Without any, the whole unit is translated as one text.
+    into cues or lines, which keep their order. `markup` has each tag in the order of the document, also those of the
+    edges, as other files of translators have it: `<a href="/">`, or `<x 1>` for a code of XLIFF without content.
+    `parts` are the paragraphs and items of a list in one string of a program: what is between them stays as it is.
+    Without any, the whole unit is translated as one text.
     """
 
     segment: Segment
@@ -60,6 +75,20 @@ class Unit:
     line: int
     dividers: frozenset[int] = frozenset()
     parts: tuple[Part, ...] = ()
+    edges: Edges = NO_EDGES
+    markup: tuple[str, ...] = ()
+
+    def wrap(self, translation: Segment) -> Segment:
+        """The segment of the unit, or a translation of it, between the unit's edges."""
+        inside = translation.split()
+        return replace(Segment.join([*self.edges.before, *inside, *self.edges.after]), is_whole=True)
+
+    def widen(self) -> "Unit":
+        """The unit with its edges in its segment, and without parts."""
+        if self.edges == NO_EDGES:
+            return self
+        labels = (*self.labels, *self.edges.labels)
+        return replace(self, segment=self.wrap(self.segment), labels=labels, edges=NO_EDGES, parts=())
 
 
 class Document(Protocol):
@@ -109,7 +138,8 @@ class Token(NamedTuple):
     """A piece of markup or text of a document, from `begin` to `end`.
 
     `name` tells which tag closes which; `text` is text without escapes, or the label of markup. An opening tag with
-    `is_kept` is of an element that stays as it is, such as one in another language than the source.
+    `is_kept` is of an element that stays as it is, such as one in another language than the source. `original` is
+    markup as other files have it, if it is not what the document has from `begin` to `end`; see Unit.
     """
 
     kind: Kind
@@ -119,6 +149,7 @@ class Token(NamedTuple):
     name: str = ""
     is_break: bool = False  # whether it separates words, such as a line break
     is_kept: bool = False
+    original: str = ""
 
 
 class Splice(NamedTuple):
@@ -130,12 +161,24 @@ class Splice(NamedTuple):
 
 
 class InlineUnit(NamedTuple):
-    """A unit whose text and tags are the tokens from `begin` to `end`; `spans` has the place of each of its marks."""
+    """A unit whose text and tags are the tokens from `begin` to `end`; `spans` has the place of each of its marks.
+
+    `outer` is where its edges begin and end, and `before` and `after` have the places of their marks.
+    """
 
     unit: Unit
     begin: int
     end: int
     spans: tuple[Span, ...] = ()
+    outer: Span = (0, 0)
+    before: tuple[Span, ...] = ()
+    after: tuple[Span, ...] = ()
+
+    def cover(self, translation: Segment) -> "InlineUnit":
+        """What a translation is written in the place of: the unit with its edges, if the translation has these."""
+        if not translation.is_whole or self.unit.edges == NO_EDGES:
+            return self
+        return InlineUnit(self.unit.widen(), *self.outer, (*self.before, *self.spans, *self.after))
 
     def locate_marks(self) -> dict[Mark, Span]:
         """The place of each mark. A dict of its own in each unit would be most of the memory of a large document."""
@@ -149,6 +192,8 @@ class InlineUnit(NamedTuple):
 
         `inner` are replacements in the markup, such as in attributes. Beside line ends there are no blanks.
         """
+        if (covered := self.cover(translation)) is not self:
+            return covered.render(translation, original, escape, inner)
         own, spans = original[self.begin : self.end], self.locate_marks()
         parts = (
             escape(part, own) if isinstance(part, str) else inner.apply(original, *spans[part])
@@ -172,6 +217,7 @@ class Lines:
     """The lines of a text, which end with "\\n"."""
 
     def __init__(self, text: str) -> None:
+        self.text = text
         self.begins = array("I", (0, *(match.end() for match in re.finditer("\n", text))))
 
     def find(self, place: int) -> int:
@@ -208,85 +254,6 @@ class Splices:
         return "".join([*parts, text[begin:end]])
 
 
-def build_inline_unit(tokens: Sequence[Token], lines: Lines, blanks: re.Pattern[str] = BLANKS) -> InlineUnit | None:
-    """The unit of a run of text and inline tags; None where nothing in it has a letter.
-
-    Blanks at its ends, and tags before or after or around all of its text, stay outside. What `blanks` matches in text,
-    such as a line end with indentation, is one space.
-    """
-    tokens = join_kept(tokens)
-    texts = [number for number, token in enumerate(tokens) if token.kind == "text" and token.text.strip()]
-    if not any(any(map(str.isalpha, tokens[number].text)) for number in texts):
-        return None
-    marks = pair_tokens(tokens)
-    inside = close_under_pairs(range(texts[0], texts[-1] + 1), marks)
-    parts: list[str | Mark] = []
-    spans: list[Span] = []
-    labels: list[str] = []
-    numbers: dict[int, int] = {}
-    last = " "
-    begin, end = tokens[inside[0]].begin, tokens[inside[-1]].end
-    for number in inside:
-        token = tokens[number]
-        if token.kind == "text":
-            text = token.text
-            if number == inside[0]:
-                text = text.lstrip(BLANK)
-                begin += len(token.text) - len(text)
-            if number == inside[-1]:
-                end -= len(text) - len(text.rstrip(BLANK))
-                text = text.rstrip(BLANK)
-            text = blanks.sub(" ", text)
-            if parts and isinstance(parts[-1], str) and parts[-1].endswith(" "):
-                text = text.removeprefix(" ")
-            last = text or last
-            parts.append(text)
-        else:
-            mark = marks[number].mark
-            if mark.tag not in numbers:
-                numbers[mark.tag] = len(labels)
-                labels.append(token.text)
-            mark = Mark(numbers[mark.tag], mark.side)
-            if token.is_break and not last.endswith(" "):
-                parts.append(" ")
-                last = " "
-            parts.append(mark)
-            spans.append((token.begin, token.end))
-    unit = Unit(Segment.join(parts), tuple(labels), lines.find(begin))
-    return InlineUnit(unit, begin, end, tuple(spans))
-
-
-def join_elements(tokens: Sequence[Token], is_joined: Callable[[int, int], bool]) -> list[Token]:
-    """The tokens with an unpaired tag in place of each element that stays as it is, with what is in it.
-
-    `is_joined` tells which do, by the numbers of the tokens that open and close an element.
-    """
-    marks = pair_tokens(tokens)
-    joined: list[Token] = []
-    number = 0
-    while number < len(tokens):
-        token = tokens[number]
-        partner = marks[number].partner if token.kind == "open" else number
-        if partner > number and is_joined(number, partner):
-            text = "".join(one.text for one in tokens[number:partner] if one.kind == "text")
-            token = Token(
-                "single",
-                token.begin,
-                tokens[partner].end,
-                label_element(token.text.strip("<>").split()[0], quote(text)),
-            )
-            number = partner
-        joined.append(token)
-        number += 1
-    return joined
-
-
-def join_kept(tokens: Sequence[Token]) -> Sequence[Token]:
-    """The tokens with an unpaired tag in place of each element that stays as it is."""
-    kept = [token.is_kept for token in tokens]
-    return join_elements(tokens, lambda number, _: kept[number]) if any(kept) else tokens
-
-
 def describe_foreign(name: str, codes: Sequence[str], source: str) -> list[str]:
     """A note on the parts of a document that stay as they are because they are marked as of these other languages."""
     if not codes:
@@ -303,38 +270,3 @@ def describe_foreign(name: str, codes: Sequence[str], source: str) -> list[str]:
 def describe_declared(name: str, code: str, source: str) -> str:
     """A note on a document that is as a whole marked as of another language."""
     return f"{name} is marked as {code}, and the run translates from {source}: it is translated as {source}"
-
-
-class PairedMark(NamedTuple):
-    """The mark of a token, and the number of the token that is the other end of its pair."""
-
-    mark: Mark
-    partner: int
-
-
-def close_under_pairs(inside: range, marks: Mapping[int, PairedMark]) -> range:
-    """The smallest range around `inside` that has none or both ends of each pair."""
-    checked = range(inside[0], inside[0])
-    while checked != inside:
-        new = (*range(inside[0], checked.start), *range(checked.stop, inside.stop))
-        partners = [marks[number].partner for number in new if number in marks]
-        checked = inside
-        inside = range(min(inside[0], *partners), max(inside[-1], *partners) + 1) if partners else inside
-    return inside
-
-
-def pair_tokens(tokens: Sequence[Token]) -> dict[int, PairedMark]:
-    """The mark of each tag by its number among the tokens, and the number of the other end of its pair."""
-    found: dict[int, PairedMark] = {}
-    opened: dict[str, list[int]] = {}
-    for number, token in enumerate(tokens):
-        if token.kind == "text":
-            continue
-        found[number] = PairedMark(Mark(number, "single"), number)
-        if token.kind == "open":
-            opened.setdefault(token.name, []).append(number)
-        elif token.kind == "close" and opened.get(token.name):
-            partner = opened[token.name].pop()
-            found[partner] = PairedMark(Mark(partner, "open"), number)
-            found[number] = PairedMark(Mark(partner, "close"), partner)
-    return found

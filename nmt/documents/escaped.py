@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from html import unescape
 from itertools import groupby
 
 from nmt.documents.document import Kind, Token
@@ -36,7 +37,8 @@ def make_escaped_tag(match: re.Match[str]) -> Token:
     """The tag that is written in text: unpaired if it is empty, or has no partner."""
     name = match["name"]
     kind: Kind = "single" if match["empty"] else "close" if match["close"] else "open"
-    return Token(kind, *match.span(), f"<{name}>", f"escaped {name}", name.lower() == "br")
+    is_break = name.lower() == "br"
+    return Token(kind, *match.span(), f"<{name}>", f"escaped {name}", is_break, original=unescape(match[0]))
 
 
 def cut_tokens(run: Sequence[Token], begin: int, end: int) -> Iterator[Token]:

@@ -10,17 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from nmt.documents.breaks import split_at_breaks
-from nmt.documents.document import (
-    InlineUnit,
-    Kind,
-    Languages,
-    Lines,
-    Token,
-    Unit,
-    build_inline_unit,
-    describe_declared,
-    describe_foreign,
-)
+from nmt.documents.document import InlineUnit, Kind, Languages, Lines, Token, Unit, describe_declared, describe_foreign
 from nmt.documents.encoding import decode_document
 from nmt.documents.html_attributes import (
     can_resume,
@@ -48,6 +38,7 @@ from nmt.documents.html_names import (
     is_block,
     is_closed_before,
 )
+from nmt.documents.inline_units import build_inline_unit
 from nmt.documents.labels import label_element
 from nmt.documents.markup import InnerText, read_attribute, replace_markup, split_references, write_markup
 from nmt.documents.placeholders import keep_parts

@@ -85,8 +85,7 @@ class TranslatedUnit(NamedTuple):
         is_whole = [one.source for one in self.sentences] == [self.unit.segment.text]
         match = self.match or (self.sentences[0].match if is_whole else None)
         if match:
-            source, target = (show_text(one, self.unit.labels) for one in (self.unit.segment, self.segment))
-            return [(match, source, target)]
+            return [(match, *show_sides(self.unit, self.segment))]
         return [(one.match, one.source, one.text) for one in self.sentences if one.match]
 
     def annotate(self) -> Annotation:
@@ -95,6 +94,14 @@ class TranslatedUnit(NamedTuple):
         similar = [match for match, *_ in self.matches if match.score < 100]
         doubts = [one.describe() for one in self.doubts]
         return Annotation(min(scores, default=0) == 100, similar, self.confidence, doubts)
+
+
+def show_sides(unit: Unit, translation: Segment) -> tuple[str, str]:
+    """The texts of a unit with its edges, and of its translation, with the words that readers see in place of tags."""
+    whole = unit.widen()
+    target = translation if translation.is_whole else unit.wrap(translation)
+    source, shown = (show_text(one, whole.labels).strip() for one in (whole.segment, target))
+    return source, shown
 
 
 def is_too_complex(unit: Unit, spans: Sequence[Span]) -> bool:

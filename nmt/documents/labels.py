@@ -14,6 +14,7 @@ LINE_END = "line end"  # the label of one that is a tag
 BREAK = re.compile(r"<?(?:br|line end|next cue)\b")  # separates words
 LONGEST = 40  # characters of the text of an element in its short label
 PLAIN_NAME = re.compile(r"[A-Za-z ]+")  # of a tag that its format describes: "image", "next cue"
+CODE_SPAN = re.compile(r"(`+) ?(.+?) ?\1")  # of Markdown
 WITH_TEXT = re.compile(r"(<([^\s<>]+)>)(.+)(</\2>)", re.DOTALL)
 
 
@@ -38,6 +39,8 @@ def read_label(label: str) -> str:
     """The words that readers see in place of an unpaired tag: those of an element, or a placeholder itself."""
     if found := WITH_TEXT.fullmatch(label):
         return found[3] if any(map(str.isalpha, found[3])) else ""  # not the mark of a footnote
+    if found := CODE_SPAN.fullmatch(label):
+        return found[2]
     return "" if label.startswith("<") or PLAIN_NAME.fullmatch(label) else label
 
 

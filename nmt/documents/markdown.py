@@ -14,20 +14,10 @@ from itertools import accumulate, chain, islice, pairwise, zip_longest
 from typing import Any, NamedTuple
 
 from nmt.documents.breaks import split_at_breaks
-from nmt.documents.document import (
-    InlineUnit,
-    Languages,
-    Lines,
-    Splice,
-    Splices,
-    Token,
-    Unit,
-    build_inline_unit,
-    describe_foreign,
-    pair_tokens,
-)
+from nmt.documents.document import InlineUnit, Languages, Lines, Splice, Splices, Token, Unit, describe_foreign
 from nmt.documents.encoding import decode_lines
 from nmt.documents.html import Finder
+from nmt.documents.inline_units import build_inline_unit, pair_tokens
 from nmt.documents.labels import LINE_END
 from nmt.documents.markdown_escapes import escape, escape_inner, replace_underscores
 from nmt.documents.markdown_modules import mask_statements
@@ -311,6 +301,7 @@ class MarkdownDocument:
 
     def render(self, inline: InlineUnit, translation: Segment, others: Splices) -> Splice:
         """The translation of a unit as Markdown."""
+        inline = inline.cover(translation)
         original, spans = self.decoded.text, inline.locate_marks()
         labels = [  # of links whose text is the name of their target
             Splice(*mark.span(), f"][{self.labels[begin][1]}]")

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from nmt.documents.breaks import COMMENT
-from nmt.documents.document import Kind, Token, join_kept
-from nmt.documents.html import ENDS_OF_READING, is_untranslated
-from nmt.documents.html_attributes import read_language
+from nmt.documents.document import Kind, Token
+from nmt.documents.html import ENDS_OF_READING
+from nmt.documents.html_attributes import is_untranslated, read_language
 from nmt.documents.html_events import Event, Scanner
 from nmt.documents.html_names import EMBEDDED, READINGS, UNTRANSLATED, VOID
+from nmt.documents.inline_units import join_kept
 from nmt.text.languages import is_other_language
 
 WITHOUT_TEXT = EMBEDDED | READINGS | UNTRANSLATED  # elements whose labels have none

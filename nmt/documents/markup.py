@@ -8,8 +8,9 @@ from html import unescape
 from operator import itemgetter
 from typing import NamedTuple
 
-from nmt.documents.document import InlineUnit, Lines, Splice, Splices, Token, build_inline_unit
+from nmt.documents.document import InlineUnit, Lines, Splice, Splices, Token
 from nmt.documents.encoding import DecodedText
+from nmt.documents.inline_units import build_inline_unit
 from nmt.documents.placeholders import KEPT, keep_parts
 from nmt.documents.segment import Segment
 from nmt.text.units import Span
@@ -61,14 +62,19 @@ def replace_markup(
     what writes the translation of a text; see InlineUnit.render. An iterator keeps the translations after these.
     """
     segments = iter(translations)
-    changed = [one for one in zip(inner, segments, strict=False) if one[1] != one[0].text.unit.segment]
+    changed = [
+        (one._replace(text=one.text.cover(found)), found)
+        for one, found in zip(inner, segments, strict=False)
+        if found != one.text.unit.segment
+    ]
     splices = Splices(nest_texts(original, changed, others))
     outer: list[Splice] = []  # by their places
     for one, found in zip(texts, segments, strict=False):
         if found != one.unit.segment:
-            first, last = (bisect_left(outer, (place,)) for place in (one.begin, one.end))
+            covered = one.cover(found)
+            first, last = (bisect_left(outer, (place,)) for place in (covered.begin, covered.end))
             inside = outer[first:last]
-            own = Splices(splices.find(one.begin, one.end)).join(inside) if inside else splices
+            own = Splices(splices.find(covered.begin, covered.end)).join(inside) if inside else splices
             outer[first:last] = [one.render(found, original, choose_escape(one), own)]
     return splices.join(outer)
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
-from nmt.documents.document import Token, join_elements
+from nmt.documents.document import Token
+from nmt.documents.inline_units import join_elements
 from nmt.documents.labels import LINE_END
 from nmt.text.terms import EMAIL, LATIN, TEMPLATE, URL, VARIABLE
 from nmt.text.units import Span

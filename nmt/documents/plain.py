@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from nmt.documents.document import InlineUnit, Languages, Lines, Splices, Token, Unit, build_inline_unit
+from nmt.documents.document import InlineUnit, Languages, Lines, Splices, Token, Unit
 from nmt.documents.encoding import decode_lines
+from nmt.documents.inline_units import build_inline_unit
 from nmt.documents.placeholders import KEPT, keep_parts
 from nmt.documents.segment import Segment
 from nmt.text.units import Span

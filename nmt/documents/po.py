@@ -16,11 +16,11 @@ from nmt.documents.document import (
     Splices,
     Token,
     Unit,
-    build_inline_unit,
     describe_doubts,
     describe_foreign,
 )
 from nmt.documents.encoding import decode_lines
+from nmt.documents.inline_units import build_inline_unit
 from nmt.documents.placeholders import LINES, PLACEHOLDER, split_placeholders
 from nmt.documents.po_header import PoHeader
 from nmt.documents.segment import Segment

@@ -34,12 +34,15 @@ class Segment:
     The order matters where several marks have one place: `<b></b><i></i>` and `<b><i></i></b>` differ in it alone.
     Tags may be nested in each other, and may cross.
 
+    With `is_whole` it is a translation with the tags outside of its unit, too; see nmt.documents.document.Edges.
+
     Raises DataError for places that descend or are outside the text, and for a tag that is not opened once and then
     closed once.
     """
 
     text: str
     marks: tuple[PlacedMark, ...] = ()
+    is_whole: bool = False
 
     def __post_init__(self) -> None:
         place = 0

@@ -13,19 +13,9 @@ from itertools import accumulate
 
 from nmt.documents.cues import BRACKETS, Cue, Fragment, describe_times, make_cue, split_cues
 from nmt.documents.division import CLOSING, OPENING
-from nmt.documents.document import (
-    InlineUnit,
-    Kind,
-    Languages,
-    Lines,
-    Splice,
-    Splices,
-    Token,
-    Unit,
-    build_inline_unit,
-    describe_foreign,
-)
+from nmt.documents.document import InlineUnit, Kind, Languages, Lines, Splice, Splices, Token, Unit, describe_foreign
 from nmt.documents.encoding import DecodedText, decode_lines
+from nmt.documents.inline_units import build_inline_unit
 from nmt.documents.placeholders import keep_parts
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import DataError
@@ -159,7 +149,7 @@ class SubtitleDocument:
             return None
         unit = inline.unit
         dividers = frozenset(tag for tag, label in enumerate(unit.labels) if label == "next cue")
-        return inline._replace(unit=Unit(unit.segment, unit.labels, unit.line, dividers))
+        return inline._replace(unit=Unit(unit.segment, unit.labels, unit.line, dividers), before=(), after=())
 
     def make_tokens(self, fragment: Fragment, number: int) -> Iterator[Token]:
         """The text and tags of a fragment, which are paired within it."""

@@ -5,13 +5,14 @@ each has a number, as `<a:1>` and `<a:2>`.
 """
 
 import re
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from nmt.documents.document import BLANKS, Unit
-from nmt.documents.labels import LINE_END, PLAIN_NAME, is_break, shorten_label
-from nmt.documents.segment import Mark, Segment
+from nmt.documents.document import Unit
+from nmt.documents.labels import LINE_END, PLAIN_NAME, is_break, read_label, shorten_label
+from nmt.documents.placeholders import PLACEHOLDER
+from nmt.documents.segment import Mark, PlacedMark, Segment
 from nmt.documents.tree import find_crossing
 from nmt.errors import DataError
 from nmt.text.xml_units import Code
@@ -66,50 +67,148 @@ def write_tags(segment: Segment, names: Sequence[TagName]) -> str:
     return "".join(parts)
 
 
-def split_names(text: str, names: Sequence[TagName]) -> Iterator[str | Code]:
-    """A text, and the names in it."""
-    known = sorted({one for name in names for one in name if one}, key=len, reverse=True)
-    for number, part in enumerate(re.split(f"({'|'.join(map(re.escape, known))})", text) if known else [text]):
-        if part:
-            yield Code(part) if number % 2 else part
+def write_markup(unit: Unit) -> str:
+    """The text of a unit with its tags as other files have them; line ends are blanks."""
+    parts = unit.segment.split()
+    found = read_markup(unit)
+    return "".join(part if isinstance(part, str) else found.get(part, unit.labels[part.tag]) for part in parts)
 
 
-def read_tags(parts: Sequence[str | Code], unit: Unit) -> Segment:
-    """The segment of a translation that is written with the names of a unit's tags.
+def read_markup(unit: Unit) -> dict[Mark, str]:
+    """Each mark as other files have it, in one line."""
+    marks = [mark for _, mark in unit.widen().segment.marks]
+    return {
+        mark: " " if unit.labels[mark.tag : mark.tag + 1] == (LINE_END,) else " ".join(markup.split())
+        for mark, markup in zip(marks, unit.markup, strict=bool(unit.markup))
+    }
 
-    Raises DataError, which tells what is wrong, unless it has each tag of the unit once, and pairs are well-formed.
+
+class TagReader:
+    """Reads the tags of a unit in its translation: as inline codes, by what they stand for, or as text.
+
+    In a text tags are called by their names, as in the document, or by the words that readers see in place of one.
+    `codes` are those of the unit's source where the translation comes from, in order.
     """
-    wanted: dict[str, deque[Mark]] = {}
-    for tag, (begin, end) in enumerate(name_tags(unit)):
-        wanted.setdefault(begin, deque()).append(Mark(tag, "open" if end else "single"))
-        if end:
-            wanted.setdefault(end, deque()).append(Mark(tag, "close"))
-    found: list[str | Mark] = []
-    for part in parts:
-        if isinstance(part, str):
-            found.append(part)
-        elif part.text not in wanted:
-            raise DataError(f"it has {part.text}, which is no tag of the segment")
-        elif not wanted[part.text]:
-            raise DataError(f"it has {part.text} more often than the segment")
-        else:
-            found.append(wanted[part.text].popleft())
-    missing = [name for name, marks in wanted.items() if marks]
-    if missing:
-        raise DataError(f"it lacks {', '.join(missing)}")
-    try:
-        segment = Segment.join(found)
-    except DataError as error:
-        raise DataError("one of its tags ends before it begins") from error
-    if find_crossing(segment.marks) - find_crossing(unit.segment.marks):
-        raise DataError("its tags cross each other")
-    return segment
+
+    def __init__(self, unit: Unit, codes: Iterable[Code] = ()) -> None:
+        self.unit = unit
+        self.marks = [mark for _, mark in unit.segment.marks]
+        self.by_name: dict[str, list[Mark]] = {}
+        names, markup = name_tags(unit), read_markup(unit)
+        for mark in self.marks:
+            begin, end = names[mark.tag]
+            own = markup.get(mark, "").strip()
+            word = read_label(unit.labels[mark.tag]) if mark.side == "single" else ""
+            aliases = [end if mark.side == "close" else begin, "" if own in unit.segment.text else own, word]
+            for alias in dict.fromkeys(aliases):
+                if alias:
+                    self.by_name.setdefault(alias, []).append(mark)
+        keys: dict[str, list[str]] = {}  # of the source's codes, by what they stand for
+        for code in codes:
+            keys.setdefault(code.original, []).append(code.key)
+        self.by_key: dict[str, Mark] = {}
+        for original, own_keys in keys.items():
+            own_marks = [mark for mark in self.marks if markup.get(mark) == original]
+            if len(own_marks) == len(own_keys):
+                self.by_key |= zip(own_keys, own_marks, strict=True)
+        known = sorted(self.by_name, key=len, reverse=True)
+        self.pattern = re.compile(f"({'|'.join(map(re.escape, known))})") if known else None
+        self.used: list[Mark] = []
+        self.problem = ""  # what is wrong with the tags that it has
+
+    def read(self, parts: Iterable[str | Code]) -> list[str | Mark]:
+        """The text of a translation and the unit's tags in it. A placeholder beyond those of the unit is text."""
+        found: list[str | Mark] = []
+        for part in parts:
+            pieces = [part] if isinstance(part, Code) else self.pattern.split(part) if self.pattern else [part]
+            for number, piece in enumerate(pieces):
+                if isinstance(piece, str) and number % 2 == 0:
+                    found.append(piece)
+                    continue
+                name = piece if isinstance(piece, str) else piece.original
+                if (mark := self.take(name, piece.key if isinstance(piece, Code) else "")) is not None:
+                    found.append(mark)
+                elif isinstance(piece, str) and not piece.startswith("<"):
+                    found.append(piece)
+                elif isinstance(piece, str) or piece.text:
+                    is_known = name in self.by_name
+                    wrong = "more often than the segment" if is_known else "which is no tag of the segment"
+                    self.problem = self.problem or f"it has {name}{' ' if is_known else ', '}{wrong}"
+                    found += [" "] if is_break(name) else []
+        return found
+
+    def take(self, name: str, key: str) -> Mark | None:
+        """A mark that is called so, and was not taken before. A pair that was opened last is closed first."""
+        free = [mark for mark in self.by_name.get(name, ()) if mark not in self.used]
+        pinned = self.by_key.get(key)
+        if pinned is not None and pinned not in self.used:
+            free = [pinned]
+        opened = [mark.tag for mark in self.used if mark.side == "open"]
+        closing = [mark for mark in free if mark.side == "close" and mark.tag in opened]
+        if free:
+            self.used.append(max(closing, key=lambda mark: opened.index(mark.tag)) if closing else free[0])
+        return self.used[-1] if free else None
+
+    def join(self, found: Iterable[str | Mark], omitted: Collection[Mark] = ()) -> Segment:
+        """The segment of a translation and its tags.
+
+        Raises DataError, which tells what is wrong, unless it has each tag of the unit once, but for those that are
+        omitted, and pairs are well-formed.
+        """
+        if self.problem:
+            raise DataError(self.problem)
+        parts = list(found)
+        names = name_tags(self.unit)
+        missing = [mark for mark in self.marks if mark not in parts and mark not in omitted]
+        if missing:
+            written = (names[mark.tag].end if mark.side == "close" else names[mark.tag].begin for mark in missing)
+            raise DataError(f"it lacks {', '.join(dict.fromkeys(written))}")
+        try:
+            segment = Segment.join(parts)
+        except DataError as error:
+            raise DataError("one of its tags ends before it begins") from error
+        if find_crossing(segment.marks) - find_crossing(self.unit.segment.marks):
+            raise DataError("its tags cross each other")
+        return segment
 
 
-def drop_tags(parts: Sequence[str | Code]) -> str:
-    """The text without names of tags; in place of a tag that separates words there is a blank."""
-    kept = (part if isinstance(part, str) else " " if is_break(part.text) else "" for part in parts)
-    return BLANKS.sub(" ", "".join(kept)).strip()
+def read_tags(text: str, unit: Unit) -> Segment:
+    """The segment of a translation that is written with the names of a unit's tags. Raises DataError as TagReader.join
+    does."""
+    reader = TagReader(unit)
+    return reader.join(reader.read([text]))
+
+
+def is_placeholder(label: str) -> bool:
+    """Whether a tag is text to other files, and to readers: `%s`, a URL."""
+    return label != "" and read_label(label) == label
+
+
+def spell_out(parts: Iterable[str | Mark], labels: Sequence[str], tags: Collection[int]) -> Iterator[str | Mark]:
+    """The parts of a segment with these of its tags, which are placeholders, as text."""
+    return (labels[part.tag] if isinstance(part, Mark) and part.tag in tags else part for part in parts)
+
+
+def restore_placeholders(segment: Segment, labels: Sequence[str], tags: Iterable[int]) -> Segment:
+    """A segment with placeholders as tags, which were spelled out; of those that it has more often, the first ones.
+
+    Other tags inside a placeholder are put beside it, or around it.
+    """
+    marks = list(segment.marks)
+    for begin, end in (match.span() for match in PLACEHOLDER.finditer(segment.text)):
+        inside = [number for number, (place, _) in enumerate(marks) if begin < place < end]
+        place = begin
+        for number in inside:
+            place = end if marks[number].mark.side == "close" else place
+            marks[number] = PlacedMark(place, marks[number].mark)
+    parts = list(Segment(segment.text, tuple(marks)).split())
+    for tag in tags:
+        for number, part in enumerate(parts):
+            if isinstance(part, str) and (place := part.find(labels[tag])) >= 0:
+                after = part[place + len(labels[tag]) :]
+                parts[number : number + 1] = [part[:place], Mark(tag, "single"), after]
+                break
+    return Segment.join(part for part in parts if part)
 
 
 def find_invented_tag(source: str, translation: str) -> str | None:

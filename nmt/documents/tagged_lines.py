@@ -10,8 +10,8 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from nmt.documents.alignment import Alignment
-from nmt.documents.document import pair_tokens
 from nmt.documents.html import read_fragment
+from nmt.documents.inline_units import pair_tokens
 from nmt.documents.projection import Placement, project_tags
 from nmt.documents.segment import Mark, Segment
 

@@ -15,6 +15,8 @@ from nmt.documents.joining import TranslatedUnit, join_sentences
 from nmt.documents.known import Sentences, look_up, require_fresh
 from nmt.documents.parts import has_complex_part, join_parts, list_parts
 from nmt.documents.projection import Placement
+from nmt.documents.segment import Segment
+from nmt.documents.tag_names import restore_placeholders
 from nmt.errors import Option, UsageError
 from nmt.progress import Progress
 from nmt.text.terms import check_terms
@@ -87,7 +89,7 @@ def translate_documents(
     def divide(unit: Unit) -> Sentences:
         spans = split_parts(unit, languages.source)
         own = look_up(unit, spans, memory) if memory and spans else Sentences(spans)
-        whole = replace(unit, parts=()) if own.known else unit
+        whole = own.spelled or (replace(unit, parts=()) if own.known else unit)
         return Sentences([], is_left=True) if not own.placed and has_complex_part(whole, own.spans) else own
 
     def read_sentences() -> Iterator[str | Request]:
@@ -98,7 +100,7 @@ def translate_documents(
                 check()
                 pending.append(PendingUnit(document, unit, own))
                 for span in own.spans:
-                    request = make_request(unit.segment.text[slice(*span)])
+                    request = "" if own.known else make_request(unit.segment.text[slice(*span)])
                     yield require_fresh(request) if span in own.fresh else request
             pending.append(PendingUnit(document, None, Sentences([])))
 
@@ -160,14 +162,36 @@ def join_unit(
     align: Callable[[Translation], Alignment],
 ) -> TranslatedUnit:
     """The translated unit from the translations of its sentences, or from what a memory has for the whole."""
+    spelled, own = divided.spelled or unit, divided.unit or unit
     if divided.known:
-        found = [build_known_translation(unit.segment.text, divided.known)]
+        sides = (own.segment, divided.placed) if divided.placed else (spelled.segment, Segment(divided.known.target))
+        match = divided.known._replace(target=sides[1].text)
+        found = [replace(build_known_translation(sides[0].text, match), match=divided.known)]
     if divided.placed is None:
         join = join_parts if unit.parts and found and not divided.known else join_sentences
-        joined = join(unit, divided.spans, found, languages, align)
-        return joined._replace(match=divided.match, note=divided.note, is_left=divided.is_left)
-    placements = [Placement(tag, 1.0) for tag in range(len(unit.labels))]
-    return TranslatedUnit(unit, divided.placed, placements, found, [(0, 0)], range(len(divided.placed.text) + 1))
+        joined = join(spelled, divided.spans, found, languages, align)
+        segment, placements = joined.segment, joined.placements
+        if divided.spelled:
+            segment = restore_placeholders(segment, own.labels, divided.kept)
+            segment = replace(segment, is_whole=own is not unit)
+            placements = sorted([*placements, *(Placement(tag, 1.0) for tag in divided.kept)])
+        return joined._replace(
+            unit=own,
+            segment=segment,
+            placements=placements,
+            match=divided.match,
+            note=divided.note,
+            is_left=divided.is_left,
+        )
+    tags = sorted({mark.tag for _, mark in divided.placed.marks})
+    return TranslatedUnit(
+        own,
+        divided.placed,
+        [Placement(tag, 1.0) for tag in tags],
+        found,
+        [(0, 0)],
+        range(len(divided.placed.text) + 1),
+    )
 
 
 def split_parts(unit: Unit, language: str) -> list[Span]:

@@ -16,12 +16,12 @@ from nmt.documents.document import (
     Splice,
     Splices,
     Unit,
-    build_inline_unit,
     describe_doubts,
     describe_foreign,
 )
 from nmt.documents.encoding import decode_document
-from nmt.documents.labels import show_text
+from nmt.documents.inline_units import build_inline_unit
+from nmt.documents.joining import show_sides
 from nmt.documents.segment import Segment
 from nmt.documents.xliff_inline import InlineReader, read_translate
 from nmt.documents.xml_events import DECLARED, XmlEvent, read_events
@@ -35,7 +35,10 @@ MATCHES = "urn:oasis:names:tc:xliff:matches:2.0"  # the namespace of the module 
 
 
 class Candidate(NamedTuple):
-    """A translation of a segment without its tags, ours or a memory's: its quality in percent, and both sides."""
+    """A translation of a segment, ours or a memory's: its quality in percent, and both sides as text of the file.
+
+    In XLIFF 1.2 ours has the inline codes of the segment, others have none.
+    """
 
     origin: Literal["nmt", "memory"]
     score: int
@@ -73,8 +76,9 @@ class XliffDocument:
     """A file of segments. Those without a translation, or with one to be made again, are units.
 
     Ours have the state "needs-review-translation" with the qualifier "mt-suggestion" in XLIFF 1.2, and "translated" in
-    XLIFF 2. Other translations, and what is marked as not to be translated, stay as they are. Of a unit that XLIFF 1.2
-    divides into segments by <seg-source>, those without a translation are units.
+    XLIFF 2, with the sub-state "nmt:mt-suggestion" unless a memory has them. Other translations, and what is marked as
+    not to be translated, stay as they are. Of a unit that XLIFF 1.2 divides into segments by <seg-source>, those
+    without a translation are units.
     """
 
     def __init__(self, content: bytes, name: str, languages: Languages) -> None:
@@ -232,9 +236,11 @@ class XliffDocument:
         begin, end = self.events.find_end(slot.source.start - 1), self.events.begins[slot.source.stop]
         written = self.reader.write_sections(slot.source)
         rendered = inline.render(translation, text, lambda part, _: escape(part), written)
-        content = written.apply(text, begin, inline.begin) + rendered.text + written.apply(text, inline.end, end)
+        content = written.apply(text, begin, rendered.begin) + rendered.text + written.apply(text, rendered.end, end)
         doubts = describe_doubts(annotation.doubts).lstrip("; ")
-        return FilledSlot(slot, content, annotation.is_known, list_candidates(slot, translation, annotation), doubts)
+        source, target = map(escape, show_sides(inline.unit, translation))
+        sides = (source, target) if self.is_version_2 else (written.apply(text, begin, end), content)
+        return FilledSlot(slot, content, annotation.is_known, list_candidates(annotation, *sides), doubts)
 
     def fill(self, filled: Sequence[FilledSlot]) -> list[Splice]:
         """The target of an element, its state and, in XLIFF 1.2, candidates and what to check."""
@@ -250,7 +256,8 @@ class XliffDocument:
         if self.is_version_2:
             state, alternatives = {}, ""
             named = {"id": self.name_segment(slot)} if candidates else {}
-            splices.append(self.set_attributes(events[slot.owner], {"state": "translated"} | named))
+            made = {} if filled[0].is_known else {"subState": "nmt:mt-suggestion"}
+            splices.append(self.set_attributes(events[slot.owner], {"state": "translated"} | made | named))
         else:
             qualifier = "exact-match" if all(one.is_known for one in filled) else "mt-suggestion"
             state = {"state": "needs-review-translation", "state-qualifier": qualifier}
@@ -351,20 +358,18 @@ class XliffDocument:
         return Splice(event.begin, event.end, write_start_tag(self.read_tag(event), {**event.attributes, **attributes}))
 
 
-def list_candidates(slot: Slot, translation: Segment, annotation: Annotation) -> list[Candidate]:
+def list_candidates(annotation: Annotation, source: str, target: str) -> list[Candidate]:
     """Our translation with its confidence, unless a memory has it, and the translations that a memory has."""
-    found = [Candidate("memory", *match) for match in annotation.matches]
+    found = [Candidate("memory", one.score, escape(one.source), escape(one.target)) for one in annotation.matches]
     if annotation.confidence is not None:
-        score, unit = round(100 * annotation.confidence), slot.inline.unit
-        sides = (show_text(one, unit.labels) for one in (unit.segment, translation))
-        found.insert(0, Candidate("nmt", score, *sides))
+        found.insert(0, Candidate("nmt", round(100 * annotation.confidence), source, target))
     return found
 
 
 def write_candidate(name: str, attributes: Mapping[str, str], match: Candidate, prefix: str) -> str:
     """An element with both sides of a candidate; `prefix` is that of the sides."""
     pair = "".join(
-        f"<{prefix}{side}>{escape(text)}</{prefix}{side}>"
+        f"<{prefix}{side}>{text}</{prefix}{side}>"
         for side, text in (("source", match.source), ("target", match.target))
     )
     return f"{write_start_tag(name, attributes)}{pair}</{name}>"

@@ -11,6 +11,7 @@ from nmt.documents.labels import LINE_END, label_element
 from nmt.documents.placeholders import LINES, keep_matches, keep_spans
 from nmt.documents.xml_events import XmlEvents
 from nmt.text.languages import is_other_language
+from nmt.text.xml_units import Code, name_code
 
 PAIRED = frozenset(("g", "mrk", "pc"))
 OPENING = {
@@ -84,6 +85,7 @@ class InlineReader:
                 end = events.find_end(partner)
                 label = f"<{event.name}>"
                 whole = Token("single", event.begin, end, label_element(event.name, text[event.begin : end]))
+                code = name_code(event.name, event.attributes)
                 own = read_translate(event.attributes)
                 if event.name in PAIRED and partner > number + 1:
                     is_kept = self.is_untranslated(number, is_read)
@@ -91,8 +93,9 @@ class InlineReader:
                         tokens.append(whole._replace(name=KEPT) if is_kept else whole)
                         number = partner
                     else:
-                        tokens.append(Token("open", event.begin, event.end, label, f"{number}"))
-                        closing[partner] = Token("close", events.begins[partner], end, label, f"{number}")
+                        tokens.append(Token("open", event.begin, event.end, label, f"{number}", original=code))
+                        last = Token("close", events.begins[partner], end, label, f"{number}", original=f"</{code[1:]}")
+                        closing[partner] = last
                         regions[f"{number}"] = is_read if own is None else own
                 else:
                     keys = OPENING.get(event.name) or CLOSING.get(event.name) or ()
@@ -100,7 +103,11 @@ class InlineReader:
                     kind: Kind = "single" if key is None else "open" if event.name in OPENING else "close"
                     if event.name == "x" and (named := PAIRED_BY_NAME.fullmatch(event.attributes.get("id", ""))):
                         kind, key = "open" if named[1] == "START" else "close", named[2]
-                    tokens.append(whole if key is None else Token(kind, event.begin, end, label, f"id {key}"))
+                    content = "".join(
+                        events.read_text(one) for one in range(number, partner) if events.kinds[one] == "text"
+                    )
+                    whole = whole._replace(original=Code(content, code).original)
+                    tokens.append(whole if key is None else whole._replace(kind=kind, text=label, name=f"id {key}"))
                     if kind == "open" and own is not None:
                         regions[f"id {key}"] = own
                     elif kind == "close":

@@ -14,12 +14,12 @@ from nmt.documents.document import (
     Splice,
     Token,
     Unit,
-    build_inline_unit,
     describe_declared,
     describe_foreign,
 )
 from nmt.documents.encoding import decode_document
 from nmt.documents.escaped import find_escaped_tags
+from nmt.documents.inline_units import build_inline_unit
 from nmt.documents.its import apply_its
 from nmt.documents.labels import LINE_END, label_element
 from nmt.documents.markup import InnerText, escape, read_attribute, replace_markup, write_markup

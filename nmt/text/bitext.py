@@ -124,7 +124,7 @@ class BilingualFile:
             case "tmx":
                 yield from TmxReader(str(self.path)).read(self.path)
             case "xliff":
-                yield from XliffReader(str(self.path)).read(self.path)
+                yield from XliffReader(str(self.path), self.counts).read(self.path)
             case "po":
                 yield from read_po(self.path, self.source_lang, self.target_lang, self.counts)
             case "xlsx":

@@ -1,6 +1,7 @@
 """Translation units of TMX and XLIFF, read one after the other, so that a file may be larger than memory."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from html.entities import html5
 from pathlib import Path
@@ -13,20 +14,36 @@ from nmt.text.compression import READ_ERRORS, decompress
 CODES = frozenset(
     ("bpt", "ept", "ph", "it", "ut", "x", "bx", "ex", "cp", "sc", "ec")
 )  # inline elements whose content is no text
+PAIRED = frozenset(("g", "pc", "mrk"))  # those whose content is text
+IDS = ("rid", "i", "startRef", "x", "id", "mid")  # attributes that name a code, and both ends of a pair alike
 MAX_DEPTH = 1000  # of elements in each other
 CHUNK = 2**18  # bytes
 BLANKS = re.compile(r"[ \t\r\n\x85\u2028\u2029]+")
-UNTRANSLATED_STATES = frozenset(("new", "needs-translation", "initial"))
+UNREVIEWED_STATES = re.compile("new|initial|needs-.*")
+MACHINE_MADE = frozenset(("mt-suggestion", "leveraged-mt", "nmt:mt-suggestion"))  # qualifiers of a state
+REVIEWED_STATES = frozenset(("final", "signed-off"))
 
 
 class Code(NamedTuple):
-    """The content of an inline code, such as `<b>`: markup, which is no text."""
+    """An inline code: its content, such as `<b>`, which is markup and no text, and its element and id: `<ph 1>`."""
 
     text: str
+    key: str = ""
+
+    @property
+    def original(self) -> str:
+        """What the code stands for: its content or, without one, its element."""
+        return " ".join(self.text.split()) or self.key
+
+
+def name_code(element: str, attributes: Mapping[str, str]) -> str:
+    """The key of a code: `<x 1>` for `<x id="1"/>`. Both sides of a unit have the same ones."""
+    number = next((attributes[one] for one in IDS if one in attributes), "")
+    return f"<{element} {number}>" if number else f"<{element}>"
 
 
 class Side(NamedTuple):
-    """The text of a unit in one language. With inline codes that have content, `parts` are text and codes in order."""
+    """The text of a unit in one language. With inline codes, `parts` are text and codes in order."""
 
     language: str
     text: str
@@ -50,6 +67,7 @@ class UnitReader:
         self.parser.SkippedEntityHandler = self.add_entity
         self.opened: list[str] = []
         self.codes = 0  # how many elements of CODES are open
+        self.pairs: list[str] = []  # the keys of elements of PAIRED that are open
         self.text: list[str | Code] | None = None  # of the side that is open
         self.sides: list[Side] = []
         self.units: list[list[Side]] = []
@@ -114,12 +132,19 @@ class UnitReader:
         elif name in CODES:
             self.codes += 1
             if self.codes == 1:
-                self.text.append(Code(""))
+                self.text.append(Code("", name_code(name, attributes)))
+        elif name in PAIRED and not self.codes:
+            key = "" if attributes.get("mtype") == "seg" else name_code(name, attributes)
+            self.pairs.append(key)
+            self.text += [Code("", key)] if key else []
 
     def end(self, name: str) -> None:
         name = self.opened.pop()
         if self.text is not None and name in CODES:
             self.codes -= 1
+        elif self.text is not None and name in PAIRED:
+            if not self.codes and (key := self.pairs.pop()):
+                self.text.append(Code("", f"</{key[1:]}"))
         else:
             self.close(name)
 
@@ -127,7 +152,7 @@ class UnitReader:
         if self.text is None:
             return
         if self.codes and isinstance(last := self.text[-1], Code):
-            self.text[-1] = Code(last.text + text)
+            self.text[-1] = last._replace(text=last.text + text)
         elif not self.codes:
             self.text.append(text)
 
@@ -143,7 +168,7 @@ class UnitReader:
         """The text of a side is complete."""
         found = self.text or []
         texts = [one for one in found if isinstance(one, str)]
-        has_codes = any(isinstance(one, Code) and one.text for one in found)
+        has_codes = any(isinstance(one, Code) for one in found)
         parts = [BLANKS.sub(" ", one) if isinstance(one, str) else one for one in found] if has_codes else []
         if parts and isinstance(first := parts[0], str):
             parts[0] = first.lstrip()
@@ -179,15 +204,21 @@ class TmxReader(UnitReader):
 
 
 class XliffReader(UnitReader):
-    """Units of XLIFF 1.2 and 2: the source of each, and its target unless its state says that it is to be made."""
+    """Units of XLIFF 1.2 and 2: the source of each, and its target.
+
+    A target whose state says that a person has not made or not reviewed it is left out, with its source; `counts`
+    counts these. One that is approved, or has no state, is a translation.
+    """
 
     root = "xliff"
     form = "XLIFF"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, counts: Counter[str]) -> None:
         super().__init__(name)
         self.languages = ["", ""]
-        self.is_to_be_made = False
+        self.is_approved = False
+        self.is_reviewed = True
+        self.counts = counts
 
     def open(self, name: str, attributes: Mapping[str, str]) -> None:
         if name in ("xliff", "file"):
@@ -196,14 +227,26 @@ class XliffReader(UnitReader):
                 self.languages[number] = own[0] if own else self.languages[number]
         elif name in ("trans-unit", "segment"):
             self.sides = []
-            self.is_to_be_made = attributes.get("state") in UNTRANSLATED_STATES
+            self.is_approved = attributes.get("approved") == "yes"
+            self.is_reviewed = self.is_approved or is_reviewed(attributes)
         elif name in ("source", "target") and self.opened[-2:-1] in (["trans-unit"], ["segment"]):
-            self.is_to_be_made = self.is_to_be_made or attributes.get("state") in UNTRANSLATED_STATES
+            if name == "target" and not self.is_approved:
+                self.is_reviewed = self.is_reviewed and is_reviewed(attributes)
             self.text = []
 
     def close(self, name: str) -> None:
         if name in ("source", "target") and self.text is not None:
             self.finish_side(self.languages[name == "target"])
         elif name in ("trans-unit", "segment"):
-            self.sides = self.sides[:1] if self.is_to_be_made else self.sides
-            self.finish_unit()
+            if self.is_reviewed or not any(side.text for side in self.sides[1:]):
+                self.finish_unit()
+            else:
+                self.counts["units"] += 1
+                self.counts["not reviewed"] += 1
+
+
+def is_reviewed(attributes: Mapping[str, str]) -> bool:
+    """Whether the state of a translation in XLIFF, if it has one, is that of one by a person."""
+    state = attributes.get("state", "")
+    qualifiers = {attributes.get(name) for name in ("state-qualifier", "subState")}
+    return not UNREVIEWED_STATES.fullmatch(state) and (state in REVIEWED_STATES or not qualifiers & MACHINE_MADE)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,12 +21,22 @@ from nmt.translation.result import MemoryMatch, Translation
 THRESHOLD = 70  # percent; a usual value of translators' tools
 
 
+class CodedEntry(NamedTuple):
+    """Both sides of a translation with inline codes, as text and codes in order."""
+
+    source: tuple[str | Code, ...]
+    target: tuple[str | Code, ...]
+    match: MemoryMatch
+
+
 @dataclass(frozen=True)
 class TranslationMemory:
     """Translations by their sources. Of several translations of one source, the last one counts.
 
     `index` finds similar sources; without one, only equal ones are found. `threshold` is the least similarity, in
-    percent. `parts` has text and inline codes of targets with such, and `notes` what was read of each file.
+    percent. `parts` has text and inline codes of targets with such that have content, and `notes` what was read of each
+    file. Sources of the same text may differ in their codes: `coded` has each of them, by its text with these; see
+    `squash`.
     """
 
     targets: Mapping[str, str]
@@ -34,6 +44,7 @@ class TranslationMemory:
     threshold: int = THRESHOLD
     parts: Mapping[str, tuple[str | Code, ...]] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    coded: Mapping[str, CodedEntry] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -47,6 +58,10 @@ class TranslationMemory:
         check_count("memory_threshold", threshold, 1, 100)
         targets: dict[str, str] = {}
         parts: dict[str, tuple[str | Code, ...]] = {}
+        coded: dict[str, CodedEntry] = {}
+        last: dict[
+            str, str
+        ] = {}  # of each source that has several entries or codes, the key of the last one in `coded`
         notes = []
         for path in paths:
             form = find_bitext_form(path)
@@ -56,19 +71,32 @@ class TranslationMemory:
             advice = (f"\n  The run translates {source_lang} to {target_lang}, and needs a memory of these languages",)
             file = BilingualFile(Path(path), form, source_lang, target_lang, advice=advice)
             for source, target in file.read_sides():
-                key = normalize(source.text)
-                file.counts["replaced by later ones of the same source"] += key in targets
+                key, own = normalize(source.text), squash(source.parts or [source.text])
+                before = last.get(key, squash([key])) if key in targets else None
+                file.counts["replaced by later ones of the same source"] += before == own or own in coded
+                if before is not None and before != own and before not in coded:  # it has no codes
+                    coded[before] = CodedEntry((key,), (targets[key],), MemoryMatch(100, key, targets[key]))
                 targets[key] = target.text
                 parts.pop(key, None)
-                if target.parts:
-                    parts[key] = target.parts
+                if any(isinstance(one, Code) and one.text for one in target.parts):
+                    parts[key] = tuple(one for one in target.parts if isinstance(one, str) or one.text)
+                if source.parts or target.parts or before not in (None, own):
+                    sides = source.parts or (source.text,), target.parts or (target.text,)
+                    coded[own] = CodedEntry(*sides, MemoryMatch(100, key, target.text))
+                    last[key] = own
+                else:
+                    coded.pop(own, None)
             notes += [*file.notes, file.describe()]
-        return cls(targets, TextIndex(list(targets)) if threshold < 100 else None, threshold, parts, notes)
+        return cls(targets, TextIndex(list(targets)) if threshold < 100 else None, threshold, parts, notes, coded)
 
     def find_equal(self, source: str) -> MemoryMatch | None:
         """What the memory has for the same source, whose blanks may differ; None if it has nothing."""
         wanted = normalize(source)
         return MemoryMatch(100, wanted, self.targets[wanted]) if wanted in self.targets else None
+
+    def find_coded(self, source: str) -> CodedEntry | None:
+        """What the memory has for the same source with the same codes; None without codes on either side."""
+        return self.coded.get(squash([source])) if self.coded else None
 
     def find(self, source: str) -> MemoryMatch | None:
         """What the memory has for a source; None if it has nothing.
@@ -156,3 +184,9 @@ def build_known_translation(source: str, match: MemoryMatch) -> Translation:
 def normalize(source: str) -> str:
     """A source by which its translation is found."""
     return " ".join(unicodedata.normalize("NFC", source).split())
+
+
+def squash(parts: Iterable[str | Code]) -> str:
+    """A source with what its codes stand for, without blanks: there may be some beside codes on one side alone."""
+    text = "".join(part if isinstance(part, str) else part.original for part in parts)
+    return "".join(unicodedata.normalize("NFC", text).split())

@@ -16,6 +16,7 @@ HEAD_2 = (
 )
 TAIL_2 = "\n</unit></file></xliff>"
 STATE = 'state="needs-review-translation" state-qualifier="mt-suggestion"'
+STATE_2 = 'state="translated" subState="nmt:mt-suggestion"'
 
 
 def read(text: str) -> XliffDocument:
@@ -78,12 +79,12 @@ def test_targets_of_version_1_are_filled(unit, expected):
     [
         (
             '<segment id="s">\n <source>a <pc id="1">b</pc><ph id="2"/></source>\n</segment>',
-            '<segment id="s" state="translated">\n <source>a <pc id="1">b</pc><ph id="2"/></source>\n'
+            f'<segment id="s" {STATE_2}>\n <source>a <pc id="1">b</pc><ph id="2"/></source>\n'
             ' <target>A <pc id="1">B</pc><ph id="2"/></target>\n</segment>',
         ),
         (
             '<segment state="initial"><source>a <sc id="1"/>b<ec startRef="1"/></source><target>x</target></segment>',
-            '<segment state="translated"><source>a <sc id="1"/>b<ec startRef="1"/></source>'
+            f'<segment {STATE_2}><source>a <sc id="1"/>b<ec startRef="1"/></source>'
             '<target>A <sc id="1"/>B<ec startRef="1"/></target></segment>',
         ),
         ('<segment state="final"><source>a</source><target>b</target></segment>',) * 2,
@@ -260,7 +261,8 @@ def test_what_is_known_of_a_segment_tells_which_it_is():
     written = annotate(document, Annotation(is_known=True), Annotation(confidence=0.5, doubts=["length limit"]))
     assert 'state-qualifier="mt-suggestion"' in written
     assert written.endswith(
-        '</target><alt-trans mid="2" match-quality="50%" origin="nmt"><source>Two b.</source><target>Two b.</target>'
+        '</target><alt-trans mid="2" match-quality="50%" origin="nmt"><source>Two <x id="2"/>b.</source>'
+        '<target>Two <x id="2"/>b.</target>'
         f'</alt-trans><note from="nmt" annotates="target">segment 2: check length limit</note></trans-unit>{TAIL_1}'
     )
     assert 'state-qualifier="exact-match"' in annotate(document, *[Annotation(is_known=True)] * 2)
@@ -271,7 +273,7 @@ def test_segments_of_version_2_without_a_translation_are_filled():
     first = '<segment id="1" state="translated"><source>one</source><target>eins</target></segment>'
     more = '<ignorable><source> </source></ignorable><segment id="2"{}><source>two</source>{}</segment>'
     assert shout(read(head + first + more.format("", "<target/>") + TAIL_2)) == (
-        head + first + more.format(' state="translated"', "<target>TWO</target>") + TAIL_2
+        head + first + more.format(f" {STATE_2}", "<target>TWO</target>") + TAIL_2
     )
 
 
@@ -285,7 +287,7 @@ def test_version_1_gets_the_target_language_that_it_lacks():
 
 def test_version_2_needs_its_target_language():
     unit = "<segment><source>a</source></segment>"
-    filled = '<segment state="translated"><source>a</source><target>A</target></segment>'
+    filled = f"<segment {STATE_2}><source>a</source><target>A</target></segment>"
     assert shout(read(HEAD_2.format("") + unit + TAIL_2)) == HEAD_2.format(' trgLang="de"') + filled + TAIL_2
 
 
@@ -340,7 +342,7 @@ def test_version_2_has_matches_from_a_memory():
     head = HEAD_2.format(' trgLang="de"')
     unit = '<segment id="s"><source>a</source></segment><segment><source>b</source></segment>'
     written = annotate(read(head + unit + TAIL_2), Annotation(matches=[ONE]), Annotation(matches=[TWO]))
-    number = re.search(r'<segment state="translated" id="(nmt-\d+)">', written)[1]
+    number = re.search(rf'<segment {STATE_2} id="(nmt-\d+)">', written)[1]
     inside = '<mtc:match ref="#{}" type="tm" origin="memory" similarity="{}"><source>{}</source><target>{}</target>'
     assert (
         '<unit id="u"><mtc:matches xmlns:mtc="urn:oasis:names:tc:xliff:matches:2.0">'
@@ -349,8 +351,11 @@ def test_version_2_has_matches_from_a_memory():
         + inside.format(number, 71, "c", "C")
         + "</mtc:match></mtc:matches>\n"
     ) in written
-    assert '<segment id="s" state="translated"><source>a</source><target>a</target></segment>' in written
-    again = annotate(read(written.replace(' state="translated"', ' state="initial"')), *[Annotation(matches=[TWO])] * 2)
+    assert f'<segment id="s" {STATE_2}><source>a</source><target>a</target></segment>' in written
+    again = annotate(
+        read(written.replace(f" {STATE_2}", ' state="initial"')),
+        *[Annotation(matches=[TWO])] * 2,
+    )
     assert again.count("<mtc:matches") == again.count("</mtc:matches>") == 1
     assert again.count('<mtc:match xmlns:mtc="urn:oasis:names:tc:xliff:matches:2.0" ref="#s" type="tm"') == 1
     assert again.count("</mtc:match>") == 4
@@ -366,7 +371,8 @@ def test_version_1_has_our_confidence_as_the_quality_of_a_match():
     written = annotate(read(HEAD_1 + unit + TAIL_1), Annotation(confidence=0.625, doubts=DOUBTS, matches=[TWO]))
     assert (
         f'  <target {STATE}>a <g id="1">&amp;</g></target>\n'
-        '  <alt-trans match-quality="62%" origin="nmt"><source>a &amp;</source><target>a &amp;</target></alt-trans>\n'
+        '  <alt-trans match-quality="62%" origin="nmt"><source>a <g id="1">&amp;</g></source>'
+        '<target>a <g id="1">&amp;</g></target></alt-trans>\n'
         '  <alt-trans match-quality="71%" origin="memory"><source>c</source><target>C</target></alt-trans>\n'
         f'  <note from="nmt" annotates="target">{CHECK}</note></trans-unit>'
     ) in written
@@ -377,7 +383,15 @@ def test_a_candidate_has_words_that_stay_as_they_are():
     long = "npm run " * 9 + "now"
     unit = f'<trans-unit id="1"><source>do <mrk mtype="protected">{long}</mrk> <x id="1"/>%s.</source></trans-unit>'
     written = annotate(read(HEAD_1 + unit + TAIL_1), Annotation(confidence=0.5))
-    assert f"<source>do {long} %s.</source><target>do {long} %s.</target></alt-trans>" in written
+    whole = unit.partition("<source>")[2].partition("</source>")[0]
+    assert f"<source>{whole}</source><target>{whole}</target></alt-trans>" in written
+
+
+@pytest.mark.parametrize("source", ['%s a <ph id="1">&lt;br/&gt;</ph> b', 'a <x id="1"/> b <g id="2">c</g><x id="3"/>'])
+def test_a_candidate_has_the_codes_of_its_segment(source):
+    unit = f'<trans-unit id="1"><source>{source}</source></trans-unit>'
+    written = annotate(read(HEAD_1 + unit + TAIL_1), Annotation(confidence=0.5))
+    assert f"<source>{source}</source><target>{source}</target></alt-trans>" in written
 
 
 @pytest.mark.parametrize(

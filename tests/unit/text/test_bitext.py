@@ -93,14 +93,45 @@ def test_a_memory_may_be_compressed_and_in_other_encodings(tmp_path):
 @pytest.mark.parametrize(
     ("content", "pairs", "counts"),
     [
-        (XLIFF_1, [("one two", "eins zwei")], "3 units, 1 pair; 2 without de"),
-        (XLIFF_2, [("one two", "eins zwei")], "2 units, 1 pair; 1 without de"),
+        (XLIFF_1, [("one two", "eins zwei")], "3 units, 1 pair; 1 not reviewed, 1 without de"),
+        (XLIFF_2, [("one two", "eins zwei")], "2 units, 1 pair; 1 not reviewed"),
     ],
 )
 def test_units_of_xliff_that_have_a_translation_are_pairs(tmp_path, content, pairs, counts):
     assert read(tmp_path, "a.xlf", content) == (pairs, counts)
     turned = [(target, source) for source, target in pairs]
     assert read(tmp_path, "a.xliff", content, "de", "en")[0] == turned
+
+
+@pytest.mark.parametrize(
+    ("attributes", "is_pair"),
+    [
+        ({}, True),
+        ({"target": 'state="translated"'}, True),
+        ({"target": 'state="new"'}, False),
+        ({"target": 'state="needs-translation"'}, False),
+        ({"target": 'state="needs-review-translation" state-qualifier="exact-match"'}, False),
+        ({"target": 'state="needs-review-l10n"'}, False),
+        ({"target": 'state-qualifier="mt-suggestion"'}, False),
+        ({"target": 'state="translated" state-qualifier="leveraged-mt"'}, False),
+        ({"target": 'state="translated" state-qualifier="leveraged-tm"'}, True),
+        ({"target": 'state="final" state-qualifier="mt-suggestion"'}, True),  # a person has accepted it
+        ({"unit": 'approved="yes"', "target": 'state="needs-review-translation"'}, True),
+        ({"segment": 'state="initial"'}, False),
+        ({"segment": 'state="translated"'}, True),
+        ({"segment": 'state="translated" subState="nmt:mt-suggestion"'}, False),  # as XliffDocument writes it
+        ({"segment": 'state="reviewed"'}, True),
+    ],
+)
+def test_what_no_person_has_reviewed_is_no_pair_of_xliff(tmp_path, attributes, is_pair):
+    head = '<xliff version="1.2" source-language="en" target-language="de">'
+    name = "segment" if "segment" in attributes else "trans-unit"
+    texts = f"<source>one</source><target {attributes.get('target', '')}>eins</target>"
+    own = f"<{name} {attributes.get('unit', attributes.get('segment', ''))}>{texts}</{name}>"
+    other = f"<{name}><source>two</source><target>zwei</target></{name}>"
+    pairs, counts = read(tmp_path, "a.xlf", f"{head}{own}{other}</xliff>")
+    assert pairs == [("one", "eins")] * is_pair + [("two", "zwei")]
+    assert counts == ("2 units, 2 pairs" if is_pair else "2 units, 1 pair; 1 not reviewed")
 
 
 def test_messages_of_po_that_have_a_translation_are_pairs(tmp_path):
