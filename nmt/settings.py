@@ -6,7 +6,7 @@ They are read from recipes, TOML files and strings `section.key=value`.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,8 +16,8 @@ from nmt.metadata import add_line_of_checksum, parse_toml
 from nmt.prepare_settings import PrepareSettings as PrepareSettings
 from nmt.recipes import drop_recipe, read_recipe
 from nmt.recipes import list_recipes as list_recipes
+from nmt.settings_base import COMMAS, Size
 from nmt.settings_base import Settings as Settings
-from nmt.settings_base import Size
 from nmt.train_settings import RESUMABLE as RESUMABLE
 from nmt.train_settings import PartName as PartName
 from nmt.train_settings import TokenizerName as TokenizerName
@@ -47,7 +47,7 @@ class ModelSettings(Settings):
         "none", description="tell the score which source words have been attended to: by fertility, or by a GRU"
     )
     coverage_size: Size = Field(10, description="dimensions of neural coverage for each source position")
-    mix: tuple[MixedName, ...] = Field(
+    mix: Annotated[tuple[MixedName, ...], COMMAS] = Field(
         (), strict=False, description="further attentions; a gate of the decoder state mixes their weights"
     )
     mix_window: WindowName = Field("none", description="window of the attentions in mix")

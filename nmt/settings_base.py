@@ -2,12 +2,21 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 MAX_SIZE = 1_000_000  # of a vector; whether memory suffices is checked before training
 Size = Annotated[int, Field(ge=1, le=MAX_SIZE)]
 MAX_COUNT = 2**63 - 1  # the largest integer that arrays can hold
+
+
+def split_names(value: Any) -> Any:
+    """The names in a string, which has commas between them; other values as they are."""
+    is_names = isinstance(value, str) and not value.startswith("[")
+    return tuple(name.strip() for name in value.split(",")) if is_names else value
+
+
+COMMAS = BeforeValidator(split_names)  # lets a list of names be one string
 
 
 class Settings(BaseModel):

@@ -1,10 +1,10 @@
 """The settings of training, and which of them may change when a run is resumed. Import them from nmt.settings."""
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from nmt.settings_base import Settings
+from nmt.settings_base import COMMAS, Settings
 
 PartName = Literal["source-embeddings", "target-embeddings", "encoder", "bridge", "attention", "decoder", "output"]
 TokenizerName = Literal[
@@ -92,7 +92,7 @@ class TrainSettings(Settings):
     cut: float = Field(
         0.05, gt=0, lt=1, description="probability that simcut sets a token's embedding to zero in the second pass"
     )
-    freeze: tuple[PartName, ...] = Field(
+    freeze: Annotated[tuple[PartName, ...], COMMAS] = Field(
         (),
         strict=False,
         description="parts that are not trained, but keep the values that they start with: source-embeddings, "
@@ -110,11 +110,6 @@ class TrainSettings(Settings):
     )
     threads: int = Field(0, ge=0, description="threads on a CPU; 0 for the number that is fastest when training starts")
     deterministic: bool = Field(False, description="repeat to the bit: measure nothing, and refuse what may not repeat")
-
-    @field_validator("freeze", mode="before")
-    @classmethod
-    def _parts_may_be_one_string(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _cosine_has_an_end(self) -> "TrainSettings":

@@ -262,6 +262,11 @@ def train_run(
         settings = settings.model_copy(update={"train": train})
         precision = choose_precision(train.precision, device)
         stack.enter_context(limit_threads(train.threads))
+        if device.type == "cpu" and train.threads > (own := torch.get_num_threads()):
+            progress.note(
+                f"train.threads is {train.threads:,}, and torch has {format_count(own, 'thread')}: $OMP_NUM_THREADS "
+                "or the number of cores limits them"
+            )
         if train.deterministic:
             stack.enter_context(compute_deterministically(device))
         where = describe_device(device, precision) + ", compiled" * bool(train.compile)

@@ -276,3 +276,17 @@ def test_text_of_a_domain_is_prepared_and_trained_on(run_nmt, novice, tiny_corpu
     assert done.code == 0, done.stderr
     for name, weight in weights(novice, "best").items():
         torch.testing.assert_close(weights(tmp_path / "run")[name], weight)  # averages begin with them, too
+
+
+def test_fewer_threads_than_wanted_are_noted(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    done = train(tmp_path / "run", *STILL, "--threads", "2")
+    limit = "train.threads is 2, and torch has 1 thread: $OMP_NUM_THREADS or the number of cores limits them\n"
+    assert limit in done.stderr
+    assert "train.threads" not in train(tmp_path / "other", *STILL, "--threads", "1").stderr
+
+
+def test_a_list_of_names_may_be_one_string():
+    chosen = ["model.mix=luong-dot, scaled-dot", "train.freeze=encoder,bridge"]
+    found = nmt.settings.resolve_settings(overrides=chosen)
+    assert (found.model.mix, found.train.freeze) == (("luong-dot", "scaled-dot"), ("encoder", "bridge"))
