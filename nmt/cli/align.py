@@ -131,7 +131,7 @@ def command(
     --project-tags aligns the source without its tags, and puts each into the target where its words are. Both sides are
     read as XML and HTML are: &amp; is the character &. The target comes out as it is, with tags: none of its characters
     and entities is written in another way. A target that has the tags of its source already stays as it is; other tags
-    are taken out of it before, which a message tells.
+    are taken out of it before, also where its source has none, which a message tells.
     """
     from nmt.analysis import gold as gold_links
     from nmt.analysis.alignment import compute_link_shares, format_pharaoh

@@ -19,7 +19,8 @@ from nmt.documents.segment import Mark, Segment
 class TaggedLine(NamedTuple):
     """A line with tags: its segment, and how each mark and each character of the text is written.
 
-    An entity that stands for several characters is that of the first one.
+    An entity that stands for several characters is that of the first one. A line break between words is a blank in the
+    text, which is not written.
     """
 
     segment: Segment
@@ -41,6 +42,11 @@ class TaggedLine(NamedTuple):
             done = places[place]
         return "".join([*parts, text[done:]])
 
+    def take_out_tags(self) -> "TaggedLine":
+        """This line without tags, and with a blank in place of a line break between words."""
+        pairs = zip(self.segment.text, self.characters, strict=True)
+        return TaggedLine(Segment(self.segment.text), {}, tuple(" " if one == " " else own for one, own in pairs))
+
 
 def read_tagged_line(line: str) -> TaggedLine:
     """Read the tags of a line."""
@@ -50,6 +56,10 @@ def read_tagged_line(line: str) -> TaggedLine:
     characters: list[str] = []
     for number, token in enumerate(tokens):
         if token.kind != "text":
+            beside = line[token.begin - 1 : token.begin], line[token.end : token.end + 1]
+            if token.is_break and all(map(str.strip, beside)):
+                parts.append(" ")
+                characters.append("")
             parts.append(marks[number].mark)
             continue
         parts.append(token.text)
@@ -70,14 +80,14 @@ class ProjectedLine(NamedTuple):
 def project_line(source: TaggedLine, target: TaggedLine, alignment: Alignment) -> ProjectedLine:
     """Put the tags of a line into its translation; see nmt.documents.projection.project_tags.
 
-    Tags that the translation has are taken out before, unless they are those of the source, or it has none: then the
-    translation stays as it is.
+    Tags that the translation has are taken out before, unless they are those of the source: then the translation stays
+    as it is.
     """
-    if not source.tags or has_same_tags(source, target):
+    if has_same_tags(source, target):
         return ProjectedLine(target.write(target.tags, target.segment), [])
     projection = project_tags(source.segment, target.segment.text, alignment)
     labelled = [(source.label(placement.tag), placement) for placement in projection.placements]
-    return ProjectedLine(target.write(source.tags, projection.segment), labelled)
+    return ProjectedLine(target.take_out_tags().write(source.tags, projection.segment), labelled)
 
 
 def has_same_tags(source: TaggedLine, target: TaggedLine) -> bool:
@@ -89,13 +99,19 @@ def describe_tagged_targets(name: str, sources: Sequence[TaggedLine], targets: S
     """Notes on the translations, in a file called `name`, that have tags before those of their sources are put in."""
     kept: list[int] = []
     replaced: list[int] = []
+    removed: list[int] = []
     for number, (source, target) in enumerate(zip(sources, targets, strict=True), 1):
-        if source.tags and target.tags:
-            (kept if has_same_tags(source, target) else replaced).append(number)
+        if target.tags:
+            (kept if has_same_tags(source, target) else replaced if source.tags else removed).append(number)
     notes = []
     for lines, one, several in (
         (kept, "it has the tags of its source, and stays as it is", "have the tags of their sources, and stay"),
         (replaced, "its tags are replaced by those of its source", "have tags, which those of their sources replace"),
+        (
+            removed,
+            "its tags are taken out, because its source has none",
+            "have tags, which are taken out, because their sources have none",
+        ),
     ):
         if len(lines) == 1:
             notes.append(f"{name}, line {lines[0]:,}: {one}")

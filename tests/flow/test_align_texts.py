@@ -52,11 +52,12 @@ def test_tags_go_where_the_words_went(run_nmt, files):
     done = run_nmt("align", *TEXTS, "--project-tags")
     assert (done.code, done.stdout.splitlines()[:2]) == (0, ["mo <b>nu</b> pe", ""])
     assert "have tags" not in done.stderr
-    targets = ["mo &amp; nu <i>pe</i>", *TARGET[1:]]
+    targets = ["mo &amp; nu <i>pe</i>", "", f"<i>{TARGET[2]}</i>", *TARGET[3:]]
     (files / "target").write_text("".join(f"{line}\n" for line in targets), encoding="utf-8")
     done = run_nmt("align", *TEXTS, "--project-tags")
-    assert (done.code, done.stdout.splitlines()[0]) == (0, "mo &amp; <b>nu</b> pe")
+    assert (done.code, done.stdout.splitlines()[:3]) == (0, ["mo &amp; <b>nu</b> pe", "", TARGET[2]])
     assert "nmt: target, line 1: its tags are replaced by those of its source\n" in done.stderr
+    assert "nmt: target, line 3: its tags are taken out, because its source has none\n" in done.stderr
 
 
 def test_characters_are_named(run_nmt, files):

@@ -10,7 +10,7 @@ from nmt.errors import DataError
     [
         ("One line.\n", ["One line."]),
         ("One\nparagraph.\n\n\n  Another one.\n", ["One paragraph.", "Another one."]),
-        ("Title\n=====\n\nText", ["Title =====", "Text"]),
+        ("Title\n=====\n\nText", ["Title", "Text"]),
         ("- one\n- two\n  lines\n3. three\n", ["one", "two lines", "three"]),
         ("12 %\n\n***\n", []),
         ("a\r\nb\r\n\r\nc", ["a b", "c"]),
@@ -20,6 +20,67 @@ from nmt.errors import DataError
 )
 def test_units_are_paragraphs_and_items(text, units):
     assert [unit.segment.text for unit in TextDocument(text.encode(), "a.txt", SPACED).units] == units
+
+
+RULES = [
+    "---",
+    "====",
+    "____",
+    "-- ",
+    "~~~",
+    "***",
+    "* * *",
+    "  . . .\r",
+    "┌──┐",
+    "№%&",
+    "—",
+    "--- 2 ---",
+    "- 2 -",
+    "1. --",
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_line_without_text_divides_a_paragraph_and_stays(rule):
+    text = f"{rule}\na man\nwalks.\n{rule}\na dog\n\n{rule}\n\na cat\n{rule}"
+    document = TextDocument(text.encode(), "a.txt", SPACED)
+    assert [unit.segment.text for unit in document.units] == ["a man walks.", "a dog", "a cat"]
+    assert shout(document) == f"{rule}\nA MAN WALKS.\n{rule}\nA DOG\n\n{rule}\n\nA CAT\n{rule}"
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("it costs\n500\neuros", ["it costs 500 euros"]),
+        ("a\n½\nb\n٣\nc", ["a ½ b ٣ c"]),
+        ("ก\nข", ["ก ข"]),
+        ("--- one ---\ntwo", ["--- one --- two"]),
+        ("see\n(https://a.b)\nnow", ["see () now"]),
+    ],
+)
+def test_a_line_with_letters_or_digits_is_part_of_a_paragraph(text, units):
+    assert [unit.segment.text for unit in TextDocument(text.encode(), "a.txt", SPACED).units] == units
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("- one\na) two\nb) three", "- ONE\na) TWO\nb) THREE"),
+        ("one:\n(a) two\n  three\n(b) four", "ONE:\n(a) TWO THREE\n(b) FOUR"),
+        ("A) one\nB) two", "A) ONE\nB) TWO"),
+        ("i) one\nii) two\n(1) three", "i) ONE\nii) TWO\n(1) THREE"),
+        ("▪ one\n▪ two", "▪ ONE\n▪ TWO"),
+        ("a) one\n\nb) two", "a) ONE\n\nb) TWO"),
+        ("a. one\nb. two\nthree\nc. four", "a. ONE\nb. TWO THREE\nc. FOUR"),
+        ("as in point\na) of one", "AS IN POINT A) OF ONE"),  # one letter is no list
+        ("by\na. smith and\nj. roe", "BY A. SMITH AND J. ROE"),  # nor are initials
+        ("- [ ] one\n- [x] two\n* [X] three\n1. [ ] four", "- [ ] ONE\n- [x] TWO\n* [X] THREE\n1. [ ] FOUR"),
+        ("[ ] one\n[x] two\n☐ three\n☑ four", "[ ] ONE\n[x] TWO\n☐ THREE\n☑ FOUR"),
+        ("- [x]\none\n- [two] three", "- [x]\nONE\n- [TWO] THREE"),
+    ],
+)
+def test_marks_of_items_and_boxes_stay(text, expected):
+    assert shout(TextDocument(text.encode(), "a.txt", SPACED)) == expected
 
 
 def test_what_is_between_paragraphs_stays():
@@ -32,6 +93,8 @@ def test_what_is_between_paragraphs_stays():
     [
         ("see https://a.b/c, or  mail d@e.f\nnow.\n", "SEE https://a.b/c, OR MAIL d@e.f NOW.\n"),
         ("one\n  www.a.b \r\n{% c %} {{ d }}\ntwo\n", "ONE\n  www.a.b \r\n{% c %} {{ d }}\nTWO\n"),
+        ("one\n{{< a\n  ---\n\n  - a.b c\n>}}\ntwo", "ONE\n{{< a\n  ---\n\n  - a.b c\n>}}\nTWO"),
+        ("- https://a.b\n  one\n- two", "- https://a.b\n  ONE\n- TWO"),
         ("https://a.b\n\n- c@d.e\n", "https://a.b\n\n- c@d.e\n"),
         ("こちらhttps://a.b/cを\n", "こちらhttps://a.b/cを\n"),
     ],

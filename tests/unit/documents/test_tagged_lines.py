@@ -27,7 +27,13 @@ def project(source: str, target: str):
         ("R&amp;D x", "y R&amp;D &quot;", "y R&amp;D &quot;"),  # the same without tags
         ("<b>one", "zwei eins", "<b>zwei eins"),
         ("one", "zwei", "zwei"),
-        ("one", "zwei <b>eins</b> &lt;", "zwei <b>eins</b> &lt;"),
+        ("one", "zwei <b>eins</b> &lt;", "zwei eins &lt;"),
+        ("R&amp;D", "<!-- c --><i>R&amp;D</i><br/>", "R&amp;D"),
+        ("", "<b>", ""),
+        ("one two", "zwei<br>eins <br>drei", "zwei eins drei"),  # what a line break divides stays two words
+        ("one <b>two</b>", "zwei<br/>eins", "<b>zwei</b> eins"),
+        ("one<br>two", "zwei eins", "zwei <br>eins"),
+        ("one<br>two", "eins<br>zwei", "eins<br>zwei"),
         ("one <b>two</b>", "<b>eins</b> &amp;", "<b>eins</b> &amp;"),  # a person has placed them
         ("one <b>two</b>", "<i>zwei</i> eins<br>", "<b>zwei</b> eins"),
     ],
@@ -47,7 +53,8 @@ def test_targets_with_tags_are_named():
     def describe(*targets):
         return describe_tagged_targets("t.fr", sources, [read_tagged_line(line) for line in targets])
 
-    assert describe("x", "y", "z", "<b>u</b>") == []
+    assert describe("x", "y", "z", "u") == []
+    assert describe("x", "y", "z", "<b>u</b>") == ["t.fr, line 4: its tags are taken out, because its source has none"]
     assert describe("x", "<b>y</b>", "<i>z</i>", "u") == [
         "t.fr, line 2: it has the tags of its source, and stays as it is",
         "t.fr, line 3: its tags are replaced by those of its source",
@@ -57,4 +64,9 @@ def test_targets_with_tags_are_named():
     ]
     assert describe("<i>x</i>", "y", "<b>z", "u") == [
         "t.fr: 2 lines have tags, which those of their sources replace; the first is line 1"
+    ]
+    plain = [read_tagged_line(line) for line in ("a", "R&amp;D", "<b>c</b>")]
+    tagged = [read_tagged_line(line) for line in ("<i>x</i>", "y<br>", "z")]
+    assert describe_tagged_targets("t.fr", plain, tagged) == [
+        "t.fr: 2 lines have tags, which are taken out, because their sources have none; the first is line 1"
     ]
