@@ -91,8 +91,9 @@ def command(data: Path, out: Path, processes: int, threads: int | None, **option
       nmt distill --data data/mine --backward RUN --target-text mono.de --sample --out data/both
 
     The new corpus has the pairs, validation, test and subwords of --data, and the new pairs. A new pair is dropped if
-    its translation is cut off at the length limit, if it is too long, if its sides differ too much in length, or if it
-    was there before; what is dropped is counted. Trained runs may have other subwords than --data.
+    its translation is cut off at the length limit, has bytes that are no characters, or is too long, if its sides
+    differ too much in length, or if it was there before; what is dropped is counted. Trained runs may have other
+    subwords than --data.
 
     Translations grow in OUT.part, which is removed at the end. If the program ends earlier, the same command with
     --resume continues. The defaults of search options are the settings of each run.

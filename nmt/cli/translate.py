@@ -330,7 +330,8 @@ def command(
         raise
     if output and output.is_file() and not quiet:
         is_or_are = "is" if number == 1 else "are"
-        click.echo(f"nmt: {format_count(number, 'line')} {is_or_are} translated in {output}", err=True)
+        before = f", {done:,} of them before" if done else ""
+        click.echo(f"nmt: {format_count(number, 'line')} {is_or_are} translated in {output}{before}", err=True)
     note_terms(all_terms, missing, term_report)
     if memory and not quiet:
         note_memory(scores, number - done, "line", memory_report)

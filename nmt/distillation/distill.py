@@ -39,10 +39,12 @@ from nmt.translation.result import Translation
 from nmt.translation.translator import Translator
 from nmt.translation.workers import WorkerPool
 
+NOT_DECODED = "\ufffd"
 Closest = Literal["none", "bleu", "chrf"]
 # what to do where nothing is left, by the reason why most pairs were dropped
 ADVICE: Mapping[str, tuple[str | Option, ...]] = {
     "cut off": ("Train longer, or allow longer translations with ", Option("max_length_ratio")),
+    "not decoded": ("Train longer",),
     "duplicate": ("Translations that differ more: ", Option("sample", True), ", or a larger ", Option("n_best")),
     "length ratio": ("Raise ", Option("max_ratio")),
 }
@@ -288,7 +290,8 @@ def collect_new_pairs(
 
 
 def read_translated(teacher: Teacher, path: Path, prepared: PreparedCorpus, cleaner: Cleaner) -> Iterator[Pair]:
-    """The pairs of a teacher's lines and translations. Those that are cut off are counted by the cleaner.
+    """The pairs of a teacher's lines and translations. The cleaner counts those that are cut off, or have U+FFFD:
+    teachers generate bytes, and those of bad ones need not be characters.
 
     Raises DamageError for a file that has changed.
     """
@@ -300,7 +303,10 @@ def read_translated(teacher: Teacher, path: Path, prepared: PreparedCorpus, clea
                 why = f"line {number:,} is not a list of texts"
                 raise make_damage_error(path, why, [f"Remove {path.parent}, and begin again"]) from error
             cleaner.dropped["cut off"] += texts.count(None)
-            yield from (teacher.pair(line, text) for text in texts if text is not None)
+            whole = [text for text in texts if text is not None]
+            decoded = [text for text in whole if NOT_DECODED not in text or NOT_DECODED in line]
+            cleaner.dropped["not decoded"] += len(whole) - len(decoded)
+            yield from (teacher.pair(line, text) for text in decoded)
 
 
 def copy_text(pairs: Iterable[Pair], files: Sequence[IO[str]]) -> Iterator[Pair]:

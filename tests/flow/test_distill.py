@@ -187,8 +187,16 @@ def test_translations_that_are_cut_off_are_dropped(distill, tmp_path):
     assert f"error: no new pair is left of all translations\n  {advice}" in done.stderr
 
 
+def test_translations_with_bytes_that_are_no_characters_are_dropped(distill, tmp_path, monkeypatch):
+    monkeypatch.setattr("nmt.distillation.distill.build_selection", lambda *_: lambda *_: ["zu \ufffd"])
+    (tmp_path / "mono.a").write_text("ba de\nfi \ufffd\n")
+    done = distill("--model", "two", "--source-text", "mono.a")
+    assert done.code == 0, done.stderr
+    assert "two, mono.a: 1 new pair; dropped: 1 not decoded\n" in done.stderr
+
+
 def test_samples_are_kept_each(distill):
-    done = distill("--model", "two", "--sample", "--temperature", "3", "--n-best", "5", "--pairs", "new")
+    done = distill("--model", "two", "--sample", "--temperature", "1.5", "--n-best", "5", "--pairs", "new")
     assert done.code == 0, done.stderr
     new = read_new()
     assert len(new) == len(set(new)) > 2 * PAIRS

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -62,6 +63,7 @@ def test_output_is_continued_where_it_stopped(run_nmt, reverser, corpus, tmp_pat
     mend()
     done = run_nmt(*words, "--resume-output")
     assert (done.code, done.stdout) == (0, "")
+    assert re.search(f"\nnmt: [0-9]+ lines are translated in {out}, [1-9][0-9]* of them before\n$", f"\n{done.stderr}")
     assert out.read_bytes() == whole.read_bytes()
     assert links.read_bytes() == (tmp_path / "all").read_bytes()
     assert sorted(os.listdir(tmp_path)) == ["all", "links", "out", "whole"]
