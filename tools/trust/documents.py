@@ -68,7 +68,7 @@ def reverse(unit: Unit) -> Segment:
     target = " ".join(word[0].upper() for word in reversed(words))
     spans = [match.span() for match in re.finditer(r"\S+", target)]
     alignment = Alignment([word.span() for word in words], spans, np.eye(len(words))[::-1])
-    return restore_blanks(segment, project_tags(segment, target, alignment, unit.dividers).segment)
+    return restore_blanks(unit, project_tags(segment, target, alignment, unit.dividers).segment)
 
 
 def find_languages(content: bytes) -> Languages:

@@ -1,10 +1,12 @@
 """The tools that show what happens to bad input, in short."""
 
 import re
+import sys
 
 import pytest
 from support.tools import load_tool
 
+documents = load_tool("trust/documents")
 readers = load_tool("trust/readers")
 server = load_tool("trust/server")
 
@@ -71,3 +73,24 @@ def test_the_server_answers_after_bad_requests_crowds_and_silence(reverser, capf
 )
 def test_answers_are_judged(answer, verdict):
     assert server.judge(answer) == verdict
+
+
+def test_documents_are_copied_and_changed(tmp_path, monkeypatch, capfd):
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    texts = {
+        "page.html": "<p>A <b>red</b> house and a <img src='a'> tree.</p>",
+        "page.md": "# One *two*\n\n- three `four` five\n",
+        "strings.po": 'msgid ""\nmsgstr "Language: de\\n"\n\nmsgid "One %s\\n\\n- two\\n- three"\nmsgstr ""\n',
+        "film.srt": "1\n00:00:01,000 --> 00:00:02,000\n<i>One</i> two\n",
+        "plain.txt": "One\n===\ntwo three\n",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    monkeypatch.setattr(sys, "argv", ["documents.py", str(folder), "--work", str(tmp_path)])
+    documents.main()
+    assert capfd.readouterr().out == "5 documents: all as they should be\n"
+    (folder / "broken.srt").write_bytes(b"\xff\xfe\xff")
+    documents.main()
+    *_, last = capfd.readouterr().out.splitlines()
+    assert last.startswith("6 documents: {'refused: FILE ")
