@@ -94,15 +94,14 @@ def choose_from_blocks(model: onnx.ModelProto, every: str, words: int) -> None:
         by_block=np.array([0, 0, -1, BLOCK]),
         by_row=np.array([0, 0, -1]),
     )
-    nodes = []
 
-    def add(kind: str, inputs: list[str], *outputs: str, **options: Any) -> str:
-        nodes.append(helper.make_node(kind, inputs, outputs, **options))
-        return outputs[-1]
+    def add(kind: str, inputs: list[str], *outputs: str, **options: Any) -> None:
+        model.graph.node.append(helper.make_node(kind, inputs, outputs, **options))
 
     if words % BLOCK:
         add_weights(model, margin=np.array([0, 0, 0, 0, 0, -words % BLOCK]), improbable=np.float32(-np.inf))
-        every = add("Pad", [every, "margin", "improbable"], "whole_blocks")
+        add("Pad", [every, "margin", "improbable"], "whole_blocks")
+        every = "whole_blocks"
     add("Reshape", [every, "by_block"], "blocks")
     add("ReduceMax", ["blocks"], "maxima", axes=[-1], keepdims=0)
     add("Min", ["count", "block_count"], "block_count_needed")
@@ -117,7 +116,6 @@ def choose_from_blocks(model: onnx.ModelProto, every: str, words: int) -> None:
     add("Sub", ["block_of_word", "which"], "moved")
     add("Mul", ["moved", "block"], "moved_words")
     add("Add", ["places", "moved_words"], "words")
-    model.graph.node.extend(nodes)
 
 
 def score_listed_words(model: onnx.ModelProto) -> None:

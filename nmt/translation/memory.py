@@ -59,9 +59,7 @@ class TranslationMemory:
         targets: dict[str, str] = {}
         parts: dict[str, tuple[str | Code, ...]] = {}
         coded: dict[str, CodedEntry] = {}
-        last: dict[
-            str, str
-        ] = {}  # of each source that has several entries or codes, the key of the last one in `coded`
+        last: dict[str, str] = {}  # the key in `coded` of a source's last entry, where it has several, or codes
         notes = []
         for path in paths:
             form = find_bitext_form(path)
