@@ -27,6 +27,10 @@ LIST_BEFORE = re.compile(rf"{SENTENCE_END.pattern}|[:：]\Z")
 ITEM = re.compile(r"\s*(?:[-–—−*+•‣⁃◦▪▫●○■□·✓✔➤►★☆→]|\(?\d{1,2}[.)]|[a-z]\))\s+")
 BULLET = re.compile(r"\s*[*•‣⁃◦▪▫●○■□·✓✔➤►★☆→]\s+")  # of an item even where there is one alone
 LINE_END = re.compile(r"\n|\\n|(?:<|&lt;|&#60;)br\b|&#(?:0*10|x0*a);", re.IGNORECASE)  # how a break is written
+BLOCK = re.compile(  # a tag that begins or ends a paragraph, an item or the like
+    r"(?:<|&lt;|&#60;)/?(?:p|li|[uod]l|d[td]|h[1-6r]|div|blockquote|t(?:able|head|body|foot|[rdh])|caption|pre)(?![\w:.-])",
+    re.IGNORECASE,
+)
 
 
 class Line(NamedTuple):
@@ -195,13 +199,12 @@ def find_dividing_ends(original: str, begin: int, end: int, *, beside_tags: bool
 
 
 def find_string_lines(inline: InlineUnit, original: str) -> Iterator[StringLine]:
-    """The lines of a string that have text, or a tag in its place."""
+    """The lines of a string that have text, or a tag in its place. A tag such as <p> is as two line ends."""
     text, marks = inline.unit.segment.text, inline.unit.segment.marks
     last = StringLine(0, 0, 0, 0, 0)
     for number in range(len(marks) + 1):
         is_end = number == len(marks)
-        is_written = not is_end and is_break(inline.unit.labels[marks[number].mark.tag])
-        breaks = len(LINE_END.findall(original, *inline.spans[number])) if is_written else 0
+        breaks = 0 if is_end else count_breaks(inline, number, original)
         if not (is_end or breaks):
             continue
         end = len(text) if is_end else marks[number].place
@@ -209,6 +212,14 @@ def find_string_lines(inline: InlineUnit, original: str) -> Iterator[StringLine]
             yield last._replace(end=end, stop=number)
             last = last._replace(breaks=0)
         last = StringLine(end, end, number + 1, number + 1, last.breaks + breaks)
+
+
+def count_breaks(inline: InlineUnit, number: int, original: str) -> int:
+    """How many line ends a mark of a string stands for."""
+    if BLOCK.match(original, *inline.spans[number]):
+        return 2
+    is_written = is_break(inline.unit.labels[inline.unit.segment.marks[number].mark.tag])
+    return len(LINE_END.findall(original, *inline.spans[number])) if is_written else 0
 
 
 def trim_marks(part: Part, unit: Unit) -> Part:

@@ -180,6 +180,27 @@ def test_tags_around_parts_of_a_string_keep_their_words():
     assert (translated, written) == (["a b", "c d", "e f"], r"<b>B A\n\nD C</b>\n\n<i>F E</i>")
 
 
+@pytest.mark.parametrize("form", STRINGS)
+@pytest.mark.parametrize(
+    ("text", "lines", "expected"),
+    [
+        ("<p>a b</p><p>c d</p>", ["a b", "c d"], "<p>B A</p><p>D C</p>"),
+        ("<ul><li>a <i>b c</i></li><LI>d e</LI></ul>", ["a b c", "d e"], "<ul><li><i>C B</i> A</li><LI>E D</LI></ul>"),
+        ("<h2>a b</h2> c d <hr/> e f", ["a b", "c d", "e f"], "<h2>B A</h2> D C <hr/> F E"),
+        ("a b<p>c d<p class='x'>e f", ["a b", "c d", "e f"], "B A<p>D C<p class='x'>F E"),
+        # not these
+        ("a <pic>b c</pic> d", ["a b c d"], None),
+        ("a <li-x>b c</li-x> d", ["a b c d"], None),
+    ],
+)
+def test_block_elements_divide_a_string(form, text, lines, expected):
+    if form != "po":
+        text, expected = (one and one.replace("<", "&lt;").replace(">", "&gt;") for one in (text, expected))
+    translated, written = translate_strings(text, form)
+    assert translated == lines
+    assert expected is None or written == expected
+
+
 def test_a_memory_has_strings_as_a_whole_or_their_parts():
     found = TranslationMemory({"a. b * c": "X. Y * Z", "d. e": "V. W"})
     document = read_string(r"a. b\n* c", "po")
@@ -193,7 +214,7 @@ def test_a_memory_has_strings_as_a_whole_or_their_parts():
 @pytest.mark.parametrize("seed", range(200))
 def test_what_is_known_of_a_string_has_its_places(seed):
     draw = random.Random(seed)
-    kinds = [r"\n", r"\n\n", r"\n* ", "<b>", "</b>", "%s", " ", "one. Two", "three", r"\n1. "]
+    kinds = [r"\n", r"\n\n", r"\n* ", "<b>", "</b>", "<p>", "</p>", "%s", " ", "one. Two", "three", r"\n1. "]
     text = "".join(draw.choices(kinds, k=draw.randrange(1, 30))) + "z"
     double = WordTranslator(lambda word: f"{word}7", is_reversing=True)
     [unit] = translate_units(read_string(text, "po"), double)
