@@ -22,7 +22,7 @@ from nmt.documents.tag_names import (
 )
 from nmt.errors import DataError
 from nmt.text.units import Span
-from nmt.text.xml_units import Code
+from nmt.text.xml_units import LINE_BREAK, Code
 from nmt.translation.memory import FreshRequest, TranslationMemory
 from nmt.translation.request import Request
 from nmt.translation.result import MemoryMatch
@@ -134,6 +134,8 @@ def use_entry(entry: Entry, own: Unit) -> Sentences:
     found = reader.read(entry.target)
     places = {mark for mark in reader.marks if is_placeholder(labels[mark.tag])}
     omitted = {mark for mark in places if mark not in reader.used} if entry.has_placeholders else set()
+    if any(isinstance(part, Code) and part.key == LINE_BREAK for part in (*entry.source, *entry.target)):
+        omitted |= {mark for mark in reader.line_ends if mark not in reader.used}
     kept = [mark.tag for mark in reader.used if mark in places]
     text = "".join(
         part if isinstance(part, str) else " " if is_break(labels[part.tag]) else ""
@@ -164,7 +166,7 @@ def use_entry(entry: Entry, own: Unit) -> Sentences:
         unit = own
     else:
         placed = replace(placed, is_whole=True)
-    known = match._replace(target=show_text(placed, labels).strip())
+    known = match._replace(target=" ".join(show_text(placed, labels).split()))
     return Sentences([(0, len(unit.segment.text))], known=known, placed=placed, unit=unit)
 
 

@@ -26,7 +26,7 @@ PLACEHOLDER = re.compile(
     r"|(?<!\w)[A-Za-z]:(?:\\[\w.$-]+)++\\?"  # a path of Windows, which has no escapes
     r"|[ \t]*(?:\\r)?\\n[ \t]*|\\[rt]"  # escapes
 )
-LINES = re.compile(rf"{PLACEHOLDER.pattern}|[ \t]*\r?\n\s*")  # the same, and line ends
+LINES = re.compile(rf"{PLACEHOLDER.pattern}|[ \t]*\r?\n\s*|[ ]*\t[ \t]*")  # the same, line ends and tabs
 
 
 def split_placeholders(token: Token, pattern: re.Pattern[str] = PLACEHOLDER) -> Iterator[Token]:

@@ -15,7 +15,7 @@ from nmt.documents.placeholders import PLACEHOLDER
 from nmt.documents.segment import Mark, PlacedMark, Segment
 from nmt.documents.tree import find_crossing
 from nmt.errors import DataError
-from nmt.text.xml_units import Code
+from nmt.text.xml_units import LINE_BREAK, Code
 
 ELEMENT = re.compile(r"<([^\s<>/!?][^\s<>/]*)")
 TAG_LIKE = re.compile(r"</?[a-zA-Z][^<>]*>")
@@ -76,11 +76,16 @@ def write_markup(unit: Unit) -> str:
 
 def read_markup(unit: Unit) -> dict[Mark, str]:
     """Each mark as other files have it, in one line."""
-    marks = [mark for _, mark in unit.widen().segment.marks]
     return {
         mark: " " if unit.labels[mark.tag : mark.tag + 1] == (LINE_END,) else " ".join(markup.split())
-        for mark, markup in zip(marks, unit.markup, strict=bool(unit.markup))
+        for mark, markup in zip_markup(unit)
     }
+
+
+def zip_markup(unit: Unit) -> Iterator[tuple[Mark, str]]:
+    """Each mark of a unit and its edges, with its markup."""
+    marks = (mark for _, mark in unit.widen().segment.marks)
+    return zip(marks, unit.markup, strict=bool(unit.markup))
 
 
 class TagReader:
@@ -113,13 +118,33 @@ class TagReader:
                 self.by_key |= zip(own_keys, own_marks, strict=True)
         known = sorted(self.by_name, key=len, reverse=True)
         self.pattern = re.compile(f"({'|'.join(map(re.escape, known))})") if known else None
+        text, raw = unit.segment.text, dict(zip_markup(unit))
+        ends = len(text) - len(text.lstrip()), len(text.rstrip())
+        self.line_ends = {  # those inside the text, with what they are in the document
+            mark: raw.get(mark, "")
+            for place, mark in unit.segment.marks
+            if unit.labels[mark.tag] == LINE_END and ends[0] < place < ends[1]
+        }
         self.used: list[Mark] = []
         self.problem = ""  # what is wrong with the tags that it has
 
     def read(self, parts: Iterable[str | Code]) -> list[str | Mark]:
-        """The text of a translation and the unit's tags in it. A placeholder beyond those of the unit is text."""
+        """The text of a translation and the unit's tags in it. A placeholder beyond those of the unit is text.
+
+        Line breaks are line ends of the unit, in its order. Others than it has are text.
+        """
+        parts = list(parts)
+        breaks = [part.text for part in parts if isinstance(part, Code) and part.key == LINE_BREAK]
+        own_breaks = list(self.line_ends.values())
+        are_text = breaks != own_breaks and "\n" in "".join(own_breaks)
+        free = iter(() if are_text else self.line_ends)
         found: list[str | Mark] = []
         for part in parts:
+            if isinstance(part, Code) and part.key == LINE_BREAK:
+                taken = next(free, None)
+                self.used += [taken] if taken else []
+                found.append(taken or (part.text if are_text else " "))
+                continue
             pieces = [part] if isinstance(part, Code) else self.pattern.split(part) if self.pattern else [part]
             for number, piece in enumerate(pieces):
                 if isinstance(piece, str) and number % 2 == 0:

@@ -15,7 +15,7 @@ from nmt.text.compression import READ_ERRORS, SUFFIXES, decompress
 from nmt.text.corpus import Pair, find_file, read_lines
 from nmt.text.languages import get_primary_language, matches_language
 from nmt.text.spreadsheet import find_end, read_sheets
-from nmt.text.xml_units import BLANKS, Side, TmxReader, XliffReader
+from nmt.text.xml_units import BLANKS, LINE_BREAK, Code, Side, TmxReader, XliffReader
 
 try:
     import polib
@@ -30,6 +30,7 @@ SUFFIXES_OF = {
     "xlsx": (".xlsx", ".xlsm"),
 }
 CHARSET = re.compile(rb'Content-Type:[^"]*charset=([\w.:-]+)')  # of a PO file
+LINE_BREAKS = re.compile(r"(\s*[\n\t]\s*)")
 DELIMITERS = ",;\t"
 NO_ROW = re.compile(r'[\s,;]*|"?sep=(.)"?\s*', re.IGNORECASE)  # without text, or the delimiter as Excel writes it
 QUOTATION_ADVICE = "Perhaps a quotation mark does not end, or is missing around a text"
@@ -184,7 +185,14 @@ def read_po(path: Path, source_lang: str, target_lang: str, counts: Counter[str]
         forms = [text for _, text in sorted(entry.msgstr_plural.items())] or [entry.msgstr]
         texts = [(entry.msgid, forms[0]), *([(entry.msgid_plural, forms[-1])] if entry.msgid_plural else [])]
         for text, translation in texts[1:] if len(forms) == 1 and entry.msgid_plural else texts:
-            yield [Side(original, to_line(text)), *([Side(language, to_line(translation))] if translation else [])]
+            yield [split_lines(text, original), *([split_lines(translation, language)] if translation else [])]
+
+
+def split_lines(text: str, language: str) -> Side:
+    """A side with a code for each line end and tab that is not at an end of its text."""
+    first, *others = LINE_BREAKS.split(text.strip())
+    codes = (Code(part, LINE_BREAK) if number % 2 == 0 else part for number, part in enumerate(others))
+    return Side(language, to_line(text), (first, *codes) if others else ())
 
 
 def parse_po(path: Path) -> Any:

@@ -21,19 +21,23 @@ CHUNK = 2**18  # bytes
 BLANKS = re.compile(r"[ \t\r\n\x85\u2028\u2029]+")
 UNREVIEWED_STATES = re.compile("new|initial|needs-.*")
 MACHINE_MADE = frozenset(("mt-suggestion", "leveraged-mt", "nmt:mt-suggestion"))  # qualifiers of a state
+LINE_BREAK = "line break"
 REVIEWED_STATES = frozenset(("final", "signed-off"))
 
 
 class Code(NamedTuple):
-    """An inline code: its content, such as `<b>`, which is markup and no text, and its element and id: `<ph 1>`."""
+    """An inline code: its content, such as `<b>`, which is markup and no text, and its element and id: `<ph 1>`.
+
+    In a text of several lines, each line end is one, and so is a tab: their key is LINE_BREAK.
+    """
 
     text: str
     key: str = ""
 
     @property
     def original(self) -> str:
-        """What the code stands for: its content or, without one, its element."""
-        return " ".join(self.text.split()) or self.key
+        """What the code stands for: its content or, without one, its element. A line break stands for a blank."""
+        return " ".join(self.text.split()) or ("" if self.key == LINE_BREAK else self.key)
 
 
 def name_code(element: str, attributes: Mapping[str, str]) -> str:

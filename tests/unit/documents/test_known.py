@@ -1,5 +1,6 @@
 """What a memory with the same source does to documents: a person's translation is used as it is."""
 
+import random
 import re
 
 import polib
@@ -213,3 +214,21 @@ def test_codes_of_tmx_have_attributes(tmp_path):
     memory = TranslationMemory.read([tmp_path / "m.tmx"], "en", "de", 100)
     written, _ = translate('<p>A <a href="/x">dog</a> or <a href="/y">cat</a>', "html", memory)
     assert written == '<p><a href="/y">Kater</a> oder <a href="/x">Hund</a>'
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_lines_of_a_translation_are_those_of_the_memory(seed, tmp_path):
+    draw = random.Random(seed)
+    begin, end = (draw.choice(["", "\n", "  \n", "\t"]) for _ in range(2))
+    kinds = ["\n", "\n\n", "\n  * ", "\t", "\n\t", "%s", " b", "one. Two", "\n1. "]
+    source, target = (f"a{''.join(draw.choices(kinds, k=draw.randrange(2, 9)))}z" for _ in range(2))
+    source, target = f"{begin}{source}{end}", f"{begin}{target}{end}"
+    if "\n" not in source.strip() and "\n" in target.strip():
+        source = source.replace("z", "\nz")
+    memory = polib.POFile()
+    memory.metadata = {"Language": "de", "Content-Type": "text/plain; charset=UTF-8"}
+    memory.append(polib.POEntry(msgid=source, msgstr=target))
+    memory.save(tmp_path / "memory.po")
+    written, [unit] = translate_message(source, TranslationMemory.read([tmp_path / "memory.po"], "en", "de"))
+    assert unit.annotate().is_known
+    assert written == target

@@ -47,7 +47,7 @@ def read(text: str, plurals: int = 2) -> po.PoDocument:
         # strings of several lines, and escapes
         (
             'msgid ""\n"say \\"hi\\"\\n"\n"and\\tgo\\n"\nmsgstr ""\n',
-            '#, fuzzy\nmsgid ""\n"say \\"hi\\"\\n"\n"and\\tgo\\n"\nmsgstr ""\n"SAY \\"HI\\"\\n"\n"AND GO\\n"\n',
+            '#, fuzzy\nmsgid ""\n"say \\"hi\\"\\n"\n"and\\tgo\\n"\nmsgstr ""\n"SAY \\"HI\\"\\n"\n"AND\\tGO\\n"\n',
         ),
         (
             'msgid "one \\n  two:\\n- three"\nmsgstr ""\n',
