@@ -54,7 +54,7 @@ class TrainSettings(Settings):
     metric: Literal["bleu", "chrf", "accuracy", "f1", "perplexity"] = Field(
         "bleu",
         description="validation score that selects the best checkpoint; accuracy and f1 (the mean over labels) are of "
-        "whole lines; perplexity decides between equal scores, and where BLEU is below 1",
+        "whole lines; perplexity decides between equal scores, and where BLEU is below 1 or perplexity is halved",
     )
     tokenize: TokenizerName = Field(
         "auto", description="sacreBLEU's tokenizer for BLEU in validation; auto: the one for the target language"

@@ -1,7 +1,9 @@
 """Which checkpoint is the best: the order of validations, and the choice among those of a run whose metric changes."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,11 @@ class Rank(NamedTuple):
     minus_perplexity: float
 
 
+def build_rank(score: float | None, perplexity: float | None) -> Rank | None:
+    """The rank of a state's best validation, if it has one; older versions stored no perplexity."""
+    return None if score is None else Rank(score, -(perplexity or math.inf))
+
+
 @dataclass(frozen=True)
 class Criterion:
     """The validation score that chooses the best checkpoint. BLEU depends on the tokenizer, the others do not."""
@@ -36,6 +43,21 @@ class Criterion:
         perplexity = figures["perplexity"]
         score = -perplexity if self.metric == "perplexity" else figures[self.metric]
         return Rank(0.0 if self.metric == "bleu" and score < LEAST_BLEU else score, -perplexity)
+
+    def is_better(self, rank: Rank, earlier: Rank | None) -> bool:
+        """Whether a validation is better than an earlier one.
+
+        It is, whatever the BLEU, where its perplexity is less than half of the earlier one: that network had hardly
+        learnt anything, and its BLEU was an accident, as those of single characters often are.
+        """
+        is_halved = earlier is not None and 2 * rank.minus_perplexity > earlier.minus_perplexity
+        return earlier is None or rank > earlier or (self.metric == "bleu" and is_halved)
+
+    def choose(self, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """The best of some validations, which are in the order of training."""
+        return reduce(
+            lambda best, record: record if self.is_better(self.rank(record), self.rank(best)) else best, records
+        )
 
     def is_known(self, record: Mapping[str, Any]) -> bool:
         """Whether a log record has this score. Older versions logged perplexity and BLEU by 13a alone."""
@@ -69,7 +91,7 @@ def choose_best_again(folder: Path, criterion: Criterion) -> BestSoFar:
     def describe(record: Mapping[str, Any]) -> str:
         return f"update {record['update']:,}, {criterion.metric} {format_figure(record[criterion.metric])}"
 
-    best, best_of_all = max(candidates, key=criterion.rank), max(known, key=criterion.rank)
+    best, best_of_all = criterion.choose(candidates), criterion.choose(known)
     checkpoint = kept[best["update"]]
     if "best" not in list_checkpoints(folder) or read_checkpoint_info(folder / "best")["update"] != best["update"]:
         figures = {name: best[name] for name in METRIC_NAMES if name in best}
@@ -78,7 +100,7 @@ def choose_best_again(folder: Path, criterion: Criterion) -> BestSoFar:
         weights = read_tensors(checkpoint, "weights.safetensors")
         save_checkpoint(folder / "best", weights, facts | figures)
     text = f"best is chosen by {criterion} now: {describe(best)}"
-    if criterion.rank(best_of_all) > criterion.rank(best):
+    if best_of_all["update"] not in kept:
         text += f"; {describe(best_of_all)}, was better, but its checkpoint has been removed"
     if len(known) < len(validations):
         text += f"; that score of {len(validations) - len(known)} earlier validations is not known"

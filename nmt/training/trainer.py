@@ -24,7 +24,7 @@ from nmt.progress import format_count
 from nmt.run_log import format_record, truncate_log
 from nmt.settings import TrainSettings
 from nmt.training.averaging import WeightAverage
-from nmt.training.best import Criterion, Rank, choose_best_again
+from nmt.training.best import Criterion, build_rank, choose_best_again
 from nmt.training.distributed import ALONE, Group
 from nmt.training.health import AttentionSums, HealthCheck, UpdateRecord, add_up
 from nmt.training.interrupts import catch_interrupts, end_at_once
@@ -257,12 +257,11 @@ class Trainer:
             raise TrainingError(text, *error.args) from error
         figures = {"perplexity": math.exp(min(nll / tokens, 700)), **scores}
         rank = self.criterion.rank(figures)
-        is_best = state.best is None or rank > Rank(state.best, -(state.best_perplexity or math.inf))
+        is_best = self.criterion.is_better(rank, build_rank(state.best, state.best_perplexity))
         if is_best:
             state = replace(state, best=rank.score, best_perplexity=figures["perplexity"])
         if is_due:
-            is_better = state.due_best is None or rank > Rank(state.due_best, -(state.due_perplexity or math.inf))
-            if is_better:
+            if self.criterion.is_better(rank, build_rank(state.due_best, state.due_perplexity)):
                 state = replace(state, stale=0, due_best=rank.score, due_perplexity=figures["perplexity"])
             else:
                 stale = state.stale + 1

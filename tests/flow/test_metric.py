@@ -211,6 +211,23 @@ def test_a_bleu_that_is_an_accident_does_not_keep_best(
     assert ("and so perplexity alone chooses best" in done.stderr) == is_noted
 
 
+@pytest.mark.parametrize(("perplexity", "best"), [(29.9, [1, 2]), (30.0, [1])])
+def test_a_bleu_of_a_network_with_twice_the_perplexity_is_an_accident(
+    train, tiny_prepared, tmp_path, monkeypatch, perplexity, best
+):
+    (tmp_path / "data").symlink_to(tiny_prepared)
+    figures = [{"perplexity": 60.0, "bleu": 5.0}, {"perplexity": perplexity, "bleu": 1.5}]
+    script_validations(monkeypatch, [*figures, *({"perplexity": 70.0, "bleu": 1.4} for _ in range(3))])
+    done = train(tmp_path, *SMALL, *EVERY, "--set", "train.patience=2", "--set", "train.keep=5")
+    assert "bleu has not improved for 2 validations" in done.stderr
+    validations = list_validations(tmp_path / "run")
+    assert [record["update"] for record in validations if record["is_best"]] == best
+    assert len(validations) == best[-1] + 2
+    for metric in ("perplexity", "bleu"):
+        done = train(tmp_path, "--resume", "--set", f"train.metric={metric}")
+    assert f"best is chosen by bleu (13a) now: update {best[-1]}, " in done.stderr
+
+
 def test_a_tie_with_a_better_perplexity_does_not_use_up_patience(scripted, tmp_path):
     done = scripted("--set", "train.patience=2")
     assert "stopped: bleu has not improved for 2 validations" in done.stderr
