@@ -133,6 +133,18 @@ def find_resume_point(paths: list[Path], index: Index | None) -> tuple[int, list
     return done, sizes
 
 
+def refuse_other_output(path: Path, number: int, text: str, style: str) -> None:
+    """Raise DataError unless line `number` of FILE.part, the last one, has a translation."""
+    line = next(islice(read_complete_lines(get_partial_path(path)), number - 1, None)).decode()
+    with suppress(ValueError, KeyError, TypeError):
+        if text == (json.loads(line)["text"] if style == "jsonl" else line.removesuffix("\n")):
+            return
+    raise DataError(
+        f"line {number:,} of {path} is not what this command writes there\n"
+        "  It was made from another input, by other options or another model: leave out --resume-output to start again"
+    )
+
+
 def read_complete_lines(path: Path) -> Iterator[bytes]:
     """The lines of a file, without an incomplete last line."""
     with open(path, "rb") as file:

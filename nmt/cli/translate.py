@@ -36,7 +36,14 @@ from nmt.cli.options import (
     settings_options,
     shortlist_option,
 )
-from nmt.cli.output import find_resume_point, get_partial_path, is_standard_output, refuse_overlap, write_in_parts
+from nmt.cli.output import (
+    find_resume_point,
+    get_partial_path,
+    is_standard_output,
+    refuse_other_output,
+    refuse_overlap,
+    write_in_parts,
+)
 from nmt.cli.reports import open_report
 from nmt.cli.review import open_review, review_option
 from nmt.cli.terms import COLUMNS as TERM_COLUMNS
@@ -268,11 +275,15 @@ def command(
     done, sizes = find_resume_point(paths, index) if resume_output else (0, [0] * len(paths))
     places: deque[tuple[str, int]] = deque()  # of the lines that are read and not yet translated
     requests = note_places(files or ("-",), places, input_format, prefix, constraints, banned)
-    if (skipped := sum(1 for _ in islice(requests, done))) < done:
+    last = deque(enumerate(islice(requests, done), 1), maxlen=1)
+    if (skipped := last[0][0] if last else 0) < done:
         raise DataError(
             f"{output} already holds {format_count(done, 'line')}, and the input has only {skipped:,}\n"
             "  It was made from another input: leave out --resume-output to start again"
         )
+    if output and last and n_best == 1 and precision == "int8":  # a line is the same whatever else is in its batch
+        [[again, *_]] = translator.stream([last[0][1]], batch_size=batch_size, first=done, terms=terms, **search)
+        refuse_other_output(output, done, again.text, style)
     linked = choose_units_of_run(units, read_run(Path(model[0])))
     if alignments and (note := describe_units(linked)):
         click.echo(f"nmt: {note}", err=True)

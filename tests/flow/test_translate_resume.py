@@ -83,8 +83,8 @@ def test_redirected_output_can_be_continued(run_nmt, reverser, corpus, tmp_path,
     assert out.read_text() == whole
     assert 0 < sum(work) < 25
     work.clear()
-    assert run_nmt(*words).code == 0  # nothing is left to do
-    assert (out.read_text(), work) == (whole, [])
+    assert run_nmt(*words).code == 0  # nothing is left to do, but for a look at the last line
+    assert (out.read_text(), work) == (whole, [1])
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,31 @@ def test_other_output_cannot_be_continued(run_nmt, reverser, tmp_path, content, 
     done = run_nmt(*words, stdin="ba\nde\n")
     assert (done.code, message in done.stderr) == (2, True)
     assert (tmp_path / "out").read_bytes() == content
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+@pytest.mark.parametrize(
+    ("stdin", "words", "code"),
+    [
+        ("ba de\nku la\nte\n", [], 0),
+        ("ku la\nba de\nte\n", [], 2),
+        ("ba de\nku la\nte\n", ["--constraint", "te"], 2),
+        ("ku la\nba de\nte\n", ["--precision", "float32"], 0),  # which may differ with the batch
+    ],
+)
+def test_output_of_another_input_or_with_other_options_is_not_continued(
+    run_nmt, reverser, tmp_path, form, stdin, words, code
+):
+    out = tmp_path / "out"
+    command = ["translate", "--model", reverser, "--output", out, *FORMS[form]]
+    assert run_nmt(*command, stdin="ba de\nku la\n").code == 0
+    before = out.read_bytes()
+    done = run_nmt(*command, "--resume-output", *words, stdin=stdin)
+    assert done.code == code, done.stderr
+    assert out.read_bytes().startswith(before)
+    assert (out.read_bytes() == before) == (code == 2)
+    if code:
+        assert f"line 2 of {out} is not what this command writes there\n  It was made from another" in done.stderr
 
 
 def test_only_files_can_be_continued(run_nmt, reverser):
