@@ -6,7 +6,6 @@ lines of blocks alone, and by its design cannot have more.
 
 import re
 from array import array
-from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from html import unescape
@@ -22,7 +21,7 @@ from nmt.documents.labels import LINE_END
 from nmt.documents.markdown_escapes import escape, escape_inner, replace_underscores
 from nmt.documents.markdown_modules import mask_statements
 from nmt.documents.markdown_syntax import DIRECTIVE, find_terms, is_abbreviation, split_at_syntax
-from nmt.documents.markdown_tags import keep_elements, read_tag
+from nmt.documents.markdown_tags import KeptBlocks, keep_elements, leave_out, read_tag
 from nmt.documents.markup import InnerText, read_attribute, replace_markup
 from nmt.documents.placeholders import KEPT, keep_parts
 from nmt.documents.segment import Mark, Segment
@@ -88,6 +87,7 @@ class MarkdownDocument:
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
         self.html_own: set[Span] = set()  # the values that mark elements of HTML as of the source's language
         self.kept: list[Span] = []  # elements of HTML in text that stay as they are
+        self.blocks = KeptBlocks(languages.source)
         self.run: list[Token] = []
         self.name = name
         self.divide()
@@ -183,14 +183,13 @@ class MarkdownDocument:
         return run
 
     def leave_kept(self) -> None:
-        """Remove descriptions and titles that are in elements that stay as they are from the units."""
-        begins = [begin for begin, _ in self.kept]
-
-        def is_kept(place: int) -> bool:
-            number = bisect_right(begins, place) - 1
-            return number >= 0 and place < self.kept[number][1]
-
-        self.inner = [one for one in self.inner if not is_kept(one.text.begin)]
+        """Remove texts that are in elements that stay as they are from the units."""
+        blocks = self.blocks.find(len(self.decoded.text))
+        for spans in (self.kept, blocks):
+            self.inner = leave_out(self.inner, spans, lambda one: one.text.begin)
+        self.html_inner = leave_out(self.html_inner, blocks, lambda one: one.text.begin)
+        self.html = leave_out(self.html, blocks, lambda one: one.begin)
+        self.texts = leave_out(self.texts, blocks, lambda one: one.begin)
 
     def make_tag(self, event: MarkdownEvent, inner: MarkdownEvent) -> Token:
         """One end of an inline element: from its beginning to that of its content, or from that's end to its own.
@@ -250,6 +249,7 @@ class MarkdownDocument:
         if any(text[end:begin].strip() for (_, end), (begin, _) in pairwise(lines)):
             return
         place = lines[0][0]
+        self.blocks.read(text, place, lines[-1][1])
         runs: list[Sequence[Token]] = []
         finder = self.read_page(place, lines[-1][1], runs.append)
         self.notes = [*self.notes, *finder.describe_unended(self.name, self.lines, place)]

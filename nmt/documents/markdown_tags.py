@@ -1,6 +1,8 @@
 """Tags of HTML in the text of Markdown: what they are, and which elements stay as they are. Both are as in pages."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from nmt.documents.breaks import COMMENT
 from nmt.documents.document import Kind, Token
@@ -10,8 +12,10 @@ from nmt.documents.html_events import Event, Scanner
 from nmt.documents.html_names import EMBEDDED, READINGS, UNTRANSLATED, VOID
 from nmt.documents.inline_units import join_kept
 from nmt.text.languages import is_other_language
+from nmt.text.units import Span
 
 WITHOUT_TEXT = EMBEDDED | READINGS | UNTRANSLATED  # elements whose labels have none
+T = TypeVar("T")
 EMPTY = {f"<{name}>" for name in WITHOUT_TEXT}
 
 
@@ -24,10 +28,48 @@ def read_tag(text: str, begin: int, end: int, language: str) -> Token:
         return Token("single", begin, end, COMMENT)
     kind: Kind = "close" if tag.kind == "end" else "open"
     kind = "single" if tag.kind == "empty" or tag.name in VOID else kind
+    is_left = kind == "open" and is_kept(tag, language)
+    return Token(kind, begin, end, f"<{tag.name}>", tag.name, tag.name == "br", is_left)
+
+
+def is_kept(tag: Event, language: str) -> bool:
+    """Whether an element stays as it is: it is marked so, or as of another language."""
     code = read_language(tag)
-    is_foreign = bool(code and language) and is_other_language(code or "", language)
-    is_kept = kind == "open" and (is_untranslated(tag) or is_foreign)
-    return Token(kind, begin, end, f"<{tag.name}>", tag.name, tag.name == "br", is_kept)
+    return is_untranslated(tag) or (bool(code and language) and is_other_language(code or "", language))
+
+
+class KeptBlocks:
+    """Elements that stay as they are, and begin and end in different blocks of HTML: Markdown is between their tags."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.spans: list[Span] = []  # of those that end; they do not overlap
+        self.open: list[int] = []  # where the open one begins, and those of the same name in it
+        self.name = ""
+
+    def read(self, text: str, begin: int, end: int) -> None:
+        """Read a block."""
+
+        def follow(event: Event, stop: int) -> None:
+            if event.kind == "start" and (event.name == self.name if self.open else is_kept(event, self.language)):
+                self.name = event.name
+                self.open.append(begin + event.begin)
+            elif event.kind == "end" and self.open and event.name == self.name:
+                first = self.open.pop()
+                self.spans += [] if self.open or first >= begin else [(first, begin + stop)]
+
+        Scanner(text[begin:end], follow)
+
+    def find(self, end: int) -> list[Span]:
+        """Where these elements are in a text that ends there."""
+        return [*self.spans, *((first, end) for first in self.open[:1])]
+
+
+def leave_out(units: Iterable[T], spans: Sequence[Span], find_begin: Callable[[T], int]) -> list[T]:
+    """The units that do not begin in one of some places, which are in order and do not overlap."""
+    begins = [begin for begin, _ in spans]
+    places = ((one, find_begin(one)) for one in units)
+    return [one for one, place in places if not (n := bisect_right(begins, place)) or place >= spans[n - 1][1]]
 
 
 def close_readings(run: Sequence[Token]) -> list[Token]:

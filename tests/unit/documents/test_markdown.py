@@ -256,6 +256,24 @@ def test_titles_are_escaped_as_their_quotation_marks_need():
     assert written.decode() == "[a](b 'x\\'y\\*') ![e](f (\\(z\\)))\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<div translate=no>\n\na ![b](c 'd')\n\n<p title='e'>f</p>\n\n</div>\n\ng\n", "g"),
+        ("<div class=notranslate>\n\n<div>\n\na\n\n</div>\n\n# b\n\n</div>c\n\n- d\n", "c d"),
+        ("a\n\n<div lang=fr>\n\nb\n\n</div>\n\nc\n", "a c"),
+        ("a\n\n<div translate=no>\n\nb\n", "a"),  # to the end
+        # in one block it is as in pages
+        ("<div translate=no><p>a</p><p translate=yes>b</p></div>\n\nc\n", "b c"),
+        ("<div>\n\na\n\n</div>\n\nb\n\n</div>\n\nc\n", "a b c"),
+    ],
+)
+def test_text_between_blocks_of_html_stays_where_their_element_does(text, expected):
+    document, translator = read(text), WordTranslator()
+    assert translate_document(document, translator).decode() == text
+    assert sorted(translator.lines) == expected.split()
+
+
 def test_an_html_block_that_does_not_end_is_noted():
     document = read("a\n\n<!-- b\n\nc\n")
     assert shout(document) == "A\n\n<!-- b\n\nc\n"
