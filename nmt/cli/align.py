@@ -189,8 +189,7 @@ def command(
             click.echo(f"nmt: {warning}", err=True)
     loading = {"checkpoint": checkpoint, "device": device, "precision": precision}
     translators = [load_aligner(run, **loading) for run in model]
-    for other in translators[1:]:
-        refuse_other_languages(translators[0].runs[0], other.runs[0])
+    refuse_other_languages([translator.runs[0] for translator in translators])
     opposite = load_aligner(reverse, **loading) if reverse else None
     hides_bar = style == "text" and sys.stdout.isatty()  # a progress bar would stand between the links
     terminal = TerminalProgress()

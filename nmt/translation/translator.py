@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from nmt.arguments import check_count
-from nmt.errors import FolderError, NmtError, Option, UsageError
+from nmt.checkpoint import Run
+from nmt.errors import NmtError, Option, UsageError
 from nmt.inference.engine import Engine
 from nmt.inference.graphs import UntraceableError
 from nmt.inference.shortlist import Shortlist, refuse_other_subwords, shortlist_path
@@ -87,8 +88,8 @@ class Translator:
         """Load a run folder, or several as an ensemble, and optionally a shortlist, which limits the target pieces.
 
         Raises FolderError for a folder that is not a run or has no such checkpoint, NmtError for runs with different
-        subword models and for a shortlist that does not fit them, UsageError for a device or precision that this
-        machine does not have.
+        subword models and for a shortlist that does not fit them, UsageError for runs of different languages, and for
+        a device or precision that this machine does not have.
         """
         paths = list_runs(model)
         chosen_device = choose_translation_device(device)
@@ -96,6 +97,7 @@ class Translator:
         runs = [load_run(path, checkpoint) for path in paths]
         if not runs:
             raise UsageError("there is no run to load\n  Name one or several with ", Option("model"))
+        refuse_other_languages(runs)
         for run in runs[1:]:
             refuse_other_vocabulary(run, runs[0])
         allowed = None if shortlist is None else read_shortlist(Path(shortlist), runs[0])
@@ -232,11 +234,13 @@ def refuse_other_vocabulary(run: LoadedRun, first: LoadedRun) -> None:
             )
 
 
-def refuse_other_languages(first: LoadedRun, other: LoadedRun) -> None:
-    """Raise FolderError when two runs do not translate between the same languages, so that they cannot be compared."""
-    if (first.info.source_lang, first.info.target_lang) != (other.info.source_lang, other.info.target_lang):
-        raise FolderError(
-            f"{other.path} cannot be compared with {first.path}: they translate {other.info.source_lang} to "
-            f"{other.info.target_lang} and {first.info.source_lang} to {first.info.target_lang}\n"
-            "  Compare runs between the same languages"
-        )
+def refuse_other_languages(runs: Sequence[Run]) -> None:
+    """Raise UsageError when runs that are used together do not translate between the same languages."""
+    first, *others = runs
+    wanted, *found = ((run.info.source_lang, run.info.target_lang) for run in runs)
+    for other, own in zip(others, found, strict=True):
+        if own != wanted:
+            raise UsageError(
+                f"{first.path} translates {' to '.join(wanted)}, and {other.path} translates {' to '.join(own)}\n"
+                "  Runs that are used together must translate between the same languages"
+            )

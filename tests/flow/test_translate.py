@@ -176,6 +176,21 @@ def test_runs_with_other_subword_models_cannot_form_an_ensemble(run_nmt, reverse
     assert load_run(stranger).source_subword.fingerprint[:12] in done.stderr
 
 
+@pytest.mark.parametrize("command", ["translate", "tune", "evaluate"])
+def test_runs_of_other_languages_cannot_form_an_ensemble(run_nmt, reverser, turned, tiny_corpus, command):
+    words = ["--model", reverser, "--model", turned, *["--ensemble"] * (command == "evaluate")]
+    if command != "translate":
+        words += ["--source", tiny_corpus / "test.a", "--reference", tiny_corpus / "test.b"]
+    done = run_nmt(command, *words, stdin=TEXT)
+    assert (done.code, done.stdout) == (2, "")
+    assert (
+        f"nmt: error: {reverser} translates a to b, and {turned} translates b to a\n"
+        "  Runs that are used together must translate between the same languages\n"
+    ) in done.stderr
+    with pytest.raises(UsageError, match=f"^{reverser} translates a to b, and {turned} translates b to a\n"):
+        nmt.Translator.load([reverser, turned])
+
+
 def test_weights_that_are_not_numbers_raise_an_error(run_nmt, stranger, tmp_path):
     out = tmp_path / "out.txt"
     out.write_text("what was there before\n")
