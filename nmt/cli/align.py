@@ -211,7 +211,7 @@ def command(
     names = [*name_runs(model), *(run.model.part_names if parts else ())]
     if reverse:
         names[0] += f" and {Path(reverse).resolve().name}, {symmetrise or 'grow-diag'}"
-    languages, unit_names = (run.info.source_lang, run.info.target_lang), (linked[0].name, linked[1].name)
+    languages, unit_names = run.languages, (linked[0].name, linked[1].name)
     page = Page(Path(source).name, *languages, names, units=unit_names) if html else None
     heat_maps = HeatMaps(plot, plot_format or "png", (limit or 20) if plot else 0, show, terminal)
     writes_links_alone = style == "text" and not (gold or table or matrix or html or plot or show)

@@ -10,7 +10,7 @@ from nmt.checkpoint import Run
 from nmt.errors import NmtError, Option, UsageError
 from nmt.inference.engine import Engine
 from nmt.inference.graphs import UntraceableError
-from nmt.inference.shortlist import Shortlist, refuse_other_subwords, shortlist_path
+from nmt.inference.shortlist import Shortlist, refuse_other_pair, shortlist_path
 from nmt.inference.store import load_graphs
 from nmt.loaded_run import LoadedRun, load_run
 from nmt.search.choices import Choice
@@ -213,9 +213,9 @@ def build_step_model(run: LoadedRun, device: str, precision: str) -> StepModel:
 
 
 def read_shortlist(path: Path, run: LoadedRun) -> Shortlist:
-    """Read a shortlist. Raises NmtError when it was made for other subword models than those of the run."""
+    """Read a shortlist. Raises NmtError when it was made for other languages or subword models than those of a run."""
     found = Shortlist.read(path)
-    refuse_other_subwords(shortlist_path(path), found.fingerprints, run.path, run.fingerprints)
+    refuse_other_pair(shortlist_path(path), found.languages, found.fingerprints, run)
     found.check_sizes(path, run.source_subword.size, run.target_subword.size)
     return found
 
@@ -237,10 +237,9 @@ def refuse_other_vocabulary(run: LoadedRun, first: LoadedRun) -> None:
 def refuse_other_languages(runs: Sequence[Run]) -> None:
     """Raise UsageError when runs that are used together do not translate between the same languages."""
     first, *others = runs
-    wanted, *found = ((run.info.source_lang, run.info.target_lang) for run in runs)
-    for other, own in zip(others, found, strict=True):
-        if own != wanted:
+    for other in others:
+        if other.languages != first.languages:
+            one, two = (f"{run.path} translates {' to '.join(run.languages)}" for run in (first, other))
             raise UsageError(
-                f"{first.path} translates {' to '.join(wanted)}, and {other.path} translates {' to '.join(own)}\n"
-                "  Runs that are used together must translate between the same languages"
+                f"{one}, and {two}\n  Runs that are used together must translate between the same languages"
             )
