@@ -19,7 +19,7 @@ from nmt.settings import SearchSettings
 from nmt.step import StepModel
 from nmt.text.terms import Terms, check_terms
 from nmt.text.units import AUTO, Units
-from nmt.translation.constraints import refuse_unwritable_terms
+from nmt.translation.constraints import count_hypotheses, refuse_unwritable_terms
 from nmt.translation.pipeline import translate_lines
 from nmt.translation.places import choose_translation_device, choose_translation_precision
 from nmt.translation.request import Request
@@ -158,13 +158,7 @@ class Translator:
         check_count("first", first, 0)
         run = self.runs[0]
         settings = check_settings(SearchSettings, run.settings.search.model_dump() | search, "the search options")
-        default = SearchSettings()
-        for name, needed in REQUIRED_SETTINGS.items():
-            is_changed = name in search and search[name] != getattr(default, name)
-            if is_changed and getattr(settings, needed) == getattr(default, needed):
-                raise UsageError(
-                    Option(name), " has no effect without ", Option(needed), "\n  Add it, or leave both out"
-                )
+        refuse_without_effect(settings, search, run.settings.search, n_best)
         if n_best > settings.beam and not settings.sample:
             raise UsageError(
                 f"a beam of {settings.beam} cannot find the {n_best} best translations\n"
@@ -189,6 +183,31 @@ class Translator:
             terms=terms,
             check=check,
         )
+
+
+def refuse_without_effect(
+    settings: SearchSettings, options: Mapping[str, Any], own: SearchSettings, n_best: int
+) -> None:
+    """Raise UsageError for one of the `options` that has no effect with these settings.
+
+    Options may repeat what is the default, or the run's `own` setting.
+    """
+    default = SearchSettings()
+    changed = {name for name in options if options[name] not in (getattr(default, name), getattr(own, name))}
+    for name, needed in REQUIRED_SETTINGS.items():
+        if name in changed and getattr(settings, needed) == getattr(default, needed):
+            raise UsageError(Option(name), " has no effect without ", Option(needed), "\n  Add it, or leave both out")
+    chooses_by_beam = settings.mbr != "none" and not settings.candidates  # their number is the beam
+    ruled_out = {
+        "alpha": settings.normalization != "wu" and Option("normalization", settings.normalization),
+        "beam": settings.sample and not chooses_by_beam and settings.beam != n_best and Option("sample"),
+    }
+    for name, other in ruled_out.items():
+        if name in changed and other:
+            raise UsageError(Option(name), " has no effect with ", other, "\n  Leave one of them out")
+    if "mbr" in changed and count_hypotheses(settings, n_best) == 1:
+        more = Option("candidates" if settings.candidates else "beam")
+        raise UsageError(Option("mbr"), " has nothing to choose from with one candidate\n  Raise ", more)
 
 
 def list_runs(model: Any) -> list[Path | str]:
