@@ -69,6 +69,11 @@ class Run:
         """Those of the subword models of source and target."""
         return self.source_subword.fingerprint, self.target_subword.fingerprint
 
+    @property
+    def languages(self) -> tuple[str, str]:
+        """The language that it translates, and the one that it translates to."""
+        return self.info.source_lang, self.info.target_lang
+
 
 def create_run(
     path: Path,

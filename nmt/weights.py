@@ -25,7 +25,7 @@ from nmt.checkpoint import (
     read_checkpoint_info,
     read_run,
 )
-from nmt.errors import FolderError, Option
+from nmt.errors import DamageError, FolderError, Option
 from nmt.files import hash_file, locate_folder, replace_folder
 from nmt.metadata import add_checksum, make_damage_error
 from nmt.model.seq2seq import Seq2Seq
@@ -90,6 +90,16 @@ def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise make_damage_error(path, f"its tensors cannot be read: {error}") from error
     return {update_parameter_name(key): value for key, value in tensors.items()}
+
+
+def find_damage(checkpoint: Path) -> str:
+    """What is wrong with the files of a checkpoint, compared with their checksums. Empty if nothing is."""
+    try:
+        for name in read_checkpoint_info(checkpoint)["sha256"]:
+            read_tensors(checkpoint, name)
+    except DamageError as error:
+        return str(error).partition("\n")[0]
+    return ""
 
 
 def update_parameter_name(parameter: str) -> str:

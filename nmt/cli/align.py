@@ -189,8 +189,7 @@ def command(
             click.echo(f"nmt: {warning}", err=True)
     loading = {"checkpoint": checkpoint, "device": device, "precision": precision}
     translators = [load_aligner(run, **loading) for run in model]
-    for other in translators[1:]:
-        refuse_other_languages(translators[0].runs[0], other.runs[0])
+    refuse_other_languages([translator.runs[0] for translator in translators])
     opposite = load_aligner(reverse, **loading) if reverse else None
     hides_bar = style == "text" and sys.stdout.isatty()  # a progress bar would stand between the links
     terminal = TerminalProgress()
@@ -212,7 +211,7 @@ def command(
     names = [*name_runs(model), *(run.model.part_names if parts else ())]
     if reverse:
         names[0] += f" and {Path(reverse).resolve().name}, {symmetrise or 'grow-diag'}"
-    languages, unit_names = (run.info.source_lang, run.info.target_lang), (linked[0].name, linked[1].name)
+    languages, unit_names = run.languages, (linked[0].name, linked[1].name)
     page = Page(Path(source).name, *languages, names, units=unit_names) if html else None
     heat_maps = HeatMaps(plot, plot_format or "png", (limit or 20) if plot else 0, show, terminal)
     writes_links_alone = style == "text" and not (gold or table or matrix or html or plot or show)

@@ -109,8 +109,7 @@ def command(
         load_aligner(run, checkpoint=checkpoint, device=device, precision=precision, shortlist=shortlist)
         for run in model
     ]
-    for other in translators[1:]:
-        refuse_other_languages(translators[0].runs[0], other.runs[0])
+    refuse_other_languages([translator.runs[0] for translator in translators])
     terms = read_terms(glossary, keep, model[0])
     if terms:
         for translator in translators:

@@ -70,7 +70,7 @@ def command(
 
     from nmt.checkpoint import read_run
     from nmt.data.prepared import PreparedCorpus
-    from nmt.inference.shortlist import measure_coverage, refuse_other_subwords, shortlist_path
+    from nmt.inference.shortlist import measure_coverage, refuse_other_pair, shortlist_path
     from nmt.progress import TerminalProgress
     from nmt.translation.aligner import load_aligner
     from nmt.translation.shortlists import build_shortlist
@@ -78,10 +78,10 @@ def command(
     refuse_unwritable(shortlist_path(out))
     prepared = PreparedCorpus.open(data)
     subwords = prepared.source_subword, prepared.target_subword
+    languages = prepared.manifest.source_lang, prepared.manifest.target_lang
     fingerprints = subwords[0].fingerprint, subwords[1].fingerprint
     if (out / "run.json").exists():
-        owner = read_run(out)
-        refuse_other_subwords(data, fingerprints, owner.path, owner.fingerprints)
+        refuse_other_pair(data, languages, fingerprints, read_run(out))
 
     def pairs(split: "Split", most: int | None = None) -> "Iterator[tuple[Ids, Ids]]":
         rows = np.sort(np.random.default_rng(1).permutation(len(split))[:most])
@@ -93,14 +93,14 @@ def command(
     some = pairs(train, max_pairs)
     if model is not None:
         translator = load_aligner(model, checkpoint=checkpoint, device=device, precision="float32")
-        run = translator.runs[0]
-        refuse_other_subwords(data, fingerprints, run.path, run.fingerprints)
+        refuse_other_pair(data, languages, fingerprints, translator.runs[0])
         some = iter(progress.track(some, f"{model}, forced", min(max_pairs, len(train)), "pairs"))
     size = subwords[1].size
     shortlist = build_shortlist(
         some,
         np.bincount(train.target_ids, minlength=size),
         subwords,
+        languages,
         translator=translator,
         best=best,
         frequent=frequent,

@@ -78,7 +78,7 @@ def open_models(path: Path) -> tuple[list[Subword], tuple[str, str], bool]:
     from nmt.checkpoint import read_run  # a second of imports
 
     run = read_run(path)
-    return [run.source_subword, run.target_subword], (run.info.source_lang, run.info.target_lang), run.info.joint
+    return [run.source_subword, run.target_subword], run.languages, run.info.joint
 
 
 def describe_models(subwords: Sequence[Subword], is_joint: bool) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def refuse_misfits(prepared: PreparedCorpus, loaded: Sequence[Sequence[LoadedRun
     languages = prepared.manifest.source_lang, prepared.manifest.target_lang
     for other, runs, needed in zip(NAMES[::-1], loaded, (languages, languages[::-1]), strict=True):
         for run in runs:
-            own = run.info.source_lang, run.info.target_lang
+            own = run.languages
             if own != needed:
                 advice = (
                     ["Name it with ", Option(other)] if own == needed[::-1] else [f"It must be {' to '.join(needed)}"]

@@ -89,6 +89,9 @@ def translate_documents(
     def divide(unit: Unit) -> Sentences:
         spans = split_parts(unit, languages.source)
         own = look_up(unit, spans, memory) if memory and spans else Sentences(spans)
+        if memory and own.known:
+            match = memory.find_for(make_request(unit.segment.text), own.known)
+            own = own if match == own.known else Sentences(spans, match, fresh=frozenset(spans))
         whole = own.spelled or (replace(unit, parts=()) if own.known else unit)
         return Sentences([], is_left=True) if not own.placed and has_complex_part(whole, own.spans) else own
 

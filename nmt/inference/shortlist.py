@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as dump_tensors
 
+from nmt.checkpoint import Run
 from nmt.errors import FolderError, FormatError, NmtError
 from nmt.files import refuse_link, write_atomically
 from nmt.ids import BOS, EOS, PAD, UNK
@@ -26,6 +27,7 @@ from nmt.metadata import make_damage_error
 
 FORMAT_VERSION = "1"
 KIND = "nmt shortlist"
+LANGUAGES = "source_lang", "target_lang"  # names of these facts
 NAME = "shortlist.safetensors"  # in a run folder
 SIZE = re.compile(r"[1-9][0-9]{0,8}")  # of a vocabulary
 MAX_BYTES = 2**28  # a larger file is no shortlist
@@ -54,6 +56,7 @@ class Shortlist:
     frequent_F: Ids  # EOS among them
     vocabulary: int
     fingerprints: tuple[str, str]  # of the source's and of the target's subword model
+    languages: tuple[str, str] | None = None  # of source and target; None: the file is older than this field
 
     def allowed_words(self, source_BS: Ids) -> NDArray[np.bool_]:
         """Whether each target id is on the list of each sentence; padding adds no ids. -> allowed_BV"""
@@ -76,6 +79,7 @@ class Shortlist:
             "vocabulary": str(self.vocabulary),
             "fingerprints": " ".join(self.fingerprints),
             "sha256": compute_checksum(tensors),
+            **dict(zip(LANGUAGES, self.languages or (), strict=False)),
         }
         file_path = shortlist_path(path)
         if file_path != path:
@@ -112,12 +116,16 @@ class Shortlist:
         if compute_checksum(tensors) != facts.get("sha256"):
             raise make_damage_error(path, "its bytes are not those that were written", [MAKE])
         vocabulary, fingerprints = facts.get("vocabulary", ""), facts.get("fingerprints", "").split()
+        languages = [facts[name] for name in LANGUAGES if name in facts]
         if not SIZE.fullmatch(vocabulary) or len(fingerprints) != 2:
             raise make_damage_error(path, "its vocabulary or fingerprints cannot be used", [MAKE])
+        if len(languages) not in (0, 2) or not all(name and name.isprintable() for name in languages):
+            raise make_damage_error(path, "its languages cannot be used", [MAKE])
         if any(((ids < EOS) | (ids >= int(vocabulary))).any() for ids in tensors.values()):
             raise make_damage_error(path, f"it has ids that are not among {vocabulary} pieces", [MAKE])
         source, target = fingerprints
-        return cls(tensors["table"], tensors["frequent"], int(vocabulary), (source, target))
+        pair = (languages[0], languages[1]) if languages else None
+        return cls(tensors["table"], tensors["frequent"], int(vocabulary), (source, target), pair)
 
     def check_sizes(self, path: Path, source_size: int, target_size: int) -> None:
         """Raise DamageError when the numbers of pieces are not those of the subword models."""
@@ -134,15 +142,21 @@ def shortlist_path(path: Path) -> Path:
     return path / NAME if path.is_dir() else path
 
 
-def refuse_other_subwords(path: Path, own: tuple[str, str], run: Path, wanted: tuple[str, str]) -> None:
-    """Raise NmtError when ids mean other subwords at `path` than in a run.
+def refuse_other_pair(path: Path, languages: tuple[str, str] | None, fingerprints: tuple[str, str], run: Run) -> None:
+    """Raise NmtError when what is at `path` is for other languages than a run, or its ids mean other subwords.
 
-    Each has two fingerprints: of the source's and of the target's subword model.
+    `languages` and `fingerprints` of subword models are those of source and target; None if they are not known.
     """
-    for side, one, other in zip(("source", "target"), own, wanted, strict=True):
+    if languages not in (None, run.languages):
+        own, wanted = (" to ".join(pair) for pair in (languages, run.languages) if pair)
+        raise NmtError(
+            f"{path} is for {own}, and {run.path} translates {wanted}\n"
+            "  Make a shortlist from the prepared folder that the run was trained on"
+        )
+    for side, one, other in zip(("source", "target"), fingerprints, run.fingerprints, strict=True):
         if one != other:
             raise NmtError(
-                f"{path} was made for other subwords than those of {run}: their {side} subword models differ\n"
+                f"{path} was made for other subwords than those of {run.path}: their {side} subword models differ\n"
                 f"  The SHA-256 of one begins {one[:12]}, of the other {other[:12]}; make a shortlist from the "
                 "prepared folder that the run was trained on"
             )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from nmt.checkpoint import list_checkpoints, read_checkpoint_info
 from nmt.progress import format_figure
 from nmt.run_log import read_log
-from nmt.weights import read_tensors, save_checkpoint
+from nmt.weights import find_damage, read_tensors, save_checkpoint
 
 LEAST_BLEU = 1.0  # a smaller one is an accident: networks that have learnt nothing have it now and then
 METRIC_NAMES = ("bleu", "chrf", "accuracy", "f1", "perplexity")  # the scores of a validation
@@ -75,33 +75,34 @@ class BestSoFar(NamedTuple):
 
 
 def choose_best_again(folder: Path, criterion: Criterion) -> BestSoFar:
-    """Make `best` the best by `criterion` of the checkpoints that a run still has, by the scores in its log.
+    """Make `best` the best by `criterion` of the undamaged checkpoints that a run still has, by the scores in its log.
 
     Where no validation with this score has a checkpoint, `best` stays until the next validation.
     """
     records = (line.record for line in read_log(folder / "log.jsonl"))
     validations = [record for record in records if record is not None and record["kind"] == "valid"]
-    kept = {read_checkpoint_info(folder / name)["update"]: folder / name for name in list_checkpoints(folder)}
+    usable = [name for name in list_checkpoints(folder) if not find_damage(folder / name)]
+    infos = {name: read_checkpoint_info(folder / name) for name in usable}
+    kept = {info["update"]: name for name, info in infos.items()}
     known = [record for record in validations if criterion.is_known(record)]
     candidates = [record for record in known if record["update"] in kept]
     if not candidates:
-        text = f"best is chosen by {criterion} from the next validation on: no checkpoint so far has that score"
+        text = f"best is chosen by {criterion} from the next validation on: no usable checkpoint has that score"
         return BestSoFar(None, 0, text)
 
     def describe(record: Mapping[str, Any]) -> str:
         return f"update {record['update']:,}, {criterion.metric} {format_figure(record[criterion.metric])}"
 
     best, best_of_all = criterion.choose(candidates), criterion.choose(known)
-    checkpoint = kept[best["update"]]
-    if "best" not in list_checkpoints(folder) or read_checkpoint_info(folder / "best")["update"] != best["update"]:
-        figures = {name: best[name] for name in METRIC_NAMES if name in best}
-        info = read_checkpoint_info(checkpoint)
-        facts = {key: info[key] for key in ("update", "average_decay") if key in info}
-        weights = read_tensors(checkpoint, "weights.safetensors")
+    if "best" not in infos or infos["best"]["update"] != best["update"]:
+        name = kept[best["update"]]
+        figures = {score: best[score] for score in METRIC_NAMES if score in best}
+        facts = {key: infos[name][key] for key in ("update", "average_decay") if key in infos[name]}
+        weights = read_tensors(folder / name, "weights.safetensors")
         save_checkpoint(folder / "best", weights, facts | figures)
     text = f"best is chosen by {criterion} now: {describe(best)}"
     if best_of_all["update"] not in kept:
-        text += f"; {describe(best_of_all)}, was better, but its checkpoint has been removed"
+        text += f"; {describe(best_of_all)}, was better, but no usable checkpoint has it"
     if len(known) < len(validations):
         text += f"; that score of {len(validations) - len(known)} earlier validations is not known"
     stale = sum(record["update"] > best["update"] and record.get("is_due", True) for record in validations)

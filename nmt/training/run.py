@@ -40,7 +40,7 @@ from nmt.training.sessions import Session, record_session
 from nmt.training.state import TrainingState, read_state
 from nmt.training.trainer import Trainer, TrainingOutcome
 from nmt.validation import check
-from nmt.weights import build_model, outline_model
+from nmt.weights import build_model, find_damage, outline_model
 
 
 def start_run(
@@ -317,7 +317,9 @@ def train_run(
             finally:
                 progress.record({"kind": "end"})
             session.reason = outcome.reason
-    progress.note(f"stopped: {outcome.reason}; {run.path} is ready to translate")
+    damage = group.share(lambda: find_damage(run.path / "best"))
+    ready = f"translates with its checkpoint last, not best: {damage}" if damage else "is ready to translate"
+    progress.note(f"stopped: {outcome.reason}; {run.path} {ready}")
     return outcome
 
 

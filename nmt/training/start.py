@@ -118,7 +118,7 @@ def find_start(
         if not name.startswith("train."):
             progress.note(f"{name} is {write_value(after)}, and was {write_value(before)}")
     manifest = prepared.manifest
-    pairs = (run.info.source_lang, run.info.target_lang), (manifest.source_lang, manifest.target_lang)
+    pairs = run.languages, (manifest.source_lang, manifest.target_lang)
     if pairs[0] != pairs[1]:
         languages = (" to ".join(pair) for pair in pairs)
         progress.note("{} translates {}, and this corpus is {}".format(run.path, *languages))

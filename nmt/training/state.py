@@ -6,10 +6,11 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from nmt.checkpoint import list_checkpoints, read_checkpoint_info
+from nmt.checkpoint import read_checkpoint_info
 from nmt.files import locate_folder
 from nmt.metadata import Count, describe_problems, make_damage_error
 from nmt.training.best import Criterion
+from nmt.weights import find_damage
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def read_state(folder: Path) -> TrainingState:
         raise make_damage_error(path, "its numbers of updates contradict each other")
     if not state.criterion and state.best is not None:
         criterion = Criterion("perplexity" if state.best < 0 else "bleu", "13a")
-        best = read_checkpoint_info(folder / "best") if "best" in list_checkpoints(folder) else {}
+        best = {} if find_damage(folder / "best") else read_checkpoint_info(folder / "best")
         state = replace(state, criterion=str(criterion), best_perplexity=best.get("perplexity"))
     if "due_best" not in place:
         state = replace(state, due_best=state.best, due_perplexity=state.best_perplexity)

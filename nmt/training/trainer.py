@@ -35,7 +35,7 @@ from nmt.training.optim import compute_learning_rate
 from nmt.training.pending import summarise
 from nmt.training.state import TrainingState, find_saved_update
 from nmt.training.update import Updater
-from nmt.weights import save_checkpoint
+from nmt.weights import find_damage, save_checkpoint
 
 MANY_WITHOUT_BLEU = 3  # validations after which a person is warned
 LOG_EVERY = 20  # updates between training records; reading losses, which waits for the device, is no more frequent
@@ -183,7 +183,8 @@ class Trainer:
     def resume(self, state: TrainingState) -> TrainingState:
         """Load weights, optimizer and random generators from the checkpoint `last`, which has `state` and rank 0 reads.
 
-        -> the state to continue from. If settings name another metric than before, `best` becomes the best by that one.
+        -> the state to continue from. If settings name another metric than before, `best` becomes the best by that one,
+        and a damaged `best` becomes the best of the other checkpoints.
         """
         pending, text = load_last(self.folder, self.updater, self.average, state)
         self.pending.extend(pending)
@@ -191,14 +192,19 @@ class Trainer:
             self.note(text)
         is_finished = bool(self._find_stop_reason(state)) and state.validated == state.update
         self._truncate_log(state.update - state.unlogged * (not is_finished), state.validated)
-        if state.criterion == str(self.criterion) or not state.validated:
+        is_same = state.criterion == str(self.criterion)
+        damage = self.group.share(lambda: find_damage(self.folder / "best")) if state.validated else ""
+        if damage:
+            self.note(f"{damage}; another is chosen")
+        if not state.validated or (is_same and not damage):
             return state
         found = self.group.share(lambda: choose_best_again(self.folder, self.criterion))
         self.note(found.explanation)
         score, perplexity = (found.rank.score, -found.rank.minus_perplexity) if found.rank else (None, None)
-        criterion = str(self.criterion)
-        state = replace(state, best=score, best_perplexity=perplexity, criterion=criterion, stale=found.stale)
-        state = replace(state, due_best=score, due_perplexity=perplexity)
+        state = replace(state, best=score, best_perplexity=perplexity)
+        if not is_same:
+            state = replace(state, criterion=str(self.criterion), stale=found.stale)
+            state = replace(state, due_best=score, due_perplexity=perplexity)
         self._save_last(state)
         return state
 

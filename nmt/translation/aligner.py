@@ -210,7 +210,7 @@ def require_attention(translator: Translator) -> None:
 def refuse_same_direction(translator: Translator, opposite: Translator) -> None:
     """Raise FolderError when two runs do not translate in opposite directions."""
     one, other = translator.runs[0], opposite.runs[0]
-    if (one.info.source_lang, one.info.target_lang) != (other.info.target_lang, other.info.source_lang):
+    if one.languages != other.languages[::-1]:
         raise FolderError(
             f"{other.path} is not the opposite of {one.path}: they translate {other.info.source_lang} to "
             f"{other.info.target_lang} and {one.info.source_lang} to {one.info.target_lang}\n  ",

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 from nmt.analysis.metrics import MetricScore
 from nmt.checkpoint import read_run
-from nmt.errors import UsageError
 from nmt.progress import Progress
 from nmt.translation.aligner import force_lines
-from nmt.translation.translator import Translator
+from nmt.translation.translator import Translator, refuse_other_languages
 from nmt.translation.workers import WorkerPool
 
 
@@ -55,7 +54,7 @@ def evaluate_runs(
 
     Raises UsageError for runs of different languages, before the first is loaded.
     """
-    refuse_other_languages([path for runs in models for path in runs])
+    refuse_other_languages([read_run(Path(path)) for runs in models for path in runs])
     for runs in models:
         name = " + ".join(runs)
         translator = Translator.load(runs, **loading)
@@ -85,12 +84,3 @@ def evaluate_runs(
                 rate = len(sources) / (time.perf_counter() - begin)
                 target_lang = translator.runs[0].info.target_lang
                 yield Evaluation(name, beam, translations, rate, perplexity, forced[0], target_lang)
-
-
-def refuse_other_languages(paths: Sequence[str]) -> None:
-    """Raise UsageError if not all runs translate from and to the same languages."""
-    directions = [(info.source_lang, info.target_lang) for info in (read_run(Path(path)).info for path in paths)]
-    for path, direction in zip(paths, directions, strict=True):
-        if direction != directions[0]:
-            one, other = (f"translates {source} to {target}" for source, target in (directions[0], direction))
-            raise UsageError(f"{paths[0]} {one}, and {path} {other}: one test set cannot be for both")

@@ -1,7 +1,8 @@
 """Translation memories: what people have translated, and a translator that takes their translations."""
 
+import re
 import unicodedata
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from nmt.arguments import check_count
 from nmt.errors import DataError
 from nmt.text.bitext import SUFFIXES_OF, BilingualFile, find_bitext_form
 from nmt.text.similarity import TextIndex
-from nmt.text.words import split_words
+from nmt.text.words import count_phrase, split_words
 from nmt.text.xml_units import Code
 from nmt.translation.request import Request
 from nmt.translation.result import MemoryMatch, Translation
@@ -112,6 +113,12 @@ class TranslationMemory:
         nearest, similarity = found
         return MemoryMatch(min(int(similarity * 100 + 1e-9), 99), nearest, self.targets[nearest])
 
+    def find_for(self, request: str | Request, match: MemoryMatch | None) -> MemoryMatch | None:
+        """The match of a request. An equal source counts as similar if its translation does not meet the request."""
+        if match is None or match.score < 100 or isinstance(request, str) or is_met(request, match.target):
+            return match
+        return match._replace(score=99) if self.threshold < 100 else None
+
 
 class InnerTranslator(Protocol):
     """What translates lines: nmt.Translator, or a pool of processes."""
@@ -125,6 +132,8 @@ class FreshRequest(Request):
 
 class MemoryTranslator:
     """Takes the translation of a line from a memory, and translates the lines that it has not.
+
+    It also translates those for which the memory's translation does not meet the constraints of the request.
 
     The `match` of a translation is what the memory has. Translations from it have no pieces and no attention.
     """
@@ -140,7 +149,7 @@ class MemoryTranslator:
         def leave_out_known() -> Iterator[str | Request]:
             for line in lines:
                 source = line.source if isinstance(line, Request) else line
-                match = None if isinstance(line, FreshRequest) else self.memory.find(source)
+                match = None if isinstance(line, FreshRequest) else self.memory.find_for(line, self.memory.find(source))
                 known.append((source, match))
                 yield "" if match and match.score == 100 else line  # an empty line costs nothing
 
@@ -176,6 +185,23 @@ def build_known_translation(source: str, match: MemoryMatch) -> Translation:
         is_whole=True,
         units=("words", "words"),
         match=match,
+    )
+
+
+def is_met(request: Request, text: str) -> bool:
+    """Whether a person's translation has the prefix and the constraints of a request, and none of its banned strings.
+
+    Blanks are equal. Nothing is known of its pieces, and so of a max_length.
+    """
+    prefix, *banned = (
+        re.sub(r"\s+", " ", unicodedata.normalize("NFC", one)) for one in (request.prefix, *request.banned)
+    )
+    constraints = Counter(map(normalize, request.constraints))
+    padded = f" {normalize(text)} "
+    return (
+        padded[1:].startswith(prefix.lstrip())
+        and all(phrase and count_phrase(padded, phrase) >= count for phrase, count in constraints.items())
+        and not any(one in padded for one in banned)
     )
 
 

@@ -32,6 +32,7 @@ def build_shortlist(
     pairs: Iterable[tuple[Ids, Ids]],
     counts_V: NDArray[np.int64],
     subwords: tuple[Subword, Subword],
+    languages: tuple[str, str],
     *,
     translator: Translator | None = None,
     best: int = 100,
@@ -42,8 +43,8 @@ def build_shortlist(
     """The `best` target pieces of each source piece, the one with the same spelling, and the `frequent` ones of all.
 
     `pairs` are the ids of training pairs without EOS, `counts_V` the frequencies of target pieces, `subwords` the
-    models of source and target. The best pieces have the highest lexical translation probability (IBM model 1) or, with
-    a translator, get most of its attention.
+    models of source and target, and `languages` their languages. The best pieces have the highest lexical translation
+    probability (IBM model 1) or, with a translator, get most of its attention.
     """
     source, target = subwords
     if translator is None:
@@ -53,7 +54,7 @@ def build_shortlist(
         weights = sum_weights(iterate_attention_weights(translator, pairs, batch_size), target.size)
     table_WK = np.column_stack([select_best(weights, source.size, best), find_same_spelling(source, target)])
     fingerprints = source.fingerprint, target.fingerprint
-    return Shortlist(table_WK, select_frequent(counts_V, frequent), target.size, fingerprints)
+    return Shortlist(table_WK, select_frequent(counts_V, frequent), target.size, fingerprints, languages)
 
 
 def find_same_spelling(source: Subword, target: Subword) -> NDArray[np.int64]:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from nmt.arguments import check_count
-from nmt.errors import FolderError, NmtError, Option, UsageError
+from nmt.checkpoint import Run
+from nmt.errors import NmtError, Option, UsageError
 from nmt.inference.engine import Engine
 from nmt.inference.graphs import UntraceableError
-from nmt.inference.shortlist import Shortlist, refuse_other_subwords, shortlist_path
+from nmt.inference.shortlist import Shortlist, refuse_other_pair, shortlist_path
 from nmt.inference.store import load_graphs
 from nmt.loaded_run import LoadedRun, load_run
 from nmt.search.choices import Choice
@@ -18,7 +19,7 @@ from nmt.settings import SearchSettings
 from nmt.step import StepModel
 from nmt.text.terms import Terms, check_terms
 from nmt.text.units import AUTO, Units
-from nmt.translation.constraints import refuse_unwritable_terms
+from nmt.translation.constraints import count_hypotheses, refuse_unwritable_terms
 from nmt.translation.pipeline import translate_lines
 from nmt.translation.places import choose_translation_device, choose_translation_precision
 from nmt.translation.request import Request
@@ -87,8 +88,8 @@ class Translator:
         """Load a run folder, or several as an ensemble, and optionally a shortlist, which limits the target pieces.
 
         Raises FolderError for a folder that is not a run or has no such checkpoint, NmtError for runs with different
-        subword models and for a shortlist that does not fit them, UsageError for a device or precision that this
-        machine does not have.
+        subword models and for a shortlist that does not fit them, UsageError for runs of different languages, and for
+        a device or precision that this machine does not have.
         """
         paths = list_runs(model)
         chosen_device = choose_translation_device(device)
@@ -96,6 +97,7 @@ class Translator:
         runs = [load_run(path, checkpoint) for path in paths]
         if not runs:
             raise UsageError("there is no run to load\n  Name one or several with ", Option("model"))
+        refuse_other_languages(runs)
         for run in runs[1:]:
             refuse_other_vocabulary(run, runs[0])
         allowed = None if shortlist is None else read_shortlist(Path(shortlist), runs[0])
@@ -156,13 +158,7 @@ class Translator:
         check_count("first", first, 0)
         run = self.runs[0]
         settings = check_settings(SearchSettings, run.settings.search.model_dump() | search, "the search options")
-        default = SearchSettings()
-        for name, needed in REQUIRED_SETTINGS.items():
-            is_changed = name in search and search[name] != getattr(default, name)
-            if is_changed and getattr(settings, needed) == getattr(default, needed):
-                raise UsageError(
-                    Option(name), " has no effect without ", Option(needed), "\n  Add it, or leave both out"
-                )
+        refuse_without_effect(settings, search, run.settings.search, n_best)
         if n_best > settings.beam and not settings.sample:
             raise UsageError(
                 f"a beam of {settings.beam} cannot find the {n_best} best translations\n"
@@ -189,6 +185,31 @@ class Translator:
         )
 
 
+def refuse_without_effect(
+    settings: SearchSettings, options: Mapping[str, Any], own: SearchSettings, n_best: int
+) -> None:
+    """Raise UsageError for one of the `options` that has no effect with these settings.
+
+    Options may repeat what is the default, or the run's `own` setting.
+    """
+    default = SearchSettings()
+    changed = {name for name in options if options[name] not in (getattr(default, name), getattr(own, name))}
+    for name, needed in REQUIRED_SETTINGS.items():
+        if name in changed and getattr(settings, needed) == getattr(default, needed):
+            raise UsageError(Option(name), " has no effect without ", Option(needed), "\n  Add it, or leave both out")
+    chooses_by_beam = settings.mbr != "none" and not settings.candidates  # their number is the beam
+    ruled_out = {
+        "alpha": settings.normalization != "wu" and Option("normalization", settings.normalization),
+        "beam": settings.sample and not chooses_by_beam and settings.beam != n_best and Option("sample"),
+    }
+    for name, other in ruled_out.items():
+        if name in changed and other:
+            raise UsageError(Option(name), " has no effect with ", other, "\n  Leave one of them out")
+    if "mbr" in changed and count_hypotheses(settings, n_best) == 1:
+        more = Option("candidates" if settings.candidates else "beam")
+        raise UsageError(Option("mbr"), " has nothing to choose from with one candidate\n  Raise ", more)
+
+
 def list_runs(model: Any) -> list[Path | str]:
     """The run folders of the argument `model`: one or several. Raises UsageError for what is no path."""
     runs = list(model) if isinstance(model, Iterable) and not isinstance(model, str | bytes) else [model]
@@ -211,9 +232,9 @@ def build_step_model(run: LoadedRun, device: str, precision: str) -> StepModel:
 
 
 def read_shortlist(path: Path, run: LoadedRun) -> Shortlist:
-    """Read a shortlist. Raises NmtError when it was made for other subword models than those of the run."""
+    """Read a shortlist. Raises NmtError when it was made for other languages or subword models than those of a run."""
     found = Shortlist.read(path)
-    refuse_other_subwords(shortlist_path(path), found.fingerprints, run.path, run.fingerprints)
+    refuse_other_pair(shortlist_path(path), found.languages, found.fingerprints, run)
     found.check_sizes(path, run.source_subword.size, run.target_subword.size)
     return found
 
@@ -232,11 +253,12 @@ def refuse_other_vocabulary(run: LoadedRun, first: LoadedRun) -> None:
             )
 
 
-def refuse_other_languages(first: LoadedRun, other: LoadedRun) -> None:
-    """Raise FolderError when two runs do not translate between the same languages, so that they cannot be compared."""
-    if (first.info.source_lang, first.info.target_lang) != (other.info.source_lang, other.info.target_lang):
-        raise FolderError(
-            f"{other.path} cannot be compared with {first.path}: they translate {other.info.source_lang} to "
-            f"{other.info.target_lang} and {first.info.source_lang} to {first.info.target_lang}\n"
-            "  Compare runs between the same languages"
-        )
+def refuse_other_languages(runs: Sequence[Run]) -> None:
+    """Raise UsageError when runs that are used together do not translate between the same languages."""
+    first, *others = runs
+    for other in others:
+        if other.languages != first.languages:
+            one, two = (f"{run.path} translates {' to '.join(run.languages)}" for run in (first, other))
+            raise UsageError(
+                f"{one}, and {two}\n  Runs that are used together must translate between the same languages"
+            )

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import pytest
 from safetensors.torch import load_file
@@ -241,8 +242,8 @@ def test_a_tie_with_a_better_perplexity_does_not_use_up_patience(scripted, tmp_p
         ("accuracy", 3, 2, "best is chosen by accuracy now: update 2, accuracy 3.00\n"),
         (
             *("chrf", 2, 4),
-            "best is chosen by chrf now: update 4, chrf 25.00; update 1, chrf 30.00, was better, but its checkpoint "
-            "has been removed\n",
+            "best is chosen by chrf now: update 4, chrf 25.00; update 1, chrf 30.00, was better, but no usable "
+            "checkpoint has it\n",
         ),
         ("chrf", 5, 1, "best is chosen by chrf now: update 1, chrf 30.00\n"),
     ],
@@ -261,6 +262,54 @@ def test_another_metric_makes_best_right_although_training_is_done(
     assert (again.code, "best is chosen" in again.stderr) == (0, False)
     back = train(tmp_path, "--resume", "--set", "train.metric=bleu")
     assert "best is chosen by bleu (13a) now" in back.stderr
+
+
+def cut(*names):
+    """A function that shortens files of a run."""
+    return lambda run: [(run / name).write_bytes((run / name).read_bytes()[:-9]) for name in names]
+
+
+def lose_log(run):
+    cut("best/weights.safetensors")(run)
+    (run / "log.jsonl").unlink()
+
+
+CHANGED = "weights.safetensors is damaged: its checksum is not the one in checkpoint.json"
+
+
+@pytest.mark.parametrize(
+    ("harm", "damage", "choice", "update"),
+    [
+        (cut("best/weights.safetensors"), CHANGED, "now: update 2, bleu 5.00\n", 2),
+        (lambda run: (run / "best/weights.safetensors").unlink(), CHANGED, "now: update 2, bleu 5.00\n", 2),
+        (cut("best/checkpoint.json"), "checkpoint.json is damaged: it is not JSON", "now: update 2, bleu 5.00\n", 2),
+        (
+            *(lambda run: shutil.rmtree(run / "best"), "checkpoint.json is damaged: No such file or directory"),
+            *("now: update 2, bleu 5.00\n", 2),
+        ),
+        (
+            *(cut("best/weights.safetensors", "update-000002/weights.safetensors"), CHANGED),
+            "now: update 3, bleu 5.00; update 2, bleu 5.00, was better, but no usable checkpoint has it\n",
+            3,
+        ),
+        (lose_log, CHANGED, "from the next validation on: no usable checkpoint has that score\n", None),
+    ],
+)
+def test_a_damaged_best_is_made_again(scripted, train, run_nmt, tmp_path, monkeypatch, harm, damage, choice, update):
+    run = tmp_path / "run"
+    assert scripted("--set", "train.keep=5").code == 0
+    harm(run)
+    done = train(tmp_path, "--resume")
+    assert done.code == 0, done.stderr
+    assert f"{run}/best/{damage}; another is chosen\nbest is chosen by bleu (13a) {choice}" in done.stderr
+    end = f"translates with its checkpoint last, not best: {run}/best/{damage}" if update is None else "is ready to tr"
+    assert f"stopped: 5 updates are done; {run} {end}" in done.stderr
+    assert run_nmt("translate", "--model", run, stdin="ba\n").code == (2 if update is None else 0)
+    script_validations(monkeypatch, [{"perplexity": 1.0, "bleu": 4.9}])
+    done = train(tmp_path, "--resume", "--max-updates", 6)
+    assert (done.code, "another is chosen" in done.stderr) == (0, update is None)
+    assert f"stopped: 6 updates are done; {run} is ready to translate\n" in done.stderr
+    assert get_best(run) == (update or 6)
 
 
 def test_validations_that_were_not_due_do_not_count_for_a_new_metric(scripted, train, tmp_path):
@@ -317,7 +366,7 @@ def test_a_run_of_an_older_version_gets_another_metric(scripted, train, tmp_path
     age(tmp_path / "run", "bleu")
     script_validations(monkeypatch, FIGURES[3:])
     done = train(tmp_path, "--resume", "--set", "train.metric=chrf", "--max-updates", "4")
-    assert "best is chosen by chrf from the next validation on: no checkpoint so far has that score\n" in done.stderr
+    assert "best is chosen by chrf from the next validation on: no usable checkpoint has that score\n" in done.stderr
     assert get_best(tmp_path / "run") == 4
     done = train(tmp_path, "--resume", "--set", "train.metric=perplexity")
     assert "best is chosen by perplexity now: update 4, perplexity 4.00\n" in done.stderr

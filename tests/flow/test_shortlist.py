@@ -107,6 +107,23 @@ def test_a_run_keeps_no_shortlist_of_other_subwords(run_nmt, reverser, tiny_corp
     assert not (run / "shortlist.safetensors").exists()
 
 
+def test_a_shortlist_is_for_the_languages_of_its_corpus(run_nmt, turned, tiny_prepared, tmp_path, monkeypatch):
+    path, run = tmp_path / "list", tmp_path / "run"
+    monkeypatch.setattr("socket.create_server", Mock(side_effect=OSError("it is a test")))
+    assert run_nmt("shortlist", "--data", tiny_prepared, "--out", path).code == 0
+    shutil.copytree(turned, run)
+    for words, wrong, owner in (
+        (["translate", "--model", run, "--shortlist", path], path, run),
+        (["serve", "--model", run, "--shortlist", path], path, run),
+        (["shortlist", "--data", tiny_prepared, "--out", run], tiny_prepared, run),
+        (["shortlist", "--data", tiny_prepared, "--out", path, "--model", turned], tiny_prepared, turned),
+    ):
+        done = run_nmt(*words, stdin="ba\n")
+        assert (done.code, done.stdout) == (2, "")
+        assert f"nmt: error: {wrong} is for a to b, and {owner} translates b to a\n  Make a shortlist" in done.stderr
+    assert not (run / "shortlist.safetensors").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

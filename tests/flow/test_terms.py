@@ -199,6 +199,26 @@ def test_a_memory_is_used_before_the_model(run_nmt, reverser, memory):
     assert (one["text"], one["memory"]) == ("three", {"score": 100, "source": "fi", "target": "three"})
 
 
+def test_a_memory_does_not_override_constraints(run_nmt, reverser, memory, tmp_path):
+    words = ["translate", "--model", reverser, "--memory", memory, "--memory-threshold", 100]
+    for wanted, texts in (
+        (["--prefix", "th"], "three\nth"),
+        (["--constraint", "one"], "one\none two!\n"),
+        (["--ban", "re"], "fi\none two!\n"),
+    ):
+        done = run_nmt(*words, *wanted, stdin="fi\nba de.\n")
+        assert done.code == 0, done.stderr
+        assert done.stdout.startswith(texts)
+        assert done.stderr.endswith("nmt: 1 of 2 lines is from the memory\n")
+    (tmp_path / "a.html").write_text("<p>fi</p><p>ba <b>de.</b></p>")
+    files = ["--document", tmp_path / "a.html", "--output", tmp_path / "b.html"]
+    done = run_nmt(*words, *files, "--ban", "re")
+    assert done.code == 0, done.stderr
+    assert (tmp_path / "b.html").read_text().startswith("<p>fi</p><p>")
+    assert "one" in (tmp_path / "b.html").read_text()
+    assert done.stderr.endswith("nmt: 1 of 2 sentences is from the memory\n")
+
+
 def test_similar_lines_of_a_memory_are_reported(run_nmt, reverser, memory, tmp_path):
     pytest.importorskip("rapidfuzz")
     report = tmp_path / "report.tsv"

@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -176,6 +177,21 @@ def test_runs_with_other_subword_models_cannot_form_an_ensemble(run_nmt, reverse
     assert load_run(stranger).source_subword.fingerprint[:12] in done.stderr
 
 
+@pytest.mark.parametrize("command", ["translate", "tune", "evaluate"])
+def test_runs_of_other_languages_cannot_form_an_ensemble(run_nmt, reverser, turned, tiny_corpus, command):
+    words = ["--model", reverser, "--model", turned, *["--ensemble"] * (command == "evaluate")]
+    if command != "translate":
+        words += ["--source", tiny_corpus / "test.a", "--reference", tiny_corpus / "test.b"]
+    done = run_nmt(command, *words, stdin=TEXT)
+    assert (done.code, done.stdout) == (2, "")
+    assert (
+        f"nmt: error: {reverser} translates a to b, and {turned} translates b to a\n"
+        "  Runs that are used together must translate between the same languages\n"
+    ) in done.stderr
+    with pytest.raises(UsageError, match=f"^{reverser} translates a to b, and {turned} translates b to a\n"):
+        nmt.Translator.load([reverser, turned])
+
+
 def test_weights_that_are_not_numbers_raise_an_error(run_nmt, stranger, tmp_path):
     out = tmp_path / "out.txt"
     out.write_text("what was there before\n")
@@ -217,6 +233,15 @@ def test_bytes_that_are_not_utf8_end_the_output_before_their_line(run_nmt, rever
         (["--longest", "5"], "--longest has no effect without --split-long\n"),
         (["--candidates", "5"], "--candidates has no effect without --mbr\n"),
         (["--diversity", "5"], "--diversity has no effect without --groups\n"),
+        (
+            ["--alpha", "3", "--normalization", "average"],
+            "--alpha has no effect with --normalization average\n  Leave one of them out",
+        ),
+        (["--normalization", "none", "--alpha", "3"], "--alpha has no effect with --normalization none\n"),
+        (["--sample", "--beam", "50"], "--beam has no effect with --sample\n  Leave one of them out"),
+        (["--sample", "--beam", "9", "--n-best", "3"], "--beam has no effect with --sample\n"),
+        (["--mbr", "chrf", "--beam", "1"], "--mbr has nothing to choose from with one candidate\n  Raise --beam"),
+        (["--mbr", "bleu", "--candidates", "1"], "--mbr has nothing to choose from with one candidate\n  Raise --can"),
         (["--max-length-ratio", "1e300"], "max_length_ratio = 1e+300   must be at most 100"),
         (["--alignments", "gone/links"], "gone/links cannot be written: there is no folder gone\n"),
         (["--output", "same", "--alignments", "same"], "--output and --alignments cannot both be same\n"),
@@ -233,6 +258,35 @@ def test_options_that_cannot_be_used_raise_an_error(run_nmt, reverser, tmp_path,
     assert (done.code, done.stdout) == (2, "")
     assert message in done.stderr
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sample": True, "mbr": "chrf", "beam": 9},  # nine samples
+        {"sample": True, "beam": 3, "n_best": 3},
+        {"sample": True, "beam": 5},  # the default, too
+        {"sample": True, "alpha": 0.5, "n_best": 2},
+        {"beam": 1, "alpha": 0.5, "beta": 0.1},  # of the score
+        {"normalization": "average", "alpha": 1.0},
+        {"mbr": "chrf", "beam": 2},
+        {"mbr": "chrf", "beam": 1, "sample": True, "candidates": 3},
+    ],
+)
+def test_options_that_have_an_effect_or_are_defaults_are_accepted(reverser, options):
+    assert list(nmt.Translator.load(reverser).stream([], **options)) == []
+
+
+def test_an_option_may_repeat_a_setting_of_the_run(reverser):
+    translator = nmt.Translator.load(reverser)
+    run = translator.runs[0]
+    search = run.settings.search.model_copy(update={"normalization": "average", "alpha": 0.5})
+    translator.runs = [replace(run, settings=run.settings.model_copy(update={"search": search}))]
+    assert list(translator.stream([], alpha=0.5)) == []
+    with pytest.raises(
+        UsageError, match=r"^alpha has no effect with normalization='average'\n  Leave one of them out$"
+    ):
+        translator.stream([], alpha=0.6)
 
 
 @pytest.mark.parametrize("option", ["--output", "--alignments"])

@@ -14,7 +14,7 @@ from nmt.cli.main import main
 from support.attentions import plugins, register  # noqa: F401
 from support.browser import chromium, open_page  # noqa: F401
 from support.corpora import tiny_corpus, tiny_prepared  # noqa: F401
-from support.runs import novice, reverser  # noqa: F401
+from support.runs import novice, reverser, turned  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 SAVE_CURVE = plots.save_curve

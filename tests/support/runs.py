@@ -1,6 +1,7 @@
 """Runs that tests translate and align with."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ def reverser(tiny_prepared, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "reverser"
     train(tiny_prepared, out, REVERSER, device="cpu")
     return out
+
+
+@pytest.fixture(scope="session")
+def turned(reverser, tmp_path_factory) -> Path:
+    """The same run, whose run.json has the languages in the other order."""
+    run = shutil.copytree(reverser, tmp_path_factory.mktemp("runs") / "turned")
+    facts = json.loads((run / "run.json").read_text())
+    write_facts(run / "run.json", facts | {"source_lang": facts["target_lang"], "target_lang": facts["source_lang"]})
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """Lists of target pieces: whose they are, how they are counted, and files of them."""
 
 import os
+from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from nmt.inference import shortlist
 from nmt.inference.shortlist import (
     PairWeights,
     Shortlist,
-    refuse_other_subwords,
+    refuse_other_pair,
     select_best,
     select_frequent,
     sum_weights,
@@ -25,7 +27,7 @@ TABLE = [[EOS, EOS], [EOS, EOS], [EOS, EOS], [EOS, EOS], [7, 5], [8, EOS], [5, 9
 
 
 def lists():
-    return Shortlist(np.array(TABLE), np.array([EOS, 10]), 12, OWN)
+    return Shortlist(np.array(TABLE), np.array([EOS, 10]), 12, OWN, ("en", "zh Hant"))
 
 
 def pairs(*texts):
@@ -114,8 +116,14 @@ def test_a_written_file_is_read_back(tmp_path):
     lists().write(tmp_path / "list")
     again = Shortlist.read(tmp_path / "list")
     assert (again.table_WK.tolist(), again.frequent_F.tolist()) == (TABLE, [EOS, 10])
-    assert (again.vocabulary, again.fingerprints) == (12, OWN)
+    assert (again.vocabulary, again.fingerprints, again.languages) == (12, OWN, ("en", "zh Hant"))
     assert os.listdir(tmp_path) == ["list"]
+
+
+def test_a_file_of_an_older_version_names_no_languages(tmp_path):
+    replace(lists(), languages=None).write(tmp_path / "list")
+    assert b"_lang" not in (tmp_path / "list").read_bytes()
+    assert Shortlist.read(tmp_path / "list").languages is None
 
 
 def test_a_shortlist_can_be_in_a_run_folder(tmp_path):
@@ -179,17 +187,37 @@ def test_tensors_that_are_no_lists_raise_an_error(tmp_path):
         assert str(caught.value) == f"{path} is damaged: {message}\n  `nmt shortlist` makes one"
 
 
+@pytest.mark.parametrize("languages", [{"source_lang": "a"}, {"source_lang": "a", "target_lang": "\x1b"}])
+def test_languages_that_cannot_be_names_raise_an_error(tmp_path, languages):
+    path, tensors = tmp_path / "list", {"table": np.array([[3]], np.int32), "frequent": np.array([3], np.int32)}
+    facts = {"kind": "nmt shortlist", "format_version": "1", "fingerprints": "s t", "vocabulary": "12", **languages}
+    path.write_bytes(save(tensors, facts | {"sha256": shortlist.compute_checksum(tensors)}))
+    with pytest.raises(DamageError, match=f"^{path} is damaged: its languages cannot be used\n"):
+        Shortlist.read(path)
+
+
 def test_a_shortlist_with_other_numbers_of_pieces_raises_an_error(tmp_path):
     lists().check_sizes(tmp_path, len(TABLE), 12)
     with pytest.raises(DamageError, match=f"it is for {len(TABLE)} and 12 pieces, and the models have 9 and 13\n"):
         lists().check_sizes(tmp_path, 9, 13)
 
 
-@pytest.mark.parametrize(("other", "side"), [(("x" * 64, "t" * 64), "source"), (("s" * 64, "x" * 64), "target")])
-def test_a_shortlist_for_other_subword_models_raises_an_error(other, side):
-    refuse_other_subwords("a.list", OWN, "a-run", OWN)
-    with pytest.raises(NmtError, match=f"a.list was made for other subwords than those of a-run: their {side} subword"):
-        refuse_other_subwords("a.list", OWN, "a-run", other)
+@pytest.mark.parametrize(
+    ("languages", "fingerprints", "message"),
+    [
+        (("en", "de"), ("x" * 64, "t" * 64), "was made for other subwords than those of a-run: their source subword"),
+        (("en", "de"), ("s" * 64, "x" * 64), "was made for other subwords than those of a-run: their target subword"),
+        (None, ("s" * 64, "x" * 64), "was made for other subwords than those of a-run: their target subword"),
+        (("de", "en"), OWN, "is for de to en, and a-run translates en to de\n  Make a shortlist from the prepared"),
+        (("en", "fr"), OWN, "is for en to fr, and a-run translates en to de\n"),
+    ],
+)
+def test_a_shortlist_for_others_than_a_run_raises_an_error(languages, fingerprints, message):
+    run = Mock(path="a-run", languages=("en", "de"), fingerprints=OWN)
+    for known in (("en", "de"), None):
+        refuse_other_pair("a.list", known, OWN, run)
+    with pytest.raises(NmtError, match=f"^a.list {message}"):
+        refuse_other_pair("a.list", languages, fingerprints, run)
 
 
 def test_weights_of_equal_pairs_are_summed():

@@ -31,6 +31,36 @@ def test_what_a_memory_has_is_not_translated(memory):
     assert inner.lines == ["", "one Two", "", "", "", "three"]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "is_used"),
+    [
+        ({"prefix": "Das "}, True),
+        ({"prefix": "Das  rote\u00a0Ca"}, True),
+        ({"prefix": "das"}, False),
+        ({"prefix": "Das rote Café "}, True),  # no other word begins there
+        ({"prefix": "Das ro "}, False),  # a word does not end there
+        ({"constraints": ["rote Café", "Das"]}, True),
+        ({"constraints": ["rot"]}, False),  # as a whole word
+        ({"constraints": ["Das", "Das"]}, False),  # twice
+        ({"constraints": [""]}, False),  # which the translator refuses
+        ({"banned": ["blau", " ot", "as  rote Cafe\u0301!"]}, True),
+        ({"banned": ["ot"]}, False),
+        ({"banned": [" Das"]}, False),
+        ({"banned": ["Café "]}, False),
+        ({"max_length": 1}, True),
+    ],
+)
+@pytest.mark.parametrize("threshold", [99, 100])
+def test_a_translation_that_does_not_meet_its_request_counts_as_similar(tmp_path, wanted, is_used, threshold):
+    pytest.importorskip("rapidfuzz")
+    inner = WordTranslator(str.upper)
+    translator = MemoryTranslator(inner, read(tmp_path, ("the red café", "Das rote\nCafé"), threshold=threshold))
+    ((one,),) = translator.stream([Request("the red café", **wanted)])
+    score = 100 if is_used else 99
+    assert one.text == ("Das rote Café" if is_used else "THE RED CAFÉ")
+    assert one.match == (None if score < threshold else MemoryMatch(score, "the red café", "Das rote Café"))
+
+
 def test_several_memories_and_formats(tmp_path, memory):
     (tmp_path / "b.csv").write_text("one two,other\nthree,drei\n")
     both = TranslationMemory.read([tmp_path / "a.tmx", tmp_path / "b.csv"], "en", "de")
