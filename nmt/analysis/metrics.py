@@ -22,7 +22,7 @@ from nmt.analysis.metric_settings import MetricSettings
 from nmt.arguments import check_text
 from nmt.errors import DataError, NmtError, Option, UsageError, did_you_mean
 from nmt.progress import format_count
-from nmt.text.signs import find_subwords
+from nmt.text.signs import SUBWORD_MARKS
 from nmt.text.words import is_blank
 
 logging.getLogger("sacrebleu").addHandler(logging.NullHandler())
@@ -334,12 +334,15 @@ WRONG_FORMS: tuple[tuple[Callable[[str], object], int, tuple[str, str], str, str
         "Score the translations alone: sed -E 's/^[0-9]+ [|]{3} (.*) [|]{3} .*/\\1/'",
     ),
     (is_json, 2, IS, "JSON", "Score the translations alone: jq -r .text"),
-    (
-        find_subwords,
-        100,
-        HAS,
-        "marks of subwords, such as @@",
-        "Scores can be compared only for words: join the subwords first, as by sed -E 's/@@( |$)//g'",
+    *(
+        (
+            kind.find,
+            100,
+            HAS,
+            f"marks of subwords, such as {kind.mark}",
+            f"Scores can be compared only for words: join the subwords first, as by {kind.joining}",
+        )
+        for kind in SUBWORD_MARKS
     ),
 )
 
