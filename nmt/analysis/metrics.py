@@ -178,21 +178,24 @@ def compare_systems(
     for metric in built.values():
         if isinstance(metric, MacroF1):
             metric.labels = metric.list_labels([*system_lines, *reference_lines])
+    given: Any = reference_lines  # sacreBLEU's types have no None
     paired = PairedTest(
         [(str(number), lines) for number, lines in enumerate(system_lines)],
         built,
-        reference_lines,  # type: ignore[arg-type]
+        given,
         test_type={"bootstrap": "bs", "randomization": "ar"}[test],
         n_samples=samples,
     )
     signatures, table = paired()
+    details = [built["bleu"].corpus_score(lines, given)._verbose for lines in system_lines] if "bleu" in built else []
 
     def build_score(name: str, number: int) -> MetricScore:
         result: Any = table[name][number]
         baseline: Any = table[name][0]
         p_value = 1.0 if number and result.score == baseline.score else result.p_value
         mean, confidence = (None if value is None else float(value) for value in (result.mean, result.ci))
-        return MetricScore(name, result.score, str(signatures[name]), "", mean, confidence, p_value)
+        own = details[number] if name == "BLEU" else ""
+        return MetricScore(name, result.score, str(signatures[name]), own, mean, confidence, p_value)
 
     return [[build_score(name, number) for name in signatures] for number in range(len(systems))]
 
