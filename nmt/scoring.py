@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from nmt.analysis.metric_settings import MetricSettings, check_metric_settings
+from nmt.analysis.metric_settings import AUTO, MetricSettings, check_metric_settings, refuse_without_bleu
 from nmt.analysis.metrics import (
     MetricScore,
     check_columns,
@@ -15,7 +15,7 @@ from nmt.analysis.metrics import (
     refuse_long_lines,
     score_corpus,
 )
-from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
+from nmt.analysis.tokenizers import resolve_tokenizer
 from nmt.arguments import check_count, check_flag, check_string, read_names, read_several, read_texts
 from nmt.checkpoint import read_run
 from nmt.errors import Option, UsageError
@@ -55,6 +55,7 @@ def score(
     """
     lines = read_several("hypotheses", hypotheses)
     plan = plan_scores(references, metrics, tokenize, language, lowercase, confidence, samples, sentence_level, options)
+    refuse_without_bleu(plan.metrics, tokenize, language)
     return plan.score(lines, choose_progress(progress))
 
 
@@ -88,6 +89,7 @@ def evaluate(
     check_count("batch_size", batch_size)
     names = read_names("metrics", metrics)
     check_metric_settings(options, names)  # before the run is looked for
+    refuse_without_bleu(names, tokenize, language)
     runs = [str(path) for path in list_runs(model)]
     language = read_run(Path(runs[0])).info.target_lang if language is None and runs else language
     plan = plan_scores(references, names, tokenize, language, lowercase, confidence, samples, sentence_level, options)

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from nmt.attention_names import BUILT_IN_ATTENTIONS, KNOWN_ATTENTIONS, AttentionName, MixedName
 from nmt.errors import Option, SettingsError
 from nmt.metadata import add_line_of_checksum, parse_toml
+from nmt.prepare_settings import SUBWORD_SETTINGS as SUBWORD_SETTINGS
 from nmt.prepare_settings import PrepareSettings as PrepareSettings
 from nmt.recipes import drop_recipe, read_recipe
 from nmt.recipes import list_recipes as list_recipes

@@ -138,6 +138,11 @@ def tune(
     name = metric or (run.settings.train.metric if run.settings.train.metric != "perplexity" else "bleu")
     tokenizer = resolve_tokenizer(tokenize or run.settings.train.tokenize, run.info.target_lang, lists)
     make_metrics([name], tokenizer, lowercase=False)  # raises an error for an unknown metric or tokenizer
+    if tokenize and name != "bleu":
+        raise UsageError(
+            *(Option("tokenize", tokenize), f" has no effect on {name}\n  Leave it out, or choose "),
+            Option("metric", "bleu"),
+        )
     check_columns([sources], lists, ())
     most = max(sum(map(is_text, each)) for each in zip(*lists, strict=True))
     if name in LABEL_METRICS and most > 1:

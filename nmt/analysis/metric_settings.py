@@ -43,6 +43,7 @@ class MetricSettings(Settings):
         return values if prefix == "smooth" else {name.removeprefix(f"{prefix}_"): values[name] for name in values}
 
 
+AUTO = "auto"  # where a tokenizer is named: the one for the language
 METRIC_OF = {"smooth": "bleu", "chrf": "chrf", "ter": "ter"}  # by the first part of a setting's name
 
 
@@ -73,3 +74,10 @@ def check_metric_settings(values: dict[str, Any], metrics: Sequence[str]) -> Met
             Option("chrf_word_order"),
         )
     return settings
+
+
+def refuse_without_bleu(metrics: Sequence[str], tokenize: str, language: str | None) -> None:
+    """Raise UsageError for a tokenizer, or a language that chooses one, where no metric has a tokenizer."""
+    for name, is_given in (("tokenize", tokenize != AUTO), ("language", language is not None)):
+        if is_given and "bleu" not in metrics:
+            raise UsageError(Option(name), " has no effect without bleu, which is not among ", Option("metrics"))

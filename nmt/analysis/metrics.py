@@ -22,7 +22,7 @@ from nmt.analysis.metric_settings import MetricSettings
 from nmt.arguments import check_text
 from nmt.errors import DataError, NmtError, Option, UsageError, did_you_mean
 from nmt.progress import format_count
-from nmt.text.signs import find_subwords
+from nmt.text.signs import SUBWORD_MARKS
 from nmt.text.words import is_blank
 
 logging.getLogger("sacrebleu").addHandler(logging.NullHandler())
@@ -178,21 +178,24 @@ def compare_systems(
     for metric in built.values():
         if isinstance(metric, MacroF1):
             metric.labels = metric.list_labels([*system_lines, *reference_lines])
+    given: Any = reference_lines  # sacreBLEU's types have no None
     paired = PairedTest(
         [(str(number), lines) for number, lines in enumerate(system_lines)],
         built,
-        reference_lines,  # type: ignore[arg-type]
+        given,
         test_type={"bootstrap": "bs", "randomization": "ar"}[test],
         n_samples=samples,
     )
     signatures, table = paired()
+    details = [built["bleu"].corpus_score(lines, given)._verbose for lines in system_lines] if "bleu" in built else []
 
     def build_score(name: str, number: int) -> MetricScore:
         result: Any = table[name][number]
         baseline: Any = table[name][0]
         p_value = 1.0 if number and result.score == baseline.score else result.p_value
         mean, confidence = (None if value is None else float(value) for value in (result.mean, result.ci))
-        return MetricScore(name, result.score, str(signatures[name]), "", mean, confidence, p_value)
+        own = details[number] if name == "BLEU" else ""
+        return MetricScore(name, result.score, str(signatures[name]), own, mean, confidence, p_value)
 
     return [[build_score(name, number) for name in signatures] for number in range(len(systems))]
 
@@ -334,12 +337,15 @@ WRONG_FORMS: tuple[tuple[Callable[[str], object], int, tuple[str, str], str, str
         "Score the translations alone: sed -E 's/^[0-9]+ [|]{3} (.*) [|]{3} .*/\\1/'",
     ),
     (is_json, 2, IS, "JSON", "Score the translations alone: jq -r .text"),
-    (
-        find_subwords,
-        100,
-        HAS,
-        "marks of subwords, such as @@",
-        "Scores can be compared only for words: join the subwords first, as by sed -E 's/@@( |$)//g'",
+    *(
+        (
+            kind.find,
+            100,
+            HAS,
+            f"marks of subwords, such as {kind.mark}",
+            f"Scores can be compared only for words: join the subwords first, as by {kind.joining}",
+        )
+        for kind in SUBWORD_MARKS
     ),
 )
 

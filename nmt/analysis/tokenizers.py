@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain, islice, pairwise
 
+from nmt.analysis.metric_settings import AUTO as AUTO
 from nmt.analysis.metrics import can_use
 from nmt.text.languages import CHINESE, JAPANESE, KOREAN, OTHER_UNSPACED, get_primary_language
 
-AUTO = "auto"  # where a tokenizer is named: the one for the language
 FALLBACK = "13a"
 
 BY_LANGUAGE = {

@@ -2,6 +2,7 @@
 
 import os
 import textwrap
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import click
 
 from nmt.cli.tables import COLUMNS
-from nmt.data.prepared import SIDES, PreparedCorpus
+from nmt.data.prepared import SIDES, PreparedCorpus, Side
 from nmt.errors import NmtError, SettingsError, UsageError
 from nmt.progress import format_count
 from nmt.recipes import Recipe, find_recipes, list_recipes, read_recipe
@@ -26,8 +27,8 @@ def suggest_recipe(data: Path) -> None:
     (name, first), *others = recipes.items()
     more = f"; other recipes: {', '.join(other for other, _ in others)}" if others else ""
     click.echo(f"nmt: nmt train --recipe {name} suits {pairs}{describe_minutes(first)}{more}", err=True)
-    if lacks_preparation(prepared, first):
-        click.echo(f"  Its corpus is prepared with {write_preparation(first, prepared)}", err=True)
+    if "subwords_from" not in prepared.manifest.settings and (preparation := find_preparation(prepared, first)):
+        click.echo(f"  Its corpus is prepared with {preparation}", err=True)
 
 
 def check_recipe(data: Path, name: str, settings: RunSettings | None) -> None:
@@ -48,14 +49,14 @@ def check_recipe(data: Path, name: str, settings: RunSettings | None) -> None:
             f"{recipe.pairs[0]:,} to {recipe.pairs[1]:,}{f'; for that many: {others}' if others else ''}",
             err=True,
         )
-    if settings is None or not lacks_preparation(prepared, recipe):
+    if settings is None or not (preparation := find_preparation(prepared, recipe)):
         return
     changes = ["model.tie=target"] * (settings.model.tie == "all")
     changes += ["train.both_epochs=0"] * (settings.train.both_epochs > 0)
     if changes and not prepared.manifest.joint:
         raise UsageError(
             f"the recipe {name} needs one vocabulary for both languages, and {data} has two\n"
-            f"  Prepare the corpus with {write_preparation(recipe, prepared)}, or add --set {' --set '.join(changes)}"
+            f"  Prepare the corpus with {preparation}, or add --set {' --set '.join(changes)}"
         )
     click.echo(f"nmt: the recipe {name} was measured on a corpus of {write_preparation(recipe)}", err=True)
 
@@ -68,25 +69,29 @@ def open_quietly(data: Path) -> PreparedCorpus | None:
     return None
 
 
-def lacks_preparation(prepared: PreparedCorpus, recipe: Recipe) -> bool:
-    """Whether a corpus was prepared with another vocabulary than that of a recipe, though its text supports that."""
-    manifest = prepared.manifest
-    is_other = manifest.settings.get("vocab_size") != recipe.vocab_size and not is_adapted(prepared)
-    return is_other or (recipe.joint and not manifest.joint)
+def find_preparation(prepared: PreparedCorpus, recipe: Recipe) -> str:
+    """The `nmt prepare` that a corpus lacks for a recipe, as far as its text supports that; empty if it lacks nothing.
+
+    A corpus with the subword models of another folder lacks nothing but one vocabulary for both languages.
+    """
+    from nmt.data.training_text import fit_vocab_size
+
+    wanted, manifest = recipe.vocab_size, prepared.manifest
+    is_joint_enough = manifest.joint or not recipe.joint
+    if "subwords_from" in manifest.settings:
+        return "" if is_joint_enough else write_preparation(recipe)
+    groups: list[Sequence[Side]] = [SIDES] if recipe.joint else [[side] for side in SIDES]
+    sizes = [prepared.source_subword.size, prepared.target_subword.size][: len(groups)]
+    nearest = [fit_vocab_size(prepared, sides, wanted) for sides in groups]
+    is_near = all(size == near or size > near != wanted for size, near in zip(sizes, nearest, strict=True))
+    if is_joint_enough and is_near:
+        return ""
+    return write_preparation(recipe, with_size={*nearest} == {wanted})
 
 
-def is_adapted(prepared: PreparedCorpus) -> bool:
-    """Whether the text supports fewer pieces than the default of `nmt prepare`."""
-    settings = prepared.manifest.settings
-    has_sizes = any(settings.get(f"{side}_vocab_size") for side in SIDES)
-    size = settings.get("vocab_size")
-    return not has_sizes and isinstance(size, int) and prepared.source_subword.size < size
-
-
-def write_preparation(recipe: Recipe, prepared: PreparedCorpus | None = None) -> str:
-    """`nmt prepare --joint --vocab-size 8000`, without a size where the text of a corpus supports fewer pieces."""
-    size = "" if prepared and is_adapted(prepared) else f" --vocab-size {recipe.vocab_size}"
-    return f"nmt prepare{' --joint' if recipe.joint else ''}{size}"
+def write_preparation(recipe: Recipe, *, with_size: bool = True) -> str:
+    """`nmt prepare --joint --vocab-size 8000`. Without its size, that of the vocabulary adapts to the text."""
+    return f"nmt prepare{' --joint' * recipe.joint}{f' --vocab-size {recipe.vocab_size}' * with_size}"
 
 
 def describe_minutes(recipe: Recipe) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from nmt.analysis.metric_settings import MetricSettings, check_metric_settings
+from nmt.analysis.metric_settings import AUTO, MetricSettings, check_metric_settings, refuse_without_bleu
 from nmt.cli.command import NmtCommand
 from nmt.cli.options import combine, given_settings, metric_options, settings_options
 from nmt.errors import DataError, Option, UsageError
@@ -64,10 +64,11 @@ class Scoring:
     def check(self, systems: int) -> MetricSettings:
         """Raise, before any work is done, the errors that scoring would raise after it."""
         from nmt.analysis.metrics import make_metrics
-        from nmt.analysis.tokenizers import AUTO, FALLBACK
+        from nmt.analysis.tokenizers import FALLBACK
 
         settings = check_metric_settings(self.values, self.metrics)
         make_metrics(self.metrics, FALLBACK if self.tokenize == AUTO else self.tokenize, self.lowercase, settings)
+        refuse_without_bleu(self.metrics, self.tokenize, self.language)
         paired = {"bootstrap": Option("significance"), "randomization": Option("paired_ar")}.get(self.test)
         if paired and systems == 1:
             raise UsageError(
@@ -139,6 +140,7 @@ class Scoring:
         self, systems: "Sequence[Lines]", references: "References", language: str | None = None
     ) -> "list[list[MetricScore]]":
         """The scores of each system. `language` is the target language unless options name one."""
+        named = self.language or (self.language_pair or "").partition("-")[2]
         from nmt.analysis.metrics import score_systems
         from nmt.analysis.tokenizers import resolve_tokenizer
 
@@ -146,7 +148,7 @@ class Scoring:
             systems,
             references,
             self.metrics,
-            resolve_tokenizer(self.tokenize, self.language or language, references),
+            resolve_tokenizer(self.tokenize, named or language, references),
             self.lowercase,
             self.samples or (10_000 if self.test == "randomization" else 1000),
             self.check(len(systems)),
@@ -199,7 +201,7 @@ def scoring_options(function: F) -> F:
         scoring = Scoring(
             metrics,
             tokenize,
-            language or (language_pair.partition("-")[2] if language_pair else None),
+            language,
             lowercase,
             values,
             choose_test(significance, paired_ar, confidence),

@@ -33,9 +33,16 @@ def build_columns(rows: "Sequence[list[MetricScore]]", width: int = 1) -> list[l
             interval = "" if score.confidence is None else f" ± {score.confidence:.{width}f}"
             cells.append(f"{score.score:.{width}f}{interval}")
             if has_p_values:
-                cells.append("" if score.p_value is None else f"{score.p_value:.3f}")
+                cells.append("" if score.p_value is None else format_p_value(score.p_value, width))
         table.append(cells)
     return table
+
+
+def format_p_value(value: float, width: int) -> str:
+    """`0.0312`, with four decimals as by sacreBLEU or with `width` if that is more; `<0.0001` for what would be 0."""
+    decimals = max(4, width)
+    figure = f"{value:.{decimals}f}"
+    return figure if float(figure) else f"<{10**-decimals:.{decimals}f}"
 
 
 def explain_scores(rows: "Sequence[list[MetricScore]]", baseline: str) -> str:

@@ -11,12 +11,12 @@ from nmt.progress import format_count
 from nmt.text.corpus import Pair
 from nmt.text.signs import (
     EXAMPLE_CHARACTERS,
+    SUBWORD_MARKS,
     find_bars,
     find_element,
     find_encoded_twice,
     find_entity,
     find_nul,
-    find_subwords,
     find_undecoded,
 )
 
@@ -53,11 +53,14 @@ SIGNS = (
         "Make the text again with the right encoding, or leave these pairs out",
     ),
     Sign(find_nul, SOME, "NUL characters", "Make the text again, or remove them: tr -d '\\000'"),
-    Sign(
-        find_subwords,
-        SOME,
-        "marks of subwords",
-        "Join the subwords first, as by sed -E 's/@@( |$)//g': the text that is given here must be plain",
+    *(
+        Sign(
+            kind.find,
+            SOME,
+            "marks of subwords",
+            f"Join the subwords first, as by {kind.joining}: the text that is given here must be plain",
+        )
+        for kind in SUBWORD_MARKS
     ),
     Sign(find_element, MOST, "markup around a text", "Remove it in all texts, unless translations must have it"),
     Sign(find_bars, MOST, "three bars in a text", "If they divide the sides of pairs, give a TSV: sed 's/ ||| /\\t/'"),

@@ -22,7 +22,7 @@ from nmt.data.sides import SideOrder, describe_sample
 from nmt.errors import DataError, FolderError, Option, UsageError, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress, format_count
-from nmt.settings import PrepareSettings
+from nmt.settings import SUBWORD_SETTINGS, PrepareSettings
 from nmt.text.bitext import BilingualFile, find_bitext_form
 from nmt.text.compression import SUFFIXES
 from nmt.text.corpus import TAG, Pair, ParallelFiles, TaggedCorpus, TsvFile, find_file, sample_pairs
@@ -35,7 +35,6 @@ from nmt.validation import check
 Corpus = ParallelFiles | TsvFile | BilingualFile | TaggedCorpus
 TSV_SUFFIXES = tuple(f".tsv{suffix}" for suffix in SUFFIXES)
 PURPOSES: dict[SplitName, str] = {"train": "training", "valid": "validation", "test": "the test"}
-SUBWORD_SETTINGS = {"subword", "normalize", "character_coverage", "byte_fallback", "symbols"}
 
 
 def prepare(
@@ -371,7 +370,7 @@ def train_subword_of_side(
     lines: list[str], name: str, size_option: str, settings: PrepareSettings, progress: Progress
 ) -> Subword:
     """The subword model of one side. Its size is that of the settings or, without one, one that the text supports."""
-    others = settings.model_dump(include=SUBWORD_SETTINGS)
+    others = settings.model_dump(include=set(SUBWORD_SETTINGS))
     size_in_settings = getattr(settings, size_option) if {"vocab_size", size_option} & settings.model_fields_set else 0
 
     def train_with_size(size: int) -> Subword:

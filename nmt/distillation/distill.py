@@ -16,6 +16,7 @@ from nmt.arguments import check_count
 from nmt.data.encode import Cleaner, HashSet, hash_pair, split_into_chunks
 from nmt.data.prepare import prepare, refuse_occupied
 from nmt.data.prepared import MANIFEST, PreparedCorpus, Side
+from nmt.data.training_text import read_training
 from nmt.distillation.teachers import (
     NAMES,
     Teacher,
@@ -23,7 +24,6 @@ from nmt.distillation.teachers import (
     identify,
     list_teachers,
     read_split,
-    read_training,
     refuse_misfits,
     refuse_without_effect,
 )

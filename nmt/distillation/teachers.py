@@ -8,6 +8,7 @@ from typing import Any, Literal
 from nmt.arguments import check_count
 from nmt.checkpoint import read_checkpoint_info
 from nmt.data.prepared import SIDES, PreparedCorpus
+from nmt.data.training_text import read_training
 from nmt.errors import DataError, Option, UsageError
 from nmt.loaded_run import LoadedRun
 from nmt.metadata import compute_checksum
@@ -15,7 +16,6 @@ from nmt.text.corpus import TAG, Pair, read_lines
 from nmt.translation.translator import refuse_other_vocabulary
 
 NAMES = ("model", "backward")  # of the arguments for the runs of either direction
-UNKNOWN = " ⁇ "  # how SentencePiece decodes a character that has no piece
 
 
 @dataclass(frozen=True)
@@ -136,16 +136,6 @@ def identify(run: LoadedRun) -> str:
     """What the translations of a run depend on: its weights, and its settings of search."""
     weights = read_checkpoint_info(run.path / run.checkpoint)["sha256"]["weights.safetensors"]
     return f"{weights} {compute_checksum(run.settings.search.model_dump_json())}"
-
-
-def read_training(prepared: PreparedCorpus) -> Iterator[Pair]:
-    """The training pairs of a prepared folder, as its subword models have normalised them."""
-    split = prepared.open_split("train")
-    subwords = prepared.source_subword, prepared.target_subword
-    for row in range(len(split)):
-        ids = split.read_source(row), split.read_target(row)
-        sides = (subword.decode(own.tolist()) for subword, own in zip(subwords, ids, strict=True))
-        yield Pair(*(text.replace(UNKNOWN, UNKNOWN.strip()) for text in sides))
 
 
 def read_split(prepared: PreparedCorpus, name: Literal["valid", "test"]) -> Iterator[Pair]:

@@ -1,6 +1,7 @@
 """What text that is not UTF-8 may be instead, so that a message can tell how to convert it."""
 
 import codecs
+import re
 
 ENCODING_OF_MARK = {  # UTF-32 before UTF-16, whose mark its own begins with
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -8,6 +9,7 @@ ENCODING_OF_MARK = {  # UTF-32 before UTF-16, whose mark its own begins with
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f]")
 OTHER_SCRIPTS = (
     "Windows-1251 or KOI8-R for Russian, GB18030 or Big5 for Chinese, Shift_JIS or EUC-JP for Japanese, EUC-KR for "
     "Korean, Windows-1253 for Greek, -1255 for Hebrew, -1256 for Arabic, TIS-620 for Thai"
@@ -18,7 +20,8 @@ def find_wide_encoding(head: bytes) -> str | None:
     """UTF-16 or UTF-32 with a byte order mark, or by the zero bytes that it has without one; None for other text.
 
     `head` is the beginning of the text. A line end is one zero byte and "\\n" in UTF-16, and spaces and Latin letters
-    have zero bytes, too; in UTF-32 one byte of four is always zero.
+    have zero bytes, too; in UTF-32 one byte of four is always zero. What is UTF-8 without its zero bytes must have them
+    in most places.
     """
     for mark, name in ENCODING_OF_MARK.items():
         if head.startswith(mark):
@@ -32,12 +35,27 @@ def find_wide_encoding(head: bytes) -> str | None:
     if first == 1 > fourth and second > 0.5:
         return "UTF-32BE"
     units = [head[place : place + 2] for place in range(0, len(head), 2)]
+    is_wide = not is_plain_utf8(head.replace(b"\0", b""))
     for name, line_end, high in (("UTF-16LE", b"\n\0", 1), ("UTF-16BE", b"\0\n", 0)):
-        if units.count(line_end) * 2 >= head.count(b"\n") > 0:
+        if units.count(line_end) * 2 >= head.count(b"\n") > 0 and (is_wide or has_block(head[high::2])):
             return name
         if head[high::2].count(0) * 5 >= len(head) * 2 and not head[1 - high :: 2].count(0):
             return name
     return None
+
+
+def is_plain_utf8(head: bytes) -> bool:
+    """Whether the beginning of a text is UTF-8 without control characters, as the bytes of Cyrillic in UTF-16 have."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # its last character may be incomplete
+    except UnicodeDecodeError:
+        return False
+    return CONTROL.search(text) is None
+
+
+def has_block(high: bytes) -> bool:
+    """Whether half of the first bytes of characters are those of Devanagari, Malayalam or kana, which ASCII has too."""
+    return max(map(high.count, (b"\t", b"\r", b"0"))) * 2 >= len(high)
 
 
 def describe_bad_byte(

@@ -5,12 +5,11 @@ Each function returns an example of what it finds in a line. nmt.data.damage and
 
 import re
 from html.entities import html5
+from typing import NamedTuple
 
 EXAMPLE_CHARACTERS = 40
 BLANK = re.compile(r"\s")
 ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|([A-Za-z][A-Za-z0-9]{1,30}));")
-# Marks of subword-nmt, SentencePiece, OpenNMT and WordPiece. Moses has one @ on either side of a hyphen: it is a word
-SUBWORDS = re.compile(r"\S@@(?= |$)|(?:(?<= )|^)▁\w|\w￭|￭\w|(?<=\w )##[a-z]+(?= |$)")
 ELEMENT = re.compile(r"\s*(<([A-Za-z][\w:.-]*)(?: [^<>]*)?>[^<>]*</\2>)\s*")  # <seg id="1">The whole line.</seg>
 ENCODINGS = "cp1252", "cp1251"  # that UTF-8 is taken for
 BYTE_OF = {
@@ -66,12 +65,6 @@ def find_nul(text: str) -> str | None:
     return "U+0000" if "\0" in text else None
 
 
-def find_subwords(text: str) -> str | None:
-    """The first word that has the mark of a subword."""
-    is_worth_it = "@@" in text or "▁" in text or "￭" in text or " ##" in text  # this takes far less time
-    return extract_word(text, match) if is_worth_it and (match := SUBWORDS.search(text)) else None
-
-
 def find_element(text: str) -> str | None:
     """The text if it is one element, as in the SGML of test sets."""
     return match[1] if "</" in text and (match := ELEMENT.fullmatch(text)) else None
@@ -87,3 +80,27 @@ def extract_word(text: str, match: re.Match[str]) -> str:
     before = BLANK.split(text[max(0, match.start() - EXAMPLE_CHARACTERS // 2) : match.start()])
     after = BLANK.split(text[match.end() : match.end() + EXAMPLE_CHARACTERS // 2])
     return f"{before[-1]}{match[0]}{after[0]}"
+
+
+class SubwordMark(NamedTuple):
+    """How a program marks the subwords of a text."""
+
+    mark: str
+    pattern: re.Pattern[str]
+    joining: str  # the command that joins them
+
+    def find(self, text: str) -> str | None:
+        """The first word that has the mark."""
+        return extract_word(text, match) if self.mark in text and (match := self.pattern.search(text)) else None
+
+
+SUBWORD_MARKS = (
+    # subword-nmt: bi@@ cycle. Moses has one @ on either side of a hyphen, which is a word
+    SubwordMark("@@", re.compile(r"\S@@(?= |$)"), "sed -E 's/@@( |$)//g'"),
+    # SentencePiece: ▁bi cycle
+    SubwordMark("▁", re.compile(r"(?:(?<= )|^)▁\w"), "sed 's/ //g; s/▁/ /g; s/^ //'"),
+    # OpenNMT: bi￭ cycle ￭, or by itself bi ￭ cycle ￭ ,
+    SubwordMark("￭", re.compile(r"\S￭|(?<=\S )￭(?=\S| [^\w\s])"), "sed -E 's/ ?￭ ?//g'"),
+    # WordPiece: bi ##cycle
+    SubwordMark("##", re.compile(r"(?<=\w )##[^\W\d_A-Z]+(?= |$)"), "sed 's/ ##//g'"),
+)

@@ -116,6 +116,8 @@ def test_runs_of_opposite_directions_have_no_test_set_in_common(run_nmt, files, 
         (["--reference", "absent"], "absent does not exist"),
         (["--metrics", "blue"], 'there is no metric "blue"; did you mean "bleu"?'),
         (["--tokenize", "14a"], 'there is no tokenizer "14a"; did you mean "13a"?'),
+        (["--tokenize", "zh", "-m", "ter"], "--tokenize has no effect without bleu, which is not among --metrics"),
+        (["--language", "b", "-m", "ter"], "--language has no effect without bleu, which is not among --metrics"),
         (["--significance"], "--significance compares with the first of several systems, and there is only one"),
         (
             ["--model", "absent", "--log-probs", "log"],

@@ -80,16 +80,40 @@ def test_prepare_suggests_it_while_the_vocabulary_can_be_chosen(recipes, run_nmt
     assert "recipe" not in done.stderr  # none suits so few
 
 
-def test_no_size_is_suggested_that_the_text_does_not_support(recipes, run_nmt, tiny_corpus, tmp_path):
-    """Without --vocab-size the size adapts to the text, which has fewer words than 1,000."""
-    (recipes / "quick.toml").write_text(RECIPES["quick"].replace("290", "1000"), "utf-8")
+@pytest.mark.parametrize(
+    ("wanted", "options", "advice"),
+    [  # the text supports 281 to 296 pieces on either side, and for both sides together
+        (1000, [], "nmt prepare --joint"),  # there the size adapts to the text
+        (1000, ["--joint"], ""),
+        (1000, ["--joint", "--vocab-size", "296"], ""),
+        (1000, ["--joint", "--vocab-size", "290"], "nmt prepare --joint"),
+        (1000, ["--source-vocab-size", "285"], "nmt prepare --joint"),
+        (290, [], "nmt prepare --joint --vocab-size 290"),
+        (290, ["--joint"], "nmt prepare --joint --vocab-size 290"),
+        (290, ["--joint", "--vocab-size", "290"], ""),
+        (290, ["--vocab-size", "285"], "nmt prepare --joint --vocab-size 290"),
+        (270, ["--vocab-size", "285"], "nmt prepare --joint"),  # there are too many characters
+        (270, ["--joint"], ""),
+    ],
+)
+def test_the_size_that_is_suggested_is_one_that_the_text_supports(
+    recipes, run_nmt, tiny_corpus, tmp_path, wanted, options, advice
+):
+    (recipes / "quick.toml").write_text(RECIPES["quick"].replace("290", str(wanted)), "utf-8")
     words = ["prepare", "--source-lang", "a", "--target-lang", "b", "--valid", tiny_corpus / "valid"]
-    words += ["--train", tiny_corpus / "train"]
-    first = SUGGESTION.splitlines()[0]
-    two = run_nmt(*words, "--out", tmp_path / "two")
-    assert two.stderr.endswith(f" s\n{first}\n  Its corpus is prepared with nmt prepare --joint\n")
-    one = run_nmt(*words, "--joint", "--out", tmp_path / "one")
-    assert one.stderr.endswith(f" s\n{first}\n")
+    done = run_nmt(*words, "--train", tiny_corpus / "train", "--out", tmp_path / "out", *options)
+    expected = f"  Its corpus is prepared with {advice}\n" if advice else ""
+    assert done.stderr.endswith(f" s\n{SUGGESTION.splitlines()[0]}\n{expected}")
+
+
+def test_where_subwords_are_those_of_another_corpus_no_size_is_suggested(
+    recipes, run_nmt, tiny_corpus, tiny_prepared, tmp_path
+):
+    words = ["prepare", "--source-lang", "a", "--target-lang", "b", "--valid", tiny_corpus / "valid"]
+    words += ["--train", tiny_corpus / "train", "--subwords-from", tiny_prepared, "--out", tmp_path / "out"]
+    assert run_nmt(*words).stderr.endswith(f" s\n{SUGGESTION.splitlines()[0]}\n")
+    done = run_nmt("train", "--data", tmp_path / "out", "--out", "no", "--recipe", "quick")
+    assert "\n  Prepare the corpus with nmt prepare --joint --vocab-size 290, or add" in done.stderr
 
 
 def test_a_corpus_that_does_not_fit_is_refused_with_the_command_that_makes_it_fit(
@@ -121,7 +145,9 @@ def test_a_recipe_for_more_or_fewer_pairs_is_noted(recipes, train, tiny_prepared
     for name in ("quick", "slow"):
         (recipes / f"{name}.toml").unlink()
     assert train("--recipe", "large")[1] == f"{note.partition('; for')[0]}\n"
-    assert train("--recipe", "alone", "--set", "model.tie=none")[1].startswith("nmt: the recipe alone was measured on")
+    (recipes / "alone.toml").write_text("[recipe]\ndescription = 'Some'\nvocab_size = 290\n")
+    measured = "nmt: the recipe alone was measured on a corpus of nmt prepare --vocab-size 290\n"
+    assert train("--recipe", "alone", "--set", "model.tie=none")[1] == measured
 
 
 def test_settings_of_a_recipe_that_a_run_cannot_take_are_named(recipes, run_nmt, tiny_prepared, reverser, tmp_path):

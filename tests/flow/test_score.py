@@ -71,7 +71,7 @@ def test_significance_compares_with_the_first(run_nmt, files):
     heading, first, same, better, _, signature, legend = done.stdout.splitlines()
     assert heading.split() == ["BLEU", "p"]
     assert len(first.split()) == 4  # name, score, ±, half interval: a baseline has no p
-    assert same.split()[4] == "1.000"
+    assert same.split()[4] == "1.0000"
     assert float(better.split()[4]) < 1
     assert "|bs:40|seed:12345|" in signature
     assert legend.endswith("p: p-value against worse")
@@ -144,6 +144,18 @@ def test_labels_have_a_table(run_nmt, files):
             ["reference", "worse", "--tokenize", "int"],
             "",
             'there is no tokenizer "int"; did you mean "intl"?\n  The tokenizers are none, zh',
+        ),
+        *(
+            (
+                ["reference", "worse", *words],
+                "",
+                f"{words[0]} has no effect without bleu, which is not among --metrics",
+            )
+            for words in (
+                ["--tokenize", "zh", "--metrics", "chrf", "ter"],
+                ["--tokenize", "intl", "-m", "accuracy"],
+                ["--language", "zh", "-m", "chrf++"],
+            )
         ),
         (
             ["reference", "--reference", "reference", "worse", "--metrics", "accuracy"],

@@ -10,6 +10,8 @@ import sacrebleu
 from sacrebleu.significance import PairedTest
 
 import nmt
+from nmt.analysis.metrics import MetricScore
+from nmt.cli.tables import build_columns
 from nmt.errors import DataError, SettingsError, UsageError
 
 SYSTEM = ["El perro ladra.", "", "Dos hombres  leen un libro.", "¡Son 5.000 km!", "sí"]
@@ -68,10 +70,28 @@ def test_systems_are_compared_as_by_sacrebleu(run_nmt, files, test):
             assert (score["score"], score.get("p_value")) == (their.score, their.p_value)
             assert (score.get("mean"), score.get("confidence")) == (their.mean, their.ci)
             assert score["signature"] == str(signatures[score["name"]])
+            bleu = sacrebleu.BLEU().corpus_score(systems[number][1], [REFERENCE])
+            assert score["details"] == (bleu._verbose if score["name"] == "BLEU" else "")
     table = run_nmt("score", "--reference", "reference", "system", "other", *words).stdout.splitlines()
     assert table[0].split() == ["BLEU", "p", "chrF2", "p"]
     assert ("±" in table[1], table[-1].startswith("±")) == (test == "--paired-bs", test == "--paired-bs")
     assert table[-1].endswith("p: p-value against system")
+
+
+@pytest.mark.parametrize(
+    ("value", "width", "figure"),
+    [
+        (0.03125, 1, "0.0312"),
+        (0.03125, 5, "0.03125"),
+        (9.999e-05, 1, "0.0001"),
+        (9.999e-06, 1, "<0.0001"),
+        (9.999e-06, 6, "0.000010"),
+        (1.0, 0, "1.0000"),
+    ],
+)
+def test_a_p_value_is_never_printed_as_zero(value, width, figure):
+    score = MetricScore("BLEU", 30.0, "x", p_value=value)
+    assert build_columns([[score]], width) == [["BLEU", "p"], [f"{30:.{width}f}", figure]]
 
 
 def test_several_systems_have_confidence_intervals_without_a_comparison(run_nmt, files):
@@ -210,6 +230,10 @@ def test_python_takes_the_same_options(files):
             nmt.score(wrong, lines)
     with pytest.raises(UsageError, match="chrf_beta has no effect without chrf, which is not among metrics"):
         nmt.evaluate("nowhere", SYSTEM, REFERENCE, ["bleu"], chrf_beta=3)
+    for call in (nmt.score, lambda *words, **named: nmt.evaluate("nowhere", *words, **named)):
+        for named in ({"tokenize": "zh"}, {"language": "zh"}):
+            with pytest.raises(UsageError, match=f"{next(iter(named))} has no effect without bleu, which is not"):
+                call(SYSTEM, REFERENCE, ["chrf"], **named)
 
 
 def test_tokenized_text_is_noted_without_advice_that_cannot_be_followed(run_nmt, files, capfd):

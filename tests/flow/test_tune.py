@@ -200,6 +200,10 @@ def test_a_run_that_trains_is_not_written(run_nmt, run):
         (["--source", "X"], "--source and --reference belong together: give both or, for the validation text of the "),
         (["--reference", "X"], "--source and --reference belong together: give both or, for the validation text "),
         (["--metric", "blue"], 'there is no metric "blue"; did you mean "bleu"?\n'),
+        (
+            ["--tokenize", "zh", "--metric", "chrf"],
+            "--tokenize zh has no effect on chrf\n  Leave it out, or choose --metric bleu\n",
+        ),
         (["--tokenize", "13b"], 'there is no tokenizer "13b"; did you mean "13a"?\n'),
         (
             ["--beam", "9000"],

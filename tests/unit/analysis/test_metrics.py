@@ -241,7 +241,7 @@ def test_tokenized_text_is_reported_in_our_words_alone(capfd):
             ["a@@ b", *["a"] * 99],
             "1 of 100 lines of mine has marks of subwords, such as @@\n  Scores can be compared only for words",
         ),
-        (["▁a ▁b"], "1 of 1 line of mine has marks of subwords, such as @@\n  Scores can be compared only"),
+        (["▁a ▁b"], "1 of 1 line of mine has marks of subwords, such as ▁\n  Scores can be compared only"),
         (["a@@ b", *["a"] * 100], None),
         (["@@ @-@ ▁", "a"], None),
     ],

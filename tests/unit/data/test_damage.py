@@ -1,9 +1,12 @@
 """Notes on training text that went wrong before: encodings, entities, subwords, markup, sides on one line."""
 
+import shlex
+import subprocess
 import time
 
 import pytest
 
+from nmt.analysis.metrics import find_score_warnings
 from nmt.data.damage import SIGNS, describe_damage
 from nmt.text.corpus import Pair
 from nmt.text.signs import find_encoded_twice
@@ -34,7 +37,13 @@ def note_first_lines(pairs):
         ([Pair("of bi@@ cy@@ cles", "b")], "1 has marks of subwords, such as bi@@"),
         ([Pair("a", "▁Fahr räder")], "1 has marks of subwords, such as ▁Fahr"),
         ([Pair("bi￭ cycle", "b")], "1 has marks of subwords, such as bi￭"),
+        ([Pair("Hello ￭, world ￭.", "b")], "1 has marks of subwords, such as ￭,"),
+        ([Pair("it ￭'s", "b")], "1 has marks of subwords, such as ￭'s"),
+        ([Pair("the “￭ cat", "b")], "1 has marks of subwords, such as “￭"),
+        ([Pair("Hello ￭ , world", "b")], "1 has marks of subwords, such as ￭"),
+        ([Pair("￭ An item", "￭Item"), Pair("Home ￭ Help", "￭")], None),  # black squares
         ([Pair("bi ##cycles", "b")], "1 has marks of subwords, such as ##cycles"),
+        ([Pair("a", "Кош ##ки")], "1 has marks of subwords, such as ##ки"),
         ([Pair("full @-@ time, @@ ## A", "▁▂▃ ## b ##NAME##")], None),
         ([Pair('<seg id="1">A dog.</seg>', "b")], '1 has markup around a text, such as <seg id="1">A dog.</seg>'),
         ([Pair("a", " <s> b </s> ")], "1 has markup around a text, such as <s> b </s>"),
@@ -48,6 +57,25 @@ def test_what_went_wrong_is_noted(pairs, note):
     found = note_first_lines(pairs)
     assert len(found) == (note is not None)
     assert all(one.endswith(note) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("The bi@@ cy@@ cles .", "The bicycles ."),
+        ("▁They ▁are ▁bi cycles .", "They are bicycles."),
+        ("Hello ￭, bi￭ cycles “￭ are ￭” ￭.", "Hello, bicycles “are”."),
+        ("bi ￭ cycles ￭ .", "bicycles."),
+        ("The bi ##cy ##cles", "The bicycles"),
+    ],
+)
+def test_the_advice_for_subwords_joins_them(text, plain):
+    [note] = describe_damage([Pair(text, "b")])
+    command = note.removesuffix(": the text that is given here must be plain").partition("as by ")[2]
+    joined = subprocess.run(shlex.split(command), input=text, capture_output=True, check=True, encoding="utf-8")
+    assert joined.stdout == plain
+    [warning] = find_score_warnings({"mine": [text]}, ["chrf"])
+    assert warning.endswith(f": join the subwords first, as by {command}")
 
 
 @pytest.mark.parametrize(

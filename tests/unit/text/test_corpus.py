@@ -69,6 +69,14 @@ TEXTS = [
     "no line end",
     "\nÇa va\n",
     "כלב ישן\nכן\n",
+    "犬が水を飲む。\n",
+    "あした\n",
+    "おはよう\nございます\n",
+    "개가잔다\n",
+    "한\n" * 3000,
+    "狗睡觉\n" * 3000,
+    "สุนัข\n",
+    "नमस्ते\n",
 ]
 
 
@@ -80,7 +88,21 @@ def test_wide_encodings_are_refused_by_name_with_a_mark_or_without(text, encodin
     assert str(caught.value) == (f"it is not UTF-8 but {encoding}\n  Convert it first: iconv -f {encoding} -t UTF-8")
 
 
-@pytest.mark.parametrize("text", ["a\0b\n", "one\0two\nthree\n", "ab\0\ncd\nef\n", "\0" * 9 + "a\n", *TEXTS])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\0b\n",
+        "one\0two\nthree\n",
+        "ab\0\ncd\nef\n",
+        "\0" * 9 + "a\n",
+        "A man.\0\n",
+        "A man\n\0",
+        "Ein Mädchen\0\n" * 3000,
+        "Собака спит\0\nДа.\0\n",
+        "一只\t狗.\0\t\n\0",
+        *TEXTS,
+    ],
+)
 def test_other_text_is_not_taken_for_a_wide_encoding(text):
     assert list(decode_lines(io.BytesIO(text.encode()), "it")) == text.removesuffix("\n").split("\n")
 
