@@ -323,6 +323,7 @@ def describe_attention(pair: "AlignedPair", offset: int) -> dict[str, Any]:
         "source_words": pair.source_words,
         "target_words": pair.target_words,
         "links": pair.links,
+        "is_whole": pair.is_whole,
         "attention": pair.view.weights_JI.round(6).tolist(),
     }
     if pair.parts:
