@@ -36,6 +36,8 @@ def align(
     `units` are what is linked: "words", "pieces", "characters" or "icu-words"; by default words, and characters where a
     language has no blanks between words.
 
+    Of each side at most 1,000 pieces are read; `is_whole` of a pair is then False, and `progress` gets a note.
+
     Raises DataError when `source` and `target` differ in length, are strings, or have what is no text; UsageError for a
     run without attention, an unknown `symmetrise` or `units`, a `batch_size` that is not a whole number, and an
     `offset` or `threshold` that cannot be.

@@ -31,60 +31,89 @@ WindowName = Literal["none", "monotonic", "predictive"]
 class ModelSettings(Settings):
     """The network. Used by nmt.model."""
 
-    attention: AttentionName = Field("luong-concat", description="score of source positions; none for no attention")
-    wiring: Literal["auto", "before", "after"] = Field(
-        "auto", description="attend before or after the decoder's GRU update; auto as in the paper of the attention"
+    attention: AttentionName = Field(
+        default="luong-concat", description="score of source positions; none for no attention"
     )
-    heads: Size = Field(1, description="attention heads, each with its own share of the dimensions")
-    window: WindowName = Field("none", description="attend only near the target position, or near a predicted one")
-    window_width: Size = Field(10, description="source positions on each side of a window's centre")
+    wiring: Literal["auto", "before", "after"] = Field(
+        default="auto",
+        description="attend before or after the decoder's GRU update; auto as in the paper of the attention",
+    )
+    heads: Size = Field(default=1, description="attention heads, each with its own share of the dimensions")
+    window: WindowName = Field(
+        default="none", description="attend only near the target position, or near a predicted one"
+    )
+    window_width: Size = Field(default=10, description="source positions on each side of a window's centre")
     normalizer: Literal["softmax", "sparsemax", "entmax"] = Field(
-        "softmax", description="how scores become weights; sparsemax and entmax give most positions exactly zero"
+        default="softmax",
+        description="how scores become weights; sparsemax and entmax give most positions exactly zero",
     )
     content_gate: Literal["none", "plain", "renormalised"] = Field(
-        "none", description="multiply weights by a gate of the source state; renormalised: then divide by their sum"
+        default="none",
+        description="multiply weights by a gate of the source state; renormalised: then divide by their sum",
     )
     coverage: Literal["none", "linguistic", "neural"] = Field(
-        "none", description="tell the score which source words have been attended to: by fertility, or by a GRU"
+        default="none", description="tell the score which source words have been attended to: by fertility, or by a GRU"
     )
-    coverage_size: Size = Field(10, description="dimensions of neural coverage for each source position")
+    coverage_size: Size = Field(default=10, description="dimensions of neural coverage for each source position")
     mix: Annotated[tuple[MixedName, ...], COMMAS] = Field(
-        (), strict=False, description="further attentions; a gate of the decoder state mixes their weights"
+        default=(), strict=False, description="further attentions; a gate of the decoder state mixes their weights"
     )
-    mix_window: WindowName = Field("none", description="window of the attentions in mix")
-    input_feeding: bool = Field(True, description="feed what attention computed into the decoder's GRU")
-    embedding_size: Size = Field(256, description="dimensions of a token's embedding")
-    encoder_size: Size = Field(256, description="dimensions of an encoder state, in each direction")
-    encoder_layers: int = Field(1, ge=0, le=100, description="bidirectional GRU layers, 0 to attend to embeddings")
+    mix_window: WindowName = Field(default="none", description="window of the attentions in mix")
+    input_feeding: bool = Field(default=True, description="feed what attention computed into the decoder's GRU")
+    embedding_size: Size = Field(default=256, description="dimensions of a token's embedding")
+    encoder_size: Size = Field(default=256, description="dimensions of an encoder state, in each direction")
+    encoder_layers: int = Field(
+        default=1, ge=0, le=100, description="bidirectional GRU layers, 0 to attend to embeddings"
+    )
     encoder_cell: Literal["gru", "mingru", "lrn"] = Field(
-        "gru", description="recurrence of the encoder; mingru and lrn have no recurrent products, and train faster"
+        default="gru",
+        description="recurrence of the encoder; mingru and lrn have no recurrent products, and train faster",
     )
     encoder_transitions: int = Field(
-        0, ge=0, le=100, description="further GRUs, without input, from one source position to the next"
+        default=0, ge=0, le=100, description="further GRUs, without input, from one source position to the next"
     )
-    decoder_size: Size = Field(512, description="dimensions of the decoder state")
-    decoder_layers: int = Field(1, ge=1, le=100, description="decoder layers; the first attends, for all of them")
+    decoder_size: Size = Field(default=512, description="dimensions of the decoder state")
+    decoder_layers: int = Field(
+        default=1, ge=1, le=100, description="decoder layers; the first attends, for all of them"
+    )
     decoder_transitions: int = Field(
-        0, ge=0, le=100, description="further GRUs, without input, from one target position to the next"
+        default=0, ge=0, le=100, description="further GRUs, without input, from one target position to the next"
     )
     residual: bool = Field(
-        False, description="add what a stacked layer of encoder or decoder reads to what it computes (second layer on)"
+        default=False,
+        description="add what a stacked layer of encoder or decoder reads to what it computes (second layer on)",
     )
-    attention_size: Size = Field(512, description="dimensions in which additive and scaled scores compare")
-    readout_size: Size = Field(512, description="dimensions of the readout that predicts words, when tie is none")
-    bridge: Literal["final", "mean", "zeros"] = Field("final", description="source of the decoder's first state")
-    tie: Literal["none", "target", "all"] = Field("target", description="shared embeddings: target in and out, or all")
-    dropout: float = Field(0.3, ge=0, lt=1, description="dropout of embeddings, layer inputs, memory and readout")
-    variational: bool = Field(False, description="draw one dropout mask for a sentence instead of one for a position")
+    attention_size: Size = Field(default=512, description="dimensions in which additive and scaled scores compare")
+    readout_size: Size = Field(
+        default=512, description="dimensions of the readout that predicts words, when tie is none"
+    )
+    bridge: Literal["final", "mean", "zeros"] = Field(
+        default="final", description="source of the decoder's first state"
+    )
+    tie: Literal["none", "target", "all"] = Field(
+        default="target", description="shared embeddings: target in and out, or all"
+    )
+    dropout: float = Field(
+        default=0.3, ge=0, lt=1, description="dropout of embeddings, layer inputs, memory and readout"
+    )
+    variational: bool = Field(
+        default=False, description="draw one dropout mask for a sentence instead of one for a position"
+    )
     weight_dropout: float = Field(
-        0.0, ge=0, lt=1, description="dropout of the recurrent weights of the GRUs, one mask for a batch"
+        default=0.0, ge=0, lt=1, description="dropout of the recurrent weights of the GRUs, one mask for a batch"
     )
-    word_dropout: float = Field(0.0, ge=0, lt=1, description="probability that a token's embedding is set to zero")
+    word_dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="probability that a token's embedding is set to zero"
+    )
     lexical: bool = Field(
-        False, description="score words by the embeddings of attended source words too (Nguyen and Chiang 2018)"
+        default=False, description="score words by the embeddings of attended source words too (Nguyen and Chiang 2018)"
     )
-    layer_norm: bool = Field(False, description="normalise encoder outputs, the decoder's gates and the readout")
-    encoder_heads: int = Field(0, ge=0, le=1000, description="self-attention heads on top of the encoder, 0 for none")
+    layer_norm: bool = Field(
+        default=False, description="normalise encoder outputs, the decoder's gates and the readout"
+    )
+    encoder_heads: int = Field(
+        default=0, ge=0, le=1000, description="self-attention heads on top of the encoder, 0 for none"
+    )
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "ModelSettings":
@@ -152,53 +181,64 @@ class ModelSettings(Settings):
 class SearchSettings(Settings):
     """How to search for translations, in validation and by default when translating. Used by nmt.translation."""
 
-    beam: int = Field(5, ge=1, le=1000, description="hypotheses kept for each sentence; 1 is greedy search")
+    beam: int = Field(default=5, ge=1, le=1000, description="hypotheses kept for each sentence; 1 is greedy search")
     normalization: Literal["wu", "average", "none"] = Field(
-        "wu", description="length normalization of scores: Wu et al. 2016, log-probability per token, or none"
+        default="wu", description="length normalization of scores: Wu et al. 2016, log-probability per token, or none"
     )
-    alpha: float = Field(1.0, ge=0, le=100, description="exponent of Wu's length penalty")
+    alpha: float = Field(default=1.0, ge=0, le=100, description="exponent of Wu's length penalty")
     beta: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         le=1000,
         description="weight of Wu's coverage penalty, which prefers translations that leave nothing out",
     )
-    max_length_ratio: float = Field(2.0, gt=0, le=100, description="longest translation, in pieces per source piece")
-    max_length_extra: int = Field(10, ge=0, le=10_000, description="pieces added to what max_length_ratio allows")
+    max_length_ratio: float = Field(
+        default=2.0, gt=0, le=100, description="longest translation, in pieces per source piece"
+    )
+    max_length_extra: int = Field(
+        default=10, ge=0, le=10_000, description="pieces added to what max_length_ratio allows"
+    )
     min_length: int = Field(
-        0, ge=0, description="shortest translation, in pieces; raises the limit on the longest where it must"
+        default=0, ge=0, description="shortest translation, in pieces; raises the limit on the longest where it must"
     )
-    no_repeat: int = Field(0, ge=0, description="forbid repeating any sequence of this many pieces; 0 allows all")
-    groups: int = Field(1, ge=1, description="groups of a diverse beam, which avoid each other's pieces")
+    no_repeat: int = Field(
+        default=0, ge=0, description="forbid repeating any sequence of this many pieces; 0 allows all"
+    )
+    groups: int = Field(default=1, ge=1, description="groups of a diverse beam, which avoid each other's pieces")
     diversity: float = Field(
-        0.5, ge=0, le=1000, description="log-probability a piece loses for each earlier hypothesis with it"
+        default=0.5, ge=0, le=1000, description="log-probability a piece loses for each earlier hypothesis with it"
     )
-    sample: bool = Field(False, description="draw translations at random instead of searching for the best")
+    sample: bool = Field(default=False, description="draw translations at random instead of searching for the best")
     temperature: float = Field(
-        1.0, ge=0.01, le=100, description="temperature of sampling; below 1 favours likely pieces"
+        default=1.0, ge=0.01, le=100, description="temperature of sampling; below 1 favours likely pieces"
     )
-    top_k: int = Field(0, ge=0, description="sample from this many likeliest pieces; 0 for all")
+    top_k: int = Field(default=0, ge=0, description="sample from this many likeliest pieces; 0 for all")
     top_p: float = Field(
-        1.0, gt=0, le=1, description="sample from the fewest likeliest pieces with this total probability"
+        default=1.0, gt=0, le=1, description="sample from the fewest likeliest pieces with this total probability"
     )
     seed: int = Field(
-        1, ge=0, lt=2**63, description="random seed of sampling; draws depend on it, the line and its number"
+        default=1, ge=0, lt=2**63, description="random seed of sampling; draws depend on it, the line and its number"
     )
     mbr: Literal["none", "chrf", "bleu"] = Field(
-        "none", description="choose the candidate most like the others by this metric (minimum Bayes risk)"
+        default="none", description="choose the candidate most like the others by this metric (minimum Bayes risk)"
     )
     candidates: int = Field(
-        0, ge=0, le=1000, description="candidates for minimum Bayes risk; 0 for all hypotheses of the beam"
+        default=0, ge=0, le=1000, description="candidates for minimum Bayes risk; 0 for all hypotheses of the beam"
     )
     replace_unk: bool = Field(
-        False, description="replace a word with unknown characters by the source word with most of its attention"
+        default=False,
+        description="replace a word with unknown characters by the source word with most of its attention",
     )
     keep_symbols: bool = Field(
-        False, description="keep each symbol of the source (a piece that nmt prepare was given) as often as it is there"
+        default=False,
+        description="keep each symbol of the source (a piece that nmt prepare was given) as often as it is there",
     )
-    split_long: bool = Field(False, description="translate long lines sentence by sentence")
+    split_long: bool = Field(default=False, description="translate long lines sentence by sentence")
     longest: int = Field(
-        150, ge=1, le=1000, description="pieces above which split_long splits a line; training keeps 150 by default"
+        default=150,
+        ge=1,
+        le=1000,
+        description="pieces above which split_long splits a line; training keeps 150 by default",
     )
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from nmt.errors import Option, UsageError
 from nmt.progress import format_count
 from nmt.text.corpus import read_lines, read_parallel
 from nmt.text.links import GoldLinks, Link, Reading, check_link_bounds, make_line_count_error, parse_gold
+from nmt.text.units import BOTH_WORDS, UnitPair
 
 LEAST_GAIN = 0.1  # by which the error rate of a reading must be lower to be worth a warning
 LARGEST_RATIO = 0.7  # of its error rate to that of the links as they are
@@ -39,10 +40,14 @@ def is_naacl(lines: Iterable[str]) -> bool:
 
 
 def read_gold(
-    path: Path | str, pairs: int, base: int | None = None, words: Sequence[tuple[int, int]] | None = None
+    path: Path | str,
+    pairs: int,
+    base: int | None = None,
+    words: Sequence[tuple[int, int]] | None = None,
+    units: UnitPair = BOTH_WORDS,
 ) -> list[GoldLinks]:
     """The gold links of each pair, see `parse_links`."""
-    return parse_links(list(read_lines(path)), path, pairs, base, words=words).links
+    return parse_links(list(read_lines(path)), path, pairs, base, words=words, units=units).links
 
 
 def parse_links(
@@ -52,12 +57,13 @@ def parse_links(
     base: int | None = None,
     base_option: str = "gold_base",
     words: Sequence[tuple[int, int]] | None = None,
+    units: UnitPair = BOTH_WORDS,
 ) -> LinkFile:
     """The links of each pair, in Pharaoh format (a line for each pair) or that of NAACL 2003 (a line for each link).
 
     The format is recognised by the first line. `base` is the number of the first word, by default 0, or 1 in the NAACL
     format; `base_option` is the name of this argument in messages. `words` has the numbers of source and target words
-    of each pair.
+    of each pair, or of other `units`.
 
     Raises DataError for a wrong number of lines, for text that is not a link, and for words that do not exist.
     """
@@ -73,7 +79,7 @@ def parse_links(
         links = [parse_gold(line, location, base) for line, location in zip(lines, locations, strict=True)]
     hint = find_hint(links, base, base_option, words)
     for location, of_pair, counts in zip(locations, links, words or repeat(None, pairs), strict=True):
-        check_link_bounds(of_pair, counts, location, hint, base)
+        check_link_bounds(of_pair, counts, location, hint, base, units)
     return LinkFile(links, base)
 
 

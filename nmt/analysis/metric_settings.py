@@ -17,22 +17,22 @@ class MetricSettings(Settings):
     """How BLEU, chrF and TER are computed. What sets a score apart is part of its signature or, for beta, its name."""
 
     smooth_method: Literal["exp", "floor", "add-k", "none"] = Field(
-        "exp", description="smoothing of BLEU, for orders of n-grams without a match"
+        default="exp", description="smoothing of BLEU, for orders of n-grams without a match"
     )
     smooth_value: float | None = Field(
-        None, ge=0, description="value of smoothing for floor (0.1 unless it is given) and add-k (1)"
+        default=None, ge=0, description="value of smoothing for floor (0.1 unless it is given) and add-k (1)"
     )
-    chrf_char_order: int = Field(6, ge=0, description="longest n-grams of characters in chrF")
-    chrf_word_order: int = Field(0, ge=0, description="longest n-grams of words in chrF; 2 is chrF++")
-    chrf_beta: int = Field(2, ge=0, description="weight of recall against precision in chrF")
-    chrf_whitespace: bool = Field(False, description="count white space in the n-grams of chrF")
-    chrf_lowercase: bool = Field(False, description="ignore case in chrF alone")
-    chrf_eps_smoothing: bool = Field(False, description="smooth chrF as chrF++.py, NLTK and Moses do")
-    ter_case_sensitive: bool = Field(False, description="let case count in TER")
-    ter_normalized: bool = Field(False, description="tokenize before TER, and resolve entities such as &amp;")
-    ter_no_punct: bool = Field(False, description="remove punctuation before TER")
+    chrf_char_order: int = Field(default=6, ge=0, description="longest n-grams of characters in chrF")
+    chrf_word_order: int = Field(default=0, ge=0, description="longest n-grams of words in chrF; 2 is chrF++")
+    chrf_beta: int = Field(default=2, ge=0, description="weight of recall against precision in chrF")
+    chrf_whitespace: bool = Field(default=False, description="count white space in the n-grams of chrF")
+    chrf_lowercase: bool = Field(default=False, description="ignore case in chrF alone")
+    chrf_eps_smoothing: bool = Field(default=False, description="smooth chrF as chrF++.py, NLTK and Moses do")
+    ter_case_sensitive: bool = Field(default=False, description="let case count in TER")
+    ter_normalized: bool = Field(default=False, description="tokenize before TER, and resolve entities such as &amp;")
+    ter_no_punct: bool = Field(default=False, description="remove punctuation before TER")
     ter_asian_support: bool = Field(
-        False,
+        default=False,
         description="let tokenization and removal of punctuation before TER apply to Chinese and Japanese too, which "
         "are then split into characters",
     )

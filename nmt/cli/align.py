@@ -142,9 +142,10 @@ def command(
     from nmt.files import is_closed_by_reader, write_atomically
     from nmt.progress import TerminalProgress, WithoutBars, format_count
     from nmt.text.corpus import read_parallel
+    from nmt.text.units import describe_units
     from nmt.translation.aligner import align_pairs, build_other_views, load_aligner
     from nmt.translation.translator import refuse_other_languages
-    from nmt.translation.units import choose_units_of_run, count_units, describe_units
+    from nmt.translation.units import choose_units_of_run, count_units
 
     if not model:
         align_without_run(source, target, gold, gold_base, symmetrise or "grow-diag", units, project_tags, style)
@@ -184,7 +185,7 @@ def command(
     golds = []
     if gold:
         counts = count_units(first_run, linked, sources, targets)
-        golds = gold_links.read_gold(gold, len(sources), gold_base, counts)
+        golds = gold_links.read_gold(gold, len(sources), gold_base, counts, linked)
         for warning in gold_links.find_gold_warnings(gold, golds, map(all, counts)):
             click.echo(f"nmt: {warning}", err=True)
     loading = {"checkpoint": checkpoint, "device": device, "precision": precision}
@@ -321,6 +322,7 @@ def describe_attention(pair: "AlignedPair", offset: int) -> dict[str, Any]:
         "source_words": pair.source_words,
         "target_words": pair.target_words,
         "links": pair.links,
+        "is_whole": pair.is_whole,
         "attention": pair.view.weights_JI.round(6).tolist(),
     }
     if pair.parts:

@@ -33,7 +33,7 @@ def align_without_run(
     from nmt.documents.tagged_lines import describe_tagged_targets, project_line, read_tagged_line
     from nmt.progress import TerminalProgress, format_count
     from nmt.text.corpus import read_parallel
-    from nmt.translation.units import describe_units
+    from nmt.text.units import describe_units
     from nmt.word_alignment.aligner import link_pairs
     from nmt.word_alignment.api import choose_units_of_texts
 
@@ -68,7 +68,7 @@ def align_without_run(
     scores: Mapping[str, AlignmentScore] = {}
     if gold:
         counts = [(len(pair.source_units), len(pair.target_units)) for pair in pairs]
-        golds = gold_links.read_gold(gold, len(pairs), gold_base, counts)
+        golds = gold_links.read_gold(gold, len(pairs), gold_base, counts, linked)
         for warning in gold_links.find_gold_warnings(gold, golds, map(all, counts)):
             terminal.note(f"nmt: {warning}")
         scores = gold_links.score_directions([pair.forward for pair in pairs], [pair.backward for pair in pairs], golds)

@@ -34,6 +34,13 @@ from nmt.settings import PrepareSettings
 )
 @click.option("--align", is_flag=True, help="learn word links from the training pairs, in place of --train-alignments")
 @click.option(
+    "--units",
+    type=click.Choice(["auto", "words", "characters", "icu-words"]),
+    default="auto",
+    help="what is linked, as in nmt align; auto is characters where a text has no blanks between words, else words"
+    "  [default: auto]",
+)
+@click.option(
     "--synthetic",
     multiple=True,
     metavar="PREFIX",
@@ -68,6 +75,7 @@ def command(
     xlsx: tuple[str, ...],
     train_alignments: tuple[str, ...],
     align: bool,
+    units: str,
     synthetic: tuple[str, ...],
     valid: tuple[str, ...],
     valid_tsv: tuple[str, ...],
@@ -90,7 +98,8 @@ def command(
     language, or have no text, are counted. --valid and --test take such files too, by their suffixes.
 
     Line n of --train-alignments links the words of pair n, as any word aligner writes them (Pharaoh format): source
-    word, dash, target word, where spaces and tabs separate words and counting starts at 0. Training with
+    word, dash, target word, where spaces and tabs separate words and counting starts at 0. Where a text has no blanks
+    between words they link its characters, as those of nmt align do, or what --units names. Training with
     train.guided_weight above 0 learns from these links. A possible link, 1p2, counts where its target word has no
     other. With --align no other program is needed: a statistical aligner links the training pairs, in minutes for
     100,000 pairs.
@@ -103,13 +112,13 @@ def command(
     def corpora(prefixes: tuple[str, ...], tsv: tuple[str, ...]) -> list[str | TsvFile]:
         return [*prefixes, *(TsvFile(Path(table), (source_lang, target_lang)) for table in tsv)]
 
-    units = [
+    bilingual = [
         BilingualFile(Path(path), form, source_lang, target_lang)
         for form, paths in (("tmx", tmx), ("xliff", xliff), ("po", po), ("csv", tables), ("xlsx", xlsx))
         for path in paths
     ]
     prepare(
-        [*corpora(train, tsv), *units],
+        [*corpora(train, tsv), *bilingual],
         corpora(valid, valid_tsv),
         out,
         source_lang=source_lang,
@@ -117,6 +126,7 @@ def command(
         test=corpora(test, test_tsv),
         train_alignments=train_alignments,
         align=align,
+        units=units,
         synthetic=synthetic,
         subwords_from=subwords_from,
         overwrite=overwrite,

@@ -198,10 +198,11 @@ def command(
     from nmt.files import is_closed_by_reader
     from nmt.progress import format_count, open_bar
     from nmt.text.links import describe_inner_blank
+    from nmt.text.units import describe_units
     from nmt.translation.batching import MAX_PIECES
     from nmt.translation.places import choose_translation_device, choose_translation_precision
     from nmt.translation.request import Request
-    from nmt.translation.units import choose_units_of_run, describe_units
+    from nmt.translation.units import choose_units_of_run
     from nmt.translation.workers import share_cores
 
     is_document = document or form is not None

@@ -20,11 +20,12 @@ from nmt.files import write_atomically
 from nmt.text.corpus import Pair
 from nmt.text.links import Link
 from nmt.text.subword import Subword
-from nmt.text.units import WORDS, Units
+from nmt.text.units import UnitPair
 from nmt.text.words import is_blank
 
 CHUNK_PAIRS = 10_000
 CHUNK_CHARACTERS = 4_000_000
+UnitLinks = tuple[Sequence[Link], UnitPair]
 LINK_TYPES: dict[str, type[np.generic]] = {"sources": np.int32, "targets": np.int32, "offsets": np.int64}
 
 LIMITS = {"too long": "max_length", "length ratio": "max_ratio"}  # the settings that drop pairs for a reason
@@ -148,24 +149,22 @@ class LinkWriter:
         folder: Path,
         name: SplitName,
         subwords: Sequence[Subword],
-        units: tuple[Units, Units],
         stack: ExitStack,
     ) -> None:
         self.subwords = subwords
-        self.units = units
         self.sources, self.targets, self.offsets = (
             stack.enter_context(ArrayWriter(folder / f"{name}.links.{part}.npy", dtype))
             for part, dtype in LINK_TYPES.items()
         )
         self.offsets.append(np.zeros(1, np.int64))
 
-    def append(self, pairs: Iterable[tuple[Pair, Sequence[Link]]]) -> None:
+    def append(self, pairs: Iterable[tuple[Pair, UnitLinks]]) -> None:
         """Add pairs with the links of their words, or other units."""
         found: list[Link] = []
         ends = []
-        for pair, links in pairs:
+        for pair, (links, units) in pairs:
             source, target = (
-                subword.segment(line, own) for subword, line, own in zip(self.subwords, pair, self.units, strict=True)
+                subword.segment(line, own) for subword, line, own in zip(self.subwords, pair, units, strict=True)
             )
             groups = {(source.group_of_word[i], target.group_of_word[j]) for i, j in links}
             found += link_pieces(sorted(groups), source.group_of_piece, target.group_of_piece)
@@ -183,13 +182,12 @@ def write_split(
     subwords: Sequence[Subword],
     cleaner: Cleaner | None = None,
     threads: int | None = None,
-    links: Iterable[Sequence[Link]] | None = None,
-    units: tuple[Units, Units] = (WORDS, WORDS),
+    links: Iterable[UnitLinks] | None = None,
 ) -> SplitCounts:
     """Encode pairs and write the arrays of one split. `subwords` are the models of source and target.
 
     Without a cleaner, all pairs are kept, and their raw text is written too. `links` are the links of each pair,
-    where they are known, between words or other `units`.
+    where they are known, with what they are between.
     """
     with ExitStack() as stack:
         writers = []
@@ -199,7 +197,7 @@ def write_split(
             offsets = stack.enter_context(ArrayWriter(folder / f"{name}.{side}.offsets.npy", np.int64))
             offsets.append(np.zeros(1, np.int64))
             writers.append((ids, offsets))
-        linked = None if links is None else (iter(links), LinkWriter(folder, name, subwords, units, stack))
+        linked = None if links is None else (iter(links), LinkWriter(folder, name, subwords, stack))
         texts = (
             () if cleaner else [stack.enter_context(write_atomically(folder / f"{name}.{side}.txt")) for side in SIDES]
         )

@@ -9,16 +9,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import chain, repeat, zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
 from nmt.arguments import check_count, check_language
 from nmt.data.encode import Cleaner, fold_pair, write_split
-from nmt.data.own_links import choose_units_of_sample, write_own_links
 from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_entries, name_subword_file, write_manifest
 from nmt.data.reuse import describe_unknown, read_subwords
 from nmt.data.sides import SideOrder, describe_sample
+from nmt.data.word_links import LinkFile, check_link_arguments, find_units_of_links, learn_links, read_link_files
 from nmt.errors import DataError, FolderError, Option, UsageError, indent
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress, format_count
@@ -27,9 +27,9 @@ from nmt.text.bitext import BilingualFile, find_bitext_form
 from nmt.text.compression import SUFFIXES
 from nmt.text.corpus import TAG, Pair, ParallelFiles, TaggedCorpus, TsvFile, find_file, sample_pairs
 from nmt.text.iterables import Languages, store_pairs
-from nmt.text.links import check_links_of_pairs, read_links
+from nmt.text.links import check_links_of_pairs
 from nmt.text.subword import Subword, VocabularySizeError, check_symbols, select_fitting, train_subword
-from nmt.text.units import WORDS
+from nmt.text.units import AUTO
 from nmt.validation import check
 
 Corpus = ParallelFiles | TsvFile | BilingualFile | TaggedCorpus
@@ -47,6 +47,7 @@ def prepare(
     test: Any = (),
     train_alignments: Sequence[Path | str] = (),
     align: bool = False,
+    units: str = AUTO,
     synthetic: Sequence[Path | str] = (),
     subwords_from: Path | str | None = None,
     overwrite: bool = False,
@@ -62,7 +63,9 @@ def prepare(
     or compressed (.gz, .bz2, .xz, .zst), or a file with two columns whose name ends with .tsv, .tsv.gz and so on, or a
     file of translators' tools: .tmx, .xlf, .xliff, .po or .csv, of which the languages are taken.
     `train_alignments` are files of word links in Pharaoh format, one for each corpus in `train`; with `align` links are
-    learnt from the training pairs, see nmt.word_alignment.aligner. `synthetic` are paths of more training pairs, whose
+    learnt from the training pairs, see nmt.word_alignment.aligner. `units` are what these links are between: "words",
+    "characters" or "icu-words"; by default words, and characters where a text has no blanks between words, as in
+    nmt.align_texts. `synthetic` are paths of more training pairs, whose
     source a model has translated from the target: it gets the tag `<BT>`.
     `subwords_from` is a run or a prepared folder, whose subword models are used in place of new ones. `workers` is the
     number of threads that encode text, by default one for each core. `settings` are those of `PrepareSettings`. With
@@ -96,9 +99,7 @@ def prepare(
     out = Path(out)
     refuse_occupied(out, overwrite)
     alignments = [Path(path) for path in train_alignments]
-    if align and alignments:
-        conflict = Option("align", True), " makes the links that ", Option("train_alignments"), " names"
-        raise UsageError(*conflict, "\n  Leave one of them out")
+    check_link_arguments(alignments, align, units)
     inputs = find_inputs({"train": train, "valid": valid, "test": test}, alignments, source_lang, target_lang)
     if synthetic:
         more: dict[SplitName, Any] = {"train": synthetic, "valid": valid, "test": test}
@@ -111,7 +112,8 @@ def prepare(
         scratch.mkdir()
         corpora = store_iterables(inputs, scratch, Languages(source_lang, target_lang))
         order = SideOrder()
-        counts, sample, evaluated = count_and_sample(corpora, alignments, checked, reporter, order)
+        link_files = find_units_of_links(units, alignments, corpora["train"])
+        counts, sample, evaluated = count_and_sample(corpora, link_files, checked, reporter, order)
         for note in (*order.describe(*languages), *describe_sample(sample, *languages)):
             reporter.note(note)
         if reused:
@@ -123,12 +125,10 @@ def prepare(
             subwords = train_subwords(fitting, source_lang, target_lang, checked, reporter)
         for side, subword in zip(SIDES, subwords, strict=True):
             (folder / name_subword_file(side, checked.joint)).write_bytes(subword.model_bytes)
-        units = choose_units_of_sample(sample) if align else (WORDS, WORDS)
-        del sample
         if align:
-            alignments = [scratch / "links"]
             training = chain.from_iterable(corpus.read() for corpus in corpora["train"])
-            write_own_links(alignments[0], training, units, reporter)
+            link_files = [learn_links(scratch / "links", training, units, sample, reporter)]
+        del sample
         cleaner = Cleaner(checked.max_length, checked.max_ratio, checked.keep_duplicates)
         splits = {}
         repeated: set[int] = set()
@@ -138,12 +138,8 @@ def prepare(
             is_train = name == "train"
             if is_train:
                 pairs = find_repeated(pairs, evaluated, repeated)
-            links = (
-                chain(chain.from_iterable(map(read_links, alignments)), repeat([])) if alignments and is_train else None
-            )
-            splits[name] = write_split(
-                folder, name, pairs, subwords, cleaner if is_train else None, workers, links, units
-            )
+            links = read_link_files(link_files) if link_files and is_train else None
+            splits[name] = write_split(folder, name, pairs, subwords, cleaner if is_train else None, workers, links)
         dropped = {reason: count for reason, count in cleaner.dropped.items() if count}
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()) or "none"
         if not splits["train"].pairs:
@@ -299,7 +295,7 @@ def store_iterables(
 
 def count_and_sample(
     corpora: dict[SplitName, list[Corpus]],
-    alignments: Sequence[Path],
+    link_files: Sequence[LinkFile],
     settings: PrepareSettings,
     progress: Progress,
     order: SideOrder,
@@ -314,10 +310,14 @@ def count_and_sample(
     evaluated: dict[SplitName, Counter[int]] = {}
 
     def count_pairs(name: SplitName) -> Iterator[Pair]:
-        for corpus, links in zip_longest(corpora[name], alignments if name == "train" else ()):
+        for corpus, links in zip_longest(corpora[name], link_files if name == "train" else ()):
             before = counts[name]
             with attempt():
-                read = check_links_of_pairs(corpus.read(), links, progress.note) if links else corpus.read()
+                read = (
+                    check_links_of_pairs(corpus.read(), links.path, links.units, progress.note)
+                    if links
+                    else corpus.read()
+                )
                 for pair in order.watch(name, corpus, read):
                     counts[name] += 1
                     yield pair

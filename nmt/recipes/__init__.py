@@ -22,15 +22,17 @@ class Recipe(Settings):
 
     description: str = Field(description="what it is for")
     pairs: tuple[int, int] | None = Field(
-        None, strict=False, description="fewest and most training pairs of a corpus that it suits"
+        default=None, strict=False, description="fewest and most training pairs of a corpus that it suits"
     )
-    joint: bool = Field(False, description="whether its corpus is prepared with one vocabulary for both languages")
-    vocab_size: int = Field(8000, ge=16, description="vocab_size with which its corpus is prepared")
-    score: str = Field("", description="what it reached, on which text")
+    joint: bool = Field(
+        default=False, description="whether its corpus is prepared with one vocabulary for both languages"
+    )
+    vocab_size: int = Field(default=8000, ge=16, description="vocab_size with which its corpus is prepared")
+    score: str = Field(default="", description="what it reached, on which text")
     minutes: float | None = Field(
-        None, gt=0, description="minutes of training for that score, on the CPU that tools/README.md names"
+        default=None, gt=0, description="minutes of training for that score, on the CPU that tools/README.md names"
     )
-    measured_pairs: int | None = Field(None, ge=1, description="training pairs that were read in these minutes")
+    measured_pairs: int | None = Field(default=None, ge=1, description="training pairs that were read in these minutes")
 
     @field_validator("pairs")
     @classmethod

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nmt.ids import BOS, EOS, PAD, UNK
-from nmt.search.choices import Choice, Continuations, MostProbable
+from nmt.search.choices import Choice, Continuations, Diverse, MostProbable
 from nmt.search.hypothesis import (
     Hypothesis,
     Normalization,
@@ -49,7 +49,8 @@ def beam_search(
 ) -> list[list[Hypothesis]]:
     """The best translations of each sentence, best first: n_best of them, or fewer when the model has no more.
 
-    A sentence has `beam` slots. Where `choice` has several groups, the slots are divided among them equally. A
+    A sentence has `beam` slots. Where `choice` has several groups, the slots are divided among them equally. Of equal
+    hypotheses of diverse groups only that of the first group is returned. A
     hypothesis that ends with EOS keeps its slot, so that a beam of one is greedy search. At each step `choice` selects
     the continuations that fill the free slots, by default the most probable ones. Of equally probable ones, those of
     the better hypothesis come first, and then those with the smaller id. The ids in `forbidden_ids` are never
@@ -93,6 +94,7 @@ def beam_search(
     best_finished_BR = np.full((len(limits), n_best), -np.inf)  # scores
     log_prob_UK = np.zeros((len(limits) * G, 1))
     node_N = np.full_like(free_U, -1)
+    unites, number_N = isinstance(choice, Diverse), sentence_B.repeat(G)  # equal hypotheses have equal numbers
     levels: list[Level] = []
     ends: list[Ends] = []
     nodes = 0
@@ -116,10 +118,12 @@ def beam_search(
         node_UW: Array = np.arange(nodes, nodes + chosen.row_UW.size).reshape(chosen.row_UW.shape)
         nodes += node_UW.size
         is_end_UW = chosen.token_UW == EOS
+        number_UW = number_hypotheses(number_N[chosen.row_UW], chosen.token_UW, model.vocabulary) if unites else node_UW
         if is_open and least > -np.inf and length < first_limit and not is_end_UW.any():  # every slot goes on
             rows = len(sentence_B), node_UW.size // len(sentence_B)
             is_same = log_prob_UK.size == node_UW.size == len(free_U)
             row_UK, token_UK, node_N, log_prob_UK = chosen.row_UW, chosen.token_UW, node_UW.ravel(), chosen.log_prob_UW
+            number_N = number_UW.ravel()
         else:
             W = node_UW.shape[1]
             at_limit_B = limit_B == length
@@ -132,11 +136,13 @@ def beam_search(
             if not finished_keep_slots:
                 finished_UW &= score_UW > best_finished_BR[:, -1:].repeat(G, 0)
             ends_UW = finished_UW | (live_UW & at_limit_B.repeat(G)[:, None])
+            if unites:
+                ends_UW = keep_first(number_UW, ends_UW)
             ends.append(Ends(node_UW[ends_UW], score_UW[ends_UW], finished_UW[ends_UW], ends_UW.nonzero()[0] % G))
             if finished_UW.any():
                 if finished_keep_slots:
                     free_U = free_U - finished_UW.sum(1)
-                finished_BX = np.where(finished_UW, score_UW, -np.inf).reshape(-1, G * W)
+                finished_BX = np.where(finished_UW & ends_UW, score_UW, -np.inf).reshape(-1, G * W)
                 best_finished_BR = np.sort(np.concatenate([best_finished_BR, finished_BX], 1))[:, : -n_best - 1 : -1]
             log_prob_UW = np.where(live_UW, chosen.log_prob_UW, -np.inf)
             best_possible_B = log_prob_UW.reshape(-1, G * W).max(1)
@@ -152,10 +158,9 @@ def beam_search(
             rows = len(kept_B), G * widest
             is_same = log_prob_UK.shape[1] == widest == 1 and len(kept_B) == len(live_BG)
             order_UK = np.argsort(~live_UW[kept_U1[:, 0]], 1, kind="stable")[:, :widest]
-            row_UK, token_UK, node_UK, log_prob_UK = (
-                part_UW[kept_U1, order_UK] for part_UW in (chosen.row_UW, chosen.token_UW, node_UW, log_prob_UW)
-            )
-            node_N = node_UK.ravel()
+            parts = chosen.row_UW, chosen.token_UW, node_UW, number_UW, log_prob_UW
+            row_UK, token_UK, node_UK, number_UK, log_prob_UK = (part_UW[kept_U1, order_UK] for part_UW in parts)
+            node_N, number_N = node_UK.ravel(), number_UK.ravel()
             sentence_B, limit_B, best_finished_BR = (part[kept_B] for part in (sentence_B, limit_B, best_finished_BR))
             free_U = free_U[kept_U1[:, 0]]
             is_open, first_limit = bool((best_finished_BR == -np.inf).all()), limit_B.min()
@@ -167,6 +172,20 @@ def beam_search(
         else:
             state = out.state
     return read_tree(levels, ends, lengths_B.tolist(), n_best)
+
+
+def number_hypotheses(parent_UW: Array, token_UW: Array, vocabulary: int) -> Array:
+    """Numbers of hypotheses, from those of what they continue: equal hypotheses have equal numbers. -> number_UW"""
+    number_UW: Array = np.unique(parent_UW * vocabulary + token_UW, return_inverse=True)[1].reshape(token_UW.shape)
+    return number_UW
+
+
+def keep_first(number_UW: Array, ends_UW: Array) -> Array:
+    """Which of the hypotheses that end no earlier group of their sentence has too. -> ends_UW"""
+    kept_UW: Array = np.zeros_like(ends_UW)
+    place_L = ends_UW.ravel().nonzero()[0]
+    kept_UW.ravel()[place_L[np.unique(number_UW.ravel()[place_L], return_index=True)[1]]] = True
+    return kept_UW
 
 
 def compute_length_limit(source_length: int, ratio: float, extra: int) -> int:

@@ -64,7 +64,8 @@ class Diverse:
     score = log p - strength * (number of continuations of earlier groups with this id)
 
     Vijayakumar et al. 2018, arXiv:1610.02424, section 3, with Hamming diversity. The penalty only ranks continuations:
-    the log-probabilities of hypotheses remain the model's. With strength 0 all groups are the same.
+    the log-probabilities of hypotheses remain the model's. With strength 0 all groups are the same; where a model is
+    sure of its words, they may be so with a greater one too.
     """
 
     def __init__(self, groups: int, strength: float) -> None:

@@ -28,7 +28,7 @@ class Term(BaseModel):
     source: str = Field(max_length=LONGEST_TERM, description="term, as words of the source")
     target: str = Field(max_length=LONGEST_TERM, description="what its translation contains")
     case: CaseRule = Field(
-        "ignore",
+        default="ignore",
         description="ignore: the term is found in any case; exact: as it is written; follow: in any case, and the "
         "translation may have capitals where the source has them",
     )
@@ -38,9 +38,11 @@ class WithTerms(BaseModel):
     """What a translation must contain, in addition to the server's own glossary, whose terms this one replaces."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    glossary: list[Term] = Field([], max_length=MOST_TERMS)
+    glossary: list[Term] = Field(default=[], max_length=MOST_TERMS)
     keep: list[KEEP] = Field(
-        [], max_length=10, description="what the translation has as the source has it; the server alone sets patterns"
+        default=[],
+        max_length=10,
+        description="what the translation has as the source has it; the server alone sets patterns",
     )
 
     def build_terms(self) -> Terms:
@@ -66,18 +68,20 @@ class Translate(WithTerms):
         description="sentence to translate, whose line ends count as spaces, or document, or documents"
     )
     format: FORMAT = Field(
-        "sentence",
+        default="sentence",
         description="sentence: the answer has translations with the attention of every model; others: the source is a "
         "document, or a part of one, such as <b>some</b> words, and the answer is the document with its markup",
     )
-    n_best: int = Field(1, ge=1, le=20, description="number of translations of a sentence by each model, best first")
+    n_best: int = Field(
+        default=1, ge=1, le=20, description="number of translations of a sentence by each model, best first"
+    )
     model: int = Field(
-        0,
+        default=0,
         ge=0,
         description="number of the model that translates documents, from 0; a sentence is translated by every model",
     )
     name: str = Field(
-        "",
+        default="",
         pattern=r"^([\w-]{16,64})?$",
         description="what the client calls its request for documents, to get its progress: 16 to 64 random letters and "
         "digits, which nobody guesses",

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from nmt.errors import DataError, Option, indent
 from nmt.progress import format_count
 from nmt.text.corpus import Pair, read_lines
-from nmt.text.words import find_inner_blank, split_words
+from nmt.text.units import BOTH_WORDS, WORDS, UnitPair, describe_units, find_units
+from nmt.text.words import find_inner_blank
 
 Link = tuple[int, int]
 PHARAOH = re.compile(r"([0-9]{1,9})([-sp?])([0-9]{1,9})(?::-?[0-9.]+(?:[eE][-+]?[0-9]+)?)?")
@@ -76,18 +77,27 @@ def parse_gold(line: str, location: str = "this line", base: int = 0) -> GoldLin
 
 
 def check_link_bounds(
-    gold: GoldLinks, words: tuple[int, int] | None, location: str, hint: Sequence[str | Option], base: int = 0
+    gold: GoldLinks,
+    words: tuple[int, int] | None,
+    location: str,
+    hint: Sequence[str | Option],
+    base: int = 0,
+    units: UnitPair = BOTH_WORDS,
 ) -> None:
     """Raise DataError for a link of a word that does not exist. `words` has the numbers of source and target words.
 
-    The message ends with `hint`.
+    Words may be other `units`. The message ends with `hint`.
     """
+    source, target = (own.name for own in units)
     for link in sorted(gold.possible):
         if min(link) < 0 or (words and (link[0] >= words[0] or link[1] >= words[1])):
-            reason = f"the pair has {words[0]} and {words[1]} words" if words else f"the first word is {base}"
+            reason = f"the first word is {base}"
+            if words:
+                reason = f"the pair has {words[0]}{'' if source == target else f' {source}'} and {words[1]} {target}"
+            rule = "Words are separated by spaces and tabs, and" if units == BOTH_WORDS else "They are"
             raise DataError(
                 f"{location}: link {link[0] + base}-{link[1] + base} is out of range: {reason}\n"
-                f"  Words are separated by spaces and tabs, and counted from {base}; ",
+                f"  {rule} counted from {base}; ",
                 *hint,
             )
 
@@ -131,13 +141,14 @@ def find_inner_blank_of_pair(pair: Sequence[str]) -> str | None:
     return next(filter(None, map(find_inner_blank, pair)), None)
 
 
-def find_reason(pair: Pair, gold: GoldLinks) -> str:
-    """Why links may be out of the range of a pair's words, as part of a message."""
-    blank = find_inner_blank_of_pair(pair)
+def find_reason(pair: Pair, gold: GoldLinks, units: UnitPair) -> list[str | Option]:
+    """Why links may be out of the range of a pair's words, as parts of a message."""
+    blank = find_inner_blank_of_pair(pair) if units == BOTH_WORDS else None
     words = len(pair.source.split()), len(pair.target.split())
     if blank is not None and all(source < words[0] and target < words[1] for source, target in gold.possible):
-        return f"the links fit if {describe_character(blank)} separates words too: write spaces in its place"
-    return "links of an aligner that counts from 1, or splits text in another way, cannot be used"
+        return [f"the links fit if {describe_character(blank)} separates words too: write spaces in its place"]
+    reason = "links of an aligner that counts from 1, or splits text in another way, cannot be used"
+    return [reason, "\n  ", Option("units"), " tells what links are between, if it is something else"]
 
 
 def describe_character(character: str) -> str:
@@ -147,14 +158,12 @@ def describe_character(character: str) -> str:
     return f"{code} ({name})" if name else code
 
 
-def count_words(pair: Sequence[str]) -> tuple[int, int]:
-    """The numbers of words of a source and its target."""
-    source, target = pair
-    return len(split_words(source)), len(split_words(target))
-
-
-def check_links_of_pairs(pairs: Iterable[Pair], path: Path, note: Callable[[str], None]) -> Iterator[Pair]:
+def check_links_of_pairs(
+    pairs: Iterable[Pair], path: Path, units: UnitPair, note: Callable[[str], None]
+) -> Iterator[Pair]:
     """Yield the pairs, and check each line of a file of links against its pair. `note` receives a warning.
+
+    `units` are what is linked of source and target; `note` receives them too, where they are no words.
 
     Raises DataError after the last pair. It counts the lines with problems and describes the first five, and names a
     reading in which all links fit: counted from 1, or turned.
@@ -167,12 +176,14 @@ def check_links_of_pairs(pairs: Iterable[Pair], path: Path, note: Callable[[str]
         count, lines = count + (pair is not None), lines + (line is not None)
         if pair is not None and line is not None:
             location = f"{path}, line {lines:,}"
-            warning = warning or describe_inner_blank(pair, location)
+            counts = len(find_units(pair.source, units[0])), len(find_units(pair.target, units[1]))
+            sides_of_words = [side for side, own in zip(pair, units, strict=True) if own == WORDS]
+            warning = warning or describe_inner_blank(sides_of_words, location)
             try:
                 gold = parse_gold(line, location)
                 links += len(gold.possible)
-                fitting = [name for name in fitting if READINGS[name].fits(gold.possible, count_words(pair))]
-                check_link_bounds(gold, count_words(pair), location, [find_reason(pair, gold)])
+                fitting = [name for name in fitting if READINGS[name].fits(gold.possible, counts)]
+                check_link_bounds(gold, counts, location, find_reason(pair, gold, units), units=units)
             except DataError as error:
                 problems.append(error)
         if pair is not None:
@@ -198,3 +209,5 @@ def check_links_of_pairs(pairs: Iterable[Pair], path: Path, note: Callable[[str]
         raise DataError(f"{len(problems):,} lines of {path} cannot be used", *indent(problems[:SHOWN_PROBLEMS]), more)
     if warning:
         note(warning)
+    if what := describe_units(units):
+        note(f"{path}: {what}")

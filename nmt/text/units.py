@@ -6,7 +6,7 @@ Which units are used, unless a person chooses them, depends on whether text is w
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -30,6 +30,7 @@ UnitName = Literal["words", "pieces", "characters", "icu-words"]
 UNIT_NAMES: tuple[UnitName, ...] = get_args(UnitName)
 AUTO = "auto"
 LONGEST_MEAN_WORD = 6  # letters
+JUDGED_LINES = 10_000  # of a text, which tell how it is written
 UNSPACED_LETTER = re.compile(rf"{UNSPACED.pattern}|[\u0f00-\u0fff]")  # Tibetan has marks between syllables
 
 
@@ -40,7 +41,9 @@ class Units(NamedTuple):
     language: str = ""
 
 
+UnitPair = tuple[Units, Units]  # of source and target
 WORDS = Units("words")
+BOTH_WORDS = WORDS, WORDS
 
 
 def choose_units(name: str, language: str, is_unspaced: bool) -> Units:
@@ -63,18 +66,24 @@ def choose_units(name: str, language: str, is_unspaced: bool) -> Units:
 
 
 def is_text_unspaced(lines: Iterable[str]) -> bool:
-    """Whether most lines are in a script without blanks between words, and were not split into words.
+    """Whether most of the first lines are in a script without blanks between words, and were not split into words.
 
     Such lines too may have blanks, between phrases. Words have few letters, and phrases have many.
     """
     linguistic, unspaced = 0, 0
-    for line in lines:
+    for line in islice(lines, JUDGED_LINES):
         letters = sum(map(str.isalpha, line))
         own = sum(map(str.isalpha, "".join(UNSPACED_LETTER.findall(line))))
         words = sum(bool(UNSPACED_LETTER.search(word)) for word in line.split())
         linguistic += letters > 0
         unspaced += 2 * own > letters and (words == 1 or own >= LONGEST_MEAN_WORD * words)
     return 2 * unspaced > linguistic
+
+
+def describe_units(units: UnitPair) -> str:
+    """What is linked, as a message; nothing for words."""
+    source, target = (one.name for one in units)
+    return "" if units == BOTH_WORDS else f"links are between {source} of the source and {target} of the target"
 
 
 def is_vocabulary_unspaced(language: str, pieces: Sequence[str], is_joint: bool) -> bool:

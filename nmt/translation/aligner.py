@@ -30,7 +30,8 @@ class AlignedPair(NamedTuple):
 
     `links` is `forward`, or `forward` and `backward` symmetrised. A link is (source word, target word), counted from 0.
     `view` has the words, attention and diagnostics of the run; `parts` has the same for each part of its attention, by
-    the name of the part.
+    the name of the part. `is_whole` is False when only the first 1,000 pieces of a side were read, by either run: what
+    follows has no links.
     """
 
     forced: ForcedPair
@@ -42,6 +43,11 @@ class AlignedPair(NamedTuple):
 
     def __repr__(self) -> str:
         return f"AlignedPair({self.forced.source.text!r}, {self.forced.target.text!r}, links={self.links})"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all pieces of both sides were read."""
+        return self.view.is_whole
 
     @property
     def source_words(self) -> list[str]:
@@ -117,6 +123,7 @@ def align_pair(
         found = reverse_links(build_forced_view(0, reversed_pair, offset, threshold).links)
         backward = [(i, j) for i, j in found if i < sources and j < targets]  # the other run may read more words
         links = symmetrise(forward, backward, symmetrisation)
+        view = view._replace(is_whole=pair.is_whole and reversed_pair.is_whole)
     parts = {
         name: build_gate_view(number + 1, pair.select_part(number), offset)
         if name == "gate"

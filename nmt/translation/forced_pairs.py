@@ -35,7 +35,7 @@ class ForcedPair:
     """A given source and target, with the probability and the attention of the target's tokens, EOS included.
 
     `token_log_probs` are natural logarithms and sum to `log_prob`. Of each side at most 1,000 pieces are read, as when
-    a source is translated, and the words end soon after those of these pieces.
+    a source is translated, and the words end soon after those of these pieces; `is_whole` is then False.
     """
 
     source: SegmentedLine
@@ -44,6 +44,11 @@ class ForcedPair:
     token_log_probs: tuple[float, ...]
     attention_TS: NDArray[np.float32]
     parts_HTS: NDArray[np.float32] | None = None  # heads, branches or gates of the attention
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all pieces of both sides were read."""
+        return max(len(self.source.ids), len(self.target.ids)) <= batching.MAX_PIECES
 
     @cached_property
     def word_attention(self) -> Matrix:

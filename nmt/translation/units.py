@@ -47,11 +47,3 @@ def count_units(
         for subword, own, lines in zip(subwords, units, (sources, targets), strict=True)
     )
     return list(zip(*counts, strict=True))
-
-
-def describe_units(units: tuple[Units, Units]) -> str:
-    """What is linked, as a message; nothing for words."""
-    source, target = (one.name for one in units)
-    return (
-        "" if {source, target} == {"words"} else f"links are between {source} of the source and {target} of the target"
-    )

@@ -41,10 +41,9 @@ def build_forced_view(model: int, one: ForcedPair, offset: int = 0, threshold: f
         offset,
     )
     score = one.log_prob / len(one.token_log_probs)
-    is_whole = max(len(one.source.ids), len(one.target.ids)) <= batching.MAX_PIECES
     links = extract_links(weights_JI, threshold)
     view = AttentionView(
-        model, 0, one.target.words, weights_JI, links, diagnostics, score, is_whole, target_text=one.target.text
+        model, 0, one.target.words, weights_JI, links, diagnostics, score, one.is_whole, target_text=one.target.text
     )
     return spread_view(view, one.source.group_of_word, one.target.group_of_word)
 

@@ -22,7 +22,8 @@ def align_texts(
 
     The more pairs there are, the better the links: a few hundred are few. `units` are what is linked: "words",
     "characters" or "icu-words"; by default words, and characters where a text has no blanks between words. The links of
-    both directions are combined by `symmetrise`.
+    both directions are combined by `symmetrise`. A pair of more than 4,000,000 pairs of words gets no links, and
+    `progress` a note.
 
     Raises DataError when `source` and `target` differ in length, are strings, or have what is no text; UsageError for
     an unknown `symmetrise`, and for `units` that are unknown or those of a run.

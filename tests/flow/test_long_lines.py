@@ -71,6 +71,7 @@ def test_a_line_of_megabytes_is_aligned_in_little_memory(reverser, long_file, le
     assert "pair 2: only the first 100 pieces of its source are read" in messages[0]
     assert peak < least + 200
     first, second = map(json.loads, (tmp_path / "matrix").read_text().splitlines())
+    assert (first["is_whole"], second["is_whole"]) == (True, False)
     assert first["source_words"] == ["ba", "de", "fi"]
     assert len(second["attention"][0]) == len(second["source_words"]) <= 102
     assert max(max(link) for link in second["links"]) < len(second["source_words"])
@@ -88,8 +89,10 @@ def test_what_is_cut_changes_nothing_before_the_cut(reverser, monkeypatch):
     )
     assert (other.source, other.is_whole) == (longer, False)
     assert len(other.source_words) <= 31
+    assert align(reverser, ["ba"], ["ba"])[0].is_whole
     for pairs in ([shorter], [longer]):
         aligned = align(reverser, pairs, pairs)[0]
+        assert not aligned.is_whole
         assert {index for link in aligned.links for index in link} <= set(range(31))
         assert aligned.view.weights_JI.shape == (len(aligned.target_words), len(aligned.source_words))
 

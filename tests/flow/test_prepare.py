@@ -392,6 +392,7 @@ def test_alignments_that_do_not_fit_are_named_with_their_lines(refused, corpus):
         f"  {links}, line 999: link 9-1 is out of range: the pair has {words[0]} and {words[1]} words\n"
         "    Words are separated by spaces and tabs, and counted from 0; links of an aligner that counts from 1, or "
         "splits text in another way, cannot be used\n"
+        "    --units tells what links are between, if it is something else\n"
         f'  {links}, line 1,000: "0,0" is not a link\n'
         "    Write 1-2 for a sure link of source word 1 and target word 2, 1p2 for a possible one; "
         "the first word is 0\n"
@@ -403,6 +404,37 @@ def test_alignments_that_do_not_fit_are_named_with_their_lines(refused, corpus):
         "    --train-alignments names one file for each corpus, in the order of the corpora\n"
     )
     assert refused("--train-alignments", corpus).startswith(f"{corpus} is not a file\n")
+
+
+@pytest.mark.parametrize("units", [None, "words"])
+def test_links_of_nmt_align_are_read_as_it_writes_them(run_nmt, tmp_path, units):
+    """In a language without blanks they are between characters."""
+    animals, places = {"cats": "猫", "dogs": "狗", "birds": "鸟", "mice": "老鼠"}, {"home": "家", "school": "学校"}
+    pairs = [(f"{one} at {place}", f"{animals[one]}在{places[place]}") for one in animals for place in places] * 20
+    for column, language in enumerate(("en", "zh")):
+        (tmp_path / f"all.{language}").write_text("".join(f"{pair[column]}\n" for pair in pairs), "utf-8")
+        (tmp_path / f"some.{language}").write_text(f"{pairs[0][column]}\n", "utf-8")
+    chosen = ("--units", units) if units else ()
+    texts = ("--source", tmp_path / "all.en", "--target", tmp_path / "all.zh")
+    done = run_nmt("align", *texts, "--symmetrise", "grow-diag-final-and", *chosen)
+    (tmp_path / "links").write_text(done.stdout)
+
+    def prepare(out, *words):
+        corpora = ("--train", tmp_path / "all", "--valid", tmp_path / "some")
+        done = run_nmt("prepare", "--source-lang", "en", "--target-lang", "zh", *corpora, "--out", out, *words)
+        assert done.code == 0, done.stderr
+        note = f"{tmp_path}/links: links are between words of the source and characters of the target\n"
+        assert (note in done.stderr) == (units is None and "--align" not in words)
+
+    prepare(tmp_path / "given", "--train-alignments", tmp_path / "links", *chosen)
+    prepare(tmp_path / "learnt", "--align", *chosen)
+    assert contents(tmp_path / "given") == contents(tmp_path / "learnt")
+
+
+def test_units_without_links_are_refused(refused):
+    assert refused("--units", "characters") == (
+        "--units characters has no effect without --train-alignments or --align\n  Add one, or leave it out\n"
+    )
 
 
 def test_an_empty_corpus(refused, corpus):

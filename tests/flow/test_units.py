@@ -108,6 +108,9 @@ def test_gold_links_count_the_same_units(align, chinese, tmp_path):
     refused = align(chinese, "--gold", "own", "--units", "words")
     assert (refused.code, refused.stdout) == (2, "")
     assert "is out of range: the pair has 5 and 1 words\n" in refused.stderr
+    (tmp_path / "own").write_text("5-0\n\n\n")
+    refused = align(chinese, "--gold", "own")
+    assert "is out of range: the pair has 5 words and 7 characters\n  They are counted from 0; " in refused.stderr
 
 
 @pytest.mark.parametrize("units", ["auto", "words", "pieces", "characters"])

@@ -1,3 +1,5 @@
+from itertools import repeat
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from nmt.data.prepared import PreparedCorpus
 from nmt.data.split import Split
 from nmt.errors import Option
 from nmt.text.corpus import Pair
+from nmt.text.units import BOTH_WORDS
 
 
 def pieces(*counts: int) -> np.ndarray:
@@ -141,7 +144,9 @@ def test_links_stay_with_their_pairs(tiny_prepared, tmp_path, monkeypatch, size)
     subwords = opened.source_subword, opened.target_subword
     pairs = [Pair("ba de xyz", "fi"), Pair("", "ku"), Pair("la", "me ni"), Pair("po", "ru")]
     links = [[(2, 0), (0, 0)], [], [(0, 1)], []]
-    counts = write_split(tmp_path, "train", pairs, subwords, Cleaner(150, 99.0, True), links=iter(links))
+    counts = write_split(
+        tmp_path, "train", pairs, subwords, Cleaner(150, 99.0, True), links=zip(links, repeat(BOTH_WORDS))
+    )
     split = Split.open(tmp_path, "train", with_links=True)
     assert isinstance(split.links.sources, np.memmap)
     assert counts.links == len(split.links.sources) == split.links.offsets[-1]

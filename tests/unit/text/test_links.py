@@ -3,6 +3,7 @@ import pytest
 from nmt.errors import DataError
 from nmt.text.corpus import Pair
 from nmt.text.links import check_links_of_pairs, read_links
+from nmt.text.units import BOTH_WORDS, WORDS, Units
 
 PAIRS = [Pair("a b", "c d e"), Pair("", ""), Pair("f", "g")]
 
@@ -33,7 +34,7 @@ def test_possible_links_count_where_a_target_word_has_no_sure_link(links, line, 
 
 
 def test_pairs_with_correct_links_are_yielded_unchanged(links):
-    assert list(check_links_of_pairs(PAIRS, links("0-0 1p2", "", "0-0"), print)) == PAIRS
+    assert list(check_links_of_pairs(PAIRS, links("0-0 1p2", "", "0-0"), BOTH_WORDS, print)) == PAIRS
 
 
 @pytest.mark.parametrize(
@@ -62,14 +63,14 @@ def test_pairs_with_correct_links_are_yielded_unchanged(links):
 def test_the_message_for_links_that_do_not_fit_names_them(links, lines, message):
     path = links(*lines)
     with pytest.raises(DataError) as caught:
-        list(check_links_of_pairs(PAIRS, path, print))
+        list(check_links_of_pairs(PAIRS, path, BOTH_WORDS, print))
     assert str(caught.value).startswith(message.format(path=path))
 
 
 def test_of_many_problems_five_are_described_and_all_are_counted(links):
     path = links(*["9-9"] * 8)
     with pytest.raises(DataError) as caught:
-        list(check_links_of_pairs([Pair("a", "b")] * 8, path, print))
+        list(check_links_of_pairs([Pair("a", "b")] * 8, path, BOTH_WORDS, print))
     lines = str(caught.value).split("\n")
     assert lines[0] == f"8 lines of {path} cannot be used"
     assert [line for line in lines if "out of range" in line] == [
@@ -94,7 +95,7 @@ def test_the_first_blank_inside_a_word_is_a_warning(links, pair, character):
     notes = []
     path = links("0-0", "0-0", "0-0")
     pairs = [Pair("a\tb", "c "), pair, pair]
-    assert list(check_links_of_pairs(pairs, path, notes.append)) == pairs
+    assert list(check_links_of_pairs(pairs, path, BOTH_WORDS, notes.append)) == pairs
     assert notes == [
         f"{path}, line 2 is the first with a blank inside a word, {character}\n  Only spaces and tabs separate the "
         "words of links. For links of a tool that splits at every blank, write spaces in the text"
@@ -104,14 +105,14 @@ def test_the_first_blank_inside_a_word_is_a_warning(links, pair, character):
 @pytest.mark.parametrize("line", ["plain words", "tabs\tand  spaces ", "\u00a0at the ends\u3000", "", " "])
 def test_blanks_that_change_no_word_are_no_warning(links, line):
     notes = []
-    assert list(check_links_of_pairs([Pair("a", "b"), Pair(line, line)], links("0-0", ""), notes.append))
+    assert list(check_links_of_pairs([Pair("a", "b"), Pair(line, line)], links("0-0", ""), BOTH_WORDS, notes.append))
     assert notes == []
 
 
 def test_links_that_count_words_at_every_blank_are_explained(links):
     pairs = [Pair("ສະບາຍ\u3000ດີ ທ່ານ", "good day sir")]
     with pytest.raises(DataError) as caught:
-        list(check_links_of_pairs(pairs, links("0-0 1-1 2-2"), print))
+        list(check_links_of_pairs(pairs, links("0-0 1-1 2-2"), BOTH_WORDS, print))
     assert "link 2-2 is out of range: the pair has 2 and 3 words\n" in str(caught.value)
     assert str(caught.value).endswith(
         "; the links fit if U+3000 (IDEOGRAPHIC SPACE) separates words too: write spaces in its place"
@@ -130,6 +131,21 @@ def test_links_that_count_words_at_every_blank_are_explained(links):
 )
 def test_a_reading_in_which_all_links_fit_is_named(links, lines, reading):
     with pytest.raises(DataError) as caught:
-        list(check_links_of_pairs(PAIRS, links(*lines), print))
+        list(check_links_of_pairs(PAIRS, links(*lines), BOTH_WORDS, print))
     hint = f"\n  Read as {reading}, all its links fit: write them as source-target, counted from 0"
     assert str(caught.value).endswith(hint) if reading else "Read as" not in str(caught.value)
+
+
+def test_links_may_be_between_characters(links):
+    units, notes = (WORDS, Units("characters")), []
+    pairs = [Pair("it rains", "雨だ　よ")]
+    path = links("0-0 1-2")
+    assert list(check_links_of_pairs(pairs, path, units, notes.append)) == pairs
+    assert notes == [f"{path}: links are between words of the source and characters of the target"]
+    with pytest.raises(DataError) as caught:
+        list(check_links_of_pairs(pairs, links("0-3"), units, print))
+    assert str(caught.value) == (
+        f"{path}, line 1: link 0-3 is out of range: the pair has 2 words and 3 characters\n  They are counted from 0; "
+        "links of an aligner that counts from 1, or splits text in another way, cannot be used\n"
+        "  units tells what links are between, if it is something else"
+    )

@@ -121,6 +121,12 @@ def test_text_without_blanks_between_words_is_recognised(lines, expected):
     assert is_text_unspaced(lines) == expected
 
 
+def test_the_first_lines_tell_how_a_text_is_written(monkeypatch):
+    """A corpus need not be read to its end, and all who judge it read the same lines."""
+    monkeypatch.setattr(units_of_text, "JUDGED_LINES", 2)
+    assert is_text_unspaced([*CHINESE[:2], *ENGLISH])
+
+
 @pytest.mark.parametrize(
     ("language", "lines", "is_joint", "expected"),
     [

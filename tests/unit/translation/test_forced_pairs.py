@@ -77,6 +77,9 @@ def test_both_sides_are_read_up_to_the_largest_number_of_pieces(subword, monkeyp
     [one] = force_pairs(make_model(subword), subword, subword, [Pair("ba de fi go", "ku la me ni")])
     assert one.attention_TS.shape == (4, 4)  # three pieces and EOS
     assert one.word_attention.shape == (4, 4)
+    assert not one.is_whole
+    for pair, is_whole in ((Pair("ba de fi", ""), True), (Pair("ba", "ku la me ni"), False)):
+        assert [found.is_whole for found in force_pairs(make_model(subword), subword, subword, [pair])] == [is_whole]
 
 
 def test_the_gate_of_a_word_is_the_mean_over_its_pieces():
