@@ -289,8 +289,9 @@ CHANGED = "weights.safetensors is damaged: its checksum is not the one in checkp
         ),
         (
             *(cut("best/weights.safetensors", "update-000002/weights.safetensors"), CHANGED),
-            "now: update 3, bleu 5.00; update 2, bleu 5.00, was better, but no usable checkpoint has it\n",
-            3,
+            # by its perplexity, which is less than half of that of update 3
+            "now: update 4, bleu 3.00; update 2, bleu 5.00, was better, but no usable checkpoint has it\n",
+            4,
         ),
         (lose_log, CHANGED, "from the next validation on: no usable checkpoint has that score\n", None),
     ],
@@ -305,7 +306,7 @@ def test_a_damaged_best_is_made_again(scripted, train, run_nmt, tmp_path, monkey
     end = f"translates with its checkpoint last, not best: {run}/best/{damage}" if update is None else "is ready to tr"
     assert f"stopped: 5 updates are done; {run} {end}" in done.stderr
     assert run_nmt("translate", "--model", run, stdin="ba\n").code == (2 if update is None else 0)
-    script_validations(monkeypatch, [{"perplexity": 1.0, "bleu": 4.9}])
+    script_validations(monkeypatch, [{"perplexity": 8.0, "bleu": 2.9}])
     done = train(tmp_path, "--resume", "--max-updates", 6)
     assert (done.code, "another is chosen" in done.stderr) == (0, update is None)
     assert f"stopped: 6 updates are done; {run} is ready to translate\n" in done.stderr
