@@ -289,9 +289,9 @@ CHANGED = "weights.safetensors is damaged: its checksum is not the one in checkp
         ),
         (
             *(cut("best/weights.safetensors", "update-000002/weights.safetensors"), CHANGED),
-            # by its perplexity, which is less than half of that of update 3
-            "now: update 4, bleu 3.00; update 2, bleu 5.00, was better, but no usable checkpoint has it\n",
-            4,
+            # update 4 has less than half the perplexity of update 3, and update 5 a higher BLEU than update 4
+            "now: update 5, bleu 4.00; update 2, bleu 5.00, was better, but no usable checkpoint has it\n",
+            5,
         ),
         (lose_log, CHANGED, "from the next validation on: no usable checkpoint has that score\n", None),
     ],
