@@ -1,11 +1,12 @@
-"""Full stops that end no sentence: in numbers and ordinals, after abbreviations, before small letters."""
+"""Full stops that end no sentence: in words and numbers, after ordinals and abbreviations, before small letters."""
 
 import re
 import unicodedata
+from collections.abc import Mapping, Set
 
 from nmt.text.cases import is_small
-from nmt.text.languages import get_primary_language
-from nmt.text.words import UNSPACED
+from nmt.text.words import UNSPACED, is_word_character
+from nmt.translation.abbreviations import BEFORE_NUMBERS, LAST_OF_DOTTED, NEVER_LAST
 
 FULL_STOPS = ".．"
 DECIMAL_MARKS = f"{FULL_STOPS}।۔"  # those between the digits of a number or a date
@@ -31,9 +32,23 @@ FIRST_WORDS = (  # of German sentences, which are no nouns or adjectives
     "Sie Sind So Später Trotzdem Über Um Und Unter Vom Von Vor War Waren Warum Was Weil Wenn Wer Wie Wir Wo Zu Zum Zur "
     "Zwar Zuvor"
 )
+OTHER_FIRST_WORDS = (  # of sentences, which are no names
+    "He She It We They You This That These Those There The His Her Its Our My Their If When What Who How Why Where "
+    "Which While But And Then In On At Er Sie Es Wir Ich Il Elle Ils Elles Nous Vous Je Ce Cette Ces Les Des Une Quand "
+    "Ella Ellos Este Esta Una Cuando Ele Ela Eles Os As Uma Quando Lei Loro Gli Questo Questa Hij Zij Ze Het Een Wij "
+    "Hon Hun Det Den Jag Jeg Ona Oni Nie Jest Он Она Оно Они Мы Вы Это Эта На Но Не По Він Вона Вони Ми Це"
+)
 BEFORE_ORDINALS, NEVER_AFTER_ORDINALS = frozenset(ARTICLES.split()), frozenset(FIRST_WORDS.split())
+NEVER_AFTER_ABBREVIATIONS = frozenset(OTHER_FIRST_WORDS.split())
 LONGEST_BEFORE = 60  # characters that are read before a place
 WORD = re.compile(r"\w+")
+INSIDE = "-‐‑_/\\=&@#%+~"  # may follow a mark inside a word: Dipl.-Ing., index.php?id=5
+MISSING_BLANK = re.compile("[\u0590-\u06ff\uac00-\ud7a3]{2,}[.!?]+[\u0590-\u06ff\uac00-\ud7a3]$")  # Hebrew to Korean
+NAME = re.compile(r"[^\s.()\[\]{}\"'«»„“”‘’/…]+(?=\.$)")  # what may be an abbreviation
+NUMERAL = re.compile(r"[^\w\s]{0,2}\d|[IVXLC]{2,}\b|[A-Z]\d|[B-DF-HJ-NP-TV-Z]\b")  # 5, (5), $5, IV, B2, B
+SMALL_DOTTED = re.compile(r"(?<!\w)(?:[^\W\d_]{1,2}\.[^\W\d_]{1,5}|[^\W\d_]\.\s[^\W\d_]{1,3})\.$")
+INITIAL = re.compile(r"(?<![\w°%&;])(?<!\d\s)(?<![ap][vp]\. J\.-)[^\W\d_]\.$")  # but not 10 A., 50 °C., av. J.-C.
+LETTER = re.compile("(?<![\\w\u0590-\u06ff])(?<!\\d\\s)\u0648?[\u05d0-\u05ea\u0621-\u064a]\\.$")  # Arabic d. for Dr.
 LAST_WORD = re.compile(r"[^\W\d_]+\.$")
 DOTTED = re.compile(r"(?<!\w)(?:[^\W\d_]{1,3}\.\s?[^\W\d_]{1,4}|[^\W\d_])\.$")
 UNSPACED_ABBREVIATION = re.compile(r"(?:^|[\s.(])[^\s.\d]{1,3}\.$")
@@ -46,17 +61,17 @@ FIRST_OTHER_LETTER = "\u0530"  # after Latin, Greek and Cyrillic
 def goes_on(line: str, place: int, language: str, has_capitals: bool) -> bool:
     """Whether a sentence goes on at a place where the characters before it may be a full stop and blanks.
 
-    `language` is a code such as "de" or "pt-BR". `has_capitals` tells whether the line has a capital: where it has
-    none, a small letter may begin a sentence, unless an ordinal or an abbreviation is before it.
+    `language` is a code without country and script, such as "de". `has_capitals` tells whether the line has a capital:
+    where it has none, a small letter may begin a sentence, unless an ordinal or an abbreviation is before it.
     """
     window = line[max(0, place - LONGEST_BEFORE) : place]
     before, after = window.rstrip(), line[place]
     if before.endswith("។"):
         return ETC.match(line, place - len(window) + len(before)) is not None
-    if len(before) < 2 or before[-1] not in DECIMAL_MARKS:
+    if len(before) < 2:
         return False
     last = before[-2]
-    if len(before) == len(window) and last.isdecimal() and after.isdecimal():
+    if len(before) == len(window) and is_inside_word(before, after):
         return True
     if before[-1] not in FULL_STOPS:
         return False
@@ -64,10 +79,25 @@ def goes_on(line: str, place: int, language: str, has_capitals: bool) -> bool:
         return True
     if SOUTH_EAST_ASIAN.match(last):
         return UNSPACED_ABBREVIATION.search(before) is not None
-    word = WORD.match(line, place + (after in "(["))
-    if word and is_small(word[0][0]) and not any(map(str.isupper, word[0])):
+    found = WORD.match(line, place + (after in "(["))
+    word = found[0] if found else ""
+    if precedes_more(before, word, language):
+        return True
+    if NUMERAL.match(line, place) and is_listed(before, BEFORE_NUMBERS, language):
+        return True
+    if word and is_small(word[0]) and not any(map(str.isupper, word)):
         return has_capitals or last.isdecimal() or is_abbreviation(before)
-    return is_ordinal(before, word[0] if word else "", get_primary_language(language))
+    return is_ordinal(before, word, language)
+
+
+def is_inside_word(before: str, after: str) -> bool:
+    """Whether a mark is part of a number, word or address, as no blank follows it: 3.5, Dipl.-Ing., S.Pietro, a?B=5."""
+    mark, last = before[-1], before[-2]
+    if mark in DECIMAL_MARKS and last.isdecimal() and after.isdecimal():
+        return True
+    if mark not in ".!?" or UNSPACED.match(last) or UNSPACED.match(after) or MISSING_BLANK.search(before + after):
+        return False
+    return is_word_character(last) and (after.isalnum() or after in INSIDE)
 
 
 def joins_scripts(last: str, after: str) -> bool:
@@ -76,6 +106,31 @@ def joins_scripts(last: str, after: str) -> bool:
         return True
     is_unspaced = UNSPACED.match(last) is not None, UNSPACED.match(after) is not None
     return last.isalnum() and after.isalnum() and is_unspaced[0] != is_unspaced[1]
+
+
+def precedes_more(before: str, word: str, language: str) -> bool:
+    """Whether a text ends with an abbreviation that ends no sentence: a title, an initial, t.ex., т.е.
+
+    A word that is no name begins a sentence after a title or an initial: "It was Elizabeth I. She …".
+    """
+    last = before[-2]
+    is_first = word in NEVER_AFTER_ABBREVIATIONS or (language in GERMAN and word in NEVER_AFTER_ORDINALS)
+    if last >= FIRST_OTHER_LETTER and LETTER.search(before):
+        return True
+    if not is_first and is_listed(before, NEVER_LAST, language):
+        return True
+    if last.isupper():
+        return word[:1].isupper() and not is_first and INITIAL.search(before) is not None
+    dotted = SMALL_DOTTED.search(before) if "." in before[-8:-2] else None
+    letters = "".join(dotted[0][:-1].split()) if dotted else ""
+    return letters[1:].islower() and letters.lower() not in LAST_OF_DOTTED
+
+
+def is_listed(before: str, table: Mapping[str, Set[str]], language: str) -> bool:
+    """Whether a text ends with an abbreviation of a table for a language, or its last part: Priv.-Doz."""
+    found = NAME.search(before, before.rfind(" ") + 1)
+    names = {found[0], found[0].rpartition("-")[2]} if found else set()
+    return any(one in table["*"] or one in table.get(language, ()) for one in names | set(map(str.lower, names)))
 
 
 def is_ordinal(before: str, word: str, language: str) -> bool:

@@ -65,9 +65,10 @@ def find_sentences(line: str, language: str) -> set[int]:
     begins after a mark and a blank with anything but a small letter, or, in a line without capitals, with that too.
     """
     begins = {match.end() for match in END.finditer(line)}
+    language = re.split("[-_]", language.lower())[0]
     if sentencex:
         end = 0
-        for part in sentencex.segment(re.split("[-_]", language.lower())[0] or "en", line):
+        for part in sentencex.segment(language or "en", line):
             begins.add(end + len(part) - len(part.lstrip()))
             end += len(part)
     else:

@@ -1,4 +1,4 @@
-"""Sentences are not divided inside numbers, after ordinals and abbreviations, or before small letters."""
+"""Sentences are not divided inside numbers and words, after ordinals and abbreviations, or before small letters."""
 
 from itertools import pairwise
 
@@ -80,6 +80,91 @@ zh U.S.产品 Dr.佐藤
 en U.S.产品
 ja Dr.佐藤は来た。
 zh 1.产品介绍
+# words and addresses
+de Hier ist Dipl.-Ing. Koch.
+it Vado a S.Pietro domani.
+vi Ở TP.HCM và GS.TS. Nguyễn.
+ar وصل أ.د. أحمد.
+fr C'est-à-dire, c.-à-d. qu'il dort.
+en Call post.ReplyTo.IsOutbound now.
+en See index.php?Id=5 now.
+en Foo 1.Bar is here.
+# titles and names
+de Die Fa. Meier und Priv.-Doz. Koch.
+de Er traf Hrn. Müller am hl. Abend.
+en We met Br. John and Wm. Hall.
+fr M. Dupont est là.
+fr Mme. Le Goff et Mlle. Durand.
+fr Le Dr. Martin et le Pr. Durand.
+fr Le plan de J. Dupont et de J.-P. Durand.
+es La Dña. Ana y el Cnel. Ruiz.
+pt A Profa. Lima e o D. Pedro.
+pt A Av. Paulista e a R. Augusta.
+it La chiesa di S. Maria.
+nl De heer en mevr. De Vries.
+nl Ds. Jansen en jhr. Jansen.
+da Den sct. Hans.
+fi Tuolla on rva. Virtanen.
+pl Pan dr. Kowalski i mgr. Nowak.
+pl Przy al. Jana i w kościele św. Anny.
+pl Pani Ł. Nowak.
+cs To je npor. Novák.
+ru Это доц. Сидоров и г-н Иванов.
+ru Школа им. Горького.
+ru Это г-жа. Иванова.
+uk Це ген. Петренко.
+be Тут вул. Леніна.
+sr Ово је проф. Петровић.
+sr-Latn Ovo je ul. Ilica.
+bg Това е д-р. Петров.
+tr Doç. Ali ve Sn. Ayşe.
+el Ήρθε ο καθ. Παπάς.
+hu Ez Szt. István.
+ro Sf. Petru și dl. Popescu.
+vi Ở TP. Hồ Chí Minh.
+id Di Jl. Sudirman ada Bpk. Ahmad.
+ar وصل د. أحمد اليوم.
+fa د. احمد آمد.
+he פרופ. לוי בא.
+he א. ב. יהושע בא.
+he א.ב. יהושע בא.
+hi आज डॉ. शर्मा आए।
+hi आज डॉ.शर्मा आए।
+hi श्री. शर्मा और पं. नेहरू।
+ne डा. शर्मा आए।
+bn ড. ইউনূস এসেছেন।
+ta திரு. ராமன் வந்தார்.
+te డా. రావు వచ్చారు.
+ka დრ. გელაშვილი მოვიდა.
+sw Bw. Juma na Bi. Asha.
+# abbreviations before capitals
+sv Se t.ex. Anna.
+sv Se t. ex. Anna.
+da Se bl.a. Anna.
+nb Se f.eks. Anna.
+nl Zie d.w.z. Jan en o.a. Piet.
+hr To je npr. Zagreb.
+ru Т.е. Иван.
+sq Shih p.sh. Tirana.
+# abbreviations before numbers
+en It costs approx. 5 dollars (approx. $5).
+en See vol. 2, vol. IV, and Eq. (4).
+it Vedi pag. 5.
+pt Veja pág. 5 e n. 4.
+es Vea núms. 5 y aprox. 6.
+fr Le 5 janv. 1998.
+pl Zob. rys. 5.
+pl Ma ok. 5 lat.
+ru См. рис. 5.
+uk Див. рис. 5.
+tr Bak şek. 3.
+el Δες σελ. 5.
+ro Vezi pag. 5.
+vi Xem tr. 5.
+id Lihat hal. 5.
+et Vaata lk. 5.
+he ראה עמ. 5.
+bn দেখুন পৃ. 5।
 """
 
 
@@ -111,6 +196,16 @@ def test_a_sentence_goes_on_after_a_full_stop_that_ends_none(line):
         ("km", ["ក ។ល។ ", "ខ្ញុំទៅ។ ", "ល្អ។"]),
         ("bo", ["ང་རྒྱ་གར་ལ་འགྲོ། ", "ཁོ་ཚང་ལ་སྡོད།"]),
         ("bo", ["བདག། །", "ཁོ། །"]),
+        ("en", ["It was in 1998. ", "5 men came."]),
+        ("en", ["He has a dog. ", "3 cats came."]),
+        ("en", ["Open the tab. ", "3 lines appear."]),
+        ("fr", ["Il a dit oui. ", "M. Dupont est là."]),
+        ("hu", ["Ez egy fa. ", "Anna ül."]),  # German Fa. is a title
+        ("en", ["He met Ms. Hall. ", "She left."]),
+        ("sv", ["Det regnar. ", "Hon gick."]),
+        ("ru", ["Это сказал он. ", "Она ушла."]),
+        ("ar", ["ذهب الولد. ", "جاءت البنت."]),
+        ("hi", ["वह गया. ", "वह आई."]),
     ],
 )
 def test_a_sentence_ends_at_other_full_stops(language, sentences):
@@ -120,6 +215,26 @@ def test_a_sentence_ends_at_other_full_stops(language, sentences):
 def test_a_word_that_begins_small_and_has_capitals_begins_a_sentence():
     pytest.importorskip("sentencex")
     assert divide("I like it. iPhone is best.", "en") == ["I like it. ", "iPhone is best."]
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        ("en", ["It was I. ", "He left."]),
+        ("fr", ["Il prend le plan B. ", "Nous partons."]),
+        ("ru", ["Это ген. ", "Он кодирует."]),
+        ("fr", ["C'était en 50 av. J.-C. ", "Rome brûla."]),
+        ("pl", ["Jest 10 A. ", "Koniec."]),
+        ("en", ["He came at 5 p.m. ", "She left."]),
+        ("da", ["Han har æbler m.v. ", "Hun gik."]),
+        ("el", ["Έχει μήλα κ.ά. ", "Έφυγε."]),
+        ("ar", ["كان السعر 5 د. ", "ثم ذهب."]),
+        ("ko", ["그는 갔다.", "그녀는 왔다."]),  # without a blank
+    ],
+)
+def test_a_sentence_may_end_with_a_letter_or_an_abbreviation(language, sentences):
+    pytest.importorskip("sentencex")
+    assert divide("".join(sentences), language) == sentences
 
 
 def test_sentences_in_thai_may_end_with_full_stops():
