@@ -19,7 +19,7 @@ from nmt.data.own_links import choose_units_of_sample, write_own_links
 from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_entries, name_subword_file, write_manifest
 from nmt.data.reuse import describe_unknown, read_subwords
 from nmt.data.sides import SideOrder, describe_sample
-from nmt.errors import DataError, FolderError, Option, UsageError, indent
+from nmt.errors import DataError, FolderError, Option, UsageError, indent, write_parts
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress, format_count
 from nmt.settings import SUBWORD_SETTINGS, PrepareSettings
@@ -153,14 +153,15 @@ def prepare(
             )
         for name, count in counts.items():
             cleaned = f", {splits[name].pairs:,} kept; dropped: {reasons}" if name == "train" else ""
-            lost = cleaner.describe_losses(count) if name == "train" else ""
+            lost = cleaner.describe_losses(count) if name == "train" else []
             links_of_pieces = splits[name].links
             linked = "" if links_of_pieces is None else f"; {format_count(links_of_pieces, 'link')} between pieces"
             known = sum(evaluated[name][pair] for pair in repeated) if name in evaluated else 0
             copied = f", {known:,} of which training has too" if known else ""
             if 10 * known > count:
                 copied += "\n  Scores on training pairs say little about other text"
-            reporter.note(f"{name}: {format_count(count, 'pair')}{cleaned}{linked}{copied}{lost}")
+            facts = f"{name}: {format_count(count, 'pair')}{cleaned}{linked}{copied}"
+            reporter.note(write_parts([facts, *lost], reporter.write_option))
         shutil.rmtree(scratch)
         write_manifest(
             folder,
