@@ -17,6 +17,11 @@ class Option(NamedTuple):
         return self.name if self.value is None else f"{self.name}={self.value!r}"
 
 
+def write_parts(parts: Iterable[object], write: Callable[[Option], str]) -> str:
+    """The message of parts: strings, and options, which `write` writes."""
+    return "".join(write(part) if isinstance(part, Option) else str(part) for part in parts)
+
+
 class NmtError(Exception):
     """A problem that the user can mend.
 
@@ -29,7 +34,7 @@ class NmtError(Exception):
 
     def message(self, write: Callable[[Option], str]) -> str:
         """The whole message, in which `write` writes the options."""
-        return "".join(write(part) if isinstance(part, Option) else str(part) for part in self.args)
+        return write_parts(self.args, write)
 
 
 class UsageError(NmtError):

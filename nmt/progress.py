@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from nmt.errors import UsageError
+from nmt.errors import Option, UsageError
 
 Item = TypeVar("Item")
 
@@ -32,6 +32,10 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Receive a message."""
+
+    def write_option(self, option: Option) -> str:
+        """An argument of the call, as messages name it."""
+        return str(option)
 
     def track(self, items: Iterable[Item], title: str, total: int | None = None, unit: str = "it") -> Iterable[Item]:
         """Yield the items and count them. `total` is their number, where it is known."""

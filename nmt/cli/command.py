@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from nmt.errors import NmtError, Option, UnknownAttentionError
+from nmt.progress import TerminalProgress
 
 TYPED = f"{__name__}.typed"  # key of the words that were typed, in the context
 PATHS = {"FILE": "file", "DIR": "folder", "RUN": "run", "PREFIX": "prefix"}  # by what an option takes
@@ -79,3 +80,12 @@ class NmtCommand(click.Command):
             return flag
         values = option.value if isinstance(option.value, list) else [option.value]
         return " ".join(f"{flag} {shlex.quote(str(value))}" for value in values)
+
+
+class CommandProgress(TerminalProgress):
+    """Progress on the terminal, whose messages have the flags of the command that runs."""
+
+    def write_option(self, option: Option) -> str:
+        context = click.get_current_context()
+        assert isinstance(context.command, NmtCommand)
+        return context.command.write_option(option, context)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from nmt.cli.command import NmtCommand
+from nmt.cli.command import CommandProgress, NmtCommand
 from nmt.cli.imports import import_option
 from nmt.cli.options import FOLDER, given_settings, settings_options
 from nmt.settings import PrepareSettings
@@ -131,7 +131,7 @@ def command(
         subwords_from=subwords_from,
         overwrite=overwrite,
         workers=workers,
-        progress=True,
+        progress=CommandProgress(),
         **given_settings(PrepareSettings, options),
     )
     suggest_recipe(out)

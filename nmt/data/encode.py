@@ -69,14 +69,13 @@ class Cleaner:
         [(reason, _)] = self.dropped.most_common(1)
         return ["\n  Raise ", Option(LIMITS[reason])] if reason in LIMITS else []
 
-    def describe_losses(self, total: int) -> str:
+    def describe_losses(self, total: int) -> list[str | Option]:
         """What to change where more than half of `total` pairs were dropped for their length; empty elsewhere."""
         lost = {reason: self.dropped[reason] for reason in LIMITS}
         if 2 * sum(lost.values()) <= total:
-            return ""
+            return []
         reason = max(lost, key=lambda one: lost[one])
-        smaller = ", or choose a smaller vocab_size" if reason == "length ratio" else ""
-        return f"\n  More than half is dropped for its length: raise {LIMITS[reason]}{smaller}"
+        return ["\n  More than half is dropped for its length: raise ", Option(LIMITS[reason])]
 
     def _drop(self, reason: str, kept: NDArray[np.bool_], applies: NDArray[np.bool_]) -> None:
         self.dropped[reason] += int((kept & applies).sum())

@@ -19,7 +19,7 @@ from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_ent
 from nmt.data.reuse import describe_unknown, read_subwords
 from nmt.data.sides import SideOrder, describe_sample
 from nmt.data.word_links import LinkFile, check_link_arguments, find_units_of_links, learn_links, read_link_files
-from nmt.errors import DataError, FolderError, Option, UsageError, indent
+from nmt.errors import DataError, FolderError, Option, UsageError, indent, write_parts
 from nmt.files import recover_folder, replace_folder
 from nmt.progress import Progress, choose_progress, format_count
 from nmt.settings import SUBWORD_SETTINGS, PrepareSettings
@@ -149,14 +149,15 @@ def prepare(
             )
         for name, count in counts.items():
             cleaned = f", {splits[name].pairs:,} kept; dropped: {reasons}" if name == "train" else ""
-            lost = cleaner.describe_losses(count) if name == "train" else ""
+            lost = cleaner.describe_losses(count) if name == "train" else []
             links_of_pieces = splits[name].links
             linked = "" if links_of_pieces is None else f"; {format_count(links_of_pieces, 'link')} between pieces"
             known = sum(evaluated[name][pair] for pair in repeated) if name in evaluated else 0
             copied = f", {known:,} of which training has too" if known else ""
             if 10 * known > count:
                 copied += "\n  Scores on training pairs say little about other text"
-            reporter.note(f"{name}: {format_count(count, 'pair')}{cleaned}{linked}{copied}{lost}")
+            facts = f"{name}: {format_count(count, 'pair')}{cleaned}{linked}{copied}"
+            reporter.note(write_parts([facts, *lost], reporter.write_option))
         shutil.rmtree(scratch)
         write_manifest(
             folder,

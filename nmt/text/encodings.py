@@ -9,6 +9,7 @@ ENCODING_OF_MARK = {  # UTF-32 before UTF-16, whose mark its own begins with
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")  # of surrogates
 CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f]")
 OTHER_SCRIPTS = (
     "Windows-1251 or KOI8-R for Russian, GB18030 or Big5 for Chinese, Shift_JIS or EUC-JP for Japanese, EUC-KR for "
@@ -73,7 +74,9 @@ def describe_bad_byte(
     """
     line: bytes = error.object.removeprefix(codecs.BOM_UTF8)
     beyond_ascii = [byte for byte in line if byte >= 0x80]
-    if is_utf8_before:
+    if half := describe_half(line):
+        advice = half
+    elif is_utf8_before:
         advice = "The lines before it are UTF-8: mend or remove this line"
     elif len(beyond_ascii) > 3 and len(beyond_ascii) * 2 > len(line.strip()):
         advice = (
@@ -86,4 +89,21 @@ def describe_bad_byte(
     return (
         f"{name} {problem}: line {number:,}, byte {offset:,} of the text is 0x{error.object[error.start]:02X}\n"
         f"  {advice}"
+    )
+
+
+def describe_half(line: bytes) -> str:
+    """Advice for a line that would be UTF-8 but for the halves of characters that UTF-16 has; empty for another."""
+    try:
+        text = line.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return ""
+    if PAIR.search(text):
+        return (
+            "It is CESU-8, which has two halves (surrogates) for an emoji: make the text again as UTF-8, or decode it "
+            "by ftfy's utf-8-variants"
+        )
+    return (
+        "Half a character (a lone surrogate) begins there: the text was split or decoded wrongly\n"
+        "  Write complete characters, or remove the line"
     )

@@ -310,13 +310,16 @@ class Subword:
             ]
         return found
 
-    def encode(self, line: str) -> list[int]:
+    def encode(self, line: str, *, with_invisible: bool = False) -> list[int]:
         """The ids of a line, without BOS and EOS, after `drop_invisible`.
 
+        `with_invisible` encodes what that drops as bytes, if the model has them and the line has other characters.
         A line of more than PART_CHARACTERS is encoded in parts. Its ids are those of the whole line, except where a
         word has so many characters: it is encoded as several words.
         """
-        parts = split_into_parts(self.drop_invisible(line), PART_CHARACTERS)
+        shown = self.drop_invisible(line)
+        whole = line if with_invisible and self.has_byte_fallback and shown else shown
+        parts = split_into_parts(whole, PART_CHARACTERS)
         return list(chain.from_iterable(map(self._processor.encode, parts)))
 
     def encode_lines(self, lines: list[str], threads: int | None = None) -> list[NDArray[np.int32]]:

@@ -43,14 +43,15 @@ IN_URL = (
 # In running text without blanks an address ends before such letters, but not where the text shows that they are in it:
 AFTER_DELIMITER = rf"(?<=[/=#?&+_.-])(?![ぁ-ん]){UNSPACED.pattern}++(?=[\s!-~）」』】〉》]|\Z)"  # wiki/北京
 BEFORE_BLANK = rf"{UNSPACED.pattern}++(?=\s)"
-URL_BEGIN = rf"(?:(?<![A-Za-z])(?:https?|s?ftp|file|wss?|git|ssh)://|(?:(?<![\w.])|(?<=[{UNSPACED_TEXT}]))www\.(?=\w))"
+SCHEME = "(?ai:https?|s?ftp|file|wss?|git|ssh)"
+URL_BEGIN = rf"(?:(?<![A-Za-z]){SCHEME}://|(?:(?<![\w.])|(?<=[{UNSPACED_TEXT}]))(?ai:www)\.(?=\w))"
 URL = (
     rf"(?:(?<![{UNSPACED_TEXT}]){URL_BEGIN}(?:{IN_URL}|{AFTER_DELIMITER}|{BEFORE_BLANK})+"
     rf"|{URL_BEGIN}(?:{IN_URL}|{AFTER_DELIMITER})+)"
     r"(?:(?<=\}\})|(?<=%\})|(?<![.,;:!?*_~}]))"
 )
 IN_NAME = rf"[^\W{UNSPACED_TEXT}]"
-EMAIL = rf"(?<!{IN_NAME})(?:mailto:)?(?:{IN_NAME}|[.+%-]){{1,64}}@(?:{IN_NAME}|-)+(?:\.(?:{IN_NAME}|-)+)+(?<!-)"
+EMAIL = rf"(?<!{IN_NAME})(?ai:mailto:)?(?:{IN_NAME}|[.+%-]){{1,64}}@(?:{IN_NAME}|-)+(?:\.(?:{IN_NAME}|-)+)+(?<!-)"
 VARIABLE = rf"\$(?!\d+[.,:/’'\u00a0\u202f]\d)[{LATIN}]+"  # of templates and shells; $1,000.50 is a price
 DATE = r"\d{4}-\d\d-\d\d(?:T\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?(?:Z|[+−-]\d\d(?::?\d\d)?)?)?"  # of ISO 8601
 KEPT = {

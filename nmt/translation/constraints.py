@@ -182,7 +182,7 @@ class ConstraintCompiler:
     def encode_exactly(self, text: str, what: str) -> list[int]:
         """The ids of a text, which decode to exactly this text. Raises DataError, which calls it `what`, if none do."""
         normal = self.compose(text)
-        ids = self.subword.encode(normal)
+        ids = self.subword.encode(normal, with_invisible=True)
         decoded = self.subword.decode(ids)
         if UNK in ids or decoded != normal:
             nearest = f"; the nearest text is {decoded!r}" if UNK not in ids and decoded.strip() else ""
@@ -212,7 +212,7 @@ class ConstraintCompiler:
     def encode_attached(self, text: str) -> tuple[int, ...] | None:
         """The ids of a text without a blank before it; None if the subword model has no mark to put before it."""
         for carrier in CARRIERS:
-            before, inside = self.subword.encode(carrier), self.subword.encode(f"{carrier}{text}")
+            before, inside = (self.subword.encode(one, with_invisible=True) for one in (carrier, f"{carrier}{text}"))
             ids = tuple(inside[len(before) :])
             if UNK not in inside and inside[: len(before)] == before and self.subword.decode(list(ids)) == text:
                 return ids

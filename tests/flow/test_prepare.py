@@ -698,3 +698,11 @@ def test_sheets_of_excel_are_corpora(run_nmt, corpus):
     assert done.code == 2
     assert f"{table} is not XLSX, or it is damaged or has a password" in done.stderr
     assert not (corpus / "no").exists()
+
+
+def test_the_limit_that_drops_most_pairs_is_named_as_a_flag(prepare, corpus, capfd):
+    done = prepare("--max-length", "2")
+    assert "\n  More than half is dropped for its length: raise --max-length\n" in done.stderr
+    files = {name: corpus / name for name in ("train", "valid")}
+    nmt.prepare(**files, out=corpus / "other", source_lang="a", target_lang="b", max_length=2, progress=True)
+    assert "\n  More than half is dropped for its length: raise max_length\n" in capfd.readouterr().err

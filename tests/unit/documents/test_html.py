@@ -82,6 +82,7 @@ def test_units_are_what_people_read(page, units):
         ("<p>one<p>two", "<p>ONE<p>TWO"),
         ("<p>see https://a.b/?c=1&amp;d=e&lt;x <i>f@g.h</i>", "<p>SEE https://a.b/?c=1&amp;d=e&lt;X <i>f@g.h</i>"),
         ("<p>www.a.b</p><p>{% if c %}d{{ e < f }}{{<g>}}", "<p>www.a.b</p><p>{% if c %}D{{ e < f }}{{<g>}}"),
+        ("<p>see HTTP://A.b/c</p>", "<p>SEE HTTP://A.b/c</p>"),
         ('<img alt="see {{ a.b }} now" title="https://c.d">', '<img alt="SEE {{ a.b }} NOW" title="https://c.d">'),
         ("see<sup><a href='#1'>[2]</a></sup> the <b>5 %</b>", "SEE<sup><a href='#1'>[2]</a></sup> THE <b>5 %</b>"),
         ("<b>12<i>!</i> x</b> y <em>→</em>", "<b>12<i>!</i> X</b> Y <em>→</em>"),

@@ -62,7 +62,7 @@ def texts(document) -> list[str]:
             ["a ALL THAT I WANT: THIS NO, I: b", "c", "d"],
         ),
         (["so John: yes", "at 12:30", "he"], ["so John: yes at 12:30 he"]),
-        (["WWW: HTTP://A.B"], ["HTTP://A.B"]),
+        (["WWW: XYZ://A.B"], ["XYZ://A.B"]),
     ],
 )
 def test_sentences_are_joined_across_cues(cues, units):

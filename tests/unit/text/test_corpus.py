@@ -52,7 +52,15 @@ def test_lines_end_at_newlines_only(content, lines):
             "犬が水を飲む。\n".encode("euc-jp"),
             "line 1, byte 0 of the text is 0xB8\n  It is hardly in Latin letters. Its encoding",
         ),
-        (b"\xed\xa0\x80\n", "line 1, byte 0 of the text is 0xED"),  # half of a surrogate pair
+        *(
+            (
+                before + b"\xed\xa0\x80 \xc3\xa4\n",
+                f"line {number}, byte {byte} of the text is 0xED\n  Half a character (a lone ",
+            )
+            for before, number, byte in ((b"a ", 1, 2), ("ä\n".encode(), 2, 3))
+        ),
+        (b"a \xed\xa0\xbd\xed\xb8\x80\n", "line 1, byte 2 of the text is 0xED\n  It is CESU-8, which has two halves"),
+        (b"\xed\xa0\x80 not that \xe4\n", "line 1, byte 0 of the text is 0xED\n  If it is Windows-1252"),
     ],
 )
 def test_the_message_for_bytes_that_are_not_utf8_has_line_and_byte(content, message):

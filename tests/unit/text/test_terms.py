@@ -127,6 +127,8 @@ def test_terms_are_found_as_whole_words_and_the_longest_counts(source, terms):
             "https://a.b/{{ page.id }}/c https://d.e/{% f %}",
         ),
         ("emails", "連絡先a-b@c.jpまで, müller@x.de, mailto:d@e.f.", "a-b@c.jp müller@x.de mailto:d@e.f"),
+        ("urls", "HTTPS://Example.COM/a, Http://b, WWW.c.de or ftpſ://d", "HTTPS://Example.COM/a Http://b WWW.c.de"),
+        ("emails", "MAILTO:a@b.c", ["MAILTO:a@b.c"]),
         ("emoji", "ok 👍🏽 family 👩‍👩‍👧 flag 🇩🇪! ☀️ 1️⃣", ["👍🏽", "👩‍👩‍👧", "🇩🇪", "☀️", "1️⃣"]),
         (
             "emoji",
@@ -336,6 +338,7 @@ def test_a_wrong_pattern_is_refused():
         ("urls", "http://a/" + "北" * 20_000 + "。"),
         ("urls", "http://a/" + "北/" * 10_000 + "。"),
         ("urls", "http://a" + "/北。" * 10_000),
+        ("urls", "hTTp" * 10_000),
         ("numbers", "1" + "a" * 20_000),
         ("numbers", "1a" * 10_000),
     ],

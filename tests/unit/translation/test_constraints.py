@@ -66,7 +66,7 @@ def test_which_pieces_begin_a_word(subword, compiler, piece, begins):
         assert piece in ("ba",)  # all others exist
 
 
-CONSTRAINTS = ["zu", "Größe", "po ru", "日本", "x.", "<x1>", "ku"]
+CONSTRAINTS = ["zu", "Größe", "po ru", "日本", "x.", "<x1>", "ku", "👨\u200d👩", "می\u200cخواهم"]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -132,6 +132,17 @@ def test_a_ban_applies_to_the_most_probable_translation(subword):
 def test_the_message_for_a_request_that_cannot_be_met_has_its_line(subword, request_, message):
     with pytest.raises(DataError, match=message):
         translate(subword, ["ba", request_])
+
+
+@pytest.mark.parametrize("text", ["👨\u200d👩\u200d👧", "❤\ufe0f", "می\u200cخواهم", "Donau\u00addampf"])
+def test_invisible_characters_are_kept_where_the_model_has_bytes(compiler, text):
+    plain = next(one for one in Terms.build(keep=[text]).find(f"ba {text} de")[0].targets if one != text)
+    assert [compiler.list_required(one) for one in Terms.build(keep=[text]).find(f"ba {text} de")] == [(text,)]
+    assert {compiler.subword.decode(list(phrase.ids)) for phrase in compiler.spell(text)} == {text}
+    lines = [f"{plain} ba de fi go"] * 9
+    without = Subword(train_subword(lines, subword="bpe", vocab_size=len({*lines[0]}) + 5, byte_fallback=False))
+    found = Terms.build(keep=[text]).find(f"ba {text} de")
+    assert [ConstraintCompiler(without).list_required(one) for one in found] == [(plain,)]
 
 
 def test_a_lone_surrogate_raises_an_error():
