@@ -34,7 +34,7 @@ document_options = combine(
         "--document-format",
         "form",
         type=click.Choice(list(FORMATS)),
-        help="format of the documents  [default: by suffix]",
+        help="format of the documents, such as standard input; means --document, too  [default: by suffix]",
     ),
     click.option(
         "--xml-rules",
@@ -76,7 +76,13 @@ def refuse_line_options(ctx: click.Context) -> None:
     flags = {parameter.name: parameter.opts[0] for parameter in ctx.command.params}
     given = [flags[name] for name in LINE_OPTIONS if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]
     if given:
-        raise UsageError(f"{' and '.join(given)} cannot be used with --document, which translates whole documents")
+        flag = name_document_flag(ctx)
+        raise UsageError(f"{' and '.join(given)} cannot be used with {flag}, which translates whole documents")
+
+
+def name_document_flag(ctx: click.Context) -> str:
+    """The flag that asks for documents: --document, or --document-format without it."""
+    return "--document" if ctx.params["document"] else "--document-format"
 
 
 def translate_documents(
@@ -103,7 +109,8 @@ def translate_documents(
         raise UsageError("--document translates files: name them, or the format of standard input by --document-format")
     files = files or ("-",)
     if output is None and files != ("-",):
-        raise UsageError("--document needs --output: a file for one document, a folder, or - for standard output")
+        flag = name_document_flag(click.get_current_context())
+        raise UsageError(f"{flag} needs --output: a file for one document, a folder, or - for standard output")
     if output is None or is_standard_output(output):
         output = STANDARD
     elif not output.is_dir() and len(files) == 1 and not Path(files[0]).is_dir():

@@ -176,8 +176,38 @@ def crash() -> int:
     return 1
 
 
+class ClosedStream(io.FileIO):
+    """Standard input or output that was closed before the program began: its use raises CommandError, once.
+
+    It is the null device, so that no other file gets its number.
+    """
+
+    has_failed = False
+
+    def fail(self) -> None:
+        if not self.has_failed:
+            self.has_failed = True
+            raise CommandError(
+                "standard input is closed, and would be read\n  Name a file, or direct one to it: /dev/null is empty"
+                if self.readable()
+                else "standard output is closed, and would be written to\n  Direct it to a file, or to /dev/null"
+            )
+
+    def readinto(self, buffer: Any) -> int:
+        self.fail()
+        return 0
+
+    def readall(self) -> bytes:
+        self.fail()
+        return b""
+
+    def write(self, content: Any) -> int:
+        self.fail()
+        return memoryview(content).nbytes
+
+
 def run() -> None:
-    """The console script. Text is UTF-8 in every locale. A closed stream (`<&-`) counts as empty.
+    """The console script. Text is UTF-8 in every locale. Messages to a closed standard error are dropped.
 
     When a reader closes a pipe, what is written to it is dropped, and the command goes on with its other outputs.
 
@@ -192,8 +222,12 @@ def run() -> None:
         ("stderr", "w", "backslashreplace"),
     ):
         stream = getattr(sys, name)
-        if stream is None:
+        if stream is None and name == "stderr":
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+        elif stream is None:
+            closed = ClosedStream(os.devnull, mode)
+            buffered = io.BufferedReader(closed) if mode == "r" else io.BufferedWriter(closed)
+            setattr(sys, name, io.TextIOWrapper(buffered, encoding="utf-8"))
         elif mode == "r" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=errors)
         elif isinstance(stream, io.TextIOWrapper):

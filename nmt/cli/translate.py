@@ -171,11 +171,11 @@ def command(
     Translations are written to FILE.part, which is renamed to --output FILE when it is complete. If the program ends
     earlier, the same command with --resume-output continues, with the same input and options.
 
-    --document translates whole documents, by their suffixes or --document-format: one to a file, several or the
-    documents of folders to a folder, standard input, whose format is named, to standard output (`-`). A document keeps
-    its format. Sentences are translated one by one; whatever is not text stays as it is, and
-    so does what is marked as of another language than the source (lang, xml:lang). Inline tags go where the attention
-    shows that their words went; --tag-report lists those whose place is not sure.
+    --document, or --document-format alone, translates whole documents, by their suffixes or this format: one to a file,
+    several or the documents of folders to a folder, standard input, whose format is named, to standard output (`-`). A
+    document keeps its format. Sentences are translated one by one; whatever is not text stays as it is, and so does
+    what is marked as of another language than the source (lang, xml:lang). Inline tags go where the attention shows
+    that their words went; --tag-report lists those whose place is not sure.
 
     --glossary has terms and their translations, and --keep tells what stays as it is. A translation contains them as
     often as the source, where the model finds it most probable; of several translations of a term, one. A translation

@@ -81,6 +81,7 @@ class GrowingTranslator:
             half = trial * choose_window_size(options["batch_size"]) // 2
             number, tried = 0, 0
             lines = chain.from_iterable(islice(windows, trial))
+            pool.start(pool.processes, options)  # before the clock runs
             for number, found in enumerate(pool.stream(lines, first=first, **options), 1):
                 tried += len(found[0].tokens) * (number > half)
                 yield found

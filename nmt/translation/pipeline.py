@@ -75,6 +75,11 @@ def translate_lines(
         source = source_subword.segment(read, units[0])._replace(text=request.source)
         if is_blank(request.source):
             source = source._replace(ids=[], group_of_piece=[])
+            if request.prefix or request.constraints:
+                raise DataError(
+                    f"line {number:,}: prefix and constraints cannot be met, because the source is empty, and its "
+                    "translation is, too\n  Leave them out, or leave out the request"
+                )
         pieces = Counter(source_subword.ids_to_pieces(source.ids) if symbol_ids else ())
         used = source._replace(ids=source.ids[: batching.MAX_PIECES])
         try:

@@ -67,16 +67,18 @@ def read_requests(
     """A request for every line of the files, in order. `form` is "text" or "jsonl". A blank line is an empty request.
 
     `constraints` and `banned` are added to those of each line; `prefix` applies to lines without a prefix of their own.
+    Neither applies to a line with a blank source, whose translation stays empty.
 
     Raises DataError for a line that is not a JSON object, SettingsError for unknown keys and wrong values.
     """
     for file in files:
         name = "standard input" if file == "-" else file
         for number, line in enumerate(read_lines(file), 1):
-            if form == "text" or is_blank(line):
-                yield Request(line, prefix, constraints, banned)
+            is_text = form == "text" or is_blank(line)
+            own = Request(line) if is_text else parse_request(line, f"{name}, line {number:,}")
+            if is_blank(own.source):
+                yield own
                 continue
-            own = parse_request(line, f"{name}, line {number:,}")
             yield replace(
                 own,
                 prefix=own.prefix or prefix,

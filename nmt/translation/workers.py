@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -83,14 +83,22 @@ class WorkerPool:
         """Translate as Translator.stream does, with the same `options`. An error in a line is raised after the results
         of the lines before it.
 
-        Reads enough lines ahead for every process; with a batch_size of 1 each line is translated before the next is
-        read.
+        A process starts when there is a share of the lines for it and no other is free. Reads enough lines ahead for
+        every process; with a batch_size of 1 each line is translated before the next is read.
         """
         options["batch_size"] = batch_size
-        with raise_if_worker_died():
-            for started in [self.submit([], first, options) for _ in range(self.processes)]:
-                started.result()
+        shares = -(-len(lines) // choose_share_size(batch_size)) if isinstance(lines, Sized) else 1
+        self.start(shares, options)
         return self._stream_shares(iter(lines), batch_size, first, options)
+
+    def start(self, shares: int, options: dict[str, Any]) -> None:
+        """Start at least one process, at most as many as there are shares, and wait until they have loaded the runs.
+
+        Raises the errors of loading and of the `options` of translation.
+        """
+        with raise_if_worker_died():
+            for started in [self.submit([], 1, options) for _ in range(max(1, min(shares, self.processes)))]:
+                started.result()
 
     def _stream_shares(
         self, lines: "Iterator[str | Request]", batch_size: int, first: int, options: dict[str, Any]
@@ -99,8 +107,8 @@ class WorkerPool:
         from nmt.translation.batching import read_windows
 
         waiting: deque[Future[tuple[list[list[Translation]], NmtError | None]]] = deque()
-        share, most = (1, 1) if batch_size == 1 else (SHARE_BATCHES * batch_size, SHARES_AHEAD * self.processes)
-        shares, failure = read_windows(lines, share), None
+        most = 1 if batch_size == 1 else SHARES_AHEAD * self.processes
+        shares, failure = read_windows(lines, choose_share_size(batch_size)), None
         while True:
             while failure is None and len(waiting) < most:
                 try:
@@ -128,6 +136,11 @@ class WorkerPool:
     ) -> "Future[tuple[list[list[Translation]], NmtError | None]]":
         """Submit lines to the next free process."""
         return self.pool.submit(translate_share, self.loading, lines, options | {"first": first})
+
+
+def choose_share_size(batch_size: int) -> int:
+    """The number of lines in a share: SHARE_BATCHES batches, or one line with a batch size of one."""
+    return SHARE_BATCHES * batch_size if batch_size > 1 else 1
 
 
 def start_worker(threads: int, lifeline: Connection, modules: list[str]) -> None:

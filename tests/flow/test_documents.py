@@ -136,6 +136,14 @@ def test_a_document_that_cannot_be_read_does_not_keep_the_others_from_being_writ
             "--document needs --output: a file for one document, a folder, or - for standard out",
         ),
         (
+            ["{page}", "--document-format", "html"],
+            "--document-format needs --output: a file for one document, a folder, or - for standard output",
+        ),
+        (
+            ["--document-format", "html", "--n-best", "2"],
+            "--n-best cannot be used with --document-format, which translates whole documents",
+        ),
+        (
             ["{page}", "-", "--document-format", "html", "--output", "{out}"],
             "standard input and output have one document",
         ),

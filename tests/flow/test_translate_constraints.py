@@ -225,6 +225,12 @@ def test_a_very_long_line_is_translated(run_nmt, reverser, tmp_path):
             '{"source": "a", "max_length": 10}\n{"source": "a", "max_length": 9}\n',
             "line 2: a max_length of 9 is too small for a min_length of 9, because the end counts as one\n",
         ),
+        (
+            [],
+            '{"source": "a"}\n{"source": " ", "prefix": "ba"}\n',
+            "line 2: prefix and constraints cannot be met, because the source is empty, and its translation is, too\n",
+        ),
+        ([], '{"source": "", "constraints": ["ba"], "banned": ["de"]}\n', "line 1: prefix and constraints cannot be"),
         (["--with-attention"], "", "--with-attention has no effect without --format jsonl\n"),
         (
             ["--beam", "5", "--groups", "2"],
@@ -245,6 +251,14 @@ def test_requests_that_cannot_be_met_raise_an_error(run_nmt, reverser, words, st
     assert (done.code, done.stdout.count("\n")) == (2, max(0, stdin.count("\n") - 1))  # the lines before
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+def test_what_every_translation_contains_is_not_asked_of_empty_lines(run_nmt, reverser, form):
+    words = ["translate", "--model", reverser, "--prefix", "ku", "--constraint", "zu", "--ban", "de"]
+    lines = ["", "\u200b"] if form == "text" else ["", '{"source": " ", "banned": ["ba"], "max_length": 3}']
+    done = run_nmt(*words, "--input-format", form, stdin="\n".join([*lines, ""]))
+    assert (done.code, done.stdout.split(), done.stdout.count("\n")) == (0, [], 2), done.stderr
 
 
 def test_a_translator_accepts_requests(reverser):

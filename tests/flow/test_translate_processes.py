@@ -141,6 +141,17 @@ def test_a_worker_pool_translates_as_a_translator(reverser, lines):
             list(several.stream(lines))
 
 
+def test_no_more_processes_start_than_there_are_shares(reverser, lines, in_threads):
+    with WorkerPool(99, 1, model=(str(reverser),), precision="float32") as pool:
+        assert not pool.pool._threads
+        for some, count in ((iter([]), 1), (lines[:3], 1), (iter(lines[:3]), 1), (lines[:50], 3), (iter(lines), 12)):
+            found = [one.text for [one] in pool.stream(some, batch_size=4)]
+            assert found == [" ".join(reversed(line.split())) for line in lines[: len(found)]]
+            assert 1 <= len(pool.pool._threads) <= count
+        pool.start(20, {})
+        assert len(pool.pool._threads) <= 20
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [

@@ -92,11 +92,31 @@ def test_without_a_command_the_help_is_printed(run_nmt):
     assert run_nmt() == run_nmt("--help")
 
 
-@pytest.mark.parametrize(("closed", "expected"), [("<&-", "0|"), (">&-", "0|"), ("2>&-", "0|fi de ba")])
-def test_a_closed_stream_counts_as_empty(reverser, closed, expected):
-    words = f"'{sys.executable}' -m nmt translate --model '{reverser}' {closed}"
+UNREADABLE = "standard input is closed, and would be read\n  Name a file, or direct one to it: /dev/null is empty\n"
+UNWRITABLE = "standard output is closed, and would be written to\n  Direct it to a file, or to /dev/null\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected", "message"),
+    [
+        ("translate --model {run} <&-", "2|", UNREADABLE),
+        ("translate --model {run} --document-format text <&-", "2|", UNREADABLE),
+        ("score --reference {run}/run.json - <&-", "2|", UNREADABLE),
+        ("translate --model {run} >&-", "2|", UNWRITABLE),
+        ("--help >&-", "2|", UNWRITABLE),
+        ("settings >&-", "2|", UNWRITABLE),
+        ("inspect {run} >&-", "2|", UNWRITABLE),
+        ("inspect {run} --verify <&- >/dev/null", "0|", ""),  # what is not used may be closed
+        ("translate --model {run} --output /dev/null >&-", "0|", ""),
+        ("translate --model {run} 2>&-", "0|fi de ba", ""),
+        ("translate --model {run} >&- 2>&-", "2|", ""),
+    ],
+)
+def test_a_closed_stream_is_an_error_where_it_is_used(reverser, words, expected, message):
+    words = f"'{sys.executable}' -m nmt {words.format(run=reverser)}"
     done = subprocess.run(f'out=$({words}); echo "$?|$out"', shell=True, input=b"ba de fi\n", capture_output=True)
-    assert (done.stdout.decode(), done.stderr) == (expected + "\n", b"")
+    error = f"nmt: error: {message}" if message else ""
+    assert (done.stdout.decode(), done.stderr.decode()) == (expected + "\n", error)
 
 
 def test_text_is_utf8_in_every_locale(run_nmt, tmp_path):

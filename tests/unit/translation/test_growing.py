@@ -40,6 +40,9 @@ class TimedTranslator(WordTranslator):
     def __exit__(self, *_):
         self.is_open = False
 
+    def start(self, shares, options):
+        assert self.is_open
+
     def stream(self, lines, *, first=1, **options):
         for number, line in enumerate(lines, first):
             self.numbers.append(number)
