@@ -50,7 +50,7 @@ def check(kind: type[Checked], values: Mapping[str, Any], *origin: str | Option)
 
 
 def write_value(value: Any) -> str:
-    """A wrong value as it is shown in a message: JSON, or as Python writes what JSON cannot, of at most 60 characters."""
+    """A wrong value as it is shown in a message: JSON, or what Python writes for it, of at most 60 characters."""
     try:
         text = json.dumps(value)
     except TypeError:
