@@ -1,7 +1,8 @@
 """Checks of what Python callers pass to functions of the public API. Errors name the argument and the wrong value."""
 
 from collections.abc import Iterable
-from numbers import Integral
+from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 from nmt.errors import DataError, Option, UsageError
@@ -16,6 +17,15 @@ def check_count(name: str, value: Any, least: int = 1, most: int | None = None) 
         return
     bounds = f"of at least {least}" if most is None else f"from {least} to {most:,}"
     raise UsageError(Option(name, value), f" must be a whole number {bounds}")
+
+
+def check_share(name: str, value: Any) -> None:
+    """Raise UsageError for an argument that is not a number above 0 and at most 1."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number:
+        raise UsageError(f"{name} is {type(value).__name__}, not a number: {str(value)[:SHOWN_CHARACTERS]!r}")
+    if not 0 < value <= 1:
+        raise UsageError(f"a {name} of {value} is impossible\n  It is above 0, and at most 1")
 
 
 def check_flag(name: str, value: object) -> None:
@@ -75,6 +85,15 @@ def read_names(name: str, values: Any) -> list[str]:
     for one in names:
         check_string(f"one of {name}", one)
     return names
+
+
+def read_paths(name: str, paths: Any) -> list[Path]:
+    """The paths of an argument, which may be a single one. Raises UsageError for what is no path."""
+    found = [paths] if isinstance(paths, str | Path) else read_several(name, paths)
+    for one in found:
+        if not isinstance(one, str | Path):
+            raise UsageError(f"one of {name} is {type(one).__name__}, not a path: {str(one)[:SHOWN_CHARACTERS]!r}")
+    return [Path(one) for one in found]
 
 
 def check_language(name: str, language: object) -> None:

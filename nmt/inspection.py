@@ -16,6 +16,7 @@ from nmt.progress import format_count, format_figure
 from nmt.run_history import HISTORY, HistoryEvent, describe_time, read_history
 from nmt.run_log import read_log
 from nmt.settings import RunSettings
+from nmt.training.best import LEAST_BLEU
 from nmt.training.state import TrainingState, read_state
 from nmt.weights import outline_model
 
@@ -140,7 +141,7 @@ def describe_training(state: TrainingState, facts: Mapping[str, Any], metric: st
         since = (
             f", {format_count(state.stale, 'validation')} ago" if state.stale else ", in the last validation" * is_last
         )
-        rows["best"] = f"by {state.criterion or metric}, at update {best['update']:,}{since}"
+        rows["best"] = f"by {describe_criterion(state.criterion or metric, best)}, at update {best['update']:,}{since}"
     rows["rate lowered"] = format_count(state.plateaus, "time") if state.plateaus else ""
     rows["unchanged"] = f"{format_count(state.unchanged, 'update')} changed nothing" if state.unchanged else ""
     rows["memory"] = (
@@ -150,6 +151,14 @@ def describe_training(state: TrainingState, facts: Mapping[str, Any], metric: st
     )
     rows["attention"] = f"had collapsed to one position at update {state.collapsed:,}" if state.collapsed else ""
     return rows
+
+
+def describe_criterion(criterion: str, best: Mapping[str, Any]) -> str:
+    """What the best checkpoint is the best by, from its scores: perplexity where BLEU is so small that it counts as 0."""
+    bleu = best.get("bleu")
+    if criterion.startswith("bleu") and bleu is not None and bleu < LEAST_BLEU:
+        return f"perplexity, because {criterion} is below {LEAST_BLEU:g}"
+    return criterion
 
 
 def list_sessions(path: Path) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,7 @@ from nmt.translation.evaluation import Evaluation, evaluate_runs
 from nmt.translation.translator import list_runs
 
 DEFAULT_METRICS = ("bleu", "chrf", "ter")
+SAMPLES = 1000  # of a confidence interval
 References: TypeAlias = Iterable[str | None] | Iterable[Iterable[str | None]]
 
 
@@ -36,7 +37,7 @@ def score(
     language: str | None = None,
     lowercase: bool = False,
     confidence: bool = False,
-    samples: int = 1000,
+    samples: int | None = None,
     sentence_level: bool = False,
     progress: bool | Progress = False,
     **options: Any,
@@ -46,9 +47,9 @@ def score(
     `references` are lines or, where lines have several references, several lists of lines. None or a blank line in
     one of them means that the line has fewer references than others. `tokenize` is sacreBLEU's tokenizer for BLEU; by
     default it is chosen by their `language`, a code such as ja, or else by their script, as in
-    nmt.analysis.tokenizers.choose_tokenizer. `confidence` adds the interval of 95 % of `samples` bootstrap samples,
-    `sentence_level` the score of each line. `options` are those of nmt.analysis.metric_settings.MetricSettings, which
-    have sacreBLEU's names: chrf_word_order=2, ter_normalized=True.
+    nmt.analysis.tokenizers.choose_tokenizer. `confidence` adds the interval of 95 % of `samples` bootstrap samples, by
+    default 1,000, and `sentence_level` the score of each line. `options` are those of
+    nmt.analysis.metric_settings.MetricSettings, which have sacreBLEU's names: chrf_word_order=2, ter_normalized=True.
 
     Raises DataError for one string in place of several and for lines that do not fit, as score_corpus does;
     SettingsError for unknown `options` and wrong values; UsageError for those without effect.
@@ -75,7 +76,7 @@ def evaluate(
     precision: str = "auto",
     shortlist: Path | str | None = None,
     confidence: bool = False,
-    samples: int = 1000,
+    samples: int | None = None,
     sentence_level: bool = False,
     progress: bool | Progress = False,
     **options: Any,
@@ -137,7 +138,7 @@ def plan_scores(
     language: str | None,
     lowercase: bool,
     confidence: bool,
-    samples: int,
+    samples: int | None,
     sentence_level: bool,
     options: dict[str, Any],
 ) -> ScorePlan:
@@ -149,8 +150,12 @@ def plan_scores(
         check_string("language", language)
     for name, flag in (("lowercase", lowercase), ("confidence", confidence), ("sentence_level", sentence_level)):
         check_flag(name, flag)
-    check_count("samples", samples)
-    if confidence and samples < 2:
+    if samples is not None:
+        check_count("samples", samples)
+        if not confidence:
+            raise UsageError(Option("samples", samples), " has no effect without ", Option("confidence", True))
+    samples = SAMPLES if samples is None else samples
+    if samples < 2:
         raise UsageError(Option("samples", samples), " is too small for a confidence interval: it needs two or more")
     if confidence:
         check_seed()

@@ -1,5 +1,6 @@
 """What all sections of settings share: validation, and the largest values."""
 
+from numbers import Integral, Real
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
@@ -20,9 +21,16 @@ COMMAS = BeforeValidator(split_names)  # lets a list of names be one string
 
 
 class Settings(BaseModel):
-    """A section of settings. The values are validated and cannot be changed."""
+    """A section of settings. The values are validated and cannot be changed. Numbers may be those of NumPy."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_number_of_python(cls, value: Any) -> Any:
+        if isinstance(value, Integral):
+            return value if isinstance(value, int) else int(value)
+        return float(value) if isinstance(value, Real) else value
 
     @field_validator("*")
     @classmethod

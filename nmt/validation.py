@@ -50,9 +50,11 @@ def check(kind: type[Checked], values: Mapping[str, Any], *origin: str | Option)
 
 
 def write_value(value: Any) -> str:
-    """A wrong value as it is shown in a message: JSON of at most 60 characters."""
+    """A wrong value as it is shown in a message: JSON, or what Python writes for it, of at most 60 characters."""
     try:
-        text = json.dumps(value, default=str)
+        text = json.dumps(value)
+    except TypeError:
+        text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits, or thousands of brackets
         return f"{type(value).__name__} that is too large to show"
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"

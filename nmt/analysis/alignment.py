@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nmt.arguments import check_count
-from nmt.errors import DataError, Option, UsageError
+from nmt.arguments import check_count, check_share
+from nmt.errors import DataError, Option
 from nmt.progress import format_count
 from nmt.text.links import GoldLinks, Link
 
@@ -53,8 +53,8 @@ class AlignmentScore(NamedTuple):
 def check_link_options(offset: int, threshold: float | None) -> None:
     """Raise UsageError for an `offset` of `select_rows` or a `threshold` of `extract_links` that cannot be."""
     check_count("offset", offset, 0, 1)
-    if threshold is not None and not (isinstance(threshold, int | float) and 0 <= threshold <= 1):
-        raise UsageError(f"a threshold of {threshold} is impossible\n  It is between 0 and 1")
+    if threshold is not None:
+        check_share("threshold", threshold)
 
 
 def select_rows(attention_TS: ArrayLike, pieces: int, offset: int = 0) -> Matrix:

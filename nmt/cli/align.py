@@ -159,9 +159,15 @@ def command(
     if gold_base is not None and not gold:
         raise UsageError("--gold-base has no effect without --gold: name its file")
     if (plot_format or limit) and not plot:
-        raise UsageError("--plot-format and --limit have no effect without --plot: name its folder")
-    if (len(model) > 1 or n_best) and not html:
-        raise UsageError("several --model, and --n-best, have an effect only with --html: name its file")
+        given = "--plot-format" if plot_format else "--limit"
+        raise UsageError(f"{given} has no effect without --plot: name its folder")
+    if len(model) > 1 and not html:
+        raise UsageError(
+            "several --model are compared in --html: name its file\n"
+            "  Links, --matrix, --table and --plot are those of one run: for these name only one"
+        )
+    if n_best and not html:
+        raise UsageError("--n-best has no effect without --html: name its file")
     if n_best and reverse:
         raise UsageError("--n-best shows translations, for which --reverse has no links: leave one of them out")
     if parts and (len(model) > 1 or not (html or matrix)):

@@ -13,7 +13,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from nmt.arguments import check_count, check_language
+from nmt.arguments import check_count, check_language, read_paths
 from nmt.data.encode import Cleaner, fold_pair, write_split
 from nmt.data.prepared import SIDES, PreparedCorpus, SplitName, find_foreign_entries, name_subword_file, write_manifest
 from nmt.data.reuse import describe_unknown, read_subwords
@@ -45,10 +45,10 @@ def prepare(
     source_lang: str,
     target_lang: str,
     test: Any = (),
-    train_alignments: Sequence[Path | str] = (),
+    train_alignments: Path | str | Sequence[Path | str] = (),
     align: bool = False,
     units: str = AUTO,
-    synthetic: Sequence[Path | str] = (),
+    synthetic: Path | str | Sequence[Path | str] = (),
     subwords_from: Path | str | None = None,
     overwrite: bool = False,
     workers: int | None = None,
@@ -98,7 +98,7 @@ def prepare(
         checked = checked.model_copy(update={"symbols": (*checked.symbols, TAG)})
     out = Path(out)
     refuse_occupied(out, overwrite)
-    alignments = [Path(path) for path in train_alignments]
+    alignments = read_paths("train_alignments", train_alignments)
     check_link_arguments(alignments, align, units)
     inputs = find_inputs({"train": train, "valid": valid, "test": test}, alignments, source_lang, target_lang)
     if synthetic:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from nmt.analysis.metrics import make_metrics
 from nmt.analysis.tokenizers import AUTO, resolve_tokenizer
-from nmt.arguments import check_count
+from nmt.arguments import check_count, read_paths
 from nmt.data.encode import Cleaner, HashSet, hash_pair, split_into_chunks
 from nmt.data.prepare import prepare, refuse_occupied
 from nmt.data.prepared import MANIFEST, PreparedCorpus, Side
@@ -108,8 +108,8 @@ def distill(
     out, reporter = Path(out), choose_progress(progress)
     prepared = PreparedCorpus.open(data)
     manifest = prepared.manifest
-    source_text, target_text = as_paths(source_text), as_paths(target_text)
-    groups = [[str(run) for run in as_paths(runs)] for runs in (model, backward)]
+    source_text, target_text = read_paths("source_text", source_text), read_paths("target_text", target_text)
+    groups = [list(map(str, read_paths(name, runs))) for name, runs in (("model", model), ("backward", backward))]
     teachers = list_teachers(prepared, groups, (source_text, target_text), each)
     loaded = [[load_run(run, checkpoint) for run in runs] for runs in groups]
     refuse_misfits(prepared, loaded, each)
@@ -175,11 +175,6 @@ def distill(
     if manifest.splits["train"].links is not None:
         reporter.note(f"the word links of {prepared.path} are left out: they cannot guide attention here")
     return result
-
-
-def as_paths(argument: Path | str | Sequence[Path | str]) -> list[Path]:
-    """One path or several, as a list."""
-    return list(map(Path, [argument] if isinstance(argument, Path | str) else argument))
 
 
 def list_new_files(prefix: Path | str | None, prepared: PreparedCorpus, own: Container[str]) -> list[Path]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nmt.arguments import read_paths
 from nmt.documents.document import Languages
 from nmt.documents.files import DocumentReport, plan_outputs, refuse_unused_rules, translate_files
 from nmt.documents.review import ReviewPage, name_files
@@ -59,13 +60,13 @@ def translate_documents(
                 raise UsageError(Option(name, value), " has no effect on a Translator, which is loaded already")
     if memory_threshold != THRESHOLD and not memory:
         raise UsageError(Option("memory_threshold", memory_threshold), " has no effect without ", Option("memory"))
-    paths = [Path(path) for path in ([files] if isinstance(files, Path | str) else files)]
+    memories = read_paths("memory", memory)
+    paths = read_paths("files", files)
     planned = plan_outputs(paths, Path(output), form)
     if xml_rules is not None:
         refuse_unused_rules(planned, form)
     translator = model if isinstance(model, Translator) else Translator.load(model, checkpoint, device, precision)
     run = translator.runs[0]
-    memories = [memory] if isinstance(memory, Path | str) else memory
     reporter = choose_progress(progress)
     if memories:
         known = TranslationMemory.read(memories, run.info.source_lang, run.info.target_lang, memory_threshold)

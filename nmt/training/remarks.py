@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from nmt.settings import RunSettings
+from nmt.settings import ModelSettings, RunSettings
 
 
 class Need(NamedTuple):
@@ -12,6 +12,15 @@ class Need(NamedTuple):
     names: tuple[str, ...]
     other: str
     is_met: Callable[[RunSettings], bool]
+
+
+WITHOUT_ATTENTION_SIZE = {"none", "luong-dot", "luong-general"}
+
+
+def uses_attention_size(model: ModelSettings) -> bool:
+    """Whether a part of attention has this size; kinds that are registered elsewhere may have."""
+    kinds = {model.attention, *model.mix}
+    return not kinds <= WITHOUT_ATTENTION_SIZE or "predictive" in (model.window, model.mix_window)
 
 
 NEEDS = (
@@ -26,6 +35,13 @@ NEEDS = (
         lambda run: (run.model.window, run.model.mix_window) != ("none", "none"),
     ),
     Need(("model.coverage_size",), 'model.coverage = "neural"', lambda run: run.model.coverage == "neural"),
+    Need(("model.input_feeding",), "attention, of which there is none", lambda run: run.model.attention != "none"),
+    Need(
+        ("model.attention_size",),
+        'an attention that has it, such as "luong-concat", or model.window = "predictive"',
+        lambda run: uses_attention_size(run.model),
+    ),
+    Need(("model.variational",), "model.dropout", lambda run: run.model.dropout > 0),
     Need(("model.readout_size",), 'model.tie = "none"', lambda run: run.model.tie == "none"),
 )
 

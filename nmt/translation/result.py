@@ -127,7 +127,7 @@ class Translation:
         """The links, with the share of the target word's attention that each has.
 
         `threshold` and `offset` are those of extract_links and select_rows in nmt.analysis.alignment. Raises UsageError
-        for a `threshold` outside 0 to 1, and for an `offset` other than 0 and 1.
+        for a `threshold` that is not above 0 and at most 1, and for an `offset` other than 0 and 1.
         """
         check_link_options(offset, threshold)
         found: dict[Link, float] = {}

@@ -139,7 +139,7 @@ def test_align_refuses_values_that_mean_nothing(reverser):
     ):
         nmt.align(reverser, ["ba"], ["ba"], symmetrise="x")
     for threshold in (3, -0.1):
-        with pytest.raises(NmtError, match=r"^a threshold of \S+ is impossible\n  It is between 0 and 1$"):
+        with pytest.raises(NmtError, match=r"^a threshold of \S+ is impossible\n  It is above 0, and at most 1$"):
             nmt.align(reverser, ["ba"], ["ba"], threshold=threshold)
 
 

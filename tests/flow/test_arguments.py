@@ -3,6 +3,7 @@
 import math
 import re
 
+import numpy as np
 import pytest
 
 import nmt
@@ -70,6 +71,7 @@ def test_scores_have_messages_for_wrong_values():
             (lambda: nmt.score(one, one, [None]), UsageError, "one of metrics is NoneType, not a string"),
             (lambda: nmt.score(one, one, lowercase="yes"), UsageError, "lowercase='yes' must be True or False"),
             (lambda: nmt.score(one, one, samples=2.5), UsageError, "samples=2.5 must be a whole number of at least 1"),
+            (lambda: nmt.score(one, one, samples=500), UsageError, "samples=500 has no effect without confidence=True"),
             (lambda: nmt.score(one, one, language=5), UsageError, "language is int, not a string: '5'"),
             (lambda: nmt.score(one, one, tokenize=None), UsageError, "tokenize is NoneType, not a string"),
             (
@@ -101,6 +103,7 @@ def test_evaluate_refuses_before_it_translates(reverser, monkeypatch):
             (evaluate(one, [one, one], ["f1"]), UsageError, "accuracy and f1 need one reference, and there are 2"),
             (evaluate(one, one, batch_size=0), UsageError, "batch_size=0 must be a whole number of at least 1"),
             (evaluate(one, one, confidence=True, samples=1), UsageError, "samples=1 is too small"),
+            (evaluate(one, one, samples=500), UsageError, "samples=500 has no effect without confidence=True"),
             (lambda: nmt.evaluate(None, one, one), UsageError, "model is NoneType, and must be the path of a run"),
         ]
     )
@@ -136,10 +139,57 @@ def test_options_of_links_are_checked(reverser, translator):
         for call in (found.links, lambda offset: nmt.align(reverser, ["ba"], ["ba"], offset=offset)):
             with pytest.raises(UsageError, match=rf"^offset={value!r} must be a whole number from 0 to 1$"):
                 call(offset=value)
-    for value in (-1, 2, math.nan, "a"):
-        with pytest.raises(UsageError, match=rf"^a threshold of {value} is impossible\n  It is between 0 and 1$"):
-            found.links(threshold=value)
-    assert found.links(threshold=1.0, offset=1).keys() <= found.links(threshold=0.0, offset=1).keys()
+    for call in (found.links, lambda threshold: nmt.align(reverser, ["ba"], ["ba"], threshold=threshold)):
+        for value in (-1, 0, 0.0, 2, math.nan, np.float32(0)):
+            message = rf"^a threshold of {value} is impossible\n  It is above 0, and at most 1$"
+            with pytest.raises(UsageError, match=message):
+                call(threshold=value)
+        for value in ("0.5", True, [0.5]):
+            message = f"threshold is {type(value).__name__}, not a number: {str(value)!r}"
+            with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+                call(threshold=value)
+    assert found.links(threshold=1.0, offset=1).keys() <= found.links(threshold=0.01, offset=1).keys()
+    assert found.links(threshold=np.float32(0.5)) == found.links(threshold=0.5)
+
+
+def test_both_directions_are_symmetrised_and_no_single_one(reverser):
+    """As on the command line."""
+    message = r"^symmetrise='union' combines two directions: name a run of the opposite direction with reverse$"
+    with pytest.raises(UsageError, match=message):
+        nmt.align(reverser, ["ba"], ["ba"], symmetrise="union")
+
+
+def test_one_path_may_stand_for_several(tmp_path, reverser, tiny_prepared, tiny_corpus):
+    """What is no path is refused."""
+    out, langs = tmp_path / "out", {"source_lang": "a", "target_lang": "b"}
+    texts = (tiny_corpus / "train", tiny_corpus / "valid", out)
+    (tmp_path / "a.txt").write_text("ba\n")
+    missing = str(tmp_path / "missing")
+    check_messages(
+        [
+            (lambda: nmt.prepare(*texts, **langs, train_alignments=missing), DataError, f"{missing} does not exist"),
+            (lambda: nmt.prepare(*texts, **langs, synthetic=missing), DataError, f"{missing}.a does not exist"),
+            (lambda: nmt.distill(tiny_prepared, out, source_text=[3]), UsageError, "one of source_text is int, not a"),
+            (lambda: nmt.distill(tiny_prepared, out, target_text=3), DataError, "target_text is int, and must be"),
+            (lambda: nmt.distill(tiny_prepared, out, None), DataError, "model is NoneType, and must be several"),
+            (
+                lambda: nmt.prepare(*texts, **langs, train_alignments=[None]),
+                UsageError,
+                "one of train_alignments is NoneType, not a path: 'None'",
+            ),
+            (
+                lambda: nmt.translate_documents(reverser, 3, out),
+                DataError,
+                "files is int, and must be several, such as a list",
+            ),
+            (
+                lambda: nmt.translate_documents(reverser, tmp_path / "a.txt", out, memory=[3]),
+                UsageError,
+                "one of memory is int, not a path: '3'",
+            ),
+        ]
+    )
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("processes", [0, -1, 1.0, True, "2"])

@@ -144,6 +144,25 @@ def test_the_best_checkpoint_is_of_the_last_validation_only_if_it_is(run_nmt, in
     assert since in run_nmt("inspect", run).stdout
 
 
+@pytest.mark.parametrize(
+    ("bleu", "criterion", "told"),
+    [
+        (0.02, "bleu (13a)", "by perplexity, because bleu (13a) is below 1, at update"),
+        (1.0, "bleu (13a)", "by bleu (13a), at update"),
+        (None, "bleu (13a)", "by bleu (13a), at update"),  # not known of an old checkpoint
+        (0.02, "chrf", "by chrf, at update"),
+    ],
+)
+def test_perplexity_chooses_the_best_checkpoint_where_bleu_is_below_1(
+    run_nmt, interrupted, tmp_path, bleu, criterion, told
+):
+    run = shutil.copytree(interrupted, tmp_path / "run")
+    last, best = (json.loads((run / name / "checkpoint.json").read_text()) for name in ("last", "best"))
+    write_facts(run / "last" / "checkpoint.json", last | {"place": last["place"] | {"criterion": criterion}})
+    write_facts(run / "best" / "checkpoint.json", best | {"bleu": bleu})
+    assert f"  best          {told}" in run_nmt("inspect", run).stdout
+
+
 def test_warnings_of_training_are_told(run_nmt, interrupted, tmp_path):
     run = shutil.copytree(interrupted, tmp_path / "run")
     facts = json.loads((run / "last" / "checkpoint.json").read_text())

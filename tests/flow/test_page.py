@@ -679,8 +679,12 @@ def test_characters_of_china_have_the_forms_of_their_language(open_page, tmp_pat
     ("changes", "message"),
     [
         ({"--html": "no/where.html"}, "no/where.html cannot be written: there is no folder no\n  Make it first"),
-        ({"--model": "other"}, "several --model, and --n-best, have an effect only with --html: name its file"),
-        ({"--n-best": "2"}, "several --model, and --n-best, have an effect only with --html: name its file"),
+        (
+            {"--model": "other"},
+            "several --model are compared in --html: name its file\n"
+            "  Links, --matrix, --table and --plot are those of one run: for these name only one",
+        ),
+        ({"--n-best": "2"}, "--n-best has no effect without --html: name its file"),
         (
             {"--html": "page.html", "--model": "turned"},
             "{run} translates a to b, and turned translates b to a\n  Runs that are used together must",

@@ -3,12 +3,14 @@
 import os
 import tomllib
 
+import numpy as np
 import pytest
 
 from nmt.errors import SettingsError, did_you_mean
 from nmt.settings import (
     PrepareSettings,
     RunSettings,
+    SearchSettings,
     TrainSettings,
     check,
     list_recipes,
@@ -56,6 +58,37 @@ def test_overrides_are_read_as_toml_or_as_strings(word, meaning):
 def test_overrides_of_another_form_raise_an_error(word):
     with pytest.raises(SettingsError, match=r"is not section\.key=value"):
         parse_override(word)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("beam", np.int64(3)), ("beam", np.uint8(3)), ("alpha", np.float32(0.5)), ("alpha", np.int64(1))],
+)
+def test_numbers_may_be_those_of_numpy(name, value):
+    [found] = check(SearchSettings, {name: value}, "the search options").model_dump(include={name}).values()
+    assert (found, type(found)) == (value, int if name == "beam" else float)
+    assert check(RunSettings, {"search": {name: value}}, "settings").search == SearchSettings(**{name: found})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("beam", "3", '"3"   must be a valid integer'),
+        ("beam", np.str_("3"), '"3"   must be a valid integer'),
+        ("beam", True, "true   must be a valid integer"),
+        ("beam", np.True_, "np.True_   must be a valid integer"),
+        ("beam", np.float64(3), "3.0   must be a valid integer"),
+        ("beam", np.array(3), "array(3)   must be a valid integer"),
+        ("beam", np.int64(0), "0   must be at least 1"),
+        ("beam", b"3", "b'3'   must be a valid integer"),
+        ("alpha", "0.5", '"0.5"   must be a valid number'),
+        ("sample", np.int64(1), "1   must be true or false"),
+    ],
+)
+def test_values_of_other_types_are_shown_as_they_are(name, value, shown):
+    with pytest.raises(SettingsError) as caught:
+        check(SearchSettings, {name: value}, "the search options")
+    assert str(caught.value) == f"1 setting in the search options cannot be used\n  {name} = {shown}"
 
 
 def test_one_string_in_place_of_several_is_refused():
