@@ -154,7 +154,7 @@ def describe_training(state: TrainingState, facts: Mapping[str, Any], metric: st
 
 
 def describe_criterion(criterion: str, best: Mapping[str, Any]) -> str:
-    """What the best checkpoint is the best by, from its scores: perplexity where BLEU is so small that it counts as 0."""
+    """What the best checkpoint is the best by: perplexity where its BLEU is so small that it counts as 0."""
     bleu = best.get("bleu")
     if criterion.startswith("bleu") and bleu is not None and bleu < LEAST_BLEU:
         return f"perplexity, because {criterion} is below {LEAST_BLEU:g}"

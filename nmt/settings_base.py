@@ -28,8 +28,10 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _is_number_of_python(cls, value: Any) -> Any:
+        if isinstance(value, int | float):
+            return value
         if isinstance(value, Integral):
-            return value if isinstance(value, int) else int(value)
+            return int(value)
         return float(value) if isinstance(value, Real) else value
 
     @field_validator("*")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from nmt.errors import DataError, Option, indent
 from nmt.progress import format_count
 from nmt.text.corpus import Pair, read_lines
-from nmt.text.units import BOTH_WORDS, WORDS, UnitPair, describe_units, find_units
+from nmt.text.units import BOTH_WORDS, UnitPair, are_words, describe_units, find_units
 from nmt.text.words import find_inner_blank
 
 Link = tuple[int, int]
@@ -94,7 +94,7 @@ def check_link_bounds(
             reason = f"the first word is {base}"
             if words:
                 reason = f"the pair has {words[0]}{'' if source == target else f' {source}'} and {words[1]} {target}"
-            rule = "Words are separated by spaces and tabs, and" if units == BOTH_WORDS else "They are"
+            rule = "Words are separated by spaces and tabs, and" if are_words(units) else "They are"
             raise DataError(
                 f"{location}: link {link[0] + base}-{link[1] + base} is out of range: {reason}\n"
                 f"  {rule} counted from {base}; ",
@@ -143,7 +143,7 @@ def find_inner_blank_of_pair(pair: Sequence[str]) -> str | None:
 
 def find_reason(pair: Pair, gold: GoldLinks, units: UnitPair) -> list[str | Option]:
     """Why links may be out of the range of a pair's words, as parts of a message."""
-    blank = find_inner_blank_of_pair(pair) if units == BOTH_WORDS else None
+    blank = find_inner_blank_of_pair(pair) if are_words(units) else None
     words = len(pair.source.split()), len(pair.target.split())
     if blank is not None and all(source < words[0] and target < words[1] for source, target in gold.possible):
         return [f"the links fit if {describe_character(blank)} separates words too: write spaces in its place"]
@@ -177,7 +177,7 @@ def check_links_of_pairs(
         if pair is not None and line is not None:
             location = f"{path}, line {lines:,}"
             counts = len(find_units(pair.source, units[0])), len(find_units(pair.target, units[1]))
-            sides_of_words = [side for side, own in zip(pair, units, strict=True) if own == WORDS]
+            sides_of_words = [side for side, own in zip(pair, units, strict=True) if own.name == "words"]
             warning = warning or describe_inner_blank(sides_of_words, location)
             try:
                 gold = parse_gold(line, location)

@@ -80,10 +80,15 @@ def is_text_unspaced(lines: Iterable[str]) -> bool:
     return 2 * unspaced > linguistic
 
 
+def are_words(units: UnitPair) -> bool:
+    """Whether the units of both sides are words."""
+    return all(one.name == "words" for one in units)
+
+
 def describe_units(units: UnitPair) -> str:
     """What is linked, as a message; nothing for words."""
     source, target = (one.name for one in units)
-    return "" if units == BOTH_WORDS else f"links are between {source} of the source and {target} of the target"
+    return "" if are_words(units) else f"links are between {source} of the source and {target} of the target"
 
 
 def is_vocabulary_unspaced(language: str, pieces: Sequence[str], is_joint: bool) -> bool:
