@@ -27,8 +27,9 @@ LIST_BEFORE = re.compile(rf"{SENTENCE_END.pattern}|[:：]\Z")
 ITEM = re.compile(r"\s*(?:[-–—−*+•‣⁃◦▪▫●○■□·✓✔➤►★☆→]|\(?\d{1,2}[.)]|[a-z]\))\s+")
 BULLET = re.compile(r"\s*[*•‣⁃◦▪▫●○■□·✓✔➤►★☆→]\s+")  # of an item even where there is one alone
 LINE_END = re.compile(r"\n|\\n|(?:<|&lt;|&#60;)br\b|&#(?:0*10|x0*a);", re.IGNORECASE)  # how a break is written
-BLOCK = re.compile(  # a tag that begins or ends a paragraph, an item or the like
-    r"(?:<|&lt;|&#60;)/?(?:p|li|[uod]l|d[td]|h[1-6r]|div|blockquote|t(?:able|head|body|foot|[rdh])|caption|pre)(?![\w:.-])",
+BLOCK = re.compile(  # a tag that begins or ends an item or a cell, or else a paragraph or the like
+    r"(?:<|&lt;|&#60;)/?(?:(li|[uod]l|d[td]|t(?:able|head|body|foot|[rdh]))|p|h[1-6r]|div|blockquote|caption|pre)"
+    r"(?![\w:.-])",
     re.IGNORECASE,
 )
 
@@ -199,12 +200,23 @@ def find_dividing_ends(original: str, begin: int, end: int, *, beside_tags: bool
 
 
 def find_string_lines(inline: InlineUnit, original: str) -> Iterator[StringLine]:
-    """The lines of a string that have text, or a tag in its place. A tag such as <p> is as two line ends."""
+    """The lines of a string that have text, or a tag in its place.
+
+    A tag such as <p> is as two line ends, but not where a sentence mentions it: "the <p> element".
+    """
     text, marks = inline.unit.segment.text, inline.unit.segment.marks
     last = StringLine(0, 0, 0, 0, 0)
+    blocks: set[int] = set()  # the pairs that divide
     for number in range(len(marks) + 1):
         is_end = number == len(marks)
         breaks = 0 if is_end else count_breaks(inline, number, original)
+        if not is_end and (block := BLOCK.match(original, *inline.spans[number])):
+            place, (tag, side) = marks[number]
+            before = text[last.begin : place].strip()
+            divides = tag in blocks if side == "close" else not before or LIST_BEFORE.search(before[-9:]) is not None
+            divides = divides or (block[1] is not None and (side != "single" or bool(blocks)))
+            blocks |= {tag} if divides else set()
+            breaks = 2 * divides
         if not (is_end or breaks):
             continue
         end = len(text) if is_end else marks[number].place
@@ -216,8 +228,6 @@ def find_string_lines(inline: InlineUnit, original: str) -> Iterator[StringLine]
 
 def count_breaks(inline: InlineUnit, number: int, original: str) -> int:
     """How many line ends a mark of a string stands for."""
-    if BLOCK.match(original, *inline.spans[number]):
-        return 2
     is_written = is_break(inline.unit.labels[inline.unit.segment.marks[number].mark.tag])
     return len(LINE_END.findall(original, *inline.spans[number])) if is_written else 0
 

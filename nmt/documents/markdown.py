@@ -184,7 +184,7 @@ class MarkdownDocument:
 
     def leave_kept(self) -> None:
         """Remove texts that are in elements that stay as they are from the units."""
-        blocks = self.blocks.find(len(self.decoded.text))
+        blocks = self.blocks.spans
         for spans in (self.kept, blocks):
             self.inner = leave_out(self.inner, spans, lambda one: one.text.begin)
         self.html_inner = leave_out(self.html_inner, blocks, lambda one: one.text.begin)

@@ -7,7 +7,7 @@ from typing import TypeVar
 from nmt.documents.breaks import COMMENT
 from nmt.documents.document import Kind, Token
 from nmt.documents.html import ENDS_OF_READING
-from nmt.documents.html_attributes import is_untranslated, read_language
+from nmt.documents.html_attributes import is_untranslated, read_language, read_translate
 from nmt.documents.html_events import Event, Scanner
 from nmt.documents.html_names import EMBEDDED, READINGS, UNTRANSLATED, VOID
 from nmt.documents.inline_units import join_kept
@@ -16,6 +16,7 @@ from nmt.text.units import Span
 
 WITHOUT_TEXT = EMBEDDED | READINGS | UNTRANSLATED  # elements whose labels have none
 T = TypeVar("T")
+DIVISIONS = {"div", "section", "article", "main", "aside", "header", "footer", "nav"}
 EMPTY = {f"<{name}>" for name in WITHOUT_TEXT}
 
 
@@ -39,11 +40,14 @@ def is_kept(tag: Event, language: str) -> bool:
 
 
 class KeptBlocks:
-    """Elements that stay as they are, and begin and end in different blocks of HTML: Markdown is between their tags."""
+    """Divisions that stay as they are, and begin and end in different blocks of HTML: Markdown is between their tags.
+
+    One that does not end in a block of HTML, or has a part that is marked as to be translated, counts as none.
+    """
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self.spans: list[Span] = []  # of those that end; they do not overlap
+        self.spans: list[Span] = []  # which do not overlap
         self.open: list[int] = []  # where the open one begins, and those of the same name in it
         self.name = ""
 
@@ -51,18 +55,19 @@ class KeptBlocks:
         """Read a block."""
 
         def follow(event: Event, stop: int) -> None:
-            if event.kind == "start" and (event.name == self.name if self.open else is_kept(event, self.language)):
+            is_same = self.open and event.name == self.name
+            if event.kind == "start" and self.open and read_translate(event):
+                self.open = []
+            elif event.kind == "start" and (
+                is_same or (not self.open and event.name in DIVISIONS and is_kept(event, self.language))
+            ):
                 self.name = event.name
                 self.open.append(begin + event.begin)
-            elif event.kind == "end" and self.open and event.name == self.name:
+            elif event.kind == "end" and is_same:
                 first = self.open.pop()
                 self.spans += [] if self.open or first >= begin else [(first, begin + stop)]
 
         Scanner(text[begin:end], follow)
-
-    def find(self, end: int) -> list[Span]:
-        """Where these elements are in a text that ends there."""
-        return [*self.spans, *((first, end) for first in self.open[:1])]
 
 
 def leave_out(units: Iterable[T], spans: Sequence[Span], find_begin: Callable[[T], int]) -> list[T]:

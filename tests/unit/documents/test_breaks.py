@@ -186,9 +186,15 @@ def test_tags_around_parts_of_a_string_keep_their_words():
     [
         ("<p>a b</p><p>c d</p>", ["a b", "c d"], "<p>B A</p><p>D C</p>"),
         ("<ul><li>a <i>b c</i></li><LI>d e</LI></ul>", ["a b c", "d e"], "<ul><li><i>C B</i> A</li><LI>E D</LI></ul>"),
-        ("<h2>a b</h2> c d <hr/> e f", ["a b", "c d", "e f"], "<h2>B A</h2> D C <hr/> F E"),
-        ("a b<p>c d<p class='x'>e f", ["a b", "c d", "e f"], "B A<p>D C<p class='x'>F E"),
-        # not these
+        ("<h2>a b</h2> c d. <hr/> e f", ["a b", "c d.", "e f"], "<h2>B A</h2> D. C <hr/> F E"),
+        ("a b.<p>c d.<p class='x'>e f", ["a b.", "c d.", "e f"], "B. A<p>D. C<p class='x'>F E"),
+        ("a b:<ul><li>c d<li>e f</ul>", ["a b:", "c d", "e f"], "B: A<ul><li>D C<li>F E</ul>"),
+        ("a b<ul><li>c d</li></ul>", ["a b", "c d"], "B A<ul><li>D C</li></ul>"),
+        # not where a sentence mentions a tag, or another one has such a name
+        ("a <p> b c", ["a  b c"], None),
+        ("a <hr>:<min> b", ["a : b"], None),
+        ("a b <div>, c <p> d. e f", ["a b , c  d. e f"], None),
+        ("a <p>b</p> c", ["a b c"], None),
         ("a <pic>b c</pic> d", ["a b c d"], None),
         ("a <li-x>b c</li-x> d", ["a b c d"], None),
     ],

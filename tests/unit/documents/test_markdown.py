@@ -262,7 +262,16 @@ def test_titles_are_escaped_as_their_quotation_marks_need():
         ("<div translate=no>\n\na ![b](c 'd')\n\n<p title='e'>f</p>\n\n</div>\n\ng\n", "g"),
         ("<div class=notranslate>\n\n<div>\n\na\n\n</div>\n\n# b\n\n</div>c\n\n- d\n", "c d"),
         ("a\n\n<div lang=fr>\n\nb\n\n</div>\n\nc\n", "a c"),
-        ("a\n\n<div translate=no>\n\nb\n", "a"),  # to the end
+        ("<div translate=no>\n\n<section>\n\na\n\n</section>\n\n</div>\n\nb\n", "b"),
+        # what does not end in a block, or is no division, or has what is translated
+        ("a\n\n<div translate=no>\n\nb\n", "a b"),
+        ("<div translate=no>\n\na</div>\n\nb\n", "a b"),
+        ("- <div translate=no>x\n- a\n\nb\n", "a b"),
+        ("<details>\n<pre>\nx\n\na\n</pre>\n</details>\n\nb\n", "a b"),
+        ("<table><tr><td><code>x<code></td><td>a</td></tr></table>\n\nb\n", "a b"),
+        ("<p translate=no>x\n\na\n", "a"),
+        ("<span lang=fr>\n\na\n</span>\n\nb\n", "a b"),
+        ("<div translate=no>\n\na\n\n<p translate=yes>b</p>\n\n</div>\n\nc\n", "a b c"),
         # in one block it is as in pages
         ("<div translate=no><p>a</p><p translate=yes>b</p></div>\n\nc\n", "b c"),
         ("<div>\n\na\n\n</div>\n\nb\n\n</div>\n\nc\n", "a b c"),
