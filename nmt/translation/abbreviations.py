@@ -30,11 +30,11 @@ NEVER_LAST = by_language(  # titles, saints, streets, "for example" and the like
             "Pbro Mn Mons Excma Exmo Ilmo Ilma Rvdo Rdo Hno Hna Sto Av Avd Ctra ej"
         ),
         "pt por gl glg": (
-            "Srta Profa Profª Profs Engª Arq Exma Ilmo Ilma Revmo Pe Fr Dna Cel Cap Ten Alm Sto Av Pça Trav Rod ex"
+            "Srta Profa Profª Profs Engª Arq Exma Ilmo Ilma Revmo Pe Fr Dna Cel Cap Ten Alm Sto Av Pça Trav Rod"
         ),
-        "it ita": "Magg Ten Gent Ill Sto",
+        "it ita": "Magg Ten Gent Ill",
         "nl nld dut af afr fy": "mevr mw mej mnr mev ds jhr jkvr kard br kol lt bv",
-        "sv swe": "frk kand lic jfr kungl kgl civ fil",
+        "sv swe": "frk kand lic jfr kungl kgl civ",
         "da dan nb nob nn nno no nor": "frk sct cand mag lic kgl jf jfr evt ekskl dvs pga ift fx",
         "is isl fo": "frk",
         "fi fin": "hra rva nti tri ns ts ks vrt",
@@ -43,7 +43,7 @@ NEVER_LAST = by_language(  # titles, saints, streets, "for example" and the like
         "lt lit": "doc plk šv pvz vysk kun inž",
         "pl pol": (
             "mgr inż hab doc lek ks św bł o br gen płk ppłk mjr kpt por ppor chor sierż plut kpr szer adm kmdr red dyr "
-            "hr abp bp kard al pl os tj tzw ww zob im woj pow gm wg ur adw mł st"
+            "hr abp bp kard al pl os tj tzw ww zob woj pow gm wg ur adw mł"
         ),
         "cs ces cze sk slk slo": "thdr thlic phmr bl plk pplk mjr kpt npor np popř příp popr",
         "hr hrv bs bos sr srp sh cnr sl slv": (
@@ -69,7 +69,7 @@ NEVER_LAST = by_language(  # titles, saints, streets, "for example" and the like
         "hu hun": "ifj özv szt ún ld vö gr br mgr okl",
         "ro ron rum mo": (
             "dl dna dra d-na d-ra d-l d-lui dlui dnei conf lect asist acad av arh ec cpt sf str bd bdul b-dul șos şos "
-            "pt ex"
+            "pt"
         ),
         "sq sqi alb": "z-nj znj zj",
         "eu eus baq": "jn and adib",
@@ -101,12 +101,12 @@ NEVER_LAST = by_language(  # titles, saints, streets, "for example" and the like
 BEFORE_NUMBERS = by_language(
     {
         "*": (
-            "approx aprox ca cca art cap chap eq eqs fig figs kap max nr núm num pag pág pp str tel vol vols jan feb "
+            "approx aprox ca cca chap eq eqs fig figs kap nr núm num pag pág pp str tel vol vols feb "
             "apr jun jul aug sep sept oct okt nov dec dez"
         ),
         "en eng": "ch chs exs sect secs para paras arts bk apt thm lem refs App Ex vv",
         "fr fra fre": (
-            "tab alin arts ch no nos n t liv paragr réf app janv févr fév avr juil déc éq v col f ff fol rte ill"
+            "tab alin arts ch no nos n t liv paragr réf app janv févr fév avr juil déc éq v f ff fol rte ill"
         ),
         "es spa ca cat gl glg ast an": (
             "tab arts caps ch núms nro nros n p pàg páx páxs sec ec ed teléf ene v vv ref refs"
@@ -121,8 +121,8 @@ BEFORE_NUMBERS = by_language(
         "et est": "tab lk ptk joon lg",
         "lv lav lt lit": "lpp psl pav att sk",
         "pl pol": (
-            "ok s ss nry rozdz rys ryc tab tabl ust pkt ppkt par poz t cz godz maks lok zał zesz kol sygn dz dł lut "
-            "kwi maj czer lip sier wrz paź lis gru ponad"
+            "ok s ss nry rozdz rys ryc tab tabl ust pkt ppkt poz t cz godz maks lok zał zesz kol sygn dz dł lut "
+            "kwi czer lip sier wrz paź gru"
         ),
         "hr hrv bs bos sr srp sh cnr sl slv": "br čl gl sl pogl tab toč sv knj št odst zv okr maks",
         "ru rus": (
@@ -137,13 +137,13 @@ BEFORE_NUMBERS = by_language(
         "bg bul mk mkd mac sr srp": (
             "ок прибл обр гл разд п вып кн бл вх ет ап тел факс макс № прил стр с бр сл чл ст одељ таб табл т тач књ"
         ),
-        "tr tur az aze": "tab s sf sh şek şək çiz böl bl kıs cəd mad fık yak maks apt səh",
+        "tr tur az aze": "tab s sf sh şek şək çiz bl kıs cəd mad fık maks apt səh",
         "el ell gre": (
             "σελ σ σς αρ αριθ άρθ αρθ κεφ σχ εικ πιν παρ παράγρ περ τόμ τεύχ τηλ στίχ στ μέρ εξ ιαν φεβ μαρ απρ ιουν "
             "ιουλ αυγ σεπ οκτ νοε δεκ σημ"
         ),
         "hu hun": "old kb fej ábr tábl bek köt évf krt em febr márc ápr máj jún júl szept",
-        "ro ron rum mo": "tab alin lit bl et sect jud bd ian febr mart iun iul noi secț par pct poz ed",
+        "ro ron rum mo": "tab alin lit bl et sect jud bd ian febr mart iun iul secț pct poz ed",
         "eu eus baq": "or orr zk ir",
         "ga gle": "lch uimh alt",
         "eo epo": "n-ro ĉap ĉirk",
@@ -152,7 +152,7 @@ BEFORE_NUMBERS = by_language(
         "id ind ms msa may zsm jv su": (
             "hal hlm gbr gmb tbl bab psl jil jld telp tlp hp tgl thn Rp rp RW blk agt agu des bil"
         ),
-        "he heb iw": "עמ מס טל סע",
+        "he heb iw": "עמ טל סע",
         "hi hin mr mar ne nep mai bho kok": "सं क्र नं रु",
         "bn ben as asm": "পৃ পৃঃ নং খ টা",
         "gu guj": "પૃ નં રૂ સં",
@@ -166,6 +166,6 @@ LAST_PARTS = (  # the last two parts of abbreviations that may end a sentence: u
     "s.w s.f u.a u.ä o.ä v.a m.w p.a k.o o.k a.m p.m b.c a.d p.c p.h e.d s.v m.m m.v m.fl e.kr f.kr f.m e.m o.l o.d "
     "d.å o.dyl e.l e.lign d.s e.a v.t b.v n.v i.d u.b v.p j.l l.l w.o a.s a.c d.c s.a c.v r.l c.c e.v n.e o.o b.r r.b "
     "n.l r.o o.s n.m k.s t.r d.d т.д т.п т.н н.э н.е л.с о.о т.г с.г с.р т.б ж.б κ.λπ κ.λ τ.λ κ.ά κ.α ο.κ μ.μ π.μ "
-    "μ.χ i.sz ș.a ş.a m.d e.n m.s p.kr u.c u.tml m.ē m.e t.t s.frv þ.h ა.შ ა.შ ა.შ ა.შ ა.შ v.v s.b t.p k.a r.n y.b s.m"
+    "μ.χ i.sz ș.a ş.a m.d e.n m.s p.kr u.c u.tml m.ē m.e t.t s.frv þ.h ა.შ v.v s.b t.p k.a r.n y.b s.m"
 )
 LAST_OF_DOTTED = frozenset(LAST_PARTS.split())

@@ -44,6 +44,8 @@ LONGEST_BEFORE = 60  # characters that are read before a place
 WORD = re.compile(r"\w+")
 INSIDE = "-‐‑_/\\=&@#%+~"  # may follow a mark inside a word: Dipl.-Ing., index.php?id=5
 MISSING_BLANK = re.compile("[\u0590-\u06ff\uac00-\ud7a3]{2,}[.!?]+[\u0590-\u06ff\uac00-\ud7a3]$")  # Hebrew to Korean
+WHOLE_WORD = re.compile(r"(?:^|[\s(\[\"'“„«¿¡!?])([^\W\d_]+)[.!?]+$")
+NEXT_WORD = re.compile(r"([^\W\d_]+)(?=[\s,;:!?'’\"»”)]|\.+(?:\s|$)|$)")
 NAME = re.compile(r"[^\s.()\[\]{}\"'«»„“”‘’/…]+(?=\.$)")  # what may be an abbreviation
 NUMERAL = re.compile(r"[^\w\s]{0,2}\d|[IVXLC]{2,}\b|[A-Z]\d|[B-DF-HJ-NP-TV-Z]\b")  # 5, (5), $5, IV, B2, B
 SMALL_DOTTED = re.compile(r"(?<!\w)(?:[^\W\d_]{1,2}\.[^\W\d_]{1,5}|[^\W\d_]\.\s[^\W\d_]{1,3})\.$")
@@ -71,7 +73,7 @@ def goes_on(line: str, place: int, language: str, has_capitals: bool) -> bool:
     if len(before) < 2:
         return False
     last = before[-2]
-    if len(before) == len(window) and is_inside_word(before, after):
+    if len(before) == len(window) and is_inside_word(before, after) and not lacks_blank(before, line, place, language):
         return True
     if before[-1] not in FULL_STOPS:
         return False
@@ -98,6 +100,17 @@ def is_inside_word(before: str, after: str) -> bool:
     if mark not in ".!?" or UNSPACED.match(last) or UNSPACED.match(after) or MISSING_BLANK.search(before + after):
         return False
     return is_word_character(last) and (after.isalnum() or after in INSIDE)
+
+
+def lacks_blank(before: str, line: str, place: int, language: str) -> bool:
+    """Whether a blank is missing between sentences: "Wow!Great", "is good.I like"; not in post.ReplyTo, System.IO."""
+    found, following = WHOLE_WORD.search(before), NEXT_WORD.match(line, place)
+    if not found or not following:
+        return False
+    last, word = found[1], following[1]
+    is_lower = last.islower() or (last[1:].islower() and language in GERMAN)  # where any noun has a capital
+    is_sentence = before[-1] != "." or (len(last) > 1 and is_lower)
+    return is_sentence and word[0].isupper() and (word[1:].islower() or len(word) == 1)
 
 
 def joins_scripts(last: str, after: str) -> bool:

@@ -206,9 +206,35 @@ def test_a_sentence_goes_on_after_a_full_stop_that_ends_none(line):
         ("ru", ["Это сказал он. ", "Она ушла."]),
         ("ar", ["ذهب الولد. ", "جاءت البنت."]),
         ("hi", ["वह गया. ", "वह आई."]),
+        # words that are no abbreviations there
+        ("pl", ["Pomogłem im. ", "Janek też pomógł."]),
+        ("pl", ["W lesie żyje lis. ", "5 psów szczeka."]),
+        ("sv", ["Jag åt fil. ", "Sedan gick jag hem."]),
+        ("tr", ["Işığı yak. ", "5 dakika sonra gel."]),
+        ("ro", ["Suntem noi. ", "5 oameni ne așteaptă."]),
+        ("en", ["Take off your cap. ", "20 people came."]),
+        ("fr", ["C'est de l'art. ", "3 personnes sont venues."]),
     ],
 )
 def test_a_sentence_ends_at_other_full_stops(language, sentences):
+    assert divide("".join(sentences), language) == sentences
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        ("en", ["Wow!", "Great product!", "I love it."]),
+        ("en", ["Really?", "Yes!", "No way."]),
+        ("en", ["This is good.", "I like it.", "You should buy it."]),
+        ("ru", ["Отличный товар!", "Рекомендую!"]),
+        ("de", ["Nach 3 Tagen.", "Dann ging sie."]),
+        ("en", ["See post.ReplyTo and System.String now."]),
+        ("en", ["Open www.Example.com or page?Id=5 now."]),
+        ("it", ["La basilica di S.Pietro è bella."]),
+    ],
+)
+def test_a_blank_may_be_missing_between_sentences_and_not_inside_words(language, sentences):
+    pytest.importorskip("sentencex")
     assert divide("".join(sentences), language) == sentences
 
 
