@@ -199,10 +199,13 @@ class SearchSettings(Settings):
         default=10, ge=0, le=10_000, description="pieces added to what max_length_ratio allows"
     )
     min_length: int = Field(
-        default=0, ge=0, description="shortest translation, in pieces; raises the limit on the longest where it must"
+        default=0,
+        ge=0,
+        le=10_000,
+        description="shortest translation, in pieces; raises the limit on the longest where it must",
     )
     no_repeat: int = Field(
-        default=0, ge=0, description="forbid repeating any sequence of this many pieces; 0 allows all"
+        default=0, ge=0, le=10_000, description="forbid repeating any sequence of this many pieces; 0 allows all"
     )
     groups: int = Field(default=1, ge=1, description="groups of a diverse beam, which avoid each other's pieces")
     diversity: float = Field(

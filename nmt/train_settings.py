@@ -91,11 +91,12 @@ class TrainSettings(Settings):
     sample_source: float = Field(
         default=0.0,
         ge=0,
+        le=1000,
         description="divide source lines into other pieces each time: alpha of unigram models (Kudo 2018; often 0.2, "
         "and smaller ones vary more), or the probability of BPE-dropout (often 0.1); 0 for the pieces of nmt prepare",
     )
     sample_target: float = Field(
-        default=0.0, ge=0, description="the same for target lines, on which the model is trained"
+        default=0.0, ge=0, le=1000, description="the same for target lines, on which the model is trained"
     )
     guided_weight: float = Field(
         default=0.0, ge=0, description="weight of the loss of attention against word alignments"
@@ -131,7 +132,7 @@ class TrainSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="number format of matrix products"
     )
-    compile: bool | Literal["auto"] = Field(
+    compile: Literal["auto", True, False] = Field(
         default="auto",
         description="compile element-wise operations, which needs a C++ compiler; auto: in long trainings",
     )

@@ -110,7 +110,8 @@ def describe_value(kind: type, problem: Any) -> tuple[str, str]:
             guess = did_you_mean(path[-1][:SHOWN_CHARACTERS], list_field_names(kind, path[:-1]))
             return place, f"no such setting{guess}"
         case "literal_error":
-            choices = [word.strip(" '") for word in context["expected"].replace(" or ", ", ").split(",")]
+            allowed = context["expected"].replace("True", "true").replace("False", "false").replace(" or ", ", ")
+            choices = [word.strip(" '") for word in allowed.split(",")]
             return (
                 f"{place} = {value}",
                 f"not one of {', '.join(choices)}{did_you_mean(value.strip(QUOTE), choices)}",

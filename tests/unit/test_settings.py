@@ -91,6 +91,23 @@ def test_values_of_other_types_are_shown_as_they_are(name, value, shown):
     assert str(caught.value) == f"1 setting in the search options cannot be used\n  {name} = {shown}"
 
 
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("train.compile=True", 'train.compile = "True"   not one of auto, true, false; did you mean "true"?'),
+        ("train.compile=2", "train.compile = 2   not one of auto, true, false"),
+        ("train.sample_source=1e308", "train.sample_source = 1e+308   must be at most 1000"),
+        ("train.sample_target=1001", "train.sample_target = 1001   must be at most 1000"),
+        ("search.min_length=10001", "search.min_length = 10001   must be at most 10000"),
+        ("search.no_repeat=10001", "search.no_repeat = 10001   must be at most 10000"),
+    ],
+)
+def test_a_setting_is_one_problem_and_absurd_numbers_are_refused(override, problem):
+    with pytest.raises(SettingsError) as caught:
+        resolve_settings(overrides=[override])
+    assert str(caught.value) == f"1 setting in overrides cannot be used\n  {problem}"
+
+
 def test_one_string_in_place_of_several_is_refused():
     with pytest.raises(SettingsError, match="overrides is one string, and must be several\n  For a single one write: "):
         resolve_settings(overrides="search.beam=3")
