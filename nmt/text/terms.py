@@ -31,7 +31,7 @@ DELIMITERS = {mark: f'"{mark}"' for mark in (";", ",", "|", "=", "->", "→")} |
 SIGNS = "©®‼⁉™ℹ\u2190-\u21ffⓂ\u2900-\u297f〰〽㊗㊙"  # which are emoji before a variation selector
 EMOJI = (
     rf"(?:[\U0001f000-\U0001faff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff]|[{SIGNS}](?=\ufe0f))"
-    "[\ufe0f\U0001f3fb-\U0001f3ff]*[\U000e0020-\U000e007f]*"  # the last are tags, as in the flag of England
+    "[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*[\U000e0020-\U000e007f]*"  # the last are tags, as in the flag of England
 )
 LATIN = "A-Za-z0-9_\u00c0-\u024f"  # what names of programs consist of
 UNSPACED_TEXT = rf"{UNSPACED.pattern[1:-1]}\u3000-\u303f\uff00-\uff65"  # may stand directly beside an address

@@ -135,6 +135,7 @@ def test_terms_are_found_as_whole_words_and_the_longest_counts(source, terms):
             "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f a",
             "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
         ),
+        ("emoji", "A family \u263a\ufe0e.", ["\u263a\ufe0e"]),  # as text
         ("emoji", "❤️5 ©️ © ‼️ ☎️123 ❤️1️⃣ ↔️ 🙂‍↔️ ㊗️", ["❤️", "©️", "‼️", "☎️", "❤️", "1️⃣", "↔️", "🙂‍↔️", "㊗️"]),
         (r"[A-Z]{2}-\d+", "AB-12 and XAB-12, CD-3", ["AB-12", "CD-3"]),
         (r"x*", "a xx b", ["xx"]),
