@@ -9,6 +9,7 @@ from support.documents import SPACED, WordTranslator, translate_document, transl
 
 from nmt.documents.document import Languages, Unit
 from nmt.documents.files import DocumentReport, report_units, translate_files
+from nmt.documents.formats import parse_document
 from nmt.documents.html import HtmlDocument
 from nmt.documents.joining import group_sentences, restore_blanks
 from nmt.documents.labels import LINE_END
@@ -125,7 +126,7 @@ def test_documents_are_read_only_as_far_as_needed_and_come_in_order():
     assert list(translate_documents([], WordTranslator(), SPACED)) == []
 
 
-PERCENT = Mark(0, "single")
+PERCENT, BOLD, END = Mark(0, "single"), Mark(3, "open"), Mark(3, "close")
 
 
 @pytest.mark.parametrize(
@@ -146,12 +147,60 @@ PERCENT = Mark(0, "single")
             ["A ", PERCENT, " ", Mark(1, "single"), "!"],
         ),
         (["a ", PERCENT, Mark(1, "single"), "!"],) + (["A ", PERCENT, Mark(1, "single"), "!"],) * 2,
+        (
+            ["a ", PERCENT, Mark(1, "single"), " b"],
+            ["A ", PERCENT, Mark(1, "single"), "B"],
+            ["A ", PERCENT, Mark(1, "single"), " ", "B"],
+        ),
         (["a.", PERCENT, " ", Mark(2, "single"), "b"],) + (["A.", PERCENT, Mark(2, "single"), "."],) * 2,  # a line end
+        # outside of the pairs that begin or end there
+        (
+            ["a ", BOLD, "b ", PERCENT, END, " c"],
+            ["A ", BOLD, "B", PERCENT, END, "C"],
+            ["A ", BOLD, "B", " ", PERCENT, END, " ", "C"],
+        ),
+        (
+            ["a ", BOLD, PERCENT, " b", END, " c"],
+            ["A", BOLD, PERCENT, "B", END, " C"],
+            ["A", " ", BOLD, PERCENT, " ", "B", END, " C"],
+        ),
+        (["a ", BOLD, "b ", PERCENT, END, ", c"],) + (["A ", BOLD, "B ", PERCENT, END, ", C"],) * 2,
+        (
+            ["a ", PERCENT, " ", BOLD, Mark(1, "single"), " b", END],
+            ["A ", PERCENT, BOLD, Mark(1, "single"), " B", END],
+            ["A ", PERCENT, " ", BOLD, Mark(1, "single"), " B", END],
+        ),
+        # a pair without text is as an unpaired tag
+        (["a ", BOLD, END, " b"], ["A ", BOLD, END, "B"], ["A ", BOLD, END, " ", "B"]),
+        (["a ", BOLD, END, " b"], ["A", BOLD, END, " B"], ["A", " ", BOLD, END, " B"]),
+        (["a", BOLD, END, " b"], ["A", BOLD, END, "B"], ["A", BOLD, END, " ", "B"]),
+        (["a ", BOLD, END, "b"],) + (["A ", BOLD, END, "B"],) * 2,
+        (["a ", BOLD, PERCENT, END, " b"], ["A", BOLD, PERCENT, END, "B"], ["A", " ", BOLD, PERCENT, END, " ", "B"]),
+        (["a ", PERCENT, BOLD, END, " b"], ["A ", PERCENT, BOLD, END, "B"], ["A ", PERCENT, BOLD, END, " ", "B"]),
     ],
 )
 def test_a_tag_that_stands_for_a_word_has_blanks_beside_it(source, translation, expected):
-    unit = Unit(Segment.join(source), ("%s", "%d", LINE_END), 1)
+    unit = Unit(Segment.join(source), ("%s", "%d", LINE_END, "<b>"), 1)
     assert restore_blanks(unit, Segment.join(translation)) == Segment.join(expected)
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "expected"),
+    [
+        ("markdown", "**the dog `rex`** runs", "**THE DOG `rex`** RUNS"),
+        ("markdown", "a ~~dog ![](x)~~ runs", "A ~~DOG ![](x)~~ RUNS"),
+        ("markdown", "[dog http://x.y](b) runs", "[DOG http://x.y](b) RUNS"),
+        ("html", "<p>the <b>dog <i><code>rex</code></i></b> runs", "<p>THE <b>DOG <i><code>rex</code></i></b> RUNS"),
+        (
+            "html",
+            "<p>a <span class=icon></span> <b><i></i></b> dog",
+            "<p>A <span class=icon></span> <b><i></i></b> DOG",
+        ),
+    ],
+)
+def test_blanks_are_outside_of_pairs_that_end_with_a_tag(form, text, expected):
+    document = parse_document(text.encode(), "a", SPACED, form)
+    assert translate_document(document, WordTranslator(str.upper)).decode() == expected
 
 
 def test_a_long_text_is_divided_where_no_tag_reaches_across(monkeypatch):
