@@ -27,6 +27,7 @@ MOST_STEPS = 5e7  # of the placement of a segment's tags, which takes some secon
 DEEPER = {"open": 1, "close": -1, "single": 0}  # how much deeper a mark leads into tags
 MOST_DEPTH = 100  # of tags inside tags
 OPENING, CLOSING = "([{¿¡„«‹", ".,;:!?…)]}»›"  # have no blank after them, or before them
+AROUND = ["close", "", "open"]  # the sides around a blank between two pairs
 TAG = "\ufffc"  # in the place of an unpaired tag among characters
 UNSPACED_ENDS = re.compile(r"[。！？｡」』）]")  # of sentences without a blank after them
 
@@ -165,20 +166,25 @@ def join_sentences(
             projection = project_tags(part, target[low:high], alignment, unit.dividers)
             marks += [PlacedMark(place + low, mark) for place, mark in projection.segment.marks]
             placements += projection.placements
-    segment = restore_blanks(unit, Segment(target, tuple(marks)))
+    segment = Segment(target, tuple(marks))
+    if target != source:
+        segment = leave_out_added(unit, restore_blanks(unit, segment))
     both = list(zip(begins, places, strict=True))
     return TranslatedUnit(unit, segment, sorted(placements), sentences, both, follow_blanks(target, segment.text))
 
 
 def follow_blanks(before: str, after: str) -> Sequence[int]:
-    """The place of each character of a text, and of its end, in the text with more blanks."""
+    """The place of each character of a text, and of its end, in the text with more blanks, or less."""
     if before == after:
         return range(len(before) + 1)
     moved = []
     place = 0
     for character in before:
-        place = after.index(character, place) + 1
-        moved.append(place - 1)
+        if character != " " or after[place : place + 1] == " ":
+            place = after.index(character, place) + 1
+            moved.append(place - 1)
+        else:
+            moved.append(place)
     return [*moved, len(after)]
 
 
@@ -250,6 +256,16 @@ def restore_blanks(unit: Unit, translation: Segment) -> Segment:
             is_missing |= part.side != "open" and needs_blank(after, following) and following not in CLOSING
         parts.append(part)
     return Segment.join(parts)
+
+
+def leave_out_added(unit: Unit, translation: Segment) -> Segment:
+    """The translation without blanks between pairs that have none between them in the document; see Unit."""
+    if not unit.joined:
+        return translation
+    parts = list(translation.split())
+    sides = [part.side if isinstance(part, Mark) and part.tag in unit.joined else "" for part in parts]
+    added = [number for number, part in enumerate(parts) if part == " " and sides[number - 1 : number + 2] == AROUND]
+    return Segment.join(part for number, part in enumerate(parts) if number not in added)
 
 
 def find_alone(segment: Segment) -> frozenset[Mark]:

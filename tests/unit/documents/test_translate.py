@@ -11,7 +11,7 @@ from nmt.documents.document import Languages, Unit
 from nmt.documents.files import DocumentReport, report_units, translate_files
 from nmt.documents.formats import parse_document
 from nmt.documents.html import HtmlDocument
-from nmt.documents.joining import group_sentences, restore_blanks
+from nmt.documents.joining import follow_blanks, group_sentences, restore_blanks
 from nmt.documents.labels import LINE_END
 from nmt.documents.plain import TextDocument
 from nmt.documents.projection import Projection
@@ -201,6 +201,54 @@ def test_a_tag_that_stands_for_a_word_has_blanks_beside_it(source, translation, 
 def test_blanks_are_outside_of_pairs_that_end_with_a_tag(form, text, expected):
     document = parse_document(text.encode(), "a", SPACED, form)
     assert translate_document(document, WordTranslator(str.upper)).decode() == expected
+
+
+DITA = '<!DOCTYPE p PUBLIC "-//OASIS//DTD DITA Task//EN" "a"><p>{}</p>'
+DOCBOOK = '<para xmlns="http://docbook.org/ns/docbook">{}</para>'
+
+
+@pytest.mark.parametrize(
+    ("around", "text", "line", "expected"),
+    [
+        (
+            DITA,
+            "a <menucascade><uicontrol>b</uicontrol><uicontrol>c d</uicontrol></menucascade>.",
+            "a b c d.",
+            "<menucascade><uicontrol>D. C</uicontrol><uicontrol>B</uicontrol></menucascade> A",
+        ),
+        (
+            DOCBOOK,
+            "<keycombo><keycap>Alt</keycap><keycap>1</keycap></keycombo> x",
+            "Alt 1 x",
+            "X <keycombo><keycap>1</keycap><keycap>ALT</keycap></keycombo>",
+        ),
+        ("", "x <a>b</a><a>c</a> y", "x b c y", "Y <a>C</a><a>B</a> X"),
+        ("", '<b id="a">bc</b><b id="a">de</b> x', "bc de x", 'X <b id="a">DE</b><b id="a">BC</b>'),
+        ("", "<b>Note:</b><i>c</i> d", "Note: c d", "D <i>C</i><b>NOTE:</b>"),
+        ("", "<b>Bc</b><i><u>De</u></i> x", "Bc De x", "X <i><u>DE</u></i><b>BC</b>"),
+        ("", "<b>Bc</b> <i>De</i> x", "Bc De x", "X <i>DE</i> <b>BC</b>"),  # a blank of the document stays
+        # of these, one word is or may be marked in parts
+        ("", "x <b>un</b>able", "x unable", "<b>UNABLE</b> X"),
+        ("", "x <b>un</b><i>able</i>", "x unable", None),
+        ("", "x <b>i</b><i>Phone</i>", "x iPhone", None),
+        ("", '<b id="a">b</b><b id="a">d</b> x', "bd x", None),
+        ("", "<b>e-</b><i>f</i><b> 5.</b><i>0 a.</i><b>b x)</b><i>3</i>", "e-f 5.0 a.b x)3", None),
+        ("", "<b>保存</b><i>する</i> x", "保存する x", None),
+    ],
+)
+def test_elements_that_touch_are_separate_words_unless_they_may_be_parts_of_one(around, text, line, expected):
+    page = (around or "{}").format(text)
+    document = parse_document(page.encode(), "a", SPACED, "xml" if around else "html")
+    translator = WordTranslator(str.upper, is_reversing=True)
+    translated = translate_document(document, translator).decode()
+    assert translator.lines == [line]
+    assert expected is None or translated == page.replace(text, expected)
+    assert translate_document(document, WordTranslator()).decode() == page
+
+
+def test_places_in_a_text_are_followed_where_blanks_come_and_go():
+    assert list(follow_blanks("a b c", "a bc ")) == [0, 1, 2, 3, 3, 5]
+    assert list(follow_blanks("ab c", "a b  c")) == [0, 2, 3, 5, 6]
 
 
 def test_a_long_text_is_divided_where_no_tag_reaches_across(monkeypatch):
