@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from nmt.documents.apart import LISTED
 from nmt.documents.document import BLANK, InlineUnit, Part, Token, Unit
 from nmt.documents.inline_units import pair_tokens
 from nmt.documents.labels import is_break
@@ -61,12 +62,41 @@ def split_at_breaks(run: Sequence[Token]) -> Iterator[Sequence[Token]]:
         if line.begin > before.end + 1 or SENTENCE_END.search(before.text.rstrip()[-9:]) or (is_list and line.is_item)
     ]
     if not ends:
-        yield run
+        yield from split_listed(run)
         return
     partners = {run[number].begin: run[mark.partner].begin for number, mark in pair_tokens(run).items()}
     for begin, end in zip([0, *(begin for _, begin in ends)], [*(end for end, _ in ends), len(run)], strict=True):
         part = drop_item_mark(run[begin:end]) if is_list else run[begin:end]
-        yield close_pairs(strip_blanks(part), partners)
+        yield from split_listed(close_pairs(strip_blanks(part), partners))
+
+
+def split_listed(run: Sequence[Token]) -> Sequence[Sequence[Token]]:
+    """The links of a run that is nothing but links, such as a navigation, or its labels; else the whole run.
+
+    Links with no more than a blank between them may be one text, if one of them begins with a small letter.
+    """
+    if sum(token.kind == "open" and token.name in LISTED for token in run) < 2:
+        return [run]
+    marks = pair_tokens(run)
+    elements: list[Sequence[Token]] = []
+    names: set[str] = set()
+    gap, number = "", 0
+    while number < len(run):
+        token, partner = run[number], marks[number].partner if number in marks else number
+        if token.kind == "open" and token.name in LISTED and partner > number:
+            element = run[number : partner + 1]
+            text = "".join(one.text for one in element if one.kind == "text").strip()
+            if elements and gap.isspace() and text[:1].islower():
+                return [run]
+            elements.append(element)
+            names.add(token.name)
+            gap, number = "", partner
+        elif token.kind == "text":
+            gap += token.text
+            if any(map(str.isalpha, gap)):
+                return [run]
+        number += 1
+    return elements if len(names) == 1 and len(elements) > 1 else [run]
 
 
 def find_lines(run: Sequence[Token]) -> Iterator[Line]:

@@ -1,10 +1,12 @@
 """Runs of text and tags as units: which tags are pairs, and which are at the ends of a text."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape as quote
+from itertools import groupby
 from typing import NamedTuple
 
+from nmt.documents.apart import is_apart
 from nmt.documents.document import BLANK, BLANKS, NO_EDGES, Edges, InlineUnit, Lines, Token, Unit
 from nmt.documents.labels import label_element
 from nmt.documents.segment import Mark, Segment
@@ -15,7 +17,8 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines, blanks: re.Pattern[
     """The unit of a run of text and inline tags; None where nothing in it has a letter.
 
     Blanks at its ends, and tags before or after or around all of its text, are its edges. What `blanks` matches in
-    text, such as a line end with indentation, is one space.
+    text, such as a line end with indentation, is one space. Elements that touch, but hold separate words, have a space
+    between them; see Unit.
     """
     tokens = join_kept(tokens)
     texts = [number for number, token in enumerate(tokens) if token.kind == "text" and token.text.strip()]
@@ -27,6 +30,8 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines, blanks: re.Pattern[
     spans: list[Span] = []
     labels: list[str] = []
     numbers: dict[int, int] = {}
+    apart = set(find_apart(tokens, inside, marks, lines.text))
+    joined: set[int] = set()
     last = " "
     begin, end = tokens[inside[0]].begin, tokens[inside[-1]].end
     for number in inside:
@@ -50,7 +55,9 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines, blanks: re.Pattern[
                 numbers[mark.tag] = len(labels)
                 labels.append(token.text)
             mark = Mark(numbers[mark.tag], mark.side)
-            if token.is_break and not last.endswith(" "):
+            if number in apart:
+                joined |= {numbers[marks[number - 1].mark.tag], mark.tag}
+            if (token.is_break or number in apart) and not last.endswith(" "):
                 parts.append(" ")
                 last = " "
             parts.append(mark)
@@ -85,13 +92,32 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines, blanks: re.Pattern[
     markup = tuple(
         tokens[number].original or lines.text[slice(*tokens[number][1:3])] for number in outer if number in marks
     )
-    unit = Unit(Segment.join(parts), tuple(labels[:count]), lines.find(begin), edges=edges, markup=markup)
+    segment, own = Segment.join(parts), tuple(labels[:count])
+    unit = Unit(segment, own, lines.find(begin), edges=edges, markup=markup, joined=frozenset(joined))
     places = [
         tuple((one.begin, one.end) for one in map(tokens.__getitem__, edge) if one.kind != "text")
         for edge in (before, after)
     ]
     ends = (tokens[before[0]].begin if before else begin), (tokens[after[-1]].end if after else end)
     return InlineUnit(unit, begin, end, tuple(spans), ends, *places)
+
+
+def find_apart(
+    tokens: Sequence[Token], inside: range, marks: Mapping[int, "PairedMark"], original: str
+) -> Iterator[int]:
+    """The tokens that open a pair where another one ends, if the two hold separate words."""
+    groups = [[*group] for _, group in groupby(inside, lambda number: tokens[number].kind == "text")]
+    for before, tags, after in zip(groups, groups[1:], groups[2:], strict=False):
+        sides = [marks[number].mark.side for number in tags] if tokens[tags[0]].kind != "text" else []
+        closed = sides.count("close")
+        if not 0 < closed < len(sides) or sides != ["close"] * closed + ["open"] * (len(sides) - closed):
+            continue
+        texts = ["".join(tokens[number].text for number in group) for group in (before, after)]
+        two = tokens[marks[tags[closed - 1]].partner], tokens[tags[closed]]
+        written = [original[one.begin : one.end] for one in two]
+        is_same = written[0] == written[1] and " " in written[0]  # such as two <span class="tag">
+        if all(texts) and is_apart(*texts, *(one.text for one in two), is_same=is_same):
+            yield tags[closed]
 
 
 def find_outer(tokens: Sequence[Token], inside: range) -> range:

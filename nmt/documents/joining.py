@@ -4,8 +4,8 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from nmt.documents.alignment import Alignment, align_copy, align_translation
 from nmt.documents.document import Annotation, Languages, Unit
 from nmt.documents.labels import is_break, shorten_label, show_text
 from nmt.documents.projection import WEAK, Placement, project_tags
-from nmt.documents.segment import Mark, PlacedMark, Segment
+from nmt.documents.segment import Mark, PlacedMark, Segment, Side
 from nmt.text.atoms import find_atoms
 from nmt.text.units import Span
 from nmt.text.words import UNSPACED, is_blank
@@ -27,6 +27,7 @@ MOST_STEPS = 5e7  # of the placement of a segment's tags, which takes some secon
 DEEPER = {"open": 1, "close": -1, "single": 0}  # how much deeper a mark leads into tags
 MOST_DEPTH = 100  # of tags inside tags
 OPENING, CLOSING = "([{¿¡„«‹", ".,;:!?…)]}»›"  # have no blank after them, or before them
+AROUND = ["close", "", "open"]  # the sides around a blank between two pairs
 TAG = "\ufffc"  # in the place of an unpaired tag among characters
 UNSPACED_ENDS = re.compile(r"[。！？｡」』）]")  # of sentences without a blank after them
 
@@ -165,20 +166,25 @@ def join_sentences(
             projection = project_tags(part, target[low:high], alignment, unit.dividers)
             marks += [PlacedMark(place + low, mark) for place, mark in projection.segment.marks]
             placements += projection.placements
-    segment = restore_blanks(unit, Segment(target, tuple(marks)))
+    segment = Segment(target, tuple(marks))
+    if target != source:
+        segment = leave_out_added(unit, restore_blanks(unit, segment))
     both = list(zip(begins, places, strict=True))
     return TranslatedUnit(unit, segment, sorted(placements), sentences, both, follow_blanks(target, segment.text))
 
 
 def follow_blanks(before: str, after: str) -> Sequence[int]:
-    """The place of each character of a text, and of its end, in the text with more blanks."""
+    """The place of each character of a text, and of its end, in the text with more blanks, or less."""
     if before == after:
         return range(len(before) + 1)
     moved = []
     place = 0
     for character in before:
-        place = after.index(character, place) + 1
-        moved.append(place - 1)
+        if character != " " or after[place : place + 1] == " ":
+            place = after.index(character, place) + 1
+            moved.append(place - 1)
+        else:
+            moved.append(place)
     return [*moved, len(after)]
 
 
@@ -221,38 +227,76 @@ def join_alignments(
 
 
 def restore_blanks(unit: Unit, translation: Segment) -> Segment:
-    """Put a blank between an unpaired tag and the word or such a tag beside it, unless something touched it on that
-    side of the source.
+    """Put a blank between an unpaired tag, or an empty pair, and the word or such a tag beside it, unless something
+    touched it on that side of the source.
 
-    The tag may stand for a word that the translator does not see, as an image or a piece of code does.
+    The tag may stand for a word that the translator does not see, as an image or a piece of code does. The blank is
+    outside of the pairs that begin or end there: in Markdown, bold with a blank at its end is none.
     """
-    source = unit.segment
-    if not source.marks:
+    alone = find_alone(unit.segment)
+    if not alone:
         return translation
-    beside = {
-        mark: (source.text[place - 1 : place] if place else "", source.text[place : place + 1])
-        for place, mark in source.marks
-        if mark.side == "single"
-    }
-    touching = {mark for (before, _), (place, mark) in pairwise(source.marks) if before == place}  # the mark before
+    in_source, in_target = (find_beside(one, alone, unit.labels) for one in (unit.segment, translation))
     parts: list[str | Mark] = []
-    last, done = "", 0
+    is_missing = False  # whether a blank is, after the pairs that end here
     for part in translation.split():
+        is_end = isinstance(part, Mark) and part.side == "close"
+        if is_missing and not is_end:
+            parts.append(" ")
+            is_missing = False
+        if isinstance(part, Mark) and part in alone:
+            (before, after), (last, following) = in_source[part], in_target[part]
+            if is_break(unit.labels[part.tag]):
+                last, following = last.strip(TAG), following.strip(TAG)
+            if not is_end and needs_blank(before, last) and last not in OPENING:
+                place = len(parts)
+                while isinstance(beside := parts[place - 1], Mark) and beside.side == "open":
+                    place -= 1
+                parts[place:place] = [" "] if beside != " " else []
+            is_missing |= part.side != "open" and needs_blank(after, following) and following not in CLOSING
         parts.append(part)
-        if isinstance(part, str):
-            last, done = part[-1], done + len(part)
-        elif part in beside:
-            before, after = beside[part]
-            if last == TAG and (part in touching or is_break(unit.labels[part.tag])):
-                before = ""
-            if needs_blank(before, last) and last not in OPENING:
-                parts.insert(-1, " ")
-            following = translation.text[done : done + 1]
-            last = "" if is_break(unit.labels[part.tag]) else TAG
-            if needs_blank(after, following) and following not in CLOSING:
-                parts.append(" ")
-                last = " "
     return Segment.join(parts)
+
+
+def leave_out_added(unit: Unit, translation: Segment) -> Segment:
+    """The translation without blanks between pairs that have none between them in the document; see Unit."""
+    if not unit.joined:
+        return translation
+    parts = list(translation.split())
+    sides = [part.side if isinstance(part, Mark) and part.tag in unit.joined else "" for part in parts]
+    added = [number for number, part in enumerate(parts) if part == " " and sides[number - 1 : number + 2] == AROUND]
+    return Segment.join(part for number, part in enumerate(parts) if number not in added)
+
+
+def find_alone(segment: Segment) -> frozenset[Mark]:
+    """The marks of unpaired tags, and those of pairs that hold no text."""
+    places = {mark: place for place, mark in segment.marks}
+    return frozenset(
+        mark
+        for mark in places
+        if mark.side == "single" or places[Mark(mark.tag, "open")] == places[Mark(mark.tag, "close")]
+    )
+
+
+def find_beside(segment: Segment, alone: Collection[Mark], labels: Sequence[str]) -> dict[Mark, tuple[str, str]]:
+    """The characters before and after each of these marks: TAG for another one of them, and a line end for a break."""
+
+    def look_back(parts: Iterable[str | Mark], inner: Side, step: int) -> dict[Mark, str]:
+        """The character beside each mark on the side that `parts` come from; `inner` marks are inside their pair."""
+        found: dict[Mark, str] = {}
+        last = ""
+        for part in parts:
+            if isinstance(part, str):
+                last = part[step]
+            elif part in alone:
+                found[part] = last
+                if part.side != inner:
+                    last = "\n" if is_break(labels[part.tag]) else TAG
+        return found
+
+    parts = list(segment.split())
+    before, after = look_back(parts, "open", -1), look_back(reversed(parts), "close", 0)
+    return {mark: (before[mark], after[mark]) for mark in before}
 
 
 def needs_blank(in_source: str, in_target: str) -> bool:

@@ -66,7 +66,8 @@ def project_tags(
     looks like is added, see nmt.documents.rating. An unpaired tag goes between the words that it stood between. Pairs
     that are nested stay so, and pairs beside each other stay beside each other; the two ends of a pair that crosses
     another are placed like unpaired tags. Punctuation stays inside or outside as in the source. Where there are no
-    weights, the place is proportional to that in the source.
+    weights, the place is proportional to that in the source. A pair that holds words in the source holds some in the
+    target, where there are enough.
 
     `dividers` are unpaired tags, which no pair holds, that divide the text into parts; see
     nmt.documents.division.divide_target. They keep their order, and other tags stay in their part.
@@ -138,29 +139,47 @@ class Placer:
         self.target = target
         self.weights_YX = weights_YX
         self.rater = rater
+        self.words_P = np.cumsum([0, *map(is_word, target)])  # before each place of the whole target
 
     def place_children(self, parent: Node) -> None:
         """Place the nodes below one that has its place: first pairs, the surest first, and then what holds nothing."""
         pairs = [child for child in parent.children if child.begin < child.end]
-        found = [(node, *self.find_interval(node, parent, [])) for node in pairs]
+        needed = {id(node): self.count_needed(node) for node in pairs}
+        left = self.count_words(parent.low, parent.high) - sum(needed.values())  # more than all pairs need
+        found = [(node, *self.find_interval(node, parent, [], left + needed[id(node)])) for node in pairs]
         taken: list[Span] = []
         for node, interval, share in sorted(found, key=lambda each: -each[2]):
             if (node.begin, node.end) == (parent.begin, parent.end):
                 node.low, node.high, node.share = parent.low, parent.high, parent.share
                 continue
-            if any(low < interval[1] and interval[0] < high for low, high in taken):
-                interval, share = self.find_interval(node, parent, taken)
+            most = left + needed[id(node)]
+            is_taken = any(low < interval[1] and interval[0] < high for low, high in taken)
+            if is_taken or self.count_words(*interval) > max(most, 1):
+                interval, share = self.find_interval(node, parent, taken, most)
             (node.low, node.high), node.share = interval, share
             self.fit_punctuation(node, parent, taken)
             taken.append((node.low, node.high))
+            left = most - self.count_words(node.low, node.high)
         for child in parent.children:
             if child.begin == child.end:
                 child.low, child.share = self.find_gap(child, parent, [(pair.low, pair.high) for pair in pairs])
                 child.high = child.low
             self.place_children(child)
 
-    def find_interval(self, node: Node, parent: Node, taken: Sequence[Span]) -> tuple[Span, float]:
-        """The target atoms of a pair, beside those that are taken, and its F-measure; see project_tags."""
+    def count_needed(self, node: Node) -> int:
+        """The words that a pair needs so that no pair which holds words in the source comes out without."""
+        inside = sum(map(self.count_needed, node.children))
+        return max(inside, int(any(map(is_word, self.source[node.begin : node.end]))))
+
+    def count_words(self, low: int, high: int) -> int:
+        """The words of the target between two places."""
+        return int(self.words_P[high] - self.words_P[low])
+
+    def find_interval(self, node: Node, parent: Node, taken: Sequence[Span], most: int) -> tuple[Span, float]:
+        """The target atoms of a pair, beside those that are taken, and its F-measure; see project_tags.
+
+        It has as many words as the pairs in it need, and `most` at most, as far as there are such intervals.
+        """
         share_PP = self.measure_support(node, parent)
         place_P = np.arange(len(share_PP))
         length_PP = np.subtract.outer(place_P, place_P).T
@@ -176,6 +195,10 @@ class Placer:
         if not is_free_PP.any():
             place, _ = self.find_gap(node, parent, taken)
             return (place, place), 0.0
+        words_P = self.words_P[parent.low : parent.high + 1]
+        words_PP = np.subtract.outer(words_P, words_P).T
+        for is_fit_PP in (words_PP >= self.count_needed(node), words_PP <= max(most, 1)):
+            is_free_PP = is_fit_PP & is_free_PP if (is_fit_PP & is_free_PP).any() else is_free_PP
         low, high = divmod(int(np.where(is_free_PP, score_PP, -np.inf).argmax()), len(place_P))
         return (low + parent.low, high + parent.low), float(share_PP[low, high])
 

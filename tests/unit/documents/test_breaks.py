@@ -50,6 +50,32 @@ def read(text: str, form: str) -> Document:
     ],
 )
 def test_a_break_divides_a_text_where_another_paragraph_sentence_or_item_begins(form, text, units):
+    check_units(form, text, units)
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "units"),
+    [
+        ("html", "<nav><a>Home</a><a>about us</a> <a>Dogs</a></nav>", ["Home", "about us", "Dogs"]),
+        ("html", "<span><a>Home</a>\n<a><i>About</i> us</a></span>\n", ["Home", "About us"]),
+        ("html", "<a>home</a> | <a>dogs</a> (2), <img><a><img></a>", ["home", "dogs"]),
+        ("html", "<label>Name</label><input> <label><input type=radio> Yes</label>", ["Name", "Yes"]),
+        ("html", "<a>Dogs.<br>More</a><br><a>Cats</a>", ["Dogs.", "More", "Cats"]),
+        ("markdown", "[Home](/)[about us](/b)\n[Dogs](/c)\n", ["Home", "about us", "Dogs"]),
+        # but not what may be one text
+        ("html", "<a>German</a> <a>mathematician</a>", ["German mathematician"]),
+        ("html", "<a>Home</a> or <a>Dogs</a>", ["Home or Dogs"]),
+        ("html", "<a>Home</a> <b>Dogs</b>", ["Home Dogs"]),
+        ("html", "<label>I read</label> <a>This</a>", ["I read This"]),
+        ("html", "<a>Home", ["Home"]),
+        ("markdown", "[one](a) [two](b)\n", ["one two"]),
+    ],
+)
+def test_links_and_labels_alone_are_texts_of_their_own(form, text, units):
+    check_units(form, text, units)
+
+
+def check_units(form: str, text: str, units: list[str]) -> None:
     document = read(text, form)
     assert [unit.segment.text for unit in document.units] == units
     assert translate_document(document, WordTranslator()).decode() == text

@@ -176,7 +176,7 @@ def test_elements_that_stay_in_pages_stay_in_text(name):
         # and what is none
         ("one {a: b} [c] {d, e}\n", "E} {D, [C] B} {A: ONE\n"),
         ("one {{.a}} [b]{{ .c }}\n", "[B] {{.a}} ONE{{ .c }}\n"),
-        ("*one* {# a #} `c`{{ d }} e{ref}`f`\n", "E {# a #} `c` {{ d }} *ONE*{ref}`f`\n"),
+        ("*one* {# a #} `c`{{ d }} e{ref}`f`\n", "E {# a #} `c`{{ d }} *ONE*{ref}`f`\n"),
     ],
 )
 def test_attributes_stay_with_their_element(text, expected):

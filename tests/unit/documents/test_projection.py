@@ -76,6 +76,10 @@ def project(source: str, target: str, pharaoh: str):
         ("<1>a</1> b", "x y", "", "<1>x</1> y"),
         # an empty translation keeps all tags
         ("<1>a <2/></1> b", "", "", "<1><2/></1>"),
+        # a pair with words has some if there are enough: they are not taken by others, and a mark is no word
+        ("<1>a</1> <2>b c</2> <3>d</3>", "A B C !", "0-0 1-1 2-1 2-2 3-3", "<1>A</1> <2>B</2> <3>C</3> !"),
+        ("<1>a b</1> <2>c</2>", "A B !", "0-0 1-1 2-2", "<1>A</1> <2>B</2> !"),
+        ("x <1><2>a</2> <3>b</3></1>", "Z X Y", "0-0 1-1", "Z <1><2>X</2> <3>Y</3></1>"),
         # the whole is the whole, whatever the links
         ("<1>a b</1>", "x y z", "0-1", "<1>x y z</1>"),
         # blanks inside a pair stay inside

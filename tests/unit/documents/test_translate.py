@@ -9,8 +9,9 @@ from support.documents import SPACED, WordTranslator, translate_document, transl
 
 from nmt.documents.document import Languages, Unit
 from nmt.documents.files import DocumentReport, report_units, translate_files
+from nmt.documents.formats import parse_document
 from nmt.documents.html import HtmlDocument
-from nmt.documents.joining import group_sentences, restore_blanks
+from nmt.documents.joining import follow_blanks, group_sentences, restore_blanks
 from nmt.documents.labels import LINE_END
 from nmt.documents.plain import TextDocument
 from nmt.documents.projection import Projection
@@ -125,7 +126,7 @@ def test_documents_are_read_only_as_far_as_needed_and_come_in_order():
     assert list(translate_documents([], WordTranslator(), SPACED)) == []
 
 
-PERCENT = Mark(0, "single")
+PERCENT, BOLD, END = Mark(0, "single"), Mark(3, "open"), Mark(3, "close")
 
 
 @pytest.mark.parametrize(
@@ -146,12 +147,108 @@ PERCENT = Mark(0, "single")
             ["A ", PERCENT, " ", Mark(1, "single"), "!"],
         ),
         (["a ", PERCENT, Mark(1, "single"), "!"],) + (["A ", PERCENT, Mark(1, "single"), "!"],) * 2,
+        (
+            ["a ", PERCENT, Mark(1, "single"), " b"],
+            ["A ", PERCENT, Mark(1, "single"), "B"],
+            ["A ", PERCENT, Mark(1, "single"), " ", "B"],
+        ),
         (["a.", PERCENT, " ", Mark(2, "single"), "b"],) + (["A.", PERCENT, Mark(2, "single"), "."],) * 2,  # a line end
+        # outside of the pairs that begin or end there
+        (
+            ["a ", BOLD, "b ", PERCENT, END, " c"],
+            ["A ", BOLD, "B", PERCENT, END, "C"],
+            ["A ", BOLD, "B", " ", PERCENT, END, " ", "C"],
+        ),
+        (
+            ["a ", BOLD, PERCENT, " b", END, " c"],
+            ["A", BOLD, PERCENT, "B", END, " C"],
+            ["A", " ", BOLD, PERCENT, " ", "B", END, " C"],
+        ),
+        (["a ", BOLD, "b ", PERCENT, END, ", c"],) + (["A ", BOLD, "B ", PERCENT, END, ", C"],) * 2,
+        (
+            ["a ", PERCENT, " ", BOLD, Mark(1, "single"), " b", END],
+            ["A ", PERCENT, BOLD, Mark(1, "single"), " B", END],
+            ["A ", PERCENT, " ", BOLD, Mark(1, "single"), " B", END],
+        ),
+        # a pair without text is as an unpaired tag
+        (["a ", BOLD, END, " b"], ["A ", BOLD, END, "B"], ["A ", BOLD, END, " ", "B"]),
+        (["a ", BOLD, END, " b"], ["A", BOLD, END, " B"], ["A", " ", BOLD, END, " B"]),
+        (["a", BOLD, END, " b"], ["A", BOLD, END, "B"], ["A", BOLD, END, " ", "B"]),
+        (["a ", BOLD, END, "b"],) + (["A ", BOLD, END, "B"],) * 2,
+        (["a ", BOLD, PERCENT, END, " b"], ["A", BOLD, PERCENT, END, "B"], ["A", " ", BOLD, PERCENT, END, " ", "B"]),
+        (["a ", PERCENT, BOLD, END, " b"], ["A ", PERCENT, BOLD, END, "B"], ["A ", PERCENT, BOLD, END, " ", "B"]),
     ],
 )
 def test_a_tag_that_stands_for_a_word_has_blanks_beside_it(source, translation, expected):
-    unit = Unit(Segment.join(source), ("%s", "%d", LINE_END), 1)
+    unit = Unit(Segment.join(source), ("%s", "%d", LINE_END, "<b>"), 1)
     assert restore_blanks(unit, Segment.join(translation)) == Segment.join(expected)
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "expected"),
+    [
+        ("markdown", "**the dog `rex`** runs", "**THE DOG `rex`** RUNS"),
+        ("markdown", "a ~~dog ![](x)~~ runs", "A ~~DOG ![](x)~~ RUNS"),
+        ("markdown", "[dog http://x.y](b) runs", "[DOG http://x.y](b) RUNS"),
+        ("html", "<p>the <b>dog <i><code>rex</code></i></b> runs", "<p>THE <b>DOG <i><code>rex</code></i></b> RUNS"),
+        (
+            "html",
+            "<p>a <span class=icon></span> <b><i></i></b> dog",
+            "<p>A <span class=icon></span> <b><i></i></b> DOG",
+        ),
+    ],
+)
+def test_blanks_are_outside_of_pairs_that_end_with_a_tag(form, text, expected):
+    document = parse_document(text.encode(), "a", SPACED, form)
+    assert translate_document(document, WordTranslator(str.upper)).decode() == expected
+
+
+DITA = '<!DOCTYPE p PUBLIC "-//OASIS//DTD DITA Task//EN" "a"><p>{}</p>'
+DOCBOOK = '<para xmlns="http://docbook.org/ns/docbook">{}</para>'
+
+
+@pytest.mark.parametrize(
+    ("around", "text", "line", "expected"),
+    [
+        (
+            DITA,
+            "a <menucascade><uicontrol>b</uicontrol><uicontrol>c d</uicontrol></menucascade>.",
+            "a b c d.",
+            "<menucascade><uicontrol>D. C</uicontrol><uicontrol>B</uicontrol></menucascade> A",
+        ),
+        (
+            DOCBOOK,
+            "<keycombo><keycap>Alt</keycap><keycap>1</keycap></keycombo> x",
+            "Alt 1 x",
+            "X <keycombo><keycap>1</keycap><keycap>ALT</keycap></keycombo>",
+        ),
+        ("", "x <a>b</a><a>c</a> y", "x b c y", "Y <a>C</a><a>B</a> X"),
+        ("", '<b id="a">bc</b><b id="a">de</b> x', "bc de x", 'X <b id="a">DE</b><b id="a">BC</b>'),
+        ("", "<b>Note:</b><i>c</i> d", "Note: c d", "D <i>C</i><b>NOTE:</b>"),
+        ("", "<b>Bc</b><i><u>De</u></i> x", "Bc De x", "X <i><u>DE</u></i><b>BC</b>"),
+        ("", "<b>Bc</b> <i>De</i> x", "Bc De x", "X <i>DE</i> <b>BC</b>"),  # a blank of the document stays
+        # of these, one word is or may be marked in parts
+        ("", "x <b>un</b>able", "x unable", "<b>UNABLE</b> X"),
+        ("", "x <b>un</b><i>able</i>", "x unable", None),
+        ("", "x <b>i</b><i>Phone</i>", "x iPhone", None),
+        ("", '<b id="a">b</b><b id="a">d</b> x', "bd x", None),
+        ("", "<b>e-</b><i>f</i><b> 5.</b><i>0 a.</i><b>b x)</b><i>3</i>", "e-f 5.0 a.b x)3", None),
+        ("", "<b>保存</b><i>する</i> x", "保存する x", None),
+    ],
+)
+def test_elements_that_touch_are_separate_words_unless_they_may_be_parts_of_one(around, text, line, expected):
+    page = (around or "{}").format(text)
+    document = parse_document(page.encode(), "a", SPACED, "xml" if around else "html")
+    translator = WordTranslator(str.upper, is_reversing=True)
+    translated = translate_document(document, translator).decode()
+    assert translator.lines == [line]
+    assert expected is None or translated == page.replace(text, expected)
+    assert translate_document(document, WordTranslator()).decode() == page
+
+
+def test_places_in_a_text_are_followed_where_blanks_come_and_go():
+    assert list(follow_blanks("a b c", "a bc ")) == [0, 1, 2, 3, 3, 5]
+    assert list(follow_blanks("ab c", "a b  c")) == [0, 2, 3, 5, 6]
 
 
 def test_a_long_text_is_divided_where_no_tag_reaches_across(monkeypatch):
