@@ -8,7 +8,7 @@ from nmt.documents.breaks import find_dividing_ends
 from nmt.documents.document import Kind, Splice, Splices, Token
 from nmt.documents.escaped import find_escaped_tags
 from nmt.documents.labels import LINE_END, label_element
-from nmt.documents.placeholders import LINES, keep_matches, keep_spans
+from nmt.documents.placeholders import LINES, keep_formulas, keep_matches, keep_spans
 from nmt.documents.xml_events import XmlEvents
 from nmt.text.languages import is_other_language
 from nmt.text.xml_units import Code, name_code
@@ -121,7 +121,7 @@ class InlineReader:
                     Token("single", event.begin, event.end, text[event.begin : min(event.end, event.begin + 20)])
                 )
             number += 1
-        tokens = find_escaped_tags(tokens, text)
+        tokens = keep_formulas(find_escaped_tags(tokens, text), text)
         if not self.is_one_line(inside.start - 1):
             return join_kept(keep_matches(tokens, text, LINES), text)
         ends = find_dividing_ends(text, tokens[0].begin, tokens[-1].end, beside_tags=True) if tokens else []
