@@ -36,6 +36,8 @@ def translate_message(text, memory):
         ("Hello %s and %s now", "%s grüßt"),
         ("Get <b>%d</b> dogs", "Hol <b>%1$d</b> Hunde"),
         ("Get %d of <b>the dogs</b> now", "Nun <b>die Hunde</b> holen, %1$d"),
+        ("Use ``dog.exe`` and `a link <https://a.b>`_", "`Ein Link <https://a.b>`_ und ``dog.exe``"),
+        ("Run :func:`a.b` and `c` of |x|", "Für |x| nun `c` und :func:`a.b` laufen"),
         # tags and placeholders at the ends
         ("%d dogs are sleeping.", "%d Köter pennen."),
         ("%d dogs are sleeping.", "Es pennen %d Köter."),
