@@ -112,6 +112,7 @@ def test_what_has_no_letter_in_its_tags_is_not_translated():
         ("drink H<sub>2</sub>O now", "drink  now", ["H2O"]),
         ("the <b>CO<sub>2</sub></b>-free", "the -free", ["<b>", "CO2"]),
         ("C<sub>6</sub>H<sub>12</sub>O<sub>6</sub> is Ca(OH)<sub>2</sub>?", "is ?", ["Ca(OH)2"]),
+        ("one (CO<sub>2</sub>) or (NH<sub>4</sub>)<sub>2</sub>SO<sub>4</sub>?", "one () or ?", ["CO2", "(NH4)2SO4"]),
         ("an SO<sub>4</sub><sup>2−</sup>!", "an !", ["SO42−"]),
         ("a room of 5 m<sup>2</sup>.", "a room of 5 .", ["m2"]),
         ("E = mc<sup>2</sup> 10<sup class='x'>-3</sup> by x<sub>i+1</sub> is", "E =   by  is", ["mc2", "10-3", "xi+1"]),
