@@ -8,6 +8,7 @@ from nmt.documents.document import Token
 from nmt.documents.formulas import ELEMENTS, find_formulas, label_formula
 from nmt.documents.inline_units import join_elements
 from nmt.documents.labels import LINE_END
+from nmt.progress import format_count
 from nmt.text.terms import EMAIL, LATIN, TEMPLATE, URL, VARIABLE
 from nmt.text.units import Span
 
@@ -16,6 +17,7 @@ KEPT = re.compile(rf"{SHORTCODE}|{TEMPLATE}|{URL}|{EMAIL}")  # in documents of e
 AMOUNT = re.compile(r"[^\w()[\]{}（）［］【】〔〕*#†‡]*\d")  # not [1], (2) or *3, which are marks of footnotes
 FORMULA = "formula"  # the name of a token that is one
 IN_BRACES = r"(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\})*+"  # three levels deep, as in messages of ICU
+MESSAGE = re.compile(r"\{\s*(\w+)\s*,\s*(plural|select|selectordinal|choice)\b")  # of ICU, with texts in it
 PLACEHOLDER = re.compile(
     rf"{KEPT.pattern}"
     rf"|\{{\s*\w+\s*,\s*(?:plural|select|selectordinal|choice|number|date|time|spellout|ordinal|duration)\b{IN_BRACES}\}}"
@@ -121,3 +123,21 @@ def make_tag(begin: int, end: int, text: str, name: str = "") -> Token:
 def is_plain(token: Token) -> bool:
     """Whether a token is text without references or other escapes."""
     return token.kind == "text" and token.end - token.begin == len(token.text)
+
+
+def find_messages(tokens: Iterable[Token]) -> Iterator[str]:
+    """The messages of ICU among tokens, in short: `{count, plural, …}`. Their texts are not translated."""
+    for token in tokens:
+        if token.kind == "single" and (found := MESSAGE.match(token.text)):
+            yield f"{{{found[1]}, {found[2]}, …}}"
+
+
+def describe_messages(name: str, messages: Sequence[str]) -> list[str]:
+    """A note on the messages of ICU in the document `name`, if there are any."""
+    if not messages:
+        return []
+    stay, them = ("stays as it is", "it") if len(messages) == 1 else ("stay as they are", "them")
+    return [
+        f"{name}: {format_count(len(messages), 'message')} of ICU, such as {messages[0]}, {stay}: "
+        f"translate {them} by hand"
+    ]

@@ -21,7 +21,15 @@ from nmt.documents.document import (
 )
 from nmt.documents.encoding import decode_lines
 from nmt.documents.inline_units import build_inline_unit
-from nmt.documents.placeholders import LINES, PLACEHOLDER, keep_formulas, keep_spans, split_placeholders
+from nmt.documents.placeholders import (
+    LINES,
+    PLACEHOLDER,
+    describe_messages,
+    find_messages,
+    keep_formulas,
+    keep_spans,
+    split_placeholders,
+)
 from nmt.documents.po_header import PoHeader
 from nmt.documents.restructured import find_markup, hide_markup
 from nmt.documents.segment import Segment
@@ -97,6 +105,7 @@ class PoDocument:
         self.declared = declared
         self.language = languages.source
         self.foreign: list[str] = []
+        self.messages: list[str] = []  # of ICU
         self.unended: dict[int, str] = {}  # what does not end, such as "<a", by the line of its message
         self.slots = list(self.find_slots(entries))
         if self.header.plurals is None and any(slot.last for slot in self.slots):
@@ -125,6 +134,7 @@ class PoDocument:
                 f'{name}, line {line:,}: "{shown}" does not end: it stays as it is, with what follows in the message'
                 for line, shown in self.unended.items()
             ),
+            *describe_messages(name, self.messages),
             *describe_foreign(name, self.foreign, languages.source),
         ]
 
@@ -155,7 +165,9 @@ class PoDocument:
                 hidden = hide_markup(text, tags)
                 is_markup = TAG.search(hidden) is not None
                 tokens = self.make_tokens(hidden, is_markup, inside.start + 1)
-                inline = build_inline_unit(list(place_tags(tokens, tags, text)), Lines(text))
+                tokens = list(place_tags(tokens, tags, text))
+                self.messages += find_messages(tokens)
+                inline = build_inline_unit(tokens, Lines(text))
                 if inline is None or not places:
                     continue
                 inline = divide_string(inline._replace(unit=replace(inline.unit, line=inside.start + 1)), text)

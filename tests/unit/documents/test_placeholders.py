@@ -3,6 +3,7 @@
 import pytest
 from support.documents import SPACED, shout
 
+from nmt.documents.formats import parse_document
 from nmt.documents.po import PoDocument
 from nmt.documents.xliff import XliffDocument
 from nmt.documents.xml import XmlDocument
@@ -54,6 +55,31 @@ def test_a_message_that_chooses_texts_is_no_unit():
     assert translate_xml(text) == text
     assert translate_xliff(text) == ""
     assert translate_po(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("texts", "note"),
+    [
+        (
+            ["{count, plural, one {# dog} other {# dogs}}"],
+            "1 message of ICU, such as {count, plural, …}, stays as it is: translate it by hand",
+        ),
+        (
+            ["a dog", "it has { a ,select, x {dogs} other {cats}} now", "{b, plural, other {{b, number} dogs}}"],
+            "2 messages of ICU, such as {a, select, …}, stay as they are: translate them by hand",
+        ),
+        (["{count, number} of {name}", "{count, date, short} now", "50 %"], None),
+    ],
+)
+def test_messages_of_icu_are_told(texts, note):
+    files = {
+        "po": "".join(f'msgid "{text}"\nmsgstr ""\n\n' for text in texts),
+        "xml": f"<a>{''.join(f'<p>{text}</p>' for text in texts)}</a>",
+        "xliff": UNIT.format("", "</source></trans-unit><trans-unit id='2'><source>".join(texts)),
+    }
+    for form, content in files.items():
+        notes = list(parse_document(content.encode(), f"a.{form}", SPACED, form).notes)
+        assert notes == ([f"a.{form}: {note}"] if note else [])
 
 
 @pytest.mark.parametrize("translate", [translate_xliff, translate_xml])
