@@ -100,7 +100,7 @@ def translate_documents(
     that are read, and `options` those of nmt.documents.files.translate_files."""
     from nmt.checkpoint import read_run
     from nmt.documents.document import Languages
-    from nmt.documents.files import count_left_out, plan_outputs, refuse_unused_rules, translate_files
+    from nmt.documents.files import describe_left_out, plan_outputs, refuse_unused_rules, translate_files
     from nmt.progress import Progress, TerminalProgress, WithoutBars, format_count
     from nmt.translation.memory import MemoryTranslator
     from nmt.translation.units import is_target_spaced
@@ -116,7 +116,7 @@ def translate_documents(
     elif not output.is_dir() and len(files) == 1 and not Path(files[0]).is_dir():
         refuse_unwritable(output)
     paths = [Path(file) for file in files]
-    planned, left_out = plan_outputs(paths, output, form), count_left_out(paths, output, form)
+    planned, left_out = plan_outputs(paths, output, form), describe_left_out(paths, output, form)
     if options["xml_rules"] is not None:
         refuse_unused_rules(planned, form)
     outputs = {"--tag-report": reports.tags, "--term-report": reports.terms, "--memory-report": reports.memory}
@@ -153,9 +153,7 @@ def translate_documents(
         stays = (
             f"; {format_count(left, 'segment')} {'stays as it is' if left == 1 else 'stay as they are'}" if left else ""
         )
-        others = (
-            f"; {format_count(left_out, 'other file')} {'is' if left_out == 1 else 'are'} left out" if left_out else ""
-        )
+        others = f"; {left_out}" if left_out else ""
         click.echo(f"nmt: {counts} {'is' if done == 1 else 'are'} translated{where}{stays}{others}", err=True)
     if weak:
         where = f"{reports.tags} lists them" if reports.tags else "--tag-report FILE lists them"

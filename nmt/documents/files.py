@@ -23,6 +23,7 @@ from nmt.translation.request import Request
 from nmt.translation.result import MemoryMatch
 
 NO_PROGRESS = Progress()
+MOST_SHOWN = 3  # files in a note
 LARGE = 5_000_000  # bytes of a document that takes seconds to read
 
 
@@ -147,6 +148,12 @@ def plan_outputs(files: Sequence[Path], output: Path, form: str | None = None) -
                 )
             planned[file] = output if is_single else output / file.name
             continue
+        if os.path.realpath(file) == os.path.realpath(output):
+            raise UsageError(
+                f"{file} is the folder of the documents and that of the output, so they would be written over\n"
+                "  Name another ",
+                Option("output"),
+            )
         inside = [path for path in find_files(file, output) if is_document(path, form)]
         if not inside:
             raise UsageError(f"{file} has no documents that can be translated\n  Name files, or another folder")
@@ -166,21 +173,32 @@ def plan_outputs(files: Sequence[Path], output: Path, form: str | None = None) -
 
 
 def find_files(folder: Path, output: Path) -> list[Path]:
-    """The files in a folder, without hidden ones, such as those in .git, and without what is in `output`."""
+    """The files in a folder, without hidden ones, such as those in .git, and without what is in an `output` inside."""
     outputs = os.path.realpath(output) + os.sep
+    is_inside = outputs.startswith(os.path.realpath(folder) + os.sep)
     return [
         path
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         and not any(name.startswith(".") for name in path.relative_to(folder).parts)
-        and not os.path.realpath(path).startswith(outputs)
+        and not (is_inside and os.path.realpath(path).startswith(outputs))
     ]
 
 
-def count_left_out(files: Iterable[Path], output: Path, form: str | None = None) -> int:
-    """The number of files in folders that are no documents; see plan_outputs."""
-    folders = [file for file in files if file.is_dir()]
-    return sum(not is_document(path, form) for folder in folders for path in find_files(folder, output))
+def describe_left_out(files: Iterable[Path], output: Path, form: str | None = None) -> str:
+    """What of the files in folders is no document, see plan_outputs: `2 other files are left out: a.png, b.css`."""
+    folders = (file for file in files if file.is_dir())
+    names = [
+        str(path.relative_to(folder))
+        for folder in folders
+        for path in find_files(folder, output)
+        if not is_document(path, form)
+    ]
+    if not names:
+        return ""
+    more = f" and {len(names) - MOST_SHOWN:,} more" if len(names) > MOST_SHOWN else ""
+    are = "is" if len(names) == 1 else "are"
+    return f"{format_count(len(names), 'other file')} {are} left out: {', '.join(names[:MOST_SHOWN])}{more}"
 
 
 def refuse_unused_rules(planned: Mapping[Path, Path], form: str | None) -> None:

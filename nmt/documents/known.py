@@ -157,6 +157,7 @@ def use_entry(entry: Entry, own: Unit) -> Sentences:
         begin = plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}…"
         note = f'the tags of the memory\'s translation "{begin}" are placed anew, because {error}' if is_tried else ""
         text_tags = {*kept, *(mark.tag for mark in omitted)}
+        kept += [tag for tag in text_tags.difference(kept) if labels[tag] in plain]  # whose parts it has as tags
         parts = list(spell_out(unit.segment.split(), labels, text_tags))
         spelled = replace(unit, segment=Segment.join(parts), edges=NO_EDGES, markup=(), parts=())
         whole = [(0, len(spelled.segment.text))]

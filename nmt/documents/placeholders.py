@@ -5,16 +5,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from nmt.documents.document import Token
+from nmt.documents.formulas import ELEMENTS, find_formulas, label_formula
 from nmt.documents.inline_units import join_elements
 from nmt.documents.labels import LINE_END
+from nmt.progress import format_count
 from nmt.text.terms import EMAIL, LATIN, TEMPLATE, URL, VARIABLE
 from nmt.text.units import Span
 
 SHORTCODE = r"\{\{[<%](?:[^{}]|\{(?!\{)){0,1000}?[>%]\}\}"  # of Hugo, which may have several lines
 KEPT = re.compile(rf"{SHORTCODE}|{TEMPLATE}|{URL}|{EMAIL}")  # in documents of every format
 AMOUNT = re.compile(r"[^\w()[\]{}（）［］【】〔〕*#†‡]*\d")  # not [1], (2) or *3, which are marks of footnotes
-RAISED = frozenset(("sup", "sub"))
+FORMULA = "formula"  # the name of a token that is one
 IN_BRACES = r"(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\})*+"  # three levels deep, as in messages of ICU
+MESSAGE = re.compile(r"\{\s*(\w+)\s*,\s*(plural|select|selectordinal|choice)\b")  # of ICU, with texts in it
 PLACEHOLDER = re.compile(
     rf"{KEPT.pattern}"
     rf"|\{{\s*\w+\s*,\s*(?:plural|select|selectordinal|choice|number|date|time|spellout|ordinal|duration)\b{IN_BRACES}\}}"
@@ -48,20 +51,31 @@ def split_placeholders(token: Token, pattern: re.Pattern[str] = PLACEHOLDER) -> 
 def keep_parts(tokens: Sequence[Token], original: str, pattern: re.Pattern[str] = KEPT) -> list[Token]:
     """The tokens with an unpaired tag in place of each part of the original that `pattern` matches; see keep_spans.
 
-    The same is in place of each element that has no letter then, such as the mark of a footnote, unless it is an amount
-    such as <b>5</b>: the words around it depend on that.
+    The same is in place of each formula such as H<sub>2</sub>O, and of each element that has no letter then, such as
+    the mark of a footnote, unless it is an amount such as <b>5</b>: the words around it depend on that.
     """
-    kept = keep_matches(tokens, original, pattern)
-    letters = [0, *accumulate(token.kind == "text" and any(map(str.isalpha, token.text)) for token in kept)]
+    kept = keep_formulas(keep_matches(tokens, original, pattern), original)
+    letters = [
+        0,
+        *accumulate(
+            token.name == FORMULA or (token.kind == "text" and any(map(str.isalpha, token.text))) for token in kept
+        ),
+    ]
     filled = [0, *accumulate(token.kind in ("text", "single") and not token.text.isspace() for token in kept)]
 
     def is_joined(first: int, last: int) -> bool:
         if letters[first] < letters[last] or filled[first] == filled[last]:
             return False
         inside = "".join(token.text for token in kept[first:last] if token.kind == "text")
-        return kept[first].name in RAISED or not AMOUNT.match(inside)
+        return kept[first].text in ELEMENTS or not AMOUNT.match(inside)
 
     return join_elements(kept, is_joined)
+
+
+def keep_formulas(tokens: Sequence[Token], original: str) -> list[Token]:
+    """The tokens with an unpaired tag in place of each formula, whose label is what readers see: H2O."""
+    kept = keep_spans(tokens, original, find_formulas(tokens), FORMULA)
+    return [token._replace(text=label_formula(token.text)) if token.name == FORMULA else token for token in kept]
 
 
 def keep_matches(tokens: Sequence[Token], original: str, pattern: re.Pattern[str] = PLACEHOLDER) -> list[Token]:
@@ -109,3 +123,21 @@ def make_tag(begin: int, end: int, text: str, name: str = "") -> Token:
 def is_plain(token: Token) -> bool:
     """Whether a token is text without references or other escapes."""
     return token.kind == "text" and token.end - token.begin == len(token.text)
+
+
+def find_messages(tokens: Iterable[Token]) -> Iterator[str]:
+    """The messages of ICU among tokens, in short: `{count, plural, …}`. Their texts are not translated."""
+    for token in tokens:
+        if token.kind == "single" and (found := MESSAGE.match(token.text)):
+            yield f"{{{found[1]}, {found[2]}, …}}"
+
+
+def describe_messages(name: str, messages: Sequence[str]) -> list[str]:
+    """A note on the messages of ICU in the document `name`, if there are any."""
+    if not messages:
+        return []
+    stay, them = ("stays as it is", "it") if len(messages) == 1 else ("stay as they are", "them")
+    return [
+        f"{name}: {format_count(len(messages), 'message')} of ICU, such as {messages[0]}, {stay}: "
+        f"translate {them} by hand"
+    ]

@@ -21,8 +21,17 @@ from nmt.documents.document import (
 )
 from nmt.documents.encoding import decode_lines
 from nmt.documents.inline_units import build_inline_unit
-from nmt.documents.placeholders import LINES, PLACEHOLDER, split_placeholders
+from nmt.documents.placeholders import (
+    LINES,
+    PLACEHOLDER,
+    describe_messages,
+    find_messages,
+    keep_formulas,
+    keep_spans,
+    split_placeholders,
+)
 from nmt.documents.po_header import PoHeader
+from nmt.documents.restructured import find_markup, hide_markup
 from nmt.documents.segment import Segment
 from nmt.errors import DataError, UsageError
 from nmt.progress import format_count
@@ -61,8 +70,8 @@ class Slot(NamedTuple):
 class PoDocument:
     """A file of messages. Those without a translation are units; their translations are marked fuzzy.
 
-    Placeholders (`%s`, `{name}`), line ends and tags are inline tags. All else in the file stays as it is, but for what
-    its header lacks.
+    Placeholders (`%s`, `{name}`), line ends, tags and the markup of reStructuredText are inline tags. All else in the
+    file stays as it is, but for what its header lacks.
     """
 
     def __init__(self, content: bytes, name: str, languages: Languages) -> None:
@@ -96,6 +105,7 @@ class PoDocument:
         self.declared = declared
         self.language = languages.source
         self.foreign: list[str] = []
+        self.messages: list[str] = []  # of ICU
         self.unended: dict[int, str] = {}  # what does not end, such as "<a", by the line of its message
         self.slots = list(self.find_slots(entries))
         if self.header.plurals is None and any(slot.last for slot in self.slots):
@@ -124,6 +134,7 @@ class PoDocument:
                 f'{name}, line {line:,}: "{shown}" does not end: it stays as it is, with what follows in the message'
                 for line, shown in self.unended.items()
             ),
+            *describe_messages(name, self.messages),
             *describe_foreign(name, self.foreign, languages.source),
         ]
 
@@ -150,8 +161,13 @@ class PoDocument:
             strings = {name: self.find_string(number) for name, number in parts.items() if name.startswith("msgstr")}
             places = {int(name[7:-1] or 0): own for name, own in strings.items()}
             for text, forms in self.choose_forms(entry, sorted(places)):
-                is_markup = TAG.search(text) is not None
-                inline = build_inline_unit(list(self.make_tokens(text, is_markup, inside.start + 1)), Lines(text))
+                tags = list(find_markup(text))
+                hidden = hide_markup(text, tags)
+                is_markup = TAG.search(hidden) is not None
+                tokens = self.make_tokens(hidden, is_markup, inside.start + 1)
+                tokens = list(place_tags(tokens, tags, text))
+                self.messages += find_messages(tokens)
+                inline = build_inline_unit(tokens, Lines(text))
                 if inline is None or not places:
                     continue
                 inline = divide_string(inline._replace(unit=replace(inline.unit, line=inside.start + 1)), text)
@@ -181,17 +197,16 @@ class PoDocument:
         others = [form for form in forms if form != one]
         return [(text, own) for text, own in ((entry.msgid, [one]), (entry.msgid_plural, others)) if own]
 
-    def make_tokens(self, text: str, is_markup: bool, line: int) -> Iterator[Token]:
-        """The text, placeholders, line ends and tags of a message, which begins in `line`."""
-        tokens = [Token("text", 0, len(text), text)]
-        if is_markup:
-            tokens = []
-            finder = html.Finder(text, tokens.extend, self.language, is_fragment=True)
-            self.foreign += finder.foreign
-            if finder.unended is not None:
-                self.unended[line] = finder.name_unended()
-        for token in tokens:
-            yield from split_placeholders(token, LINES) if token.kind == "text" else [token]
+    def make_tokens(self, text: str, is_markup: bool, line: int) -> Sequence[Token]:
+        """The text and the tags of HTML of a message, which begins in `line`."""
+        if not is_markup:
+            return [Token("text", 0, len(text), text)]
+        tokens: list[Token] = []
+        finder = html.Finder(text, tokens.extend, self.language, is_fragment=True)
+        self.foreign += finder.foreign
+        if finder.unended is not None:
+            self.unended[line] = finder.name_unended()
+        return tokens
 
     def find_string(self, number: int) -> range:
         """The lines of a string that begins with a keyword."""
@@ -253,6 +268,16 @@ class PoDocument:
             has_plurals = any(slot.last for slot in self.slots)
             self.header.write(lines, "" if is_declared else decoded.encoding, has_plurals)
         return decoded.encode("".join(lines))
+
+
+def place_tags(tokens: Sequence[Token], tags: Sequence[Token], text: str) -> Iterator[Token]:
+    """The tokens of a message with its other tags, placeholders and line ends."""
+    own = {tag.begin: tag for tag in tags}
+    for token in keep_formulas(keep_spans(tokens, text, [(tag.begin, tag.end) for tag in tags]), text):
+        if token.kind == "text":
+            yield from split_placeholders(token, LINES)
+        else:
+            yield own.get(token.begin, token)
 
 
 def is_translated(entry: Any) -> bool:

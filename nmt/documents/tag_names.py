@@ -77,7 +77,7 @@ def write_markup(unit: Unit) -> str:
 def read_markup(unit: Unit) -> dict[Mark, str]:
     """Each mark as other files have it, in one line."""
     return {
-        mark: " " if unit.labels[mark.tag : mark.tag + 1] == (LINE_END,) else " ".join(markup.split())
+        mark: " " if unit.labels[mark.tag : mark.tag + 1] == (LINE_END,) else re.sub(r"\s+", " ", markup)
         for mark, markup in zip_markup(unit)
     }
 
@@ -102,9 +102,10 @@ class TagReader:
         names, markup = name_tags(unit), read_markup(unit)
         for mark in self.marks:
             begin, end = names[mark.tag]
-            own = markup.get(mark, "").strip()
+            own = markup.get(mark, "")
+            written = (own, own.strip()) if own.strip() and own.strip() not in unit.segment.text else ()
             word = read_label(unit.labels[mark.tag]) if mark.side == "single" else ""
-            aliases = [end if mark.side == "close" else begin, "" if own in unit.segment.text else own, word]
+            aliases = [end if mark.side == "close" else begin, *written, word]
             for alias in dict.fromkeys(aliases):
                 if alias:
                     self.by_name.setdefault(alias, []).append(mark)

@@ -22,6 +22,7 @@ from nmt.documents.document import (
 from nmt.documents.encoding import decode_document
 from nmt.documents.inline_units import build_inline_unit
 from nmt.documents.joining import show_sides
+from nmt.documents.placeholders import describe_messages, find_messages
 from nmt.documents.segment import Segment
 from nmt.documents.xliff_inline import InlineReader, read_translate
 from nmt.documents.xml_events import DECLARED, XmlEvent, read_events
@@ -95,10 +96,15 @@ class XliffDocument:
         self.is_version_2 = self.events.read_attributes(self.root).get("version", "").startswith("2")
         lines = Lines(self.decoded.text)
         self.check_languages(name, lines)
+        self.messages: list[str] = []  # of ICU
         self.reader = InlineReader(self.events, languages.source)
         self.slots = [slot for owner in self.list_owners() for slot in self.make_slots(*owner, lines)]
         self.units: Sequence[Unit] = [slot.inline.unit for slot in self.slots]
-        self.notes = [*self.notes, *describe_foreign(name, self.reader.foreign, languages.source)]
+        self.notes = [
+            *self.notes,
+            *describe_messages(name, self.messages),
+            *describe_foreign(name, self.reader.foreign, languages.source),
+        ]
 
     def check_languages(self, name: str, lines: Lines) -> None:
         """Raise DataError if the file is of other languages than the translator."""
@@ -165,7 +171,9 @@ class XliffDocument:
         missing = {mark: one for mark, one in marks.items() if mark not in done or not self.has_text(done[mark])}
         for mark, element in (missing or (marks if is_new else {})).items() if marks else [("", source)]:
             inside = range(element + 1, self.partners[element])
-            if inline := build_inline_unit(self.reader.make_tokens(inside, is_read), lines):
+            tokens = self.reader.make_tokens(inside, is_read)
+            self.messages += find_messages(tokens)
+            if inline := build_inline_unit(tokens, lines):
                 inline = divide_string(inline, self.decoded.text)
                 yield Slot(inline, inside, owner, before, target, unit, mark)
 

@@ -8,10 +8,10 @@ from nmt.documents.breaks import find_dividing_ends
 from nmt.documents.document import Kind, Splice, Splices, Token
 from nmt.documents.escaped import find_escaped_tags
 from nmt.documents.labels import LINE_END, label_element
-from nmt.documents.placeholders import LINES, keep_matches, keep_spans
+from nmt.documents.placeholders import LINES, keep_formulas, keep_matches, keep_spans
 from nmt.documents.xml_events import XmlEvents
 from nmt.text.languages import is_other_language
-from nmt.text.xml_units import Code, name_code
+from nmt.text.xml_units import Code, is_line_break, name_code
 
 PAIRED = frozenset(("g", "mrk", "pc"))
 OPENING = {
@@ -43,6 +43,24 @@ class InlineReader:
         self.events = events
         self.language = language
         self.foreign: list[str] = []
+        self.data = {  # what codes stand for in XLIFF 2, by the event of their unit and the id
+            (events.parents[events.parents[number]], events.read_attributes(number).get("id", "")): self.read(number)
+            for number in events.find_starts("data")
+        }
+
+    def read(self, number: int) -> str:
+        """The text of an element."""
+        inside = range(number, self.events.partners[number])
+        return "".join(self.events.read_text(one) for one in inside if self.events.kinds[one] == "text")
+
+    def is_break(self, number: int, content: str) -> bool:
+        """Whether an inline element, which has some content, is a line break."""
+        attributes, unit = self.events.read_attributes(number), number
+        if not content and self.data and "dataRef" in attributes:
+            while self.events.parents[unit] >= 0 and self.events.names[unit] != "unit":
+                unit = self.events.parents[unit]
+            content = self.data.get((unit, attributes["dataRef"]), "")
+        return is_line_break(attributes, content)
 
     def note_foreign(self, number: int) -> bool:
         """Whether an element is marked as of another language than the source, which is noted."""
@@ -103,10 +121,10 @@ class InlineReader:
                     kind: Kind = "single" if key is None else "open" if event.name in OPENING else "close"
                     if event.name == "x" and (named := PAIRED_BY_NAME.fullmatch(event.attributes.get("id", ""))):
                         kind, key = "open" if named[1] == "START" else "close", named[2]
-                    content = "".join(
-                        events.read_text(one) for one in range(number, partner) if events.kinds[one] == "text"
-                    )
+                    content = self.read(number)
                     whole = whole._replace(original=Code(content, code).original)
+                    if self.is_break(number, content):
+                        whole = whole._replace(text="<br>", is_break=True)
                     tokens.append(whole if key is None else whole._replace(kind=kind, text=label, name=f"id {key}"))
                     if kind == "open" and own is not None:
                         regions[f"id {key}"] = own
@@ -121,7 +139,7 @@ class InlineReader:
                     Token("single", event.begin, event.end, text[event.begin : min(event.end, event.begin + 20)])
                 )
             number += 1
-        tokens = find_escaped_tags(tokens, text)
+        tokens = keep_formulas(find_escaped_tags(tokens, text), text)
         if not self.is_one_line(inside.start - 1):
             return join_kept(keep_matches(tokens, text, LINES), text)
         ends = find_dividing_ends(text, tokens[0].begin, tokens[-1].end, beside_tags=True) if tokens else []

@@ -23,7 +23,7 @@ from nmt.documents.inline_units import build_inline_unit
 from nmt.documents.its import apply_its
 from nmt.documents.labels import LINE_END, label_element
 from nmt.documents.markup import InnerText, escape, read_attribute, replace_markup, write_markup
-from nmt.documents.placeholders import PLACEHOLDER, keep_parts, keep_spans
+from nmt.documents.placeholders import PLACEHOLDER, describe_messages, find_messages, keep_parts, keep_spans
 from nmt.documents.segment import Segment
 from nmt.documents.xml_events import DECLARED, XmlEvents, read_events
 from nmt.documents.xml_lines import divide_lines, find_line_ends, split_lines
@@ -113,6 +113,7 @@ class XmlDocument:
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
         self.language = languages.source
         self.foreign: list[str] = []  # the language of each part that stays as it is because of that
+        self.messages: list[str] = []  # of ICU
         self.events = read_events(self.decoded.text, name)
         self.lines = Lines(self.decoded.text)
         vocabulary, notes = apply_its(self.events, vocabulary, self.lines, name)
@@ -130,7 +131,11 @@ class XmlDocument:
         self.divide()
         if is_other_language(self.declared, self.language):
             self.notes = [*self.notes, describe_declared(name, self.declared, self.language)]
-        self.notes = [*self.notes, *describe_foreign(name, self.foreign, self.language)]
+        self.notes = [
+            *self.notes,
+            *describe_messages(name, self.messages),
+            *describe_foreign(name, self.foreign, self.language),
+        ]
         self.units: Sequence[Unit] = [*(one.text.unit for one in self.attributes), *(one.unit for one in self.texts)]
         self.languages = [Splice(*span, format_language(languages.target)) for span in self.find_own() if self.units]
 
@@ -218,7 +223,9 @@ class XmlDocument:
         if run and not self.line_ends:
             run = keep_spans(run, text, find_dividing_ends(text, run[0].begin, run[-1].end, beside_tags=False))
         for part in split_lines(keep_spans(run, text, self.line_ends), text) if self.line_ends else [run]:
-            if unit := build_inline_unit(keep_parts(part, text, PLACEHOLDER), self.lines):
+            tokens = keep_parts(part, text, PLACEHOLDER)
+            self.messages += find_messages(tokens)
+            if unit := build_inline_unit(tokens, self.lines):
                 self.texts.append(divide_string(divide_lines(unit), text))
         self.run, self.line_ends = [], []
 

@@ -22,6 +22,8 @@ BLANKS = re.compile(r"[ \t\r\n\x85\u2028\u2029]+")
 UNREVIEWED_STATES = re.compile("new|initial|needs-.*")
 MACHINE_MADE = frozenset(("mt-suggestion", "leveraged-mt", "nmt:mt-suggestion"))  # qualifiers of a state
 LINE_BREAK = "line break"
+BREAK_KINDS = frozenset(("lb", "pb", "x-br", "xlf:lb", "xlf:pb", "LINE_BREAK"))  # the last one is the id in Angular
+BREAK_MARKUP = re.compile(r"(?:<br\s*/?>|<br\s[^<>]*>|\r?\n|\\n|\\r\\n)", re.IGNORECASE)
 REVIEWED_STATES = frozenset(("final", "signed-off"))
 
 
@@ -46,6 +48,13 @@ def name_code(element: str, attributes: Mapping[str, str]) -> str:
     return f"<{element} {number}>" if number else f"<{element}>"
 
 
+def is_line_break(attributes: Mapping[str, str], content: str) -> bool:
+    """Whether a code stands for a line break, which separates words, by its kind or by the markup that it has."""
+    kinds = {attributes.get(name) for name in ("ctype", "type", "subType", "id", "equiv")}
+    markup = (content, attributes.get("equiv-text", ""), attributes.get("disp", ""))
+    return not BREAK_KINDS.isdisjoint(kinds) or any(BREAK_MARKUP.fullmatch(one.strip(" ")) for one in markup)
+
+
 class Side(NamedTuple):
     """The text of a unit in one language. With inline codes, `parts` are text and codes in order."""
 
@@ -55,7 +64,10 @@ class Side(NamedTuple):
 
 
 class UnitReader:
-    """Collects the sides of units while a parser reads a file. Inline codes are left out of texts, but not of parts."""
+    """Collects the sides of units while a parser reads a file. Inline codes are left out of texts, but not of parts.
+
+    In a text, a line break is a blank.
+    """
 
     root = ""
     form = ""
@@ -71,6 +83,9 @@ class UnitReader:
         self.parser.SkippedEntityHandler = self.add_entity
         self.opened: list[str] = []
         self.codes = 0  # how many elements of CODES are open
+        self.attributes: Mapping[str, str] = {}  # of the outermost of them
+        self.breaks: set[int] = set()  # the numbers of the parts that are line breaks
+        self.data: dict[str, str] = {}  # what codes of XLIFF 2 stand for, by its id
         self.pairs: list[str] = []  # the keys of elements of PAIRED that are open
         self.text: list[str | Code] | None = None  # of the side that is open
         self.sides: list[Side] = []
@@ -136,6 +151,7 @@ class UnitReader:
         elif name in CODES:
             self.codes += 1
             if self.codes == 1:
+                self.attributes = attributes
                 self.text.append(Code("", name_code(name, attributes)))
         elif name in PAIRED and not self.codes:
             key = "" if attributes.get("mtype") == "seg" else name_code(name, attributes)
@@ -146,6 +162,9 @@ class UnitReader:
         name = self.opened.pop()
         if self.text is not None and name in CODES:
             self.codes -= 1
+            if not self.codes and isinstance(last := self.text[-1], Code):
+                content = last.text or self.data.get(self.attributes.get("dataRef", ""), "")
+                self.breaks.update([len(self.text) - 1] if is_line_break(self.attributes, content) else [])
         elif self.text is not None and name in PAIRED:
             if not self.codes and (key := self.pairs.pop()):
                 self.text.append(Code("", f"</{key[1:]}"))
@@ -171,7 +190,7 @@ class UnitReader:
     def finish_side(self, language: str) -> None:
         """The text of a side is complete."""
         found = self.text or []
-        texts = [one for one in found if isinstance(one, str)]
+        texts = [one if isinstance(one, str) else " " * (number in self.breaks) for number, one in enumerate(found)]
         has_codes = any(isinstance(one, Code) for one in found)
         parts = [BLANKS.sub(" ", one) if isinstance(one, str) else one for one in found] if has_codes else []
         if parts and isinstance(first := parts[0], str):
@@ -180,6 +199,7 @@ class UnitReader:
             parts[-1] = last.rstrip()
         self.sides.append(Side(language, BLANKS.sub(" ", "".join(texts)).strip(), tuple(parts)))
         self.text = None
+        self.breaks.clear()
 
     def finish_unit(self) -> None:
         """A unit is complete."""
@@ -220,6 +240,7 @@ class XliffReader(UnitReader):
     def __init__(self, name: str, counts: Counter[str]) -> None:
         super().__init__(name)
         self.languages = ["", ""]
+        self.data_id = ""  # of the element of data that is open
         self.is_approved = False
         self.is_reviewed = True
         self.counts = counts
@@ -229,6 +250,11 @@ class XliffReader(UnitReader):
             for number, names in enumerate((("source-language", "srcLang"), ("target-language", "trgLang"))):
                 own = [attributes[one] for one in names if one in attributes]
                 self.languages[number] = own[0] if own else self.languages[number]
+        elif name == "unit":
+            self.data.clear()
+        elif name == "data" and self.opened[-2:-1] == ["originalData"]:
+            self.data_id = attributes.get("id", "")
+            self.text = []
         elif name in ("trans-unit", "segment"):
             self.sides = []
             self.is_approved = attributes.get("approved") == "yes"
@@ -239,7 +265,10 @@ class XliffReader(UnitReader):
             self.text = []
 
     def close(self, name: str) -> None:
-        if name in ("source", "target") and self.text is not None:
+        if name == "data" and self.text is not None:
+            self.data[self.data_id] = "".join(one for one in self.text if isinstance(one, str))
+            self.text = None
+        elif name in ("source", "target") and self.text is not None:
             self.finish_side(self.languages[name == "target"])
         elif name in ("trans-unit", "segment"):
             if self.is_reviewed or not any(side.text for side in self.sides[1:]):

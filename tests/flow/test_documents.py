@@ -48,14 +48,15 @@ def test_several_files_and_folders_go_to_a_folder(run_nmt, reverser, page, tmp_p
     out = tmp_path / "out"
     done = run_nmt("translate", "--model", reverser, "--document", page, tmp_path / "docs", "--output", out)
     counts = "nmt: 3 documents with 4 segments are translated in"
-    assert (done.code, done.stderr) == (0, f"{counts} {out}; 1 other file is left out\n")
+    assert (done.code, done.stderr) == (0, f"{counts} {out}; 1 other file is left out: deep/picture.png\n")
     assert (out / "page.html").read_text() == REVERSED
     assert (out / "deep" / "a.txt").read_text() == "de ba\n\nba de\n"
     assert (out / "b.HTM").read_text() == "<p>de ba"
     assert sorted(path.name for path in out.rglob("*") if path.is_file()) == ["a.txt", "b.HTM", "page.html"]
     (inside / "b.css").write_text("a {}")
     done = run_nmt("translate", "--model", reverser, "--document", tmp_path / "docs", "--output", out)
-    assert done.stderr == f"nmt: 2 documents with 3 segments are translated in {out}; 2 other files are left out\n"
+    others = "2 other files are left out: deep/b.css, deep/picture.png"
+    assert done.stderr == f"nmt: 2 documents with 3 segments are translated in {out}; {others}\n"
 
 
 def test_a_format_can_be_named(run_nmt, reverser, tmp_path):
@@ -175,6 +176,11 @@ def test_a_document_that_cannot_be_read_does_not_keep_the_others_from_being_writ
             for files in (["{page}", "{page}"], ["{folder}"])
         ),
         (["--document", "{page}", "{page2}", "--output", "{out}"], "cannot both be written to"),
+        (
+            ["--document", "{empty}", "{page}", "--output", "{empty}"],
+            "empty is the folder of the documents and that of the output, so they would be written over\n"
+            "  Name another --output",
+        ),
         (["--document", "{empty}", "--output", "{out}"], "empty has no documents that can be translated"),
         (["--document", "{page}", "--output", "{out}", "--review", "{out}"], "--output and --review cannot both be"),
         (["--document", "{page}", "--output", "{out}", "--tag-report", "{page}"], "the input and --tag-report cannot"),

@@ -6,7 +6,7 @@ import pytest
 from support.documents import SPACED, WordTranslator, translate_document
 
 from nmt.documents import formats, plain, translate
-from nmt.documents.files import WeakTag, plan_outputs, translate_files
+from nmt.documents.files import WeakTag, describe_left_out, plan_outputs, translate_files
 from nmt.documents.formats import parse_document, require_format
 from nmt.documents.plain import TextDocument
 from nmt.errors import DataError, UsageError
@@ -49,6 +49,32 @@ def test_a_folder_inside_the_translated_one_is_left_out(tmp_path):
     planned = plan_outputs([tmp_path], tmp_path / "out")
     assert planned == {tmp_path / name: tmp_path / "out" / name for name in ("a.html", "b.po")}
     assert list(plan_outputs([tmp_path], tmp_path / "out", "po")) == [tmp_path / "b.po"]
+
+
+def test_a_folder_is_not_translated_to_itself(tmp_path):
+    (tmp_path / "en").mkdir()
+    for name in ("a.html", "en/b.md"):
+        (tmp_path / name).touch()
+    for output in (tmp_path, tmp_path / "en" / ".."):
+        with pytest.raises(UsageError, match="the folder of the documents and that of the output"):
+            plan_outputs([tmp_path / "en" / "b.md", tmp_path], output)
+    assert plan_outputs([tmp_path / "en"], tmp_path) == {tmp_path / "en" / "b.md": tmp_path / "b.md"}
+
+
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        ([], ""),
+        (["x/c.png"], "1 other file is left out: x/c.png"),
+        (["c.png", "d", "b.css"], "3 other files are left out: b.css, c.png, d"),
+        ([f"{number}.png" for number in range(5)], "5 other files are left out: 0.png, 1.png, 2.png and 2 more"),
+    ],
+)
+def test_files_that_are_left_out_are_named(tmp_path, names, note):
+    (tmp_path / "x").mkdir()
+    for name in ("a.html", ".d.png", *names):
+        (tmp_path / name).touch()
+    assert describe_left_out([tmp_path, tmp_path / "a.html"], tmp_path / "out") == note
 
 
 def test_a_folder_may_have_the_suffix_of_a_document(tmp_path):

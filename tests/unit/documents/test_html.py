@@ -4,6 +4,7 @@ import time
 import pytest
 from support.documents import SPACED, WordTranslator, shout, translate_document
 
+from nmt.documents.formats import parse_document
 from nmt.documents.html import HtmlDocument
 from nmt.errors import DataError
 
@@ -103,6 +104,31 @@ def test_what_has_no_letter_in_its_tags_is_not_translated():
     [unit] = read("<p>guitar<sup><a>[2]</a></sup>, and <sup>3</sup> <i>(3)</i> <b>4 men</b>").units
     assert unit.segment.text == "guitar, and   4 men"
     assert unit.labels == ("<sup>[2]</sup>", "<sup>3</sup>", "<i>(3)</i>", "<b>")
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "labels"),
+    [
+        ("drink H<sub>2</sub>O now", "drink  now", ["H2O"]),
+        ("the <b>CO<sub>2</sub></b>-free", "the -free", ["<b>", "CO2"]),
+        ("C<sub>6</sub>H<sub>12</sub>O<sub>6</sub> is Ca(OH)<sub>2</sub>?", "is ?", ["Ca(OH)2"]),
+        ("one (CO<sub>2</sub>) or (NH<sub>4</sub>)<sub>2</sub>SO<sub>4</sub>?", "one () or ?", ["CO2", "(NH4)2SO4"]),
+        ("an SO<sub>4</sub><sup>2−</sup>!", "an !", ["SO42−"]),
+        ("a room of 5 m<sup>2</sup>.", "a room of 5 .", ["m2"]),
+        ("E = mc<sup>2</sup> 10<sup class='x'>-3</sup> by x<sub>i+1</sub> is", "E =   by  is", ["mc2", "10-3", "xi+1"]),
+        ("the V<sub>max</sub> is", "the  is", ["<sub>Vmax</sub>"]),
+        # marks of footnotes, and words
+        ("a<sup>1</sup> dog.<sup>2</sup> It<sup>3</sup> in 2019<sup>4</sup> b", "a dog. It in 2019 b", None),
+        ("水<sup>1</sup>是水<sub>2</sub> a", "水是水 a", None),
+        ("the 10<sup>th</sup> <sub>small words</sub> b", "the 10th small words b", ["<sup>", "<sub>"]),
+    ],
+)
+@pytest.mark.parametrize("form", ["html", "xml", "markdown"])
+def test_formulas_stay_together(page, text, labels, form):
+    content = f"<p>{page}</p>" if form == "xml" else page
+    [unit] = parse_document(content.encode(), "a", SPACED, form).units
+    assert unit.segment.text == text
+    assert labels is None or [*unit.labels, *unit.edges.labels][: len(labels)] == labels
 
 
 @pytest.mark.parametrize("amount", ["5", "1,000", "-3", "€ 20", "10:30", "٣", "+5 %", "~7"])

@@ -36,6 +36,8 @@ def translate_message(text, memory):
         ("Hello %s and %s now", "%s grüßt"),
         ("Get <b>%d</b> dogs", "Hol <b>%1$d</b> Hunde"),
         ("Get %d of <b>the dogs</b> now", "Nun <b>die Hunde</b> holen, %1$d"),
+        ("Use ``dog.exe`` and `a link <https://a.b>`_", "`Ein Link <https://a.b>`_ und ``dog.exe``"),
+        ("Run :func:`a.b` and `c` of |x|", "Für |x| nun `c` und :func:`a.b` laufen"),
         # tags and placeholders at the ends
         ("%d dogs are sleeping.", "%d Köter pennen."),
         ("%d dogs are sleeping.", "Es pennen %d Köter."),
@@ -105,6 +107,9 @@ def test_a_message_is_similar_with_what_is_at_its_ends():
         ),
         ("html", "<p><img src=x> Use <i>it</i></p>", "Use it", "Nutze es", "<p><img src=x> Nutze <i>es</i></p>"),
         ("html", "<p><b>A dog</b> runs<br></p>", "A dog runs", "Hund rennt", "<p><b>Hund</b> rennt<br></p>"),
+        ("html", "<p>a H<sub>2</sub>O</p>", "a H2O", "H2O ein", "<p>H<sub>2</sub>O ein</p>"),
+        ("markdown", "5 m<sup>2</sup> up\n", "5 m2 up", "auf 5 m2", "auf 5 m<sup>2</sup>\n"),
+        ("xml", "<a>a x<sub>i</sub></a>", "a xi", "xi ein", "<a>x<sub>i</sub> ein</a>"),
         ("html", "<p><b>A</b> {{n}}</p>", "A {{n}}", "{{n}} ein", "<p><b>{{n}}</b> ein</p>"),  # without attention
         ("xml", "<a>%s: <i>dog</i></a>", "%s: dog", "Hund: %1$s", "<a>Hund: <i>%1$s</i></a>"),
         (
@@ -214,6 +219,18 @@ def test_codes_of_tmx_have_attributes(tmp_path):
     memory = TranslationMemory.read([tmp_path / "m.tmx"], "en", "de", 100)
     written, _ = translate('<p>A <a href="/x">dog</a> or <a href="/y">cat</a>', "html", memory)
     assert written == '<p><a href="/y">Kater</a> oder <a href="/x">Hund</a>'
+
+
+def test_codes_inside_a_formula_are_a_part_of_it(tmp_path):
+    low = "<bpt i='1'>&lt;sub&gt;</bpt>2<ept i='1'>&lt;/sub&gt;</ept>"
+    tuvs = "".join(
+        f'<tuv xml:lang="{lang}"><seg>{text}</seg></tuv>'
+        for lang, text in (("en", f"drink H{low}O now"), ("de", f"nun H{low}O trinken"))
+    )
+    (tmp_path / "m.tmx").write_text(f"<tmx><body><tu>{tuvs}</tu></body></tmx>")
+    memory = TranslationMemory.read([tmp_path / "m.tmx"], "en", "de", 100)
+    written, _ = translate("<p>drink H<sub>2</sub>O now", "html", memory)
+    assert written == "<p>nun H<sub>2</sub>O trinken"
 
 
 @pytest.mark.parametrize("seed", range(100))

@@ -3,6 +3,7 @@
 import pytest
 from support.documents import SPACED, shout
 
+from nmt.documents.formats import parse_document
 from nmt.documents.po import PoDocument
 from nmt.documents.xliff import XliffDocument
 from nmt.documents.xml import XmlDocument
@@ -56,6 +57,31 @@ def test_a_message_that_chooses_texts_is_no_unit():
     assert translate_po(text) == ""
 
 
+@pytest.mark.parametrize(
+    ("texts", "note"),
+    [
+        (
+            ["{count, plural, one {# dog} other {# dogs}}"],
+            "1 message of ICU, such as {count, plural, …}, stays as it is: translate it by hand",
+        ),
+        (
+            ["a dog", "it has { a ,select, x {dogs} other {cats}} now", "{b, plural, other {{b, number} dogs}}"],
+            "2 messages of ICU, such as {a, select, …}, stay as they are: translate them by hand",
+        ),
+        (["{count, number} of {name}", "{count, date, short} now", "50 %"], None),
+    ],
+)
+def test_messages_of_icu_are_told(texts, note):
+    files = {
+        "po": "".join(f'msgid "{text}"\nmsgstr ""\n\n' for text in texts),
+        "xml": f"<a>{''.join(f'<p>{text}</p>' for text in texts)}</a>",
+        "xliff": UNIT.format("", "</source></trans-unit><trans-unit id='2'><source>".join(texts)),
+    }
+    for form, content in files.items():
+        notes = list(parse_document(content.encode(), f"a.{form}", SPACED, form).notes)
+        assert notes == ([f"a.{form}: {note}"] if note else [])
+
+
 @pytest.mark.parametrize("translate", [translate_xliff, translate_xml])
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -99,3 +125,35 @@ def test_tags_of_angular_are_pairs():
     sides = [(document.units[0].labels[tag], side) for _, (tag, side) in document.units[0].segment.marks]
     assert [side for _, side in sides] == ["open", "open", "close", "close", "single", "single"]
     assert translate_xliff(text).upper() == text.upper()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # of reStructuredText, as Sphinx extracts it
+        ("the :func:`a_dog` or ``a.b()`` is", "THE :func:`a_dog` OR ``a.b()`` IS"),
+        ("see :doc:`/a/b`, :py:meth:`~a.b` and `c d`:kbd:.", "SEE :doc:`/a/b`, :py:meth:`~a.b` AND `c d`:kbd:."),
+        ("with `a link <https://a.b/c>`_ now", "WITH `A LINK <https://a.b/c>`_ NOW"),
+        ("with `one <a>`__ and :ref:`two dogs <b>`", "WITH `ONE <a>`__ AND :ref:`TWO DOGS <b>`"),
+        ("see |project|, [1]_, [#n]_ or [Dog2020]_", "SEE |project|, [1]_, [#n]_ OR [Dog2020]_"),
+        ("see `a dog`_, Python_ and it__", "SEE `a dog`_, Python_ AND it__"),
+        ("a ``b `c` d`` e ``<f>`` & <b>g</b>", "A ``b `c` d`` E ``<f>`` &amp; <b>G</b>"),
+        ("a ``<b>`` & c", "A ``<b>`` & C"),  # no markup of HTML
+        # of Markdown
+        ("use `dog run` and ```x y```", "USE `dog run` AND ```x y```"),
+        # neither
+        ("can't open `a' or `b c' now", "CAN'T OPEN `A' OR `B C' NOW"),
+        ("it`s a dog`s | cat | or Cut|Copy|Paste", "IT`S A DOG`S | CAT | OR CUT|COPY|PASTE"),
+        ("my a_b or __c__ [1] [x]", "MY A_B OR __C__ [1] [X]"),
+        # a formula
+        ("drink H<sub>2</sub>O now", "DRINK H<sub>2</sub>O NOW"),
+    ],
+)
+def test_markup_of_documentation_in_po_stays(text, expected):
+    assert translate_po(text) == expected
+
+
+@pytest.mark.parametrize("text", ["say `a b` |c| d_ :e:`f`", "``a``"])
+def test_other_formats_have_no_such_markup(text):
+    assert translate_xml(text) == text.upper()
+    assert translate_xliff(text) == text.upper()

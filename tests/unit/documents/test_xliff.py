@@ -2,11 +2,12 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from support.documents import SPACED, WordTranslator, shout, translate_document
+from support.documents import SPACED, WordTranslator, shout, translate_document, translate_units
 
 from nmt.documents.document import Annotation, Languages
 from nmt.documents.xliff import XliffDocument
 from nmt.errors import DataError
+from nmt.translation.memory import MemoryTranslator, TranslationMemory
 from nmt.translation.result import MemoryMatch
 
 HEAD_1 = '<?xml version="1.0"?>\n<xliff version="1.2"><file source-language="en-US" target-language="de"><body>\n'
@@ -301,6 +302,41 @@ def test_placeholders_move_with_the_words_beside_them(placeholder):
     unit = f'<trans-unit id="1"><source>wait {placeholder} &lt; now</source></trans-unit>'
     written = translate_document(read(HEAD_1 + unit + TAIL_1), WordTranslator(str.upper)).decode()
     assert f"<target {STATE}>WAIT {placeholder} &lt; NOW</target>" in written
+
+
+@pytest.mark.parametrize(
+    ("code", "is_break"),
+    [
+        ('<x id="LINE_BREAK" ctype="lb" equiv-text="&lt;br/&gt;"/>', True),
+        ('<x id="1" ctype="x-br"/>', True),
+        ('<x id="1" equiv-text="&lt;br class=&quot;a&quot;>"/>', True),
+        ('<ph id="1">&lt;br/></ph>', True),
+        ('<it id="1" pos="open">\\n</it>', True),
+        ('<ph id="1" type="fmt" subType="xlf:lb"/>', True),
+        ('<ph id="1" type="fmt" disp="&lt;BR>"/>', True),
+        ('<ph id="1" dataRef="d1"/>', True),
+        ('<ph id="1" dataRef="d2"/>', False),
+        ('<x id="1" ctype="image" equiv-text="&lt;img>"/>', False),
+        ('<ph id="1">&lt;b></ph>', False),
+    ],
+)
+def test_line_breaks_separate_words(tmp_path, code, is_break):
+    head, tail, unit = HEAD_1, TAIL_1, "trans-unit"
+    if any(one in code for one in ("disp", "dataRef", "subType")):
+        data = '<originalData><data id="d1">&lt;br/></data><data id="d2">&lt;b></data></originalData>'
+        head, tail, unit = HEAD_2.format(' trgLang="de"') + data, TAIL_2, "segment"
+    text = f"{head}<{unit} id='1'><source>a dog{code}runs</source>{{}}</{unit}>{tail}"
+    document = read(text.format(""))
+    words = "a dog runs" if is_break else "a dogruns"
+    assert document.units[0].segment.text == words
+    assert not is_break or f"A DOG {code}RUNS" in shout(document)
+    # and so in a memory, whose translation is used as it is
+    target = f"<target>ein{code}Hund</target>"
+    (tmp_path / "m.xlf").write_text(text.format(target))
+    memory = TranslationMemory.read([tmp_path / "m.xlf"], "en", "de", 100)
+    assert memory.find_equal(words) is not None
+    [unit] = translate_units(document, MemoryTranslator(WordTranslator(str.upper), memory))
+    assert target in document.write([unit.segment]).decode().replace(f"<target {STATE}>", "<target>")
 
 
 def test_tags_move_with_their_words():

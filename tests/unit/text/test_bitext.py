@@ -78,6 +78,22 @@ def test_languages_of_a_memory_are_chosen_by_code(tmp_path, source, target, pair
     assert read(tmp_path, "a.tmx", TMX, source, target) == (pairs, counts)
 
 
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ('<ph type="lb"/>', "one two"),
+        ("<ph>&lt;br /&gt;</ph>", "one two"),
+        ("<it pos='begin'>&lt;br&gt;</it>", "one two"),
+        (" <ph>&lt;br /&gt;</ph> ", "one two"),
+        ("<ph>&lt;img src='br'&gt;</ph>", "onetwo"),
+        ("<ph>&lt;break&gt;</ph>", "onetwo"),
+    ],
+)
+def test_line_breaks_of_a_memory_separate_words(tmp_path, code, text):
+    unit = f'<tuv xml:lang="en"><seg>one{code}two</seg></tuv><tuv xml:lang="de"><seg>eins</seg></tuv>'
+    assert read(tmp_path, "a.tmx", f"<tmx><body><tu>{unit}</tu></body></tmx>")[0] == [(text, "eins")]
+
+
 def test_a_memory_may_be_compressed_and_in_other_encodings(tmp_path):
     expected = read(tmp_path, "a.tmx", TMX)
     assert read(tmp_path, "a.tmx.gz", gzip.compress(TMX.encode())) == expected
