@@ -119,7 +119,7 @@ def test_line_ends_that_are_content_stay(attributes, text, expected):
 def test_tags_of_angular_are_pairs():
     text = (
         'sit <x id="START_TAG_B" ctype="x-b"/>on a <x id="START_LINK_1"/>red<x id="CLOSE_LINK"/> bench'
-        '<x id="CLOSE_TAG_B"/> at <x id="INTERPOLATION"/> <x id="LINE_BREAK"/>now'
+        '<x id="CLOSE_TAG_B"/> at <x id="INTERPOLATION"/><x id="LINE_BREAK"/>now'
     )
     document = XliffDocument(UNIT.format("", text).encode(), "a.xlf", SPACED)
     sides = [(document.units[0].labels[tag], side) for _, (tag, side) in document.units[0].segment.marks]
