@@ -41,7 +41,7 @@ document_options = combine(
         type=INPUT,
         metavar="FILE",
         help="TOML file of XML elements that are text, inline, block or untranslated, and of attributes that people "
-        "read; DocBook and DITA have rules of their own",
+        "read; DocBook, DITA and Android have rules of their own",
     ),
     click.option(
         "--tag-report",

@@ -26,6 +26,7 @@ PLACEHOLDER = re.compile(
     r"|%<\w+>[-+#0]*\d*(?:\.\d+)?[a-zA-Z]"  # of Ruby
     r"|%(?:\(\w+\)|\d+\$)?[-+#0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[hlLqjzt]*[a-zA-Z@%]"  # of printf and Python
     rf"|[$%#]?\{{[^{{}}\s]*\}}|{VARIABLE}"  # of templates, Python, Ruby and shells
+    r"|(?<![\w@])@\+?(?:android:)?(?:array|attr|bool|color|dimen|drawable|id|integer|mipmap|plurals|string|style)/[\w.]*\w"
     r"|(?<!\w)[A-Za-z]:(?:\\[\w.$-]+)++\\?"  # a path of Windows, which has no escapes
     r"|[ \t]*(?:\\r)?\\n[ \t]*|\\[rt]"  # escapes
 )

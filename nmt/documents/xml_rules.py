@@ -229,8 +229,16 @@ DITA = XmlRules(
     untranslated=DITA_CODES + DITA_BLOCKS + DITA_UNREAD,
     attributes=("navtitle", "spectitle"),
 )
+ANDROID_VALUES = read_names(
+    "attr bool color declare-styleable dimen drawable fraction id integer integer-array item overlayable public style"
+)
+ANDROID = XmlRules(
+    inline=read_names("string/g item/g"),  # of XLIFF, around what translators leave as it is
+    untranslated=(*read_names("string/g item/g"), *(f"resources/{name}" for name in ANDROID_VALUES)),
+)
 VOCABULARIES = (  # rules, suffixes of files, and what a document declares
     (DOCBOOK, (".docbook", ".dbk"), b"http://docbook.org/ns/docbook"),
     (DOCBOOK, (), b"-//OASIS//DTD DocBook"),
     (DITA, (".dita", ".ditamap"), b"-//OASIS//DTD DITA"),
+    (ANDROID, (), b"<resources"),
 )

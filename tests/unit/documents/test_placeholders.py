@@ -43,6 +43,7 @@ def translate_po(text):
         ),
         ("a {b, c} d {e", "A {B, C} D {E"),
         (r"one.\nTwo three \n- four\r\nfive\tsix", r"ONE.\nTWO THREE \n- FOUR\r\nFIVE\tSIX"),
+        ("see @string/app_name or @android:color/red.", "SEE @string/app_name OR @android:color/red."),
         (r"open C:\new\table.txt now", r"OPEN C:\new\table.txt NOW"),
     ],
 )

@@ -297,3 +297,20 @@ def test_an_encoding_that_is_declared_is_kept():
     assert translate_document(document, WordTranslator(lambda word: "日本")) == (
         b'<?xml version="1.0" encoding="ISO-8859-1"?><p>&#26085;&#26412;</p>'
     )
+
+
+ANDROID = """<resources xmlns:xliff="urn:oasis:names:tc:xliff:document:1.2">
+<string name="a">one</string><string name="b">@string/a</string><string name="c" translatable="false">two</string>
+<string name="d">hi <xliff:g id="x">Bob</xliff:g>, <b>go</b></string>
+<string-array name="e"><item>three</item></string-array>
+<plurals name="f"><item quantity="one">four</item></plurals>
+<dimen name="g">12dp</dimen><color name="h">#FF0000</color><bool name="i">true</bool><integer name="j">5</integer>
+<item name="k" type="dimen">1.5px</item><style name="l"><item name="m">bold</item></style>
+</resources>"""
+
+
+def test_texts_of_android_are_strings():
+    expected = ANDROID
+    for text in ("one<", "hi ", ">go<", "three", "four"):
+        expected = expected.replace(text, text.upper())
+    assert shout(parse_document(ANDROID.encode(), "strings.xml", SPACED, "xml")) == expected
