@@ -9,6 +9,7 @@ from itertools import groupby
 
 from nmt.documents.document import Token
 from nmt.documents.markdown_attributes import ATTRIBUTES, attach_attributes
+from nmt.documents.markdown_jsx import FRAGMENT
 from nmt.documents.markdown_modules import IMPORT
 from nmt.documents.placeholders import KEPT, keep_parts, keep_spans
 
@@ -27,6 +28,7 @@ LINES = "|".join(
         r"(?:!!!|\?\?\?\+?)[ \t]+\w[^\n]*",  # admonitions of MkDocs
         r"===[ \t]+\"[^\n]*",  # and its tabs
         IMPORT,
+        r"</?>",  # fragments of JSX
         r"\[\[?_?[tT][oO][cC]_?\]?\]",  # where the table of contents stands
         r";*-+8<-+[ \t]*\n(?:[^\n]+\n)*?[ \t>]*-+8<-+",  # names of files that are included, of PyMdown
         r";*-+8<-+(?:[ \t]+(?:\"[^\"\n]+\"|'[^'\n]+'|\[[^\]\n]+\]))?",
@@ -42,6 +44,7 @@ BLOCK_SYNTAX = re.compile(
     rf"((?:{LINES})(?=[ \t\r]*$)"
     rf"|:[ \t]+|\[![\w-]+\][-+]?(?=\s)|{ABBREVIATION}[ \t]*)"  # or the mark of a definition, or the kind of a quote
 )
+HTML_SYNTAX = re.compile(rf"{KEPT.pattern}|{FRAGMENT}")  # in HTML
 INLINE_SYNTAX = re.compile(
     "|".join(
         (
@@ -50,7 +53,7 @@ INLINE_SYNTAX = re.compile(
             r"(?:\{[a-zA-Z][\w:.+-]*\}|:[a-zA-Z][\w:.+-]*:)`[^`]*`",  # roles, with their text
             r"(?<![\w:]):[a-zA-Z][\w+-]*:(?![\w:])",  # emoji by their names
             ATTRIBUTES.pattern,
-            r"\{/\*[^\n]*?\*/\}",  # comments of MDX
+            FRAGMENT,
             r"\[\^[^\]\s]+\]",  # footnotes that are nowhere
         )
     )

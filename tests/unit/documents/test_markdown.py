@@ -5,14 +5,15 @@ from support.documents import SPACED, WordTranslator, shout, translate_document
 
 from nmt.documents import markdown
 from nmt.documents.html_names import INLINE_UNTRANSLATED, UNTRANSLATED
+from nmt.documents.markdown_jsx import mask_markup
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import DataError, UsageError
 
 pytest.importorskip("pyromark")
 
 
-def read(text: str) -> markdown.MarkdownDocument:
-    return markdown.MarkdownDocument(text.encode(), "a.md", SPACED)
+def read(text: str, name: str = "a.md") -> markdown.MarkdownDocument:
+    return markdown.MarkdownDocument(text.encode(), name, SPACED)
 
 
 @pytest.mark.parametrize(
@@ -233,6 +234,88 @@ def test_statements_of_mdx_stay(statement):
 )
 def test_prose_about_imports_and_exports_is_translated(text):
     assert shout(read(f"{text}\n")) == f"{text.upper()}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<b onClick={() => f('a > \"b}\"')}>one</b>\n", "<b onClick={() => f('a > \"b}\"')}>ONE</b>\n"),
+        ("one <A b={['c d', \"e's\"]} /> two\n", "ONE <A b={['c d', \"e's\"]} /> TWO\n"),
+        (
+            "<Tabs\n  a=\"b\"\n  c={[\n    {d: 'e f'},\n\n    {g: '}'},\n  ]}>\n\none\n\n</Tabs>\n",
+            "<Tabs\n  a=\"b\"\n  c={[\n    {d: 'e f'},\n\n    {g: '}'},\n  ]}>\n\nONE\n\n</Tabs>\n",
+        ),
+        ("<A b={<C d='e' />} title='f'>g</A>\n", "<A b={<C d='e' />} title='F'>G</A>\n"),
+        (
+            "<img src={f('a').b} alt='c d' title={e({f: 'g'})} />\n",
+            "<img src={f('a').b} alt='C D' title={e({f: 'g'})} />\n",
+        ),
+        ("<A lang={b} c={`d e`}>one</A> two\n", "<A lang={b} c={`d e`}>ONE</A> TWO\n"),
+        ("<A {...b} {/* c d */} e='f'>one</A>\n", "<A {...b} {/* c d */} e='f'>ONE</A>\n"),
+        ("<A.B title='c'>\n\none\n\n</A.B>\n", "<A.B title='C'>\n\nONE\n\n</A.B>\n"),
+        (
+            "<>\n  one\n</>\n\na <>*b*</> c\n\n<p>\n<>d</>\n</p>\n",
+            "<>\n  ONE\n</>\n\nA <>*B*</> C\n\n<p>\n<>D</>\n</p>\n",
+        ),
+        ("- <A b={c\n  }>one</A>\n> two <A b={`c`}/>\n", "- <A b={c\n  }>ONE</A>\n> TWO <A b={`c`}/>\n"),
+        # of Vue
+        ("<template #default='{ a }'>\n\none\n\n</template>\n", "<template #default='{ a }'>\n\nONE\n\n</template>\n"),
+        ("one <b @c=\"d('e f')\" v-g:[h]='i'>two</b>\n", "ONE <b @c=\"d('e f')\" v-g:[h]='i'>TWO</b>\n"),
+        # expressions
+        ("one {a.b} two {a?.b.c({d: 'e'})}\n", "ONE {a.b} TWO {a?.b.c({d: 'e'})}\n"),
+        ("one {/* a\nb */} two\n", "ONE {/* a\nb */} TWO\n"),
+        (
+            "{a.map(b => (\n  <p>\n\n  c {b}</p>\n))}\n\n| one {a.b(c|d)} |\n|---|\n",
+            "{a.map(b => (\n  <p>\n\n  c {b}</p>\n))}\n\n| ONE {a.b(c|d)} |\n|---|\n",
+        ),
+        ("<A b={c}>\n\none {d} two\n\n</A>\n", "<A b={c}>\n\nONE {d} TWO\n\n</A>\n"),
+        ("import a from 'b'\n\n{c ? <b>d</b> : 'e f'} one\n", "import a from 'b'\n\n{c ? <b>d</b> : 'e f'} ONE\n"),
+        (
+            "import a from 'b'\n\none {#c} {ref}`d` $e_{f}$ [g]({h}/i)\n",
+            "import a from 'b'\n\nONE {#c} {ref}`d` $e_{f}$ [G]({h}/i)\n",
+        ),
+        # and what is none
+        ("a < b, {c} <d and {e}> {{ f }}\n", "A < B, {C} <D AND {E}> {{ f }}\n"),
+        (
+            "`<a b={` one `}>` {c}\n\n```\n<a b={\n```\n\ntwo }>\n",
+            "`<a b={` ONE `}>` {C}\n\n```\n<a b={\n```\n\nTWO }>\n",
+        ),
+        ("```\nimport a from 'b'\n```\n\none {c}\n", "```\nimport a from 'b'\n```\n\nONE {C}\n"),
+    ],
+)
+def test_tags_and_expressions_of_jsx_stay(text, expected):
+    assert shout(read(text)) == expected
+    assert translate_document(read(text), WordTranslator()).decode() == text
+
+
+def test_braces_are_expressions_in_files_of_mdx():
+    assert shout(read("one {a} {'b c'} `{`\n", "a.MDX")) == "ONE {a} {'b c'} `{`\n"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "<a b={",
+        '<a b="',
+        "<a b={`",
+        "{a.b(",
+        "{/*",
+        "{'",
+        "{`",
+        "\\(",
+        "\\[ ",
+        "\\begin{a}",
+        "<!--",
+        "~~~",
+        "~~~\n",
+        "``` ",
+    ],
+)
+def test_markup_that_does_not_end_takes_no_time(part):
+    text = part * 10_000
+    begin = time.process_time()
+    assert len(mask_markup(text, "a.mdx")) == len(text)
+    assert time.process_time() - begin < 2  # by the square of its length it were minutes
 
 
 def test_statements_in_code_do_not_hide_what_follows():
