@@ -198,6 +198,7 @@ class MarkdownDocument:
         """
         if event.kind == "Start":
             begin, end = event.begin, event.end if inner.kind == "End" and inner.name == event.name else inner.begin
+            end -= inner.kind == "Text" and self.decoded.text[end - 1] == "\\"  # which belongs to what it escapes
             return Token("open", begin, end, event.name.lower(), event.name)
         begin = event.end if inner.kind == "Start" and inner.name == event.name else inner.end
         if event.name == "Link":

@@ -389,6 +389,31 @@ def test_what_would_be_markup_is_escaped(text, translation, written):
     assert [unit.segment.text for unit in again.units] == [translation]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a \\*b\\* and 2 * 3", "A \\*B\\* AND 2 \\* 3"),
+        ("a \\<b\\> and 3 < 4", "A \\<B\\> AND 3 \\< 4"),
+        ("\\[a\\](b) [c]", "\\[A\\](B) \\[C\\]"),
+        ("\\_a\\_ b_c", "\\_A\\_ B\\_C"),
+        ("\\{a\\} \\$b\\$ c\\|d", "\\{A\\} \\$B\\$ C\\|D"),
+        ("\\&lt; \\!\\[a](b) \\#c", "\\&LT; \\!\\[A](B) \\#C"),
+        ("**\\$a b** [\\_c\\_ d](e)", "**\\$A B** [\\_C\\_ D](e)"),
+        # and nothing needlessly
+        ("it\\'s 1\\. a\\, b", "IT'S 1. A, B"),
+        ("a {b} $5 c_d *e* & f", "A {B} $5 C_D *E* & F"),
+        ("a\\b \\d:e", "A\\B \\D:E"),
+    ],
+)
+def test_what_was_escaped_is_escaped_again(text, expected):
+    assert shout(read(f"{text}\n")) == f"{expected}\n"
+
+
+def test_a_backslash_does_not_escape_what_follows():
+    document = read("a \\b c\n")
+    assert document.write([Segment("x\\y \\* z\\")]).decode() == "x\\y \\\\\\* z\\\\\n"
+
+
 def test_underscores_inside_a_word_become_asterisks():
     document = read("a _b_ c __d__\n")
     parts = ["日本", Mark(0, "open"), "語", Mark(0, "close"), "文 ", Mark(1, "open"), "x", Mark(1, "close")]
