@@ -14,11 +14,17 @@ from nmt.documents.markdown_modules import IMPORT
 from nmt.documents.placeholders import KEPT, keep_parts, keep_spans
 
 SYNTAX = "syntax"  # the name of a part of a run that is no text
+CITED = r"@[A-Za-z_](?>\w+|[:.#$%&+?<>~/-]++(?=\w))*"  # what citations and mentions name
+LOCATOR = r"[ ]\[(?:pp?\.|chap\.|sec\.|fig\.|vol\.|§|\d)[^\[\]\n]{0,100}\](?![(\[])"
+ARGUMENT = r"(?:\[[^\[\]\n]{0,200}\]|\{[^{}\n]{0,200}\})"
+COMMAND = rf"\\[A-Za-z]{{2,}}\*?{ARGUMENT}*"  # of LaTeX
 EMBEDDED = "|".join(
     (
         r"@\[[\w-][^\]\n]{0,200}\]\([^()\n]{0,1000}\)",  # videos and code, by plugins of markdown-it and VuePress
-        r"!\[\[[^\]\n]{1,1000}\]\]",  # notes and images of Obsidian
+        r"!?\[\[[^\[\]\n]{1,1000}\]\](?!\()",  # notes and images of Obsidian
         r"\{![^{}\n]{1,1000}!\}",  # files of markdown-include
+        r"(?<![\w%])%%[^%\n]{1,1000}%%(?![\w%])",  # and its comments
+        rf"\[-?{CITED}[^\[\]\n]{{0,200}}\](?![(\[])",  # citations of Pandoc
         r"\[!\w[\w-]{0,50}[ \t]?\[[^\]\n]{0,200}\]\([^()\n]{0,1000}\)\]",  # and of DocFX
     )
 )
@@ -29,6 +35,7 @@ LINES = "|".join(
         r"===[ \t]+\"[^\n]*",  # and its tabs
         IMPORT,
         r"</?>",  # fragments of JSX
+        r"%%[ \t]*\n(?:[^\n]+\n)*?[ \t>]*%%",  # comments of Obsidian
         r"\[\[?_?[tT][oO][cC]_?\]?\]",  # where the table of contents stands
         r";*-+8<-+[ \t]*\n(?:[^\n]+\n)*?[ \t>]*-+8<-+",  # names of files that are included, of PyMdown
         r";*-+8<-+(?:[ \t]+(?:\"[^\"\n]+\"|'[^'\n]+'|\[[^\]\n]+\]))?",
@@ -54,6 +61,10 @@ INLINE_SYNTAX = re.compile(
             r"(?<![\w:]):[a-zA-Z][\w+-]*:(?![\w:])",  # emoji by their names
             ATTRIBUTES.pattern,
             FRAGMENT,
+            r"(?<!\w)[A-Za-z]:(?:\\[\w.$-]+)++",  # a path of Windows
+            rf"(?<![\\\w]){COMMAND}",
+            rf"(?<![\w.+/@])-?{CITED}(?:{LOCATOR})?",
+            r"(?<=\s)\^[A-Za-z0-9-]+(?=[ \t]*(?:\r?\n|\Z))",  # names of blocks, of Obsidian
             r"\[\^[^\]\s]+\]",  # footnotes that are nowhere
         )
     )

@@ -325,8 +325,41 @@ def test_statements_in_code_do_not_hide_what_follows():
     assert shout(read(text)) == text.replace("one", "ONE").replace("two", "TWO").replace("three", "THREE")
 
 
-@pytest.mark.parametrize("part", ["]{.a}", "[a", "{a='", "{a=b\n", "{a=b c ", "{: ", "{ ", "[a]{.b} "])
-def test_attributes_that_do_not_end_take_no_time(part):
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # of Pandoc and LaTeX
+        ("one [@a20] @b99 [p. 3] two [-@c_d:e, pp. 3; @f]\n", "ONE [@a20] @b99 [p. 3] TWO [-@c_d:e, pp. 3; @f]\n"),
+        ("[see @a, one] (@b) 'c'\n", "[SEE @a, ONE] (@b) 'C'\n"),
+        ("\\newpage\n\none \\ref{a:b} \\textbf{c}[d] two\n", "\\newpage\n\nONE \\ref{a:b} \\textbf{c}[d] TWO\n"),
+        (
+            "one \\(a + b\\) two \\(x\\) \\\\(a_b\\\\) \\[x^2\\] three\n",
+            "ONE \\(a + b\\) TWO \\(x\\) \\\\(a_b\\\\) \\[x^2\\] THREE\n",
+        ),
+        ("\\[\na = b\n\\]\n\none\n", "\\[\na = b\n\\]\n\nONE\n"),
+        ("\\begin{a*}\nb\n\n- c\n\\end{a*}\n\none\n", "\\begin{a*}\nb\n\n- c\n\\end{a*}\n\nONE\n"),
+        ("one C:\\Users\\me two\n", "ONE C:\\Users\\me TWO\n"),
+        # of Obsidian
+        ("one [[A b|c d]] [[e]] two\n\n[[f]]\n", "ONE [[A b|c d]] [[e]] TWO\n\n[[f]]\n"),
+        ("one %%a *b*%% two\n\n%%\nc\n%%\n", "ONE %%a *b*%% TWO\n\n%%\nc\n%%\n"),
+        ("one ^a-b\n\n- two ^c\n- three\n", "ONE ^a-b\n\n- TWO ^c\n- THREE\n"),
+        # and what is none
+        ("a@b.c, @d/e a @ b -@ @5 [@f](g)\n", "a@b.c, @d/e A @ B -@ @5 [@f](g)\n"),
+        ("a % b 100%% of c 50%% ^ d\n", "A % B 100%% OF C 50%% ^ D\n"),
+        ("[[a]](b) [c [d]]\n", "[[A]](b) [C [D]]\n"),
+        ("\\[a\\](b) \\[c\\] \\(dd ee\\)\n", "\\[A\\](B) \\[C\\] (DD EE)\n"),
+    ],
+)
+def test_syntax_of_pandoc_latex_and_obsidian_stays(text, expected):
+    assert shout(read(text)) == expected
+    assert translate_document(read(text), WordTranslator()).decode() == text
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["[@a ", "%%a", "%%\n", "[[a", "\\ab{", "@a:", "]{.a}", "[a", "{a='", "{a=b\n", "{a=b c ", "{: ", "{ ", "[a]{.b} "],
+)
+def test_syntax_that_does_not_end_takes_no_time(part):
     text = part * 5_000
     begin = time.process_time()
     assert translate_document(read(text), WordTranslator(str.upper)).decode().count("{") == text.count("{")
