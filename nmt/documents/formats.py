@@ -21,7 +21,7 @@ class Format(NamedTuple):
 
 FORMATS = {
     "html": Format((".html", ".htm", ".xhtml"), "html", "HtmlDocument"),
-    "markdown": Format((".md", ".markdown"), "markdown", "MarkdownDocument"),
+    "markdown": Format((".md", ".markdown", ".mdx"), "markdown", "MarkdownDocument"),
     "xliff": Format((".xlf", ".xliff", ".sdlxliff", ".mqxliff"), "xliff", "XliffDocument"),
     "xml": Format((".xml", ".dita", ".ditamap", ".docbook", ".dbk"), "xml", "XmlDocument"),
     "po": Format((".po", ".pot"), "po", "PoDocument"),

@@ -19,11 +19,11 @@ from nmt.documents.html import Finder
 from nmt.documents.inline_units import build_inline_unit, pair_tokens
 from nmt.documents.labels import LINE_END
 from nmt.documents.markdown_escapes import escape, escape_inner, replace_underscores
-from nmt.documents.markdown_modules import mask_statements
-from nmt.documents.markdown_syntax import DIRECTIVE, find_terms, is_abbreviation, split_at_syntax
+from nmt.documents.markdown_jsx import mask_markup
+from nmt.documents.markdown_syntax import DIRECTIVE, HTML_SYNTAX, find_terms, is_abbreviation, split_at_syntax
 from nmt.documents.markdown_tags import KeptBlocks, keep_elements, leave_out, read_tag
 from nmt.documents.markup import InnerText, read_attribute, replace_markup
-from nmt.documents.placeholders import KEPT, keep_parts
+from nmt.documents.placeholders import keep_parts
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import UsageError
 from nmt.text.languages import format_language
@@ -43,7 +43,6 @@ TITLE = r"""(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|\(((?:\\.|[^()\\])*)\))""
 INNER_TITLE = re.compile(rf"\s{TITLE}\s*\)\Z")
 DEFINED_TITLE = re.compile(rf"(?m)^[ \t>]*\[(?:\\.|[^\]\\\n])+\]:\s*\S+\s+{TITLE}[ \t\r]*$")
 SHORT_LINK = re.compile(r"\](?:\[\]|(?![\[(]))")  # the end of one whose text is the name of its target
-KEPT_IN_TAGS = re.compile(rf"(?<==)\{{[^{{}}]*\}}|{KEPT.pattern}")  # of JSX, too: <img alt={title} />
 LABEL = re.compile(r"\]\[(.*)\]\Z", re.DOTALL)
 
 
@@ -76,6 +75,7 @@ class MarkdownDocument:
         self.decoded = decode_lines(content, name)
         self.notes: Sequence[str] = [self.decoded.note] if self.decoded.note else []
         self.lines = Lines(self.decoded.text)
+        self.masked = mask_markup(self.decoded.text, name)  # what is parsed
         self.html: list[InlineUnit] = []  # the texts of HTML blocks
         self.html_inner: list[InnerText] = []  # what people read in tags, and in drawings
         self.inner: list[InnerText] = []  # descriptions of images, and titles
@@ -109,7 +109,7 @@ class MarkdownDocument:
         skipped = 0  # how many elements are open in one that stays as it is
         before, *ahead = (
             NO_EVENT,
-            *islice(events := read_events(mask_statements(text)), 3),
+            *islice(events := read_events(self.masked), 3),
         )  # all events would take much memory
         while ahead:
             event, *after = ahead
@@ -145,8 +145,8 @@ class MarkdownDocument:
             elif event.kind in ("Text", "SoftBreak"):
                 own = event.facts if event.kind == "Text" else " "
                 self.run.append(Token("text", event.begin, event.end, own))
-            elif event.kind == "InlineHtml":
-                self.run.append(read_tag(text, event.begin, event.end, self.language))
+            elif event.kind == "InlineHtml" and text[event.begin] == "<":
+                self.run.append(read_tag(self.masked, event.begin, event.end, self.language))
             else:
                 is_break = event.kind == "HardBreak"
                 label = LINE_END if is_break else text[event.begin : event.end]
@@ -198,6 +198,7 @@ class MarkdownDocument:
         """
         if event.kind == "Start":
             begin, end = event.begin, event.end if inner.kind == "End" and inner.name == event.name else inner.begin
+            end -= inner.kind == "Text" and self.decoded.text[end - 1] == "\\"  # which belongs to what it escapes
             return Token("open", begin, end, event.name.lower(), event.name)
         begin = event.end if inner.kind == "Start" and inner.name == event.name else inner.end
         if event.name == "Link":
@@ -249,7 +250,7 @@ class MarkdownDocument:
         if any(text[end:begin].strip() for (_, end), (begin, _) in pairwise(lines)):
             return
         place = lines[0][0]
-        self.blocks.read(text, place, lines[-1][1])
+        self.blocks.read(self.masked, place, lines[-1][1])
         runs: list[Sequence[Token]] = []
         finder = self.read_page(place, lines[-1][1], runs.append)
         self.notes = [*self.notes, *finder.describe_unended(self.name, self.lines, place)]
@@ -259,18 +260,24 @@ class MarkdownDocument:
     def read_page(self, begin: int, end: int, take: Callable[[Sequence[Token]], object]) -> Finder:
         """Read HTML as a page: add what people read in its tags and drawings to the units. `take` gets its texts."""
         text = self.decoded.text
-        finder = Finder(text[begin:end], take, self.language)
+        finder = Finder(self.masked[begin:end], take, self.language)
         own = [*finder.labels.values, *(span for one in finder.labels.list_open() for span in one.values)]
-        self.html_own |= {(begin + first, begin + last) for first, last in own}
-        for first, last in finder.attributes:
-            self.html_inner += read_attribute(text, (begin + first, begin + last), self.lines, KEPT_IN_TAGS)
+        self.html_own |= {*self.place_values(own, begin)}
+        for span in self.place_values(finder.attributes, begin):
+            self.html_inner += read_attribute(text, span, self.lines)
         self.html_inner += (InnerText(unit) for run in finder.drawn if (unit := self.build_html(run, begin)))
         return finder
+
+    def place_values(self, spans: Iterable[Span], place: int) -> Iterator[Span]:
+        """The places of values in tags of HTML, which is at a place; but no expressions of JSX: `alt={title}`."""
+        for first, last in spans:
+            if not self.decoded.text.startswith("={", place + first - 1):
+                yield place + first, place + last
 
     def build_html(self, run: Sequence[Token], place: int) -> InlineUnit | None:
         """The unit of a run of text in HTML, which is at a place."""
         moved = [token._replace(begin=place + token.begin, end=place + token.end) for token in run]
-        return build_inline_unit(keep_parts(moved, self.decoded.text), self.lines)
+        return build_inline_unit(keep_parts(moved, self.decoded.text, HTML_SYNTAX), self.lines)
 
     def write(self, translations: Iterable[Segment]) -> bytes:
         """See nmt.documents.document.Document."""

@@ -7,17 +7,22 @@ from html import unescape
 from nmt.documents.markup import REFERENCE
 from nmt.documents.segment import Mark
 
-SPECIAL = "\\`*_[]<~"  # what may be markup anywhere
+SPECIAL = "\\`*_[]<~|"  # what may be markup anywhere
+PUNCTUATION = r"[!-/:-@\[-`{-~]"
+ESCAPED = re.compile(rf"\\({PUNCTUATION})")
+OF_SENTENCES = frozenset("\"'(),-./;?+")  # punctuation that is no markup inside a line by itself
+BACKSLASH = re.compile(rf"\\(?={PUNCTUATION}|\Z)")  # which would escape what follows
 MARKER = re.compile(r"(?:#{1,6}|[-+>=]|\d+[.)])(?=\s|$)")  # what is markup where a block begins
 UNDERSCORES = re.compile(r"_+(?=\{|\Z)")  # perhaps with attributes after them
 
 
 def escape(text: str, original: str, begins_block: bool) -> str:
-    """A text as Markdown. What may be markup is escaped, unless the original has it, too, and not as markup."""
-    plain = re.sub(r"\\.", "", original)
-    written: dict[str, str | int | None] = {
-        character: f"\\{character}" for character in f"{SPECIAL}|" if character not in plain
-    }
+    """A text as Markdown. What may be markup is escaped, unless the original has it, too, and never escapes it."""
+    escaped, plain = set(ESCAPED.findall(original)), set(ESCAPED.sub("", original))
+    special = (set(SPECIAL) - plain) | (escaped - OF_SENTENCES)
+    written: dict[str, str | int | None] = {character: f"\\{character}" for character in special}
+    if "\\" not in special:
+        text = BACKSLASH.sub(r"\\\\", text)
     for reference in REFERENCE.findall(original):
         if len(character := unescape(reference)) == 1 and not character.isalnum():
             written[character] = reference

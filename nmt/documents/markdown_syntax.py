@@ -9,15 +9,22 @@ from itertools import groupby
 
 from nmt.documents.document import Token
 from nmt.documents.markdown_attributes import ATTRIBUTES, attach_attributes
+from nmt.documents.markdown_jsx import FRAGMENT
 from nmt.documents.markdown_modules import IMPORT
 from nmt.documents.placeholders import KEPT, keep_parts, keep_spans
 
 SYNTAX = "syntax"  # the name of a part of a run that is no text
+CITED = r"@[A-Za-z_](?>\w+|[:.#$%&+?<>~/-]++(?=\w))*"  # what citations and mentions name
+LOCATOR = r"[ ]\[(?:pp?\.|chap\.|sec\.|fig\.|vol\.|§|\d)[^\[\]\n]{0,100}\](?![(\[])"
+ARGUMENT = r"(?:\[[^\[\]\n]{0,200}\]|\{[^{}\n]{0,200}\})"
+COMMAND = rf"\\[A-Za-z]{{2,}}\*?{ARGUMENT}*"  # of LaTeX
 EMBEDDED = "|".join(
     (
         r"@\[[\w-][^\]\n]{0,200}\]\([^()\n]{0,1000}\)",  # videos and code, by plugins of markdown-it and VuePress
-        r"!\[\[[^\]\n]{1,1000}\]\]",  # notes and images of Obsidian
+        r"!?\[\[[^\[\]\n]{1,1000}\]\](?!\()",  # notes and images of Obsidian
         r"\{![^{}\n]{1,1000}!\}",  # files of markdown-include
+        r"(?<![\w%])%%[^%\n]{1,1000}%%(?![\w%])",  # and its comments
+        rf"\[-?{CITED}[^\[\]\n]{{0,200}}\](?![(\[])",  # citations of Pandoc
         r"\[!\w[\w-]{0,50}[ \t]?\[[^\]\n]{0,200}\]\([^()\n]{0,1000}\)\]",  # and of DocFX
     )
 )
@@ -27,6 +34,8 @@ LINES = "|".join(
         r"(?:!!!|\?\?\?\+?)[ \t]+\w[^\n]*",  # admonitions of MkDocs
         r"===[ \t]+\"[^\n]*",  # and its tabs
         IMPORT,
+        r"</?>",  # fragments of JSX
+        r"%%[ \t]*\n(?:[^\n]+\n)*?[ \t>]*%%",  # comments of Obsidian
         r"\[\[?_?[tT][oO][cC]_?\]?\]",  # where the table of contents stands
         r";*-+8<-+[ \t]*\n(?:[^\n]+\n)*?[ \t>]*-+8<-+",  # names of files that are included, of PyMdown
         r";*-+8<-+(?:[ \t]+(?:\"[^\"\n]+\"|'[^'\n]+'|\[[^\]\n]+\]))?",
@@ -42,6 +51,7 @@ BLOCK_SYNTAX = re.compile(
     rf"((?:{LINES})(?=[ \t\r]*$)"
     rf"|:[ \t]+|\[![\w-]+\][-+]?(?=\s)|{ABBREVIATION}[ \t]*)"  # or the mark of a definition, or the kind of a quote
 )
+HTML_SYNTAX = re.compile(rf"{KEPT.pattern}|{FRAGMENT}")  # in HTML
 INLINE_SYNTAX = re.compile(
     "|".join(
         (
@@ -50,7 +60,11 @@ INLINE_SYNTAX = re.compile(
             r"(?:\{[a-zA-Z][\w:.+-]*\}|:[a-zA-Z][\w:.+-]*:)`[^`]*`",  # roles, with their text
             r"(?<![\w:]):[a-zA-Z][\w+-]*:(?![\w:])",  # emoji by their names
             ATTRIBUTES.pattern,
-            r"\{/\*[^\n]*?\*/\}",  # comments of MDX
+            FRAGMENT,
+            r"(?<!\w)[A-Za-z]:(?:\\[\w.$-]+)++",  # a path of Windows
+            rf"(?<![\\\w]){COMMAND}",
+            rf"(?<![\w.+/@])-?{CITED}(?:{LOCATOR})?",
+            r"(?<=\s)\^[A-Za-z0-9-]+(?=[ \t]*(?:\r?\n|\Z))",  # names of blocks, of Obsidian
             r"\[\^[^\]\s]+\]",  # footnotes that are nowhere
         )
     )

@@ -5,14 +5,15 @@ from support.documents import SPACED, WordTranslator, shout, translate_document
 
 from nmt.documents import markdown
 from nmt.documents.html_names import INLINE_UNTRANSLATED, UNTRANSLATED
+from nmt.documents.markdown_jsx import mask_markup
 from nmt.documents.segment import Mark, Segment
 from nmt.errors import DataError, UsageError
 
 pytest.importorskip("pyromark")
 
 
-def read(text: str) -> markdown.MarkdownDocument:
-    return markdown.MarkdownDocument(text.encode(), "a.md", SPACED)
+def read(text: str, name: str = "a.md") -> markdown.MarkdownDocument:
+    return markdown.MarkdownDocument(text.encode(), name, SPACED)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +236,88 @@ def test_prose_about_imports_and_exports_is_translated(text):
     assert shout(read(f"{text}\n")) == f"{text.upper()}\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<b onClick={() => f('a > \"b}\"')}>one</b>\n", "<b onClick={() => f('a > \"b}\"')}>ONE</b>\n"),
+        ("one <A b={['c d', \"e's\"]} /> two\n", "ONE <A b={['c d', \"e's\"]} /> TWO\n"),
+        (
+            "<Tabs\n  a=\"b\"\n  c={[\n    {d: 'e f'},\n\n    {g: '}'},\n  ]}>\n\none\n\n</Tabs>\n",
+            "<Tabs\n  a=\"b\"\n  c={[\n    {d: 'e f'},\n\n    {g: '}'},\n  ]}>\n\nONE\n\n</Tabs>\n",
+        ),
+        ("<A b={<C d='e' />} title='f'>g</A>\n", "<A b={<C d='e' />} title='F'>G</A>\n"),
+        (
+            "<img src={f('a').b} alt='c d' title={e({f: 'g'})} />\n",
+            "<img src={f('a').b} alt='C D' title={e({f: 'g'})} />\n",
+        ),
+        ("<A lang={b} c={`d e`}>one</A> two\n", "<A lang={b} c={`d e`}>ONE</A> TWO\n"),
+        ("<A {...b} {/* c d */} e='f'>one</A>\n", "<A {...b} {/* c d */} e='f'>ONE</A>\n"),
+        ("<A.B title='c'>\n\none\n\n</A.B>\n", "<A.B title='C'>\n\nONE\n\n</A.B>\n"),
+        (
+            "<>\n  one\n</>\n\na <>*b*</> c\n\n<p>\n<>d</>\n</p>\n",
+            "<>\n  ONE\n</>\n\nA <>*B*</> C\n\n<p>\n<>D</>\n</p>\n",
+        ),
+        ("- <A b={c\n  }>one</A>\n> two <A b={`c`}/>\n", "- <A b={c\n  }>ONE</A>\n> TWO <A b={`c`}/>\n"),
+        # of Vue
+        ("<template #default='{ a }'>\n\none\n\n</template>\n", "<template #default='{ a }'>\n\nONE\n\n</template>\n"),
+        ("one <b @c=\"d('e f')\" v-g:[h]='i'>two</b>\n", "ONE <b @c=\"d('e f')\" v-g:[h]='i'>TWO</b>\n"),
+        # expressions
+        ("one {a.b} two {a?.b.c({d: 'e'})}\n", "ONE {a.b} TWO {a?.b.c({d: 'e'})}\n"),
+        ("one {/* a\nb */} two\n", "ONE {/* a\nb */} TWO\n"),
+        (
+            "{a.map(b => (\n  <p>\n\n  c {b}</p>\n))}\n\n| one {a.b(c|d)} |\n|---|\n",
+            "{a.map(b => (\n  <p>\n\n  c {b}</p>\n))}\n\n| ONE {a.b(c|d)} |\n|---|\n",
+        ),
+        ("<A b={c}>\n\none {d} two\n\n</A>\n", "<A b={c}>\n\nONE {d} TWO\n\n</A>\n"),
+        ("import a from 'b'\n\n{c ? <b>d</b> : 'e f'} one\n", "import a from 'b'\n\n{c ? <b>d</b> : 'e f'} ONE\n"),
+        (
+            "import a from 'b'\n\none {#c} {ref}`d` $e_{f}$ [g]({h}/i)\n",
+            "import a from 'b'\n\nONE {#c} {ref}`d` $e_{f}$ [G]({h}/i)\n",
+        ),
+        # and what is none
+        ("a < b, {c} <d and {e}> {{ f }}\n", "A < B, {C} <D AND {E}> {{ f }}\n"),
+        (
+            "`<a b={` one `}>` {c}\n\n```\n<a b={\n```\n\ntwo }>\n",
+            "`<a b={` ONE `}>` {C}\n\n```\n<a b={\n```\n\nTWO }>\n",
+        ),
+        ("```\nimport a from 'b'\n```\n\none {c}\n", "```\nimport a from 'b'\n```\n\nONE {C}\n"),
+    ],
+)
+def test_tags_and_expressions_of_jsx_stay(text, expected):
+    assert shout(read(text)) == expected
+    assert translate_document(read(text), WordTranslator()).decode() == text
+
+
+def test_braces_are_expressions_in_files_of_mdx():
+    assert shout(read("one {a} {'b c'} `{`\n", "a.MDX")) == "ONE {a} {'b c'} `{`\n"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "<a b={",
+        '<a b="',
+        "<a b={`",
+        "{a.b(",
+        "{/*",
+        "{'",
+        "{`",
+        "\\(",
+        "\\[ ",
+        "\\begin{a}",
+        "<!--",
+        "~~~",
+        "~~~\n",
+        "``` ",
+    ],
+)
+def test_markup_that_does_not_end_takes_no_time(part):
+    text = part * 10_000
+    begin = time.process_time()
+    assert len(mask_markup(text, "a.mdx")) == len(text)
+    assert time.process_time() - begin < 2  # by the square of its length it were minutes
+
+
 def test_statements_in_code_do_not_hide_what_follows():
     text = (
         "```js\nexport const a = {\n\n  ...\n```\n\none\n\nexport const b = (\n\ntwo\n\nexport const c = 1\n\nthree\n"
@@ -242,8 +325,41 @@ def test_statements_in_code_do_not_hide_what_follows():
     assert shout(read(text)) == text.replace("one", "ONE").replace("two", "TWO").replace("three", "THREE")
 
 
-@pytest.mark.parametrize("part", ["]{.a}", "[a", "{a='", "{a=b\n", "{a=b c ", "{: ", "{ ", "[a]{.b} "])
-def test_attributes_that_do_not_end_take_no_time(part):
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # of Pandoc and LaTeX
+        ("one [@a20] @b99 [p. 3] two [-@c_d:e, pp. 3; @f]\n", "ONE [@a20] @b99 [p. 3] TWO [-@c_d:e, pp. 3; @f]\n"),
+        ("[see @a, one] (@b) 'c'\n", "[SEE @a, ONE] (@b) 'C'\n"),
+        ("\\newpage\n\none \\ref{a:b} \\textbf{c}[d] two\n", "\\newpage\n\nONE \\ref{a:b} \\textbf{c}[d] TWO\n"),
+        (
+            "one \\(a + b\\) two \\(x\\) \\\\(a_b\\\\) \\[x^2\\] three\n",
+            "ONE \\(a + b\\) TWO \\(x\\) \\\\(a_b\\\\) \\[x^2\\] THREE\n",
+        ),
+        ("\\[\na = b\n\\]\n\none\n", "\\[\na = b\n\\]\n\nONE\n"),
+        ("\\begin{a*}\nb\n\n- c\n\\end{a*}\n\none\n", "\\begin{a*}\nb\n\n- c\n\\end{a*}\n\nONE\n"),
+        ("one C:\\Users\\me two\n", "ONE C:\\Users\\me TWO\n"),
+        # of Obsidian
+        ("one [[A b|c d]] [[e]] two\n\n[[f]]\n", "ONE [[A b|c d]] [[e]] TWO\n\n[[f]]\n"),
+        ("one %%a *b*%% two\n\n%%\nc\n%%\n", "ONE %%a *b*%% TWO\n\n%%\nc\n%%\n"),
+        ("one ^a-b\n\n- two ^c\n- three\n", "ONE ^a-b\n\n- TWO ^c\n- THREE\n"),
+        # and what is none
+        ("a@b.c, @d/e a @ b -@ @5 [@f](g)\n", "a@b.c, @d/e A @ B -@ @5 [@f](g)\n"),
+        ("a % b 100%% of c 50%% ^ d\n", "A % B 100%% OF C 50%% ^ D\n"),
+        ("[[a]](b) [c [d]]\n", "[[A]](b) [C [D]]\n"),
+        ("\\[a\\](b) \\[c\\] \\(dd ee\\)\n", "\\[A\\](B) \\[C\\] (DD EE)\n"),
+    ],
+)
+def test_syntax_of_pandoc_latex_and_obsidian_stays(text, expected):
+    assert shout(read(text)) == expected
+    assert translate_document(read(text), WordTranslator()).decode() == text
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["[@a ", "%%a", "%%\n", "[[a", "\\ab{", "@a:", "]{.a}", "[a", "{a='", "{a=b\n", "{a=b c ", "{: ", "{ ", "[a]{.b} "],
+)
+def test_syntax_that_does_not_end_takes_no_time(part):
     text = part * 5_000
     begin = time.process_time()
     assert translate_document(read(text), WordTranslator(str.upper)).decode().count("{") == text.count("{")
@@ -313,6 +429,31 @@ def test_what_would_be_markup_is_escaped(text, translation, written):
     assert document.write([Segment(translation)]).decode() == f"{written}\n"
     again = read(f"{written}\n")
     assert [unit.segment.text for unit in again.units] == [translation]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a \\*b\\* and 2 * 3", "A \\*B\\* AND 2 \\* 3"),
+        ("a \\<b\\> and 3 < 4", "A \\<B\\> AND 3 \\< 4"),
+        ("\\[a\\](b) [c]", "\\[A\\](B) \\[C\\]"),
+        ("\\_a\\_ b_c", "\\_A\\_ B\\_C"),
+        ("\\{a\\} \\$b\\$ c\\|d", "\\{A\\} \\$B\\$ C\\|D"),
+        ("\\&lt; \\!\\[a](b) \\#c", "\\&LT; \\!\\[A](B) \\#C"),
+        ("**\\$a b** [\\_c\\_ d](e)", "**\\$A B** [\\_C\\_ D](e)"),
+        # and nothing needlessly
+        ("it\\'s 1\\. a\\, b", "IT'S 1. A, B"),
+        ("a {b} $5 c_d *e* & f", "A {B} $5 C_D *E* & F"),
+        ("a\\b \\d:e", "A\\B \\D:E"),
+    ],
+)
+def test_what_was_escaped_is_escaped_again(text, expected):
+    assert shout(read(f"{text}\n")) == f"{expected}\n"
+
+
+def test_a_backslash_does_not_escape_what_follows():
+    document = read("a \\b c\n")
+    assert document.write([Segment("x\\y \\* z\\")]).decode() == "x\\y \\\\\\* z\\\\\n"
 
 
 def test_underscores_inside_a_word_become_asterisks():
