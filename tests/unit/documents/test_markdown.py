@@ -299,7 +299,8 @@ def test_tags_and_expressions_of_jsx_stay(text, expected):
 
 
 def test_braces_are_expressions_in_files_of_mdx():
-    assert shout(read("one {a} {'b c'} `{`\n", "a.MDX")) == "ONE {a} {'b c'} `{`\n"
+    text = "one {a} {'b c'} {<b>d</b>} {!e} `{` \\{f.g\\}\n"
+    assert shout(read(text, "a.MDX")) == text.replace("one", "ONE").replace("f.g", "F.G")
 
 
 @pytest.mark.parametrize(
