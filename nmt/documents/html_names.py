@@ -34,7 +34,7 @@ DECLARING = names("content-language language dc.language dcterms.language")  # n
 READ = names(
     "alt title placeholder summary aria-label aria-description aria-placeholder aria-roledescription aria-valuetext"
 )
-LABELLED = names("optgroup option track")  # have a label that people read
+LABELLED = names("optgroup option track tabitem")  # have a label that people read; the last is of MDX
 READ_IN = {  # attributes that people read in some elements, by another attribute and its values
     "meta": (
         "content",

@@ -20,7 +20,7 @@ from nmt.documents.inline_units import build_inline_unit, pair_tokens
 from nmt.documents.labels import LINE_END
 from nmt.documents.markdown_escapes import escape, escape_inner, replace_underscores
 from nmt.documents.markdown_jsx import mask_markup
-from nmt.documents.markdown_syntax import DIRECTIVE, HTML_SYNTAX, find_terms, is_abbreviation, split_at_syntax
+from nmt.documents.markdown_syntax import DIRECTIVE, HTML_SYNTAX, find_terms, is_own_line, split_at_syntax
 from nmt.documents.markdown_tags import KeptBlocks, keep_elements, leave_out, read_tag
 from nmt.documents.markup import InnerText, read_attribute, replace_markup
 from nmt.documents.placeholders import keep_parts
@@ -155,8 +155,8 @@ class MarkdownDocument:
         self.end_run()
 
     def is_line_apart(self, event: MarkdownEvent, terms: int) -> bool:
-        """Whether what is before a line end is a term or an abbreviation, which do not go on after it."""
-        is_apart = event.begin < terms or is_abbreviation(self.decoded.text, event.begin)
+        """Whether what is before a line end is a term, an abbreviation or a title, which do not go on after it."""
+        is_apart = event.begin < terms or is_own_line(self.decoded.text, event.begin)
         if not is_apart or len(self.run) > MOST_IN_LINE:
             return False
         marks = pair_tokens(self.run).items()

@@ -21,8 +21,8 @@ MATH = (
 SIGN = re.compile(r"(?<!\\)[=+^<>|]|\\[A-Za-z]|(?<![\w\\])\w_")  # of math
 WORD = re.compile(r"[^\W\d_]{2}")
 START = re.compile(
-    rf"(?P<code>{CODE.pattern})|(?P<math>{MATH})|\\[\\{{}}<]"
-    r"|(?P<tag><(?P<end>/?)(?P<element>[A-Za-z][\w-]*(?P<member>(?:\.[A-Za-z][\w-]*)*))(?=[\s/>]))|(?P<brace>\{)"
+    rf"(?P<code>{CODE.pattern})|(?P<math>{MATH})|(?P<escape>\\[\\{{}}<])"
+    r"|(?P<tag><(?P<end>/?)[A-Za-z][\w-]*(?:\.[A-Za-z][\w-]*)*(?=[\s/>]))|(?P<brace>\{)"
 )
 VALUE = r"=(?:\"[^\"]{0,2000}\"|'[^']{0,2000}')"
 ATTRIBUTE = re.compile(
@@ -32,7 +32,7 @@ ATTRIBUTE = re.compile(
 )
 TAG_END = re.compile(r"\s*/?>")
 EXPRESSION = re.compile(r"\{(?=/\*|[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$][\w$]*)+[}(])")  # which is no prose
-EXPRESSION_OF_MDX = re.compile(r"(?<!\]\()\{(?![{%}<#!])")
+EXPRESSION_OF_MDX = re.compile(r"(?<!\]\()\{(?![{%}#])")
 FRAGMENT = r"</>|<>(?=[^\n]{0,1000}?</>)"
 INVALID = re.compile(r"[^\w.:-]")
 LINE_END = re.compile(r"[\r\n]")
@@ -75,7 +75,7 @@ class Masker:
             if masked:
                 parts += [self.text[done:begin], masked]
                 done = begin + len(masked)
-            place = max(begin + len(masked), match.end() if match["code"] else begin + 1)
+            place = max(begin + len(masked), match.end() if match["code"] or match["escape"] else begin + 1)
         return "".join([*parts, self.text[done:]])
 
     def mask_tag(self, match: re.Match[str]) -> str:

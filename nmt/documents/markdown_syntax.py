@@ -12,9 +12,10 @@ from nmt.documents.markdown_attributes import ATTRIBUTES, attach_attributes
 from nmt.documents.markdown_jsx import FRAGMENT
 from nmt.documents.markdown_modules import IMPORT
 from nmt.documents.placeholders import KEPT, keep_parts, keep_spans
+from nmt.text.units import Span
 
 SYNTAX = "syntax"  # the name of a part of a run that is no text
-CITED = r"@[A-Za-z_](?>\w+|[:.#$%&+?<>~/-]++(?=\w))*"  # what citations and mentions name
+CITED = r"@[A-Za-z_](?>\w+|[:.#$%&+?<>~/@-]++(?=\w))*"  # what citations and mentions name
 LOCATOR = r"[ ]\[(?:pp?\.|chap\.|sec\.|fig\.|vol\.|§|\d)[^\[\]\n]{0,100}\](?![(\[])"
 ARGUMENT = r"(?:\[[^\[\]\n]{0,200}\]|\{[^{}\n]{0,200}\})"
 COMMAND = rf"\\[A-Za-z]{{2,}}\*?{ARGUMENT}*"  # of LaTeX
@@ -45,6 +46,12 @@ LINES = "|".join(
         rf"(?:(?>{KEPT.pattern}|{ATTRIBUTES.pattern})[ \t]*+)++",  # URLs and templates alone, and attributes of blocks
     )
 )
+FENCE = r":{3,}[ \t]*(?:info|tip|warning|danger|details|caution|important|note)[ \t]+"  # what may have a title
+TITLE = re.compile(  # of a line that is syntax
+    r"(?:!!!|\?\?\?\+?|===)[^\"\n]*\"(?P<quoted>[^\n]+)\"|:{3,}[ \t]*[\w-]+\[(?P<bracketed>[^\n]+)\](?:\{[^\n]*)?$"
+    rf"|{FENCE}(?P<plain>\w[^{{}}\n]*)",
+    re.MULTILINE,
+)
 ABBREVIATION = r"\*\[(?:\\.|[^\]\\\n])+\][ ]?:"  # what is before its text
 BLOCK_SYNTAX = re.compile(
     rf"(?m)^[ \t>]*(?:(?:[-+*]|\d{{1,9}}[.)])[ \t]+)*"
@@ -69,7 +76,7 @@ INLINE_SYNTAX = re.compile(
         )
     )
 )
-ABBREVIATION_LINE = re.compile(rf"[ \t>]*{ABBREVIATION}")
+OWN_LINE = re.compile(rf"[ \t>]*(?:{ABBREVIATION}|{FENCE}\w)")
 DEFINITION = re.compile(r"\n[ \t>]*:[ \t]")
 DIRECTIVE = re.compile(r"(?m)^[ \t>]*:::")  # would be read as a definition
 
@@ -80,16 +87,26 @@ def find_terms(text: str, begin: int, end: int) -> int:
     return found.start() if found else begin
 
 
-def is_abbreviation(text: str, place: int) -> bool:
-    """Whether the line that ends at a place explains an abbreviation: `*[HTML]: Hypertext Markup Language`."""
-    return ABBREVIATION_LINE.match(text, text.rfind("\n", 0, place) + 1, place) is not None
+def is_own_line(text: str, place: int) -> bool:
+    """Whether the line that ends at a place explains an abbreviation, `*[HTML]: Hypertext Markup Language`, or is a
+    title, `::: tip A title`."""
+    return OWN_LINE.match(text, text.rfind("\n", 0, place) + 1, place) is not None
+
+
+def split_at_title(text: str, begin: int, end: int) -> list[Span]:
+    """The parts of syntax before and after the title that people read in it."""
+    if (match := TITLE.match(text, begin, end)) is None:
+        return [(begin, end)]
+    first, last = match.span(match.lastgroup or 0)
+    return [(begin, first), *([(last, end)] if last < end else [])]
 
 
 def split_at_syntax(run: Sequence[Token], text: str) -> Iterator[list[Token]]:
     """The parts of a run between lines that are syntax. Syntax inside lines is an unpaired tag."""
     begin, end = (run[0].begin, run[-1].end) if run else (0, 0)
     found = BLOCK_SYNTAX.finditer(text, text.rfind("\n", 0, begin) + 1, end)
-    tokens = keep_spans(run, text, [match.span(1) for match in found], SYNTAX)
+    spans = [span for match in found for span in split_at_title(text, *match.span(1))]
+    tokens = keep_spans(run, text, spans, SYNTAX)
     for is_syntax, part in groupby(tokens, key=lambda token: token.name == SYNTAX):
         if not is_syntax:
             yield keep_parts(attach_attributes(list(part), text), text, INLINE_SYNTAX)

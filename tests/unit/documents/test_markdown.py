@@ -64,7 +64,17 @@ def read(text: str, name: str = "a.md") -> markdown.MarkdownDocument:
         (":::note\none\n:::\n", ":::note\nONE\n:::\n"),
         (":::{figure} a.png\n:alt: b\n:width: 3\n\none\n:::\n", ":::{figure} a.png\n:alt: b\n:width: 3\n\nONE\n:::\n"),
         ("> :::: {.tip #a}\n> one *two*\n> ::::\n", "> :::: {.tip #a}\n> ONE *TWO*\n> ::::\n"),
-        ('!!! note "a"\n    one\n\n=== "b"\ntwo\n', '!!! note "a"\n    ONE\n\n=== "b"\nTWO\n'),
+        ('!!! note "a"\n    one\n\n=== "b"\ntwo\n', '!!! note "A"\n    ONE\n\n=== "B"\nTWO\n'),
+        ('> ??? a b "c *d*"\n> one\n\n!!! tip ""\n', '> ??? a b "C *D*"\n> ONE\n\n!!! tip ""\n'),
+        (":::tip[a *b*]{.c}\none\n:::\n", ":::tip[A *B*]{.c}\nONE\n:::\n"),
+        ("::: details a b\none\n:::\n", "::: details A B\nONE\n:::\n"),
+        ("> :::tip a {open}\r\n> one\r\n> :::\r\n", "> :::tip A {open}\r\n> ONE\r\n> :::\r\n"),
+        ("::: warning a\r\none\r\n:::\r\n", "::: warning A\r\nONE\r\n:::\r\n"),
+        ("::: code-group a\none\n:::\n", "::: code-group a\nONE\n:::\n"),
+        (
+            "<TabItem value='a' label='b'>\n\none\n\n</TabItem>\n",
+            "<TabItem value='a' label='B'>\n\nONE\n\n</TabItem>\n",
+        ),
         ("> [!TIP]\n> one\n", "> [!TIP]\n> ONE\n"),
         ("- one\n  import A from '@b/C';\n  two\n", "- ONE\n  import A from '@b/C';\n  TWO\n"),
         ("one\n: two\n\n    three\n", "ONE\n: TWO\n\n    THREE\n"),
@@ -289,7 +299,8 @@ def test_tags_and_expressions_of_jsx_stay(text, expected):
 
 
 def test_braces_are_expressions_in_files_of_mdx():
-    assert shout(read("one {a} {'b c'} `{`\n", "a.MDX")) == "ONE {a} {'b c'} `{`\n"
+    text = "one {a} {'b c'} {<b>d</b>} {!e} `{` \\{f.g\\}\n"
+    assert shout(read(text, "a.MDX")) == text.replace("one", "ONE").replace("f.g", "F.G")
 
 
 @pytest.mark.parametrize(
