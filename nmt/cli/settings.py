@@ -53,10 +53,11 @@ def command(
 
 
 def list_choices(key: str, field: FieldInfo) -> list[str]:
-    """The names that a setting, or each entry of a list, may have; empty where it is no name."""
+    """The names that a setting, or each entry of a list, may have, and truth values; empty where it is no name."""
     if key in ("attention", "mix"):
         return [name for name in KNOWN_ATTENTIONS if key == "attention" or name != "none"]
-    return list(get_args(field.annotation)) if get_origin(field.annotation) is Literal else []
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    return [one if isinstance(one, str) else json.dumps(one) for one in choices]
 
 
 def describe_setting(key: str, value: Any, field: FieldInfo) -> list[str]:

@@ -36,7 +36,7 @@ def test_named_sections_and_settings_alone_are_printed(run_nmt):
         "patience = 4\n"
         "\n"
         "# compile element-wise operations, which needs a C++ compiler; auto: in long trainings\n"
-        '# default: "auto"\n'
+        '# default: "auto"; one of auto, true, false\n'
         'compile = "auto"\n'
         "\n"
     )
