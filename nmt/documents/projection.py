@@ -64,10 +64,10 @@ def project_tags(
     where w sums weights between target and source atoms, which come from the alignment and from atoms that are equal in
     both texts, such as numbers and names; weights between words and punctuation marks do not count. What the interval
     looks like is added, see nmt.documents.rating. An unpaired tag goes between the words that it stood between. Pairs
-    that are nested stay so, and pairs beside each other, unless they share a word, stay beside each other; the two ends
-    of a pair that crosses another are placed like unpaired tags. Punctuation stays inside or outside as in the source.
-    Where there are no weights, the place is proportional to that in the source. A pair that holds words in the source
-    holds some in the target, where there are enough.
+    that are nested stay so, and pairs beside each other stay beside each other; the two ends of a pair that crosses
+    another are placed like unpaired tags. Punctuation stays inside or outside as in the source. Where there are no
+    weights, the place is proportional to that in the source. A pair that holds words in the source holds some in the
+    target, where there are enough.
 
     `dividers` are unpaired tags, which no pair holds, that divide the text into parts; see
     nmt.documents.division.divide_target. They keep their order, and other tags stay in their part.

@@ -42,8 +42,7 @@ class Gap(NamedTuple):
 def build_tree(source: Segment, atoms: Sequence[Span]) -> Node:
     """The tree of a source's tags; its root is no tag. A pair includes the whole of an atom that it begins or ends in.
 
-    Of two pairs that cross, the one that is opened later becomes two nodes without content. A pair that only holds a
-    part of an atom in the pair before it is inside that: `<b>un</b><i>able</i>` is as `<b><i>unable</i></b>`.
+    Of two pairs that cross, the one that is opened later becomes two nodes without content.
     """
     begins, ends = [begin for begin, _ in atoms], [end for _, end in atoms]
     crossing = find_crossing(source.marks)
@@ -58,27 +57,12 @@ def build_tree(source: Segment, atoms: Sequence[Span]) -> Node:
             closed = stack.pop()
             closed.marks += (placed,)
             closed.end = least
-            if closed.begin == least and closed.marks[0].place < place:
-                share_atom(stack[-1].children, closed.marks[0].place, atoms)
             continue
         node = Node((placed,), least, least)
         stack[-1].children.append(node)
         if is_opening:
             stack.append(node)
     return root
-
-
-def share_atom(siblings: list[Node], place: int, atoms: Sequence[Span]) -> None:
-    """Move the last of some nodes, which begins at a character and holds no whole atom, into the pair before it, if
-    that has the atom around the character."""
-    node, before = siblings[-1], siblings[:-1]
-    holder: Node | None = None
-    while before and len(before[-1].marks) == 2 and before[-1].begin < before[-1].end == node.begin:
-        holder = before[-1]
-        before = holder.children
-    if holder and place < atoms[node.end - 1][1]:
-        holder.children.append(siblings.pop())
-        node.begin -= 1
 
 
 def find_crossing(marks: Iterable[PlacedMark]) -> set[int]:
