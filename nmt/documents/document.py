@@ -67,7 +67,7 @@ class Unit:
     into cues or lines, which keep their order. `markup` has each tag in the order of the document, also those of the
     edges, as other files of translators have it: `<a href="/">`, or `<x 1>` for a code of XLIFF without content.
     `parts` are the paragraphs and items of a list in one string of a program: what is between them stays as it is.
-    Without any, the whole unit is translated as one text. `joined` are the tags of pairs that touch in the document
+    Without any, the whole unit is translated as one text. `joined` are the tags of two pairs that touch in the document
     and have a blank between them in the segment, because they hold separate words.
     """
 
@@ -78,7 +78,7 @@ class Unit:
     parts: tuple[Part, ...] = ()
     edges: Edges = NO_EDGES
     markup: tuple[str, ...] = ()
-    joined: frozenset[int] = frozenset()
+    joined: frozenset[tuple[int, int]] = frozenset()
 
     def wrap(self, translation: Segment) -> Segment:
         """The segment of the unit, or a translation of it, between the unit's edges."""

@@ -11,12 +11,13 @@ from nmt.text.units import Span
 LOWERED, RAISED, END, OTHER = "\ue000\ue001\ue002\ufffc"  # in the places of tags
 ELEMENTS = {"<sub>": LOWERED, "<subscript>": LOWERED, "<sup>": RAISED, "<superscript>": RAISED}  # by their labels
 SYMBOL = r"[A-Z][a-z]?|\d"  # of chemistry
-LOW = rf"{LOWERED}[^\s{LOWERED}{RAISED}{END}{OTHER}]{{1,6}}{END}"
+LOW = rf"{LOWERED}(?![^\W\d_]{{2}})[^\s{LOWERED}{RAISED}{END}{OTHER}]{{1,6}}{END}"
+LOW_WORD = rf"{LOWERED}[^\W\d_]{{2,6}}{END}"  # such as max, which is only a variable's
 HIGH = rf"{RAISED}(?:\d{{1,3}}[+\-−–]?|[+\-−–]\d{{0,3}}){END}"  # an exponent or a charge
 HAS_EXPONENT = r"(?![aI])[^\W\d_]|[kcdmnµμh]?m|ft|in|yd|mi|min|kg|mol|mc|10|2"  # a variable, a unit or a number
 GROUP = rf"[(\[](?:{SYMBOL}|{LOW}){{1,20}}+[)\]]"
 FORMULA = re.compile(
-    rf"(?<!\w)(?:(?:(?:{SYMBOL}|{GROUP}){{1,20}}+|[^\W\d_]){LOW}|(?:{HAS_EXPONENT}){HIGH})"
+    rf"(?<!\w)(?:(?:(?:{SYMBOL}|{GROUP}){{1,20}}+|[^\W\d_]){LOW}|(?![AI])[^\W\d_]{LOW_WORD}|(?:{HAS_EXPONENT}){HIGH})"
     rf"(?:{SYMBOL}|{GROUP}|{LOW}|{HIGH}){{0,60}}+(?!\w)"
 )
 TAG = re.compile("<[^<>]*>")

@@ -12,6 +12,8 @@ from nmt.documents.labels import label_element
 from nmt.documents.segment import Mark, Segment
 from nmt.text.units import Span
 
+OF_CLASS = re.compile(r"<\w+ class=[^\s=]+>")  # a tag of one
+
 
 def build_inline_unit(tokens: Sequence[Token], lines: Lines, blanks: re.Pattern[str] = BLANKS) -> InlineUnit | None:
     """The unit of a run of text and inline tags; None where nothing in it has a letter.
@@ -31,7 +33,7 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines, blanks: re.Pattern[
     labels: list[str] = []
     numbers: dict[int, int] = {}
     apart = set(find_apart(tokens, inside, marks, lines.text))
-    joined: set[int] = set()
+    joined: set[tuple[int, int]] = set()
     last = " "
     begin, end = tokens[inside[0]].begin, tokens[inside[-1]].end
     for number in inside:
@@ -56,8 +58,9 @@ def build_inline_unit(tokens: Sequence[Token], lines: Lines, blanks: re.Pattern[
                 labels.append(token.text)
             mark = Mark(numbers[mark.tag], mark.side)
             if number in apart:
-                joined |= {numbers[marks[number - 1].mark.tag], mark.tag}
-            if (token.is_break or number in apart) and not last.endswith(" "):
+                joined.add((numbers[marks[number - 1].mark.tag], mark.tag))
+            is_before_blank = number < inside[-1] and tokens[number + 1].text[:1].isspace()
+            if (number in apart or (token.is_break and not is_before_blank)) and not last.endswith(" "):
                 parts.append(" ")
                 last = " "
             parts.append(mark)
@@ -115,7 +118,7 @@ def find_apart(
         texts = ["".join(tokens[number].text for number in group) for group in (before, after)]
         two = tokens[marks[tags[closed - 1]].partner], tokens[tags[closed]]
         written = [original[one.begin : one.end] for one in two]
-        is_same = written[0] == written[1] and " " in written[0]  # such as two <span class="tag">
+        is_same = written[0] == written[1] and OF_CLASS.fullmatch(written[0]) is not None
         if all(texts) and is_apart(*texts, *(one.text for one in two), is_same=is_same):
             yield tags[closed]
 

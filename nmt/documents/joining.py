@@ -27,7 +27,6 @@ MOST_STEPS = 5e7  # of the placement of a segment's tags, which takes some secon
 DEEPER = {"open": 1, "close": -1, "single": 0}  # how much deeper a mark leads into tags
 MOST_DEPTH = 100  # of tags inside tags
 OPENING, CLOSING = "([{¿¡„«‹", ".,;:!?…)]}»›"  # have no blank after them, or before them
-AROUND = ["close", "", "open"]  # the sides around a blank between two pairs
 TAG = "\ufffc"  # in the place of an unpaired tag among characters
 UNSPACED_ENDS = re.compile(r"[。！？｡」』）]")  # of sentences without a blank after them
 
@@ -263,9 +262,10 @@ def leave_out_added(unit: Unit, translation: Segment) -> Segment:
     if not unit.joined:
         return translation
     parts = list(translation.split())
-    sides = [part.side if isinstance(part, Mark) and part.tag in unit.joined else "" for part in parts]
-    added = [number for number, part in enumerate(parts) if part == " " and sides[number - 1 : number + 2] == AROUND]
-    return Segment.join(part for number, part in enumerate(parts) if number not in added)
+    both = {*unit.joined, *((other, one) for one, other in unit.joined)}  # in either order
+    touching = {(Mark(one, "close"), " ", Mark(other, "open")) for one, other in both}
+    around = zip(["", *parts], parts, [*parts[1:], ""], strict=False)
+    return Segment.join(part for before, part, after in around if (before, part, after) not in touching)
 
 
 def find_alone(segment: Segment) -> frozenset[Mark]:

@@ -10,7 +10,7 @@ from nmt.documents.segment import Mark
 SPECIAL = "\\`*_[]<~|"  # what may be markup anywhere
 PUNCTUATION = r"[!-/:-@\[-`{-~]"
 ESCAPED = re.compile(rf"\\({PUNCTUATION})")
-OF_SENTENCES = frozenset("\"'(),-./;?+")  # punctuation that is no markup inside a line by itself
+OF_SENTENCES = frozenset("\"'(),-./;?+=^:%@")  # punctuation that is no markup inside a line by itself
 BACKSLASH = re.compile(rf"\\(?={PUNCTUATION}|\Z)")  # which would escape what follows
 MARKER = re.compile(r"(?:#{1,6}|[-+>=]|\d+[.)])(?=\s|$)")  # what is markup where a block begins
 UNDERSCORES = re.compile(r"_+(?=\{|\Z)")  # perhaps with attributes after them

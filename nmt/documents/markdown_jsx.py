@@ -6,7 +6,7 @@ Tags of the same length that are valid in CommonMark stand for them while Markdo
 import re
 
 from nmt.documents.markdown_attributes import ATTRIBUTES
-from nmt.documents.markdown_modules import PART, STATEMENT, mask_statements
+from nmt.documents.markdown_modules import PART, mask_statements
 
 MARKS_OF_ITEMS = r"(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*"
 FENCED = rf"(?m:^)[ \t>]*{MARKS_OF_ITEMS}(?P<fence>`{{3,}}+|~{{3,}}+)[^`\n]*+\n(?s:(?:.*?\n)??[ \t>]*(?P=fence)|.*)"
@@ -14,12 +14,17 @@ LINES = r"(?:[^\n]|\n(?![ \t\r]*\n))"  # without a blank one
 CODE = re.compile(
     rf"{FENCED}|(?<![`\\])(?P<ticks>`+)(?!`){LINES}{{1,2000}}?(?<!`)(?P=ticks)(?!`)|<!--(?s:.{{0,5000}}?-->)"
 )
+ENVIRONMENTS = "equation|align|alignat|gather|multline|eqnarray|array|[bpvBV]?matrix|[dr]?cases|split|math|displaymath"
+FORMULA_LINES = r"(?![ \t>]*(?:[-+*#|]|\d+[.)])[ \t])[^\n]{1,500}\n"  # none of which begins a block
 MATH = (
-    r"(?<!\\)\\(?:begin\{(?P<name>[\w*]+)\}(?s:.{0,5000}?)\\end\{(?P=name)\}"
-    rf"|\\?\((?P<inline>{LINES}{{1,1000}}?)\\\)|\\?\[(?P<display>{LINES}{{1,2000}}?)\\\](?!\())"
+    rf"(?<!\\)\\(?:begin\{{(?P<name>(?:{ENVIRONMENTS})\*?)\}}(?s:.{{0,5000}}?)\\end\{{(?P=name)\}}"
+    rf"|\\?\((?P<inline>[^\n]{{1,1000}}?)\\\)|\\?\[(?P<display>[^\n]{{1,1000}}?|\n{FORMULA_LINES}{{1,20}}?)\\\](?!\())"
 )
 SIGN = re.compile(r"(?<!\\)[=+^<>|]|\\[A-Za-z]|(?<![\w\\])\w_")  # of math
 WORD = re.compile(r"[^\W\d_]{2}")
+COMMAND = re.compile(r"\\[A-Za-z]+(?:\{[^{}\n]*\})?")
+TEXT = re.compile(r"\]\(|</?[A-Za-z]|://")  # is not in math
+LONG_WORD = re.compile(r"[^\W\d_]{3}")
 START = re.compile(
     rf"(?P<code>{CODE.pattern})|(?P<math>{MATH})|(?P<escape>\\[\\{{}}<])"
     r"|(?P<tag><(?P<end>/?)[A-Za-z][\w-]*(?:\.[A-Za-z][\w-]*)*(?=[\s/>]))|(?P<brace>\{)"
@@ -36,15 +41,14 @@ EXPRESSION_OF_MDX = re.compile(r"(?<!\]\()\{(?![{%}#])")
 FRAGMENT = r"</>|<>(?=[^\n]{0,1000}?</>)"
 INVALID = re.compile(r"[^\w.:-]")
 LINE_END = re.compile(r"[\r\n]")
-MDX = re.compile(rf"{STATEMENT.pattern}|<[A-Za-z][^<>{{}}]*=\{{")
 
 
 def mask_markup(text: str, name: str) -> str:
     """A text of the same length with blanks in place of statements, and tags in place of markup that is not CommonMark.
 
-    All in braces is an expression in MDX, which the suffix of the file's name, a statement or a tag tells.
+    All in braces is an expression in MDX, which the suffix of the file's name tells.
     """
-    is_mdx = name.lower().endswith(".mdx") or MDX.search(CODE.sub("", text)) is not None
+    is_mdx = name.lower().endswith(".mdx")
     return Masker(mask_statements(text), EXPRESSION_OF_MDX if is_mdx else EXPRESSION).mask()
 
 
@@ -124,6 +128,9 @@ class Masker:
 
 def is_math(match: re.Match[str]) -> bool:
     """Whether what was found is math, and not text in brackets that are escaped."""
+    own = COMMAND.sub("", match["inline"] or match["display"] or "")
+    if TEXT.search(own) or len(LONG_WORD.findall(own)) > 1:
+        return False
     if SIGN.search(match["inline"] or match["display"] or ""):
         return True
     return match["display"] is None and WORD.search(match["inline"] or "") is None

@@ -48,7 +48,8 @@ LINES = "|".join(
 )
 FENCE = r":{3,}[ \t]*(?:info|tip|warning|danger|details|caution|important|note)[ \t]+"  # what may have a title
 TITLE = re.compile(  # of a line that is syntax
-    r"(?:!!!|\?\?\?\+?|===)[^\"\n]*\"(?P<quoted>[^\n]+)\"|:{3,}[ \t]*[\w-]+\[(?P<bracketed>[^\n]+)\](?:\{[^\n]*)?$"
+    r"(?:!!!|\?\?\?\+?|===)[^\"\n]*\"(?P<quoted>[^\"\\\n]+)\"(?=[ \t]*(?:inline(?:[ ]end)?)?[ \t\r]*$)"
+    r"|:{3,}[ \t]*[\w-]+\[(?P<bracketed>[^\n]+)\](?:\{[^\n]*)?$"
     rf"|{FENCE}(?P<plain>\w[^{{}}\n]*)",
     re.MULTILINE,
 )

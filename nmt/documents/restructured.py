@@ -8,11 +8,13 @@ from nmt.documents.document import Token
 ROLE = r":[A-Za-z][\w+.-]*(?::[\w+.-]+)*:"
 MARKUP = re.compile(
     rf"""
-    (?<![\w`])(?P<literal>`{{2,}})(?!`).+?(?<!`)(?P=literal)(?!`)
+    (?<![\w`])(?P<literal>`{{2,}})(?![`\s])(?:(?!'').)+?(?<![`\s])(?P=literal)(?![`\w])
     | (?<!\w)(?P<open>(?:{ROLE})?`)(?![\s`])(?P<text>[^`<>\n]+?)(?P<close>\s*<[^`<>\n]+>`(?:__?(?!\w))?)(?!`)  # a link
     | (?<![\w:])(?:{ROLE})`(?!`)[^`\n]+`(?![\w`])
-    | (?<![\w`])`(?![\s`])(?![^`'\n]*'(?!\w))[^`\n]*[^`\s]`(?:__?|{ROLE})?(?![\w`])  # but not `quoted' as GNU does
-    | (?<![\w|])\|(?![\s|])[^|\n]*(?<!\s)\|(?:__?)?(?![\w|])  # a substitution
+    | (?<![\w`])`(?![\s`])
+      (?![^\W\d_][\w,.!?]*(?:\s[\w,.!?]+)+`(?![\w`:]))(?![^`'\n]*'(?!\w))  # but not several words, or `quoted'
+      [^`\n]*[^`\s]`(?:__?|{ROLE})?(?![\w`])
+    | (?<![\w|])\|[^\s|]+\|(?:__?)?(?![\w|])  # a substitution
     | \[(?:\d+|\#[\w-]*|\*|[A-Za-z][\w.-]*)\]_(?!\w)  # a footnote or a citation
     | (?<![^\s("'])[A-Za-z](?:[\w.-]*[^\W_])?__?(?![\w`/.:-]\w)(?!\w)  # a name that links to what it is
     """,

@@ -278,8 +278,8 @@ def test_prose_about_imports_and_exports_is_translated(text):
             "{a.map(b => (\n  <p>\n\n  c {b}</p>\n))}\n\n| one {a.b(c|d)} |\n|---|\n",
             "{a.map(b => (\n  <p>\n\n  c {b}</p>\n))}\n\n| ONE {a.b(c|d)} |\n|---|\n",
         ),
-        ("<A b={c}>\n\none {d} two\n\n</A>\n", "<A b={c}>\n\nONE {d} TWO\n\n</A>\n"),
-        ("import a from 'b'\n\n{c ? <b>d</b> : 'e f'} one\n", "import a from 'b'\n\n{c ? <b>d</b> : 'e f'} ONE\n"),
+        ("<A b={c}>\n\none {d.e} two\n\n</A>\n", "<A b={c}>\n\nONE {d.e} TWO\n\n</A>\n"),
+        ("<A b={c}>\n\none {the words} two\n\n</A>\n", "<A b={c}>\n\nONE {THE WORDS} TWO\n\n</A>\n"),
         (
             "import a from 'b'\n\none {#c} {ref}`d` $e_{f}$ [g]({h}/i)\n",
             "import a from 'b'\n\nONE {#c} {ref}`d` $e_{f}$ [G]({h}/i)\n",
@@ -348,7 +348,13 @@ def test_statements_in_code_do_not_hide_what_follows():
             "ONE \\(a + b\\) TWO \\(x\\) \\\\(a_b\\\\) \\[x^2\\] THREE\n",
         ),
         ("\\[\na = b\n\\]\n\none\n", "\\[\na = b\n\\]\n\nONE\n"),
-        ("\\begin{a*}\nb\n\n- c\n\\end{a*}\n\none\n", "\\begin{a*}\nb\n\n- c\n\\end{a*}\n\nONE\n"),
+        ("\\begin{align*}\nb\n\n- c\n\\end{align*}\n\none\n", "\\begin{align*}\nb\n\n- c\n\\end{align*}\n\nONE\n"),
+        # text in escaped brackets is none
+        ("- \\[ ] one\n- a < b\n- \\[x\\] c\n", "- \\[ ] ONE\n- A < B\n- \\[X\\] C\n"),
+        ("one \\( a < b.\n## two\nc \\) d\n", "ONE ( A < B.\n## TWO\nC ) D\n"),
+        ("see \\[[one](http://a.b/?x=1)\\] two\n", "SEE \\[[ONE](http://a.b/?x=1)\\] TWO\n"),
+        ("one \\(the words two + three\\) four\n", "ONE (THE WORDS TWO + THREE) FOUR\n"),
+        ("\\begin{quote} one \\end{quote}\n", "\\begin{quote} ONE \\end{quote}\n"),
         ("one C:\\Users\\me two\n", "ONE C:\\Users\\me TWO\n"),
         # of Obsidian
         ("one [[A b|c d]] [[e]] two\n\n[[f]]\n", "ONE [[A b|c d]] [[e]] TWO\n\n[[f]]\n"),

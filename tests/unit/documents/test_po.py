@@ -388,3 +388,18 @@ def test_without_the_library_the_message_names_it(monkeypatch):
     with pytest.raises(UsageError) as caught:
         read("")
     assert str(caught.value) == 'a.po can be read with the extra documents: pip install "nmt[documents]"'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("click `Save as` or `Open the file`.", "CLICK `SAVE AS` OR `OPEN THE FILE`."),
+        ("``one'' he said, ``two three''", "``ONE'' HE SAID, ``TWO THREE''"),
+        ("use ``a b``, `c` and `d e()` now", "USE ``a b``, `c` AND `d e()` NOW"),
+        ("see |version| of |the name| here", "SEE |version| OF |THE NAME| HERE"),
+        ("`a few words`_ here", "`a few words`_ HERE"),
+    ],
+)
+def test_quoted_words_are_translated_and_code_is_not(text, expected):
+    entry = polib.POEntry(msgid=text)
+    assert polib.pofile(shout(read(str(entry))))[-1].msgstr == expected
