@@ -12,7 +12,7 @@ MARKUP = re.compile(
     | (?<!\w)(?P<open>(?:{ROLE})?`)(?![\s`])(?P<text>[^`<>\n]+?)(?P<close>\s*<[^`<>\n]+>`(?:__?(?!\w))?)(?!`)  # a link
     | (?<![\w:])(?:{ROLE})`(?!`)[^`\n]+`(?![\w`])
     | (?<![\w`])`(?![\s`])
-      (?![^\W\d_][\w,.!?]*(?:\s[\w,.!?]+)+`(?![\w`:]))(?![^`'\n]*'(?!\w))  # but not several words, or `quoted'
+      (?![^\W\d_a-z][\w,.!?]*(?:\s[\w,.!?]+)+`(?![\w`:]))(?![^`'\n]*'(?!\w))  # but not `Save as`, or `quoted'
       [^`\n]*[^`\s]`(?:__?|{ROLE})?(?![\w`])
     | (?<![\w|])\|[^\s|]+\|(?:__?)?(?![\w|])  # a substitution
     | \[(?:\d+|\#[\w-]*|\*|[A-Za-z][\w.-]*)\]_(?!\w)  # a footnote or a citation

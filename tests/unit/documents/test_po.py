@@ -395,7 +395,7 @@ def test_without_the_library_the_message_names_it(monkeypatch):
     [
         ("click `Save as` or `Open the file`.", "CLICK `SAVE AS` OR `OPEN THE FILE`."),
         ("``one'' he said, ``two three''", "``ONE'' HE SAID, ``TWO THREE''"),
-        ("use ``a b``, `c` and `d e()` now", "USE ``a b``, `c` AND `d e()` NOW"),
+        ("use ``a b``, `c` and `d e` now", "USE ``a b``, `c` AND `d e` NOW"),
         ("see |version| of |the name| here", "SEE |version| OF |THE NAME| HERE"),
         ("`a few words`_ here", "`a few words`_ HERE"),
     ],
