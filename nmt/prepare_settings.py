@@ -8,13 +8,7 @@ from nmt.errors import Option
 from nmt.settings_base import Settings
 
 MOST_PIECES = 10_000_000  # of a vocabulary
-SUBWORD_SETTINGS = (
-    "subword",
-    "normalize",
-    "character_coverage",
-    "byte_fallback",
-    "symbols",
-)  # of a model
+SUBWORD_SETTINGS = ("subword", "normalize", "character_coverage", "byte_fallback", "symbols")  # of a model
 
 
 class PrepareSettings(Settings):

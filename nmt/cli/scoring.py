@@ -140,10 +140,10 @@ class Scoring:
         self, systems: "Sequence[Lines]", references: "References", language: str | None = None
     ) -> "list[list[MetricScore]]":
         """The scores of each system. `language` is the target language unless options name one."""
-        named = self.language or (self.language_pair or "").partition("-")[2]
         from nmt.analysis.metrics import score_systems
         from nmt.analysis.tokenizers import resolve_tokenizer
 
+        named = self.language or (self.language_pair or "").partition("-")[2]
         return score_systems(
             systems,
             references,

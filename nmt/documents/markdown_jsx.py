@@ -15,10 +15,10 @@ CODE = re.compile(
     rf"{FENCED}|(?<![`\\])(?P<ticks>`+)(?!`){LINES}{{1,2000}}?(?<!`)(?P=ticks)(?!`)|<!--(?s:.{{0,5000}}?-->)"
 )
 ENVIRONMENTS = "equation|align|alignat|gather|multline|eqnarray|array|[bpvBV]?matrix|[dr]?cases|split|math|displaymath"
-FORMULA_LINES = r"(?![ \t>]*(?:[-+*#|]|\d+[.)])[ \t])[^\n]{1,500}\n"  # none of which begins a block
+FORMULA_LINE = r"(?![ \t>]*(?:[-+*#|]|\d+[.)])[ \t])[^\n]{1,500}\n"  # which does not begin a block
 MATH = (
     rf"(?<!\\)\\(?:begin\{{(?P<name>(?:{ENVIRONMENTS})\*?)\}}(?s:.{{0,5000}}?)\\end\{{(?P=name)\}}"
-    rf"|\\?\((?P<inline>[^\n]{{1,1000}}?)\\\)|\\?\[(?P<display>[^\n]{{1,1000}}?|\n{FORMULA_LINES}{{1,20}}?)\\\](?!\())"
+    rf"|\\?\((?P<inline>[^\n]{{1,1000}}?)\\\)|\\?\[(?P<display>[^\n]{{1,1000}}?|\n(?:{FORMULA_LINE}){{1,20}}?)\\\](?!\())"
 )
 SIGN = re.compile(r"(?<!\\)[=+^<>|]|\\[A-Za-z]|(?<![\w\\])\w_")  # of math
 WORD = re.compile(r"[^\W\d_]{2}")

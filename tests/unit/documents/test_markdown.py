@@ -315,6 +315,7 @@ def test_braces_are_expressions_in_files_of_mdx():
         "{`",
         "\\(",
         "\\[ ",
+        "\\[\n",
         "\\begin{a}",
         "<!--",
         "~~~",
@@ -349,6 +350,7 @@ def test_statements_in_code_do_not_hide_what_follows():
         ),
         ("\\[\na = b\n\\]\n\none\n", "\\[\na = b\n\\]\n\nONE\n"),
         ("\\begin{align*}\nb\n\n- c\n\\end{align*}\n\none\n", "\\begin{align*}\nb\n\n- c\n\\end{align*}\n\nONE\n"),
+        ("one\n\n\\[\na = b\nc + d\n\\]\n\ntwo\n", "ONE\n\n\\[\na = b\nc + d\n\\]\n\nTWO\n"),
         # text in escaped brackets is none
         ("- \\[ ] one\n- a < b\n- \\[x\\] c\n", "- \\[ ] ONE\n- A < B\n- \\[X\\] C\n"),
         ("one \\( a < b.\n## two\nc \\) d\n", "ONE ( A < B.\n## TWO\nC ) D\n"),
